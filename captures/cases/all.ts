@@ -1,0 +1,17 @@
+import { CAPTURE_QUALITY_CAPTURES } from './capture-quality.js';
+import { ESP_CAPTURES } from './esp.js';
+import { FRAGMENT_CAPTURES } from './fragments.js';
+import { IKE_V1_CAPTURES } from './ike-v1.js';
+import { IKE_V2_CAPTURES } from './ike-v2.js';
+import { NAT_TRAVERSAL_CAPTURES } from './nat-traversal.js';
+import type { SampleCapture } from './sample-capture.js';
+
+/** Every capture that ships, in the order of the README. */
+export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
+  ...IKE_V1_CAPTURES,
+  ...IKE_V2_CAPTURES,
+  ...ESP_CAPTURES,
+  ...NAT_TRAVERSAL_CAPTURES,
+  ...FRAGMENT_CAPTURES,
+  ...CAPTURE_QUALITY_CAPTURES,
+];

@@ -1,0 +1,39 @@
+import type { SampleCapture } from './sample-capture.js';
+
+/** Text of README.md beside the captures. */
+export function readmeOf(captures: readonly SampleCapture[]): string {
+  const rows = captures.map(
+    ({ file, shows, must, healthy }) => `| \`${file}\` | ${shows} | ${expectation(must, healthy)} |`,
+  );
+  return [
+    '# Sample captures',
+    '',
+    'All of them, this file and `expect.json` are generated: `npx tsx captures/make.ts` writes the same bytes every',
+    'time. No packet was taken from a network; addresses are those reserved for documentation (RFC 5737, RFC 3849)',
+    'and private ones, keys and payloads are pseudo-random. The cases are described in `captures/cases/`.',
+    '',
+    'A capture is healthy where no finding of severity warning or error may be reported on it.',
+    '`expect.json` says so for tests: `must` lists the findings that have to be there, `allow` those that may',
+    'stand beside them.',
+    '',
+    '| capture | what it shows | expected |',
+    '|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+function expectation(must: readonly string[], healthy: boolean): string {
+  const findings = must.map((id) => `\`${id}\``).join(', ');
+  if (!healthy) return findings;
+  return must.length === 0 ? 'healthy' : `healthy; ${findings} (info)`;
+}
+
+/** Text of expect.json: what an analysis of each file must say. */
+export function expectationsOf(captures: readonly SampleCapture[]): string {
+  const entries = captures.map(({ file, must, healthy, allow }) => [
+    file,
+    { must, healthy, allow: allow ?? [] },
+  ]);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
+}

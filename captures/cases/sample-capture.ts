@@ -1,0 +1,12 @@
+/** A capture that ships: how it is made and what an analysis of it must say. */
+export interface SampleCapture {
+  readonly file: string;
+  readonly shows: string;
+  /** Finding ids that must be there. */
+  readonly must: readonly string[];
+  /** True where no finding of severity warning or error may be there. */
+  readonly healthy: boolean;
+  /** Further ids that may be there: consequences, and second views of the same fault. */
+  readonly allow?: readonly string[];
+  readonly write: () => Uint8Array;
+}

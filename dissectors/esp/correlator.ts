@@ -1,0 +1,115 @@
+import {
+  type Batch,
+  type Correlation,
+  type CorrelationRun,
+  type Correlator,
+  defineCorrelator,
+} from '../../src/correlate/correlator.js';
+import type { FlowStates } from '../../src/correlate/flow-registry.js';
+import { SessionStore } from '../../src/correlate/session-store.js';
+import { esp } from './dissector.js';
+import { PairState, type SaState } from './pair-state.js';
+import type { EspPair } from './session.js';
+
+export type { EspDirection, EspPair, EspSa, OneWayRun, SizeClass } from './session.js';
+
+/** SAs kept in full between epochs; beyond that those seen longest ago are folded into sums of their direction. */
+const SAS_MAX = 16_384;
+
+type EspSchema = typeof esp.observes;
+
+/**
+ * ESP between pairs of addresses. Holds at most SAS_MAX SAs (plus those that begin within an epoch), each with at
+ * most 1.5 KiB, and as many pairs with at most 2.5 KiB; closed pairs go through a SessionStore.
+ */
+class EspCorrelation implements Correlation<EspPair, EspSchema> {
+  private readonly states: FlowStates<PairState>;
+  private open = new Set<PairState>();
+  private readonly closed = new SessionStore<EspPair>(badness);
+
+  constructor(private readonly run: CorrelationRun) {
+    this.states = run.flows.trackStates((state) => this.close(state));
+  }
+
+  get summarised(): number {
+    return this.closed.summarised;
+  }
+
+  consume(batch: Batch<EspSchema>, flow: number, from: number, to: number): void {
+    if (flow < 0) return;
+    let state = this.states.get(flow);
+    if (state === undefined || state.isClosed) {
+      const { low, high } = this.run.flows.endpoints(flow);
+      state = new PairState(low, high, this.run.flows.stack(flow), batch.segment);
+      this.states.set(flow, state);
+      this.open.add(state);
+    }
+    const { columns, order, timeNs, marks } = batch;
+    const { frame, direction } = columns.rows;
+    for (let at = from; at < to; at++) {
+      const row = order[at];
+      const index = frame[row];
+      const sa = state.observe(
+        direction[row],
+        columns.spi[row],
+        columns.sequence[row],
+        columns.payloadLength[row],
+        timeNs[index],
+        batch.frameIdOf(index),
+      );
+      sa.observeOutside(
+        columns.encapsulation[row],
+        columns.sourcePort[row],
+        columns.destinationPort[row],
+        marks[index],
+      );
+    }
+  }
+
+  endSegment(): void {
+    this.states.clear();
+  }
+
+  endEpoch(): void {
+    const all: { readonly pair: PairState; readonly sa: SaState }[] = [];
+    for (const pair of this.open) for (const sa of pair.allSas()) all.push({ pair, sa });
+    if (all.length <= SAS_MAX) return;
+    all.sort((a, b) => a.sa.lastFrame - b.sa.lastFrame);
+    for (const { pair, sa } of all.slice(0, all.length - SAS_MAX)) {
+      // A pair without SAs goes as a whole, with the last of them.
+      if (pair.saCount === 1) this.close(pair);
+      else pair.fold(sa);
+    }
+  }
+
+  sessions(): readonly EspPair[] {
+    const pairs = this.closed.sessions();
+    for (const pair of this.open) pairs.push(pair.session());
+    return pairs.sort((a, b) => a.first.frame - b.first.frame);
+  }
+
+  private close(pair: PairState): void {
+    if (pair.isClosed) return;
+    pair.isClosed = true;
+    this.open.delete(pair);
+    this.closed.add(pair.session());
+  }
+}
+
+function badness({ runs, directions }: EspPair): number {
+  const missing = directions.reduce(
+    (sum, { sas, folded }) => sas.reduce((part, sa) => part + sa.missing, sum) + folded.missing,
+    0,
+  );
+  return missing + runs.reduce((sum, run) => sum + run.packets, 0);
+}
+
+/** ESP by pair of addresses, both directions and all SPIs together. */
+export const espPairs = defineCorrelator<EspPair, EspSchema>({
+  name: 'esp',
+  reads: esp,
+  order: 'flow',
+  create: (run) => new EspCorrelation(run),
+});
+
+export default [espPairs as Correlator] satisfies Correlator[];

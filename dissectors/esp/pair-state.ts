@@ -1,0 +1,332 @@
+import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { type FrameId, NS_PER_SECOND, type Nanoseconds, type SegmentIndex } from '../../src/units.js';
+import { ENCAPSULATION_UDP } from './dissector.js';
+import { keepRun, oneWayRun, RunState } from './one-way-tracker.js';
+import { SequenceTracker } from './sequence-tracker.js';
+import {
+  type EspDirection,
+  type EspPair,
+  type EspSa,
+  type OneWayRun,
+  SIZE_CLASS_BYTES,
+  SIZE_CLASSES,
+  type SizeClass,
+} from './session.js';
+
+/** SAs of both directions that begin within this time, with no other candidate, belong together. */
+const PAIRING_NS: Nanoseconds = 10 * NS_PER_SECOND;
+/** SAs that wait for a partner, a direction; older ones are taken off the list. */
+const UNPAIRED_MAX = 16;
+
+/** One SPI in one direction. */
+export class SaState {
+  packets = 0;
+  bytes = 0;
+  lastNs: Nanoseconds = Number.NaN;
+  lastFrame: FrameId = 0;
+  udpPackets = 0;
+  sourcePort = 0;
+  destinationPort = 0;
+  inbound = 0;
+  outbound = 0;
+  partner: SaState | null = null;
+  readonly sequences = new SequenceTracker();
+  readonly run = new RunState();
+  runs: OneWayRun[] | null = null;
+
+  constructor(
+    readonly spi: number,
+    readonly direction: number,
+    readonly firstNs: Nanoseconds,
+    readonly firstFrame: FrameId,
+  ) {}
+
+  observeOutside(encapsulation: number, sourcePort: number, destinationPort: number, marks: number): void {
+    if (encapsulation === ENCAPSULATION_UDP) {
+      this.udpPackets++;
+      this.sourcePort = sourcePort;
+      this.destinationPort = destinationPort;
+    }
+    if ((marks & MARK_INBOUND) !== 0) this.inbound++;
+    else if ((marks & MARK_OUTBOUND) !== 0) this.outbound++;
+  }
+}
+
+/** Lengths of the packets of one direction; made with the second packet. */
+class Sizes {
+  readonly packets = new Uint32Array(SIZE_CLASSES);
+  readonly firstNs = new Float64Array(SIZE_CLASSES);
+  readonly lastNs = new Float64Array(SIZE_CLASSES);
+
+  count(length: number, ns: Nanoseconds): void {
+    const at = Math.min(SIZE_CLASSES - 1, Math.floor(length / SIZE_CLASS_BYTES));
+    if (this.packets[at] === 0) this.firstNs[at] = ns;
+    this.packets[at]++;
+    this.lastNs[at] = ns;
+  }
+
+  list(): SizeClass[] {
+    const classes: SizeClass[] = [];
+    for (let at = 0; at < SIZE_CLASSES; at++) {
+      if (this.packets[at] === 0) continue;
+      classes.push({
+        fromBytes: at * SIZE_CLASS_BYTES,
+        packets: this.packets[at],
+        firstNs: this.firstNs[at],
+        lastNs: this.lastNs[at],
+      });
+    }
+    return classes;
+  }
+}
+
+class DirectionState {
+  readonly sas = new Map<number, SaState>();
+  /** The SA of the last packet: most packets belong to it. */
+  current: SaState | null = null;
+  unpaired: SaState[] = [];
+  readonly run = new RunState();
+  bytes = 0;
+  firstNs: Nanoseconds = Number.NaN;
+  firstFrame: FrameId = 0;
+  firstLength = 0;
+  sizes: Sizes | null = null;
+  foldedSas = 0;
+  foldedPackets = 0;
+  foldedUdpPackets = 0;
+  foldedDistinct = 0;
+  foldedMissing = 0;
+
+  countSize(length: number, ns: Nanoseconds): void {
+    if (this.run.total === 0) {
+      this.firstLength = length;
+      return;
+    }
+    if (this.sizes === null) {
+      this.sizes = new Sizes();
+      this.sizes.count(this.firstLength, this.firstNs);
+    }
+    this.sizes.count(length, ns);
+  }
+}
+
+/** All ESP between two addresses. */
+export class PairState {
+  isClosed = false;
+  private readonly directions: readonly [DirectionState, DirectionState] = [
+    new DirectionState(),
+    new DirectionState(),
+  ];
+  private readonly runs: OneWayRun[] = [];
+  private runCount = 0;
+
+  constructor(
+    private readonly low: string,
+    private readonly high: string,
+    private readonly stack: number,
+    private readonly segment: SegmentIndex,
+  ) {}
+
+  observe(
+    direction: number,
+    spi: number,
+    sequence: number,
+    length: number,
+    ns: Nanoseconds,
+    frame: FrameId,
+  ): SaState {
+    const own = direction === 0 ? this.directions[0] : this.directions[1];
+    const other = direction === 0 ? this.directions[1] : this.directions[0];
+    if (own.run.total === 0) {
+      own.firstNs = ns;
+      own.firstFrame = frame;
+    }
+    own.countSize(length, ns);
+    own.bytes += length;
+    if (other.run.packets > 0) {
+      if (other.run.isLong) this.endRun(1 - direction, ns, frame);
+      other.run.packets = 0;
+    }
+    own.run.extend(ns, frame);
+    let sa = own.current;
+    if (sa === null || sa.spi !== spi) {
+      sa = own.sas.get(spi) ?? this.beginSa(own, other, direction, spi, ns, frame);
+      own.current = sa;
+    }
+    const partner = sa.partner;
+    if (partner !== null && partner.run.packets > 0) {
+      if (partner.run.isLong) this.endPartnerRun(partner, sa, ns, frame);
+      partner.run.packets = 0;
+    }
+    sa.run.extend(ns, frame);
+    sa.sequences.observe(sequence, ns, frame, sa.lastNs, sa.lastFrame);
+    sa.packets++;
+    sa.bytes += length;
+    sa.lastNs = ns;
+    sa.lastFrame = frame;
+    return sa;
+  }
+
+  private beginSa(
+    own: DirectionState,
+    other: DirectionState,
+    direction: number,
+    spi: number,
+    ns: Nanoseconds,
+    frame: FrameId,
+  ): SaState {
+    const sa = new SaState(spi, direction, ns, frame);
+    own.sas.set(spi, sa);
+    own.unpaired = recent(own.unpaired, ns);
+    other.unpaired = recent(other.unpaired, ns);
+    const [candidate] = other.unpaired;
+    if (candidate && other.unpaired.length === 1 && own.unpaired.length === 0) {
+      sa.partner = candidate;
+      candidate.partner = sa;
+      other.unpaired = [];
+    } else {
+      own.unpaired.push(sa);
+    }
+    return sa;
+  }
+
+  private endRun(direction: number, ns: Nanoseconds, frame: FrameId): void {
+    this.runCount++;
+    keepRun(this.runs, this.runOf(direction, { frame, timeNs: ns, segment: this.segment }));
+  }
+
+  private endPartnerRun(partner: SaState, sa: SaState, ns: Nanoseconds, frame: FrameId): void {
+    const next = { frame, timeNs: ns, segment: this.segment };
+    partner.runs ??= [];
+    keepRun(
+      partner.runs,
+      oneWayRun(partner.run, sa.run, this.addresses(partner.direction), this.segment, next),
+    );
+  }
+
+  private runOf(direction: number, next: FrameRef | null): OneWayRun {
+    const own = this.directions[direction === 0 ? 0 : 1];
+    const other = this.directions[direction === 0 ? 1 : 0];
+    return oneWayRun(own.run, other.run, this.addresses(direction), this.segment, next);
+  }
+
+  private addresses(direction: number): { from: string; to: string } {
+    return direction === 0 ? { from: this.low, to: this.high } : { from: this.high, to: this.low };
+  }
+
+  get saCount(): number {
+    return this.directions[0].sas.size + this.directions[1].sas.size;
+  }
+
+  *allSas(): Iterable<SaState> {
+    for (const { sas } of this.directions) yield* sas.values();
+  }
+
+  /** Takes an SA off the list and adds what it counted to the sums of its direction. */
+  fold(sa: SaState): void {
+    const own = this.directions[sa.direction === 0 ? 0 : 1];
+    own.sas.delete(sa.spi);
+    if (own.current === sa) own.current = null;
+    if (sa.partner) sa.partner.partner = null;
+    own.foldedSas++;
+    own.foldedPackets += sa.packets;
+    own.foldedUdpPackets += sa.udpPackets;
+    own.foldedDistinct += sa.sequences.distinct;
+    own.foldedMissing += sa.sequences.missing;
+  }
+
+  session(): EspPair {
+    const directions = [this.describe(0), this.describe(1)] as const;
+    const runs = [...this.runs];
+    let { runCount } = this;
+    for (let direction = 0; direction < 2; direction++) {
+      if (!this.directions[direction === 0 ? 0 : 1].run.isLong) continue;
+      runs.push(this.runOf(direction, null));
+      runCount++;
+    }
+    const firsts = directions.flatMap(({ first }) => first ?? []).sort((a, b) => a.frame - b.frame);
+    const lasts = directions.flatMap(({ last }) => last ?? []).sort((a, b) => b.frame - a.frame);
+    return {
+      low: this.low,
+      high: this.high,
+      stack: this.stack,
+      segment: this.segment,
+      first: firsts[0],
+      last: lasts[0],
+      directions,
+      runs,
+      runCount,
+    };
+  }
+
+  private describe(direction: number): EspDirection {
+    const own = this.directions[direction === 0 ? 0 : 1];
+    const sas = [...own.sas.values()].map((sa) => this.describeSa(sa));
+    const udpPackets = sas.reduce((sum, sa) => sum + sa.udpPackets, own.foldedUdpPackets);
+    const { run, segment } = { run: own.run, segment: this.segment };
+    return {
+      ...this.addresses(direction),
+      packets: run.total,
+      bytes: own.bytes,
+      first: run.total > 0 ? { frame: own.firstFrame, timeNs: own.firstNs, segment } : null,
+      last: run.total > 0 ? { frame: run.lastFrame, timeNs: run.lastNs, segment } : null,
+      nativePackets: run.total - udpPackets,
+      udpPackets,
+      sas,
+      sizes: own.sizes?.list() ?? [],
+      folded: { sas: own.foldedSas, distinct: own.foldedDistinct, missing: own.foldedMissing },
+    };
+  }
+
+  private describeSa(sa: SaState): EspSa {
+    const { sequences, partner } = sa;
+    const { segment } = this;
+    const runs = [...(sa.runs ?? [])];
+    if (partner && sa.run.isLong) {
+      runs.push(oneWayRun(sa.run, partner.run, this.addresses(sa.direction), segment, null));
+    }
+    const ref = (count: number, frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
+      count > 0 ? { frame, timeNs, segment } : null;
+    return {
+      spi: sa.spi,
+      ...this.addresses(sa.direction),
+      segment,
+      packets: sa.packets,
+      bytes: sa.bytes,
+      first: { frame: sa.firstFrame, timeNs: sa.firstNs, segment },
+      last: { frame: sa.lastFrame, timeNs: sa.lastNs, segment },
+      nativePackets: sa.packets - sa.udpPackets,
+      udpPackets: sa.udpPackets,
+      sourcePort: sa.sourcePort,
+      destinationPort: sa.destinationPort,
+      inbound: sa.inbound,
+      outbound: sa.outbound,
+      firstSequence: sequences.first,
+      highestSequence: sequences.highest,
+      distinct: sequences.distinct,
+      missing: sequences.missing,
+      gapCount: sequences.gapCount,
+      gaps: sequences.gaps.map((gap) => ({ ...gap })),
+      duplicates: sequences.duplicates,
+      firstDuplicate: ref(sequences.duplicates, sequences.duplicateFrame, sequences.duplicateNs),
+      reordered: sequences.reordered,
+      firstReordered: ref(sequences.reordered, sequences.lateFrame, sequences.lateNs),
+      maxExtent: sequences.maxExtent,
+      late32: sequences.late32,
+      late64: sequences.late64,
+      late1024: sequences.late1024,
+      beyondWindow: sequences.beyondWindow,
+      restarts: sequences.restarts,
+      jumps: sequences.jumps,
+      wraps: sequences.wraps,
+      partnerSpi: partner?.spi ?? 0,
+      runs,
+    };
+  }
+}
+
+/** Those that began less than PAIRING_NS ago. */
+function recent(sas: readonly SaState[], ns: Nanoseconds): SaState[] {
+  return sas.slice(-UNPAIRED_MAX).filter(({ firstNs }) => ns - firstNs <= PAIRING_NS);
+}

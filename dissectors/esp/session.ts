@@ -1,0 +1,116 @@
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { SegmentIndex } from '../../src/units.js';
+import type { SequenceGap } from './sequence-tracker.js';
+
+/** Shortest stretch of packets in one direction, with none back, that is kept as a OneWayRun. */
+export const ONE_WAY_PACKETS_MIN = 10;
+export const ONE_WAY_SECONDS_MIN = 10;
+
+/** Width in bytes of a size class, and their number; the last one holds everything larger. */
+export const SIZE_CLASS_BYTES = 32;
+export const SIZE_CLASSES = 48;
+
+/** Packets from one gateway while none came back from the other. Counts are exact. */
+export interface OneWayRun {
+  /** Who sent, and who was silent. */
+  readonly from: string;
+  readonly to: string;
+  readonly packets: number;
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+  /** The packet of the silent side before and after; null where there is none. */
+  readonly lastBack: FrameRef | null;
+  readonly nextBack: FrameRef | null;
+  /** Packets of the silent side before the run. */
+  readonly backBefore: number;
+}
+
+/** Lengths of ESP packets of one direction, in classes of SIZE_CLASS_BYTES. */
+export interface SizeClass {
+  readonly fromBytes: number;
+  readonly packets: number;
+  readonly firstNs: number;
+  readonly lastNs: number;
+}
+
+/**
+ * One security association as one capture sees it: an SPI in one direction between two addresses, in one time
+ * segment. `missing`, `duplicates` and the rest are exact as SequenceTracker says.
+ */
+export interface EspSa {
+  readonly spi: number;
+  readonly from: string;
+  readonly to: string;
+  readonly segment: SegmentIndex;
+  readonly packets: number;
+  /** Bytes of ESP, from the SPI to the ICV. */
+  readonly bytes: number;
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+  readonly nativePackets: number;
+  readonly udpPackets: number;
+  /** UDP ports of the last packet in UDP; 0 where there is none. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  /** Packets by the direction that the capture states for its frames. */
+  readonly inbound: number;
+  readonly outbound: number;
+  readonly firstSequence: number;
+  readonly highestSequence: number;
+  /** Different sequence numbers that were seen, and those in between that are missing. */
+  readonly distinct: number;
+  readonly missing: number;
+  readonly gapCount: number;
+  /** Gaps that are still open; of many, the first and the largest ones. */
+  readonly gaps: readonly SequenceGap[];
+  readonly duplicates: number;
+  readonly firstDuplicate: FrameRef | null;
+  readonly reordered: number;
+  readonly firstReordered: FrameRef | null;
+  /** How far the most belated packet was behind the highest number, and how many were at least that far behind. */
+  readonly maxExtent: number;
+  readonly late32: number;
+  readonly late64: number;
+  readonly late1024: number;
+  /** Too old to tell a duplicate from a late packet. */
+  readonly beyondWindow: number;
+  readonly restarts: number;
+  readonly jumps: number;
+  readonly wraps: number;
+  /** SPI of the opposite direction that began at about the same time, where there is exactly one; otherwise 0. */
+  readonly partnerSpi: number;
+  /** Stretches without a packet of the partner, at most RUNS_KEPT. */
+  readonly runs: readonly OneWayRun[];
+}
+
+/** All ESP from one address to another, in one time segment. */
+export interface EspDirection {
+  readonly from: string;
+  readonly to: string;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly first: FrameRef | null;
+  readonly last: FrameRef | null;
+  readonly nativePackets: number;
+  readonly udpPackets: number;
+  readonly sas: readonly EspSa[];
+  readonly sizes: readonly SizeClass[];
+  /** SAs that were folded because of the bound, with what they counted. */
+  readonly folded: { readonly sas: number; readonly distinct: number; readonly missing: number };
+}
+
+/** Everything in ESP between two addresses of one tunnel stack, in one time segment. */
+export interface EspPair {
+  readonly low: string;
+  readonly high: string;
+  /** Tunnel stack around it (`flows.tunnelLayers`); 0: in no tunnel. */
+  readonly stack: number;
+  readonly segment: SegmentIndex;
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+  /** From low to high, and back. */
+  readonly directions: readonly [EspDirection, EspDirection];
+  /** Stretches in which all ESP of the pair went one way; the first and the longest ones. */
+  readonly runs: readonly OneWayRun[];
+  readonly runCount: number;
+}

@@ -1,0 +1,271 @@
+import {
+  type Batch,
+  type Correlation,
+  type CorrelationRun,
+  defineCorrelator,
+} from '../../src/correlate/correlator.js';
+import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { SessionStore } from '../../src/correlate/session-store.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
+import { type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
+import { isUnicast } from '../../src/wire/address.js';
+import dissector from './dissector.js';
+import { EchoTally } from './echo-tally.js';
+import { ECHO_REQUEST, V6_ECHO_REQUEST } from './message-types.js';
+import type { ICMP_ROWS } from './rows.js';
+
+/** A request and whether its reply was seen. */
+export interface EchoRequest extends FrameRef {
+  readonly sequence: number;
+  /** ICMP bytes on the wire; of a fragmented request, those of its first fragment. */
+  readonly bytes: number;
+  readonly isFragmented: boolean;
+  isAnswered: boolean;
+}
+
+/**
+ * Echo requests from one host to another with one identifier (one `ping`), and their replies. Unicast only.
+ * A request whose reply may still come stands in `undecided`; `settleEcho` decides it against the capture's end.
+ */
+export interface EchoStream {
+  readonly segment: SegmentIndex;
+  /** Tunnel stack; 0: in no tunnel. */
+  readonly stack: number;
+  readonly family: 4 | 6;
+  /** Who asks whom. */
+  readonly source: string;
+  readonly destination: string;
+  readonly identifier: number;
+  requests: number;
+  /** Replies that match a request; those of them that came later than ECHO_REPLY_NS; repeats; without request. */
+  replies: number;
+  lateReplies: number;
+  repeatedReplies: number;
+  unmatchedReplies: number;
+  /** Of the requests at the capture point: differ for a traceroute by echo. */
+  timeToLiveMin: number;
+  timeToLiveMax: number;
+  /** Round trip in nanoseconds over `count` matched replies; `minNs` is Infinity where there are none. */
+  readonly roundTrip: { count: number; sumNs: number; minNs: Nanoseconds; maxNs: Nanoseconds };
+  readonly first: FrameRef;
+  last: FrameRef;
+  lastReply: FrameRef | null;
+  /** Requests that are decided, in the order in which they were sent. */
+  readonly decided: EchoTally;
+  /** In the order in which they were sent; at most UNDECIDED_MAX. */
+  readonly undecided: EchoRequest[];
+}
+
+/** `ping` waits about that long (threshold `icmp.reply`). */
+export const ECHO_REPLY_NS: Nanoseconds = 2 * NS_PER_SECOND;
+/** After that much time of the same stream a request is unanswered for good. */
+const DECIDED_AFTER_NS: Nanoseconds = 10 * NS_PER_SECOND;
+const UNDECIDED_MAX = 4096;
+/** Streams held open; the least recently seen half is closed at the end of an epoch. */
+const STREAMS_MAX = 4096;
+
+interface OpenStream {
+  readonly stream: EchoStream;
+  readonly key: number;
+  readonly siblings: Map<number, OpenStream>;
+  /** Undecided requests by sequence number. */
+  readonly bySequence: Map<number, EchoRequest>;
+}
+
+/** Streams by `identifier * 2 + direction of the requests`. */
+type StreamsOfPair = Map<number, OpenStream>;
+
+/** Matches echoes. Holds at most STREAMS_MAX streams between epochs, UNDECIDED_MAX requests each. */
+class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
+  private readonly closed = new SessionStore<EchoStream>((stream) => stream.decided.unanswered);
+  private readonly pairs: FlowStates<StreamsOfPair>;
+  private readonly open = new Set<OpenStream>();
+
+  constructor(private readonly run: CorrelationRun) {
+    this.pairs = run.flows.trackStates<StreamsOfPair>((streams) => {
+      for (const stream of [...streams.values()]) this.close(stream);
+    });
+  }
+
+  get summarised(): number {
+    return this.closed.summarised;
+  }
+
+  consume(batch: Batch<typeof ICMP_ROWS>, flow: FlowId, from: number, to: number): void {
+    if (flow < 0) return;
+    const { flows } = this.run;
+    if (!isUnicast(flows.addressWords(flow, 0)) || !isUnicast(flows.addressWords(flow, 1))) return;
+    const { low, high } = flows.endpoints(flow);
+    const { columns, order } = batch;
+    let streams = this.pairs.get(flow);
+    for (let at = from; at < to; at++) {
+      const row = order[at];
+      if (!isEcho(columns.type[row])) continue;
+      if (!streams) {
+        streams = new Map();
+        this.pairs.set(flow, streams);
+      }
+      const direction = columns.rows.direction[row];
+      if (isRequest(columns.type[row])) {
+        this.addRequest(batch, row, this.streamOf(batch, row, flow, streams, direction));
+      } else {
+        // A host that pings itself has one direction only.
+        const asked = low === high ? direction : 1 - direction;
+        this.addReply(batch, row, this.streamOf(batch, row, flow, streams, asked));
+      }
+    }
+  }
+
+  private streamOf(
+    batch: Batch<typeof ICMP_ROWS>,
+    row: number,
+    flow: FlowId,
+    streams: StreamsOfPair,
+    direction: number,
+  ): OpenStream {
+    const { columns } = batch;
+    const identifier = columns.identifier[row];
+    const key = identifier * 2 + direction;
+    const known = streams.get(key);
+    if (known) return known;
+    const { from, to } = this.run.flows.addresses(flow, direction);
+    const first = refOf(batch, row);
+    const stream: EchoStream = {
+      segment: batch.segment,
+      stack: this.run.flows.stack(flow),
+      family: columns.family[row] === 6 ? 6 : 4,
+      source: from,
+      destination: to,
+      identifier,
+      requests: 0,
+      replies: 0,
+      lateReplies: 0,
+      repeatedReplies: 0,
+      unmatchedReplies: 0,
+      timeToLiveMin: 255,
+      timeToLiveMax: 0,
+      roundTrip: { count: 0, sumNs: 0, minNs: Number.POSITIVE_INFINITY, maxNs: 0 },
+      first,
+      last: first,
+      lastReply: null,
+      decided: new EchoTally(),
+      undecided: [],
+    };
+    const open: OpenStream = { stream, key, siblings: streams, bySequence: new Map() };
+    streams.set(key, open);
+    this.open.add(open);
+    return open;
+  }
+
+  private addRequest(batch: Batch<typeof ICMP_ROWS>, row: number, open: OpenStream): void {
+    const { columns } = batch;
+    const { stream, bySequence } = open;
+    const request: EchoRequest = {
+      ...refOf(batch, row),
+      sequence: columns.sequence[row],
+      bytes: columns.length[row],
+      isFragmented: columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT,
+      isAnswered: false,
+    };
+    stream.requests++;
+    stream.last = request;
+    stream.timeToLiveMin = Math.min(stream.timeToLiveMin, columns.timeToLive[row]);
+    stream.timeToLiveMax = Math.max(stream.timeToLiveMax, columns.timeToLive[row]);
+    stream.undecided.push(request);
+    bySequence.set(request.sequence, request);
+    decide(open, request.timeNs);
+  }
+
+  private addReply(batch: Batch<typeof ICMP_ROWS>, row: number, open: OpenStream): void {
+    const { stream } = open;
+    const ref = refOf(batch, row);
+    stream.lastReply = ref;
+    if (stream.stack === 0 && stream.replies + stream.unmatchedReplies === 0) {
+      this.run.hearsPeer.note(stream.destination, stream.source, 'an ICMP echo reply to it', ref);
+    }
+    const request = open.bySequence.get(batch.columns.sequence[row]);
+    if (!request) {
+      stream.unmatchedReplies++;
+    } else if (request.isAnswered) {
+      stream.repeatedReplies++;
+    } else {
+      request.isAnswered = true;
+      stream.replies++;
+      const roundTripNs = ref.timeNs - request.timeNs;
+      if (roundTripNs > ECHO_REPLY_NS) stream.lateReplies++;
+      if (roundTripNs >= 0) addRoundTrip(stream.roundTrip, roundTripNs);
+    }
+  }
+
+  endSegment(): void {
+    this.pairs.clear();
+  }
+
+  endEpoch(): void {
+    if (this.open.size <= STREAMS_MAX) return;
+    const bySeen = [...this.open].sort((a, b) => lastFrame(a) - lastFrame(b));
+    for (const open of bySeen.slice(0, bySeen.length - STREAMS_MAX / 2)) this.close(open);
+  }
+
+  private close(open: OpenStream): void {
+    if (!this.open.delete(open)) return;
+    open.siblings.delete(open.key);
+    this.closed.add(open.stream);
+  }
+
+  sessions(): readonly EchoStream[] {
+    const open = [...this.open].map(({ stream }) => stream);
+    return [...this.closed.sessions(), ...open].sort((a, b) => a.first.frame - b.first.frame);
+  }
+}
+
+/** Takes requests off the head while their fate is known; only what the stream itself shows counts. */
+function decide(open: OpenStream, nowNs: Nanoseconds): void {
+  const { stream, bySequence } = open;
+  const { undecided, decided } = stream;
+  let count = 0;
+  for (; count < undecided.length - 1; count++) {
+    const head = undecided[count];
+    const isLost = nowNs - head.timeNs > DECIDED_AFTER_NS || undecided.length - count > UNDECIDED_MAX;
+    // An answered request stays a moment, so that a repeated reply is told from one without request.
+    const isDone = head.isAnswered && (nowNs - head.timeNs > ECHO_REPLY_NS || undecided.length - count > 64);
+    if (!isLost && !isDone) break;
+    decided.add(head);
+    if (bySequence.get(head.sequence) === head) bySequence.delete(head.sequence);
+  }
+  if (count > 0) undecided.splice(0, count);
+}
+
+function addRoundTrip(roundTrip: EchoStream['roundTrip'], roundTripNs: Nanoseconds): void {
+  roundTrip.count++;
+  roundTrip.sumNs += roundTripNs;
+  roundTrip.minNs = Math.min(roundTrip.minNs, roundTripNs);
+  roundTrip.maxNs = Math.max(roundTrip.maxNs, roundTripNs);
+}
+
+function isRequest(type: number): boolean {
+  return type === ECHO_REQUEST || type === V6_ECHO_REQUEST;
+}
+
+/** ICMP types 0 and 8, ICMPv6 types 128 and 129: neither meaning overlaps with an error of the other family. */
+function isEcho(type: number): boolean {
+  return type === 0 || type === ECHO_REQUEST || type >= V6_ECHO_REQUEST;
+}
+
+function lastFrame({ stream }: OpenStream): number {
+  return Math.max(stream.last.frame, stream.lastReply?.frame ?? 0);
+}
+
+function refOf(batch: Batch<typeof ICMP_ROWS>, row: number): FrameRef {
+  const index = batch.columns.rows.frame[row];
+  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
+}
+
+/** Every ping, by pair, tunnel stack and identifier. */
+export const echoStreams = defineCorrelator<EchoStream, typeof ICMP_ROWS>({
+  name: 'echo',
+  reads: dissector,
+  order: 'flow',
+  create: (run) => new EchoCorrelation(run),
+});

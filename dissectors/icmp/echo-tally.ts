@@ -1,0 +1,101 @@
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+
+/** Sizes told apart; requests of further sizes count under the nearest of them. */
+const SIZES_KEPT = 64;
+
+/** A request as far as its fate goes. */
+export interface Decided extends FrameRef {
+  readonly bytes: number;
+  readonly isFragmented: boolean;
+  readonly isAnswered: boolean;
+}
+
+export interface EchoSize {
+  /** ICMP bytes on the wire; of fragmented requests, those of the first fragment. */
+  readonly bytes: number;
+  readonly isFragmented: boolean;
+  answered: number;
+  unanswered: number;
+  firstUnanswered: FrameRef | null;
+  lastUnanswered: FrameRef | null;
+  lastAnswered: FrameRef | null;
+}
+
+/** Requests in a row that got no reply. */
+export interface EchoRun {
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+  readonly count: number;
+  /** The last answered request before it, or null. */
+  readonly lastGood: FrameRef | null;
+}
+
+/** Answered and unanswered requests of one stream, taken in the order in which they were sent. */
+export class EchoTally {
+  answered = 0;
+  unanswered = 0;
+  readonly sizes: EchoSize[] = [];
+  firstUnanswered: FrameRef | null = null;
+  lastUnanswered: FrameRef | null = null;
+  lastAnswered: FrameRef | null = null;
+  /** The longest run of unanswered requests, and the one that is not over. */
+  longest: EchoRun | null = null;
+  current: EchoRun | null = null;
+
+  add(request: Decided): void {
+    const size = this.sizeOf(request);
+    if (request.isAnswered) {
+      this.answered++;
+      size.answered++;
+      size.lastAnswered = request;
+      this.lastAnswered = request;
+      this.current = null;
+      return;
+    }
+    this.unanswered++;
+    size.unanswered++;
+    size.firstUnanswered ??= request;
+    size.lastUnanswered = request;
+    this.firstUnanswered ??= request;
+    this.lastUnanswered = request;
+    this.current = {
+      first: this.current?.first ?? request,
+      last: request,
+      count: (this.current?.count ?? 0) + 1,
+      lastGood: this.current ? this.current.lastGood : this.lastAnswered,
+    };
+    if (!this.longest || this.current.count > this.longest.count) this.longest = this.current;
+  }
+
+  /** A copy that can be continued without touching this one. */
+  copy(): EchoTally {
+    const copy = new EchoTally();
+    Object.assign(copy, this, { sizes: this.sizes.map((size) => ({ ...size })) });
+    return copy;
+  }
+
+  private sizeOf(request: Decided): EchoSize {
+    const known = this.sizes.find(
+      ({ bytes, isFragmented }) => bytes === request.bytes && isFragmented === request.isFragmented,
+    );
+    if (known) return known;
+    if (this.sizes.length >= SIZES_KEPT) return this.nearest(request);
+    const size: EchoSize = {
+      bytes: request.bytes,
+      isFragmented: request.isFragmented,
+      answered: 0,
+      unanswered: 0,
+      firstUnanswered: null,
+      lastUnanswered: null,
+      lastAnswered: null,
+    };
+    this.sizes.push(size);
+    return size;
+  }
+
+  private nearest(request: Decided): EchoSize {
+    return this.sizes.reduce((best, size) =>
+      Math.abs(size.bytes - request.bytes) < Math.abs(best.bytes - request.bytes) ? size : best,
+    );
+  }
+}

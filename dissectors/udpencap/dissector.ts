@@ -1,0 +1,70 @@
+import { defineDissector } from '../../src/dissect/dissector.js';
+import { ORIGIN_ASSEMBLED } from '../../src/observe/table.js';
+
+//  0                   1                   2                   3
+//  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+// |  Non-ESP marker (four zero bytes): an IKE message follows     |   RFC 3948, section 2.2
+// |  or the SPI of an ESP packet, never zero                      |   RFC 3948, section 2.1
+// |  0xFF alone   | NAT keepalive                                     RFC 3948, section 2.3
+// +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
+const MARKER = 0;
+const MARKER_LENGTH = 4;
+const KEEPALIVE = 0xff;
+/** SPI and sequence number, and the least that ciphers and ICVs in use add. */
+const ESP_LENGTH_MIN = 20;
+/** SPIs up to here are reserved (RFC 4303, section 2.1) and are not negotiated by IKE. */
+const SPI_RESERVED_MAX = 255;
+
+/** Values of `kind`. */
+export const KIND_UNKNOWN = 0;
+export const KIND_KEEPALIVE = 1;
+export const KIND_ISAKMP = 2;
+export const KIND_ESP = 3;
+
+/** One row a datagram on port 4500, on the flow of its UDP conversation. */
+export const udpencap = defineDissector({
+  protocol: 'udpencap',
+  // Either port: behind a NAT the other one is arbitrary.
+  carriedBy: { udpPort: [4500] },
+  // IKE messages with certificates may span IP fragments.
+  assembles: true,
+  observes: {
+    /** KIND_ value. */
+    kind: 'u8',
+    /** Bytes of UDP payload on the wire. */
+    payloadLength: 'u32',
+  },
+
+  bind(table, binding) {
+    const dissectIsakmp = binding.exit('isakmp');
+    const dissectEsp = binding.exit('esp');
+    return function dissectUdpencap(frame, offset, end) {
+      const view = frame.view;
+      const captured = end - offset;
+      const length = frame.payloadLength;
+      let kind = KIND_UNKNOWN;
+      if (captured >= MARKER_LENGTH) {
+        const marker = view.getInt32(offset + MARKER);
+        if (marker === 0) kind = KIND_ISAKMP;
+        else if (length >= ESP_LENGTH_MIN && (marker < 0 || marker > SPI_RESERVED_MAX)) kind = KIND_ESP;
+      } else if (captured >= 1 && length === 1) {
+        if (view.getUint8(offset + MARKER) === KEEPALIVE) kind = KIND_KEEPALIVE;
+      } else if (frame.isCut) {
+        return frame.observeShortfall(binding.protocolIndex);
+      }
+      if (frame.origin !== ORIGIN_ASSEMBLED) {
+        const row = table.rows.append(frame);
+        table.kind[row] = kind;
+        table.payloadLength[row] = length;
+      }
+      if (kind === KIND_ESP) dissectEsp(frame, offset, end);
+      else if (kind === KIND_ISAKMP) {
+        frame.payloadLength = length - MARKER_LENGTH;
+        dissectIsakmp(frame, offset + MARKER_LENGTH, end);
+      }
+    };
+  },
+});
+
+export default udpencap;

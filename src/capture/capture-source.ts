@@ -1,0 +1,76 @@
+import type { FrameChunk } from './chunk.js';
+
+/** Something in the input that could not be read; what stands around it was. */
+export interface Damage {
+  /** Byte offset in the (decompressed) file. */
+  readonly offset: number;
+  readonly reason: string;
+}
+
+/** An interface of a capture file: an IDB, or the one of a pcap file header. */
+export interface CaptureInterface {
+  readonly captureIndex: number;
+  readonly linkType: number;
+  /** 0: no limit. */
+  readonly snaplen: number;
+  readonly name: string | null;
+  /** The capture filter, where the file states it (if_filter). */
+  readonly filter: string | null;
+  /** From interface statistics blocks: packets received and dropped, or null where not stated. */
+  received: number | null;
+  dropped: number | null;
+}
+
+/** What is known of one input file; fields grow while it is read and are final at its end. */
+export interface CaptureFacts {
+  readonly file: string;
+  format: 'pcap' | 'pcapng' | 'unknown';
+  readonly linkTypes: number[];
+  /** Frames as tshark lists them. */
+  frames: number;
+  /** Records of the file: packets and, in pcapng, every other block. */
+  records: number;
+  /** Bytes of the decompressed file that were read. */
+  bytes: number;
+  /** 'relative': times count from an unknown start (VPP), no date may be printed. */
+  clock: 'absolute' | 'relative';
+  /** Nanoseconds since 1970 of the first and the last timed frame, or null. */
+  firstTimeNs: bigint | null;
+  lastTimeNs: bigint | null;
+  readonly damaged: Damage[];
+  /** Drops that the file itself reports, or null where it says nothing. */
+  drops: number | null;
+  /** Smallest non-zero snaplen of its interfaces, or 0. */
+  snaplen: number;
+  readonly comments: string[];
+  /** Things skipped on purpose, by name, with their count (unknown block types, frames without time …). */
+  readonly skipped: Map<string, number>;
+}
+
+/** A stretch of frames whose times compare. */
+export interface TimeSegment {
+  /** Nanoseconds since 1970 of the segment's base. */
+  readonly baseNs: bigint;
+  readonly captureIndex: number;
+  readonly clock: 'absolute' | 'relative';
+  /** Why it was opened: 'start', 'section', 'file', 'step-forward', 'step-backward', 'span'. */
+  readonly openedBy: string;
+}
+
+/** Where chunks come from. Filled in merged time order; the lists grow while chunks are read. */
+export interface CaptureSource {
+  readonly captures: readonly CaptureFacts[];
+  readonly interfaces: readonly CaptureInterface[];
+  readonly segments: readonly TimeSegment[];
+  /** Sum of the sizes of the input files in bytes, or null for pipes. */
+  readonly totalBytes: number | null;
+  /** Bytes of the input files (as stored) consumed so far, for the progress bar. */
+  readonly consumedBytes: number;
+  /**
+   * Fills the chunk with the next frames: frames, frameCount, segment, endsEpoch.
+   * @returns false at the end of the input (the chunk is then empty).
+   * @throws CaptureError where nothing at all of the input can be read.
+   */
+  fill(chunk: FrameChunk): boolean | Promise<boolean>;
+  close(): void | Promise<void>;
+}

@@ -1,0 +1,103 @@
+// Recognises inputs by their first bytes, never by their names.
+import { CaptureError } from './capture-error.js';
+import type { CaptureFacts } from './capture-source.js';
+import { SHB_TYPE, sectionByteOrder } from './pcapng-blocks.js';
+
+export type CaptureFormat = Exclude<CaptureFacts['format'], 'unknown'>;
+export type Compression = 'gzip' | 'zstd' | 'lz4';
+
+/** Bytes that suffice to recognise any input. */
+export const SNIFF_LENGTH = 32;
+
+const COMPRESSIONS: readonly (readonly [Compression, readonly number[]])[] = [
+  ['gzip', [0x1f, 0x8b]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['lz4', [0x04, 0x22, 0x4d, 0x18]],
+];
+
+const PCAP_MAGICS: readonly (readonly number[])[] = [
+  [0xd4, 0xc3, 0xb2, 0xa1],
+  [0xa1, 0xb2, 0xc3, 0xd4],
+  [0x4d, 0x3c, 0xb2, 0xa1],
+  [0xa1, 0xb2, 0x3c, 0x4d],
+  [0x34, 0xcd, 0xb2, 0xa1],
+  [0xa1, 0xb2, 0xcd, 0x34],
+];
+
+/** What is recognised and not read, with what to do about it. */
+const REFUSED: readonly (readonly [readonly number[], string])[] = [
+  [[0xa1, 0xb2, 0x34, 0xcd], 'a pcap variant with a reserved magic; convert it with the tool that wrote it'],
+  [[0xcd, 0x34, 0xb2, 0xa1], 'a pcap variant with a reserved magic; convert it with the tool that wrote it'],
+  [[0xa1, 0x2b, 0x3c, 0x4d], 'a Navtel pcap variant; convert it with the tool that wrote it'],
+  [[0x4d, 0x3c, 0x2b, 0xa1], 'a Navtel pcap variant; convert it with the tool that wrote it'],
+  [[0xcb, 0xc3, 0xb2, 0xa1], 'a saved BPF program, not packets'],
+  [[0xa1, 0xb2, 0xc3, 0xcb], 'a saved BPF program, not packets'],
+  [ascii('snoop\0\0\0'), 'a snoop file; convert it with: editcap -F pcapng'],
+  [ascii('GMBU'), 'a Network Monitor file; convert it with: editcap -F pcapng'],
+  [ascii('RTSS'), 'a Network Monitor file; convert it with: editcap -F pcapng'],
+  [ascii('XCP\0'), 'a NetXRay or Sniffer file; convert it with: editcap -F pcapng'],
+  [ascii('iptrace '), 'an iptrace file; convert it with: editcap -F pcapng'],
+  [ascii('BZh'), 'compressed with bzip2; decompress it first'],
+  [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], 'compressed with xz; decompress it first'],
+  [ascii('PK\x03\x04'), 'a zip archive; unpack it first'],
+  [[0xef, 0xbf, 0xbd], 'damaged by a conversion to UTF-8 text; copy the original again in binary mode'],
+];
+
+export function sniffCompression(head: Uint8Array): Compression | null {
+  for (const [compression, magic] of COMPRESSIONS) {
+    if (startsWith(head, magic)) return compression;
+  }
+  return null;
+}
+
+/** Whether an input looks like a capture, compressed or not: for the files of a directory. */
+export function looksLikeCapture(head: Uint8Array): boolean {
+  return sniffCompression(head) !== null || recogniseFormat(head) !== null;
+}
+
+/**
+ * The format of (decompressed) bytes.
+ * @throws CaptureError where they are no capture that is read, saying what they are instead
+ */
+export function sniffFormat(head: Uint8Array, file: string): CaptureFormat {
+  if (head.length === 0) throw new CaptureError(`${file}: is empty; capture or copy the file again`, file, 0);
+  const format = recogniseFormat(head);
+  if (format !== null) return format;
+  for (const [magic, what] of REFUSED) {
+    if (startsWith(head, magic)) throw new CaptureError(`${file}: is ${what}`, file, 0);
+  }
+  if (isTextModeDamage(head)) {
+    const what = 'a pcapng file damaged by a text-mode transfer (line ends were changed)';
+    throw new CaptureError(`${file}: is ${what}; copy the original again in binary mode`, file, 0);
+  }
+  if (startsWith(head, SHB_BYTES)) {
+    const what = 'begins like a pcapng file, but has no byte-order magic at byte 8';
+    throw new CaptureError(`${file}: ${what}; copy the original again`, file, 8);
+  }
+  const bytes = [...head.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+  const what = `is not a capture file: it begins with ${bytes}, and neither pcap nor pcapng does`;
+  throw new CaptureError(`${file}: ${what}; try: editcap -F pcapng`, file, 0);
+}
+
+const SHB_BYTES = [0x0a, 0x0d, 0x0d, 0x0a];
+
+function recogniseFormat(head: Uint8Array): CaptureFormat | null {
+  if (PCAP_MAGICS.some((magic) => startsWith(head, magic))) return 'pcap';
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  const isSection = head.length >= 12 && view.getUint32(0) === SHB_TYPE;
+  return isSection && sectionByteOrder(view, 0) !== null ? 'pcapng' : null;
+}
+
+/** The first bytes of pcapng, 0a 0d 0d 0a, exist to make changed line ends show. */
+function isTextModeDamage(head: Uint8Array): boolean {
+  if (startsWith(head, SHB_BYTES) || head.length < 3) return false;
+  return head.subarray(0, 3).every((byte) => byte === 0x0a || byte === 0x0d);
+}
+
+function startsWith(head: Uint8Array, magic: readonly number[]): boolean {
+  return head.length >= magic.length && magic.every((byte, index) => head[index] === byte);
+}
+
+function ascii(text: string): number[] {
+  return [...text].map((character) => character.charCodeAt(0));
+}

@@ -1,0 +1,196 @@
+// Opens one input: recognises it, decompresses it and puts the reader of its format on it.
+import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { ByteFeed } from './byte-feed.js';
+import { inputFileOf, MemoryByteSource, openByteSource, StreamByteSource } from './byte-source.js';
+import { CaptureError } from './capture-error.js';
+import { newCaptureFacts } from './capture-facts.js';
+import { CaptureFileReader } from './capture-file-reader.js';
+import type { CaptureFacts, CaptureInterface, TimeSegment } from './capture-source.js';
+import { type FrameChunk, frameIndexByteLength, frameIndexOver } from './chunk.js';
+import { decompress } from './decompress.js';
+import { looksLikeCapture, SNIFF_LENGTH, sniffCompression, sniffFormat } from './format-sniffer.js';
+import { PCAP_HEADER_LENGTH, readPcapHeader } from './pcap-header.js';
+import { PcapReader } from './pcap-reader.js';
+import { PcapngReader } from './pcapng-reader.js';
+import { SegmentClock, type SequenceEnd } from './segment-clock.js';
+
+/** A path (`-`: standard input; a directory: its capture files), or bytes that come from elsewhere. */
+export type CaptureInput = string | { readonly name: string; readonly stream: AsyncIterable<Uint8Array> };
+
+/** Enough of a file to tell the layout of its records. */
+const HEAD_LENGTH = 4096;
+/** What is read of a pipe to learn when it begins. */
+const PIPE_HEAD_LENGTH = 256 * 1024;
+/** Takes three frames of any ordinary link type, as many as a reader holds. */
+const SCRATCH_BYTES = 1 << 20;
+const SCRATCH_FRAMES = 4096;
+/** Rows asked for at a time to learn when a file begins. */
+const PEEK_FRAMES = 64;
+
+/** One file, pipe or stream. */
+export class InputFile {
+  /** Bytes as stored, or null for pipes. */
+  readonly size: number | null;
+  /** When its first frame was taken; null until `peek`, or where no frame has a time. */
+  firstTimeNs: bigint | null = null;
+  hasFrames = true;
+  /** False for compressed bytes that turned out to be no capture. */
+  recognised = true;
+  /** The feed of an input that can be opened only once. */
+  private feed: ByteFeed | null = null;
+
+  constructor(
+    readonly name: string,
+    private readonly stream: AsyncIterable<Uint8Array> | null,
+    readonly fromDirectory: boolean,
+  ) {
+    this.size = stream === null ? inputFileOf(name).size : null;
+  }
+
+  /** Whether the input can be read a second time. */
+  get reopens(): boolean {
+    return this.size !== null && this.name !== '-';
+  }
+
+  /**
+   * Opens the input for reading.
+   * @throws CaptureError where it is no capture that can be read
+   */
+  async open(target: ReaderTarget): Promise<CaptureFileReader> {
+    const feed = await this.openFeed();
+    try {
+      return await openReader(feed, this, target);
+    } catch (error) {
+      feed.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Learns when the input begins without consuming it.
+   * @throws CaptureError where it is no capture that can be read
+   */
+  async peek(): Promise<void> {
+    const feed = this.reopens ? await this.openFeed() : await this.headOfPipe();
+    const target = scratchTarget(this.name);
+    let reader: CaptureFileReader | null = null;
+    try {
+      reader = await openReader(feed, this, target);
+      const chunk = scratchChunk();
+      while (target.facts.firstTimeNs === null && !reader.ended) await reader.fill(chunk, PEEK_FRAMES);
+    } finally {
+      (reader ?? feed).close();
+    }
+    this.firstTimeNs = target.facts.firstTimeNs;
+    this.hasFrames = target.facts.frames > 0;
+  }
+
+  private async openFeed(): Promise<ByteFeed> {
+    if (this.feed !== null) return this.feed;
+    const { name, size, stream } = this;
+    const source =
+      stream === null ? await openByteSource({ path: name, size }) : new StreamByteSource(stream);
+    const feed = new ByteFeed(source);
+    if (!this.reopens) this.feed = feed;
+    return feed;
+  }
+
+  private async headOfPipe(): Promise<ByteFeed> {
+    const feed = await this.openFeed();
+    await feed.ensure(PIPE_HEAD_LENGTH);
+    return new ByteFeed(new MemoryByteSource(feed.heldBytes().slice()));
+  }
+}
+
+/** Where a reader puts what it finds. */
+export interface ReaderTarget {
+  readonly facts: CaptureFacts;
+  readonly captureIndex: number;
+  readonly interfaces: CaptureInterface[];
+  readonly segments: TimeSegment[];
+  readonly previousEnd: SequenceEnd | null;
+}
+
+/** A target whose findings are thrown away. */
+export function scratchTarget(file: string): ReaderTarget {
+  return { facts: newCaptureFacts(file), captureIndex: 0, interfaces: [], segments: [], previousEnd: null };
+}
+
+/** A chunk in ordinary memory, for frames that are looked at or copied on. */
+export function scratchChunk(): FrameChunk {
+  const columns = new ArrayBuffer(frameIndexByteLength(SCRATCH_FRAMES));
+  return {
+    bytes: new Uint8Array(SCRATCH_BYTES),
+    frames: frameIndexOver(columns, 0, SCRATCH_FRAMES),
+    frameCount: 0,
+    segment: 0,
+    endsEpoch: false,
+  };
+}
+
+async function openReader(
+  stored: ByteFeed,
+  input: InputFile,
+  target: ReaderTarget,
+): Promise<CaptureFileReader> {
+  const { name, size } = input;
+  await stored.ensure(SNIFF_LENGTH);
+  const compression = sniffCompression(stored.heldBytes());
+  const feed =
+    compression === null ? stored : new ByteFeed(await decompress(stored, compression, name, size));
+  await feed.ensure(HEAD_LENGTH);
+  const head = feed.heldBytes();
+  const { fault } = feed.source;
+  if (head.length === 0 && fault !== null) throw new CaptureError(`${name}: ${fault}`, name, 0);
+  input.recognised = compression === null;
+  const format = sniffFormat(head, name);
+  input.recognised = true;
+  const { facts, captureIndex, interfaces, segments, previousEnd } = target;
+  const clock = new SegmentClock(segments, facts, captureIndex, previousEnd);
+  if (format === 'pcapng') {
+    const walker = new PcapngReader(facts, captureIndex, interfaces, clock);
+    return new CaptureFileReader(facts, clock, walker, feed, 0);
+  }
+  const layout = readPcapHeader(head, name);
+  feed.discardHeld(PCAP_HEADER_LENGTH);
+  facts.bytes = PCAP_HEADER_LENGTH;
+  const walker = new PcapReader(layout, facts, captureIndex, interfaces, clock);
+  return new CaptureFileReader(facts, clock, walker, feed, PCAP_HEADER_LENGTH);
+}
+
+/**
+ * The files that the inputs stand for; of a directory those that look like captures, by name.
+ * @throws CaptureError for a path that does not exist and for a directory without captures
+ */
+export function expandInput(input: CaptureInput): InputFile[] {
+  if (typeof input !== 'string') return [new InputFile(input.name, input.stream, false)];
+  if (input === '-' || !isDirectory(input)) return [new InputFile(input, null, false)];
+  const files = readdirSync(input)
+    .sort()
+    .map((name) => join(input, name))
+    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true)
+    .filter((path) => looksLikeCapture(headOf(path)));
+  if (files.length === 0) {
+    throw new CaptureError(`${input}: the directory holds no pcap or pcapng file; name the files`, input);
+  }
+  return files.map((path) => new InputFile(path, null, true));
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** The first bytes of a file, none where it cannot be read. */
+function headOf(path: string): Uint8Array {
+  const head = new Uint8Array(SNIFF_LENGTH);
+  let descriptor = -1;
+  try {
+    descriptor = openSync(path, 'r');
+    return head.subarray(0, readSync(descriptor, head, 0, head.length, 0));
+  } catch {
+    return head.subarray(0, 0);
+  } finally {
+    if (descriptor >= 0) closeSync(descriptor);
+  }
+}

@@ -1,0 +1,107 @@
+import type { Report, Severity } from '../report/report.js';
+import { reportClock } from '../report/report-time.js';
+import { verdict } from '../report/verdict.js';
+import { writeReport } from '../report/write-report.js';
+import type { AnalyzeCommandOptions } from './analyze-options.js';
+import { EXIT, exitCodeOf } from './exit-code.js';
+import { assertPatternsMatch } from './id-patterns.js';
+import { assertWritable, writeOutputFile } from './output-file.js';
+import { type Progress, startProgress } from './progress.js';
+import type { Terminal } from './terminal.js';
+
+/** Large reports leave in batches: a write per line costs more than the report. */
+const BATCH_LENGTH = 65_536;
+
+/** What the command needs of the engine and the catalogue. */
+export interface AnalyzePipeline {
+  analyze(
+    inputs: readonly string[],
+    options: {
+      threads?: number;
+      only?: string[];
+      skip?: string[];
+      minSeverity?: Severity;
+      local?: string[];
+      chunkBytes?: number;
+      onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
+      signal?: AbortSignal;
+    },
+  ): Promise<Report>;
+  readonly diagnosisIds: readonly string[];
+}
+
+/**
+ * Runs the analysis and writes its report.
+ * @returns the exit code.
+ * @throws UsageError, CaptureError
+ */
+export async function analyzeAndReport(
+  options: AnalyzeCommandOptions,
+  terminal: Terminal,
+  pipeline: AnalyzePipeline,
+  signal?: AbortSignal,
+): Promise<number> {
+  assertPatternsMatch('--only', options.only, pipeline.diagnosisIds);
+  assertPatternsMatch('--skip', options.skip, pipeline.diagnosisIds);
+  if (options.output !== undefined) assertWritable(options.output, options.captures);
+  const shown = terminal.progress !== null && !options.quiet;
+  const progress = shown && terminal.progress !== null ? startProgress(terminal.progress) : null;
+  let report: Report;
+  try {
+    report = await pipeline.analyze(options.captures, pipelineOptions(options, progress, signal));
+  } finally {
+    progress?.clear();
+  }
+  // An interrupted analysis ends early with what it has; half a capture is no ground for a verdict.
+  if (signal?.aborted === true) return EXIT.interrupted;
+  const batches = await reportBatches(report, options, terminal);
+  if (options.output === undefined) {
+    for (const batch of batches) await terminal.write(batch);
+  } else {
+    writeOutputFile(options.output, batches);
+    if (!options.quiet) terminal.message(verdict(report, reportClock(report.captures)));
+  }
+  return exitCodeOf(report, options.failOn);
+}
+
+function pipelineOptions(options: AnalyzeCommandOptions, progress: Progress | null, signal?: AbortSignal) {
+  const { only, skip, local, threads, minSeverity, chunkBytes } = options;
+  return {
+    ...(only.length === 0 ? {} : { only: [...only] }),
+    ...(skip.length === 0 ? {} : { skip: [...skip] }),
+    ...(local.length === 0 ? {} : { local: [...local] }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(minSeverity === undefined ? {} : { minSeverity }),
+    ...(chunkBytes === undefined ? {} : { chunkBytes }),
+    ...(progress === null ? {} : { onProgress: progress.update }),
+    ...(signal === undefined ? {} : { signal }),
+  };
+}
+
+async function reportBatches(
+  report: Report,
+  options: AnalyzeCommandOptions,
+  terminal: Terminal,
+): Promise<readonly string[]> {
+  const batches: string[] = [];
+  let pieces: string[] = [];
+  let length = 0;
+  const flush = () => {
+    batches.push(pieces.join(''));
+    pieces = [];
+    length = 0;
+  };
+  const collect = (text: string) => {
+    pieces.push(text);
+    length += text.length;
+    if (length >= BATCH_LENGTH) flush();
+  };
+  const onTerminal = options.output === undefined;
+  await writeReport(report, options.format, collect, {
+    color: onTerminal && terminal.color && options.color,
+    verbose: options.verbose,
+    ...(onTerminal && terminal.columns !== null ? { width: terminal.columns } : {}),
+  });
+  flush();
+  return batches;
+}

@@ -1,0 +1,160 @@
+import { isIP } from 'node:net';
+import type { Severity } from '../report/report.js';
+import { FORMATS, type Format } from '../report/write-report.js';
+import type { FailOn } from './exit-code.js';
+import { UsageError } from './usage-error.js';
+
+const THREADS_MAX = 256;
+const SEVERITIES = ['info', 'warning', 'error'] as const;
+const FAIL_ON = ['error', 'warning', 'info', 'never'] as const;
+
+/** The command line of `capan analyze`, checked. Absent where the option was not given. */
+export interface AnalyzeCommandOptions {
+  readonly captures: readonly string[];
+  readonly format: Format;
+  /** Absent for stdout. */
+  readonly output?: string;
+  readonly only: readonly string[];
+  readonly skip: readonly string[];
+  readonly minSeverity?: Severity;
+  readonly failOn: FailOn;
+  readonly threads?: number;
+  readonly local: readonly string[];
+  readonly color: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly chunkBytes?: number;
+}
+
+/** Options as the yargs table of a command; values stay text and are checked by `analyzeOptions`. */
+export const ANALYZE_OPTIONS = {
+  format: { type: 'string', choices: FORMATS, requiresArg: true, description: 'form of the report [text]' },
+  output: {
+    type: 'string',
+    alias: 'o',
+    requiresArg: true,
+    description: 'write the report to this file [stdout]',
+  },
+  only: {
+    type: 'array',
+    string: true,
+    requiresArg: true,
+    description: 'run only these diagnoses (globs, commas)',
+  },
+  skip: {
+    type: 'array',
+    string: true,
+    requiresArg: true,
+    description: 'leave these diagnoses out (globs, commas)',
+  },
+  'min-severity': {
+    type: 'string',
+    choices: SEVERITIES,
+    requiresArg: true,
+    description: 'leave out findings below this',
+  },
+  'fail-on': {
+    type: 'string',
+    choices: FAIL_ON,
+    requiresArg: true,
+    description: 'exit with 1 from this severity on [error]',
+  },
+  threads: { type: 'string', requiresArg: true, description: 'worker threads; 0: all on the main thread' },
+  local: { type: 'array', string: true, requiresArg: true, description: 'address of the host that captured' },
+  color: { type: 'boolean', description: 'colours on a terminal; --no-color turns them off' },
+  quiet: { type: 'boolean', description: 'no progress and no remarks on stderr' },
+  verbose: { type: 'boolean', description: 'everything in the text; a stack with internal errors' },
+  'chunk-bytes': { type: 'string', requiresArg: true, hidden: true },
+} as const;
+
+/**
+ * @param argv what yargs made of the options.
+ * @param captures the words after the command.
+ * @throws UsageError in one line.
+ */
+export function analyzeOptions(
+  argv: Readonly<Record<string, unknown>>,
+  captures: readonly string[],
+): AnalyzeCommandOptions {
+  if (captures.length === 0) throw new UsageError('name at least one capture to analyse (- for stdin)');
+  if (captures.includes('')) throw new UsageError('the name of a capture is empty');
+  const minSeverity = oneOf(argv, 'min-severity', SEVERITIES);
+  const output = single(argv, 'output');
+  const toFile = output !== undefined && output !== '-';
+  const threads = wholeNumber(argv, 'threads', 0, THREADS_MAX);
+  const chunkBytes = wholeNumber(argv, 'chunk-bytes', 1, Number.MAX_SAFE_INTEGER);
+  const quiet = flag(argv, 'quiet') ?? false;
+  const verbose = flag(argv, 'verbose') ?? false;
+  if (quiet && verbose) throw new UsageError('--quiet and --verbose exclude each other');
+  if (output === '') throw new UsageError('--output needs a file name');
+  return {
+    captures,
+    format: oneOf(argv, 'format', FORMATS) ?? 'text',
+    only: commaList(argv, 'only'),
+    skip: commaList(argv, 'skip'),
+    failOn: oneOf(argv, 'fail-on', FAIL_ON) ?? 'error',
+    local: commaList(argv, 'local').map(assertAddress),
+    color: flag(argv, 'color') ?? true,
+    quiet,
+    verbose,
+    ...(toFile ? { output } : {}),
+    ...(minSeverity === undefined ? {} : { minSeverity }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(chunkBytes === undefined ? {} : { chunkBytes }),
+  };
+}
+
+function listOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function single(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
+  const value = argv[name];
+  if (value === undefined) return undefined;
+  if (Array.isArray(value)) throw new UsageError(`--${name} is given more than once`);
+  return String(value);
+}
+
+function flag(argv: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
+  const value = argv[name];
+  if (Array.isArray(value)) return value.at(-1) === true;
+  return value === undefined ? undefined : value === true;
+}
+
+function oneOf<Choice extends string>(
+  argv: Readonly<Record<string, unknown>>,
+  name: string,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const value = single(argv, name);
+  if (value === undefined) return undefined;
+  const choice = choices.find((candidate) => candidate === value);
+  if (choice === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not '${value}'`);
+  return choice;
+}
+
+function wholeNumber(
+  argv: Readonly<Record<string, unknown>>,
+  name: string,
+  min: number,
+  max: number,
+): number | undefined {
+  const text = single(argv, name);
+  if (text === undefined) return undefined;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= min && value <= max)) {
+    throw new UsageError(`--${name} needs a whole number from ${min} to ${max}, not '${text}'`);
+  }
+  return value;
+}
+
+function commaList(argv: Readonly<Record<string, unknown>>, name: string): string[] {
+  const entries = listOf(argv[name]).flatMap((value) => value.split(',').map((entry) => entry.trim()));
+  if (entries.includes('')) throw new UsageError(`--${name} has an empty entry`);
+  return entries;
+}
+
+function assertAddress(address: string): string {
+  if (isIP(address) === 0) throw new UsageError(`--local needs an IPv4 or IPv6 address, not '${address}'`);
+  return address;
+}

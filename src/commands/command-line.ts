@@ -1,0 +1,154 @@
+import yargs from 'yargs';
+import { ANALYZE_OPTIONS, type AnalyzeCommandOptions, analyzeOptions } from './analyze-options.js';
+import { nearestIds } from './nearest-ids.js';
+import { UsageError } from './usage-error.js';
+
+/** What the command line asks for; `print` is help, the version or a completion, ready to be written. */
+export type Invocation =
+  | { readonly command: 'analyze'; readonly options: AnalyzeCommandOptions }
+  | { readonly command: 'explain'; readonly id: string | null }
+  | { readonly command: 'print'; readonly text: string };
+
+const EXPLAIN_OPTIONS = {
+  verbose: { type: 'boolean', description: 'a stack with internal errors' },
+} as const;
+
+const COMMANDS = ['analyze', 'explain', 'completion'];
+
+const EPILOGUE =
+  'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
+  '3 part of the input was damaged, 130 interrupted.';
+
+/**
+ * Reads a command line without printing or exiting.
+ * @param completeIds ids for shell completion; asked for only by a TAB.
+ * @throws UsageError in one line.
+ */
+export async function readCommandLine(
+  args: readonly string[],
+  version: string,
+  completeIds: () => Promise<readonly string[]>,
+): Promise<Invocation> {
+  assertCommand(args);
+  assertOptions(args);
+  const ids = await idsToComplete(args, completeIds);
+  let invocation: Invocation | null = null;
+  let printed = '';
+  let failure: string | null = null;
+  const parser = parserOf(args, version, ids, (read) => {
+    invocation = read;
+  }).fail((message: string | null, error: Error | undefined) => {
+    if (error instanceof UsageError) throw error;
+    failure ??= message ?? error?.message ?? 'wrong usage';
+    throw new UsageError(failure);
+  });
+  try {
+    await parser.parseAsync([...args], {}, (_error, _argv, output) => {
+      printed += output;
+    });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(oneLine(error.message));
+  }
+  if (failure !== null) throw new UsageError(oneLine(failure));
+  if (invocation !== null) return invocation;
+  return { command: 'print', text: `${printed}\n` };
+}
+
+/** The table of commands: builders and handlers only, so that nothing of a command is loaded to read its options. */
+function parserOf(
+  args: readonly string[],
+  version: string,
+  ids: readonly string[],
+  onInvocation: (invocation: Invocation) => void,
+) {
+  return yargs([...args])
+    .scriptName('capan')
+    .locale('en')
+    .usage(
+      '$0 analyses packet captures of tunnels: what is wrong, where, since when, how sure, and which frames prove it.',
+    )
+    .updateStrings({ 'Not enough arguments following: %s': '--%s needs a value' })
+    .parserConfiguration({
+      'greedy-arrays': false,
+      'dot-notation': false,
+      'camel-case-expansion': false,
+      'parse-positional-numbers': false,
+    })
+    .command(
+      'analyze',
+      'analyse captures: pcap, pcapng, gz/zst/lz4 of them, directories, - for stdin',
+      (command) => command.usage('$0 analyze CAPTURE... [options]').options(ANALYZE_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'analyze', options: analyzeOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
+      'explain',
+      'what a diagnosis means: rule, thresholds, causes, next steps; without an id: the catalogue',
+      (command) => command.usage('$0 explain [ID]').options(EXPLAIN_OPTIONS),
+      (argv) => {
+        const [id, ...more] = operands(argv._);
+        if (more.length > 0) throw new UsageError(`explain takes one id, not ${more.length + 1}`);
+        onInvocation({ command: 'explain', id: id ?? null });
+      },
+    )
+    .completion(
+      'completion',
+      'a completion script for bash or zsh',
+      (current: string, _argv: unknown, defaults: () => unknown, done: (completions: string[]) => unknown) =>
+        ids.length > 0 ? done(ids.filter((id) => id.startsWith(current))) : defaults(),
+    )
+    .demandCommand(1, 'name a command: analyze or explain')
+    .strictOptions()
+    .help()
+    .alias('help', 'h')
+    .version(version)
+    .epilogue(EPILOGUE)
+    .wrap(100)
+    .exitProcess(false);
+}
+
+/** yargs would complain of every word of a command that does not exist. */
+function assertCommand(args: readonly string[]): void {
+  const [word] = args;
+  if (word === undefined || word.startsWith('--') || word === '-h' || COMMANDS.includes(word)) return;
+  const hint = `to analyse captures: capan analyze ${args.join(' ')}`;
+  throw new UsageError(`unknown command '${word}', the commands are ${COMMANDS.join(', ')}; ${hint}`);
+}
+
+/** Said before yargs takes the word after an unknown option for its value and misses that instead. */
+function assertOptions(args: readonly string[]): void {
+  const options = args[0] === 'analyze' ? ANALYZE_OPTIONS : args[0] === 'explain' ? EXPLAIN_OPTIONS : null;
+  if (options === null || args.includes('--get-yargs-completions')) return;
+  const known = [...Object.keys(options), 'help', 'version'];
+  const end = args.indexOf('--');
+  for (const arg of end < 0 ? args : args.slice(0, end)) {
+    const name = /^--(?:no-(?=color$))?([^=]*)/.exec(arg)?.[1];
+    if (name === undefined || known.includes(name)) continue;
+    const [near] = nearestIds(name, known);
+    const hint = near === undefined ? `see capan ${args[0]} --help` : `did you mean --${near}?`;
+    throw new UsageError(`unknown option --${name}; ${hint}`);
+  }
+}
+
+/**
+ * The words after the command. They are no yargs positionals, as yargs drops a `-` there and
+ * mistakes a file behind `--` for an option.
+ */
+function operands(words: readonly (string | number)[]): string[] {
+  return words.slice(1).map(String);
+}
+
+/** Diagnosis ids where a TAB after `explain` asks for them; fetched first, as yargs does not wait for a late answer. */
+async function idsToComplete(
+  args: readonly string[],
+  completeIds: () => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  return args.includes('--get-yargs-completions') && args.includes('explain') ? completeIds() : [];
+}
+
+function oneLine(message: string): string {
+  const text = message.trim().replace(/\s*\n\s*/g, ' ');
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)} (see capan --help)`;
+}

@@ -1,0 +1,165 @@
+import { catalogue, dissectors } from '../../dissectors/index.js';
+import type { CaptureFacts, CaptureSource } from '../capture/capture-source.js';
+import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
+import { linkTypeName } from '../capture/link-types.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { CorrelatorRunner } from '../correlate/run-correlators.js';
+import { Traffic } from '../correlate/traffic.js';
+import type { CatalogueEntry } from '../diagnose/catalogue.js';
+import { formatRfc3339 } from '../diagnose/clock.js';
+import type { Moment } from '../diagnose/diagnosis.js';
+import { runDiagnoses, type Verdicts } from '../diagnose/run-diagnoses.js';
+import type { CaptureSummary, Report, Severity } from '../report/report.js';
+import { toolIdentity } from '../report/tool.js';
+import { captureIndexOf, frameNumberOf } from '../units.js';
+import { type PipelineOptions, type PipelineResult, runPipeline } from '../workers/pipeline.js';
+import { matchesIdPattern } from './id-patterns.js';
+
+export type { CaptureInput } from '../capture/file-source.js';
+
+export interface AnalyzeOptions extends PipelineOptions {
+  /** Globs of diagnosis ids to report; filtered after blame. */
+  readonly only?: readonly string[];
+  readonly skip?: readonly string[];
+  readonly minSeverity?: Severity;
+  /** Addresses of the capturing host. */
+  readonly local?: readonly string[];
+}
+
+/**
+ * Reads captures and says what is wrong.
+ * @throws CaptureError where nothing of the input can be read.
+ */
+export async function analyze(
+  inputs: readonly CaptureInput[],
+  options: AnalyzeOptions = {},
+): Promise<Report> {
+  const source = await openCaptureSource(inputs);
+  try {
+    return await analyzeSource(source, catalogue, options);
+  } finally {
+    await source.close();
+  }
+}
+
+/** As `analyze`, over any source and catalogue. */
+export async function analyzeSource(
+  source: CaptureSource,
+  entries: readonly CatalogueEntry[],
+  options: AnalyzeOptions = {},
+): Promise<Report> {
+  const correlators = entries.flatMap((entry) => entry.correlators);
+  const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
+  const result = await runPipeline(source, used, correlators, options);
+  const quality = captureQuality(source, result.runner, options.local ?? []);
+  const verdicts = runDiagnoses(entries, result.runner.sessions(), quality);
+  return reportOf(source, result, verdicts, options);
+}
+
+/** Everything that diagnoses may know of the capture itself. */
+export function captureQuality(
+  source: CaptureSource,
+  runner: CorrelatorRunner,
+  local: readonly string[],
+): CaptureQuality {
+  const { quality, copies } = runner;
+  const window: CaptureQuality['window'] = (segment) => quality.windows[segment] ?? null;
+  return {
+    captures: source.captures,
+    interfaces: source.interfaces,
+    segments: source.segments,
+    frames: quality.frames,
+    cut: quality.cut,
+    giant: quality.giant,
+    offloadMarks: quality.offloadMarks,
+    withoutTime: quality.withoutTime,
+    stepsBack: quality.stepsBack,
+    inbound: quality.inbound,
+    outbound: quality.outbound,
+    copies: { count: copies.copies, framesWithIp: copies.frames, pairs: copies.pairs },
+    truncatedHeaders: quality.truncatedHeaders,
+    malformedHeaders: quality.malformedHeaders,
+    tooDeep: quality.tooDeep,
+    local,
+    flows: runner.flows,
+    traffic: new Traffic(runner.flows),
+    hearsPeer: runner.hearsPeer,
+    window,
+    secondsToEnd({ segment, timeNs }: Moment): number {
+      const end = window(segment)?.last.timeNs ?? Number.NaN;
+      return end > timeNs ? (end - timeNs) / 1e9 : 0;
+    },
+  };
+}
+
+function reportOf(
+  source: CaptureSource,
+  result: PipelineResult,
+  verdicts: Verdicts,
+  options: AnalyzeOptions,
+): Report {
+  const isWanted = wantedIds(options);
+  return {
+    schema: 'capan-report/1',
+    tool: toolIdentity(),
+    command: 'analyze',
+    captures: source.captures.map((facts) => captureSummary(facts)),
+    quality: verdicts.quality,
+    tunnels: verdicts.tunnels,
+    findings: verdicts.findings.filter(
+      ({ id, severity }) => isWanted(id) && isLoud(severity, options.minSeverity),
+    ),
+    checked: verdicts.checked.filter(({ id }) => isWanted(id)),
+    errors: [...verdicts.errors, ...pipelineErrors(result)],
+  };
+}
+
+function pipelineErrors({ runner, frameFailures, moreFailures }: PipelineResult): Report['errors'] {
+  const errors = frameFailures.map(({ frame, message }) => ({
+    where: `frame ${frameNumberOf(frame)} of captures[${captureIndexOf(frame)}]`,
+    message: `could not be dissected and was skipped: ${message}`,
+  }));
+  if (moreFailures > 0)
+    errors.push({ where: 'frames', message: `${moreFailures} more could not be dissected` });
+  const { evicted } = runner.flows;
+  if (evicted.flows > 0) {
+    const message = `${evicted.flows} flows (${evicted.packets} packets) were summarised: more than a million at once`;
+    errors.push({ where: 'flows', message });
+  }
+  for (const { name, count } of runner.summarised()) {
+    errors.push({ where: `sessions of ${name}`, message: `${count} were counted, not kept one by one` });
+  }
+  return [...runner.failures, ...errors];
+}
+
+function captureSummary(facts: CaptureFacts): CaptureSummary {
+  const time = (ns: bigint | null): string | null =>
+    ns === null || facts.clock === 'relative' ? null : formatRfc3339(ns);
+  return {
+    file: facts.file,
+    format: facts.format,
+    linkTypes: facts.linkTypes.map(linkTypeName),
+    frames: facts.frames,
+    records: facts.records,
+    bytes: facts.bytes,
+    clock: facts.clock,
+    firstTime: time(facts.firstTimeNs),
+    lastTime: time(facts.lastTimeNs),
+    ...(facts.damaged.length > 0 ? { damaged: facts.damaged.map((one) => ({ ...one })) } : {}),
+    ...(facts.drops === null ? {} : { drops: facts.drops }),
+    ...(facts.snaplen > 0 ? { snaplen: facts.snaplen } : {}),
+    ...(facts.skipped.size > 0 ? { skipped: Object.fromEntries(facts.skipped) } : {}),
+  };
+}
+
+const SEVERITY_ORDER: readonly Severity[] = ['info', 'warning', 'error'];
+
+function isLoud(severity: Severity, least: Severity = 'info'): boolean {
+  return SEVERITY_ORDER.indexOf(severity) >= SEVERITY_ORDER.indexOf(least);
+}
+
+function wantedIds({ only = [], skip = [] }: AnalyzeOptions): (id: string) => boolean {
+  return (id) =>
+    (only.length === 0 || only.some((pattern) => matchesIdPattern(id, pattern))) &&
+    !skip.some((pattern) => matchesIdPattern(id, pattern));
+}

@@ -1,0 +1,176 @@
+import type { CaptureFacts, CaptureInterface, TimeSegment } from '../capture/capture-source.js';
+import {
+  MARK_CHECKSUM_PENDING,
+  MARK_INBOUND,
+  MARK_NO_TIME,
+  MARK_OUTBOUND,
+  MARK_SEGMENTATION_OFFLOAD,
+} from '../capture/chunk.js';
+import type { FrameRef } from '../diagnose/diagnosis.js';
+import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP, SHORTFALL_TRUNCATED } from '../observe/engine-tables.js';
+import type { Slot } from '../observe/slot.js';
+import { frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
+import type { CopyPair } from './copies.js';
+import type { FlowRegistry } from './flow-registry.js';
+import type { HearsPeer } from './hears-peer.js';
+import type { Traffic } from './traffic.js';
+
+/** First and last timed frame of a time segment: the edges that rules about absence must respect. */
+export interface Window {
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+}
+
+/** A frame-level fact: how often, and the first frames to cite. */
+export interface FrameFact {
+  count: number;
+  readonly examples: FrameRef[];
+}
+
+const EXAMPLES_KEPT = 3;
+
+/** What is known of the capture itself when a report is asked for. */
+export interface CaptureQuality {
+  readonly captures: readonly CaptureFacts[];
+  readonly interfaces: readonly CaptureInterface[];
+  readonly segments: readonly TimeSegment[];
+  readonly frames: number;
+  /** Frames that were cut (captured length below the wire length), and the smallest length they were cut to. */
+  readonly cut: FrameFact & { readonly smallestBytes: number };
+  /** Frames longer than 1,600 bytes at the link layer, and the longest; frames that the capture itself marks as offloaded. */
+  readonly giant: FrameFact & { readonly largestBytes: number };
+  readonly offloadMarks: FrameFact;
+  readonly withoutTime: FrameFact;
+  /** Times that step back by more than 1 ms inside a segment, and the largest such step. */
+  readonly stepsBack: FrameFact & { readonly largestNs: Nanoseconds };
+  /** Frames by the direction that the capture states. */
+  readonly inbound: number;
+  readonly outbound: number;
+  readonly copies: {
+    readonly count: number;
+    readonly framesWithIp: number;
+    readonly pairs: readonly CopyPair[];
+  };
+  /** Headers that did not fit, by fault. */
+  readonly truncatedHeaders: number;
+  readonly malformedHeaders: number;
+  readonly tooDeep: number;
+  /** Operator's `--local` addresses. */
+  readonly local: readonly string[];
+  readonly flows: FlowRegistry;
+  readonly traffic: Traffic;
+  readonly hearsPeer: HearsPeer;
+  /** Null for a segment without timed frames. */
+  window(segment: SegmentIndex): Window | null;
+  /** Seconds from `timeNs` to the end of its segment; 0 where unknown. */
+  secondsToEnd(moment: { readonly segment: SegmentIndex; readonly timeNs: Nanoseconds }): number;
+}
+
+/** 1,500 bytes and any link-layer header in front: Linux cooked, VLAN tags, PPPoE, MPLS labels. */
+const ORDINARY_FRAME_MAX = 1600;
+const STEP_BACK_NS = 1_000_000;
+
+/** Frame-level half of the quality facts, gathered while chunks pass. */
+export class CaptureQualityObserver {
+  frames = 0;
+  readonly cut = { ...noFact(), smallestBytes: Number.POSITIVE_INFINITY };
+  readonly giant = { ...noFact(), largestBytes: 0 };
+  readonly offloadMarks = noFact();
+  readonly withoutTime = noFact();
+  readonly stepsBack = { ...noFact(), largestNs: 0 };
+  inbound = 0;
+  outbound = 0;
+  truncatedHeaders = 0;
+  malformedHeaders = 0;
+  tooDeep = 0;
+  readonly windows: (Window | undefined)[] = [];
+  private lastNs = Number.NaN;
+  private lastSegment = -1;
+
+  observe(slot: Slot, isCopy: Uint8Array | null): void {
+    const { frames, segment } = slot.chunk;
+    if (segment !== this.lastSegment) {
+      this.lastSegment = segment;
+      this.lastNs = Number.NaN;
+    }
+    for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
+      this.frames++;
+      const original = frames.originalLength[index];
+      const captured = frames.capturedLength[index];
+      const marks = frames.marks[index];
+      if (captured < original) {
+        this.note(this.cut, slot, index);
+        this.cut.smallestBytes = Math.min(this.cut.smallestBytes, captured);
+      }
+      if (original > ORDINARY_FRAME_MAX) {
+        this.note(this.giant, slot, index);
+        this.giant.largestBytes = Math.max(this.giant.largestBytes, original);
+      }
+      if ((marks & (MARK_CHECKSUM_PENDING | MARK_SEGMENTATION_OFFLOAD)) !== 0)
+        this.note(this.offloadMarks, slot, index);
+      if ((marks & MARK_INBOUND) !== 0) this.inbound++;
+      else if ((marks & MARK_OUTBOUND) !== 0) this.outbound++;
+      const timeNs = frames.timeNs[index];
+      if ((marks & MARK_NO_TIME) !== 0 || Number.isNaN(timeNs)) this.note(this.withoutTime, slot, index);
+      else {
+        if (timeNs < this.lastNs - STEP_BACK_NS) {
+          this.note(this.stepsBack, slot, index);
+          this.stepsBack.largestNs = Math.max(this.stepsBack.largestNs, this.lastNs - timeNs);
+        }
+        this.lastNs = timeNs;
+      }
+    }
+    this.widenWindow(slot);
+    this.observeShortfalls(slot, isCopy);
+  }
+
+  /** Counts headers that did not fit; again for those of messages that the assembler put together. */
+  observeShortfalls(slot: Slot, isCopy: Uint8Array | null): void {
+    const { rows, kind } = slot.shortfalls;
+    for (let row = 0; row < rows.length; row++) {
+      if (isCopy !== null && isCopy[rows.frame[row]] === 1) continue;
+      if (kind[row] === SHORTFALL_TRUNCATED) this.truncatedHeaders++;
+      else if (kind[row] === SHORTFALL_MALFORMED) this.malformedHeaders++;
+      else if (kind[row] === SHORTFALL_TOO_DEEP) this.tooDeep++;
+    }
+  }
+
+  /** Frames of a segment may stand slightly out of order: the window is the extent of their times. */
+  private widenWindow(slot: Slot): void {
+    const { timeNs } = slot.chunk.frames;
+    const { segment } = slot.chunk;
+    let first = -1;
+    let last = -1;
+    for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
+      if (Number.isNaN(timeNs[index])) continue;
+      if (first < 0 || timeNs[index] < timeNs[first]) first = index;
+      if (last < 0 || timeNs[index] > timeNs[last]) last = index;
+    }
+    if (first < 0) return;
+    const known = this.windows[segment];
+    const firstRef = refOf(slot, first);
+    const lastRef = refOf(slot, last);
+    this.windows[segment] = {
+      first: known && known.first.timeNs <= firstRef.timeNs ? known.first : firstRef,
+      last: known && known.last.timeNs >= lastRef.timeNs ? known.last : lastRef,
+    };
+  }
+
+  private note(fact: FrameFact, slot: Slot, index: number): void {
+    fact.count++;
+    if (fact.examples.length < EXAMPLES_KEPT) fact.examples.push(refOf(slot, index));
+  }
+}
+
+function noFact(): FrameFact {
+  return { count: 0, examples: [] };
+}
+
+function refOf(slot: Slot, index: number): FrameRef {
+  const { frames, segment } = slot.chunk;
+  return {
+    frame: frameId(frames.capture[index], frames.number[index]),
+    timeNs: frames.timeNs[index],
+    segment,
+  };
+}

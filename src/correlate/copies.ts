@@ -1,0 +1,121 @@
+import type { Slot } from '../observe/slot.js';
+import { type FrameId, frameId, NS_PER_MILLISECOND, type Nanoseconds, type SegmentIndex } from '../units.js';
+
+/** Copies through local bridges arrive in under 1 ms; the margin is for busy hosts. */
+const COPY_WINDOW_NS = 20 * NS_PER_MILLISECOND;
+/** Share of doubled frames above which copies need no proof of a second tap. */
+const DOUBLED_SHARE = 0.3;
+/** Frames after which that share no longer changes. */
+const SHARE_FRAMES_MAX = 10_000;
+/** Packets remembered; a power of two. Older ones are overwritten. */
+const SEEN_CAPACITY = 1 << 15;
+
+export interface CopyPair {
+  readonly original: FrameId;
+  readonly copy: FrameId;
+  readonly segment: SegmentIndex;
+  readonly originalNs: Nanoseconds;
+  readonly copyNs: Nanoseconds;
+}
+
+const PAIRS_KEPT = 10;
+
+/**
+ * Tells copies of a frame (a second tap saw the same packet) from duplicates on the network. A copy has an equal
+ * fingerprint within 20 ms and proof of a second tap: other link-layer addresses or direction, another interface or
+ * another TTL. Without proof it counts as a copy only while at least 30 % of the frames so far (of the first 10,000)
+ * are doubled.
+ */
+export class CopyDetector {
+  /** Frames with an IP header. */
+  frames = 0;
+  copies = 0;
+  /** Equal packets within the window without proof of a second tap. */
+  repeats = 0;
+  readonly pairs: CopyPair[] = [];
+
+  private doubled = 0;
+  private readonly low = new Int32Array(SEEN_CAPACITY);
+  private readonly high = new Int32Array(SEEN_CAPACITY);
+  private readonly link = new Int32Array(SEEN_CAPACITY);
+  private readonly timeToLive = new Uint8Array(SEEN_CAPACITY);
+  private readonly interfaceIndex = new Uint16Array(SEEN_CAPACITY);
+  private readonly timeNs = new Float64Array(SEEN_CAPACITY).fill(Number.NEGATIVE_INFINITY);
+  private readonly frame = new Float64Array(SEEN_CAPACITY);
+  private isCopy = new Uint8Array(1024);
+
+  /** Times of the next segment do not compare with what was seen. */
+  endSegment(): void {
+    this.timeNs.fill(Number.NEGATIVE_INFINITY);
+  }
+
+  /**
+   * Looks at the frames of a round.
+   * @returns by frame index, 1 for copies; null where there are none.
+   */
+  detect(slot: Slot): Uint8Array | null {
+    const { fingerprints, chunk } = slot;
+    const { frames } = chunk;
+    if (this.isCopy.length < chunk.frameCount) this.isCopy = new Uint8Array(chunk.frameCount);
+    let found = 0;
+    for (let row = 0; row < fingerprints.rows.length; row++) {
+      const index = fingerprints.rows.frame[row];
+      this.frames++;
+      const seen = fingerprints.low[row] & (SEEN_CAPACITY - 1);
+      const timeNs = frames.timeNs[index];
+      const isRepeat =
+        this.low[seen] === fingerprints.low[row] &&
+        this.high[seen] === fingerprints.high[row] &&
+        timeNs - this.timeNs[seen] <= COPY_WINDOW_NS;
+      if (!isRepeat) {
+        this.remember(slot, row, index, seen, timeNs);
+        continue;
+      }
+      if (this.frames <= SHARE_FRAMES_MAX) this.doubled++;
+      if (this.hasProof(slot, row, index, seen) || this.isDoubledCapture()) {
+        if (found === 0) this.isCopy.fill(0, 0, chunk.frameCount);
+        found++;
+        this.isCopy[index] = 1;
+        this.noteCopy(slot, index, seen);
+      } else {
+        this.repeats++;
+      }
+    }
+    return found > 0 ? this.isCopy : null;
+  }
+
+  private hasProof(slot: Slot, row: number, index: number, seen: number): boolean {
+    return (
+      this.link[seen] !== slot.fingerprints.link[row] ||
+      this.timeToLive[seen] !== slot.fingerprints.timeToLive[row] ||
+      this.interfaceIndex[seen] !== slot.chunk.frames.interfaceIndex[index]
+    );
+  }
+
+  private isDoubledCapture(): boolean {
+    return this.doubled >= Math.min(this.frames, SHARE_FRAMES_MAX) * DOUBLED_SHARE;
+  }
+
+  private remember(slot: Slot, row: number, index: number, seen: number, timeNs: Nanoseconds): void {
+    this.low[seen] = slot.fingerprints.low[row];
+    this.high[seen] = slot.fingerprints.high[row];
+    this.link[seen] = slot.fingerprints.link[row];
+    this.timeToLive[seen] = slot.fingerprints.timeToLive[row];
+    this.interfaceIndex[seen] = slot.chunk.frames.interfaceIndex[index];
+    this.timeNs[seen] = timeNs;
+    this.frame[seen] = frameId(slot.chunk.frames.capture[index], slot.chunk.frames.number[index]);
+  }
+
+  private noteCopy({ chunk }: Slot, index: number, seen: number): void {
+    this.copies++;
+    if (this.pairs.length >= PAIRS_KEPT) return;
+    const { capture, number, timeNs } = chunk.frames;
+    this.pairs.push({
+      original: this.frame[seen],
+      copy: frameId(capture[index], number[index]),
+      segment: chunk.segment,
+      originalNs: this.timeNs[seen],
+      copyNs: timeNs[index],
+    });
+  }
+}

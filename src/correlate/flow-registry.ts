@@ -1,0 +1,390 @@
+import { formatAddress } from '../wire/address.js';
+import {
+  FLOW_DISCRIMINATOR,
+  FLOW_HIGH,
+  FLOW_KIND_DISCRIMINATED,
+  FLOW_LOW,
+  FLOW_PORTS,
+  FLOW_PROTOCOL,
+  FLOW_STACK,
+  STACK_KEY,
+  STACK_KIND,
+  STACK_PARENT,
+  TUNNEL_KINDS,
+  type TunnelKind,
+} from '../observe/flow-key.js';
+import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
+import type { Slot } from '../observe/slot.js';
+import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
+
+/** A flow of the run: stack, protocol and both endpoints. Stable until the registry evicts it. */
+export type FlowId = number;
+
+export interface Endpoints {
+  readonly low: string;
+  readonly high: string;
+  readonly lowPort: number;
+  readonly highPort: number;
+}
+
+/** One direction of a flow: 0 from low to high, 1 back. */
+export interface FlowDirection {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly firstFrame: FrameId;
+  readonly lastFrame: FrameId;
+  readonly firstNs: Nanoseconds;
+  readonly lastNs: Nanoseconds;
+  readonly firstSegment: SegmentIndex;
+  readonly lastSegment: SegmentIndex;
+}
+
+export interface TunnelLayer {
+  readonly kind: TunnelKind;
+  readonly low: string;
+  readonly high: string;
+  readonly key: number;
+}
+
+const FLOW_CAPACITY_START = 4096;
+/** About a million flows; beyond that the longest silent ones are folded into `evicted`. */
+export const FLOW_CAPACITY_MAX = 1 << 20;
+const STACK_CAPACITY = 1 << 14;
+
+/**
+ * Every flow of the run and what is counted of it. Chunk-local indices are mapped once per chunk, not once per row.
+ */
+export class FlowRegistry {
+  private keys: KeyTable;
+  private stacks: KeyTable;
+  private packets = new Float64Array(FLOW_CAPACITY_START * 2);
+  private bytes = new Float64Array(FLOW_CAPACITY_START * 2);
+  private firstFrames = new Float64Array(FLOW_CAPACITY_START * 2);
+  private lastFrames = new Float64Array(FLOW_CAPACITY_START * 2);
+  private firstTimes = new Float64Array(FLOW_CAPACITY_START * 2);
+  private lastTimes = new Float64Array(FLOW_CAPACITY_START * 2);
+  private firstSegments = new Uint16Array(FLOW_CAPACITY_START * 2);
+  private lastSegments = new Uint16Array(FLOW_CAPACITY_START * 2);
+  /** Epoch (65,536 frames) in which a flow was last seen, by which eviction chooses. */
+  private lastEpochs = new Uint32Array(FLOW_CAPACITY_START);
+  private epoch = 0;
+  private mappedStacks = 0;
+  private readonly key = new Int32Array(KEY_WORDS);
+  private globalFlows = new Int32Array(1024);
+  private globalStacks = new Int32Array(1024);
+  private readonly states: FlowStates<unknown>[] = [];
+  /** What was folded because of the bound. */
+  readonly evicted = { flows: 0, packets: 0, bytes: 0 };
+
+  constructor(
+    private readonly seed: number,
+    private readonly capacityMax: number = FLOW_CAPACITY_MAX,
+  ) {
+    this.keys = new KeyTable(FLOW_CAPACITY_START, seed);
+    this.stacks = new KeyTable(STACK_CAPACITY, seed);
+    this.stacks.findOrAdd(this.key);
+  }
+
+  get size(): number {
+    return this.keys.length;
+  }
+
+  /** State of type T for each flow; follows the flow through evictions. `forget` is called for the state of an evicted flow. */
+  trackStates<T>(forget: (state: T) => void): FlowStates<T> {
+    const states = new FlowStates<T>(forget);
+    this.states.push(states as FlowStates<unknown>);
+    return states;
+  }
+
+  /** Maps the flows of a chunk from index `from` on; the result is indexed by chunk-local flow. */
+  mapFlows(slot: Slot, from: number): Int32Array {
+    const count = slot.flows.keys.length;
+    if (this.globalFlows.length < count) this.globalFlows = grown(this.globalFlows, count * 2);
+    this.mapStacks(slot, from === 0 ? 0 : this.mappedStacks);
+    const words = slot.flows.keys.words;
+    for (let flow = from; flow < count; flow++) {
+      const at = flow * KEY_WORDS;
+      for (let word = 0; word < KEY_WORDS; word++) this.key[word] = words[at + word];
+      this.key[FLOW_STACK] = this.globalStacks[words[at + FLOW_STACK]];
+      const id = this.idOf(this.key);
+      this.lastEpochs[id] = this.epoch;
+      this.globalFlows[flow] = id;
+    }
+    return this.globalFlows;
+  }
+
+  private mapStacks(slot: Slot, from: number): void {
+    const count = slot.stacks.length;
+    if (this.globalStacks.length < count) this.globalStacks = grown(this.globalStacks, count * 2);
+    for (let stack = from; stack < count; stack++) {
+      const at = stack * KEY_WORDS;
+      for (let word = 0; word < KEY_WORDS; word++) this.key[word] = slot.stacks.words[at + word];
+      if (stack > 0) this.key[STACK_PARENT] = this.globalStacks[slot.stacks.words[at + STACK_PARENT]];
+      // A run with more tunnels than the dictionary holds folds the rest into "no tunnel".
+      this.globalStacks[stack] = Math.max(0, this.stacks.findOrAdd(this.key));
+    }
+    this.mappedStacks = count;
+  }
+
+  private idOf(key: Int32Array): FlowId {
+    const found = this.keys.findOrAdd(key);
+    if (found >= 0) return found;
+    this.grow();
+    return this.keys.findOrAdd(key);
+  }
+
+  /** Adds the counters of a chunk. */
+  mergeCounters(slot: Slot, global: Int32Array): void {
+    const { flows, chunk } = slot;
+    const count = flows.keys.length;
+    for (let flow = 0; flow < count; flow++) {
+      for (let direction = 0; direction < 2; direction++) {
+        const from = flow * 2 + direction;
+        if (flows.packets[from] === 0) continue;
+        const to = global[flow] * 2 + direction;
+        if (this.packets[to] === 0) {
+          const first = flows.firstFrame[from];
+          this.firstFrames[to] = frameId(chunk.frames.capture[first], chunk.frames.number[first]);
+          this.firstTimes[to] = chunk.frames.timeNs[first];
+          this.firstSegments[to] = chunk.segment;
+        }
+        const last = flows.lastFrame[from];
+        this.lastFrames[to] = frameId(chunk.frames.capture[last], chunk.frames.number[last]);
+        this.lastTimes[to] = chunk.frames.timeNs[last];
+        this.lastSegments[to] = chunk.segment;
+        this.packets[to] += flows.packets[from];
+        this.bytes[to] += flows.bytes[from];
+      }
+    }
+  }
+
+  /** Takes packets of copied frames out again. */
+  uncount(flow: FlowId, direction: number, byteLength: number): void {
+    this.packets[flow * 2 + direction] -= 1;
+    this.bytes[flow * 2 + direction] -= byteLength;
+  }
+
+  endpoints(flow: FlowId): Endpoints {
+    const at = flow * KEY_WORDS;
+    const words = this.keys.words;
+    const ports = words[at + FLOW_PORTS];
+    return {
+      low: formatAddress(words, at + FLOW_LOW),
+      high: formatAddress(words, at + FLOW_HIGH),
+      lowPort: ports >>> 16,
+      highPort: ports & 0xffff,
+    };
+  }
+
+  /** Source and destination of packets of a flow in that direction, as text. */
+  addresses(flow: FlowId, direction: number): { from: string; to: string } {
+    const at = flow * KEY_WORDS;
+    const low = formatAddress(this.keys.words, at + FLOW_LOW);
+    const high = formatAddress(this.keys.words, at + FLOW_HIGH);
+    return direction === 0 ? { from: low, to: high } : { from: high, to: low };
+  }
+
+  /** Source and destination port of packets of a flow in that direction. */
+  ports(flow: FlowId, direction: number): { from: number; to: number } {
+    const ports = this.keys.words[flow * KEY_WORDS + FLOW_PORTS];
+    return direction === 0
+      ? { from: ports >>> 16, to: ports & 0xffff }
+      : { from: ports & 0xffff, to: ports >>> 16 };
+  }
+
+  /** The four words of an endpoint: 0 the low one, 1 the high one. Valid until the registry grows. */
+  addressWords(flow: FlowId, endpoint: number): Int32Array {
+    const at = flow * KEY_WORDS + (endpoint === 0 ? FLOW_LOW : FLOW_HIGH);
+    return this.keys.words.subarray(at, at + 4);
+  }
+
+  /** IP protocol number. */
+  protocol(flow: FlowId): number {
+    return this.keys.words[flow * KEY_WORDS + FLOW_PROTOCOL] & 0xff;
+  }
+
+  /** True for transport conversations, false for flows of a protocol's own making. */
+  isConversation(flow: FlowId): boolean {
+    return (this.keys.words[flow * KEY_WORDS + FLOW_PROTOCOL] & FLOW_KIND_DISCRIMINATED) === 0;
+  }
+
+  discriminator(flow: FlowId): number {
+    return this.keys.words[flow * KEY_WORDS + FLOW_DISCRIMINATOR];
+  }
+
+  /** Index of the tunnel stack; 0: not in a tunnel. */
+  stack(flow: FlowId): number {
+    return this.keys.words[flow * KEY_WORDS + FLOW_STACK];
+  }
+
+  /** Layers of a tunnel stack, outermost first. */
+  tunnelLayers(stack: number): TunnelLayer[] {
+    const layers: TunnelLayer[] = [];
+    for (let at = stack; at !== 0; at = this.stacks.words[at * KEY_WORDS + STACK_PARENT]) {
+      const words = this.stacks.words;
+      const offset = at * KEY_WORDS;
+      layers.unshift({
+        kind: TUNNEL_KINDS[words[offset + STACK_KIND]],
+        low: formatAddress(words, offset + FLOW_LOW),
+        high: formatAddress(words, offset + FLOW_HIGH),
+        key: words[offset + STACK_KEY] >>> 0,
+      });
+    }
+    return layers;
+  }
+
+  direction(flow: FlowId, direction: number): FlowDirection {
+    const at = flow * 2 + direction;
+    return {
+      packets: this.packets[at],
+      bytes: this.bytes[at],
+      firstFrame: this.firstFrames[at],
+      lastFrame: this.lastFrames[at],
+      firstNs: this.firstTimes[at],
+      lastNs: this.lastTimes[at],
+      firstSegment: this.firstSegments[at],
+      lastSegment: this.lastSegments[at],
+    };
+  }
+
+  packetCount(flow: FlowId, direction: number): number {
+    return this.packets[flow * 2 + direction];
+  }
+
+  /** Calls `visit` for every transport conversation, in order of first appearance. */
+  forEachConversation(visit: (flow: FlowId) => void): void {
+    for (let flow = 0; flow < this.keys.length; flow++) {
+      if (this.isConversation(flow)) visit(flow);
+    }
+  }
+
+  /** Falls due at the end of an epoch: folds the longest silent flows where the table is nearly full. */
+  endEpoch(): void {
+    this.epoch++;
+    if (this.keys.length > this.capacityMax * 0.75) this.evict(Math.floor(this.capacityMax / 2));
+  }
+
+  /** Whole epochs go, oldest first, so that the victims do not depend on how frames were cut into chunks. */
+  private evict(keep: number): void {
+    const oldestKept = this.oldestEpochToKeep(keep);
+    const count = this.keys.length;
+    const kept = new Int32Array(count).fill(-1);
+    const old = this.keys;
+    this.keys = new KeyTable(old.capacity, this.seed);
+    for (let flow = 0; flow < count; flow++) {
+      if (this.lastEpochs[flow] < oldestKept) {
+        this.fold(flow);
+        continue;
+      }
+      kept[flow] = this.keys.findOrAdd(old.words.subarray(flow * KEY_WORDS, (flow + 1) * KEY_WORDS));
+      this.moveCounters(flow, kept[flow]);
+    }
+    for (const column of this.directionColumns()) column.fill(0, this.keys.length * 2, count * 2);
+    for (const states of this.states) states.remap(kept);
+  }
+
+  private oldestEpochToKeep(keep: number): number {
+    const flowsByEpoch = new Map<number, number>();
+    for (let flow = 0; flow < this.keys.length; flow++) {
+      const epoch = this.lastEpochs[flow];
+      flowsByEpoch.set(epoch, (flowsByEpoch.get(epoch) ?? 0) + 1);
+    }
+    let oldest = this.epoch;
+    let total = 0;
+    for (const epoch of [...flowsByEpoch.keys()].sort((a, b) => b - a)) {
+      total += flowsByEpoch.get(epoch) ?? 0;
+      if (total > keep && epoch !== this.epoch - 1) break;
+      oldest = epoch;
+    }
+    return oldest;
+  }
+
+  private fold(flow: FlowId): void {
+    const packets = this.packets[flow * 2] + this.packets[flow * 2 + 1];
+    if (packets === 0) return;
+    this.evicted.flows += 1;
+    this.evicted.packets += packets;
+    this.evicted.bytes += this.bytes[flow * 2] + this.bytes[flow * 2 + 1];
+  }
+
+  private moveCounters(from: FlowId, to: FlowId): void {
+    this.lastEpochs[to] = this.lastEpochs[from];
+    for (const column of this.directionColumns()) {
+      column[to * 2] = column[from * 2];
+      column[to * 2 + 1] = column[from * 2 + 1];
+    }
+  }
+
+  private directionColumns(): (Float64Array | Uint16Array)[] {
+    return [
+      this.packets,
+      this.bytes,
+      this.firstFrames,
+      this.lastFrames,
+      this.firstTimes,
+      this.lastTimes,
+      this.firstSegments,
+      this.lastSegments,
+    ];
+  }
+
+  private grow(): void {
+    const capacity = this.keys.capacity * 2;
+    const old = this.keys;
+    this.keys = new KeyTable(capacity, this.seed);
+    for (let flow = 0; flow < old.length; flow++) {
+      this.keys.findOrAdd(old.words.subarray(flow * KEY_WORDS, (flow + 1) * KEY_WORDS));
+    }
+    this.lastEpochs = grown(this.lastEpochs, capacity);
+    this.packets = grown(this.packets, capacity * 2);
+    this.bytes = grown(this.bytes, capacity * 2);
+    this.firstFrames = grown(this.firstFrames, capacity * 2);
+    this.lastFrames = grown(this.lastFrames, capacity * 2);
+    this.firstTimes = grown(this.firstTimes, capacity * 2);
+    this.lastTimes = grown(this.lastTimes, capacity * 2);
+    this.firstSegments = grown(this.firstSegments, capacity * 2);
+    this.lastSegments = grown(this.lastSegments, capacity * 2);
+  }
+}
+
+/** One value a flow, kept by flow id. */
+export class FlowStates<T> {
+  private values: (T | undefined)[] = [];
+
+  constructor(private readonly forget: (state: T) => void) {}
+
+  get(flow: FlowId): T | undefined {
+    return this.values[flow];
+  }
+
+  set(flow: FlowId, value: T): void {
+    while (this.values.length <= flow) this.values.push(undefined);
+    this.values[flow] = value;
+  }
+
+  /** Forgets every state, for example at the end of a time segment. */
+  clear(): void {
+    for (const value of this.values) if (value !== undefined) this.forget(value);
+    this.values = [];
+  }
+
+  remap(kept: Int32Array): void {
+    const values: (T | undefined)[] = [];
+    for (let flow = 0; flow < this.values.length; flow++) {
+      const value = this.values[flow];
+      if (value === undefined) continue;
+      if (kept[flow] < 0) this.forget(value);
+      else {
+        while (values.length <= kept[flow]) values.push(undefined);
+        values[kept[flow]] = value;
+      }
+    }
+    this.values = values;
+  }
+}
+
+function grown<A extends Int32Array | Float64Array | Uint16Array | Uint32Array>(column: A, length: number): A {
+  const larger = new (column.constructor as new (length: number) => A)(length);
+  larger.set(column);
+  return larger;
+}

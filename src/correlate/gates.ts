@@ -1,0 +1,192 @@
+import type { Moment } from '../diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../units.js';
+import { filterPasses, type PacketClass } from './capture-filter.js';
+import type { CaptureQuality } from './capture-quality.js';
+import { portFilterSignature } from './port-filter-signature.js';
+
+/*
+ * What a rule asks of the capture before it speaks. Each gate answers null where nothing stands in the way, or a
+ * limit with the words to print. Gates need positive evidence: that something is absent from a capture never
+ * proves that the capture hides it.
+ */
+
+/** A fact about the capture that keeps a rule from being sure. */
+export interface Limit {
+  /** The capture.* finding that states the fact, for `limitedBy`. */
+  readonly id: string;
+  /** What is missing and which capture would settle it, in one sentence, for `insufficient-data`. */
+  readonly reason: string;
+}
+
+/** A limit that a longer capture would lift. */
+export interface Shortage extends Limit {
+  /** Seconds of capture after the trigger that the rule needs, for `Judgement.neededSeconds`. */
+  readonly neededSeconds: number;
+}
+
+/** Frames that must carry a direction before "all of them the same way" means anything. */
+const DIRECTED_FRAMES_MIN = 100;
+/** Pairs of hosts that must be one-way before direction flags alone prove a one-sided capture. */
+const ONE_WAY_PAIRS_MIN = 3;
+/** Decision on fragments at the edges of a capture: 50 times the usual spread of a complete datagram, at least 1 s. */
+const FRAGMENT_EDGE_SPREADS = 50;
+const FRAGMENT_EDGE_SECONDS_MIN = 1;
+/** Share of lost packets (%) from which gaps lose one level of confidence, and from which loss rules become info. */
+export const DROP_SHARE_NOTABLE = 0.1;
+export const DROP_SHARE_SEVERE = 2;
+
+/** What to do about cut frames; ends every reason that only whole packets would lift. */
+export const WHOLE_PACKETS_RECIPE = 'capture whole packets: -s 0.';
+
+/** False where the capture provably lacks the packets of one direction between two hosts, so that silence proves nothing. */
+export function canSeeBothDirections(quality: CaptureQuality, a: string, b: string, stack = 0): boolean {
+  return oneSidedLimit(quality, a, b, stack) === null;
+}
+
+/** Why packets of one direction between two hosts are missing through the capture's fault, or null. */
+export function oneSidedLimit(quality: CaptureQuality, a: string, b: string, stack = 0): Limit | null {
+  return (
+    reverseWasHeard(quality, a, b, stack) ??
+    reverseWasHeard(quality, b, a, stack) ??
+    oneWayCaptureLimit(quality)
+  );
+}
+
+/**
+ * Packets of `peer` reached `hearer` (a field in the hearer's own packets proves it), yet the capture holds none of
+ * them: the reverse path does not pass the capture point. Null where that is not proved.
+ */
+export function reverseWasHeard(
+  quality: CaptureQuality,
+  hearer: string,
+  peer: string,
+  stack = 0,
+): Limit | null {
+  const hearing = quality.hearsPeer.find(hearer, peer);
+  if (!hearing) return null;
+  const captured = quality.traffic.between(peer, hearer, stack);
+  if (captured && captured.fromA.packets > 0) return null;
+  return {
+    id: 'capture.one-sided',
+    reason:
+      `${hearer} hears ${peer} (${hearing.via}), but no packet from ${peer} to ${hearer} is in the capture; ` +
+      'capture where both directions pass, best on one of the two hosts.',
+  };
+}
+
+/** The capture states a direction for its frames, and all of them go one way between several pairs of hosts. */
+export function oneWayCaptureLimit(quality: CaptureQuality): Limit | null {
+  const { inbound, outbound } = quality;
+  if (inbound + outbound < DIRECTED_FRAMES_MIN || (inbound > 0 && outbound > 0)) return null;
+  let pairs = 0;
+  for (const { fromA, fromB, stack } of quality.traffic.all()) {
+    if (stack !== 0) continue;
+    if (fromA.packets > 0 && fromB.packets > 0) return null;
+    pairs++;
+  }
+  if (pairs < ONE_WAY_PAIRS_MIN) return null;
+  const way = inbound > 0 ? 'inbound' : 'outbound';
+  return {
+    id: 'capture.one-sided',
+    reason: `Every frame of the capture is marked ${way}; capture both directions (no -Q in or -Q out, both sides of a mirror port).`,
+  };
+}
+
+/**
+ * Whether a capture filter keeps packets of that class out of the capture: the filter that the file states, or the
+ * signature of a port filter (no ARP, no ICMP, no other port, no fragment without ports).
+ */
+export function captureMayHide(quality: CaptureQuality, packet: PacketClass): Limit | null {
+  for (const { filter } of quality.interfaces) {
+    if (filter === null || filter === '' || filterPasses(filter, packet) !== false) continue;
+    return {
+      id: 'capture.filter',
+      reason: `The capture filter '${filter}' hides ${packetWords(packet)}; capture all packets of the peer: host <peer> and not port 22.`,
+    };
+  }
+  const signature = portFilterSignature(quality);
+  if (signature === null || !isHiddenByPorts(packet, signature)) return null;
+  return {
+    id: 'capture.filter',
+    reason:
+      `The capture holds nothing but port ${signature.join(' and ')}, as if a capture filter had kept the rest out ` +
+      `(${packetWords(packet)} too); capture all packets of the peer: host <peer> and not port 22.`,
+  };
+}
+
+/** Share in percent of packets that the capture itself reports as dropped; 0 where it reports none. */
+export function dropShare(quality: CaptureQuality): number {
+  const drops = reportedDrops(quality);
+  return drops === 0 ? 0 : (100 * drops) / (drops + quality.frames);
+}
+
+/** Packets that the capture files report as dropped. */
+export function reportedDrops(quality: CaptureQuality): number {
+  return quality.captures.reduce((sum, { drops }) => sum + (drops ?? 0), 0);
+}
+
+/** The capture itself lost packets: gaps in sequences may be its own. `share` in percent. */
+export function dropLimit(quality: CaptureQuality): (Limit & { readonly share: number }) | null {
+  const share = dropShare(quality);
+  if (share <= DROP_SHARE_NOTABLE) return null;
+  return {
+    id: 'capture.kernel-drops',
+    share,
+    reason: `The capture itself dropped ${share.toFixed(2)} % of the packets; capture to a file with a larger buffer: -B 4096 -w FILE.`,
+  };
+}
+
+/** Frames were cut below `bytes` (from the link layer on), so that fields beyond are missing in some of them. */
+export function snaplenLimit(quality: CaptureQuality, bytes: number): Limit | null {
+  const { count, smallestBytes } = quality.cut;
+  if (count === 0 || smallestBytes >= bytes) return null;
+  return {
+    id: 'capture.snaplen',
+    reason: `${count} frames were cut, down to ${smallestBytes} bytes; ${WHOLE_PACKETS_RECIPE}`,
+  };
+}
+
+/** The capture ends (or a time step comes) sooner than `seconds` after the trigger. Times that are unknown count as too short. */
+export function tooShortAfter(quality: CaptureQuality, trigger: Moment, seconds: number): Shortage | null {
+  const left = quality.secondsToEnd(trigger);
+  if (left >= seconds) return null;
+  return {
+    id: 'capture.too-short',
+    neededSeconds: seconds,
+    reason: `The capture goes on for ${left.toFixed(1)} s after that, and ${seconds} s are needed to judge; capture for longer.`,
+  };
+}
+
+/** Seconds from the start of the moment's time segment; 0 where unknown. */
+export function secondsFromStart(quality: CaptureQuality, moment: Moment): number {
+  const window = quality.window(moment.segment);
+  const elapsed = window ? (moment.timeNs - window.first.timeNs) / NS_PER_SECOND : 0;
+  return elapsed > 0 ? elapsed : 0;
+}
+
+/** How near to an edge of the capture a datagram cannot be judged, in seconds, from the usual spread of complete ones. */
+export function fragmentEdgeSeconds(usualSpreadSeconds: number): number {
+  const edge = FRAGMENT_EDGE_SPREADS * usualSpreadSeconds;
+  return Math.max(FRAGMENT_EDGE_SECONDS_MIN, Number.isNaN(edge) ? 0 : edge);
+}
+
+function isHiddenByPorts(packet: PacketClass, ports: readonly number[]): boolean {
+  if (packet.fragment === true || packet.port === undefined) return true;
+  return !ports.includes(packet.port);
+}
+
+const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
+  [1, 'ICMP'],
+  [6, 'TCP'],
+  [17, 'UDP'],
+  [47, 'GRE'],
+  [50, 'ESP'],
+  [51, 'AH'],
+  [58, 'ICMPv6'],
+]);
+
+function packetWords(packet: PacketClass): string {
+  if (packet.fragment === true) return 'fragments other than the first of a datagram';
+  const protocol = PROTOCOL_NAMES.get(packet.protocol) ?? `IP protocol ${packet.protocol}`;
+  return packet.port === undefined ? protocol : `${protocol} port ${packet.port}`;
+}

@@ -1,0 +1,44 @@
+/** Sessions kept one by one: the first ones, and the worst of the rest by a declared score. */
+const FIRST_KEPT = 500;
+const WORST_KEPT = 500;
+
+/**
+ * Keeps closed sessions within a bound: the first 500 and the 500 worst by score; the rest are counted. What is
+ * kept depends only on the sessions and their order.
+ */
+export class SessionStore<Session> {
+  private readonly first: Session[] = [];
+  private worst: { readonly session: Session; readonly score: number; readonly ordinal: number }[] = [];
+  private added = 0;
+
+  /** `score`: how bad a session is; higher is worse. */
+  constructor(private readonly score: (session: Session) => number) {}
+
+  /** Sessions that were counted only. */
+  get summarised(): number {
+    return this.added - this.first.length - this.worst.length;
+  }
+
+  add(session: Session): void {
+    this.added++;
+    if (this.first.length < FIRST_KEPT) {
+      this.first.push(session);
+      return;
+    }
+    this.worst.push({ session, score: this.score(session), ordinal: this.added });
+    if (this.worst.length >= WORST_KEPT * 2) this.trim();
+  }
+
+  /** In the order in which they were added. */
+  sessions(): Session[] {
+    this.trim();
+    const rest = [...this.worst].sort((a, b) => a.ordinal - b.ordinal);
+    return [...this.first, ...rest.map(({ session }) => session)];
+  }
+
+  private trim(): void {
+    if (this.worst.length <= WORST_KEPT) return;
+    this.worst.sort((a, b) => b.score - a.score || a.ordinal - b.ordinal);
+    this.worst = this.worst.slice(0, WORST_KEPT);
+  }
+}

@@ -1,0 +1,132 @@
+import type { Moment } from '../diagnose/diagnosis.js';
+import type { FlowRegistry } from './flow-registry.js';
+
+/** Packets from one host to another, all protocols of one tunnel stack together. */
+export interface OneWayTraffic {
+  packets: number;
+  bytes: number;
+  first: Moment | null;
+  last: Moment | null;
+}
+
+export interface Conversation {
+  /** IP protocol number. */
+  readonly protocol: number;
+  readonly portOfA: number;
+  readonly portOfB: number;
+  readonly fromA: OneWayTraffic;
+  readonly fromB: OneWayTraffic;
+}
+
+/** Everything between two hosts in one tunnel stack. */
+export interface PairTraffic {
+  readonly a: string;
+  readonly b: string;
+  readonly stack: number;
+  readonly fromA: OneWayTraffic;
+  readonly fromB: OneWayTraffic;
+  readonly conversations: readonly Conversation[];
+}
+
+/** Conversations kept one by one for a pair; the sums count all of them. */
+const CONVERSATIONS_KEPT = 256;
+
+/** Who talked to whom, over all flows of the run; made when a report is asked for. */
+export class Traffic {
+  private readonly pairs = new Map<string, PairTraffic & { conversations: Conversation[] }>();
+  private readonly seenProtocols = new Set<number>();
+  private readonly seenPorts = new Set<number>();
+
+  constructor(flows: FlowRegistry) {
+    flows.forEachConversation((flow) => {
+      const { low, high, lowPort, highPort } = flows.endpoints(flow);
+      const fromLow = oneWay(flows, flow, 0);
+      const fromHigh = oneWay(flows, flow, 1);
+      if (fromLow.packets + fromHigh.packets === 0) return;
+      const protocol = flows.protocol(flow);
+      this.seenProtocols.add(protocol);
+      if (this.seenPorts.size < CONVERSATIONS_KEPT) this.seenPorts.add(lowPort).add(highPort);
+      const isOrdered = low <= high;
+      const pair = this.pairOf(isOrdered ? low : high, isOrdered ? high : low, flows.stack(flow));
+      const [fromA, fromB] = isOrdered ? [fromLow, fromHigh] : [fromHigh, fromLow];
+      addTo(pair.fromA, fromA);
+      addTo(pair.fromB, fromB);
+      if (pair.conversations.length < CONVERSATIONS_KEPT) {
+        const [portOfA, portOfB] = isOrdered ? [lowPort, highPort] : [highPort, lowPort];
+        pair.conversations.push({ protocol, portOfA, portOfB, fromA, fromB });
+      }
+    });
+  }
+
+  /** All traffic between two hosts, `a` and `b` as asked for; null where there is none. */
+  between(a: string, b: string, stack = 0): PairTraffic | null {
+    if (a <= b) return this.pairs.get(`${a} ${b} ${stack}`) ?? null;
+    const pair = this.pairs.get(`${b} ${a} ${stack}`);
+    if (!pair) return null;
+    return {
+      a,
+      b,
+      stack,
+      fromA: pair.fromB,
+      fromB: pair.fromA,
+      conversations: pair.conversations.map((one) => ({
+        protocol: one.protocol,
+        portOfA: one.portOfB,
+        portOfB: one.portOfA,
+        fromA: one.fromB,
+        fromB: one.fromA,
+      })),
+    };
+  }
+
+  /** Every pair, in no particular order. */
+  all(): Iterable<PairTraffic> {
+    return this.pairs.values();
+  }
+
+  /** IP protocol numbers that occur anywhere, tunnels included. */
+  get protocols(): ReadonlySet<number> {
+    return this.seenProtocols;
+  }
+
+  /** UDP, TCP and SCTP ports that occur (a sample of at most 256 where there are more). */
+  get ports(): ReadonlySet<number> {
+    return this.seenPorts;
+  }
+
+  private pairOf(a: string, b: string, stack: number): PairTraffic & { conversations: Conversation[] } {
+    const key = `${a} ${b} ${stack}`;
+    const known = this.pairs.get(key);
+    if (known) return known;
+    const pair = { a, b, stack, fromA: none(), fromB: none(), conversations: [] };
+    this.pairs.set(key, pair);
+    return pair;
+  }
+}
+
+function none(): OneWayTraffic {
+  return { packets: 0, bytes: 0, first: null, last: null };
+}
+
+function oneWay(flows: FlowRegistry, flow: number, direction: number): OneWayTraffic {
+  const counted = flows.direction(flow, direction);
+  if (counted.packets === 0) return none();
+  return {
+    packets: counted.packets,
+    bytes: counted.bytes,
+    first: { segment: counted.firstSegment, timeNs: counted.firstNs },
+    last: { segment: counted.lastSegment, timeNs: counted.lastNs },
+  };
+}
+
+function addTo(sum: OneWayTraffic, part: OneWayTraffic): void {
+  sum.packets += part.packets;
+  sum.bytes += part.bytes;
+  if (part.first && (!sum.first || isBefore(part.first, sum.first))) sum.first = part.first;
+  if (part.last && (!sum.last || isBefore(sum.last, part.last))) sum.last = part.last;
+}
+
+/** Order of two moments: by segment, then by time. */
+export function isBefore(a: Moment, b: Moment): boolean {
+  return a.segment < b.segment || (a.segment === b.segment && a.timeNs < b.timeNs);
+}

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import type { CaptureFacts } from '../capture/capture-source.js';
+import { assignBlame, type Accused } from './blame-order.js';
+import { CaptureClock } from './clock.js';
+import { type BlameLayer, type Diagnosis, defineDiagnosis, type Problem } from './diagnosis.js';
+import { canonicalJson, findingKey, findingOf } from './finding.js';
+
+const clock = new CaptureClock([] as CaptureFacts[], [
+  { baseNs: 0n, captureIndex: 0, clock: 'absolute', openedBy: 'start' },
+]);
+
+function diagnosisOf(id: string, layer: BlameLayer, explains: string[], ownWord = false): Diagnosis {
+  return defineDiagnosis({
+    id,
+    title: id,
+    severity: 'error',
+    subject: 'pair',
+    layer,
+    priority: 1,
+    rule: '',
+    notWhen: '',
+    causes: [],
+    nextSteps: [],
+    refutedBy: '',
+    source: '',
+    thresholds: {},
+    explains,
+    ownWord,
+    diagnose: () => [],
+  });
+}
+
+const PAIR: readonly [string, string] = ['192.0.2.1', '192.0.2.2'];
+
+function accuse(diagnosis: Diagnosis, overrides: Partial<Problem> = {}): Accused {
+  const problem: Problem = {
+    result: 'problem',
+    subject: { kind: 'pair', endpoints: [...PAIR], id: diagnosis.id },
+    confidence: 'high',
+    explanation: '',
+    pair: PAIR,
+    first: { segment: 0, timeNs: 1e9 },
+    last: { segment: 0, timeNs: 9e9 },
+    ongoingAtEnd: false,
+    counts: {},
+    evidence: [],
+    displayFilter: '',
+    ...overrides,
+  };
+  return { diagnosis, problem, finding: findingOf(diagnosis, problem, clock) };
+}
+
+const cause = diagnosisOf('frag.missing-rest', 'fragments', ['ike.no-response']);
+const consequence = diagnosisOf('ike.no-response', 'tunnel-control', []);
+
+function isConsequence(a: Accused, b: Accused): boolean {
+  assignBlame([a, b], clock);
+  return b.finding.causedBy?.includes(a.finding.key) ?? false;
+}
+
+describe('assignBlame', () => {
+  it('puts a listed consequence of the same pair and time under its cause', () => {
+    expect(isConsequence(accuse(cause), accuse(consequence))).toBe(true);
+  });
+
+  it('needs the cause to list the id', () => {
+    expect(isConsequence(accuse(diagnosisOf('frag.overlap', 'fragments', [])), accuse(consequence))).toBe(false);
+  });
+
+  it('needs the same endpoints, in either order', () => {
+    expect(isConsequence(accuse(cause), accuse(consequence, { pair: [PAIR[1], PAIR[0]] }))).toBe(true);
+    expect(isConsequence(accuse(cause), accuse(consequence, { pair: ['192.0.2.1', '192.0.2.9'] }))).toBe(false);
+  });
+
+  it('needs direction and packet class to agree where both are known', () => {
+    const there = { from: PAIR[0], to: PAIR[1] };
+    const back = { from: PAIR[1], to: PAIR[0] };
+    expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence, { direction: there }))).toBe(true);
+    expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence, { direction: back }))).toBe(false);
+    expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence))).toBe(true);
+    expect(isConsequence(accuse(cause, { packetClass: 'esp' }), accuse(consequence, { packetClass: 'ike' }))).toBe(false);
+  });
+
+  it('needs the cause to reach into the time of the consequence', () => {
+    const later = { first: { segment: 0, timeNs: 20e9 }, last: { segment: 0, timeNs: 30e9 } };
+    expect(isConsequence(accuse(cause), accuse(consequence, later))).toBe(false);
+    expect(isConsequence(accuse(cause, { ongoingAtEnd: true }), accuse(consequence, later))).toBe(true);
+    expect(isConsequence(accuse(cause, later), accuse(consequence))).toBe(false);
+  });
+
+  it("never makes the protocol's own word a consequence, nor the capture a cause", () => {
+    const own = diagnosisOf('ike.no-response', 'tunnel-control', [], true);
+    expect(isConsequence(accuse(cause), accuse(own))).toBe(false);
+    const gate = diagnosisOf('capture.kernel-drops', 'capture', ['ike.no-response']);
+    expect(isConsequence(accuse(gate), accuse(consequence))).toBe(false);
+  });
+
+  it('keeps the lower layer as the cause where two explain each other', () => {
+    const low = accuse(diagnosisOf('a.low', 'underlay', ['b.high']));
+    const high = accuse(diagnosisOf('b.high', 'tunnel-data', ['a.low']));
+    assignBlame([high, low], clock);
+    expect(high.finding.causedBy).toEqual([low.finding.key]);
+    expect(low.finding.causedBy).toBeUndefined();
+  });
+});
+
+describe('identity of a finding', () => {
+  it('does not depend on the order of the fields of its subject', () => {
+    expect(canonicalJson({ b: 1, a: [{ d: 2, c: 3 }] })).toBe('{"a":[{"c":3,"d":2}],"b":1}');
+    expect(findingKey('x.y', { kind: 'pair', spi: '0x1' })).toBe(findingKey('x.y', { spi: '0x1', kind: 'pair' }));
+    expect(findingKey('x.y', { kind: 'pair', spi: '0x1' })).not.toBe(findingKey('x.y', { kind: 'pair', spi: '0x2' }));
+  });
+});

@@ -1,0 +1,14 @@
+import type { Correlator } from '../correlate/correlator.js';
+import type { Dissector } from '../dissect/dissector.js';
+import type { Diagnosis, TunnelView } from './diagnosis.js';
+
+/** One folder of the catalogue: everything about one protocol. */
+export interface CatalogueEntry {
+  readonly protocol: string;
+  /** Heading of the folder's README. */
+  readonly title: string;
+  readonly dissector?: Dissector;
+  readonly correlators: readonly Correlator[];
+  readonly tunnel?: TunnelView;
+  readonly diagnoses: readonly Diagnosis[];
+}

@@ -1,0 +1,48 @@
+import type { CaptureFacts, TimeSegment } from '../capture/capture-source.js';
+import { captureIndexOf } from '../units.js';
+import type { FrameRef, Moment } from './diagnosis.js';
+
+const NS_PER_SECOND = 1_000_000_000n;
+
+/** Writes times of the capture for people and programs. */
+export class CaptureClock {
+  constructor(
+    private readonly captures: readonly CaptureFacts[],
+    private readonly segments: readonly TimeSegment[],
+  ) {}
+
+  /** RFC 3339 with nanoseconds; null where the frame has no time or the capture no date. */
+  rfc3339(moment: Moment): string | null {
+    const segment = this.segments[moment.segment];
+    if (!segment || segment.clock === 'relative') return null;
+    const absolute = this.absoluteNs(moment);
+    return absolute === null ? null : formatRfc3339(absolute);
+  }
+
+  /** Nanoseconds since 1970 (or since the capture's unknown start), or null. */
+  absoluteNs(moment: Moment): bigint | null {
+    const segment = this.segments[moment.segment];
+    if (!segment || !Number.isFinite(moment.timeNs)) return null;
+    return segment.baseNs + BigInt(Math.round(moment.timeNs));
+  }
+
+  /** Seconds since the first frame of the frame's own capture, or null. */
+  relativeSeconds(ref: FrameRef): number | null {
+    const absolute = this.absoluteNs(ref);
+    const first = this.captures[captureIndexOf(ref.frame)]?.firstTimeNs ?? null;
+    if (absolute === null || first === null) return null;
+    return Number(absolute - first) / 1e9;
+  }
+}
+
+export function formatRfc3339(absoluteNs: bigint): string {
+  let seconds = absoluteNs / NS_PER_SECOND;
+  let fraction = absoluteNs % NS_PER_SECOND;
+  if (fraction < 0n) {
+    fraction += NS_PER_SECOND;
+    seconds -= 1n;
+  }
+  const date = new Date(Number(seconds) * 1000);
+  if (Number.isNaN(date.getTime())) return `@${absoluteNs}`;
+  return date.toISOString().replace(/\.\d+Z$/, `.${fraction.toString().padStart(9, '0')}Z`);
+}

@@ -1,0 +1,153 @@
+import type { Correlator } from '../correlate/correlator.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
+
+export interface Threshold {
+  readonly value: number;
+  readonly unit: string;
+  readonly why: string;
+}
+
+/** What a finding is about; each id of the catalogue names one. */
+export type SubjectKind = 'capture' | 'tunnel' | 'pair' | 'session' | 'server' | 'flow' | 'datagram';
+
+/** Layers of blame, lowest first (a cause lies at or below its consequences). */
+export type BlameLayer =
+  | 'capture'
+  | 'link'
+  | 'underlay'
+  | 'fragments'
+  | 'tunnel-control'
+  | 'tunnel-data'
+  | 'overlay-control'
+  | 'names-and-transport'
+  | 'application';
+
+export interface DiagnosisMetadata {
+  /** `area.problem`; stable for ever once released. */
+  readonly id: string;
+  readonly title: string;
+  /** Default severity; a judgement may say otherwise. */
+  readonly severity: Severity;
+  readonly subject: SubjectKind;
+  readonly layer: BlameLayer;
+  readonly priority: 1 | 2 | 3;
+  /** When it fires, in words. */
+  readonly rule: string;
+  /** When it must stay silent, in words. */
+  readonly notWhen: string;
+  readonly causes: readonly string[];
+  readonly nextSteps: readonly string[];
+  /** What would disprove it. */
+  readonly refutedBy: string;
+  /** Standards and guides it rests on. */
+  readonly source: string;
+  readonly thresholds: Readonly<Record<string, Threshold>>;
+  /** Ids of findings that may be consequences of this one (see blame-order). */
+  readonly explains: readonly string[];
+  /** True where the evidence is the protocol's own word (notify, RST, ICMP): such a finding is never a consequence. */
+  readonly ownWord?: boolean;
+}
+
+/** A point in the capture. `timeNs` is NaN where the frame has no time. */
+export interface Moment {
+  readonly segment: SegmentIndex;
+  readonly timeNs: Nanoseconds;
+}
+
+export interface FrameRef extends Moment {
+  readonly frame: FrameId;
+}
+
+export interface Citation extends FrameRef {
+  /** One line; packet strings need no escaping here, the report escapes. */
+  readonly summary: string;
+}
+
+/** A subject that was judged and is ill. */
+export interface Problem {
+  readonly result: 'problem';
+  readonly subject: Subject;
+  readonly severity?: Severity;
+  readonly confidence: Confidence;
+  /** Overrides the catalogue's title where the case deserves sharper words. */
+  readonly title?: string;
+  readonly explanation: string;
+  /** Endpoints concerned, for blame: a cause and its consequence share a pair. */
+  readonly pair?: readonly [string, string];
+  readonly direction?: { readonly from: string; readonly to: string };
+  readonly where?: 'sender' | 'path' | 'receiver' | 'unknown';
+  /** Onset of the symptom, not of the flow. */
+  readonly first: Moment;
+  readonly last: Moment;
+  readonly lastGood?: FrameRef | null;
+  readonly ongoingAtEnd: boolean;
+  readonly counts: Readonly<Record<string, number>>;
+  /** At most 10 are kept: first and last of the pattern, the last good one before it. */
+  readonly evidence: readonly Citation[];
+  /** Display filter that returns at least the evidence in a stock tshark. */
+  readonly displayFilter: string;
+  readonly causes?: readonly string[];
+  readonly nextSteps?: readonly string[];
+  /** Ids of capture.* facts that lowered the confidence. */
+  readonly limitedBy?: readonly string[];
+  /** Class of the packets concerned ('ike', 'esp', 'fragment' …): a cause with another class does not explain it. */
+  readonly packetClass?: string;
+}
+
+export type Judgement =
+  | Problem
+  | { readonly result: 'healthy'; readonly subject: Subject }
+  | {
+      readonly result: 'insufficient-data';
+      readonly subject: Subject;
+      /** What is missing and which capture would settle it, in one sentence. */
+      readonly reason: string;
+      /** Length of capture after the trigger that the rule would have needed, where that is what is missing. */
+      readonly neededSeconds?: number;
+    };
+
+/** All that a rule may look at: sessions and quality, never a frame. */
+export interface Evidence {
+  /** Sessions of a correlator, in order of their first frame. */
+  sessions<Session>(correlator: Pick<Correlator<Session>, 'name'>): readonly Session[];
+  readonly quality: CaptureQuality;
+  /** What every other diagnosis said, by id; empty except for diagnoses with `judgesLast`. */
+  readonly judgements: ReadonlyMap<string, readonly Judgement[]>;
+}
+
+export interface Diagnosis extends DiagnosisMetadata {
+  /** Runs after all others and may look at their judgements. */
+  readonly judgesLast?: boolean;
+  /** Judges every subject it applies to; no judgement at all means "not applicable". Pure. */
+  diagnose(evidence: Evidence): Iterable<Judgement>;
+}
+
+export function defineDiagnosis(diagnosis: Diagnosis): Diagnosis {
+  return diagnosis;
+}
+
+/** A row of `tunnels[]` before times are written out. */
+export interface TunnelDraft {
+  readonly kind: string;
+  readonly endpoints: readonly [string, string];
+  readonly key?: number | string | readonly string[];
+  readonly state: string;
+  readonly directions: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly packets: number;
+    readonly bytes: number;
+    readonly first: Moment;
+    readonly last: Moment;
+  }[];
+  /** Protocol facts (`spis`, `implementation`, `nat` …), JSON values only. */
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** Turns sessions into the tunnels they make up; lives in the folder of the protocol that carries the data. */
+export interface TunnelView {
+  readonly kind: Tunnel['kind'];
+  describe(evidence: Evidence): Iterable<TunnelDraft>;
+}

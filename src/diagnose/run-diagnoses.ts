@@ -1,0 +1,146 @@
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Checked, Finding, Report, Tunnel } from '../report/report.js';
+import { type Accused, assignBlame, BLAME_LAYERS } from './blame-order.js';
+import type { CatalogueEntry } from './catalogue.js';
+import { CaptureClock } from './clock.js';
+import type { Diagnosis, Evidence, Judgement, Problem } from './diagnosis.js';
+import { findingOf } from './finding.js';
+import { describeTunnels } from './tunnels.js';
+
+/** Findings of one diagnosis that are listed one by one; the rest is counted in `folded`. */
+const FINDINGS_PER_DIAGNOSIS_MAX = 20;
+
+export interface Verdicts {
+  readonly findings: Finding[];
+  readonly checked: Checked[];
+  readonly quality: Report['quality'];
+  readonly tunnels: Tunnel[];
+  readonly errors: Report['errors'];
+}
+
+/** Judges everything: pure, and repeatable at any moment. */
+export function runDiagnoses(
+  catalogue: readonly CatalogueEntry[],
+  sessions: ReadonlyMap<string, readonly unknown[]>,
+  quality: CaptureQuality,
+): Verdicts {
+  const errors: Report['errors'] = [];
+  const judgements = new Map<string, readonly Judgement[]>();
+  const evidence: Evidence = {
+    sessions: <Session>({ name }: { readonly name: string }) => (sessions.get(name) ?? []) as readonly Session[],
+    quality,
+    judgements,
+  };
+  const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
+  const inOrder = [...diagnoses.filter((one) => !one.judgesLast), ...diagnoses.filter((one) => one.judgesLast)];
+  for (const diagnosis of inOrder) {
+    const judged = judge(diagnosis, evidence, errors);
+    if (judged) judgements.set(diagnosis.id, judged);
+  }
+  const clock = new CaptureClock(quality.captures, quality.segments);
+  const tunnels = describeTunnels(catalogue, evidence, clock, errors);
+  const accused = diagnoses.flatMap((diagnosis) => accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock));
+  assignBlame(accused, clock);
+  linkTunnels(accused, tunnels);
+  return {
+    findings: fold(accused),
+    checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
+    quality: accused
+      .filter(({ diagnosis }) => diagnosis.layer === 'capture')
+      .map(({ finding }) => ({ id: finding.id, detail: finding.explanation })),
+    tunnels,
+    errors,
+  };
+}
+
+/** A diagnosis that throws becomes an error entry; the others still run. */
+function judge(diagnosis: Diagnosis, evidence: Evidence, errors: Report['errors']): Judgement[] | null {
+  try {
+    return [...diagnosis.diagnose(evidence)];
+  } catch (error) {
+    errors.push({
+      where: `diagnosis ${diagnosis.id}`,
+      message: error instanceof Error ? error.message : String(error),
+    });
+    return null;
+  }
+}
+
+/** One problem a subject: of several (one a time segment, say) the earliest stays and counts the others. */
+function accuse(diagnosis: Diagnosis, judgements: readonly Judgement[], clock: CaptureClock): Accused[] {
+  const bySubject = new Map<string, Accused>();
+  for (const judgement of judgements) {
+    if (judgement.result !== 'problem') continue;
+    const problem: Problem = judgement;
+    const finding = findingOf(diagnosis, problem, clock);
+    const known = bySubject.get(finding.key);
+    if (known) known.finding.folded = (known.finding.folded ?? 0) + 1;
+    else bySubject.set(finding.key, { diagnosis, problem, finding });
+  }
+  return [...bySubject.values()];
+}
+
+function checkedOf(id: string, judgements: readonly Judgement[]): Checked {
+  const count = (result: Judgement['result']): number =>
+    judgements.filter((judgement) => judgement.result === result).length;
+  const subjects = {
+    problem: count('problem'),
+    healthy: count('healthy'),
+    insufficient: count('insufficient-data'),
+  };
+  const result =
+    subjects.problem > 0
+      ? 'problem'
+      : subjects.insufficient > 0
+        ? 'insufficient-data'
+        : subjects.healthy > 0
+          ? 'healthy'
+          : 'not-applicable';
+  const reason = judgements.find((judgement) => judgement.result === 'insufficient-data')?.reason;
+  return reason === undefined ? { id, result, subjects } : { id, result, subjects, reason };
+}
+
+/** The tunnel between the endpoints that a finding names. */
+function linkTunnels(accused: readonly Accused[], tunnels: readonly Tunnel[]): void {
+  for (const { problem, finding } of accused) {
+    const { pair } = problem;
+    if (!pair) continue;
+    const tunnel = tunnels.find(({ endpoints }) => endpoints.includes(pair[0]) && endpoints.includes(pair[1]));
+    if (tunnel) finding.tunnel = tunnel.id;
+  }
+}
+
+const SEVERITIES = ['error', 'warning', 'info'];
+const CONFIDENCES = ['high', 'medium', 'low'];
+
+/** Worst first: severity, causes before consequences, layer from the bottom, confidence, time. */
+function fold(accused: readonly Accused[]): Finding[] {
+  const rank = ({ diagnosis, finding }: Accused): (number | string)[] => [
+    SEVERITIES.indexOf(finding.severity),
+    finding.causedBy ? 1 : 0,
+    BLAME_LAYERS.indexOf(diagnosis.layer),
+    CONFIDENCES.indexOf(finding.confidence),
+    finding.first ?? '',
+    finding.key,
+  ];
+  const ordered = accused.map((one) => ({ one, rank: rank(one) })).sort((a, b) => compareRanks(a.rank, b.rank));
+  const kept = new Map<string, Finding[]>();
+  const findings: Finding[] = [];
+  for (const { one } of ordered) {
+    const ofId = kept.get(one.finding.id) ?? [];
+    if (ofId.length >= FINDINGS_PER_DIAGNOSIS_MAX) {
+      const last = ofId[FINDINGS_PER_DIAGNOSIS_MAX - 1];
+      last.folded = (last.folded ?? 0) + 1;
+      continue;
+    }
+    kept.set(one.finding.id, [...ofId, one.finding]);
+    findings.push(one.finding);
+  }
+  return findings;
+}
+
+function compareRanks(a: readonly (number | string)[], b: readonly (number | string)[]): number {
+  const at = a.findIndex((value, index) => value !== b[index]);
+  if (at < 0) return 0;
+  return a[at] < b[at] ? -1 : 1;
+}

@@ -1,0 +1,131 @@
+import { type Slot, type SlotLayout, WAITING_ROWS_MAX } from '../observe/slot.js';
+import { ORIGIN_ASSEMBLED } from '../observe/table.js';
+import { PROTOCOL_UDP } from '../wire/ip.js';
+import { type DispatchTable, ignore, NOBODY } from './dispatch-table.js';
+import type { Binding, Dissect, Dissector } from './dissector.js';
+import { Fingerprints } from './fingerprints.js';
+import { FrameContext } from './frame-context.js';
+import { LinkLayer } from './link-layer.js';
+import { NetworkLayer } from './network-layer.js';
+import { PieceRecorder } from './piece-recorder.js';
+import { TransportLayer } from './transport-layer.js';
+
+/** Protocol numbers of the spine in the shortfall table; the catalogue's are `SPINE_PROTOCOLS.length + index`. */
+export const SPINE_PROTOCOLS = ['link', 'ip', 'transport'] as const;
+
+const ROWS_PER_CHUNK = 16_384;
+
+export interface SlotSizes {
+  readonly chunkBytes: number;
+  readonly frameCapacity: number;
+  readonly seed: number;
+}
+
+/** The layout of every slot of a run. */
+export function slotLayout(dissectors: readonly Dissector[], sizes: SlotSizes): SlotLayout {
+  return {
+    ...sizes,
+    flowCapacity: 8192,
+    stackCapacity: 1024,
+    blobBytes: 1 << 20,
+    tables: dissectors.map(({ observes, rowsPerChunk, carriedBy }) => ({
+      schema: observes,
+      capacity: rowsPerChunk ?? Math.max(ROWS_PER_CHUNK, sizes.frameCapacity),
+      revivableRows: carriedBy.udpHeuristic ? WAITING_ROWS_MAX : 0,
+    })),
+  };
+}
+
+/**
+ * The dissectors bound to one slot. Stateless between frames: what is observed of a frame depends on that frame
+ * alone.
+ */
+export class DissectEngine {
+  private readonly frame: FrameContext;
+  private readonly link: LinkLayer;
+  private readonly transport: TransportLayer;
+  private readonly leaves: Dissect[];
+
+  constructor(
+    readonly dispatch: DispatchTable,
+    private readonly slot: Slot,
+  ) {
+    this.frame = new FrameContext(slot);
+    this.leaves = dispatch.dissectors.map(() => ignore);
+    const pieces = new PieceRecorder();
+    this.transport = new TransportLayer(dispatch, this.leaves, pieces, SPINE_PROTOCOLS.indexOf('transport'));
+    const network = new NetworkLayer(
+      dispatch,
+      this.leaves,
+      this.transport,
+      pieces,
+      SPINE_PROTOCOLS.indexOf('ip'),
+    );
+    this.link = new LinkLayer(network, SPINE_PROTOCOLS.indexOf('link'));
+    const fingerprints = new Fingerprints(slot.fingerprints);
+    network.onOutermost = (frame, offset, payload, end) =>
+      fingerprints.record(frame, this.link.addressHash, offset, payload, end);
+    this.bind(network);
+  }
+
+  private bind(network: NetworkLayer): void {
+    const { dispatch, leaves, link, slot } = this;
+    const exit = (protocol: string, name: string): Dissect => {
+      const index = dispatch.exitIndex(`${protocol}.${name}`);
+      if (index === NOBODY) return ignore;
+      return (frame, offset, end) => leaves[index](frame, offset, end);
+    };
+    dispatch.dissectors.forEach((dissector, index) => {
+      const binding: Binding = {
+        protocolIndex: SPINE_PROTOCOLS.length + index,
+        exit: (name) => exit(dissector.protocol, name),
+        innerEthernet: (frame, offset, end) => link.dissectEthernet(frame, offset, end),
+        innerIp: (frame, offset, end) => network.dissectIp(frame, offset, end),
+        innerEtherType: (frame, etherType, offset, end) =>
+          link.dissectEtherType(frame, etherType, offset, end),
+      };
+      leaves[index] = dissector.bind(slot.tables[index], binding);
+    });
+  }
+
+  /**
+   * Dissects frames from `firstFrame` on until `endFrame` (default: the end of the chunk), or until a table is full.
+   * @returns index of the first frame that was not dissected.
+   */
+  dissectChunk(firstFrame: number, endFrame: number = this.slot.chunk.frameCount): number {
+    const { slot, frame, link } = this;
+    const { frames } = slot.chunk;
+    slot.clearTables();
+    slot.firstFrame = firstFrame;
+    let index = firstFrame;
+    for (; index < endFrame; index++) {
+      if (!slot.hasRoom()) break;
+      const offset = frames.offset[index];
+      frame.begin(slot.view, index, frames.marks[index], offset + frames.originalLength[index]);
+      link.dissect(frame, frames.linkType[index], offset, offset + frames.capturedLength[index]);
+      frames.marks[index] = frame.marks;
+    }
+    slot.nextFrame = index;
+    return index;
+  }
+
+  /**
+   * Dissects a message that the assembler put together; its rows carry the frame that completed it.
+   * `describe` fills in the context (addresses, ports, stack, flow) of that frame.
+   */
+  dissectAssembled(
+    view: DataView,
+    frameIndex: number,
+    describe: (frame: FrameContext) => void,
+    leaf: number,
+  ): void {
+    const { frame } = this;
+    frame.begin(view, frameIndex, this.slot.chunk.frames.marks[frameIndex], view.byteLength);
+    describe(frame);
+    frame.origin = ORIGIN_ASSEMBLED;
+    frame.payloadLength = view.byteLength;
+    if (leaf !== NOBODY) this.leaves[leaf](frame, 0, view.byteLength);
+    else if (frame.protocol === PROTOCOL_UDP)
+      this.transport.dissectAssembledDatagram(frame, 0, view.byteLength);
+  }
+}

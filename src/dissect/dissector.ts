@@ -1,0 +1,67 @@
+import type { ObservationTable, Schema } from '../observe/table.js';
+import type { FrameContext } from './frame-context.js';
+
+/**
+ * Reads `[offset, end)` of `frame.view` and appends rows. Never throws and allocates nothing: a header that
+ * does not fit is reported with `frame.observeShortfall`, and the function returns.
+ */
+export type Dissect = (frame: FrameContext, offset: number, end: number) => void;
+
+/** 0: not mine; CLAIM_WEAK; CLAIM_STRONG (a false match is rarer than one in 2^24 packets). */
+export type Recognise = (frame: FrameContext, offset: number, end: number) => number;
+
+/** Where a protocol hangs. The child declares it; the parent is not edited. */
+export interface CarriedBy {
+  readonly etherType?: readonly number[];
+  readonly ipProtocol?: readonly number[];
+  /** Either port of the datagram. */
+  readonly udpPort?: readonly number[];
+  /** Either port; the assembler hands over whole messages (see `Stream`). */
+  readonly tcpPort?: readonly number[];
+  /** LINKTYPE_ values that are this protocol. */
+  readonly linkType?: readonly number[];
+  /** An exit that another protocol declares, such as 'udpencap.esp'. */
+  readonly exit?: readonly string[];
+  /** IP fragments, each by itself, from the byte after the (unfragmentable part of the) IP header. */
+  readonly ipFragment?: boolean;
+  /** UDP on ports that nobody owns, tried in order of `priority` (highest first). */
+  readonly udpHeuristic?: { readonly priority: number; readonly recognise: Recognise };
+}
+
+/** How messages are cut out of a TCP stream. */
+export interface Stream {
+  /** Length of the message that starts at `offset`; 0: more bytes are needed; -1: this is not the protocol, resynchronise. */
+  messageLength(view: DataView, offset: number, end: number): number;
+}
+
+/** What the engine hands to a dissector when it is bound. */
+export interface Binding {
+  /** The number by which shortfalls name the protocol. */
+  readonly protocolIndex: number;
+  /** The dissector that hangs on an exit of this protocol; does nothing where nobody does. */
+  exit(name: string): Dissect;
+  /** Dissects an inner packet; call between `frame.enterTunnel` and `frame.leaveTunnel`. */
+  readonly innerEthernet: Dissect;
+  /** As above; the packet is IPv4 or IPv6 by its version nibble. */
+  readonly innerIp: Dissect;
+  /** As above, by EtherType. */
+  innerEtherType(frame: FrameContext, etherType: number, offset: number, end: number): void;
+}
+
+export interface Dissector<S extends Schema = Schema> {
+  /** Name of the folder: Wireshark's display filter name. */
+  readonly protocol: string;
+  readonly carriedBy: CarriedBy;
+  readonly observes: S;
+  /** Rows a chunk may hold before the rest of it is dissected in a second round. */
+  readonly rowsPerChunk?: number;
+  /** True where a message may span IP fragments: the dissector is called again with the whole, `origin` assembled. */
+  readonly assembles?: boolean;
+  readonly stream?: Stream;
+  bind(table: ObservationTable<S>, binding: Binding): Dissect;
+}
+
+/** Gives the schema its exact type, and hands the dissector over in the form the engine keeps. */
+export function defineDissector<const S extends Schema>(dissector: Dissector<S>): Dissector<S> {
+  return dissector;
+}

@@ -1,0 +1,18 @@
+/*
+ * The library: the same report object as the command, typed. Sources may be a path, a Node Readable or an
+ * async iterable of bytes.
+ */
+export { CaptureError } from './capture/capture-error.js';
+export { type AnalyzeOptions, analyze, type CaptureInput } from './commands/run-analysis.js';
+export type {
+  CaptureSummary,
+  Checked,
+  Confidence,
+  Evidence,
+  Finding,
+  Report,
+  Severity,
+  Subject,
+  Tunnel,
+  TunnelDirection,
+} from './report/report.js';

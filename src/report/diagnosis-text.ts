@@ -1,0 +1,83 @@
+import type { DiagnosisMetadata } from '../diagnose/diagnosis.js';
+import { counted } from './quantity.js';
+import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
+
+const LABEL_WIDTH = 12;
+
+/** A folder of the catalogue as `capan explain` and docs/diagnoses.md show it. */
+export interface DiagnosisArea {
+  readonly protocol: string;
+  readonly title: string;
+  readonly diagnoses: readonly DiagnosisMetadata[];
+}
+
+interface TextOptions {
+  readonly color?: boolean;
+  readonly width?: number;
+}
+
+/** The catalogue: a line for each diagnosis, by area. */
+export function catalogueText(areas: readonly DiagnosisArea[], options: TextOptions = {}): string {
+  const style = textStyle(options);
+  const filled = areas.filter((area) => area.diagnoses.length > 0);
+  const ids = filled.flatMap((area) => area.diagnoses.map((diagnosis) => diagnosis.id));
+  const idWidth = ids.reduce((widest, id) => Math.max(widest, id.length), 0);
+  const sections = filled.map((area) => [
+    style.heading(area.title),
+    ...area.diagnoses.flatMap((diagnosis) => catalogueLines(diagnosis, idWidth, style)),
+  ]);
+  const closing = `${counted(ids.length, 'diagnosis', 'diagnoses')}; capan explain ID tells the rule, the thresholds, causes and next steps.`;
+  return `${[...sections, [closing]].map((lines) => lines.join('\n')).join('\n\n')}\n`;
+}
+
+/** All that the catalogue knows of one diagnosis. */
+export function diagnosisText(diagnosis: DiagnosisMetadata, options: TextOptions = {}): string {
+  const style = textStyle(options);
+  const { width } = style;
+  const lines = [
+    ...hang('', `${diagnosis.id}: ${diagnosis.title}`, width).map((line) => style.heading(line)),
+    '',
+    ...labelled('severity', `${diagnosis.severity}, judged per ${diagnosis.subject}`, width),
+    ...labelled('rule', diagnosis.rule, width),
+    ...labelled('not when', diagnosis.notWhen, width),
+    ...listed('thresholds', thresholdTexts(diagnosis), '- ', width),
+    ...listed('causes', diagnosis.causes, '- ', width),
+    ...listed('next', diagnosis.nextSteps, null, width),
+    ...labelled('not so if', diagnosis.refutedBy, width),
+    ...labelled('explains', diagnosis.explains.join(', '), width),
+    ...labelled('source', diagnosis.source, width),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** "packetsMin = 10 packets: below that a one-shot stream is plausible". */
+export function thresholdTexts(diagnosis: DiagnosisMetadata): string[] {
+  return Object.entries(diagnosis.thresholds).map(
+    ([name, { value, unit, why }]) => `${name} = ${value} ${unit}: ${why}`,
+  );
+}
+
+function catalogueLines(diagnosis: DiagnosisMetadata, idWidth: number, style: TextStyle): string[] {
+  const severity = diagnosis.severity.padEnd('warning'.length);
+  const [first = '', ...rest] = hang(
+    `${INDENT}${diagnosis.id.padEnd(idWidth)}  ${severity}  `,
+    diagnosis.title,
+    style.width,
+  );
+  return [first.replace(severity, () => style.severity(diagnosis.severity, severity)), ...rest];
+}
+
+function labelled(label: string, text: string, width: number): string[] {
+  return text === '' ? [] : hang(INDENT + label.padEnd(LABEL_WIDTH), text, width);
+}
+
+/** @param bullet null: numbered. */
+function listed(label: string, entries: readonly string[], bullet: string | null, width: number): string[] {
+  return entries.flatMap((entry, index) =>
+    hang(
+      `${INDENT}${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${bullet ?? `${index + 1}. `}`,
+      entry,
+      width,
+    ),
+  );
+}

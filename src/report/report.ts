@@ -1,0 +1,121 @@
+import * as z from 'zod';
+
+/*
+ * The report: the versioned public model. These schemas are the one source of the types and of
+ * the JSON Schema that ships (docs/report.schema.json).
+ */
+
+export const severitySchema = z.enum(['error', 'warning', 'info']);
+export const confidenceSchema = z.enum(['high', 'medium', 'low']);
+
+/** RFC 3339 with nanoseconds, or null where the capture has no date. */
+const timeSchema = z.union([z.string(), z.null()]);
+
+export const evidenceSchema = z.object({
+  capture: z.number().int(),
+  frame: z.number().int(),
+  time: timeSchema,
+  relativeSeconds: z.union([z.number(), z.null()]),
+  summary: z.string(),
+});
+
+export const subjectSchema = z.looseObject({ kind: z.string() });
+
+export const directionSchema = z.object({ from: z.string(), to: z.string() });
+
+export const findingSchema = z.object({
+  key: z.string(),
+  id: z.string(),
+  severity: severitySchema,
+  confidence: confidenceSchema,
+  title: z.string(),
+  explanation: z.string(),
+  subject: subjectSchema,
+  tunnel: z.optional(z.string()),
+  direction: z.optional(directionSchema),
+  where: z.enum(['sender', 'path', 'receiver', 'unknown']),
+  first: timeSchema,
+  last: timeSchema,
+  lastGood: z.union([z.object({ frame: z.number().int(), time: timeSchema }), z.null()]),
+  ongoingAtEnd: z.boolean(),
+  counts: z.record(z.string(), z.number()),
+  thresholds: z.record(z.string(), z.number()),
+  evidence: z.array(evidenceSchema),
+  displayFilter: z.string(),
+  causes: z.array(z.string()),
+  nextSteps: z.array(z.string()),
+  refutedBy: z.string(),
+  limitedBy: z.array(z.string()),
+  causedBy: z.optional(z.array(z.string())),
+  folded: z.optional(z.number().int()),
+});
+
+export const captureSchema = z.object({
+  file: z.string(),
+  side: z.optional(z.enum(['a', 'b'])),
+  format: z.string(),
+  linkTypes: z.array(z.string()),
+  frames: z.number().int(),
+  records: z.number().int(),
+  bytes: z.number(),
+  clock: z.enum(['absolute', 'relative']),
+  firstTime: timeSchema,
+  lastTime: timeSchema,
+  damaged: z.optional(z.array(z.object({ offset: z.number(), reason: z.string() }))),
+  drops: z.optional(z.number()),
+  snaplen: z.optional(z.number().int()),
+  skipped: z.optional(z.record(z.string(), z.number())),
+});
+
+export const tunnelDirectionSchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  packets: z.number().int(),
+  bytes: z.number(),
+  first: timeSchema,
+  last: timeSchema,
+});
+
+export const tunnelSchema = z.looseObject({
+  id: z.string(),
+  kind: z.string(),
+  endpoints: z.array(z.string()),
+  key: z.optional(z.union([z.number(), z.string(), z.array(z.string())])),
+  encapsulatedIn: z.optional(z.string()),
+  directions: z.array(tunnelDirectionSchema),
+  state: z.string(),
+});
+
+export const checkedSchema = z.object({
+  id: z.string(),
+  result: z.enum(['problem', 'insufficient-data', 'healthy', 'not-applicable']),
+  subjects: z.object({
+    problem: z.number().int(),
+    healthy: z.number().int(),
+    insufficient: z.number().int(),
+  }),
+  reason: z.optional(z.string()),
+});
+
+export const reportSchema = z.object({
+  schema: z.literal('capan-report/1'),
+  tool: z.object({ name: z.string(), version: z.string() }),
+  command: z.enum(['analyze', 'compare', 'live']),
+  captures: z.array(captureSchema),
+  quality: z.array(z.object({ id: z.string(), detail: z.string() })),
+  tunnels: z.array(tunnelSchema),
+  findings: z.array(findingSchema),
+  checked: z.array(checkedSchema),
+  errors: z.array(z.object({ where: z.string(), message: z.string() })),
+});
+
+export type Severity = z.infer<typeof severitySchema>;
+export type Confidence = z.infer<typeof confidenceSchema>;
+export type Evidence = z.infer<typeof evidenceSchema>;
+export type Subject = z.infer<typeof subjectSchema>;
+export type Finding = z.infer<typeof findingSchema>;
+export type CaptureSummary = z.infer<typeof captureSchema>;
+export type Tunnel = z.infer<typeof tunnelSchema>;
+export type TunnelDirection = z.infer<typeof tunnelDirectionSchema>;
+export type Checked = z.infer<typeof checkedSchema>;
+export type Report = z.infer<typeof reportSchema>;

@@ -1,0 +1,76 @@
+import type { Finding, Subject, Tunnel } from './report.js';
+
+const PLACES: Readonly<Record<Finding['where'], string>> = {
+  sender: 'at the sender',
+  path: 'on the path between them',
+  receiver: 'at the receiver',
+  unknown: 'not known whether at the sender, on the path or at the receiver',
+};
+
+const TUNNEL_FACTS_SHOWN_ELSEWHERE = new Set([
+  'id',
+  'kind',
+  'endpoints',
+  'key',
+  'encapsulatedIn',
+  'directions',
+  'state',
+]);
+
+/** "10.1.1.1 <-> 10.2.2.2". */
+export function endpointsText(endpoints: readonly string[]): string {
+  return endpoints.join(' <-> ');
+}
+
+/** "vxlan 7", "ipsec 0xaa6fa19a 0x12345678". */
+export function tunnelName(tunnel: Tunnel): string {
+  if (tunnel.key === undefined) return tunnel.kind;
+  return `${tunnel.kind} ${Array.isArray(tunnel.key) ? tunnel.key.join(' ') : tunnel.key}`;
+}
+
+/** "vxlan 7, 10.1.1.1 <-> 10.2.2.2". */
+export function tunnelText(tunnel: Tunnel): string {
+  return `${tunnelName(tunnel)}, ${endpointsText(tunnel.endpoints)}`;
+}
+
+/** What a finding is about: "session 10.1.1.1 <-> 10.2.2.2, spi 0xaa6fa19a". */
+export function subjectText(subject: Subject): string {
+  const { kind, endpoints, ...fields } = subject;
+  const parts = Array.isArray(endpoints) ? [endpointsText(endpoints.map(String))] : [];
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== null && value !== undefined) parts.push(`${name} ${valueText(value)}`);
+  }
+  return parts.length === 0 ? kind : `${kind} ${parts.join(', ')}`;
+}
+
+/** The tunnel, the direction and the place of a finding, as far as each is known. */
+export function placeLines(finding: Finding, tunnels: readonly Tunnel[]): string[] {
+  const lines = [subjectText(finding.subject)];
+  const tunnel = tunnels.find((candidate) => candidate.id === finding.tunnel);
+  if (tunnel !== undefined && finding.subject.kind !== 'tunnel') lines.push(`in ${tunnelText(tunnel)}`);
+  if (finding.subject.kind === 'capture') return lines;
+  const parts =
+    finding.direction === undefined ? [] : [`from ${finding.direction.from} to ${finding.direction.to}`];
+  // What no one has to repair needs no word on where it was not found.
+  if (finding.where !== 'unknown' || finding.severity !== 'info') parts.push(PLACES[finding.where]);
+  if (parts.length > 0) lines.push(parts.join(', '));
+  return lines;
+}
+
+/** Protocol facts of a tunnel that have no column of their own: "spis 0x1 0x2, keepalive periodMs 20000". */
+export function tunnelFacts(tunnel: Tunnel): string {
+  return Object.entries(tunnel)
+    .filter(
+      ([name, value]) => !TUNNEL_FACTS_SHOWN_ELSEWHERE.has(name) && value !== null && value !== undefined,
+    )
+    .map(([name, value]) => `${name} ${valueText(value)}`)
+    .join(', ');
+}
+
+function valueText(value: unknown): string {
+  if (Array.isArray(value)) return value.map(valueText).join(' ');
+  if (value === null || typeof value !== 'object') return String(value);
+  return Object.entries(value)
+    .map(([name, member]) => `${name} ${valueText(member)}`)
+    .join(' ');
+}

@@ -1,0 +1,88 @@
+import { counted, formatBytes, formatCount, formatDuration } from './quantity.js';
+import type { CaptureSummary, Report } from './report.js';
+import { type Clock, parseTimeNs } from './report-time.js';
+import { hang, INDENT, type TextStyle } from './text-style.js';
+
+const CAPTURES_SHOWN_MAX = 12;
+const DAMAGE_SHOWN_MAX = 3;
+
+/** The captures and what limits them. */
+export function captureLines(report: Report, clock: Clock, style: TextStyle): string[] {
+  const dated = clock.date === null ? 'no dates' : `${clock.date}, times in UTC`;
+  const lines = [
+    `${style.heading('CAPTURES')} ${style.dim(`(${dated}; +s from the first frame of the file)`)}`,
+  ];
+  const shown = style.verbose ? report.captures : mostTelling(report.captures);
+  for (const [index, capture] of report.captures.entries()) {
+    if (!shown.includes(capture)) continue;
+    lines.push(...oneCapture(capture, captureMark(report, index), clock, style));
+  }
+  const rest = report.captures.filter((capture) => !shown.includes(capture));
+  if (rest.length > 0) {
+    const frames = rest.reduce((sum, capture) => sum + capture.frames, 0);
+    lines.push(
+      `${INDENT}and ${counted(rest.length, 'more file')} with ${counted(frames, 'frame')}, undamaged`,
+    );
+  }
+  for (const { id, detail } of report.quality) {
+    // The finding of that id has the detail, unless it was filtered out.
+    const finding = report.findings.find((candidate) => candidate.id === id);
+    const text = finding === undefined ? detail : `${finding.title} (see FINDINGS)`;
+    lines.push(...hang(`${INDENT}limited by `, `${id}: ${text}`, style.width));
+  }
+  return lines;
+}
+
+/** "[1] " where there are several captures to tell apart, "" where there is one. */
+export function captureMark(report: Report, index: number): string {
+  return report.captures.length > 1 ? `[${index}] ` : '';
+}
+
+/** The first files of many; damaged ones always, as nothing may be dropped silently. */
+function mostTelling(captures: readonly CaptureSummary[]): readonly CaptureSummary[] {
+  return captures.filter(
+    (capture, index) => index < CAPTURES_SHOWN_MAX || (capture.damaged?.length ?? 0) > 0,
+  );
+}
+
+function oneCapture(capture: CaptureSummary, mark: string, clock: Clock, style: TextStyle): string[] {
+  const links = capture.linkTypes.join(' + ');
+  const facts = [
+    [capture.format, links].filter((part) => part !== '').join(' '),
+    counted(capture.frames, 'frame'),
+    formatBytes(capture.bytes),
+    capture.snaplen === undefined || capture.snaplen === 0 ? '' : `snaplen ${capture.snaplen}`,
+    spanText(capture, clock),
+  ];
+  if (capture.drops !== undefined && capture.drops > 0)
+    facts.push(`${formatCount(capture.drops)} dropped by the kernel`);
+  if (capture.side !== undefined) facts.push(`side ${capture.side}`);
+  const prefix = INDENT + mark;
+  const text = `${capture.file}: ${facts.filter((fact) => fact !== '').join(', ')}`;
+  const lines = hang(prefix, text, style.width);
+  const deeper = ' '.repeat(prefix.length + 2);
+  const damaged = capture.damaged ?? [];
+  for (const { offset, reason } of style.verbose ? damaged : damaged.slice(0, DAMAGE_SHOWN_MAX)) {
+    lines.push(...hang(deeper, `DAMAGED at byte ${offset}: ${reason}`, style.width));
+  }
+  if (!style.verbose && damaged.length > DAMAGE_SHOWN_MAX) {
+    lines.push(`${deeper}and damaged in ${counted(damaged.length - DAMAGE_SHOWN_MAX, 'more place')}`);
+  }
+  const skipped = Object.entries(capture.skipped ?? {}).map(
+    ([name, count]) => `${formatCount(count)} ${name}`,
+  );
+  if (skipped.length > 0) lines.push(...hang(deeper, `skipped: ${skipped.join(', ')}`, style.width));
+  return lines;
+}
+
+function spanText(capture: CaptureSummary, clock: Clock): string {
+  const { firstTime, lastTime } = capture;
+  if (firstTime === null || lastTime === null) {
+    return capture.clock === 'relative' ? 'relative clock' : 'no times';
+  }
+  const firstNs = parseTimeNs(firstTime);
+  const lastNs = parseTimeNs(lastTime);
+  const span = `${clock.timeOfDay(firstTime)} to ${clock.timeOfDay(lastTime)}`;
+  if (firstNs === null || lastNs === null) return span;
+  return `${span} (${formatDuration(Number(lastNs - firstNs) / 1e9)})`;
+}

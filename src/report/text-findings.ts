@@ -1,0 +1,176 @@
+import { type BlameGroup, groupByBlame, isConsequence } from './finding-order.js';
+import { displayWidth, shorten, wrapFilter } from './line-wrap.js';
+import { counted, formatCount } from './quantity.js';
+import type { Evidence, Finding, Report, Severity } from './report.js';
+import { type Clock, formatRelative, onset } from './report-time.js';
+import { placeLines } from './subject-text.js';
+import { captureMark } from './text-captures.js';
+import { hang, INDENT, type TextStyle } from './text-style.js';
+
+const EVIDENCE_SHOWN_MAX = 6;
+const CONSEQUENCES_SHOWN_MAX = 12;
+const LABEL_WIDTH = 12;
+const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {
+  error: 'ERROR',
+  warning: 'WARNING',
+  info: 'INFO',
+};
+
+interface Context {
+  readonly report: Report;
+  readonly clock: Clock;
+  readonly style: TextStyle;
+}
+
+/** Root causes, worst first, each with its consequences in a line each. */
+export function findingLines(report: Report, clock: Clock, style: TextStyle): string[] {
+  const context = { report, clock, style };
+  const groups = groupByBlame(report.findings);
+  const title = style.heading('FINDINGS');
+  if (groups.length === 0) return [title, `${INDENT}none`];
+  const lines = [`${title} ${style.dim(`(${severityCounts(groups)})`)}`];
+  for (const [index, group] of groups.entries()) {
+    if (index > 0) lines.push('');
+    lines.push(...oneFinding(group, context));
+  }
+  return lines;
+}
+
+function severityCounts(groups: readonly BlameGroup[]): string {
+  const parts: string[] = [];
+  for (const severity of ['error', 'warning', 'info'] as const) {
+    const count = groups.filter((group) => group.root.severity === severity).length;
+    if (count > 0) parts.push(severity === 'info' ? `${count} info` : counted(count, severity));
+  }
+  const consequences = groups.reduce((sum, group) => sum + group.consequences.length, 0);
+  if (consequences > 0) parts.push(counted(consequences, 'consequence'));
+  return parts.join(', ');
+}
+
+function oneFinding({ root, consequences }: BlameGroup, context: Context): string[] {
+  const { style, report } = context;
+  const { width } = style;
+  // A remark keeps to what happened, where and when, unless all was asked for.
+  const inFull = style.verbose || root.severity !== 'info';
+  const lines = [
+    ...titleLines(root, style),
+    ...labelled('id', `${root.id}, confidence ${root.confidence}`, width),
+    ...labelled('what', root.explanation, width),
+    ...placeLines(root, report.tunnels).flatMap((line, index) =>
+      labelled(index === 0 ? 'where' : '', line, width),
+    ),
+    ...labelled('when', whenText(root, context.clock), width),
+  ];
+  if (inFull) lines.push(...labelled('counts', countsText(root), width));
+  lines.push(...evidenceLines(root, inFull ? EVIDENCE_SHOWN_MAX : 1, context));
+  lines.push(...filterLines(root.displayFilter, width));
+  if (inFull) lines.push(...adviceLines(root, width));
+  lines.push(...labelled('limited by', root.limitedBy.join(', '), width));
+  if (root.folded !== undefined && root.folded > 0) {
+    lines.push(
+      ...labelled('folded', `${formatCount(root.folded)} more of this id, not listed one by one`, width),
+    );
+  }
+  if (isConsequence(root)) {
+    lines.push(...labelled('follows', `from ${(root.causedBy ?? []).join(', ')}, not in this report`, width));
+  }
+  lines.push(...consequenceLines(consequences, context));
+  return lines;
+}
+
+function titleLines(finding: Finding, style: TextStyle): string[] {
+  const word = SEVERITY_WORDS[finding.severity];
+  const [first = '', ...rest] = hang(`${INDENT}${word.padEnd(LABEL_WIDTH)}`, finding.title, style.width);
+  const painted = style.severity(finding.severity, word);
+  return [first.replace(word, () => painted), ...rest];
+}
+
+function adviceLines(finding: Finding, width: number): string[] {
+  return [
+    ...finding.causes.flatMap((cause, index) =>
+      labelled(index === 0 ? 'causes' : '', `- ${cause}`, width, 2),
+    ),
+    ...finding.nextSteps.flatMap((step, index) =>
+      labelled(index === 0 ? 'next' : '', `${index + 1}. ${step}`, width, 3),
+    ),
+    ...labelled('not so if', finding.refutedBy, width),
+  ];
+}
+
+/** A label in its column and text beside it; nothing at all for empty text. */
+function labelled(label: string, text: string, width: number, hanging = 0): string[] {
+  if (text === '') return [];
+  const prefix = `${INDENT}${label.padEnd(LABEL_WIDTH)}`;
+  if (hanging === 0) return hang(prefix, text, width);
+  return hang(prefix + text.slice(0, hanging), text.slice(hanging), width);
+}
+
+function whenText(finding: Finding, clock: Clock): string {
+  const { time, relativeSeconds } = onset(finding, clock);
+  const relative = relativeSeconds === null ? '' : formatRelative(relativeSeconds);
+  const start = time === '' ? relative : relative === '' ? time : `${time} (${relative})`;
+  const parts = start === '' ? [] : [`since ${start}`];
+  if (finding.ongoingAtEnd) parts.push('not over at the end of the capture');
+  else if (finding.last !== null) parts.push(`until ${clock.timeOfDay(finding.last)}`);
+  else parts.push('over before the end of the capture');
+  if (finding.subject.kind === 'capture') return parts.join(', ');
+  if (finding.lastGood === null) {
+    return finding.severity === 'info' ? parts.join(', ') : `${parts.join(', ')}; not seen working before`;
+  }
+  const goodTime = clock.timeOfDay(finding.lastGood.time);
+  const good = `frame ${finding.lastGood.frame}${goodTime === '' ? '' : ` at ${goodTime}`}`;
+  return `${parts.join(', ')}; last good: ${good}`;
+}
+
+function countsText(finding: Finding): string {
+  const counts = Object.entries(finding.counts).map(([name, count]) => `${name} ${formatCount(count)}`);
+  const thresholds = Object.entries(finding.thresholds).map(
+    ([name, limit]) => `${name} ${formatCount(limit)}`,
+  );
+  const text = counts.join(', ');
+  if (thresholds.length === 0) return text;
+  return `${text}${text === '' ? '' : ' '}(thresholds: ${thresholds.join(', ')})`;
+}
+
+function evidenceLines(finding: Finding, shownMax: number, { report, style }: Context): string[] {
+  const shown = style.verbose ? finding.evidence : finding.evidence.slice(0, shownMax);
+  const lines = shown.flatMap((evidence, index) =>
+    labelled(index === 0 ? 'frames' : '', evidenceText(evidence, report), style.width, 0),
+  );
+  const hidden = finding.evidence.length - shown.length;
+  if (hidden > 0)
+    lines.push(...labelled('', `and ${counted(hidden, 'more frame')}, see --verbose`, style.width));
+  return lines;
+}
+
+function evidenceText(evidence: Evidence, report: Report): string {
+  const seconds = evidence.relativeSeconds === null ? '' : ` (${evidence.relativeSeconds.toFixed(3)} s)`;
+  return `${captureMark(report, evidence.capture)}frame ${evidence.frame}${seconds} ${evidence.summary}`;
+}
+
+function filterLines(displayFilter: string, width: number): string[] {
+  if (displayFilter === '') return [];
+  const lines = wrapFilter(displayFilter, width - INDENT.length - LABEL_WIDTH);
+  if (lines === null)
+    return labelled('filter', 'too long for a line, see displayFilter in --format json', width);
+  return lines.map((line, index) => INDENT + (index === 0 ? 'filter' : '').padEnd(LABEL_WIDTH) + line);
+}
+
+function consequenceLines(consequences: readonly Finding[], { clock, style }: Context): string[] {
+  const shown = style.verbose ? consequences : consequences.slice(0, CONSEQUENCES_SHOWN_MAX);
+  const lines = shown.map((finding, index) => {
+    const prefix = INDENT + (index === 0 ? 'leads to' : '').padEnd(LABEL_WIDTH);
+    const word = SEVERITY_WORDS[finding.severity].toLowerCase();
+    const { time, relativeSeconds } = onset(finding, clock);
+    const start = time !== '' ? time : relativeSeconds === null ? '' : formatRelative(relativeSeconds);
+    const since = start === '' ? '' : `, since ${start}`;
+    const head = `${word} ${finding.id}: `;
+    const room = Math.max(0, style.width - prefix.length - displayWidth(head) - since.length);
+    return shorten(`${prefix}${head}${shorten(finding.title, Math.max(10, room))}${since}`, style.width);
+  });
+  const hidden = consequences.length - shown.length;
+  if (hidden > 0) {
+    lines.push(...labelled('', `and ${counted(hidden, 'more consequence')}, see --verbose`, style.width));
+  }
+  return lines;
+}

@@ -1,0 +1,82 @@
+import { describe, expect, it } from 'vitest';
+import { brokenReport, finding, healthyReport, tunnel } from '../../test/hand-made-reports.js';
+import type { Report } from './report.js';
+import { reportClock } from './report-time.js';
+import { verdict } from './verdict.js';
+
+function verdictOf(report: Report): string {
+  return verdict(report, reportClock(report.captures));
+}
+
+describe('verdict', () => {
+  it('says what is broken, since when, whether it still is and whether it ever worked', () => {
+    expect(verdictOf(brokenReport())).toBe(
+      'ESP from 10.2.2.2 to 10.1.1.1 stopped: since 12:00:31.123, still so when the capture ended; ' +
+        'it worked before (frame 87, 12:00:30.900).',
+    );
+  });
+
+  it('names the ends where the title does not, the doubt, and what else is below', () => {
+    const findings = [
+      finding({ title: 'ESP runs one way only.', confidence: 'medium', ongoingAtEnd: false, lastGood: null }),
+      finding({ key: 'k2', id: 'esp.loss', severity: 'warning' }),
+    ];
+    expect(verdictOf(brokenReport({ findings }))).toBe(
+      'ESP runs one way only (from 10.2.2.2 to 10.1.1.1): from 12:00:31.123 until 12:01:11.000; ' +
+        'not seen working in this capture (confidence medium). 1 other root cause below.',
+    );
+  });
+
+  it('counts on from the first frame where the clock is relative', () => {
+    const report = brokenReport({ findings: [finding({ first: null, last: null, lastGood: null })] });
+    expect(verdictOf(report)).toContain('since +30.900 s');
+  });
+
+  it('does not ask a capture whether it worked before', () => {
+    const subject = { kind: 'capture', file: 'sg1.pcap' };
+    const {
+      direction: _direction,
+      tunnel: _tunnel,
+      ...capture
+    } = finding({ subject, title: 'The file is cut' });
+    expect(verdictOf(brokenReport({ findings: [capture, finding({ severity: 'warning' })] }))).toMatch(
+      /^ESP/,
+    );
+    expect(verdictOf(brokenReport({ findings: [capture] }))).toBe(
+      'No fault found in the traffic, but the capture falls short: The file is cut.',
+    );
+  });
+
+  it('says that nothing is wrong, and how much was judged', () => {
+    expect(verdictOf(healthyReport())).toBe(
+      'Nothing wrong found: 1 tunnel healthy, 3 checks passed; 1 check could not be judged.',
+    );
+  });
+
+  it('points to remarks', () => {
+    const findings = [finding({ severity: 'info' })];
+    expect(verdictOf(healthyReport({ findings }))).toMatch(/^Nothing wrong found: .* 1 remark below\.$/);
+  });
+
+  it('calls no tunnel healthy of which one direction was seen', () => {
+    const tunnels = [tunnel(), tunnel({ id: 'x', directions: [] })];
+    expect(verdictOf(healthyReport({ tunnels }))).toContain(
+      '1 tunnel healthy, 1 tunnel seen one way only, 3 checks',
+    );
+  });
+
+  it('does not praise what it could not judge', () => {
+    expect(verdictOf(healthyReport({ checked: [], tunnels: [] }))).toBe(
+      'Nothing wrong found, but no check could pass either: no tunnel seen.',
+    );
+    expect(verdictOf(healthyReport({ captures: [] }))).toBe('Nothing could be judged: no frame was read.');
+  });
+
+  it('owns up to damage and to its own failures', () => {
+    const [capture] = healthyReport().captures;
+    const captures = capture === undefined ? [] : [{ ...capture, damaged: [{ offset: 9, reason: 'x' }] }];
+    const text = verdictOf(healthyReport({ captures, errors: [{ where: 'esp', message: 'x' }] }));
+    expect(text).toContain('Part of the input was damaged and skipped (1 file).');
+    expect(text).toContain('Not all of it could be processed, see ERRORS.');
+  });
+});

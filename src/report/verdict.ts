@@ -1,0 +1,84 @@
+import { groupByBlame, isAboutCapture, severityRank } from './finding-order.js';
+import { counted } from './quantity.js';
+import type { Finding, Report } from './report.js';
+import { type Clock, formatRelative, onset } from './report-time.js';
+import { endpointsText } from './subject-text.js';
+
+/** The answer in a sentence or two: what is broken, since when, still broken at the end or not, did it ever work. */
+export function verdict(report: Report, clock: Clock): string {
+  const roots = groupByBlame(report.findings).map((group) => group.root);
+  const loud = roots.filter((finding) => severityRank(finding.severity) >= severityRank('warning'));
+  // What is broken comes before what is wrong with the capture, however loud.
+  const [top, ...others] = [
+    ...loud.filter((finding) => !isAboutCapture(finding)),
+    ...loud.filter(isAboutCapture),
+  ];
+  const sentences = [top === undefined ? nothingWrong(report) : brokenSince(top, report, clock)];
+  if (top === undefined && roots.length > 0) sentences.push(`${counted(roots.length, 'remark')} below.`);
+  if (others.length > 0) sentences.push(`${counted(others.length, 'other root cause')} below.`);
+  const damaged = report.captures.filter((capture) => (capture.damaged?.length ?? 0) > 0).length;
+  if (damaged > 0) sentences.push(`Part of the input was damaged and skipped (${counted(damaged, 'file')}).`);
+  if (report.errors.length > 0) sentences.push('Not all of it could be processed, see ERRORS.');
+  return sentences.join(' ');
+}
+
+function brokenSince(finding: Finding, report: Report, clock: Clock): string {
+  const name = finding.title.replace(/[.:\s]+$/, '');
+  const doubt = finding.confidence === 'high' ? '' : ` (confidence ${finding.confidence})`;
+  if (isAboutCapture(finding))
+    return `No fault found in the traffic, but the capture falls short: ${name}${doubt}.`;
+  const subject = concerned(finding, report);
+  const { time, relativeSeconds } = onset(finding, clock);
+  const start = time !== '' ? time : relativeSeconds === null ? '' : formatRelative(relativeSeconds);
+  const span = finding.ongoingAtEnd
+    ? [start === '' ? '' : `since ${start}`, 'still so when the capture ended']
+    : [start === '' ? '' : `from ${start}`, endText(finding, clock)];
+  const when = span.filter((part) => part !== '').join(finding.ongoingAtEnd ? ', ' : ' ');
+  return `${name}${subject}: ${when}; ${workedBefore(finding, clock)}${doubt}.`;
+}
+
+function endText(finding: Finding, clock: Clock): string {
+  return finding.last === null ? 'over before the capture ended' : `until ${clock.timeOfDay(finding.last)}`;
+}
+
+function workedBefore(finding: Finding, clock: Clock): string {
+  if (finding.lastGood === null) return 'not seen working in this capture';
+  const time = clock.timeOfDay(finding.lastGood.time);
+  return `it worked before (frame ${finding.lastGood.frame}${time === '' ? '' : `, ${time}`})`;
+}
+
+/** Names the endpoints where the title does not; the table of tunnels has the rest. */
+function concerned(finding: Finding, report: Report): string {
+  const tunnel = report.tunnels.find((candidate) => candidate.id === finding.tunnel);
+  const listed = finding.subject.endpoints;
+  const endpoints = Array.isArray(listed) ? listed.map(String) : (tunnel?.endpoints ?? []);
+  if (finding.direction !== undefined) {
+    const { from, to } = finding.direction;
+    return finding.title.includes(from) && finding.title.includes(to) ? '' : ` (from ${from} to ${to})`;
+  }
+  const named = endpoints.length === 0 || endpoints.some((endpoint) => finding.title.includes(endpoint));
+  return named ? '' : ` (${endpointsText(endpoints)})`;
+}
+
+function nothingWrong(report: Report): string {
+  const frames = report.captures.reduce((sum, capture) => sum + capture.frames, 0);
+  if (frames === 0) return 'Nothing could be judged: no frame was read.';
+  const passed = report.checked.filter((check) => check.result === 'healthy').length;
+  const unjudged = report.checked.filter((check) => check.result === 'insufficient-data').length;
+  const rest = unjudged === 0 ? '' : `; ${counted(unjudged, 'check')} could not be judged`;
+  if (passed === 0)
+    return `Nothing wrong found, but no check could pass either: ${tunnelCounts(report)}${rest}.`;
+  return `Nothing wrong found: ${tunnelCounts(report)}, ${counted(passed, 'check')} passed${rest}.`;
+}
+
+/** A tunnel of which only one direction was seen is not called healthy, even where no rule complains. */
+function tunnelCounts(report: Report): string {
+  const silentWays = report.tunnels.filter(
+    (tunnel) => tunnel.directions.filter((direction) => direction.packets > 0).length < 2,
+  ).length;
+  const healthy = report.tunnels.length - silentWays;
+  if (report.tunnels.length === 0) return 'no tunnel seen';
+  if (silentWays === 0) return `${counted(healthy, 'tunnel')} healthy`;
+  const oneWay = `${counted(silentWays, 'tunnel')} seen one way only`;
+  return healthy === 0 ? oneWay : `${counted(healthy, 'tunnel')} healthy, ${oneWay}`;
+}

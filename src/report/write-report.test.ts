@@ -1,0 +1,185 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { brokenReport, finding, healthyReport, tunnel } from '../../test/hand-made-reports.js';
+import { hostileReport } from '../../test/hostile-report.js';
+import { displayWidth } from './line-wrap.js';
+import type { Report } from './report.js';
+import { reportSchema } from './report.js';
+import { ndjsonLineSchema, reportJsonSchema } from './schema.js';
+import { FORMATS, type Format, type WriteOptions, writeReport } from './write-report.js';
+
+const ACTIVE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
+const COLOR_CODES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
+const hostileText = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc.string({ unit: 'grapheme', maxLength: 200 }),
+  fc.constantFrom('x'.repeat(3000), '東'.repeat(300), '"', '"{', ',{"', '` | <b> ```', '\u001b]0;x\u0007'),
+);
+
+async function written(report: Report, format: Format, options: WriteOptions = {}): Promise<string> {
+  let text = '';
+  await writeReport(
+    report,
+    format,
+    (piece) => {
+      text += piece;
+    },
+    options,
+  );
+  return text;
+}
+
+describe('every format', () => {
+  it('lets no control character of a packet or a file name through', async () => {
+    await fc.assert(
+      fc.asyncProperty(hostileText, fc.constantFrom(...FORMATS), async (text, format) => {
+        const output = await written(hostileReport(text), format, { verbose: true });
+        expect(output.replaceAll('\n', '')).not.toMatch(ACTIVE);
+      }),
+    );
+  });
+});
+
+describe('text', () => {
+  it('reads as written down here', async () => {
+    await expect(await written(brokenReport(), 'text')).toMatchFileSnapshot(
+      '../../test/golden/broken-report.txt',
+    );
+    await expect(await written(healthyReport(), 'text')).toMatchFileSnapshot(
+      '../../test/golden/healthy-report.txt',
+    );
+  });
+
+  it('fits the width whatever the strings are', async () => {
+    const width = fc.constantFrom(80, 100);
+    await fc.assert(
+      fc.asyncProperty(hostileText, width, fc.boolean(), async (text, columns, verbose) => {
+        const output = await written(hostileReport(text), 'text', { width: columns, verbose });
+        for (const line of output.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+      }),
+    );
+  });
+
+  it('says the same with colour and without', async () => {
+    const plain = await written(brokenReport(), 'text');
+    const colored = await written(brokenReport(), 'text', { color: true });
+    expect(colored).not.toBe(plain);
+    expect(colored.replace(COLOR_CODES, '')).toBe(plain);
+  });
+
+  it('keeps SPIs and full IPv6 addresses whole at 100 columns', async () => {
+    const output = await written(brokenReport(), 'text');
+    expect(output).toContain('ipsec 0xaa6fa19a');
+    expect(output).toContain('2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff');
+  });
+
+  it('counts the tunnels that the table leaves out', async () => {
+    const tunnels = Array.from({ length: 150 }, (_, index) => tunnel({ id: `t${index}`, state: 'up' }));
+    const output = await written(healthyReport({ tunnels }), 'text');
+    expect(output.match(/ipsec 0xaa6fa19a/g)?.length).toBe(66);
+    expect(output).toContain('and 84 more tunnels, see --format json');
+  });
+
+  it('counts evidence, consequences and captures that it leaves out, and shows them with --verbose', async () => {
+    const [evidence] = finding().evidence;
+    const root = finding({ evidence: evidence === undefined ? [] : Array(9).fill(evidence) });
+    const consequences = Array.from({ length: 14 }, (_, index) =>
+      finding({ key: `c${index}`, title: `consequence ${index}`, causedBy: [root.key] }),
+    );
+    const [capture] = brokenReport().captures;
+    const captures = capture === undefined ? [] : Array(20).fill(capture);
+    const report = brokenReport({ findings: [root, ...consequences], captures });
+    const short = await written(report, 'text');
+    expect(short).toContain('and 3 more frames, see --verbose');
+    expect(short).toContain('and 2 more consequences, see --verbose');
+    expect(short).toContain('and 8 more files with 1,408 frames, undamaged');
+    const full = await written(report, 'text', { verbose: true });
+    expect(full).not.toContain('more frames');
+    expect(full).toContain('consequence 13');
+    expect(full).toContain('[19] sg1.pcap');
+  });
+
+  it('prints no date where the clock is relative', async () => {
+    const captures = brokenReport().captures.map((capture) => ({
+      ...capture,
+      clock: 'relative' as const,
+      firstTime: null,
+      lastTime: null,
+    }));
+    const findings = [finding({ first: null, last: null, lastGood: { frame: 87, time: null } })];
+    const tunnels = [tunnel({ directions: [], state: 'up' })];
+    const output = await written(brokenReport({ captures, findings, tunnels }), 'text');
+    expect(output).not.toMatch(/\d\d:\d\d:\d\d|\d{4}-\d\d-\d\d/);
+    expect(output).toContain('since +30.900 s');
+    expect(output).toContain('relative clock');
+  });
+
+  it('does not break a display filter that is too long for a line', async () => {
+    const displayFilter = `http.host == "${'a'.repeat(120)}"`;
+    const output = await written(brokenReport({ findings: [finding({ displayFilter })] }), 'text');
+    expect(output).toContain('filter      too long for a line, see displayFilter in --format json');
+  });
+});
+
+describe('json', () => {
+  it('is the report', async () => {
+    const report = brokenReport();
+    expect(JSON.parse(await written(report, 'json'))).toEqual(report);
+    expect(reportSchema.parse(report)).toEqual(report);
+  });
+});
+
+describe('ndjson', () => {
+  it('writes every piece in a line of the schema and ends with the summary', async () => {
+    const report = brokenReport({ errors: [{ where: 'esp', message: 'failed' }] });
+    const lines = (await written(report, 'ndjson')).trimEnd().split('\n');
+    const pieces = lines.map((line) => ndjsonLineSchema.parse(JSON.parse(line)));
+    expect(pieces.map((piece) => piece.type)).toEqual([
+      ...['capture', 'quality', 'tunnel', 'tunnel', 'finding', 'finding', 'finding'],
+      ...Array(7).fill('checked'),
+      ...['error', 'summary'],
+    ]);
+    expect(pieces.at(-1)).toMatchObject({
+      frames: 176,
+      findings: { error: 1, warning: 1, info: 1 },
+      consequences: 1,
+    });
+  });
+
+  it('is not misled by a tunnel that has a field named type', async () => {
+    const report = healthyReport({ tunnels: [tunnel({ type: 'finding' })] });
+    expect(await written(report, 'ndjson')).toContain('{"type":"tunnel","id":"ipsec-1"');
+  });
+});
+
+describe('markdown', () => {
+  it('reads as written down here', async () => {
+    await expect(await written(brokenReport(), 'markdown')).toMatchFileSnapshot(
+      '../../test/golden/broken-report.md',
+    );
+  });
+
+  it('keeps hostile cells in their cells', async () => {
+    const output = await written(hostileReport('a | b\n| c <script>'), 'markdown');
+    const outside = output.replace(/^```[\s\S]*?^```$/gm, '');
+    expect(outside).not.toContain('<script>');
+    const rows = outside.split('\n').filter((line) => line.startsWith('| 0 |'));
+    for (const row of rows) expect(row.replaceAll('\\|', '').split('|').length).toBeOneOf([6, 9]);
+  });
+
+  it('closes code blocks only where it means to', async () => {
+    const output = await written(
+      brokenReport({ findings: [finding({ displayFilter: '``` x' })] }),
+      'markdown',
+    );
+    expect(output).toContain('\n````\n``` x\n````\n');
+  });
+});
+
+describe('docs/report.schema.json', () => {
+  it('is current (npm run schema writes it)', () => {
+    const committed = readFileSync(new URL('../../docs/report.schema.json', import.meta.url), 'utf8');
+    expect(JSON.parse(committed)).toEqual(JSON.parse(reportJsonSchema()));
+  });
+});

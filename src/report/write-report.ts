@@ -1,0 +1,32 @@
+import type { Report } from './report.js';
+
+export const FORMATS = ['text', 'json', 'ndjson', 'markdown'] as const;
+export type Format = (typeof FORMATS)[number];
+
+export interface WriteOptions {
+  /** Text only, default false. */
+  readonly color?: boolean;
+  /** Columns of the text format, 80 to 100, default 100. */
+  readonly width?: number;
+  /** Text only: everything that the report holds, where the short form has the first few. */
+  readonly verbose?: boolean;
+}
+
+/** Writes the report in pieces of whole lines. A format is loaded only when it is asked for. */
+export async function writeReport(
+  report: Report,
+  format: Format,
+  out: (text: string) => void,
+  options: WriteOptions = {},
+): Promise<void> {
+  switch (format) {
+    case 'text':
+      return (await import('./text.js')).writeText(report, out, options);
+    case 'json':
+      return (await import('./json.js')).writeJson(report, out);
+    case 'ndjson':
+      return (await import('./ndjson.js')).writeNdjson(report, out);
+    case 'markdown':
+      return (await import('./markdown.js')).writeMarkdown(report, out);
+  }
+}

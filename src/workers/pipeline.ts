@@ -1,0 +1,179 @@
+import { randomInt } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import type { CaptureSource } from '../capture/capture-source.js';
+import { DispatchTable } from '../dissect/dispatch-table.js';
+import { DissectEngine, slotLayout } from '../dissect/dissect-engine.js';
+import type { Dissector } from '../dissect/dissector.js';
+import type { Correlator } from '../correlate/correlator.js';
+import { CorrelatorRunner } from '../correlate/run-correlators.js';
+import { Slot } from '../observe/slot.js';
+import { type FrameId, frameId } from '../units.js';
+import { type ChunkDissector, InlineDissector, PoolDissector } from './dissect-pool.js';
+
+export interface PipelineOptions {
+  /** Worker threads; 0: everything on this thread; undefined: decided by the size of the input. */
+  readonly threads?: number;
+  readonly chunkBytes?: number;
+  readonly onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** A frame that a dissector threw on. The rest of its chunk counts. */
+export interface FrameFailure {
+  readonly frame: FrameId;
+  readonly message: string;
+}
+
+export interface PipelineResult {
+  readonly runner: CorrelatorRunner;
+  readonly frameFailures: readonly FrameFailure[];
+  /** Failures beyond those kept. */
+  readonly moreFailures: number;
+}
+
+const CHUNK_BYTES = 1 << 20;
+const THREADS_MAX = 8;
+/** Below this a pool costs more than it saves: starting it takes as long as dissecting about 100 MB. */
+const POOL_BYTES_MIN = 256 << 20;
+const FAILURES_KEPT = 20;
+const BYTES_PER_FRAME_MIN = 64;
+
+/** Reads, dissects and correlates the whole input; stops early, without error, when the signal aborts. */
+export async function runPipeline(
+  source: CaptureSource,
+  dissectors: readonly Dissector[],
+  correlators: readonly Correlator[],
+  options: PipelineOptions = {},
+): Promise<PipelineResult> {
+  const pipeline = await Pipeline.start(source, dissectors, correlators, options);
+  try {
+    await pipeline.run();
+  } finally {
+    await pipeline.close();
+  }
+  return pipeline.result();
+}
+
+class Pipeline {
+  private readonly frameFailures: FrameFailure[] = [];
+  private moreFailures = 0;
+
+  private constructor(
+    private readonly source: CaptureSource,
+    private readonly options: PipelineOptions,
+    private readonly slots: readonly Slot[],
+    private readonly engines: readonly DissectEngine[],
+    private readonly dissector: ChunkDissector,
+    private readonly runner: CorrelatorRunner,
+  ) {}
+
+  static async start(
+    source: CaptureSource,
+    dissectors: readonly Dissector[],
+    correlators: readonly Correlator[],
+    options: PipelineOptions,
+  ): Promise<Pipeline> {
+    const threads = options.threads ?? defaultThreads(source.totalBytes);
+    const seed = randomInt(2 ** 31);
+    const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
+    const frameCapacity = Math.max(16, Math.ceil(chunkBytes / BYTES_PER_FRAME_MIN));
+    const layout = slotLayout(dissectors, { chunkBytes, frameCapacity, seed });
+    const byteLength = Slot.byteLength(layout);
+    const buffers = Array.from({ length: Math.max(1, threads * 2) }, () =>
+      threads > 0 ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength),
+    );
+    const slots = buffers.map((buffer) => new Slot(layout, buffer));
+    const dispatch = new DispatchTable(dissectors);
+    const engines = slots.map((slot) => new DissectEngine(dispatch, slot));
+    const shared = buffers.filter((buffer) => buffer instanceof SharedArrayBuffer);
+    const dissector =
+      threads > 0
+        ? await PoolDissector.start(threads, slots, { layout, buffers: shared })
+        : new InlineDissector(engines);
+    return new Pipeline(source, options, slots, engines, dissector, new CorrelatorRunner(dispatch, correlators, seed));
+  }
+
+  /** Keeps every slot busy; consumes them in the order in which they were filled. */
+  async run(): Promise<void> {
+    const busy: { slotIndex: number; done: Promise<void> }[] = [];
+    const free = this.slots.map((_, index) => index);
+    let atEnd = false;
+    while (!this.options.signal?.aborted) {
+      while (!atEnd && free.length > 0) {
+        const slotIndex = free[0];
+        atEnd = !(await this.source.fill(this.slots[slotIndex].chunk));
+        if (atEnd) break;
+        free.shift();
+        busy.push({ slotIndex, done: this.dissectRound(slotIndex, 0) });
+      }
+      const next = busy.shift();
+      if (!next) break;
+      await next.done;
+      await this.finishSlot(next.slotIndex);
+      free.push(next.slotIndex);
+      this.options.onProgress?.(this.source.consumedBytes, this.source.totalBytes);
+    }
+    await Promise.allSettled(busy.map(({ done }) => done));
+    this.runner.endEpoch();
+  }
+
+  result(): PipelineResult {
+    const { runner, frameFailures, moreFailures } = this;
+    return { runner, frameFailures, moreFailures };
+  }
+
+  close(): Promise<void> {
+    return this.dissector.close();
+  }
+
+  private async dissectRound(slotIndex: number, firstFrame: number): Promise<void> {
+    const slot = this.slots[slotIndex];
+    const endFrame = slot.chunk.frameCount;
+    try {
+      await this.dissector.dissect({ slotIndex, firstFrame, endFrame });
+    } catch {
+      // Which frame it was is found in `finishSlot`, by going frame by frame.
+      slot.firstFrame = firstFrame;
+      slot.nextFrame = firstFrame;
+    }
+  }
+
+  /** Consumes the round that is done, then whatever did not fit into the tables, round by round. */
+  private async finishSlot(slotIndex: number): Promise<void> {
+    const slot = this.slots[slotIndex];
+    const engine = this.engines[slotIndex];
+    for (;;) {
+      if (slot.nextFrame === slot.firstFrame && slot.nextFrame < slot.chunk.frameCount) {
+        await this.dissectSingly(slotIndex, slot.nextFrame);
+        break;
+      }
+      this.runner.consume(slot, engine);
+      if (slot.nextFrame >= slot.chunk.frameCount) break;
+      await this.dissectRound(slotIndex, slot.nextFrame);
+    }
+    if (slot.chunk.endsEpoch) this.runner.endEpoch();
+  }
+
+  /** Frame by frame, after a round failed: the frame that fails again is reported, the others count. */
+  private async dissectSingly(slotIndex: number, firstFrame: number): Promise<void> {
+    const slot = this.slots[slotIndex];
+    const { frames, frameCount } = slot.chunk;
+    for (let index = firstFrame; index < frameCount; index++) {
+      try {
+        await this.dissector.dissect({ slotIndex, firstFrame: index, endFrame: index + 1 });
+        this.runner.consume(slot, this.engines[slotIndex]);
+      } catch (error) {
+        slot.chunk.frameCount = frameCount;
+        const message = error instanceof Error ? error.message : String(error);
+        if (this.frameFailures.length >= FAILURES_KEPT) this.moreFailures++;
+        else this.frameFailures.push({ frame: frameId(frames.capture[index], frames.number[index]), message });
+      }
+    }
+  }
+}
+
+function defaultThreads(totalBytes: number | null): number {
+  if (totalBytes !== null && totalBytes < POOL_BYTES_MIN) return 0;
+  const cores = availableParallelism();
+  return cores < 2 ? 0 : Math.min(THREADS_MAX, cores);
+}

@@ -1,0 +1,163 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { catalogue } from '../dissectors/index.js';
+
+const root = resolve(import.meta.dirname, '..');
+
+function sources(folder: string): string[] {
+  return readdirSync(join(root, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    .filter((file) => !file.includes('_template') && !file.startsWith('bench/tmp'));
+}
+
+const isTest = (file: string): boolean => file.endsWith('.test.ts');
+const textOf = (file: string): string => readFileSync(join(root, file), 'utf8');
+
+interface Import {
+  readonly target: string;
+  readonly isTypeOnly: boolean;
+}
+
+function importsOf(file: string): Import[] {
+  const statements = [...textOf(file).matchAll(/^(?:import|export)\s(type\s)?[^'"]*?from\s+'([^']+)';/gm)];
+  const dynamic = [...textOf(file).matchAll(/import\('([^']+)'\)/g)];
+  return [
+    ...statements.map(([, type, target]) => ({ target, isTypeOnly: type !== undefined })),
+    ...dynamic.map(([, target]) => ({ target, isTypeOnly: false })),
+  ];
+}
+
+const engine = sources('src').filter((file) => !isTest(file));
+const folders = sources('dissectors').filter((file) => !isTest(file));
+
+describe('who may import what', () => {
+  it('lets the engine reach the catalogue only from workers and commands, only through its index', () => {
+    const offenders = engine.flatMap((file) =>
+      importsOf(file)
+        .filter(({ target }) => target.includes('/dissectors/'))
+        .filter(
+          ({ target }) =>
+            !target.endsWith('/dissectors/index.js') || !/^src\/(workers|commands)\//.test(file),
+        )
+        .map(({ target }) => `${file} imports ${target}`),
+    );
+    expect(offenders).toEqual([]);
+  });
+
+  it('lets a dissector import neither another protocol nor node', () => {
+    const offenders = folders
+      .filter((file) => file.endsWith('/dissector.ts'))
+      .flatMap((file) =>
+        importsOf(file)
+          .filter(({ target }) => target.startsWith('node:') || /^\.\.\/(?!\.\.\/src\/)/.test(target))
+          .map(({ target }) => `${file} imports ${target}`),
+      );
+    expect(offenders).toEqual([]);
+  });
+
+  it('keeps frames from correlators and diagnoses: they see rows and sessions', () => {
+    const offenders = folders
+      .filter((file) => !file.endsWith('/dissector.ts'))
+      .flatMap((file) =>
+        importsOf(file)
+          .filter(({ target }) => /src\/(capture\/chunk|dissect\/(frame-context|dissect-engine)|observe\/slot)/.test(target))
+          .filter(({ target, isTypeOnly }) => !isTypeOnly && !target.endsWith('capture/chunk.js'))
+          .map(({ target }) => `${file} imports ${target}`),
+      );
+    expect(offenders).toEqual([]);
+  });
+
+  it('lets only report/ know output formats', () => {
+    const offenders = engine
+      .filter((file) => !/^src\/(report|commands)\//.test(file))
+      .flatMap((file) =>
+        importsOf(file)
+          .filter(({ target }) => /\/report\/(?!report\.js)/.test(target))
+          .filter(({ target, isTypeOnly }) => !isTypeOnly && file !== 'src/cli.ts' && !target.endsWith('.js.js'))
+          .map(({ target }) => `${file} imports ${target}`),
+      );
+    expect(offenders).toEqual([]);
+  });
+
+  it('lets only cli.ts print or exit', () => {
+    const offenders = engine
+      .filter((file) => file !== 'src/cli.ts')
+      .filter((file) => /\bconsole\.|process\.(exit\b|stdout\.write|stderr\.write)/.test(textOf(file)));
+    expect(offenders).toEqual([]);
+  });
+
+  it('keeps allocation out of the functions that run for every frame', () => {
+    const hot = [
+      ...folders.filter((file) => file.endsWith('/dissector.ts')),
+      ...engine.filter((file) => /^src\/dissect\/(link|network|transport)-layer|^src\/dissect\/(fingerprints|piece-recorder)/.test(file)),
+    ];
+    const offenders = hot.flatMap((file) =>
+      [...textOf(file).matchAll(/\.(subarray|slice)\(|\bBigInt\b|\btry\s*\{|\.\.\.[a-z]/g)].map(
+        ([found]) => `${file}: ${found}`,
+      ),
+    );
+    expect(offenders).toEqual([]);
+  });
+});
+
+describe('tidiness', () => {
+  const all = ['src', 'dissectors', 'test', 'bench', 'captures'].flatMap(sources);
+
+  it('names no file for nothing', () => {
+    const empty = /(^|\/)(utils?|helpers?|common|misc|manager|base)(\.|\/)/i;
+    expect(all.filter((file) => empty.test(file))).toEqual([]);
+  });
+
+  it('keeps files under 400 lines', () => {
+    const long = all
+      .filter((file) => !isTest(file) && !file.endsWith('index.ts'))
+      .map((file) => ({ file, lines: textOf(file).split('\n').length }))
+      .filter(({ lines }) => lines > 400);
+    expect(long).toEqual([]);
+  });
+
+  it('leaves no loose ends', () => {
+    const loose = /\bas any\b|: any\b|@ts-(ignore|nocheck)|\b(it|describe|test)\.(skip|only)\(|\b(TODO|FIXME|XXX)\b/;
+    const here = 'test/architecture.test.ts';
+    expect(all.filter((file) => file !== here && loose.test(textOf(file)))).toEqual([]);
+  });
+});
+
+describe('the catalogue', () => {
+  it('gives every folder a README and a place in the index', () => {
+    const names = readdirSync(join(root, 'dissectors'))
+      .filter((name) => !name.startsWith('_') && statSync(join(root, 'dissectors', name)).isDirectory())
+      .sort();
+    expect(catalogue.map(({ protocol }) => protocol)).toEqual(names);
+    expect(names.filter((name) => !existsSync(join(root, 'dissectors', name, 'README.md')))).toEqual([]);
+  });
+
+  it('names each diagnosis file after its id', () => {
+    const files = folders.filter((file) => /\/diagnoses\/[^/]+\.ts$/.test(file)).map((file) => file.replace(/.*\/|\.ts$/g, ''));
+    const ids = catalogue.flatMap(({ diagnoses }) => diagnoses.map(({ id }) => id.replace(/^[^.]*\./, '')));
+    expect(files.sort()).toEqual(ids.sort());
+  });
+
+  it('has one diagnosis an id, each whole', () => {
+    const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
+    const ids = diagnoses.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const one of diagnoses) {
+      expect(one.id).toMatch(/^[a-z]+\.[a-z0-9-]+$/);
+      for (const text of [one.title, one.rule, one.notWhen, one.refutedBy, one.source]) {
+        expect(text.trim().length, `${one.id}: ${text}`).toBeGreaterThan(3);
+      }
+      expect(one.causes.length, one.id).toBeGreaterThan(0);
+      expect(one.nextSteps.length, one.id).toBeGreaterThan(0);
+    }
+  });
+
+  it('explains only ids of the form that the catalogue uses, never itself', () => {
+    for (const { id, explains } of catalogue.flatMap((entry) => entry.diagnoses)) {
+      expect(explains, id).not.toContain(id);
+      for (const consequence of explains) expect(consequence, id).toMatch(/^[a-z]+\.[a-z0-9-]+$/);
+    }
+  });
+});

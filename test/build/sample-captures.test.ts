@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { SAMPLE_CAPTURES } from '../../captures/cases/all.js';
+import { expectationsOf, readmeOf } from '../../captures/cases/describe.js';
+import { MALFORMED, TSHARK_RUNS, tsharkFields, tsharkMissing } from './tshark.js';
+
+const FOLDER = new URL('../../captures/', import.meta.url);
+const SIZE_MAX = 60 * 1024;
+const REMAKE = 'run `npx tsx captures/make.ts`';
+
+describe('sample captures', () => {
+  it.each(SAMPLE_CAPTURES)('$file is what its case writes', ({ file, write }) => {
+    const bytes = write();
+    expect(bytes.length).toBeLessThanOrEqual(SIZE_MAX);
+    expect(Buffer.compare(bytes, write()), 'two runs differ').toBe(0);
+    const url = new URL(file, FOLDER);
+    expect(existsSync(url), REMAKE).toBe(true);
+    expect(Buffer.compare(bytes, readFileSync(url)), REMAKE).toBe(0);
+  });
+
+  it('README.md and expect.json are current, and no capture stands there without a case', () => {
+    expect(readFileSync(new URL('README.md', FOLDER), 'utf8'), REMAKE).toBe(readmeOf(SAMPLE_CAPTURES));
+    expect(readFileSync(new URL('expect.json', FOLDER), 'utf8'), REMAKE).toBe(
+      expectationsOf(SAMPLE_CAPTURES),
+    );
+    const described = new Set(SAMPLE_CAPTURES.map(({ file }) => file));
+    const orphans = readdirSync(FOLDER).filter((name) => /\.pcap(ng)?$/.test(name) && !described.has(name));
+    expect(orphans).toEqual([]);
+  });
+});
+
+describe.skipIf(tsharkMissing)(
+  `sample captures as tshark dissects them (${tsharkMissing ?? 'installed'})`,
+  TSHARK_RUNS,
+  () => {
+    it.each(SAMPLE_CAPTURES)('$file has no malformed packet and no wrong checksum', ({ file, write }) => {
+      // A sending host with offload shows checksums that its network card fills in later.
+      const filter = file === 'capture-offload.pcap' ? `(${MALFORMED}) && !tcp` : MALFORMED;
+      // tshark ends with an error where the file ends inside a record.
+      const bytes = file === 'capture-truncated.pcap' ? wholeRecords(write()) : write();
+      expect(tsharkFields(bytes, ['frame.number', 'frame.protocols'], filter)).toEqual([]);
+    });
+  },
+);
+
+/** A little-endian pcap file up to its last whole record. */
+function wholeRecords(file: Uint8Array): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  let end = 24;
+  while (end + 16 <= file.length && end + 16 + view.getUint32(end + 8, true) <= file.length) {
+    end += 16 + view.getUint32(end + 8, true);
+  }
+  return file.subarray(0, end);
+}

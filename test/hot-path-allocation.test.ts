@@ -1,0 +1,83 @@
+import { resolve } from 'node:path';
+import { type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
+import { describe, expect, it } from 'vitest';
+import { dissectors } from '../dissectors/index.js';
+import { DispatchTable } from '../src/dissect/dispatch-table.js';
+import { DissectEngine, slotLayout } from '../src/dissect/dissect-engine.js';
+import { Slot } from '../src/observe/slot.js';
+import { readFrames } from './build/read-frames.js';
+
+/*
+ * Dissection allocates nothing per frame after start-up. Frames of several sample captures together exercise the
+ * spine and every dissector that they reach; a million of them may not make the heap grow.
+ */
+
+const FRAMES = 1_000_000;
+const GROWTH_BYTES_MAX = 64 * 1024;
+const folder = resolve(import.meta.dirname, '../captures');
+const samples = [
+  'ike-v1-healthy.pcap',
+  'ike-v2-healthy-nat.pcapng',
+  'ike-fragments-incomplete.pcap',
+  'esp-healthy.pcap',
+  'esp-healthy-nat.pcap',
+  'frag-healthy.pcap',
+  'frag-ipv6-healthy.pcap',
+  'ah-through-nat.pcap',
+  'underlay-unreachable.pcap',
+  'capture-snaplen.pcap',
+  'capture-offload.pcap',
+  'capture-duplicates.pcap',
+];
+
+async function filledSlot(): Promise<{ slot: Slot; engine: DissectEngine }> {
+  const layout = slotLayout(dissectors, { chunkBytes: 1 << 22, frameCapacity: 1 << 14, seed: 1 });
+  const slot = new Slot(layout, new ArrayBuffer(Slot.byteLength(layout)));
+  const { frames, bytes } = slot.chunk;
+  let at = 0;
+  for (const sample of samples) {
+    const read = await readFrames(resolve(folder, sample));
+    for (const frame of read.frames) {
+      const index = slot.chunk.frameCount++;
+      bytes.set(frame.bytes, at);
+      frames.offset[index] = at;
+      frames.capturedLength[index] = frame.bytes.length;
+      frames.originalLength[index] = frame.originalLength ?? frame.bytes.length;
+      frames.linkType[index] = read.linkType;
+      frames.number[index] = index + 1;
+      at += frame.bytes.length;
+    }
+  }
+  return { slot, engine: new DissectEngine(new DispatchTable(dissectors), slot) };
+}
+
+function dissectFrames(engine: DissectEngine, slot: Slot, count: number): void {
+  for (let done = 0; done < count; done += slot.chunk.frameCount) engine.dissectChunk(0);
+}
+
+describe('dissection', () => {
+  it('allocates nothing per frame', async () => {
+    expect(global.gc, 'needs --expose-gc').toBeDefined();
+    const { slot, engine } = await filledSlot();
+    dissectFrames(engine, slot, FRAMES);
+    const collections: PerformanceEntry[] = [];
+    const observer = new PerformanceObserver((list) => collections.push(...list.getEntries()));
+    global.gc?.();
+    await new Promise((done) => setTimeout(done, 20));
+    observer.observe({ entryTypes: ['gc'] });
+    const before = process.memoryUsage().heapUsed;
+    dissectFrames(engine, slot, FRAMES);
+    const growth = process.memoryUsage().heapUsed - before;
+    await new Promise((done) => setTimeout(done, 20));
+    observer.disconnect();
+    expect(collections.length, 'garbage collections').toBe(0);
+    expect(growth).toBeLessThan(GROWTH_BYTES_MAX);
+  });
+
+  it('reaches every dissector of the catalogue', async () => {
+    const { slot, engine } = await filledSlot();
+    engine.dissectChunk(0);
+    const idle = dissectors.filter((_, index) => slot.tables[index].rows.length === 0);
+    expect(idle.map(({ protocol }) => protocol)).toEqual([]);
+  });
+});

@@ -1,0 +1,83 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type * as Analysis from '../src/commands/run-analysis.js';
+import type { Report } from '../src/report/report.js';
+import { readFrames } from './build/read-frames.js';
+import { writePcap, writePcapng } from './build/capture-file.js';
+
+/*
+ * The report does not depend on how the work is cut: any number of workers, any chunk size, pcap or pcapng of the
+ * same frames. Runs the compiled program, since workers load compiled files.
+ */
+
+const root = resolve(import.meta.dirname, '..');
+const compiled = join(root, 'dist/src/commands/run-analysis.js');
+const folder = join(root, 'captures');
+const files = readdirSync(folder).filter((file) => /\.pcap(ng)?$/.test(file));
+let scratch = '';
+let analyze: typeof Analysis.analyze;
+
+beforeAll(async () => {
+  expect(existsSync(compiled), 'run `npm run build` first').toBe(true);
+  ({ analyze } = (await import(compiled)) as typeof Analysis);
+  scratch = mkdtempSync(join(tmpdir(), 'capan-metamorphic-'));
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+/** The report less what names the file or its format. */
+function verdictOf(report: Report): unknown {
+  const { captures, ...rest } = report;
+  return { ...rest, frames: captures.map(({ frames, firstTime, lastTime }) => ({ frames, firstTime, lastTime })) };
+}
+
+describe.each(files)('%s', (file) => {
+  const path = join(folder, file);
+
+  it('gives the same bytes for 0, 1, 2 and 7 workers', async () => {
+    const alone = JSON.stringify(await analyze([path], { threads: 0 }));
+    for (const threads of [1, 2, 7]) {
+      // Small chunks, so that every worker has work.
+      const report = await analyze([path], { threads, chunkBytes: 8192 });
+      expect(JSON.stringify(report), `${threads} workers`).toBe(alone);
+    }
+  });
+
+  it('gives the same bytes for any chunk size', async () => {
+    const whole = JSON.stringify(await analyze([path], { threads: 0 }));
+    for (const chunkBytes of [4096, 5000, 70_001]) {
+      expect(JSON.stringify(await analyze([path], { threads: 0, chunkBytes })), `${chunkBytes} bytes`).toBe(whole);
+    }
+  });
+
+  it('gives the same verdict for pcap and pcapng of the same frames', async () => {
+    const { frames, linkType } = await readFrames(path);
+    const verdicts: unknown[] = [];
+    for (const [name, bytes] of [
+      ['little.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'little' })],
+      ['big.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'big' })],
+      ['little.pcapng', writePcapng([{ byteOrder: 'little', interfaces: [{ linkType, tsresol: 9 }], frames }])],
+      ['big.pcapng', writePcapng([{ byteOrder: 'big', interfaces: [{ linkType, tsresol: 9 }], frames }])],
+    ] as const) {
+      const copy = join(scratch, `${file}.${name}`);
+      writeFileSync(copy, bytes);
+      verdicts.push(verdictOf(await analyze([copy], { threads: 0 })));
+    }
+    for (const verdict of verdicts.slice(1)) expect(verdict).toEqual(verdicts[0]);
+  });
+});
+
+describe('standard input and compressed files', () => {
+  it('gives the same verdict for a stream as for the file', async () => {
+    const path = join(folder, 'esp-one-way.pcap');
+    const bytes = readFileSync(path);
+    const pieces = async function* (): AsyncGenerator<Uint8Array> {
+      for (let at = 0; at < bytes.length; at += 777) yield bytes.subarray(at, at + 777);
+    };
+    const fromFile = verdictOf(await analyze([path], { threads: 0 }));
+    const fromStream = verdictOf(await analyze([{ name: 'pieces', stream: pieces() }], { threads: 0 }));
+    expect(fromStream).toEqual(fromFile);
+  });
+});
