@@ -62,7 +62,9 @@ describe('who may import what', () => {
       .filter((file) => !file.endsWith('/dissector.ts'))
       .flatMap((file) =>
         importsOf(file)
-          .filter(({ target }) => /src\/(capture\/chunk|dissect\/(frame-context|dissect-engine)|observe\/slot)/.test(target))
+          .filter(({ target }) =>
+            /src\/(capture\/chunk|dissect\/(frame-context|dissect-engine)|observe\/slot)/.test(target),
+          )
           .filter(({ target, isTypeOnly }) => !isTypeOnly && !target.endsWith('capture/chunk.js'))
           .map(({ target }) => `${file} imports ${target}`),
       );
@@ -75,7 +77,9 @@ describe('who may import what', () => {
       .flatMap((file) =>
         importsOf(file)
           .filter(({ target }) => /\/report\/(?!report\.js)/.test(target))
-          .filter(({ target, isTypeOnly }) => !isTypeOnly && file !== 'src/cli.ts' && !target.endsWith('.js.js'))
+          .filter(
+            ({ target, isTypeOnly }) => !isTypeOnly && file !== 'src/cli.ts' && !target.endsWith('.js.js'),
+          )
           .map(({ target }) => `${file} imports ${target}`),
       );
     expect(offenders).toEqual([]);
@@ -91,7 +95,11 @@ describe('who may import what', () => {
   it('keeps allocation out of the functions that run for every frame', () => {
     const hot = [
       ...folders.filter((file) => file.endsWith('/dissector.ts')),
-      ...engine.filter((file) => /^src\/dissect\/(link|network|transport)-layer|^src\/dissect\/(fingerprints|piece-recorder)/.test(file)),
+      ...engine.filter((file) =>
+        /^src\/dissect\/(link|network|transport)-layer|^src\/dissect\/(fingerprints|piece-recorder)/.test(
+          file,
+        ),
+      ),
     ];
     const offenders = hot.flatMap((file) =>
       [...textOf(file).matchAll(/\.(subarray|slice)\(|\bBigInt\b|\btry\s*\{|\.\.\.[a-z]/g)].map(
@@ -119,7 +127,8 @@ describe('tidiness', () => {
   });
 
   it('leaves no loose ends', () => {
-    const loose = /\bas any\b|: any\b|@ts-(ignore|nocheck)|\b(it|describe|test)\.(skip|only)\(|\b(TODO|FIXME|XXX)\b/;
+    const loose =
+      /\bas any\b|: any\b|@ts-(ignore|nocheck)|\b(it|describe|test)\.(skip|only)\(|\b(TODO|FIXME|XXX)\b/;
     const here = 'test/architecture.test.ts';
     expect(all.filter((file) => file !== here && loose.test(textOf(file)))).toEqual([]);
   });
@@ -135,7 +144,9 @@ describe('the catalogue', () => {
   });
 
   it('names each diagnosis file after its id', () => {
-    const files = folders.filter((file) => /\/diagnoses\/[^/]+\.ts$/.test(file)).map((file) => file.replace(/.*\/|\.ts$/g, ''));
+    const files = folders
+      .filter((file) => /\/diagnoses\/[^/]+\.ts$/.test(file))
+      .map((file) => file.replace(/.*\/|\.ts$/g, ''));
     const ids = catalogue.flatMap(({ diagnoses }) => diagnoses.map(({ id }) => id.replace(/^[^.]*\./, '')));
     expect(files.sort()).toEqual(ids.sort());
   });

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { catalogue } from '../dissectors/index.js';
-import { analyze } from '../src/commands/run-analysis.js';
 import { matchesIdPattern } from '../src/commands/id-patterns.js';
+import { analyze } from '../src/commands/run-analysis.js';
 import { type Report, reportSchema } from '../src/report/report.js';
 
 /*
@@ -22,7 +22,9 @@ interface Expectation {
 }
 
 const expectations = new Map<string, Expectation>(
-  Object.entries(JSON.parse(readFileSync(join(folder, 'expect.json'), 'utf8')) as Record<string, Expectation>),
+  Object.entries(
+    JSON.parse(readFileSync(join(folder, 'expect.json'), 'utf8')) as Record<string, Expectation>,
+  ),
 );
 
 const reports = new Map<string, Report>();
@@ -50,7 +52,8 @@ describe.each(files)('%s', (file) => {
     const ids = findings.map(({ id }) => id);
     for (const id of must) expect(ids, file).toContain(id);
     const loud = findings.filter(({ severity, causedBy }) => severity !== 'info' && !causedBy);
-    const isExpected = (id: string): boolean => [...must, ...allow].some((glob) => matchesIdPattern(id, glob));
+    const isExpected = (id: string): boolean =>
+      [...must, ...allow].some((glob) => matchesIdPattern(id, glob));
     const alarms = loud.filter(({ id }) => (healthy ? !allow.includes(id) : !isExpected(id)));
     expect(alarms.map(({ id, explanation }) => `${id}: ${explanation}`)).toEqual([]);
   });
@@ -85,16 +88,19 @@ describe.each(files)('%s', (file) => {
 describe('every diagnosis', () => {
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
 
-  it.each(diagnoses.map(({ id }) => id))('%s fires on a capture that ships, and is silent on a healthy one', async (id) => {
-    const fired: string[] = [];
-    const silent: string[] = [];
-    for (const file of files) {
-      const { checked } = await reportOf(file);
-      const result = checked.find((one) => one.id === id)?.result;
-      if (result === 'problem') fired.push(file);
-      else if (expectations.get(file)?.healthy) silent.push(file);
-    }
-    expect(fired, `no capture shows ${id}`).not.toEqual([]);
-    expect(silent, `no healthy capture for ${id}`).not.toEqual([]);
-  });
+  it.each(diagnoses.map(({ id }) => id))(
+    '%s fires on a capture that ships, and is silent on a healthy one',
+    async (id) => {
+      const fired: string[] = [];
+      const silent: string[] = [];
+      for (const file of files) {
+        const { checked } = await reportOf(file);
+        const result = checked.find((one) => one.id === id)?.result;
+        if (result === 'problem') fired.push(file);
+        else if (expectations.get(file)?.healthy) silent.push(file);
+      }
+      expect(fired, `no capture shows ${id}`).not.toEqual([]);
+      expect(silent, `no healthy capture for ${id}`).not.toEqual([]);
+    },
+  );
 });

@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type * as Analysis from '../src/commands/run-analysis.js';
 import type { Report } from '../src/report/report.js';
-import { readFrames } from './build/read-frames.js';
 import { writePcap, writePcapng } from './build/capture-file.js';
+import { readFrames } from './build/read-frames.js';
 
 /*
  * The report does not depend on how the work is cut: any number of workers, any chunk size, pcap or pcapng of the
@@ -30,7 +30,10 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 /** The report less what names the file or its format. */
 function verdictOf(report: Report): unknown {
   const { captures, ...rest } = report;
-  return { ...rest, frames: captures.map(({ frames, firstTime, lastTime }) => ({ frames, firstTime, lastTime })) };
+  return {
+    ...rest,
+    frames: captures.map(({ frames, firstTime, lastTime }) => ({ frames, firstTime, lastTime })),
+  };
 }
 
 describe.each(files)('%s', (file) => {
@@ -48,7 +51,9 @@ describe.each(files)('%s', (file) => {
   it('gives the same bytes for any chunk size', async () => {
     const whole = JSON.stringify(await analyze([path], { threads: 0 }));
     for (const chunkBytes of [4096, 5000, 70_001]) {
-      expect(JSON.stringify(await analyze([path], { threads: 0, chunkBytes })), `${chunkBytes} bytes`).toBe(whole);
+      expect(JSON.stringify(await analyze([path], { threads: 0, chunkBytes })), `${chunkBytes} bytes`).toBe(
+        whole,
+      );
     }
   });
 
@@ -58,7 +63,10 @@ describe.each(files)('%s', (file) => {
     for (const [name, bytes] of [
       ['little.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'little' })],
       ['big.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'big' })],
-      ['little.pcapng', writePcapng([{ byteOrder: 'little', interfaces: [{ linkType, tsresol: 9 }], frames }])],
+      [
+        'little.pcapng',
+        writePcapng([{ byteOrder: 'little', interfaces: [{ linkType, tsresol: 9 }], frames }]),
+      ],
       ['big.pcapng', writePcapng([{ byteOrder: 'big', interfaces: [{ linkType, tsresol: 9 }], frames }])],
     ] as const) {
       const copy = join(scratch, `${file}.${name}`);

@@ -1,5 +1,5 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import { type FrameId, NS_PER_SECOND, type Nanoseconds, type SegmentIndex } from '../../src/units.js';
+import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN, type OneWayRun } from './session.js';
 
 /** Runs kept one by one: the first half of them, and the longest. */
@@ -30,8 +30,7 @@ export class RunState {
   /** Unknown times are never long enough. */
   get isLong(): boolean {
     return (
-      this.packets >= ONE_WAY_PACKETS_MIN &&
-      this.lastNs - this.firstNs >= ONE_WAY_SECONDS_MIN * NS_PER_SECOND
+      this.packets >= ONE_WAY_PACKETS_MIN && this.lastNs - this.firstNs >= ONE_WAY_SECONDS_MIN * NS_PER_SECOND
     );
   }
 }
@@ -43,6 +42,7 @@ export function oneWayRun(
   addresses: { readonly from: string; readonly to: string },
   segment: SegmentIndex,
   next: FrameRef | null,
+  sizes: readonly number[] = [],
 ): OneWayRun {
   return {
     ...addresses,
@@ -52,6 +52,7 @@ export function oneWayRun(
     lastBack: back.total > 0 ? { frame: back.lastFrame, timeNs: back.lastNs, segment } : null,
     nextBack: next,
     backBefore: back.total,
+    sizes,
   };
 }
 

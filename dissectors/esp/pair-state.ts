@@ -1,13 +1,15 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import { type FrameId, NS_PER_SECOND, type Nanoseconds, type SegmentIndex } from '../../src/units.js';
+import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ENCAPSULATION_UDP } from './dissector.js';
 import { keepRun, oneWayRun, RunState } from './one-way-tracker.js';
 import { SequenceTracker } from './sequence-tracker.js';
 import {
+  ANSWER_SECONDS,
   type EspDirection,
   type EspPair,
   type EspSa,
+  ONE_WAY_PACKETS_MIN,
   type OneWayRun,
   SIZE_CLASS_BYTES,
   SIZE_CLASSES,
@@ -16,6 +18,7 @@ import {
 
 /** SAs of both directions that begin within this time, with no other candidate, belong together. */
 const PAIRING_NS: Nanoseconds = 10 * NS_PER_SECOND;
+const ANSWER_NS: Nanoseconds = ANSWER_SECONDS * NS_PER_SECOND;
 /** SAs that wait for a partner, a direction; older ones are taken off the list. */
 const UNPAIRED_MAX = 16;
 
@@ -53,31 +56,34 @@ export class SaState {
   }
 }
 
-/** Lengths of the packets of one direction; made with the second packet. */
+/** Lengths of the packets of one direction, and which lengths are answered. */
 class Sizes {
-  readonly packets = new Uint32Array(SIZE_CLASSES);
-  readonly firstNs = new Float64Array(SIZE_CLASSES);
-  readonly lastNs = new Float64Array(SIZE_CLASSES);
+  private readonly packets = new Uint32Array(SIZE_CLASSES);
+  private readonly answered = new Uint32Array(SIZE_CLASSES);
+  /** Of the run in hand, from its tenth packet on: shorter runs cost nothing. */
+  private readonly inRun = new Uint32Array(SIZE_CLASSES);
+  private lastClass = 0;
 
-  count(length: number, ns: Nanoseconds): void {
+  /** `runPackets`: packets of the run before this one. */
+  count(length: number, runPackets: number): void {
     const at = Math.min(SIZE_CLASSES - 1, Math.floor(length / SIZE_CLASS_BYTES));
-    if (this.packets[at] === 0) this.firstNs[at] = ns;
+    this.lastClass = at;
     this.packets[at]++;
-    this.lastNs[at] = ns;
+    if (runPackets < ONE_WAY_PACKETS_MIN - 1) return;
+    if (runPackets === ONE_WAY_PACKETS_MIN - 1) this.inRun.fill(0);
+    this.inRun[at]++;
+  }
+
+  answer(): void {
+    this.answered[this.lastClass]++;
   }
 
   list(): SizeClass[] {
-    const classes: SizeClass[] = [];
-    for (let at = 0; at < SIZE_CLASSES; at++) {
-      if (this.packets[at] === 0) continue;
-      classes.push({
-        fromBytes: at * SIZE_CLASS_BYTES,
-        packets: this.packets[at],
-        firstNs: this.firstNs[at],
-        lastNs: this.lastNs[at],
-      });
-    }
-    return classes;
+    return Array.from(this.packets, (packets, at) => ({ packets, answered: this.answered[at] }));
+  }
+
+  runList(): number[] {
+    return [...this.inRun];
   }
 }
 
@@ -90,25 +96,12 @@ class DirectionState {
   bytes = 0;
   firstNs: Nanoseconds = Number.NaN;
   firstFrame: FrameId = 0;
-  firstLength = 0;
-  sizes: Sizes | null = null;
+  readonly sizes = new Sizes();
   foldedSas = 0;
   foldedPackets = 0;
   foldedUdpPackets = 0;
   foldedDistinct = 0;
   foldedMissing = 0;
-
-  countSize(length: number, ns: Nanoseconds): void {
-    if (this.run.total === 0) {
-      this.firstLength = length;
-      return;
-    }
-    if (this.sizes === null) {
-      this.sizes = new Sizes();
-      this.sizes.count(this.firstLength, this.firstNs);
-    }
-    this.sizes.count(length, ns);
-  }
 }
 
 /** All ESP between two addresses. */
@@ -142,9 +135,10 @@ export class PairState {
       own.firstNs = ns;
       own.firstFrame = frame;
     }
-    own.countSize(length, ns);
+    own.sizes.count(length, own.run.packets);
     own.bytes += length;
     if (other.run.packets > 0) {
+      if (ns - other.run.lastNs <= ANSWER_NS) other.sizes.answer();
       if (other.run.isLong) this.endRun(1 - direction, ns, frame);
       other.run.packets = 0;
     }
@@ -208,7 +202,7 @@ export class PairState {
   private runOf(direction: number, next: FrameRef | null): OneWayRun {
     const own = this.directions[direction === 0 ? 0 : 1];
     const other = this.directions[direction === 0 ? 1 : 0];
-    return oneWayRun(own.run, other.run, this.addresses(direction), this.segment, next);
+    return oneWayRun(own.run, other.run, this.addresses(direction), this.segment, next, own.sizes.runList());
   }
 
   private addresses(direction: number): { from: string; to: string } {
@@ -274,7 +268,7 @@ export class PairState {
       nativePackets: run.total - udpPackets,
       udpPackets,
       sas,
-      sizes: own.sizes?.list() ?? [],
+      sizes: own.sizes.list(),
       folded: { sas: own.foldedSas, distinct: own.foldedDistinct, missing: own.foldedMissing },
     };
   }
@@ -288,6 +282,7 @@ export class PairState {
     }
     const ref = (count: number, frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
       count > 0 ? { frame, timeNs, segment } : null;
+    const { late, duplicate } = sequences;
     return {
       spi: sa.spi,
       ...this.addresses(sa.direction),
@@ -309,9 +304,11 @@ export class PairState {
       gapCount: sequences.gapCount,
       gaps: sequences.gaps.map((gap) => ({ ...gap })),
       duplicates: sequences.duplicates,
-      firstDuplicate: ref(sequences.duplicates, sequences.duplicateFrame, sequences.duplicateNs),
+      firstDuplicate: ref(sequences.duplicates, duplicate.firstFrame, duplicate.firstNs),
+      lastDuplicate: ref(sequences.duplicates, duplicate.lastFrame, duplicate.lastNs),
       reordered: sequences.reordered,
-      firstReordered: ref(sequences.reordered, sequences.lateFrame, sequences.lateNs),
+      firstReordered: ref(sequences.reordered, late.firstFrame, late.firstNs),
+      lastReordered: ref(sequences.reordered, late.lastFrame, late.lastNs),
       maxExtent: sequences.maxExtent,
       late32: sequences.late32,
       late64: sequences.late64,

@@ -1,4 +1,4 @@
-import { type FrameId, NS_PER_MILLISECOND, NS_PER_SECOND, type Nanoseconds } from '../../src/units.js';
+import { type FrameId, type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
 
 /** Sequence numbers below the highest one that are remembered one by one; a power of two. */
 export const SEQUENCE_WINDOW = 4096;
@@ -55,10 +55,9 @@ export class SequenceTracker {
   wraps = 0;
   gapCount = 0;
   readonly gaps: SequenceGap[] = [];
-  lateFrame: FrameId = 0;
-  lateNs: Nanoseconds = Number.NaN;
-  duplicateFrame: FrameId = 0;
-  duplicateNs: Nanoseconds = Number.NaN;
+  /** First and last reordered packet, first and last duplicate; meaningful where there are any. */
+  readonly late = new FirstAndLast();
+  readonly duplicate = new FirstAndLast();
 
   private window: Uint32Array | null = null;
   /** How far below `highest` numbers belong to what was seen since the start, a restart or a jump. */
@@ -186,10 +185,7 @@ export class SequenceTracker {
       this.beyondWindow++;
     } else if (isSeen) {
       this.duplicates++;
-      if (this.duplicates === 1) {
-        this.duplicateFrame = frame;
-        this.duplicateNs = ns;
-      }
+      this.duplicate.note(this.duplicates === 1, ns, frame);
     } else {
       this.acceptLate(window, sequence, distance, ns, frame);
     }
@@ -205,10 +201,7 @@ export class SequenceTracker {
     window[(sequence & WINDOW_MASK) >>> 5] |= 1 << (sequence & 31);
     this.distinct++;
     this.reordered++;
-    if (this.reordered === 1) {
-      this.lateFrame = frame;
-      this.lateNs = ns;
-    }
+    this.late.note(this.reordered === 1, ns, frame);
     if (distance > this.maxExtent) this.maxExtent = distance;
     if (distance >= 32) this.late32++;
     if (distance >= 64) this.late64++;
@@ -270,6 +263,23 @@ export class SequenceTracker {
       const seen = sequence - step;
       window[(seen & WINDOW_MASK) >>> 5] |= 1 << (seen & 31);
     }
+  }
+}
+
+/** Where something was seen first and last. */
+export class FirstAndLast {
+  firstNs: Nanoseconds = Number.NaN;
+  firstFrame: FrameId = 0;
+  lastNs: Nanoseconds = Number.NaN;
+  lastFrame: FrameId = 0;
+
+  note(isFirst: boolean, ns: Nanoseconds, frame: FrameId): void {
+    if (isFirst) {
+      this.firstNs = ns;
+      this.firstFrame = frame;
+    }
+    this.lastNs = ns;
+    this.lastFrame = frame;
   }
 }
 

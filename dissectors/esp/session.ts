@@ -6,6 +6,9 @@ import type { SequenceGap } from './sequence-tracker.js';
 export const ONE_WAY_PACKETS_MIN = 10;
 export const ONE_WAY_SECONDS_MIN = 10;
 
+/** A packet of the other side counts as an answer to the packet before it if it comes this soon. */
+export const ANSWER_SECONDS = 1;
+
 /** Width in bytes of a size class, and their number; the last one holds everything larger. */
 export const SIZE_CLASS_BYTES = 32;
 export const SIZE_CLASSES = 48;
@@ -23,14 +26,15 @@ export interface OneWayRun {
   readonly nextBack: FrameRef | null;
   /** Packets of the silent side before the run. */
   readonly backBefore: number;
+  /** Packets of the run by size class, from the tenth packet on; empty for runs of a single SA. */
+  readonly sizes: readonly number[];
 }
 
-/** Lengths of ESP packets of one direction, in classes of SIZE_CLASS_BYTES. */
+/** Lengths of ESP packets of one direction, in classes of SIZE_CLASS_BYTES; entry 0 holds lengths below the first 32. */
 export interface SizeClass {
-  readonly fromBytes: number;
   readonly packets: number;
-  readonly firstNs: number;
-  readonly lastNs: number;
+  /** How many of them were followed by a packet of the other side before anything else, within ANSWER_SECONDS. */
+  readonly answered: number;
 }
 
 /**
@@ -65,8 +69,10 @@ export interface EspSa {
   readonly gaps: readonly SequenceGap[];
   readonly duplicates: number;
   readonly firstDuplicate: FrameRef | null;
+  readonly lastDuplicate: FrameRef | null;
   readonly reordered: number;
   readonly firstReordered: FrameRef | null;
+  readonly lastReordered: FrameRef | null;
   /** How far the most belated packet was behind the highest number, and how many were at least that far behind. */
   readonly maxExtent: number;
   readonly late32: number;
@@ -94,6 +100,7 @@ export interface EspDirection {
   readonly nativePackets: number;
   readonly udpPackets: number;
   readonly sas: readonly EspSa[];
+  /** SIZE_CLASSES entries. */
   readonly sizes: readonly SizeClass[];
   /** SAs that were folded because of the bound, with what they counted. */
   readonly folded: { readonly sas: number; readonly distinct: number; readonly missing: number };

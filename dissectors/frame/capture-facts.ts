@@ -54,4 +54,3 @@ export function inFile({ captures }: CaptureQuality, index: number): string {
   const facts = captures.length > 1 ? captures[index] : undefined;
   return facts ? ` in ${facts.file}` : '';
 }
-

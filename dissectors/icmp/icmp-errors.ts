@@ -60,7 +60,7 @@ export interface IcmpError {
   /** Smallest and largest TTL left in the quoted packets. */
   quotedTimeToLiveMin: number;
   quotedTimeToLiveMax: number;
-  /** Distinct datagrams quoted, by their identification; at most IDENTIFICATIONS_KEPT are told apart. */
+  /** reassembly-timeout only: distinct datagrams quoted, by identification; at most IDENTIFICATIONS_KEPT are told apart. */
   readonly identifications: number[];
   /** packet-too-big only: the last and the smallest next-hop MTU; 0 where the router does not say. */
   mtu: number;
@@ -76,7 +76,7 @@ export interface IcmpError {
 /** Groups held open; the least recently seen half is closed at the end of an epoch. */
 const GROUPS_MAX = 4096;
 export const ERROR_FRAMES_KEPT = 10;
-export const IDENTIFICATIONS_KEPT = 4096;
+export const IDENTIFICATIONS_KEPT = 1024;
 /** A sender has learned by then: a round trip, and the packets that were already on their way. */
 const LEARNING_NS: Nanoseconds = NS_PER_SECOND;
 /** Longer pauses may be a new discovery: RFC 1191 asks to try again after ten minutes. */
@@ -237,6 +237,7 @@ function add(error: IcmpError, columns: IcmpTable, row: number, ref: FrameRef): 
   error.largestQuotedLength = Math.max(error.largestQuotedLength, columns.quotedLength[row]);
   error.quotedTimeToLiveMin = Math.min(error.quotedTimeToLiveMin, timeToLive);
   error.quotedTimeToLiveMax = Math.max(error.quotedTimeToLiveMax, timeToLive);
+  if (error.meaning !== 'reassembly-timeout') return;
   const identification = columns.quotedIdentification[row];
   const known = error.identifications;
   if (known.length < IDENTIFICATIONS_KEPT && !known.includes(identification)) known.push(identification);

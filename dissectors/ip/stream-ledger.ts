@@ -143,7 +143,7 @@ class Closed {
   conflicting = new KeptEntries(ENTRIES_KEPT);
   reversed = new KeptEntries(1);
   /** Complete datagrams by the power of two that their spread stays below, in nanoseconds. */
-  private spreads: number[] = [];
+  private spreads: number[] = new Array<number>(SPREAD_BUCKETS).fill(0);
 
   add(datagram: OpenDatagram): void {
     const { lack } = datagram;
@@ -172,14 +172,14 @@ class Closed {
     const { spreadNs } = datagram;
     if (!(spreadNs >= 0)) return;
     const bucket = Math.min(SPREAD_BUCKETS - 1, Math.ceil(Math.log2(Math.max(1, spreadNs))));
-    this.spreads[bucket] = (this.spreads[bucket] ?? 0) + 1;
+    this.spreads[bucket]++;
   }
 
   usualSpreadNs(): Nanoseconds {
     let left = this.spreads.reduce((sum, count) => sum + count, 0) / 2;
     for (let bucket = 0; bucket < this.spreads.length; bucket++) {
-      left -= this.spreads[bucket] ?? 0;
-      if (left <= 0 && this.spreads[bucket]) return 2 ** bucket;
+      left -= this.spreads[bucket];
+      if (left <= 0 && this.spreads[bucket] > 0) return 2 ** bucket;
     }
     return Number.NaN;
   }

@@ -61,7 +61,8 @@ interface Proofs {
 
 /**
  * Holds one state a flow of the registry (about a million), and of closed connections the first 500 and the 500 with
- * most ACKs of uncaptured data.
+ * most ACKs of uncaptured data; hands out as many of the open ones. The rest are well as far as this correlator can
+ * tell, and traffic counts them, so they are not reported as summarised.
  */
 class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> {
   private readonly table = new ConnectionTable();
@@ -110,10 +111,6 @@ class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> 
 
   endSegment(): void {
     this.slots.clear();
-  }
-
-  get summarised(): number {
-    return this.closed.summarised + this.kept().summarised;
   }
 
   sessions(): readonly TcpConnection[] {
@@ -246,8 +243,7 @@ class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> 
   private noteHearing(batch: Rows, flow: FlowId, own: number, row: number): void {
     this.table.seen[own] |= state.SEEN_ACK_ADVANCE;
     const { from, to } = this.run.flows.addresses(flow, own & 1);
-    const timeNs = batch.timeNs[batch.columns.rows.frame[row]];
-    this.run.hearsPeer.note(from, to, 'it acknowledges TCP data', { segment: batch.segment, timeNs });
+    this.run.hearsPeer.note(from, to, 'it acknowledges TCP data', refOf(batch, row));
   }
 
   private noteUncaptured(batch: Rows, sender: number, row: number): void {
@@ -263,12 +259,7 @@ class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> 
       this.proofs.set(sender, proofs);
     }
     if (proofs.newest && proofs.first.length < PROOFS_KEPT) proofs.first.push(proofs.newest);
-    const index = batch.columns.rows.frame[row];
-    proofs.newest = {
-      frame: batch.frameIdOf(index),
-      segment: batch.segment,
-      timeNs: batch.timeNs[index],
-    };
+    proofs.newest = refOf(batch, row);
   }
 
   private uncapturedAcks(slot: number): number {
@@ -311,6 +302,11 @@ class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> 
 
 function uncapturedAcksOf({ a, b }: TcpConnection): number {
   return a.uncapturedAcks + b.uncapturedAcks;
+}
+
+function refOf(batch: Rows, row: number): FrameRef {
+  const index = batch.columns.rows.frame[row];
+  return { frame: batch.frameIdOf(index), segment: batch.segment, timeNs: batch.timeNs[index] };
 }
 
 export const tcpConnections = defineCorrelator<TcpConnection, typeof tcp.observes>({

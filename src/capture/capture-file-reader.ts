@@ -39,6 +39,7 @@ export class CaptureFileReader {
   private searching = false;
   private searchedBytes = 0;
   private atEnd = false;
+  private faultNoted = false;
 
   constructor(
     readonly facts: CaptureFacts,
@@ -143,16 +144,15 @@ export class CaptureFileReader {
   /** The file ends at the window's end: what is left over is no whole record. */
   private finish(chunk: FrameChunk): boolean {
     const { window, clock, facts } = this;
-    if (!this.atEnd) {
-      this.atEnd = true;
-      const { fault } = this.feed.source;
-      if (window.at < window.end) {
-        const left = window.end - window.at;
-        addDamage(facts, window.fileOffset, `the file ends inside a record, ${left} bytes into it`);
-      }
-      if (fault !== null) addDamage(facts, window.fileBase + window.end, fault);
+    const { fault } = this.feed.source;
+    this.atEnd = true;
+    if (window.at < window.end) {
+      const left = window.end - window.at;
+      addDamage(facts, window.fileOffset, `the file ends inside a record, ${left} bytes into it`);
       window.end = window.at;
     }
+    if (fault !== null && !this.faultNoted) addDamage(facts, window.fileOffset, fault);
+    this.faultNoted = true;
     if (!clock.settle(window, this.walker)) return this.emit(chunk, window.cutRow);
     return this.emit(chunk, window.rows);
   }

@@ -122,7 +122,8 @@ async function* inflate(
       transformer.destroy();
     }
     await feeding;
-    if (feed.ended || (count === 0 && transformer.bytesWritten === 0)) break;
+    // That for gzip goes on with the next member by itself; what it leaves is padding.
+    if (name === 'gzip' || feed.ended || (count === 0 && transformer.bytesWritten === 0)) break;
   }
   if (feed.source.fault !== null) throw new Error(feed.source.fault);
 }
@@ -149,8 +150,11 @@ async function feedInto(feed: ByteFeed, transformer: Transformer): Promise<void>
       transformer.write(buffer.subarray(0, count), () => resolve());
     });
     await Promise.race([written, closed]);
-    const unused = fed - transformer.bytesWritten;
-    if (ended && unused > 0) feed.unread(buffer, count - Math.min(count, unused), count);
+    const unused = Math.min(count, fed - transformer.bytesWritten);
+    if (unused > 0) {
+      feed.unread(buffer, count - unused, count);
+      return;
+    }
   }
 }
 

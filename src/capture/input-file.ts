@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ByteFeed } from './byte-feed.js';
 import { inputFileOf, MemoryByteSource, openByteSource, StreamByteSource } from './byte-source.js';
 import { CaptureError } from './capture-error.js';
-import { newCaptureFacts } from './capture-facts.js';
+import { addDamage, newCaptureFacts } from './capture-facts.js';
 import { CaptureFileReader } from './capture-file-reader.js';
 import type { CaptureFacts, CaptureInterface, TimeSegment } from './capture-source.js';
 import { type FrameChunk, frameIndexByteLength, frameIndexOver } from './chunk.js';
@@ -155,6 +155,9 @@ async function openReader(
   const layout = readPcapHeader(head, name);
   feed.discardHeld(PCAP_HEADER_LENGTH);
   facts.bytes = PCAP_HEADER_LENGTH;
+  if (layout.oddVersion !== null) {
+    addDamage(facts, 4, `pcap version ${layout.oddVersion} does not exist; read as 2.4`);
+  }
   const walker = new PcapReader(layout, facts, captureIndex, interfaces, clock);
   return new CaptureFileReader(facts, clock, walker, feed, PCAP_HEADER_LENGTH);
 }

@@ -22,6 +22,8 @@ export interface PcapLayout {
   /** Bytes at the end of every frame that are its frame check sequence. */
   readonly fcsLength: number;
   readonly capturedLengthMax: number;
+  /** The version where it is none that exists, read as 2.4; or null. */
+  readonly oddVersion: string | null;
 }
 
 //  0                   1                   2                   3
@@ -62,6 +64,7 @@ export function readPcapHeader(head: Uint8Array, file: string): PcapLayout {
     nsPerFraction: magic === MAGIC_NANOSECONDS ? 1 : 1000,
     recordHeaderLength: magic === MAGIC_MODIFIED ? 24 : 16,
     lengthOrder: lengthOrderOf(view, littleEndian, file),
+    oddVersion: oddVersionOf(view, littleEndian),
     linkType,
     snaplen: view.getUint32(SNAPLEN, littleEndian),
     fcsLength: (linkField & FCS_PRESENT) === 0 ? 0 : (linkField >>> 28) * 2,
@@ -79,7 +82,7 @@ function lengthOrderOf(view: DataView, littleEndian: boolean, file: string): Len
   const major = view.getUint16(MAJOR_VERSION, littleEndian);
   const minor = view.getUint16(MINOR_VERSION, littleEndian);
   if (major === 543 && minor === 0) return 'original-first';
-  if (major !== 2 || minor > 4) {
+  if (major !== 2) {
     throw new CaptureError(
       `${file}: pcap version ${major}.${minor} (byte ${MAJOR_VERSION}) is not one that exists (2.0 to 2.4); convert the file with editcap`,
       file,
@@ -88,6 +91,13 @@ function lengthOrderOf(view: DataView, littleEndian: boolean, file: string): Len
   }
   if (minor < 3) return 'original-first';
   return minor === 3 ? 'smaller-is-captured' : 'captured-first';
+}
+
+/** There is no version after 2.4; whoever writes one means 2.4, as Wireshark takes it. */
+function oddVersionOf(view: DataView, littleEndian: boolean): string | null {
+  const major = view.getUint16(MAJOR_VERSION, littleEndian);
+  const minor = view.getUint16(MINOR_VERSION, littleEndian);
+  return major === 2 && minor > 4 ? `${major}.${minor}` : null;
 }
 
 /**

@@ -117,7 +117,9 @@ describe('pcap variants', () => {
   });
 
   it('refuses versions that do not exist and headers that are cut', async () => {
-    await expect(read(pcapHeader({ version: [2, 9] }))).rejects.toThrow(/version 2\.9 \(byte 4\)/);
+    await expect(read(pcapHeader({ version: [3, 0] }))).rejects.toThrow(/version 3\.0 \(byte 4\)/);
+    const { source } = await read(pcapHeader({ version: [2, 9] }), ...records(2));
+    expect(source.captures[0]).toMatchObject({ frames: 2, damaged: [{ offset: 4 }] });
     await expect(read(pcapHeader().subarray(0, 19))).rejects.toThrow(/cut at byte 19 of 24/);
     await expect(read(pcapHeader().subarray(0, 19))).rejects.toBeInstanceOf(CaptureError);
   });

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import PCAPNGParser from 'pcap-ng-parser';
+import type { Transform } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   type ByteOrder,
@@ -342,10 +343,13 @@ describe('pcap-ng-parser as oracle', () => {
     readonly data: Buffer;
   }
 
+  // The package has no types.
+  const PcapngParser: new () => Transform = createRequire(import.meta.url)('pcap-ng-parser');
+
   /** It never ends its stream, so its packets are collected as they are written. */
   async function oracleFrames(bytes: Buffer): Promise<OraclePacket[]> {
     const packets: OraclePacket[] = [];
-    const parser = new PCAPNGParser();
+    const parser = new PcapngParser();
     parser.on('data', (packet: OraclePacket) => packets.push(packet));
     await new Promise<void>((resolve) => parser.write(bytes, () => resolve()));
     await new Promise((resolve) => setImmediate(resolve));

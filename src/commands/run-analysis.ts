@@ -74,6 +74,7 @@ export function captureQuality(
     offloadMarks: quality.offloadMarks,
     withoutTime: quality.withoutTime,
     stepsBack: quality.stepsBack,
+    silences: quality.silences,
     inbound: quality.inbound,
     outbound: quality.outbound,
     copies: { count: copies.copies, framesWithIp: copies.frames, pairs: copies.pairs },
@@ -111,6 +112,7 @@ function reportOf(
     ),
     checked: verdicts.checked.filter(({ id }) => isWanted(id)),
     errors: [...verdicts.errors, ...pipelineErrors(result)],
+    ...summarisedOf(result.runner),
   };
 }
 
@@ -121,15 +123,16 @@ function pipelineErrors({ runner, frameFailures, moreFailures }: PipelineResult)
   }));
   if (moreFailures > 0)
     errors.push({ where: 'frames', message: `${moreFailures} more could not be dissected` });
-  const { evicted } = runner.flows;
-  if (evicted.flows > 0) {
-    const message = `${evicted.flows} flows (${evicted.packets} packets) were summarised: more than a million at once`;
-    errors.push({ where: 'flows', message });
-  }
-  for (const { name, count } of runner.summarised()) {
-    errors.push({ where: `sessions of ${name}`, message: `${count} were counted, not kept one by one` });
-  }
   return [...runner.failures, ...errors];
+}
+
+/** What was counted only, because of the bounds on flows and sessions. */
+function summarisedOf(runner: CorrelatorRunner): Pick<Report, 'summarised'> {
+  const entries = [
+    { what: 'flows', count: runner.flows.evicted.flows },
+    ...runner.summarised().map(({ name, count }) => ({ what: `sessions of ${name}`, count })),
+  ].filter(({ count }) => count > 0);
+  return entries.length > 0 ? { summarised: entries } : {};
 }
 
 function captureSummary(facts: CaptureFacts): CaptureSummary {

@@ -20,7 +20,7 @@ export interface AssemblerCounts {
   readonly abandoned: number;
   /** Bytes that were given up because of a bound. */
   readonly refusedBytes: number;
-  /** Messages without room for their flows in the chunk's dictionary. */
+  /** Pieces and messages without room for their flows or rows in the chunk's tables. */
   readonly refusedMessages: number;
   readonly datagrams: Readonly<DatagramCounts>;
   readonly streams: Readonly<StreamCounts>;
@@ -91,7 +91,8 @@ export class Assembler {
    * @returns true where rows or flows were appended to the slot's tables.
    */
   consume(slot: Slot, engine: DissectEngine, global: Int32Array, isCopy: Uint8Array | null): boolean {
-    if (this.pausedAt < 0) this.nextRow = 0;
+    const isResumed = this.pausedAt >= 0;
+    if (!isResumed) this.nextRow = 0;
     this.mappedFlows = slot.flows.keys.length;
     this.pausedAt = -1;
     const pieceCount = slot.pieces.rows.length;
@@ -101,14 +102,18 @@ export class Assembler {
       if (!piece) return hasAppended;
       this.piece = piece;
       for (;;) {
-        if (!slot.hasRoomForMessage()) {
+        const hasRoom = slot.hasRoomForMessage();
+        // A pause makes room, unless single frames left more rows than ROWS_PER_FRAME_MAX allows.
+        if (!hasRoom && (hasAppended || !isResumed)) {
           this.pausedAt = piece.frameIndex;
           return hasAppended;
         }
         const message = this.nextMessage(piece);
         if (!message) break;
-        hasAppended = true;
-        this.dissect(slot, engine, piece, message);
+        if (hasRoom) {
+          hasAppended = true;
+          this.dissect(slot, engine, piece, message);
+        } else this.refusedMessages++;
       }
       if (this.stream) this.streams.settle(this.stream);
       this.stream = null;

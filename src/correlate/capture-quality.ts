@@ -27,7 +27,17 @@ export interface FrameFact {
   readonly examples: FrameRef[];
 }
 
+/** A stretch of a segment without any frame, all flows together. */
+export interface Silence {
+  readonly segment: SegmentIndex;
+  readonly fromNs: Nanoseconds;
+  readonly toNs: Nanoseconds;
+}
+
 const EXAMPLES_KEPT = 3;
+const SILENCES_KEPT = 256;
+/** Shorter silences are of no interest to a rule about absence. */
+const SILENCE_MIN_NS = 100_000_000;
 
 /** What is known of the capture itself when a report is asked for. */
 export interface CaptureQuality {
@@ -43,6 +53,8 @@ export interface CaptureQuality {
   readonly withoutTime: FrameFact;
   /** Times that step back by more than 1 ms inside a segment, and the largest such step. */
   readonly stepsBack: FrameFact & { readonly largestNs: Nanoseconds };
+  /** The longest times without any frame: in them the capture, not a flow, fell silent. At most SILENCES_KEPT, in order of time. */
+  readonly silences: readonly Silence[];
   /** Frames by the direction that the capture states. */
   readonly inbound: number;
   readonly outbound: number;
@@ -84,6 +96,7 @@ export class CaptureQualityObserver {
   malformedHeaders = 0;
   tooDeep = 0;
   readonly windows: (Window | undefined)[] = [];
+  private longSilences: Silence[] = [];
   private lastNs = Number.NaN;
   private lastSegment = -1;
 
@@ -117,6 +130,7 @@ export class CaptureQualityObserver {
           this.note(this.stepsBack, slot, index);
           this.stepsBack.largestNs = Math.max(this.stepsBack.largestNs, this.lastNs - timeNs);
         }
+        if (timeNs - this.lastNs >= SILENCE_MIN_NS) this.noteSilence(segment, this.lastNs, timeNs);
         this.lastNs = timeNs;
       }
     }
@@ -133,6 +147,27 @@ export class CaptureQualityObserver {
       else if (kind[row] === SHORTFALL_MALFORMED) this.malformedHeaders++;
       else if (kind[row] === SHORTFALL_TOO_DEEP) this.tooDeep++;
     }
+  }
+
+  /** In order of time. */
+  get silences(): readonly Silence[] {
+    this.dropShortSilences();
+    return this.longSilences;
+  }
+
+  private noteSilence(segment: SegmentIndex, fromNs: Nanoseconds, toNs: Nanoseconds): void {
+    this.longSilences.push({ segment, fromNs, toNs });
+    if (this.longSilences.length >= SILENCES_KEPT * 2) this.dropShortSilences();
+  }
+
+  private dropShortSilences(): void {
+    if (this.longSilences.length <= SILENCES_KEPT) return;
+    const shortest = this.longSilences.map(lengthOf).sort((a, b) => b - a)[SILENCES_KEPT - 1];
+    const longer = this.longSilences.filter((silence) => lengthOf(silence) > shortest).length;
+    let room = SILENCES_KEPT - longer;
+    this.longSilences = this.longSilences.filter(
+      (silence) => lengthOf(silence) > shortest || (lengthOf(silence) === shortest && room-- > 0),
+    );
   }
 
   /** Frames of a segment may stand slightly out of order: the window is the extent of their times. */
@@ -160,6 +195,10 @@ export class CaptureQualityObserver {
     fact.count++;
     if (fact.examples.length < EXAMPLES_KEPT) fact.examples.push(refOf(slot, index));
   }
+}
+
+function lengthOf({ fromNs, toNs }: Silence): Nanoseconds {
+  return toNs - fromNs;
 }
 
 function noFact(): FrameFact {

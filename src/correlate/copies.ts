@@ -1,5 +1,5 @@
 import type { Slot } from '../observe/slot.js';
-import { type FrameId, frameId, NS_PER_MILLISECOND, type Nanoseconds, type SegmentIndex } from '../units.js';
+import { type FrameId, frameId, type Nanoseconds, NS_PER_MILLISECOND, type SegmentIndex } from '../units.js';
 
 /** Copies through local bridges arrive in under 1 ms; the margin is for busy hosts. */
 const COPY_WINDOW_NS = 20 * NS_PER_MILLISECOND;
@@ -8,7 +8,14 @@ const DOUBLED_SHARE = 0.3;
 /** Frames after which that share no longer changes. */
 const SHARE_FRAMES_MAX = 10_000;
 /** Packets remembered; a power of two. Older ones are overwritten. */
-const SEEN_CAPACITY = 1 << 15;
+const SEEN_CAPACITY = 1 << 13;
+/** Words of a remembered packet, side by side so that looking one up touches one cache line. */
+const SEEN_WORDS = 4;
+const SEEN_LOW = 0;
+const SEEN_HIGH = 1;
+const SEEN_LINK = 2;
+/** Interface index in the upper, TTL in the lower bits. */
+const SEEN_TAP = 3;
 
 export interface CopyPair {
   readonly original: FrameId;
@@ -35,11 +42,7 @@ export class CopyDetector {
   readonly pairs: CopyPair[] = [];
 
   private doubled = 0;
-  private readonly low = new Int32Array(SEEN_CAPACITY);
-  private readonly high = new Int32Array(SEEN_CAPACITY);
-  private readonly link = new Int32Array(SEEN_CAPACITY);
-  private readonly timeToLive = new Uint8Array(SEEN_CAPACITY);
-  private readonly interfaceIndex = new Uint16Array(SEEN_CAPACITY);
+  private readonly words = new Int32Array(SEEN_CAPACITY * SEEN_WORDS);
   private readonly timeNs = new Float64Array(SEEN_CAPACITY).fill(Number.NEGATIVE_INFINITY);
   private readonly frame = new Float64Array(SEEN_CAPACITY);
   private isCopy = new Uint8Array(1024);
@@ -64,8 +67,8 @@ export class CopyDetector {
       const seen = fingerprints.low[row] & (SEEN_CAPACITY - 1);
       const timeNs = frames.timeNs[index];
       const isRepeat =
-        this.low[seen] === fingerprints.low[row] &&
-        this.high[seen] === fingerprints.high[row] &&
+        this.words[seen * SEEN_WORDS + SEEN_LOW] === fingerprints.low[row] &&
+        this.words[seen * SEEN_WORDS + SEEN_HIGH] === fingerprints.high[row] &&
         timeNs - this.timeNs[seen] <= COPY_WINDOW_NS;
       if (!isRepeat) {
         this.remember(slot, row, index, seen, timeNs);
@@ -85,10 +88,10 @@ export class CopyDetector {
   }
 
   private hasProof(slot: Slot, row: number, index: number, seen: number): boolean {
+    const at = seen * SEEN_WORDS;
     return (
-      this.link[seen] !== slot.fingerprints.link[row] ||
-      this.timeToLive[seen] !== slot.fingerprints.timeToLive[row] ||
-      this.interfaceIndex[seen] !== slot.chunk.frames.interfaceIndex[index]
+      this.words[at + SEEN_LINK] !== slot.fingerprints.link[row] ||
+      this.words[at + SEEN_TAP] !== tapOf(slot, row, index)
     );
   }
 
@@ -97,11 +100,11 @@ export class CopyDetector {
   }
 
   private remember(slot: Slot, row: number, index: number, seen: number, timeNs: Nanoseconds): void {
-    this.low[seen] = slot.fingerprints.low[row];
-    this.high[seen] = slot.fingerprints.high[row];
-    this.link[seen] = slot.fingerprints.link[row];
-    this.timeToLive[seen] = slot.fingerprints.timeToLive[row];
-    this.interfaceIndex[seen] = slot.chunk.frames.interfaceIndex[index];
+    const at = seen * SEEN_WORDS;
+    this.words[at + SEEN_LOW] = slot.fingerprints.low[row];
+    this.words[at + SEEN_HIGH] = slot.fingerprints.high[row];
+    this.words[at + SEEN_LINK] = slot.fingerprints.link[row];
+    this.words[at + SEEN_TAP] = tapOf(slot, row, index);
     this.timeNs[seen] = timeNs;
     this.frame[seen] = frameId(slot.chunk.frames.capture[index], slot.chunk.frames.number[index]);
   }
@@ -118,4 +121,8 @@ export class CopyDetector {
       copyNs: timeNs[index],
     });
   }
+}
+
+function tapOf(slot: Slot, row: number, index: number): number {
+  return (slot.chunk.frames.interfaceIndex[index] << 8) | slot.fingerprints.timeToLive[row];
 }

@@ -1,4 +1,3 @@
-import { formatAddress } from '../wire/address.js';
 import {
   FLOW_DISCRIMINATOR,
   FLOW_HIGH,
@@ -16,6 +15,7 @@ import {
 import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
+import { formatAddress } from '../wire/address.js';
 
 /** A flow of the run: stack, protocol and both endpoints. Stable until the registry evicts it. */
 export type FlowId = number;
@@ -101,12 +101,14 @@ export class FlowRegistry {
     const count = slot.flows.keys.length;
     if (this.globalFlows.length < count) this.globalFlows = grown(this.globalFlows, count * 2);
     this.mapStacks(slot, from === 0 ? 0 : this.mappedStacks);
-    const words = slot.flows.keys.words;
+    const { keys } = slot.flows;
     for (let flow = from; flow < count; flow++) {
-      const at = flow * KEY_WORDS;
-      for (let word = 0; word < KEY_WORDS; word++) this.key[word] = words[at + word];
-      this.key[FLOW_STACK] = this.globalStacks[words[at + FLOW_STACK]];
-      const id = this.idOf(this.key);
+      const stack = this.globalStacks[keys.words[flow * KEY_WORDS + FLOW_STACK]];
+      let id = this.keys.findOrAddFrom(keys, flow, stack);
+      if (id < 0) {
+        this.grow();
+        id = this.keys.findOrAddFrom(keys, flow, stack);
+      }
       this.lastEpochs[id] = this.epoch;
       this.globalFlows[flow] = id;
     }
@@ -124,13 +126,6 @@ export class FlowRegistry {
       this.globalStacks[stack] = Math.max(0, this.stacks.findOrAdd(this.key));
     }
     this.mappedStacks = count;
-  }
-
-  private idOf(key: Int32Array): FlowId {
-    const found = this.keys.findOrAdd(key);
-    if (found >= 0) return found;
-    this.grow();
-    return this.keys.findOrAdd(key);
   }
 
   /** Adds the counters of a chunk. */
@@ -217,6 +212,11 @@ export class FlowRegistry {
     return this.keys.words[flow * KEY_WORDS + FLOW_STACK];
   }
 
+  /** The stack around the innermost tunnel of a stack; 0: none. */
+  parentStack(stack: number): number {
+    return stack === 0 ? 0 : this.stacks.words[stack * KEY_WORDS + STACK_PARENT];
+  }
+
   /** Layers of a tunnel stack, outermost first. */
   tunnelLayers(stack: number): TunnelLayer[] {
     const layers: TunnelLayer[] = [];
@@ -276,7 +276,7 @@ export class FlowRegistry {
         this.fold(flow);
         continue;
       }
-      kept[flow] = this.keys.findOrAdd(old.words.subarray(flow * KEY_WORDS, (flow + 1) * KEY_WORDS));
+      kept[flow] = this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
       this.moveCounters(flow, kept[flow]);
     }
     for (const column of this.directionColumns()) column.fill(0, this.keys.length * 2, count * 2);
@@ -333,7 +333,7 @@ export class FlowRegistry {
     const old = this.keys;
     this.keys = new KeyTable(capacity, this.seed);
     for (let flow = 0; flow < old.length; flow++) {
-      this.keys.findOrAdd(old.words.subarray(flow * KEY_WORDS, (flow + 1) * KEY_WORDS));
+      this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
     }
     this.lastEpochs = grown(this.lastEpochs, capacity);
     this.packets = grown(this.packets, capacity * 2);
@@ -383,7 +383,10 @@ export class FlowStates<T> {
   }
 }
 
-function grown<A extends Int32Array | Float64Array | Uint16Array | Uint32Array>(column: A, length: number): A {
+function grown<A extends Int32Array | Float64Array | Uint16Array | Uint32Array>(
+  column: A,
+  length: number,
+): A {
   const larger = new (column.constructor as new (length: number) => A)(length);
   larger.set(column);
   return larger;

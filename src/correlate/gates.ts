@@ -160,8 +160,8 @@ export function tooShortAfter(quality: CaptureQuality, trigger: Moment, seconds:
 /** Seconds from the start of the moment's time segment; 0 where unknown. */
 export function secondsFromStart(quality: CaptureQuality, moment: Moment): number {
   const window = quality.window(moment.segment);
-  const elapsed = window ? (moment.timeNs - window.first.timeNs) / NS_PER_SECOND : 0;
-  return elapsed > 0 ? elapsed : 0;
+  const elapsedNs = window ? moment.timeNs - window.first.timeNs : 0;
+  return elapsedNs > 0 ? elapsedNs / NS_PER_SECOND : 0;
 }
 
 /** How near to an edge of the capture a datagram cannot be judged, in seconds, from the usual spread of complete ones. */

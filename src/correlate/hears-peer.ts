@@ -1,4 +1,5 @@
 import type { Moment } from '../diagnose/diagnosis.js';
+import type { FrameId } from '../units.js';
 
 /**
  * Evidence that packets of a peer reach a host although they may not be in the capture: a field in the
@@ -10,7 +11,8 @@ export interface Hearing {
   readonly peer: string;
   /** The field that proves it, in words. */
   readonly via: string;
-  readonly first: Moment;
+  /** With the frame that proves it, where the correlator says so. */
+  readonly first: Moment & { readonly frame?: FrameId };
   last: Moment;
   count: number;
 }
@@ -20,7 +22,7 @@ const PAIRS_MAX = 65_536;
 export class HearsPeer {
   private readonly hearings = new Map<string, Hearing>();
 
-  note(hearer: string, peer: string, via: string, moment: Moment): void {
+  note(hearer: string, peer: string, via: string, moment: Moment & { readonly frame?: FrameId }): void {
     const key = `${hearer} ${peer}`;
     const known = this.hearings.get(key);
     if (known) {

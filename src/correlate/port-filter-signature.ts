@@ -2,8 +2,6 @@ import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import type { CaptureQuality } from './capture-quality.js';
 import type { Conversation } from './traffic.js';
 
-/** "Only two ports ever occur": more of them are no port filter that anybody typed. */
-const PORTS_MAX = 2;
 /** Fewer frames than this are a small excerpt, in which the rest may be missing by chance. */
 const FRAMES_MIN = 10;
 
@@ -20,15 +18,20 @@ export function portFilterSignature(quality: CaptureQuality): readonly number[] 
   }
   const [first] = outer;
   if (!first || !outer.every(hasPorts)) return null;
-  for (const port of new Set([first.portOfA, first.portOfB])) {
+  for (const port of lowestFirst(first)) {
     const others = outer.filter((one) => !touches(one, port));
     const [other] = others;
     if (!other) return [port];
-    for (const second of new Set([other.portOfA, other.portOfB])) {
-      if (others.every((one) => touches(one, second))) return [port, second].slice(0, PORTS_MAX);
+    for (const second of lowestFirst(other)) {
+      if (others.every((one) => touches(one, second))) return [port, second].sort((a, b) => a - b);
     }
   }
   return null;
+}
+
+/** A filter names the port of a service, which is the lower one. */
+function lowestFirst({ portOfA, portOfB }: Conversation): readonly number[] {
+  return portOfA <= portOfB ? [portOfA, portOfB] : [portOfB, portOfA];
 }
 
 /** Fragments other than the first stand in a conversation without ports. */

@@ -38,6 +38,7 @@ export class CorrelatorRunner implements CorrelationRun {
   private segment: SegmentIndex = 0;
   private order = new Uint32Array(1024);
   private flowStart = new Uint32Array(1024);
+  private grouped = new Uint32Array(1024);
 
   constructor(
     private readonly dispatch: DispatchTable,
@@ -173,7 +174,8 @@ export class CorrelatorRunner implements CorrelationRun {
     start.fill(0, 0, flowCount + 2);
     for (let at = 0; at < count; at++) start[flowOfRow[this.order[at]] + 2]++;
     for (let flow = 1; flow < flowCount + 2; flow++) start[flow] += start[flow - 1];
-    const grouped = new Uint32Array(count);
+    if (this.grouped.length < count) this.grouped = new Uint32Array(count * 2);
+    const grouped = this.grouped;
     for (let at = 0; at < count; at++) {
       const row = this.order[at];
       grouped[start[flowOfRow[row] + 1]++] = row;

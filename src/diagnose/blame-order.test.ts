@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { CaptureFacts } from '../capture/capture-source.js';
-import { assignBlame, type Accused } from './blame-order.js';
+import { type Accused, assignBlame } from './blame-order.js';
 import { CaptureClock } from './clock.js';
 import { type BlameLayer, type Diagnosis, defineDiagnosis, type Problem } from './diagnosis.js';
 import { canonicalJson, findingKey, findingOf } from './finding.js';
@@ -64,21 +64,31 @@ describe('assignBlame', () => {
   });
 
   it('needs the cause to list the id', () => {
-    expect(isConsequence(accuse(diagnosisOf('frag.overlap', 'fragments', [])), accuse(consequence))).toBe(false);
+    expect(isConsequence(accuse(diagnosisOf('frag.overlap', 'fragments', [])), accuse(consequence))).toBe(
+      false,
+    );
   });
 
   it('needs the same endpoints, in either order', () => {
     expect(isConsequence(accuse(cause), accuse(consequence, { pair: [PAIR[1], PAIR[0]] }))).toBe(true);
-    expect(isConsequence(accuse(cause), accuse(consequence, { pair: ['192.0.2.1', '192.0.2.9'] }))).toBe(false);
+    expect(isConsequence(accuse(cause), accuse(consequence, { pair: ['192.0.2.1', '192.0.2.9'] }))).toBe(
+      false,
+    );
   });
 
   it('needs direction and packet class to agree where both are known', () => {
     const there = { from: PAIR[0], to: PAIR[1] };
     const back = { from: PAIR[1], to: PAIR[0] };
-    expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence, { direction: there }))).toBe(true);
-    expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence, { direction: back }))).toBe(false);
+    expect(
+      isConsequence(accuse(cause, { direction: there }), accuse(consequence, { direction: there })),
+    ).toBe(true);
+    expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence, { direction: back }))).toBe(
+      false,
+    );
     expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence))).toBe(true);
-    expect(isConsequence(accuse(cause, { packetClass: 'esp' }), accuse(consequence, { packetClass: 'ike' }))).toBe(false);
+    expect(
+      isConsequence(accuse(cause, { packetClass: 'esp' }), accuse(consequence, { packetClass: 'ike' })),
+    ).toBe(false);
   });
 
   it('needs the cause to reach into the time of the consequence', () => {
@@ -107,7 +117,11 @@ describe('assignBlame', () => {
 describe('identity of a finding', () => {
   it('does not depend on the order of the fields of its subject', () => {
     expect(canonicalJson({ b: 1, a: [{ d: 2, c: 3 }] })).toBe('{"a":[{"c":3,"d":2}],"b":1}');
-    expect(findingKey('x.y', { kind: 'pair', spi: '0x1' })).toBe(findingKey('x.y', { spi: '0x1', kind: 'pair' }));
-    expect(findingKey('x.y', { kind: 'pair', spi: '0x1' })).not.toBe(findingKey('x.y', { kind: 'pair', spi: '0x2' }));
+    expect(findingKey('x.y', { kind: 'pair', spi: '0x1' })).toBe(
+      findingKey('x.y', { spi: '0x1', kind: 'pair' }),
+    );
+    expect(findingKey('x.y', { kind: 'pair', spi: '0x1' })).not.toBe(
+      findingKey('x.y', { kind: 'pair', spi: '0x2' }),
+    );
   });
 });

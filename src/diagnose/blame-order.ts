@@ -36,7 +36,9 @@ export function assignBlame(accused: readonly Accused[], clock: CaptureClock): v
   }
   for (const [consequence, causes] of causesOf) {
     // Two findings that explain each other: the lower layer stays the cause.
-    const kept = causes.filter((cause) => !causesOf.get(cause)?.includes(consequence) || isLower(cause, consequence));
+    const kept = causes.filter(
+      (cause) => !causesOf.get(cause)?.includes(consequence) || isLower(cause, consequence),
+    );
     if (kept.length > 0) consequence.finding.causedBy = kept.map(({ finding }) => finding.key);
   }
 }

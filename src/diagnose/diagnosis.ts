@@ -1,5 +1,5 @@
-import type { Correlator } from '../correlate/correlator.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Correlator } from '../correlate/correlator.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
 
@@ -111,7 +111,7 @@ export type Judgement =
 /** All that a rule may look at: sessions and quality, never a frame. */
 export interface Evidence {
   /** Sessions of a correlator, in order of their first frame. */
-  sessions<Session>(correlator: Pick<Correlator<Session>, 'name'>): readonly Session[];
+  sessions<Session>(correlator: Correlator<Session>): readonly Session[];
   readonly quality: CaptureQuality;
   /** What every other diagnosis said, by id; empty except for diagnoses with `judgesLast`. */
   readonly judgements: ReadonlyMap<string, readonly Judgement[]>;

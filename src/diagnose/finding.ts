@@ -26,7 +26,9 @@ export function findingOf(diagnosis: Diagnosis, problem: Problem, clock: Capture
       : null,
     ongoingAtEnd: problem.ongoingAtEnd,
     counts: { ...problem.counts },
-    thresholds: Object.fromEntries(Object.entries(diagnosis.thresholds).map(([name, { value }]) => [name, value])),
+    thresholds: Object.fromEntries(
+      Object.entries(diagnosis.thresholds).map(([name, { value }]) => [name, value]),
+    ),
     evidence: keptCitations(problem.evidence).map((citation) => ({
       capture: captureIndexOf(citation.frame),
       frame: frameNumberOf(citation.frame),

@@ -27,19 +27,25 @@ export function runDiagnoses(
   const errors: Report['errors'] = [];
   const judgements = new Map<string, readonly Judgement[]>();
   const evidence: Evidence = {
-    sessions: <Session>({ name }: { readonly name: string }) => (sessions.get(name) ?? []) as readonly Session[],
+    sessions: <Session>({ name }: { readonly name: string }) =>
+      (sessions.get(name) ?? []) as readonly Session[],
     quality,
     judgements,
   };
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
-  const inOrder = [...diagnoses.filter((one) => !one.judgesLast), ...diagnoses.filter((one) => one.judgesLast)];
+  const inOrder = [
+    ...diagnoses.filter((one) => !one.judgesLast),
+    ...diagnoses.filter((one) => one.judgesLast),
+  ];
   for (const diagnosis of inOrder) {
     const judged = judge(diagnosis, evidence, errors);
     if (judged) judgements.set(diagnosis.id, judged);
   }
   const clock = new CaptureClock(quality.captures, quality.segments);
   const tunnels = describeTunnels(catalogue, evidence, clock, errors);
-  const accused = diagnoses.flatMap((diagnosis) => accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock));
+  const accused = diagnoses.flatMap((diagnosis) =>
+    accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock),
+  );
   assignBlame(accused, clock);
   linkTunnels(accused, tunnels);
   return {
@@ -105,7 +111,9 @@ function linkTunnels(accused: readonly Accused[], tunnels: readonly Tunnel[]): v
   for (const { problem, finding } of accused) {
     const { pair } = problem;
     if (!pair) continue;
-    const tunnel = tunnels.find(({ endpoints }) => endpoints.includes(pair[0]) && endpoints.includes(pair[1]));
+    const tunnel = tunnels.find(
+      ({ endpoints }) => endpoints.includes(pair[0]) && endpoints.includes(pair[1]),
+    );
     if (tunnel) finding.tunnel = tunnel.id;
   }
 }
@@ -123,7 +131,9 @@ function fold(accused: readonly Accused[]): Finding[] {
     finding.first ?? '',
     finding.key,
   ];
-  const ordered = accused.map((one) => ({ one, rank: rank(one) })).sort((a, b) => compareRanks(a.rank, b.rank));
+  const ordered = accused
+    .map((one) => ({ one, rank: rank(one) }))
+    .sort((a, b) => compareRanks(a.rank, b.rank));
   const kept = new Map<string, Finding[]>();
   const findings: Finding[] = [];
   for (const { one } of ordered) {

@@ -17,6 +17,8 @@ export class DispatchTable {
   /** Who reads single IP fragments. */
   ipFragment: number = NOBODY;
   readonly udpHeuristics: readonly { readonly recognise: Recognise; readonly index: number }[];
+  /** Who reads UDP datagrams that nobody else takes. */
+  udpUnclaimed: number = NOBODY;
   /** 1 where the dissector wants datagrams put together. */
   readonly assembles: Uint8Array;
   private readonly exits = new Map<string, number>();
@@ -34,6 +36,10 @@ export class DispatchTable {
       hang(this.linkType, carriedBy.linkType, index, `${protocol}: link type`);
       for (const name of carriedBy.exit ?? []) this.exits.set(name, index);
       if (carriedBy.ipFragment) this.ipFragment = index;
+      if (carriedBy.udpUnclaimed) {
+        if (this.udpUnclaimed !== NOBODY) throw new Error(`${protocol}: unclaimed UDP is taken`);
+        this.udpUnclaimed = index;
+      }
       if (carriedBy.udpHeuristic) heuristics.push({ ...carriedBy.udpHeuristic, index });
     });
     this.udpHeuristics = heuristics.sort((a, b) => b.priority - a.priority || a.index - b.index);

@@ -101,8 +101,10 @@ export class DissectEngine {
     for (; index < endFrame; index++) {
       if (!slot.hasRoom()) break;
       const offset = frames.offset[index];
-      frame.begin(slot.view, index, frames.marks[index], offset + frames.originalLength[index]);
-      link.dissect(frame, frames.linkType[index], offset, offset + frames.capturedLength[index]);
+      const end = offset + frames.capturedLength[index];
+      const wireEnd = offset + frames.originalLength[index];
+      frame.begin(slot.view, index, frames.marks[index], wireEnd, end < wireEnd);
+      link.dissect(frame, frames.linkType[index], offset, end);
       frames.marks[index] = frame.marks;
     }
     slot.nextFrame = index;
@@ -120,7 +122,7 @@ export class DissectEngine {
     leaf: number,
   ): void {
     const { frame } = this;
-    frame.begin(view, frameIndex, this.slot.chunk.frames.marks[frameIndex], view.byteLength);
+    frame.begin(view, frameIndex, this.slot.chunk.frames.marks[frameIndex], view.byteLength, false);
     describe(frame);
     frame.origin = ORIGIN_ASSEMBLED;
     frame.payloadLength = view.byteLength;

@@ -26,6 +26,8 @@ export interface CarriedBy {
   readonly ipFragment?: boolean;
   /** UDP on ports that nobody owns, tried in order of `priority` (highest first). */
   readonly udpHeuristic?: { readonly priority: number; readonly recognise: Recognise };
+  /** Whole UDP datagrams that no port owner and no recogniser takes; one dissector of the catalogue may. */
+  readonly udpUnclaimed?: boolean;
 }
 
 /** How messages are cut out of a TCP stream. */

@@ -1,6 +1,6 @@
 import type { FINGERPRINT } from '../observe/engine-tables.js';
 import type { ObservationTable } from '../observe/table.js';
-import { IPV4_SOURCE, IPV6_HOP_LIMIT, IPV6_SOURCE } from '../wire/ip.js';
+import { IPV6_HEADER_LENGTH } from '../wire/ip.js';
 import type { FrameContext } from './frame-context.js';
 
 /** Payload bytes above the IP header that the fingerprint covers: this many from the start, and the last ones. */
@@ -9,39 +9,46 @@ const PAYLOAD_TAIL = 8;
 
 /**
  * Fingerprints of frames, equal for two copies of one packet: the IP header less what a router changes (TTL,
- * checksum, DSCP), the first 24 and the last 8 bytes above it.
+ * checksum, DSCP), the first 24 and the last 8 bytes above it. Words are multiplied by odd constants and
+ * summed, so that the reads do not wait for each other.
  */
 export class Fingerprints {
   constructor(private readonly table: ObservationTable<typeof FINGERPRINT>) {}
 
   record(frame: FrameContext, linkHash: number, offset: number, payload: number, end: number): void {
     const view = frame.view;
-    let low = 0x811c9dc5 | 0;
-    let high = frame.networkLength;
+    let low = Math.imul(frame.protocol, 0x27d4eb2f);
+    let high = Math.imul(frame.networkLength, 0x165667b1);
     if (frame.family === 4) {
-      // Identification with the fragment field, then the addresses and whatever options follow them.
-      low = mix(low, view.getInt32(offset + 4));
-      low = mix(low, frame.protocol);
-      for (let at = offset + IPV4_SOURCE; at + 4 <= payload; at += 4) low = mix(low, view.getInt32(at));
+      // Identification and fragment field, then the addresses; options never differ between copies.
+      low = (low + Math.imul(view.getInt32(offset + 4), 0x9e3779b1)) | 0;
+      low = (low + Math.imul(view.getInt32(offset + 12), 0x85ebca6b)) | 0;
+      high = (high + Math.imul(view.getInt32(offset + 16), 0xc2b2ae35)) | 0;
     } else {
-      low = mix(low, view.getUint8(offset + IPV6_HOP_LIMIT - 1));
-      for (let at = offset + IPV6_SOURCE; at + 4 <= payload; at += 4) low = mix(low, view.getInt32(at));
+      for (let at = offset + 8; at < offset + IPV6_HEADER_LENGTH; at += 8) {
+        low = (Math.imul(low, 31) + Math.imul(view.getInt32(at), 0x9e3779b1)) | 0;
+        high = (Math.imul(high, 31) + Math.imul(view.getInt32(at + 4), 0x85ebca6b)) | 0;
+      }
     }
-    const headEnd = Math.min(payload + PAYLOAD_HEAD, end);
-    for (let at = payload; at < headEnd; at++) high = mix(high, view.getUint8(at));
-    // Of a cut frame the tail is not there: two cuts of one packet must still be equal.
-    if (!frame.isCut) {
-      for (let at = Math.max(headEnd, end - PAYLOAD_TAIL); at < end; at++) low = mix(low, view.getUint8(at));
+    if (end - payload >= PAYLOAD_HEAD) {
+      low = (low + Math.imul(view.getInt32(payload), 0x2c1b3c6d)) | 0;
+      high = (high + Math.imul(view.getInt32(payload + 4), 0x297a2d39)) | 0;
+      low = (low + Math.imul(view.getInt32(payload + 8), 0x1b56c4e9)) | 0;
+      high = (high + Math.imul(view.getInt32(payload + 12), 0x7feb352d)) | 0;
+      low = (low + Math.imul(view.getInt32(payload + 16), 0x846ca68b)) | 0;
+      high = (high + Math.imul(view.getInt32(payload + 20), 0x68e31da5)) | 0;
+      // Of a cut frame the tail is not there: two cuts of one packet must still be equal.
+      if (!frame.isCut && end - payload >= PAYLOAD_HEAD + PAYLOAD_TAIL) {
+        low = (low + Math.imul(view.getInt32(end - PAYLOAD_TAIL), 0x31848bab)) | 0;
+        high = (high + Math.imul(view.getInt32(end - PAYLOAD_TAIL / 2), 0x45d9f3b3)) | 0;
+      }
+    } else {
+      for (let at = payload; at < end; at++) high = Math.imul(high ^ view.getUint8(at), 0x01000193);
     }
     const row = this.table.rows.append(frame);
-    this.table.low[row] = low;
+    this.table.low[row] = low ^ (low >>> 15);
     this.table.high[row] = high;
     this.table.timeToLive[row] = frame.timeToLive;
     this.table.link[row] = linkHash;
   }
-}
-
-function mix(hash: number, value: number): number {
-  const mixed = Math.imul(hash ^ value, 0x01000193);
-  return mixed ^ (mixed >>> 15);
 }

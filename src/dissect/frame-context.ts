@@ -73,7 +73,7 @@ export class FrameContext {
   constructor(public slot: Slot) {}
 
   /** Makes the context that of a new frame, outside every tunnel. */
-  begin(view: DataView, index: number, marks: number, wireEnd: number): void {
+  begin(view: DataView, index: number, marks: number, wireEnd: number, isCut: boolean): void {
     this.view = view;
     this.index = index;
     this.marks = marks;
@@ -85,7 +85,7 @@ export class FrameContext {
     this.depth = 0;
     this.origin = ORIGIN_WHOLE;
     this.claim = CLAIM_PORT;
-    this.isCut = false;
+    this.isCut = isCut;
   }
 
   /** Bytes on the wire from `offset` to the end of the frame. */

@@ -1,4 +1,4 @@
-import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
+import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../observe/table.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
 import {
   DESTINATION_PORT,
@@ -67,6 +67,8 @@ export class TransportLayer {
       frame.claim = CLAIM_PORT;
       return;
     }
+    const unclaimed = this.dispatch.udpUnclaimed;
+    if (unclaimed !== NOBODY && frame.origin === ORIGIN_WHOLE) this.leaves[unclaimed](frame, offset, end);
   }
 
   /** As `dissectDatagram`, for a datagram put together: only a dissector that `assembles` reads it. */

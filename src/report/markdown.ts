@@ -173,7 +173,10 @@ function checkedSection(report: Report): string[] {
 }
 
 function failureSection(report: Report): string[] {
-  if (report.errors.length === 0) return [];
+  const summarised = (report.summarised ?? []).map(
+    ({ what, count }) => `Summarised: ${count} ${escapeMarkdown(what)} were counted, not kept one by one`,
+  );
+  if (report.errors.length === 0) return summarised;
   const entries = report.errors.map(({ where, message }) => `- ${escapeMarkdown(`${where}: ${message}`)}`);
-  return ['## Errors of capan', '', ...entries];
+  return [...summarised, '## Errors of capan', '', ...entries];
 }

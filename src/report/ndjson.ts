@@ -36,5 +36,6 @@ function summaryOf(report: Report) {
       'not-applicable': results('not-applicable'),
     },
     errors: errors.length,
+    ...(report.summarised ? { summarised: report.summarised } : {}),
   };
 }

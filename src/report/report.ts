@@ -107,6 +107,8 @@ export const reportSchema = z.object({
   findings: z.array(findingSchema),
   checked: z.array(checkedSchema),
   errors: z.array(z.object({ where: z.string(), message: z.string() })),
+  /** What was counted and not kept one by one, because of a bound. */
+  summarised: z.optional(z.array(z.object({ what: z.string(), count: z.number().int() }))),
 });
 
 export type Severity = z.infer<typeof severitySchema>;

@@ -19,6 +19,7 @@ const summarySchema = z.object({
     'not-applicable': count,
   }),
   errors: count,
+  summarised: reportSchema.shape.summarised,
 });
 
 /** A line of `--format ndjson`. */

@@ -2,7 +2,8 @@ import { IPV4_MAPPED } from './ip.js';
 
 /** Canonical text (RFC 5952 for IPv6) of the address in four words from `at`. */
 export function formatAddress(words: Int32Array, at = 0): string {
-  if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === IPV4_MAPPED) return formatIpv4(words[at + 3]);
+  if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === IPV4_MAPPED)
+    return formatIpv4(words[at + 3]);
   const groups: number[] = [];
   for (let word = at; word < at + 4; word++) groups.push(words[word] >>> 16, words[word] & 0xffff);
   const gap = longestZeroRun(groups);
@@ -31,7 +32,10 @@ export function isUnicast(words: Int32Array, at = 0): boolean {
     const first = words[at + 3] >>> 24;
     return words[at + 3] !== 0 && words[at + 3] !== -1 && (first < 224 || first >= 240);
   }
-  return words[at] >>> 24 !== 0xff && !(words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0 && words[at + 3] === 0);
+  return (
+    words[at] >>> 24 !== 0xff &&
+    !(words[at] === 0 && words[at + 1] === 0 && words[at + 2] === 0 && words[at + 3] === 0)
+  );
 }
 
 /** Private, shared or link-local IPv4 (RFC 1918, 6598, 3927), unique local or link-local IPv6 (RFC 4193, 4291). */

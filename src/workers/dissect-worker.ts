@@ -1,7 +1,7 @@
-import { workerData } from 'node:worker_threads';
+import { workerData } from 'piscina';
 import { dissectors } from '../../dissectors/index.js';
-import { DissectEngine } from '../dissect/dissect-engine.js';
 import { DispatchTable } from '../dissect/dispatch-table.js';
+import { DissectEngine } from '../dissect/dissect-engine.js';
 import { Slot } from '../observe/slot.js';
 import type { DissectOrder, WorkerSetup } from './chunk-protocol.js';
 
@@ -10,7 +10,7 @@ import type { DissectOrder, WorkerSetup } from './chunk-protocol.js';
  * neither reads nor writes it until the task settles. Nothing is kept between orders.
  */
 
-const setup = readSetup();
+const setup = workerData as WorkerSetup;
 const dispatch = new DispatchTable(dissectors);
 const engines = setup.buffers.map((buffer) => {
   const slot = new Slot(setup.layout, buffer);
@@ -23,10 +23,4 @@ export default function dissect({ slotIndex, firstFrame, endFrame }: DissectOrde
   slot.adopt();
   engine.dissectChunk(firstFrame, endFrame);
   slot.publish();
-}
-
-// Piscina hands a pair to every worker: its own data first, then the pool's.
-function readSetup(): WorkerSetup {
-  const [, data] = workerData as [unknown, WorkerSetup];
-  return data;
 }

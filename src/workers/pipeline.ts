@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { CaptureSource } from '../capture/capture-source.js';
+import type { Correlator } from '../correlate/correlator.js';
+import { CorrelatorRunner } from '../correlate/run-correlators.js';
 import { DispatchTable } from '../dissect/dispatch-table.js';
 import { DissectEngine, slotLayout } from '../dissect/dissect-engine.js';
 import type { Dissector } from '../dissect/dissector.js';
-import type { Correlator } from '../correlate/correlator.js';
-import { CorrelatorRunner } from '../correlate/run-correlators.js';
 import { Slot } from '../observe/slot.js';
 import { type FrameId, frameId } from '../units.js';
 import { type ChunkDissector, InlineDissector, PoolDissector } from './dissect-pool.js';
@@ -90,7 +90,14 @@ class Pipeline {
       threads > 0
         ? await PoolDissector.start(threads, slots, { layout, buffers: shared })
         : new InlineDissector(engines);
-    return new Pipeline(source, options, slots, engines, dissector, new CorrelatorRunner(dispatch, correlators, seed));
+    return new Pipeline(
+      source,
+      options,
+      slots,
+      engines,
+      dissector,
+      new CorrelatorRunner(dispatch, correlators, seed),
+    );
   }
 
   /** Keeps every slot busy; consumes them in the order in which they were filled. */
@@ -166,7 +173,8 @@ class Pipeline {
         slot.chunk.frameCount = frameCount;
         const message = error instanceof Error ? error.message : String(error);
         if (this.frameFailures.length >= FAILURES_KEPT) this.moreFailures++;
-        else this.frameFailures.push({ frame: frameId(frames.capture[index], frames.number[index]), message });
+        else
+          this.frameFailures.push({ frame: frameId(frames.capture[index], frames.number[index]), message });
       }
     }
   }

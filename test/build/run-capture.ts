@@ -15,7 +15,7 @@ export interface Parts {
 
 export interface CaptureRun {
   readonly evidence: Evidence;
-  sessions<Session>(correlator: Pick<Correlator<Session>, 'name'>): readonly Session[];
+  sessions<Session>(correlator: Correlator<Session>): readonly Session[];
   judge(diagnosis: Diagnosis): Judgement[];
 }
 

@@ -10,13 +10,15 @@ export default defineDiagnosis({
   layer: 'capture',
   priority: 1,
   rule: 'Frames were captured shorter than they were on the wire. A warning where a check could not be made because of it.',
-  notWhen: 'Every frame was captured whole. Lengths on the wire are known even of cut frames, so rules about sizes stay exact.',
+  notWhen:
+    'Every frame was captured whole. Lengths on the wire are known even of cut frames, so rules about sizes stay exact.',
   causes: [
     'The capture was taken with a snap length: tcpdump -s 96, or an old tcpdump whose default was 68 or 96 bytes',
     'The file was cut afterwards (editcap -s) to save space or to hide payload',
   ],
   nextSteps: ['Repeat the capture with whole packets: tcpdump -s 0 -w FILE'],
-  refutedBy: 'capinfos FILE shows no inferred packet size limit, and frame.cap_len == frame.len for every frame.',
+  refutedBy:
+    'capinfos FILE shows no inferred packet size limit, and frame.cap_len == frame.len for every frame.',
   source: 'draft-ietf-opsawg-pcap (captured and original packet length)',
   thresholds: {},
   explains: [],

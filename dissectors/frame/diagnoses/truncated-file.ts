@@ -41,9 +41,7 @@ function damageOf(quality: CaptureQuality, facts: CaptureFacts, index: number): 
   const endsInside = damaged.some(({ reason }) => reason.includes('ends inside'));
   const { first, last } = captureSpan(quality, index);
   const lastFrame = lastFrameOf(quality, index);
-  const evidence: Citation[] = lastFrame
-    ? [{ ...lastFrame, summary: 'last frame that could be read' }]
-    : [];
+  const evidence: Citation[] = lastFrame ? [{ ...lastFrame, summary: 'last frame that could be read' }] : [];
   const places = damaged
     .slice(0, DAMAGE_NAMED_MAX)
     .map(({ offset, reason }) => `at byte ${offset}: ${reason}`);

@@ -1,0 +1,99 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { captureMayHide, tooShortAfter } from '../../../src/correlate/gates.js';
+import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { ahPairs } from '../../ah/correlator.js';
+import { type Gateways, gatewaysOf } from '../gateways.js';
+
+const SILENT_SECONDS = 30;
+const NAT_TRAVERSAL_PORT = 4500;
+
+export default defineDiagnosis({
+  id: 'esp.no-traffic',
+  title: 'SA established but no ESP',
+  severity: 'info',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 1,
+  rule: 'IKE establishes a CHILD_SA (quick mode) in the capture, and for more than 30 s after it no ESP is seen between the gateways in either direction.',
+  notWhen:
+    'The capture ends sooner, its filter hides ESP (udp port 500 or udp port 4500 hides protocol 50), or AH carries the traffic.',
+  causes: [
+    'Nobody sent traffic for the tunnel while the capture ran: an idle tunnel is healthy',
+    'Policy or route is missing on the gateway: the traffic leaves unencrypted or not at all',
+    'A firewall on the inside of the gateway drops the traffic before IPsec',
+  ],
+  nextSteps: [
+    'Send traffic from a host behind the gateway: ping -I <inside address> <remote inside address>',
+    'On the gateway: ip xfrm policy, ip route get <remote inside address> from <inside address>; look for errors of updown in the log',
+    'On KLIPS: tcpdump -n -i ipsec0; with NETKEY capture on the inside interface instead',
+  ],
+  refutedBy: 'ESP between the gateways in a capture without a filter',
+  source: 'OSW guide, situation D (tunnel completes, no traffic)',
+  thresholds: {
+    silent: {
+      value: SILENT_SECONDS,
+      unit: 's',
+      why: 'time for somebody to send something after the tunnel is up',
+    },
+  },
+  explains: [],
+
+  *diagnose(evidence) {
+    const withAh = new Set<string>();
+    for (const { directions } of evidence.sessions(ahPairs)) {
+      withAh
+        .add(`${directions[0].from} ${directions[0].to}`)
+        .add(`${directions[0].to} ${directions[0].from}`);
+    }
+    for (const gateways of gatewaysOf(evidence)) {
+      const children = gateways.ike.flatMap(({ childEstablished }) => childEstablished);
+      const [first] = children.sort((a, b) => a.frame - b.frame);
+      if (!first || withAh.has(gateways.endpoints.join(' '))) continue;
+      yield judge(gateways, first, children.length, evidence.quality);
+    }
+  },
+});
+
+function judge(gateways: Gateways, child: FrameRef, children: number, quality: CaptureQuality): Judgement {
+  const { endpoints, ike } = gateways;
+  const subject = { kind: 'tunnel', endpoints: [...endpoints].sort() };
+  if (gateways.esp.length > 0) return { result: 'healthy', subject };
+  const shortage = tooShortAfter(quality, child, SILENT_SECONDS);
+  if (shortage) {
+    const { reason, neededSeconds } = shortage;
+    return { result: 'insufficient-data', subject, reason, neededSeconds };
+  }
+  const inUdp = ike.some(({ usesPort4500 }) => usesPort4500);
+  const limit = captureMayHide(
+    quality,
+    inUdp ? { protocol: PROTOCOL_UDP, port: NAT_TRAVERSAL_PORT } : { protocol: PROTOCOL_ESP },
+  );
+  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  const messages = ike.reduce(
+    (sum, { messageCount }) => sum + messageCount.initiator + messageCount.responder,
+    0,
+  );
+  const field = endpoints[0].includes(':') ? 'ipv6.addr' : 'ip.addr';
+  const end = quality.window(child.segment)?.last ?? child;
+  return {
+    result: 'problem',
+    subject,
+    confidence: 'low',
+    explanation:
+      `IKE between ${endpoints[0]} and ${endpoints[1]} established ${children} CHILD_SA${children === 1 ? '' : 's'}, but ` +
+      `no ESP was seen in the ${quality.secondsToEnd(child).toFixed(0)} s to the end of the capture.`,
+    pair: endpoints,
+    first: child,
+    last: end,
+    lastGood: child,
+    ongoingAtEnd: true,
+    counts: { childSas: children, espPackets: 0, ikeMessages: messages },
+    evidence: [
+      { ...child, summary: 'CHILD_SA established' },
+      ...ike.map(({ last }) => ({ ...last, summary: 'last IKE message' })),
+    ],
+    displayFilter: `isakmp && ${field} == ${endpoints[0]} && ${field} == ${endpoints[1]}`,
+    packetClass: 'esp',
+  };
+}

@@ -1,0 +1,194 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { captureMayHide, type Limit, oneSidedLimit } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type FrameRef,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
+import { EXPECTED_ANSWERS_MIN, type Outage, outagesOf, WORKED_PACKETS_MIN } from '../outages.js';
+import { directionOf, judgedPairs, pairFilter } from '../sa-pairs.js';
+import { type EspPair, ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN } from '../session.js';
+
+const SEVERITIES = ['error', 'warning', 'info'] as const;
+
+export default defineDiagnosis({
+  id: 'esp.one-way-spi',
+  title: 'ESP flows in one direction only',
+  severity: 'error',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 1,
+  rule:
+    'Between two gateways at least 10 ESP packets over at least 10 s go one way and none comes back, anywhere in the ' +
+    'capture. Error if the silent side used to answer traffic of the same lengths, or if its sequence numbers show ' +
+    'that it sent packets that never arrived; warning if its sequence numbers show that it sent nothing; info if it ' +
+    'never sent in this capture, or if the traffic is of lengths that nobody answered before.',
+  notWhen:
+    'Answers are rare in this tunnel anyway (a one-way stream, with a control packet now and then); the capture is ' +
+    'provably one-sided; packets went over to a new SA in a rekey.',
+  causes: [
+    'A firewall or NAT on the way drops ESP (protocol 50 or UDP 4500) in one direction',
+    'The peer lost its SAs (restart) and discards what arrives',
+    'Behind the peer there is no answer: no route back, host down, local firewall, failed updown script',
+    'The application is one-way by nature (syslog, NetFlow, a media stream)',
+  ],
+  nextSteps: [
+    'Capture on the inside interface of the silent gateway: are there answers? tcpdump -n -i <inside> host <client>',
+    "Capture on both gateways at once, tcpdump -n -s 0 -w sgN.pcap 'host <peer> and not port 22', and run capan compare",
+    'On the silent gateway look for errors of the SA: ip -s xfrm state, /proc/net/xfrm_stat, ipsec statusall',
+    'Check that firewalls in between let protocol 50 and UDP 4500 through in both directions',
+  ],
+  refutedBy:
+    'Packets of the silent direction in a capture taken at the other gateway that also arrive at this one',
+  source: 'OSW guide, situation D; RFC 4303, section 4.1 (an SA is one-way)',
+  thresholds: {
+    packets: {
+      value: ONE_WAY_PACKETS_MIN,
+      unit: 'packets',
+      why: 'below that a few unanswered datagrams are plausible',
+    },
+    seconds: {
+      value: ONE_WAY_SECONDS_MIN,
+      unit: 's',
+      why: 'longer than retransmission pauses of inner TCP and a lost ping or two',
+    },
+    workedPackets: {
+      value: WORKED_PACKETS_MIN,
+      unit: 'packets',
+      why: 'packets of the silent side that show that the direction worked at some time',
+    },
+    expectedAnswers: {
+      value: EXPECTED_ANSWERS_MIN,
+      unit: 'packets',
+      why: 'answers that the ratio in the rest of the capture lets expect; fewer may be missing by chance',
+    },
+  },
+  explains: ['esp.loss', 'esp.no-traffic', 'tcp.retransmissions', 'underlay.ping-loss'],
+
+  *diagnose(evidence) {
+    for (const pair of judgedPairs(evidence)) yield* judgePair(pair, evidence.quality);
+  },
+});
+
+function* judgePair(pair: EspPair, quality: CaptureQuality): Iterable<Judgement> {
+  const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high] };
+  const outages = outagesOf(pair);
+  const [there, back] = pair.directions;
+  const limit = oneSidedLimit(quality, pair.low, pair.high, pair.stack);
+  if (limit && (there.packets === 0 || back.packets === 0)) {
+    yield { result: 'insufficient-data', subject, reason: limit.reason };
+    return;
+  }
+  if (outages.length === 0) {
+    if (there.packets > 0 && back.packets > 0) yield { result: 'healthy', subject };
+    else yield tooFew(pair, subject);
+    return;
+  }
+  for (const silent of [pair.low, pair.high]) {
+    const own = outages.filter(({ run }) => run.to === silent);
+    const worst = SEVERITIES.find((severity) => own.some((one) => one.severity === severity));
+    if (worst) {
+      yield problemOf(
+        pair,
+        silent,
+        own.filter(({ severity }) => severity === worst),
+        quality,
+      );
+    }
+  }
+}
+
+function tooFew(pair: EspPair, subject: Problem['subject']): Judgement {
+  const live = pair.directions[0].packets > 0 ? pair.directions[0] : pair.directions[1];
+  return {
+    result: 'insufficient-data',
+    subject,
+    reason:
+      `${live.packets} ESP packets from ${live.from} and none back are not ${ONE_WAY_PACKETS_MIN} over ` +
+      `${ONE_WAY_SECONDS_MIN} s; capture for longer while traffic flows.`,
+    neededSeconds: ONE_WAY_SECONDS_MIN,
+  };
+}
+
+function problemOf(
+  pair: EspPair,
+  silent: string,
+  outages: readonly Outage[],
+  quality: CaptureQuality,
+): Problem {
+  const [first] = outages;
+  const last = outages[outages.length - 1];
+  const live = first.run.from;
+  const packets = outages.reduce((sum, { run }) => sum + run.packets, 0);
+  const hidden = hiddenEncapsulation(pair, silent, quality);
+  return {
+    result: 'problem',
+    subject: { kind: 'tunnel', endpoints: [pair.low, pair.high], silent },
+    severity: first.severity,
+    confidence: hidden ? 'low' : first.confidence,
+    explanation: explain(outages, silent, live),
+    pair: [pair.low, pair.high],
+    // Only lost packets tell which direction failed: silence may also mean that nothing arrived to be answered.
+    ...(first.kind === 'lost' ? { direction: { from: silent, to: live } } : {}),
+    where: first.kind === 'lost' ? 'path' : 'unknown',
+    first: first.run.first,
+    last: last.run.last,
+    lastGood: first.run.lastBack,
+    ongoingAtEnd: last.run.nextBack === null,
+    counts: {
+      packets,
+      answersBefore: first.run.backBefore,
+      answersAfter: directionOf(pair, silent).packets - last.run.backBefore,
+      intervals: outages.length,
+      missingSequences: outages.reduce((sum, { missing }) => sum + missing, 0),
+    },
+    evidence: cite(outages, silent, live),
+    displayFilter: pairFilter(pair.low, pair.high),
+    ...(hidden ? { limitedBy: [hidden.id] } : {}),
+    packetClass: 'esp',
+  };
+}
+
+/** ESP in UDP one way may meet native ESP the other way, which a port filter hides. */
+function hiddenEncapsulation(pair: EspPair, silent: string, quality: CaptureQuality): Limit | null {
+  const back = directionOf(pair, silent);
+  return back.packets === 0 ? captureMayHide(quality, { protocol: PROTOCOL_ESP }) : null;
+}
+
+function explain(outages: readonly Outage[], silent: string, live: string): string {
+  const [{ run, kind, seconds, missing }] = outages;
+  const times =
+    outages.length === 1
+      ? `For ${seconds.toFixed(1)} s`
+      : `In ${outages.length} intervals, the first of ${seconds.toFixed(1)} s`;
+  const what = `${times} ${run.packets} ESP packets went from ${live} to ${silent} and none came back`;
+  switch (kind) {
+    case 'lost':
+      return `${what}. The sequence numbers of ${silent} show that it sent ${missing} packets meanwhile: they were lost before the capture point.`;
+    case 'not-sent':
+      return `${what}; afterwards ${silent} goes on with the next sequence number, so it sent nothing: either the packets of ${live} did not reach it, or nothing behind it answered.`;
+    case 'never-answered':
+      return `${what}, nor in the rest of the capture. One-way applications look the same; whether answers are due, the capture cannot tell.`;
+    case 'new-traffic':
+      return `${what}. Most of these packets have lengths that ${live} did not send before, so this may be an application that wants no answer.`;
+    case 'stopped':
+      return `${what}, although ${silent} answers such packets in the rest of the capture.`;
+  }
+}
+
+function cite(outages: readonly Outage[], silent: string, live: string): Citation[] {
+  const citations: Citation[] = [];
+  const add = (ref: FrameRef | null, summary: string): void => {
+    if (ref) citations.push({ ...ref, summary });
+  };
+  for (const { run } of outages) {
+    add(run.lastBack, `last ESP packet of ${silent} before the silence`);
+    add(run.first, `first ESP packet of ${live} without an answer`);
+    add(run.last, `last of ${run.packets} ESP packets of ${live} without an answer`);
+    add(run.nextBack, `ESP of ${silent} comes back`);
+  }
+  return citations;
+}

@@ -1,0 +1,109 @@
+import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+import { espPairs } from './correlator.js';
+import type { EspDirection, EspPair, EspSa } from './session.js';
+
+/** SAs of one direction that are both in use for this long belong to different tunnels; a rekey overlaps for less. */
+const PARALLEL_SECONDS = 60;
+const PARALLEL_PACKETS_MIN = 10;
+/** The two sides of a NAT show the same packet within this time. */
+const TWIN_SECONDS = 1;
+
+export function spiText(spi: number): string {
+  return `0x${spi.toString(16).padStart(8, '0')}`;
+}
+
+/** Pairs to judge: of the same SAs seen on both sides of a NAT, those seen first. */
+export function judgedPairs(evidence: Evidence): EspPair[] {
+  const pairs: EspPair[] = [];
+  for (const pair of evidence.sessions(espPairs)) {
+    if (!pairs.some((known) => isTwin(known, pair))) pairs.push(pair);
+  }
+  return pairs;
+}
+
+/** An SPI is unique for its destination only; beside a common address and the same time it is the same SA. */
+export function isTwin(a: EspPair, b: EspPair): boolean {
+  if (a.segment !== b.segment || a.stack !== b.stack) return false;
+  const hasCommonAddress = [a.low, a.high].some((address) => address === b.low || address === b.high);
+  if (!hasCommonAddress || (a.low === b.low && a.high === b.high)) return false;
+  return sasOf(a).some((one) => sasOf(b).some((other) => isSameSa(one, other)));
+}
+
+function isSameSa(a: EspSa, b: EspSa): boolean {
+  const apart = Math.abs(a.first.timeNs - b.first.timeNs) / NS_PER_SECOND;
+  return (
+    a.spi === b.spi &&
+    (a.from === b.from || a.to === b.to) &&
+    a.firstSequence === b.firstSequence &&
+    apart <= TWIN_SECONDS
+  );
+}
+
+export function sasOf({ directions }: EspPair): EspSa[] {
+  return directions.flatMap(({ sas }) => sas);
+}
+
+/** True where several tunnels run between the two addresses at a time, so that their directions must be told apart. */
+export function hasParallelTunnels(pair: EspPair): boolean {
+  return pair.directions.some(({ sas }) => {
+    const used = sas
+      .filter(({ packets }) => packets >= PARALLEL_PACKETS_MIN)
+      .sort((a, b) => a.first.timeNs - b.first.timeNs);
+    let end = Number.NEGATIVE_INFINITY;
+    for (const { first, last } of used) {
+      if ((Math.min(end, last.timeNs) - first.timeNs) / NS_PER_SECOND > PARALLEL_SECONDS) return true;
+      end = Math.max(end, last.timeNs);
+    }
+    return false;
+  });
+}
+
+/** The direction of packets that `from` sends. */
+export function directionOf(pair: EspPair, from: string): EspDirection {
+  return pair.directions[0].from === from ? pair.directions[0] : pair.directions[1];
+}
+
+export function secondsBetween(
+  earlier: { readonly timeNs: number },
+  later: { readonly timeNs: number },
+): number {
+  return (later.timeNs - earlier.timeNs) / NS_PER_SECOND;
+}
+
+/** Display filter for all ESP between two addresses. */
+export function pairFilter(a: string, b: string): string {
+  const field = a.includes(':') ? 'ipv6.addr' : 'ip.addr';
+  return `esp && ${field} == ${a} && ${field} == ${b}`;
+}
+
+/** Display filter for some SAs of a pair. */
+export function saFilter(sas: readonly { readonly spi: number }[]): string {
+  const spis = [...new Set(sas.map(({ spi }) => spi))];
+  return spis.map((spi) => `esp.spi == ${spiText(spi)}`).join(' || ');
+}
+
+/** Whether the capture was taken where the packets of an SA leave, so that its gaps are the capture's own. */
+export function isCapturedAtSender(sas: readonly EspSa[], local: readonly string[]): boolean {
+  const [first] = sas;
+  if (first && local.includes(first.from)) return true;
+  const outbound = sas.reduce((sum, sa) => sum + sa.outbound, 0);
+  const inbound = sas.reduce((sum, sa) => sum + sa.inbound, 0);
+  return outbound > 0 && inbound === 0;
+}
+
+export function isCapturedAtReceiver(sas: readonly EspSa[], local: readonly string[]): boolean {
+  const [first] = sas;
+  if (first && local.includes(first.to)) return true;
+  const outbound = sas.reduce((sum, sa) => sum + sa.outbound, 0);
+  const inbound = sas.reduce((sum, sa) => sum + sa.inbound, 0);
+  return inbound > 0 && outbound === 0;
+}
+
+export function earliest(refs: readonly (FrameRef | null)[]): FrameRef | null {
+  return refs.reduce((best, ref) => (ref && (!best || ref.frame < best.frame) ? ref : best), null);
+}
+
+export function latest(refs: readonly (FrameRef | null)[]): FrameRef | null {
+  return refs.reduce((best, ref) => (ref && (!best || ref.frame > best.frame) ? ref : best), null);
+}

@@ -1,0 +1,175 @@
+import type { Evidence, FrameRef, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+import { type AhPair, ahPairs } from '../ah/correlator.js';
+import type { IkeSession } from '../isakmp/correlator.js';
+import { natOf } from '../isakmp/nat-detection.js';
+import { timerOf } from '../isakmp/retransmission-timer.js';
+import { nattConversations } from '../udpencap/correlator.js';
+import { type Gateways, gatewaysOf } from './gateways.js';
+import { outagesOf } from './outages.js';
+import { earliest, latest, sasOf, secondsBetween, spiText } from './sa-pairs.js';
+
+/** SPIs that a tunnel lists. */
+const SPIS_MAX = 64;
+/** An exchange whose last message is this fresh may still go on. */
+const NEGOTIATING_SECONDS = 10;
+
+interface Sum {
+  packets: number;
+  bytes: number;
+  first: FrameRef | null;
+  last: FrameRef | null;
+}
+
+/** One tunnel per pair of IPsec gateways: ESP, IKE, AH or several of them. */
+const view: TunnelView = {
+  kind: 'ipsec',
+  *describe(evidence) {
+    const gateways = gatewaysOf(evidence);
+    const ah = evidence.sessions(ahPairs);
+    for (const one of gateways)
+      yield describe(
+        one,
+        evidence,
+        ah.filter((pair) => belongsTo(pair, one)),
+      );
+    for (const pair of ah) {
+      if (!gateways.some((one) => belongsTo(pair, one))) yield describeAh(pair);
+    }
+  },
+};
+
+export default view;
+
+function belongsTo({ directions, stack }: AhPair, gateways: Gateways): boolean {
+  const known = [...gateways.endpoints, ...gateways.aliases];
+  return stack === gateways.stack && known.includes(directions[0].from) && known.includes(directions[0].to);
+}
+
+function describe(gateways: Gateways, evidence: Evidence, ah: readonly AhPair[]): TunnelDraft {
+  const { endpoints } = gateways;
+  const spis = spisOf(gateways);
+  const sums = endpoints.map((from) => sumOf(gateways, ah, from));
+  const encapsulation = encapsulationOf(gateways, ah);
+  const keepalive = keepaliveOf(gateways, evidence);
+  return {
+    kind: 'ipsec',
+    endpoints,
+    ...(spis.length > 0 ? { key: spis } : {}),
+    state: stateOf(gateways, evidence, sums),
+    directions: sums.flatMap(({ packets, bytes, first, last }, index) =>
+      first && last
+        ? [{ from: endpoints[index], to: endpoints[1 - index], packets, bytes, first, last }]
+        : [],
+    ),
+    facts: {
+      ...(spis.length > 0 ? { spis } : {}),
+      ...(encapsulation === null ? {} : { encapsulation }),
+      ...(gateways.ike.length > 0 ? { ike: ikeFacts(gateways.ike) } : {}),
+      ...(gateways.aliases.length > 0 ? { translatedAddresses: gateways.aliases } : {}),
+      ...(keepalive === null ? {} : { keepalive }),
+    },
+  };
+}
+
+function describeAh({ directions }: AhPair): TunnelDraft {
+  const [there] = directions;
+  return {
+    kind: 'ipsec',
+    endpoints: [there.from, there.to],
+    key: directions.flatMap(({ spis }) => spis.map(spiText)),
+    state: directions.every(({ packets }) => packets > 0) ? 'up' : 'one-way',
+    directions: directions.flatMap(({ from, to, packets, bytes, first, last }) =>
+      first && last ? [{ from, to, packets, bytes, first, last }] : [],
+    ),
+    facts: { encapsulation: 'ah' },
+  };
+}
+
+function spisOf({ esp }: Gateways): string[] {
+  const sas = esp.flatMap(sasOf).sort((a, b) => a.first.frame - b.first.frame);
+  return [...new Set(sas.map(({ spi }) => spiText(spi)))].slice(0, SPIS_MAX);
+}
+
+/** Of every address pair that belongs to the gateways; `from` is one of the endpoints. */
+function sumOf({ esp, endpoints }: Gateways, ah: readonly AhPair[], from: string): Sum {
+  const other = endpoints[0] === from ? endpoints[1] : endpoints[0];
+  // Behind a changing address only one of the two is still the endpoint.
+  const own = [...esp, ...(esp.length > 0 ? [] : ah)].flatMap(({ directions }) =>
+    directions.filter((one) => one.from === from || (one.to === other && one.from !== other)),
+  );
+  return {
+    packets: own.reduce((sum, { packets }) => sum + packets, 0),
+    bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
+    first: earliest(own.map(({ first }) => first)),
+    last: latest(own.map(({ last }) => last)),
+  };
+}
+
+function stateOf(gateways: Gateways, evidence: Evidence, sums: readonly Sum[]): string {
+  if (sums.every(({ packets }) => packets > 0)) {
+    const isBroken = gateways.esp.some((pair) =>
+      outagesOf(pair).some(({ run, severity }) => severity !== 'info' && run.nextBack === null),
+    );
+    return isBroken ? 'one-way' : 'up';
+  }
+  if (sums.some(({ packets }) => packets > 0)) return 'one-way';
+  if (gateways.ike.some(({ established, childEstablished }) => established || childEstablished.length > 0)) {
+    return 'idle';
+  }
+  const last = latest(gateways.ike.map((session) => session.last));
+  const end = last ? evidence.quality.window(last.segment)?.last : null;
+  return last && end && secondsBetween(last, end) < NEGOTIATING_SECONDS ? 'negotiating' : 'failed';
+}
+
+function encapsulationOf({ esp }: Gateways, ah: readonly AhPair[]): string | null {
+  const directions = esp.flatMap((pair) => pair.directions);
+  const isNative = directions.some(({ nativePackets }) => nativePackets > 0);
+  const isUdp = directions.some(({ udpPackets }) => udpPackets > 0);
+  if (isNative && isUdp) return 'mixed';
+  if (isNative) return 'esp';
+  if (isUdp) return 'udp';
+  return ah.length > 0 ? 'ah' : null;
+}
+
+function ikeFacts(sessions: readonly IkeSession[]): Record<string, unknown> {
+  const last = sessions[sessions.length - 1];
+  const established = sessions.filter((session) => session.established !== null).length;
+  const vendors = [...new Set([...last.peers.initiator.vendorIds, ...last.peers.responder.vendorIds])];
+  const timer = sessions
+    .flatMap(({ exchanges }) => exchanges.flatMap(({ messages }) => messages.map(timerOf)))
+    .find((one) => one !== null && one.implementation !== null);
+  return {
+    version: last.version,
+    sessions: sessions.length,
+    established,
+    childSas: sessions.reduce((sum, { childEstablished }) => sum + childEstablished.length, 0),
+    ...(vendors.length > 0 ? { vendorIds: vendors } : {}),
+    ...(timer ? { implementation: timer.implementation } : {}),
+    ...natFacts(last),
+  };
+}
+
+/** What NAT detection says of each side, where it says anything. */
+function natFacts(session: IkeSession): Record<string, unknown> {
+  const initiator = natOf(session, 'initiator').state;
+  const responder = natOf(session, 'responder').state;
+  return initiator === 'unknown' && responder === 'unknown' ? {} : { nat: { initiator, responder } };
+}
+
+function keepaliveOf({ endpoints, aliases }: Gateways, evidence: Evidence): Record<string, unknown> | null {
+  const known = [...endpoints, ...aliases];
+  for (const { sides } of evidence.sessions(nattConversations)) {
+    if (!sides.every(({ address }) => known.includes(address))) continue;
+    const sender = sides.find(({ keepalives }) => keepalives > 0);
+    if (!sender) continue;
+    const { address, keepalives, keepalivePeriodMs, firstKeepalive, lastKeepalive } = sender;
+    const spanMs =
+      firstKeepalive && lastKeepalive
+        ? ((lastKeepalive.timeNs - firstKeepalive.timeNs) * 1000) / NS_PER_SECOND
+        : 0;
+    const periodMs = keepalivePeriodMs ?? (keepalives === 2 ? Math.round(spanMs) : null);
+    return { from: address, packets: keepalives, ...(periodMs === null ? {} : { periodMs }) };
+  }
+  return null;
+}

@@ -1,0 +1,155 @@
+import type { CaptureFacts } from '../../../src/capture/capture-source.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { DROP_SHARE_NOTABLE, DROP_SHARE_SEVERE } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { captureIndexOf } from '../../../src/units.js';
+import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
+import { captureSpan, captureSubject, framesFilter, inFile, lastFrameOf } from '../capture-facts.js';
+
+const ACKS_MIN = 3;
+
+export default defineDiagnosis({
+  id: 'capture.kernel-drops',
+  title: 'The capture itself lost packets',
+  severity: 'warning',
+  subject: 'capture',
+  layer: 'capture',
+  priority: 1,
+  rule:
+    'The file reports packets that the capturing host received and did not write (pcapng interface statistics, packet drop ' +
+    'counts): a warning above 0.1 %, an error above 2 %, otherwise info. Or at least 3 TCP ACKs cover data that the capture does ' +
+    'not hold, in connections of which both directions and part of that data were captured: a warning, as their number is only ' +
+    'a lower bound.',
+  notWhen:
+    'All data of a direction is missing (then the path is asymmetric or the filter keeps it out), or the data turns up ' +
+    'behind its ACK. Probes of TCP keepalive are no data.',
+  causes: [
+    'The disk or the terminal was too slow for the traffic, or the capture was written through SSH',
+    'The kernel buffer of the capture was too small for bursts',
+    'A mirror port that carries more than it can forward drops packets before they are captured',
+  ],
+  nextSteps: [
+    'Capture to a local file with a larger buffer and a narrower filter: tcpdump -B 4096 -s 0 -w FILE "host <peer> and not port 22"',
+    'Read the summary of tcpdump at its end ("packets dropped by kernel") or ip -s link of the mirror target',
+    'Take single missing packets in this capture for losses of the capture until a second capture shows them lost',
+  ],
+  refutedBy:
+    'tcpdump ends with "0 packets dropped by kernel", and a capture at the other end lacks the same packets.',
+  source:
+    'draft-ietf-opsawg-pcapng (isb_ifdrop, isb_osdrop, epb_dropcount); RFC 9293, section 3.4 (an ACK covers only what was received)',
+  thresholds: {
+    notableShare: {
+      value: DROP_SHARE_NOTABLE,
+      unit: '%',
+      why: 'below that a single gap in a sequence is more likely loss on the network',
+    },
+    severeShare: {
+      value: DROP_SHARE_SEVERE,
+      unit: '%',
+      why: 'above that no statement about loss can rest on this capture',
+    },
+    acksOfUncapturedData: {
+      value: ACKS_MIN,
+      unit: 'ACKs',
+      why: 'one or two may come from reordering at a tap',
+    },
+  },
+  explains: [],
+  *diagnose(evidence): Iterable<Judgement> {
+    const { quality } = evidence;
+    const connections = evidence.sessions(tcpConnections);
+    for (const [index, facts] of quality.captures.entries()) {
+      const own = connections.filter(({ firstFrame }) => captureIndexOf(firstFrame) === index);
+      const judgement = judge(quality, facts, index, own);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+/** Null where neither a counter nor a TCP connection tells anything. */
+function judge(
+  quality: CaptureQuality,
+  facts: CaptureFacts,
+  index: number,
+  connections: readonly TcpConnection[],
+): Judgement | null {
+  const twoWay = connections.filter(({ a, b }) => a.segments > 0 && b.segments > 0);
+  const sides = twoWay.flatMap(({ a, b }) => [a, b]).filter(({ payloadBytes }) => payloadBytes > 0);
+  const drops = facts.drops ?? 0;
+  const share = drops === 0 ? 0 : (100 * drops) / (drops + facts.frames);
+  const acks = sides.reduce((sum, { uncapturedAcks }) => sum + uncapturedAcks, 0);
+  if (share <= DROP_SHARE_NOTABLE && acks >= ACKS_MIN) return inferred(quality, index, sides, acks, drops);
+  if (drops > 0) return reported(quality, facts, index, share, acks);
+  if (facts.drops === null && sides.length === 0) return null;
+  return { result: 'healthy', subject: captureSubject(quality, index) };
+}
+
+function reported(
+  quality: CaptureQuality,
+  facts: CaptureFacts,
+  index: number,
+  share: number,
+  acks: number,
+): Problem {
+  const drops = facts.drops ?? 0;
+  const lastFrame = lastFrameOf(quality, index);
+  const evidence: Citation[] = lastFrame ? [{ ...lastFrame, summary: 'last frame that was written' }] : [];
+  return {
+    result: 'problem',
+    subject: captureSubject(quality, index),
+    severity: share > DROP_SHARE_SEVERE ? 'error' : share > DROP_SHARE_NOTABLE ? 'warning' : 'info',
+    confidence: 'high',
+    explanation:
+      `The capture reports ${drops} dropped packets beside ${facts.frames} captured ones${inFile(quality, index)} ` +
+      `(${share.toFixed(share < 1 ? 2 : 1)} %). What is missing may have been on the network.`,
+    ...captureSpan(quality, index),
+    ongoingAtEnd: true,
+    counts: { dropsReported: drops, frames: facts.frames, acksOfUncapturedData: acks },
+    evidence,
+    displayFilter: framesFilter(evidence),
+  };
+}
+
+function inferred(
+  quality: CaptureQuality,
+  index: number,
+  sides: readonly TcpDirection[],
+  acks: number,
+  drops: number,
+): Problem {
+  const lossy = sides.filter(({ uncapturedAcks }) => uncapturedAcks > 0);
+  const missing = lossy.reduce((sum, { uncapturedBytes }) => sum + uncapturedBytes, 0);
+  const captured = sides.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
+  const frames = lossy
+    .flatMap(({ uncapturedAt }) => uncapturedAt)
+    .sort((one, other) => one.segment - other.segment || one.frame - other.frame);
+  const evidence = [...frames.slice(0, 5), ...frames.slice(5).slice(-5)].map((frame) => ({
+    ...frame,
+    summary: 'ACK of data that is not in the capture',
+  }));
+  const span = captureSpan(quality, index);
+  return {
+    result: 'problem',
+    subject: captureSubject(quality, index),
+    severity: 'warning',
+    confidence: 'medium',
+    explanation:
+      `${acks} ACKs (${lossy.length === 1 ? 'one direction of a TCP connection' : `${lossy.length} directions of TCP connections`}) cover ${missing} bytes that were delivered and are not in the ` +
+      `capture${inFile(quality, index)} (${captured} bytes are): it missed packets that were on the network.`,
+    first: frames[0] ?? span.first,
+    last: frames.at(-1) ?? span.last,
+    ongoingAtEnd: false,
+    counts: {
+      dropsReported: drops,
+      frames: quality.captures[index]?.frames ?? 0,
+      acksOfUncapturedData: acks,
+    },
+    evidence,
+    displayFilter: framesFilter(evidence),
+  };
+}

@@ -1,0 +1,108 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { Hearing } from '../../src/correlate/hears-peer.js';
+import type { Conversation, OneWayTraffic, PairTraffic } from '../../src/correlate/traffic.js';
+import {
+  PROTOCOL_AH,
+  PROTOCOL_ESP,
+  PROTOCOL_GRE,
+  PROTOCOL_IPIP,
+  PROTOCOL_IPV6,
+  PROTOCOL_TCP,
+} from '../../src/wire/ip.js';
+
+/** A host whose packets are in the capture, and prove that it hears a peer whose packets are not. */
+export interface OneWayPair {
+  readonly hearing: Hearing;
+  readonly captured: OneWayTraffic;
+  /** True where the pair are the ends of a tunnel. */
+  readonly isTunnel: boolean;
+}
+
+export interface PairCensus {
+  readonly oneWay: readonly OneWayPair[];
+  /** Pairs of which both directions are in the capture. */
+  readonly twoWay: number;
+}
+
+/** Ports of IKE, ESP in UDP, OpenVPN, VXLAN, Geneve, BFD: a pair that uses them carries or guards a tunnel. */
+const TUNNEL_PORTS = new Set([500, 4500, 1194, 4789, 8472, 6081, 3784]);
+const EPHEMERAL_PORT_MIN = 1024;
+
+/**
+ * Looks for pairs of which one direction passes elsewhere. Not counted: a pair whose other direction goes through a
+ * tunnel that is in the capture and cannot be read (Linux shows inbound packets after decryption, outbound ones only
+ * encrypted), and a connection that is answered from another address (destination NAT, virtual addresses).
+ */
+export function takeCensus(quality: CaptureQuality): PairCensus {
+  const seenWays = new Set<string>();
+  const reached = new Set<string>();
+  let hasIpsec = false;
+  let hasInner = false;
+  let hasPlainTunnel = false;
+  for (const pair of quality.traffic.all()) {
+    if (pair.fromA.packets > 0) addReached(seenWays, reached, pair, pair.a, pair.b, true);
+    if (pair.fromB.packets > 0) addReached(seenWays, reached, pair, pair.b, pair.a, false);
+    if (pair.stack !== 0) hasInner = true;
+    if (pair.conversations.some(isPlainTunnel)) hasPlainTunnel = true;
+    if (pair.conversations.some(isIpsec)) hasIpsec = true;
+  }
+  const oneWay: OneWayPair[] = [];
+  let twoWay = 0;
+  for (const pair of quality.traffic.all()) {
+    const { a, b, fromA, fromB, conversations } = pair;
+    if (fromA.packets > 0 && fromB.packets > 0) twoWay++;
+    if (fromA.packets > 0 === fromB.packets > 0) continue;
+    const [hearer, peer, captured] = fromA.packets > 0 ? [a, b, fromA] : [b, a, fromB];
+    const hearing = quality.hearsPeer.find(hearer, peer);
+    if (!hearing || seenWays.has(`${peer} ${hearer}`)) continue;
+    const isTunnel = conversations.some(isTunnelConversation);
+    if ((hasIpsec || (!hasInner && hasPlainTunnel)) && !isTunnel) continue;
+    if (conversations.every((one) => isAnsweredElsewhere(one, hearer, hearer === a, reached))) continue;
+    oneWay.push({ hearing, captured, isTunnel });
+  }
+  oneWay.sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+  return { oneWay, twoWay };
+}
+
+/** Distinct for each pair and direction. */
+function nameOf({ hearing }: OneWayPair): string {
+  return `${hearing.hearer} ${hearing.peer}`;
+}
+
+function addReached(
+  seenWays: Set<string>,
+  reached: Set<string>,
+  pair: PairTraffic,
+  from: string,
+  to: string,
+  isFromA: boolean,
+): void {
+  seenWays.add(`${from} ${to}`);
+  for (const { protocol, portOfA, portOfB, fromA, fromB } of pair.conversations) {
+    if (protocol !== PROTOCOL_TCP || (isFromA ? fromA : fromB).packets === 0) continue;
+    reached.add(`${to} ${isFromA ? portOfB : portOfA}`);
+  }
+}
+
+function isAnsweredElsewhere(
+  { protocol, portOfA, portOfB }: Conversation,
+  hearer: string,
+  hearerIsA: boolean,
+  reached: ReadonlySet<string>,
+): boolean {
+  const port = hearerIsA ? portOfA : portOfB;
+  return protocol === PROTOCOL_TCP && port >= EPHEMERAL_PORT_MIN && reached.has(`${hearer} ${port}`);
+}
+
+function isIpsec({ protocol, portOfA, portOfB }: Conversation): boolean {
+  return protocol === PROTOCOL_ESP || protocol === PROTOCOL_AH || portOfA === 4500 || portOfB === 4500;
+}
+
+/** Tunnels whose content is readable, unless nobody dissected it. */
+function isPlainTunnel({ protocol }: Conversation): boolean {
+  return protocol === PROTOCOL_GRE || protocol === PROTOCOL_IPIP || protocol === PROTOCOL_IPV6;
+}
+
+function isTunnelConversation(one: Conversation): boolean {
+  return isIpsec(one) || isPlainTunnel(one) || TUNNEL_PORTS.has(one.portOfA) || TUNNEL_PORTS.has(one.portOfB);
+}

@@ -1,0 +1,140 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+import { ECHO_REPLY_NS, type EchoStream } from './echo-streams.js';
+import type { EchoRun, EchoSize, EchoTally } from './echo-tally.js';
+import type { IcmpError } from './icmp-errors.js';
+import { addressFilter, byDirection, type Direction, directionKey } from './pair-subject.js';
+
+/** All pings from one host to another, decided against the end of the capture. */
+export interface EchoPair extends Direction {
+  readonly streams: readonly EchoStream[];
+  readonly requests: number;
+  readonly answered: number;
+  readonly unanswered: number;
+  /** The capture ended before their reply was due. */
+  readonly undecided: number;
+  /** Replies without request: requests pass elsewhere. */
+  readonly unmatchedReplies: number;
+  readonly sizes: readonly EchoSize[];
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+  readonly firstUnanswered: FrameRef | null;
+  readonly lastUnanswered: FrameRef | null;
+  readonly lastAnswered: FrameRef | null;
+  /** The longest run of unanswered requests of one stream. */
+  readonly longest: EchoRun | null;
+  /** The last request of some stream that could be decided got no reply. */
+  readonly isFailingAtEnd: boolean;
+}
+
+/** Pairs of hosts with pings. Traceroutes by echo are left out: their requests are not meant to arrive. */
+export function echoPairs(
+  quality: CaptureQuality,
+  streams: readonly EchoStream[],
+  errors: readonly IcmpError[],
+): EchoPair[] {
+  const expired = new Set(errors.filter(({ meaning }) => meaning === 'ttl-exceeded').map(quotedEcho));
+  const pings = streams.filter(
+    (stream) =>
+      stream.requests > 0 && stream.timeToLiveMin === stream.timeToLiveMax && !expired.has(echoKey(stream)),
+  );
+  return byDirection(pings).map((group) => aggregate(quality, group));
+}
+
+function echoKey(stream: EchoStream): string {
+  return `${directionKey(stream)} ${stream.identifier}`;
+}
+
+function quotedEcho({ quoted, stack }: IcmpError): string {
+  if (!quoted || quoted.icmpType < 0) return '';
+  const { source, destination, echoIdentifier } = quoted;
+  return `${directionKey({ source, destination, stack })} ${echoIdentifier}`;
+}
+
+function aggregate(quality: CaptureQuality, streams: readonly EchoStream[]): EchoPair {
+  const settled = streams.map((stream) => settleEcho(quality, stream));
+  const tallies = settled.map(({ tally }) => tally);
+  const { source, destination, stack } = streams[0];
+  return {
+    source,
+    destination,
+    stack,
+    streams,
+    requests: sum(streams.map(({ requests }) => requests)),
+    answered: sum(tallies.map(({ answered }) => answered)),
+    unanswered: sum(tallies.map(({ unanswered }) => unanswered)),
+    undecided: sum(settled.map(({ undecided }) => undecided)),
+    unmatchedReplies: sum(streams.map(({ unmatchedReplies }) => unmatchedReplies)),
+    sizes: mergeSizes(tallies.flatMap(({ sizes }) => sizes)),
+    first: earliest(streams.map(({ first }) => first)) ?? streams[0].first,
+    last: latest(streams.map(({ last }) => last)) ?? streams[0].last,
+    firstUnanswered: earliest(tallies.map((tally) => tally.firstUnanswered)),
+    lastUnanswered: latest(tallies.map((tally) => tally.lastUnanswered)),
+    lastAnswered: latest(tallies.map((tally) => tally.lastAnswered)),
+    longest: tallies
+      .map(({ longest }) => longest)
+      .reduce((a, b) => ((b?.count ?? 0) > (a?.count ?? 0) ? b : a), null),
+    isFailingAtEnd: tallies.some(({ current }) => current !== null),
+  };
+}
+
+/** Decides the requests that are left by the time from each to the end of its segment. */
+export function settleEcho(
+  quality: CaptureQuality,
+  stream: EchoStream,
+): { readonly tally: EchoTally; readonly undecided: number } {
+  const tally = stream.decided.copy();
+  let undecided = 0;
+  for (const request of stream.undecided) {
+    if (request.isAnswered || quality.secondsToEnd(request) * NS_PER_SECOND >= ECHO_REPLY_NS)
+      tally.add(request);
+    else undecided++;
+  }
+  return { tally, undecided };
+}
+
+function mergeSizes(sizes: readonly EchoSize[]): EchoSize[] {
+  const merged = new Map<string, EchoSize>();
+  for (const size of sizes) {
+    const key = `${size.bytes} ${size.isFragmented}`;
+    const known = merged.get(key);
+    if (!known) {
+      merged.set(key, { ...size });
+      continue;
+    }
+    known.answered += size.answered;
+    known.unanswered += size.unanswered;
+    known.firstUnanswered = earliest([known.firstUnanswered, size.firstUnanswered]);
+    known.lastUnanswered = latest([known.lastUnanswered, size.lastUnanswered]);
+    known.lastAnswered = latest([known.lastAnswered, size.lastAnswered]);
+  }
+  return [...merged.values()].sort(bySize);
+}
+
+/** A fragmented request is larger than any that is not: what counts is its first fragment. */
+function bySize(a: EchoSize, b: EchoSize): number {
+  return Number(a.isFragmented) - Number(b.isFragmented) || a.bytes - b.bytes;
+}
+
+function earliest(refs: readonly (FrameRef | null)[]): FrameRef | null {
+  return refs.reduce((a, b) => (!a || (b && b.frame < a.frame) ? b : a), null);
+}
+
+function latest(refs: readonly (FrameRef | null)[]): FrameRef | null {
+  return refs.reduce((a, b) => (!a || (b && b.frame > a.frame) ? b : a), null);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** Display filter for the requests of a pair; tshark shows a fragmented one as a fragment. */
+export function echoFilter({ source, destination, sizes }: EchoPair): string {
+  const isV6 = source.includes(':');
+  const kinds = [isV6 ? 'icmpv6.type == 128' : 'icmp.type == 8'];
+  if (sizes.some(({ isFragmented }) => isFragmented)) {
+    kinds.push(isV6 ? 'ipv6.fraghdr' : '(ip.proto == 1 && ip.flags.mf == 1)');
+  }
+  return `(${kinds.join(' || ')}) && ${addressFilter(source, destination)}`;
+}

@@ -1,0 +1,81 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { Conversation } from '../../src/correlate/traffic.js';
+import type { Severity } from '../../src/report/report.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+
+/*
+ * What may be loud: a finding about the two ends of a tunnel may; one about any other pair of hosts is information,
+ * unless the capture is so small that it was taken for that pair.
+ */
+
+/** IPv4 and IPv6 in IP, GRE, ESP, AH, EtherIP, L2TPv3, MPLS in IP. */
+const TUNNEL_PROTOCOLS: ReadonlySet<number> = new Set([4, 41, 47, 50, 51, 97, 115, 137]);
+/** IKE, L2TP, OpenVPN, GTP-U, NAT traversal, VXLAN (and GPE, the Linux default), Geneve, MPLS in UDP, WireGuard. */
+const TUNNEL_PORTS: ReadonlySet<number> = new Set([
+  500, 1194, 1701, 2152, 4500, 4789, 4790, 6081, 6635, 8472, 51820,
+]);
+const PROTOCOL_TCP = 6;
+const PROTOCOL_UDP = 17;
+
+const SMALL_CAPTURE_SECONDS = 60;
+/** Below that many server endpoints a capture is small, however long; above the second number it is not, however short. */
+const SMALL_CAPTURE_SERVERS = 5;
+const BUSY_CAPTURE_SERVERS = 20;
+
+/** How much a finding about a pair matters: 'tunnel' the ends of a tunnel, 'focus' the subject of a small capture. */
+export type Loudness = 'tunnel' | 'focus' | 'background';
+
+export function isTunnelFlow(protocol: number, portA: number, portB: number): boolean {
+  if (TUNNEL_PROTOCOLS.has(protocol)) return true;
+  return protocol === PROTOCOL_UDP && (TUNNEL_PORTS.has(portA) || TUNNEL_PORTS.has(portB));
+}
+
+/** Whether the traffic between two hosts holds that of a tunnel. */
+export function isTunnelPair(quality: CaptureQuality, a: string, b: string, stack = 0): boolean {
+  return quality.traffic.between(a, b, stack)?.conversations.some(carriesTunnel) ?? false;
+}
+
+export function loudnessOfPair(quality: CaptureQuality, a: string, b: string, stack = 0): Loudness {
+  if (isTunnelPair(quality, a, b, stack)) return 'tunnel';
+  return isSmallCapture(quality) ? 'focus' : 'background';
+}
+
+/** `whenTunnel` for the ends of a tunnel, a warning at most in a small capture, information otherwise. */
+export function severityFor(loudness: Loudness, whenTunnel: Severity): Severity {
+  if (loudness === 'tunnel' || whenTunnel === 'info') return whenTunnel;
+  return loudness === 'focus' ? 'warning' : 'info';
+}
+
+/** Taken for one purpose: under 60 s, or under 5 server endpoints. */
+export function isSmallCapture(quality: CaptureQuality): boolean {
+  const servers = serverCount(quality, BUSY_CAPTURE_SERVERS);
+  if (servers < SMALL_CAPTURE_SERVERS) return true;
+  return servers < BUSY_CAPTURE_SERVERS && secondsCaptured(quality) < SMALL_CAPTURE_SECONDS;
+}
+
+function carriesTunnel({ protocol, portOfA, portOfB }: Conversation): boolean {
+  return isTunnelFlow(protocol, portOfA, portOfB);
+}
+
+/** Distinct server endpoints, counted up to `limit`: the lower port is the server's; without ports, the pair. */
+function serverCount(quality: CaptureQuality, limit: number): number {
+  const servers = new Set<string>();
+  for (const { a, b, conversations } of quality.traffic.all()) {
+    for (const { protocol, portOfA, portOfB } of conversations) {
+      if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) servers.add(`${a} ${b}`);
+      else if (portOfA < portOfB) servers.add(`${a} ${portOfA}`);
+      else servers.add(`${b} ${portOfB}`);
+      if (servers.size >= limit) return limit;
+    }
+  }
+  return servers.size;
+}
+
+function secondsCaptured(quality: CaptureQuality): number {
+  let seconds = 0;
+  for (let segment = 0; segment < quality.segments.length; segment++) {
+    const window = quality.window(segment);
+    if (window) seconds += (window.last.timeNs - window.first.timeNs) / NS_PER_SECOND;
+  }
+  return seconds;
+}

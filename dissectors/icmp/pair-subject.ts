@@ -1,0 +1,61 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { Moment } from '../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../src/report/report.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+
+/** One direction between two hosts, in a tunnel where `stack` is not 0. */
+export interface Direction {
+  readonly source: string;
+  readonly destination: string;
+  readonly stack: number;
+}
+
+/** The pair as a subject: endpoints in the order from, to; inside a tunnel, its layers from the outside in. */
+export function pairSubject(quality: CaptureQuality, { source, destination, stack }: Direction): Subject {
+  const subject = { kind: 'pair', endpoints: [source, destination] };
+  if (stack === 0) return subject;
+  const inside = quality.flows
+    .tunnelLayers(stack)
+    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
+  return { ...subject, inside };
+}
+
+export function directionKey({ source, destination, stack }: Direction): string {
+  return `${stack} ${source} ${destination}`;
+}
+
+/** Gathers items by direction, in order of first appearance. */
+export function byDirection<Item extends Direction>(items: Iterable<Item>): Item[][] {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = directionKey(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return [...groups.values()];
+}
+
+/** ` inside vxlan 42`, or nothing. */
+export function insideWords(quality: CaptureQuality, stack: number): string {
+  const layers = quality.flows.tunnelLayers(stack);
+  return layers.length === 0 ? '' : ` inside ${layers.map(({ kind, key }) => `${kind} ${key}`).join(' in ')}`;
+}
+
+/** A duration in words of at most two significant decimals: `41.2 s`, `0.3 ms`. */
+export function durationWords(from: Moment, to: Moment): string {
+  const seconds = (to.timeNs - from.timeNs) / NS_PER_SECOND;
+  if (from.segment !== to.segment || !(seconds >= 0)) return 'an unknown time';
+  return seconds >= 0.1 || seconds === 0 ? `${seconds.toFixed(1)} s` : `${(seconds * 1000).toFixed(2)} ms`;
+}
+
+/** `3 packets`, `1 packet`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+/** Display filter for IP packets from one host to another, by the family of the addresses. */
+export function addressFilter(source: string, destination: string): string {
+  const field = source.includes(':') ? 'ipv6' : 'ip';
+  return `${field}.src == ${source} && ${field}.dst == ${destination}`;
+}

@@ -1,0 +1,128 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { momentOf } from '../../icmp/error-pairs.js';
+import { insideWords, pairSubject, plural } from '../../icmp/pair-subject.js';
+import { fragmentStreams } from '../correlator.js';
+import {
+  confidenceOfLoss,
+  hiddenFragments,
+  limitsOfLoss,
+  lossCitations,
+  PATTERN_MIN,
+  SYSTEMATIC_SHARE,
+  severityOfLoss,
+} from '../fragment-loss.js';
+import {
+  citedPieces,
+  type FragmentPair,
+  fragmentFilter,
+  fragmentPairs,
+  type Incomplete,
+  incompleteOf,
+  protocolWords,
+} from '../fragment-pairs.js';
+
+export default defineDiagnosis({
+  id: 'frag.missing-first',
+  title: 'First fragment missing',
+  severity: 'error',
+  subject: 'pair',
+  layer: 'fragments',
+  priority: 1,
+  rule:
+    'Later fragments of a datagram are in the capture, the first one (offset 0, the only one with ports) is not. Error ' +
+    'from 3 such datagrams on between the ends of a tunnel (warning in small captures) where they are at least a tenth of ' +
+    'the fragmented ones; of fewer than 3, warning between the ends of a tunnel; information otherwise.',
+  notWhen:
+    'The datagram lies within 1 s, or 50 times the usual spread of a complete one, of an edge of the capture. A capture ' +
+    'filter passes only later fragments. The capture has one direction only. The peer answered every fragmented ping.',
+  causes: [
+    'A firewall drops first fragments: the only ones that carry ports which a rule can match',
+    'Inspection or a rate limit on the path holds back or drops the first fragment',
+    'The capture lost packets (see capture.kernel-drops)',
+  ],
+  nextSteps: [
+    'Test the path with fragments: ping -s 5000 PEER, and for UDP: hping3 --udp -p 500 -d 3000 -f PEER',
+    'Capture at both ends at the same time, without a port filter: host PEER and not port 22',
+    'Avoid the fragments: IKE fragmentation (fragmentation=yes), smaller certificates, a lower MTU in the tunnel',
+  ],
+  refutedBy: 'The first fragments are in a capture taken on the receiver.',
+  source: 'RFC 791 section 3.2, RFC 8200 section 4.5; openswan guide, fragmentation',
+  thresholds: {
+    datagrams: { value: PATTERN_MIN, unit: 'datagrams', why: 'fewer may be the occasional loss of a packet' },
+    share: { value: SYSTEMATIC_SHARE, unit: 'share', why: 'below it, it is ordinary packet loss' },
+  },
+  explains: [
+    'underlay.ping-loss',
+    'underlay.ping-size-loss',
+    'ike.mi3-unanswered',
+    'ike.v2-request-unanswered',
+    'ike.natt-4500-blocked',
+    'ike.fragments-incomplete',
+    'ike.quick-stalled',
+    'ike.retry-loop',
+    'esp.loss',
+    'esp.one-way-spi',
+    'openvpn.tls-stalled',
+    'openvpn.loss',
+    'vxlan.loss',
+    'vxlan.no-return',
+    'dns.timeout',
+    'mtu.blackhole',
+  ],
+  *diagnose(evidence) {
+    for (const pair of fragmentPairs(evidence.sessions(fragmentStreams))) yield judge(evidence, pair);
+  },
+});
+
+function judge(evidence: Evidence, pair: FragmentPair): Judgement {
+  const { quality } = evidence;
+  const subject = pairSubject(quality, pair);
+  const incomplete = incompleteOf(quality, pair, ['first']);
+  if (incomplete.count === 0) {
+    if (incomplete.atEdges === 0 || pair.complete > 0) return { result: 'healthy', subject };
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${plural(incomplete.atEdges, 'datagram')} without first fragment from ${pair.source} to ${pair.destination} lie at the edge of the capture; capture for some seconds more.`,
+      neededSeconds: 1,
+    };
+  }
+  const limit = hiddenFragments(evidence, pair, 'first');
+  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  return problemOf(quality, pair, incomplete);
+}
+
+function problemOf(quality: CaptureQuality, pair: FragmentPair, incomplete: Incomplete): Problem {
+  const { source, destination, stack, complete } = pair;
+  const { count, entries } = incomplete;
+  const first = entries[0]?.first ?? pair.streams[0].first;
+  const last = entries[entries.length - 1]?.last ?? first;
+  const isOver = pair.lastComplete !== null && pair.lastComplete.frame > last.frame;
+  return {
+    result: 'problem',
+    subject: pairSubject(quality, pair),
+    severity: severityOfLoss(quality, pair, count),
+    confidence: confidenceOfLoss(quality, count, false),
+    explanation:
+      `Of ${plural(count, 'fragmented datagram')} (${protocolWords(pair)}) from ${source} to ${destination}${insideWords(quality, stack)} ` +
+      `only later fragments were seen: the first one, which carries the ports, never came. ` +
+      `${complete === 0 ? 'No fragmented datagram of this direction was complete.' : `${complete} others were complete.`}`,
+    pair: [source, destination],
+    direction: { from: source, to: destination },
+    where: 'path',
+    first: momentOf(first),
+    last: momentOf(last),
+    lastGood: pair.lastComplete && pair.lastComplete.frame < first.frame ? pair.lastComplete : null,
+    ongoingAtEnd: !isOver,
+    counts: { datagrams: count, complete, atEdges: incomplete.atEdges },
+    evidence: lossCitations(pair, incomplete, citedPieces(entries)),
+    displayFilter: fragmentFilter(source, destination),
+    limitedBy: limitsOfLoss(quality),
+  };
+}

@@ -1,0 +1,118 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import {
+  captureMayHide,
+  DROP_SHARE_SEVERE,
+  dropLimit,
+  type Limit,
+  oneWayCaptureLimit,
+} from '../../src/correlate/gates.js';
+import type { Citation, Evidence } from '../../src/diagnose/diagnosis.js';
+import type { Confidence, Severity } from '../../src/report/report.js';
+import { echoStreams, type IcmpError, icmpErrors } from '../icmp/correlator.js';
+import { type EchoPair, echoPairs } from '../icmp/echo-pairs.js';
+import { loudnessOfPair, severityFor } from '../icmp/loudness.js';
+import { type FragmentPair, type Incomplete, identificationWords } from './fragment-pairs.js';
+import type { LedgerEntry } from './fragment-stream.js';
+
+/*
+ * What frag.missing-first and frag.missing-rest share: how bad a loss of fragments is, and what else than the path
+ * may explain it.
+ */
+
+/** From this many incomplete datagrams on it is a pattern. */
+export const PATTERN_MIN = 3;
+/** From this share of incomplete datagrams on it is not the occasional loss of a packet. */
+export const SYSTEMATIC_SHARE = 0.1;
+
+/** Grades by how regular the loss is, then by what the pair is. */
+export function severityOfLoss(
+  quality: CaptureQuality,
+  { source, destination, stack, complete }: FragmentPair,
+  count: number,
+): Severity {
+  const isSystematic = count >= SYSTEMATIC_SHARE * (count + complete);
+  const drops = dropLimit(quality);
+  if (!isSystematic || (drops && drops.share > DROP_SHARE_SEVERE)) return 'info';
+  const loudness = loudnessOfPair(quality, source, destination, stack);
+  if (count >= PATTERN_MIN) return severityFor(loudness, 'error');
+  return loudness === 'tunnel' ? 'warning' : 'info';
+}
+
+export function confidenceOfLoss(quality: CaptureQuality, count: number, isReported: boolean): Confidence {
+  if (isReported) return 'high';
+  return count >= PATTERN_MIN && !dropLimit(quality) ? 'medium' : 'low';
+}
+
+/** Ids of capture.* facts that lower the confidence. */
+export function limitsOfLoss(quality: CaptureQuality): string[] {
+  const drops = dropLimit(quality);
+  return drops ? [drops.id] : [];
+}
+
+/** Why the missing fragments may be missing from the capture only, or null. */
+export function hiddenFragments(
+  evidence: Evidence,
+  pair: FragmentPair,
+  missing: 'first' | 'rest',
+): Limit | null {
+  const { quality } = evidence;
+  for (const { protocol } of pair.streams) {
+    const limit = captureMayHide(quality, missing === 'rest' ? { protocol, fragment: true } : { protocol });
+    if (limit) return limit;
+  }
+  return oneWayCaptureLimit(quality) ?? answeredPings(evidence, pair);
+}
+
+/** Fragmented pings that are answered did arrive whole, whatever the capture shows. */
+function answeredPings(evidence: Evidence, pair: FragmentPair): Limit | null {
+  if (!pair.streams.every(({ protocol }) => protocol === 1 || protocol === 58)) return null;
+  const pings = echoPairs(
+    evidence.quality,
+    evidence.sessions(echoStreams),
+    evidence.sessions(icmpErrors),
+  ).find((one) => isSameDirection(one, pair));
+  const fragmented = pings?.sizes.filter(({ isFragmented }) => isFragmented) ?? [];
+  const answered = fragmented.reduce((sum, size) => sum + size.answered, 0);
+  if (answered <= pair.complete || fragmented.some(({ unanswered }) => unanswered > 0)) return null;
+  return {
+    id: 'capture.one-sided',
+    reason: `${pair.destination} answered every fragmented ping of ${pair.source}, so the missing fragments did arrive, past the capture point; capture on one of the two hosts.`,
+  };
+}
+
+function isSameDirection(ping: EchoPair, { source, destination, stack }: FragmentPair): boolean {
+  return ping.source === source && ping.destination === destination && ping.stack === stack;
+}
+
+/** ICMP errors "fragment reassembly time exceeded" about datagrams of one direction. */
+export function reassemblyErrors(errors: readonly IcmpError[]): IcmpError[] {
+  return errors.filter(({ meaning, isPlausible }) => meaning === 'reassembly-timeout' && isPlausible);
+}
+
+/** Pieces of incomplete datagrams as citations, after the last datagram that was complete before them. */
+export function lossCitations(
+  pair: FragmentPair,
+  { entries }: Incomplete,
+  cited: readonly {
+    readonly entry: LedgerEntry;
+    readonly at: Citation | LedgerEntry['first'];
+    readonly start: number;
+    readonly end: number;
+  }[],
+): Citation[] {
+  const [first] = entries;
+  const good = pair.lastComplete;
+  const before: Citation[] =
+    good && first && good.frame < first.first.frame
+      ? [{ ...good, summary: 'last fragment of the last complete datagram before' }]
+      : [];
+  return [
+    ...before,
+    ...cited.map(({ entry, at, start, end }) => ({
+      frame: at.frame,
+      timeNs: at.timeNs,
+      segment: at.segment,
+      summary: `fragment of datagram ${identificationWords(entry)}, bytes ${start} to ${end - 1}`,
+    })),
+  ];
+}

@@ -1,0 +1,68 @@
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { notifyName } from '../names.js';
+import { judgeStalls, sendingText, stallCounts } from '../pair-judgement.js';
+import type { IkePair } from '../pair-sessions.js';
+import { hasEspAfter } from '../pair-sessions.js';
+import { REFUSED_AUTH_LENGTH_MAX } from '../progress.js';
+import type { IkeSession } from '../session.js';
+import { firstOf, INFORMATIONAL_SECONDS, type Stall, transmissionsOf } from '../stall.js';
+
+export default defineDiagnosis({
+  id: 'ike.auth-failure',
+  title: 'IKE authentication failed',
+  severity: 'error',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'IKEv1: an informational of the responder with the same cookies within 2 s of MI3, on whatever port, in place of ' +
+    'MR3. IKEv2: the last IKE_AUTH answer has less than 64 encrypted bytes, room for an error notify and nothing else. ' +
+    'High confidence where AUTHENTICATION-FAILED is readable, medium where the informational is repeated or readable.',
+  notWhen: 'MR3 came; the IKE SA went on after the short answer (EAP does); ESP follows.',
+  causes: [
+    'Different pre-shared keys: the responder decrypts MI3 to garbage (PAYLOAD-MALFORMED, INVALID-ID-INFORMATION)',
+    'The certificate or RSA key is not the one the peer expects, has expired, or its authority is not trusted',
+    'The identity (leftid, rightid) is not the one of the configuration on the other side',
+  ],
+  nextSteps: [
+    'Read the log of the responder: it names the reason that the wire does not show',
+    'Compare the pre-shared keys and identities of both sides, character by character',
+    'Test with raw RSA keys, which rule out certificates and typing',
+  ],
+  refutedBy: 'The log of the responder says that it authenticated the initiator.',
+  source: 'Openswan guide, situation B; RFC 2408 section 3.14.1, RFC 7296 sections 1.2 and 2.21.2',
+  thresholds: {
+    informationalSeconds: {
+      value: INFORMATIONAL_SECONDS,
+      unit: 's',
+      why: 'a peer that cannot read a message says so at once',
+    },
+    encryptedBytes: {
+      value: REFUSED_AUTH_LENGTH_MAX,
+      unit: 'bytes',
+      why: 'measured: refused authentication 52, refused CHILD_SA 116, success 196',
+    },
+  },
+  explains: ['ike.mi3-unanswered', 'ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  ownWord: true,
+  diagnose: (evidence) =>
+    judgeStalls(evidence, {
+      kind: 'auth-failure',
+      applies: ({ established }: IkeSession) => established !== null,
+      accepts: (_pair, { session, instead }) => !hasEspAfter(evidence, session, firstOf(instead).frame),
+      describe,
+    }),
+});
+
+function describe({ initiator, responder }: IkePair, stalls: readonly Stall[]) {
+  const answers = stalls.flatMap(({ instead }) => instead);
+  const counts = { ...stallCounts(stalls), refusals: transmissionsOf(answers) };
+  const sent = `${initiator} authenticated itself with its ${sendingText(stalls)}`;
+  const readable = answers.find(({ notifyType }) => notifyType !== 0);
+  const words = readable
+    ? `${responder} answered ${notifyName(stalls[0].session.version, readable.notifyType)} in clear`
+    : stalls[0].variant === 'short-answer'
+      ? `the answer of ${responder} has ${answers[0].encryptedLength} encrypted bytes, room for an error notify only`
+      : `${responder} answered each time by an encrypted informational in place of MR3 (${counts.refusals} times)`;
+  return { explanation: `${sent}; ${words}.`, counts, where: 'receiver' as const };
+}

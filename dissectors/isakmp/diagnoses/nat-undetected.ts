@@ -1,0 +1,130 @@
+import {
+  defineDiagnosis,
+  type Evidence,
+  type FrameRef,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import { natOf } from '../nat-detection.js';
+import { sessionFilter } from '../pair-judgement.js';
+import { espOf, type IkePair, ikePairs } from '../pair-sessions.js';
+import type { IkeSession } from '../session.js';
+
+const ROLES = ['initiator', 'responder'] as const;
+
+export default defineDiagnosis({
+  id: 'ike.nat-undetected',
+  title: 'NAT present but not detected by IKE',
+  severity: 'warning',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'ESP travels natively (IP protocol 50) although there is a NAT: hashes do not fit, the capture shows both of its sides, ' +
+    'or a private address talks to a public one and one side did not announce NAT traversal.',
+  notWhen: 'Both sides compared hashes and all fit; ESP travels in UDP; IKE moved to port 4500.',
+  causes: [
+    'NAT traversal is switched off, or not supported, on one side',
+    "The NAT device 'helps' with IPsec pass-through, which works for one client at a time",
+    'Private addresses are routed to public ones without a NAT (then all is well)',
+  ],
+  nextSteps: [
+    'Enable NAT traversal on both sides (nat_traversal=yes), or force encapsulation (forceencaps=yes, encap = yes)',
+    'Switch off IPsec pass-through on the NAT device, or take it out of the path',
+  ],
+  refutedBy: 'A capture at the peer shows the same addresses: there is no NAT.',
+  source: 'Openswan guide, situation D; RFC 3947 section 3, RFC 3715 section 2.1',
+  thresholds: {},
+  explains: ['esp.one-way-spi', 'esp.mixed-encapsulation', 'esp.no-traffic'],
+  *diagnose(evidence) {
+    for (const pair of ikePairs(evidence)) {
+      const judgement = judge(evidence, pair);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(evidence: Evidence, pair: IkePair): Judgement | null {
+  const judged = pair.sessions.filter(({ established, startSeen }) => established !== null && startSeen);
+  if (judged.length === 0) return null;
+  for (const session of judged) {
+    const native = session.usesPort4500 ? null : firstNativeEsp(evidence, session);
+    const reason = native && reasonOf(session);
+    if (native && reason) return problemOf(evidence, pair, session, native, reason);
+  }
+  return { result: 'healthy', subject: pair.subject };
+}
+
+function firstNativeEsp(evidence: Evidence, session: IkeSession): FrameRef | null {
+  const firsts = espOf(evidence, session)
+    .flatMap(({ directions }) => directions)
+    .flatMap(({ sas }) => sas)
+    .filter(({ nativePackets, first }) => nativePackets > 0 && first.frame > session.first.frame)
+    .map(({ first }) => first);
+  return firsts.sort((a, b) => a.frame - b.frame)[0] ?? null;
+}
+
+/** What proves the NAT, in words; null where nothing does. */
+function reasonOf(session: IkeSession): { readonly text: string; readonly isProven: boolean } | null {
+  for (const role of ROLES) {
+    const nat = natOf(session, role);
+    if (nat.addresses) {
+      return { text: `${nat.addresses[0]} is seen as ${nat.addresses[1]} in this capture`, isProven: true };
+    }
+    if (nat.state === 'translated') {
+      return { text: `the NAT detection hashes do not fit the address of ${session[role]}`, isProven: true };
+    }
+  }
+  const { peers, initiator, responder } = session;
+  const silent = ROLES.filter((role) => !peers[role].announcesNatTraversal);
+  if (silent.length === 0 || isPrivate(initiator) === isPrivate(responder)) return null;
+  const inside = isPrivate(initiator) ? initiator : responder;
+  return {
+    text: `${inside} is a private address and its peer a public one, and ${silent.map((role) => session[role]).join(' and ')} did not announce NAT traversal`,
+    isProven: false,
+  };
+}
+
+/** RFC 1918 and the shared address space of RFC 6598; IPv6 is not translated as a rule. */
+export function isPrivate(address: string): boolean {
+  const [a, b] = address.split('.').map(Number);
+  if (address.includes(':')) return false;
+  return (
+    a === 10 ||
+    (a === 172 && b >= 16 && b < 32) ||
+    (a === 192 && b === 168) ||
+    (a === 100 && b >= 64 && b < 128)
+  );
+}
+
+function problemOf(
+  evidence: Evidence,
+  pair: IkePair,
+  session: IkeSession,
+  native: FrameRef,
+  reason: { readonly text: string; readonly isProven: boolean },
+): Judgement {
+  const packets = espOf(evidence, session)
+    .flatMap(({ directions }) => directions)
+    .reduce((sum, direction) => sum + direction.nativePackets, 0);
+  const { initiator, responder } = pair;
+  const family = initiator.includes(':') ? 'ipv6' : 'ip';
+  const between = `(${family}.addr == ${initiator} && ${family}.addr == ${responder} && esp)`;
+  return {
+    result: 'problem',
+    subject: pair.subject,
+    confidence: reason.isProven ? 'high' : 'medium',
+    explanation: `There is a NAT between ${initiator} and ${responder} (${reason.text}), but IKE stayed on port 500 and ${packets} ESP packets travel natively, which most NATs cannot pass.`,
+    pair: [initiator, responder],
+    where: 'path',
+    first: native,
+    last: session.last,
+    ongoingAtEnd: true,
+    counts: { nativePackets: packets },
+    evidence: [
+      { ...session.first, summary: `IKE opens on port 500, cookie ${session.initiatorSpi}` },
+      { ...native, summary: 'first native ESP packet of the SA' },
+    ],
+    displayFilter: `${sessionFilter(pair, [session])} || ${between}`,
+    packetClass: 'ike',
+  };
+}

@@ -1,0 +1,55 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
+import type { IkePair } from '../pair-sessions.js';
+import { type Stall, TRANSMISSIONS_MIN } from '../stall.js';
+
+export default defineDiagnosis({
+  id: 'ike.natt-4500-local',
+  title: 'UDP 4500 arrives but is dropped on the host',
+  severity: 'error',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 2,
+  rule:
+    'As ike.natt-4500-blocked, in a capture that was taken on the responder itself (by the direction of its frames, or ' +
+    '--local): the messages arrive and are not answered.',
+  notWhen: 'Any packet of the responder came from or to port 4500; the message travels in IP fragments.',
+  causes: [
+    'The firewall of the responder drops UDP 4500: a capture sees packets before the local firewall does',
+    'The IKE daemon does not listen on port 4500 (nat_traversal=no)',
+  ],
+  nextSteps: [
+    'On the responder: iptables -L INPUT -v -n, and ss -lunp to see who listens on port 4500',
+    'Log of the IKE daemon: a message that it received is logged, one that the firewall dropped is not',
+  ],
+  refutedBy: 'The log of the responder shows that its daemon received the messages.',
+  source: 'Openswan guide, "Port-4500 is closed"',
+  thresholds: {
+    transmissions: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'a single one may be lost by chance' },
+  },
+  explains: [
+    'ike.mi3-unanswered',
+    'ike.v2-request-unanswered',
+    'ike.retry-loop',
+    'esp.no-traffic',
+    'esp.one-way-spi',
+  ],
+  diagnose: (evidence) =>
+    judgeStalls(evidence, {
+      kind: 'natt-4500-local',
+      applies: ({ usesPort4500, capturedAt, responder }) =>
+        usesPort4500 && (capturedAt === 'responder' || evidence.quality.local.includes(responder)),
+      describe,
+    }),
+});
+
+function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+  return {
+    explanation:
+      `${initiator} sent ${sendingText(stalls)} on port 4500, and it arrived at ${responder}, where this capture was ` +
+      `taken. Port 500 is answered, port 4500 is not. ${watchedText(stalls, quality)}`,
+    counts: stallCounts(stalls),
+    where: 'receiver' as const,
+  };
+}

@@ -1,0 +1,109 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
+import { hasEspAfter, type IkePair } from '../pair-sessions.js';
+import { CHILD_ANSWER_LENGTH_MIN } from '../progress.js';
+import type { IkeSession } from '../session.js';
+import { firstOf, INFORMATIONAL_SECONDS, type Stall, TRANSMISSIONS_MIN, transmissionsOf } from '../stall.js';
+import { REFUSED_CHILD_SHORTER_BY } from '../stalls-v2.js';
+
+export default defineDiagnosis({
+  id: 'ike.quick-stalled',
+  title: 'Quick mode does not complete',
+  severity: 'error',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'QI1 is repeated without QR1; or the peer answers QI1 within 2 s by an informational and no QR1 follows (low ' +
+    'confidence, medium where it is tried again); or QR1 is repeated without QI2. IKEv2: the IKE_AUTH answer has 64 to ' +
+    '149 encrypted bytes, at least 96 fewer than its request, and no ESP follows: the IKE SA stands, the CHILD_SA was refused.',
+  notWhen:
+    'A later quick mode of the same side was answered; both sides announced IKE SAs without CHILD_SA (RFC 6023); the ' +
+    'capture ends before an answer can be expected.',
+  causes: [
+    'The policies of phase 2 differ: subnets (leftsubnet, rightsubnet), ESP algorithms, PFS group',
+    'The responder has no connection for these subnets, or no route to them',
+    'QI1 or QR1 gets lost on the way',
+  ],
+  nextSteps: [
+    'Read the log of the responder: the reason is encrypted on the wire, a capture cannot show it',
+    'Compare the phase 2 settings of both sides: esp=, pfs=, leftsubnet=, rightsubnet= (swanctl: esp_proposals, local_ts, remote_ts)',
+  ],
+  refutedBy: 'The log of the responder says that the IPsec SA was established.',
+  source: 'Openswan guide, situation C; RFC 2409 section 5.5, RFC 7296 section 1.2',
+  thresholds: {
+    transmissions: {
+      value: TRANSMISSIONS_MIN,
+      unit: 'sendings',
+      why: 'a repetition means that the timer ran out',
+    },
+    informationalSeconds: {
+      value: INFORMATIONAL_SECONDS,
+      unit: 's',
+      why: 'a refusal comes at once; later informationals have other reasons',
+    },
+    answerBytes: {
+      value: CHILD_ANSWER_LENGTH_MIN,
+      unit: 'bytes',
+      why: 'an answer with an SA and two traffic selectors has at least 153 encrypted bytes',
+    },
+    shorterBy: {
+      value: REFUSED_CHILD_SHORTER_BY,
+      unit: 'bytes',
+      why: 'measured: a refused CHILD_SA answers 260 bytes with 116, success with 196',
+    },
+  },
+  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  diagnose: (evidence) =>
+    judgeStalls(evidence, {
+      kind: 'quick-stalled',
+      applies: ({ childEstablished }: IkeSession) => childEstablished.length > 0,
+      accepts: (_pair, { variant, session, instead }) =>
+        variant !== 'short-answer' || !hasEspAfter(evidence, session, firstOf(instead).frame),
+      describe,
+    }),
+});
+
+function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+  const { variant, waiting, instead, exchange } = stalls[0];
+  const [from, to] = exchange.from === 'initiator' ? [initiator, responder] : [responder, initiator];
+  const counts = {
+    ...stallCounts(stalls),
+    informationals: transmissionsOf(
+      stalls.filter((stall) => stall.variant === 'informational').flatMap((stall) => stall.instead),
+    ),
+  };
+  const sent = `Phase 1 is complete; then ${from} sent ${sendingText(stalls)} to ${to}`;
+  switch (variant) {
+    case 'informational':
+      return {
+        explanation: `${sent}, and ${to} answered by an encrypted informational in place of QR1, probably a notify that refuses the proposal.`,
+        counts,
+        where: 'receiver' as const,
+      };
+    case 'short-answer':
+      return {
+        title: 'CHILD_SA was refused',
+        explanation:
+          `${to} accepted the IKE SA of ${from}, but its answer has ${instead[0].encryptedLength} encrypted bytes to a ` +
+          `request of ${waiting[0].encryptedLength}: no room for an SA, so that the CHILD_SA was probably refused. No ESP follows.`,
+        counts,
+        where: 'receiver' as const,
+      };
+    case 'third-missing':
+      return {
+        explanation: `${to} answered quick mode with ${sendingText(stalls)}, and ${from} never confirmed it. ${watchedText(stalls, quality)}`,
+        counts,
+        direction: { from, to },
+      };
+    case 'answers-lost':
+      return {
+        explanation: `${sent}, although ${to} answered: the answers do not reach the IKE daemon of ${from}.`,
+        counts,
+        direction: { from: to, to: from },
+      };
+    default:
+      return { explanation: `${sent} and got no answer. ${watchedText(stalls, quality)}`, counts };
+  }
+}

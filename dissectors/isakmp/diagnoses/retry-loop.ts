@@ -1,0 +1,110 @@
+import { defineDiagnosis, type Evidence, type FrameRef } from '../../../src/diagnose/diagnosis.js';
+import { seconds } from '../../../src/units.js';
+import { EXCHANGE_MAIN } from '../layout.js';
+import { directionOf, secondsText, sessionFilter } from '../pair-judgement.js';
+import { establishedAfter, hasEspAfter, type IkePair, ikePairs } from '../pair-sessions.js';
+import { lastAuthAnswer, mainModeStep } from '../progress.js';
+import type { IkeSession } from '../session.js';
+
+const COOKIES_MIN = 3;
+const WINDOW_SECONDS = 600;
+
+export default defineDiagnosis({
+  id: 'ike.retry-loop',
+  title: 'IKE starts over and over',
+  severity: 'warning',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'At least three new initiator cookies within 10 minutes between the same two hosts, none of which reached the third ' +
+    'response of main mode, an IKE_AUTH answer, or ESP.',
+  notWhen: 'The attempts succeed: fast rekeying opens many IKE SAs and is healthy.',
+  causes: ['The reason for which each attempt fails; see the other findings about this pair'],
+  nextSteps: [
+    'Look at the stage that every attempt reaches: it tells which finding applies',
+    'Read the logs of both sides for one of the attempts',
+  ],
+  refutedBy: 'One of the attempts led to an IKE SA, by the log of either side.',
+  source: 'Openswan guide (keying retries); RFC 2408 section 5.1, RFC 7296 section 2.4',
+  thresholds: {
+    cookies: { value: COOKIES_MIN, unit: 'attempts', why: 'one failure may be chance, two a collision' },
+    windowSeconds: {
+      value: WINDOW_SECONDS,
+      unit: 's',
+      why: 'openswan starts over every 40 to 70 s, others sooner',
+    },
+  },
+  explains: ['esp.no-traffic', 'esp.one-way-spi'],
+  *diagnose(evidence) {
+    for (const pair of ikePairs(evidence)) {
+      const opened = pair.sessions.filter(({ startSeen }) => startSeen);
+      if (opened.length === 0) continue;
+      const failed = longestLoop(opened.filter((session) => isFailed(evidence, session)));
+      if (failed.length >= COOKIES_MIN) yield problemOf(evidence, pair, failed);
+      else yield { result: 'healthy', subject: pair.subject };
+    }
+  },
+});
+
+function isFailed(evidence: Evidence, session: IkeSession): boolean {
+  return (
+    session.established === null &&
+    lastAuthAnswer(session) === null &&
+    !hasEspAfter(evidence, session, session.first.frame)
+  );
+}
+
+/** The largest number of sessions whose beginnings lie within the window of each other, one time segment only. */
+function longestLoop(sessions: readonly IkeSession[]): readonly IkeSession[] {
+  let longest: readonly IkeSession[] = [];
+  let start = 0;
+  for (let end = 0; end < sessions.length; end++) {
+    while (!isWithinWindow(sessions[start].first, sessions[end].first)) start++;
+    if (end + 1 - start > longest.length) longest = sessions.slice(start, end + 1);
+  }
+  return longest;
+}
+
+function isWithinWindow(a: FrameRef, b: FrameRef): boolean {
+  return a === b || (a.segment === b.segment && b.timeNs - a.timeNs <= seconds(WINDOW_SECONDS));
+}
+
+function problemOf(evidence: Evidence, pair: IkePair, failed: readonly IkeSession[]) {
+  const first = failed[0].first;
+  const last = failed[failed.length - 1].last;
+  const stages = [...new Set(failed.map(stageReached))];
+  const span = (failed[failed.length - 1].first.timeNs - first.timeNs) / 1e9;
+  return {
+    result: 'problem',
+    subject: pair.subject,
+    confidence: 'medium',
+    explanation:
+      `${pair.initiator} opened IKE towards ${pair.responder} ${failed.length} times within ${secondsText(span)}, each time ` +
+      `with a new cookie, and got no further than ${stages.join(' or ')}.`,
+    pair: [pair.initiator, pair.responder],
+    direction: directionOf(pair),
+    first,
+    last,
+    ongoingAtEnd: establishedAfter(evidence, pair, last.frame) === null,
+    counts: { attempts: failed.length },
+    evidence: failed.map((session) => ({
+      ...session.first,
+      summary: `attempt with cookie ${session.initiatorSpi}, reaches ${stageReached(session)}`,
+    })),
+    displayFilter: sessionFilter(pair, failed),
+    packetClass: 'ike',
+  } as const;
+}
+
+function stageReached(session: IkeSession): string {
+  if (session.messageCount.responder === 0) return 'its first message';
+  if (session.version === 2) return session.exchanges.length > 1 ? 'IKE_AUTH' : 'IKE_SA_INIT';
+  const main = session.exchanges.find(({ exchangeType }) => exchangeType === EXCHANGE_MAIN);
+  if (!main) return 'aggressive mode';
+  const step = main.messages.reduce((highest, message) => Math.max(highest, mainModeStep(message)), 1);
+  const side = main.messages.some(
+    (message) => message.from === 'responder' && mainModeStep(message) === step,
+  );
+  return `M${side ? 'R' : 'I'}${step}`;
+}

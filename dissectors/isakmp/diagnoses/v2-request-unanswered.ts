@@ -1,0 +1,63 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { EXCHANGE_SA_INIT } from '../layout.js';
+import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
+import type { IkePair } from '../pair-sessions.js';
+import type { IkeSession } from '../session.js';
+import { type Stall, TRANSMISSIONS_MIN } from '../stall.js';
+
+export default defineDiagnosis({
+  id: 'ike.v2-request-unanswered',
+  title: 'IKEv2 request unanswered',
+  severity: 'error',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'An IKEv2 request after the first answer (IKE_SA_INIT with a cookie, IKE_AUTH, CREATE_CHILD_SA and others, not ' +
+    'INFORMATIONAL) is sent at least twice, and no response with its message id comes.',
+  notWhen:
+    'Fragments of the request are missing (ike.fragments-incomplete); port 4500 as a whole is silent ' +
+    '(ike.natt-4500-blocked); it is an INFORMATIONAL (ike.dpd-unanswered); the capture ends too soon.',
+  causes: [
+    'The request gets lost: it is larger than those that worked (certificates), and fragments are filtered',
+    'The responder dropped it: cannot authenticate, cannot decrypt, has lost the IKE SA',
+    'The response gets lost on the way back',
+  ],
+  nextSteps: [
+    'Read the log of the responder: a request that arrived is logged there',
+    "Capture on both ends at once: tcpdump -ni IFACE -w sgN.pcap 'host PEER and not port 22'",
+    'With certificates: ping -s 5000 PEER; enable IKE fragmentation (fragmentation=yes) on both sides',
+  ],
+  refutedBy: 'The response in a capture of the same time at the side that asked.',
+  source: 'RFC 7296 sections 2.1 and 2.4; Openswan guide, fragmentation problem',
+  thresholds: {
+    transmissions: {
+      value: TRANSMISSIONS_MIN,
+      unit: 'sendings',
+      why: 'IKEv2 requests are repeated, bit by bit, only when the timer has run out',
+    },
+  },
+  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  diagnose: (evidence) => judgeStalls(evidence, { kind: 'v2-request-unanswered', applies, describe }),
+});
+
+function applies({ version, exchanges }: IkeSession): boolean {
+  return version === 2 && exchanges.some(({ exchangeType }) => exchangeType !== EXCHANGE_SA_INIT);
+}
+
+function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+  const { exchange, variant } = stalls[0];
+  const [from, to] = exchange.from === 'initiator' ? [initiator, responder] : [responder, initiator];
+  const explanation = `${from} sent its ${sendingText(stalls)} to ${to}, and no response came. ${watchedText(stalls, quality)}`;
+  const counts = stallCounts(stalls);
+  if (variant !== 'ip-fragments') return { explanation, counts };
+  return {
+    explanation: `${explanation} The request travels in IP fragments, which are the first thing to suspect.`,
+    counts,
+    causes: [
+      'A router or firewall on the way drops IP fragments; the request with a certificate is larger than one packet',
+      'A firewall on the responder drops fragments before they are put together',
+    ],
+  };
+}

@@ -1,0 +1,76 @@
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { NOTIFY_INVALID_MAJOR_VERSION } from '../layout.js';
+import { sessionFilter } from '../pair-judgement.js';
+import { establishedAfter, type IkePair, ikePairs } from '../pair-sessions.js';
+
+export default defineDiagnosis({
+  id: 'ike.version-mismatch',
+  title: 'IKE version mismatch',
+  severity: 'error',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 3,
+  rule:
+    'A peer answers INVALID-MAJOR-VERSION (5); or one host opens IKEv1 only and the other IKEv2 only, and neither gets an ' +
+    'IKE SA out of it.',
+  notWhen: 'An IKE SA between the two stands, in whatever version.',
+  causes: [
+    'One side is configured for IKEv1 only, the other for IKEv2 only (ikev2=, keyexchange=, version=)',
+  ],
+  nextSteps: [
+    'Set the same version on both sides: ikev2=yes (libreswan), keyexchange=ikev2 or version = 2 (strongSwan)',
+  ],
+  refutedBy: 'An IKE SA between the two.',
+  source: 'RFC 7296 sections 2.5 and 3.1; RFC 2408 section 3.1',
+  thresholds: {},
+  explains: ['ike.no-response', 'ike.notify', 'ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  *diagnose(evidence) {
+    for (const pair of ikePairs(evidence)) yield judge(evidence, pair);
+  },
+});
+
+function judge(evidence: Evidence, pair: IkePair): Judgement {
+  const isUp = establishedAfter(evidence, pair, 0) !== null;
+  const refusing = pair.sessions.filter(({ notifies }) =>
+    notifies.some(({ type }) => type === NOTIFY_INVALID_MAJOR_VERSION),
+  );
+  const other = crossingPair(evidence, pair);
+  if (isUp || (refusing.length === 0 && !other)) return { result: 'healthy', subject: pair.subject };
+  const sessions = refusing.length > 0 ? refusing : [...pair.sessions, ...(other?.sessions ?? [])];
+  const notify = refusing[0]?.notifies.find(({ type }) => type === NOTIFY_INVALID_MAJOR_VERSION);
+  const [version] = pair.sessions.map((session) => session.version);
+  return {
+    result: 'problem',
+    subject: pair.subject,
+    confidence: notify ? 'high' : 'medium',
+    explanation: notify
+      ? `${notify.from === 'initiator' ? pair.initiator : pair.responder} answers INVALID-MAJOR-VERSION to IKEv${version}.`
+      : `${pair.initiator} opens IKEv${version} only and ${pair.responder} IKEv${3 - version} only, and no IKE SA comes of it.`,
+    pair: [pair.initiator, pair.responder],
+    where: 'receiver',
+    first: notify ?? sessions[0].first,
+    last: sessions[sessions.length - 1].last,
+    ongoingAtEnd: true,
+    counts: { attempts: sessions.length },
+    evidence: sessions.map((session) => ({
+      ...session.first,
+      summary: `IKEv${session.version} opened by ${session.initiator}`,
+    })),
+    displayFilter: sessionFilter(pair, sessions),
+    packetClass: 'ike',
+  };
+}
+
+/** The other host opens towards this one in the other version only; reported once, for the pair seen first. */
+function crossingPair(evidence: Evidence, pair: IkePair): IkePair | null {
+  const versions = new Set(pair.sessions.map(({ version }) => version));
+  if (versions.size > 1 || pair.sessions.some(({ startSeen }) => !startSeen)) return null;
+  const pairs = ikePairs(evidence);
+  const other = pairs.find(
+    ({ initiator, responder, stack }) =>
+      initiator === pair.responder && responder === pair.initiator && stack === pair.stack,
+  );
+  if (!other || pairs.indexOf(other) < pairs.indexOf(pair)) return null;
+  const isOpposite = other.sessions.every(({ version, startSeen }) => startSeen && !versions.has(version));
+  return isOpposite ? other : null;
+}

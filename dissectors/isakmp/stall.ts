@@ -1,0 +1,173 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Confidence } from '../../src/report/report.js';
+import type { IkeExchange, IkeMessage, IkeSession } from './session.js';
+
+export type StallKind =
+  | 'no-response'
+  | 'refused'
+  | 'mm2-stalled'
+  | 'mi3-never-sent'
+  | 'mi3-unanswered'
+  | 'auth-failure'
+  | 'natt-4500-blocked'
+  | 'natt-4500-local'
+  | 'quick-stalled'
+  | 'v2-request-unanswered'
+  | 'fragments-incomplete'
+  | 'dpd-unanswered';
+
+/** What sharpens a verdict. */
+export type StallVariant =
+  | 'silence'
+  /** The peer answers, and the sender goes on as if it did not. */
+  | 'answers-lost'
+  /** The unanswered message travels in IP fragments. */
+  | 'ip-fragments'
+  /** The peer repeats its own message: the unanswered one does not arrive. */
+  | 'not-arriving'
+  /** The peer's informational came instead of the answer. */
+  | 'informational'
+  /** The answer is too short for what was asked. */
+  | 'short-answer'
+  | 'third-missing';
+
+export interface Stall {
+  readonly kind: StallKind;
+  readonly variant: StallVariant;
+  readonly session: IkeSession;
+  readonly exchange: IkeExchange;
+  /** Messages that were sent in vain, all of one side; their sendings are what is counted. */
+  readonly waiting: readonly IkeMessage[];
+  /** What the peer sent in their place: repeated answers, informationals, a refusal. */
+  readonly instead: readonly IkeMessage[];
+  readonly confidence: Confidence;
+  /** Set where the capture does not suffice for a verdict. */
+  readonly insufficient: { readonly reason: string; readonly neededSeconds?: number } | null;
+}
+
+/** ike.wait: openswan repeats after 10 s at the latest; nobody waits longer for the first repetition. */
+export const WAIT_SECONDS = 10;
+export const TRANSMISSIONS_MIN = 2;
+/** A slow responder (large groups, a busy CPU) answers within that time; libreswan repeats from 0.5 s on. */
+export const SLOW_ANSWER_SECONDS = 2;
+/** A peer that cannot read a message says so at once. */
+export const INFORMATIONAL_SECONDS = 2;
+/** Dead peer detection: R-U-THERE messages of IKEv1 have a new message id each; an IKEv2 request is repeated as it is. */
+export const V1_INFORMATIONALS_MIN = 3;
+export const INFORMATIONAL_GAP_SECONDS = 2;
+/** A repetition that soon after the answer crossed it on the way. */
+const CROSSING_NS = 400_000_000;
+
+/** Builds a stall that rests on the absence of an answer; null where the first sending was just made. */
+export function waitingStall(
+  quality: CaptureQuality,
+  stall: Omit<Stall, 'insufficient' | 'confidence'> & { readonly confidence?: Confidence },
+): Stall {
+  const count = transmissionsOf(stall.waiting);
+  const first = firstOf(stall.waiting);
+  const waited = quality.secondsToEnd(first);
+  const needed = count >= TRANSMISSIONS_MIN ? SLOW_ANSWER_SECONDS : WAIT_SECONDS;
+  const insufficient =
+    waited >= needed
+      ? null
+      : {
+          reason:
+            `the capture ends ${waited.toFixed(1)} s after the first unanswered message; capture at least ` +
+            `${needed} s more to see whether an answer comes`,
+          neededSeconds: needed,
+        };
+  return { confidence: count >= TRANSMISSIONS_MIN ? 'medium' : 'low', ...stall, insufficient };
+}
+
+export function transmissionsOf(messages: readonly IkeMessage[]): number {
+  return messages.reduce((sum, { transmissionCount }) => sum + transmissionCount, 0);
+}
+
+export function firstOf(messages: readonly IkeMessage[]): FrameRef {
+  const refs = messages.map(({ transmissions }) => transmissions[0]);
+  return refs.reduce((first, ref) => (ref.frame < first.frame ? ref : first));
+}
+
+export function lastOf(messages: readonly IkeMessage[]): FrameRef {
+  const refs = messages.map(({ transmissions }) => transmissions[transmissions.length - 1]);
+  return refs.reduce((last, ref) => (ref.frame > last.frame ? ref : last));
+}
+
+/** True where a message of the first list was sent again after the peer's answer was seen. */
+export function isRepeatedAfter(messages: readonly IkeMessage[], answers: readonly IkeMessage[]): boolean {
+  if (messages.length === 0 || answers.length === 0) return false;
+  return lastOf(messages).timeNs - firstOf(answers).timeNs > CROSSING_NS;
+}
+
+export function isIpFragmented(messages: readonly IkeMessage[]): boolean {
+  return messages.some(({ transmissions }) => transmissions.some(({ isFragmented }) => isFragmented));
+}
+
+export function answersLost(
+  kind: StallKind,
+  session: IkeSession,
+  exchange: IkeExchange,
+  waiting: readonly IkeMessage[],
+  instead: readonly IkeMessage[],
+): Stall {
+  const variant = 'answers-lost';
+  return { kind, variant, session, exchange, waiting, instead, confidence: 'medium', insufficient: null };
+}
+
+export function refusedStall(session: IkeSession, exchange: IkeExchange): Stall {
+  return {
+    kind: 'refused',
+    variant: 'informational',
+    session,
+    exchange,
+    waiting: exchange.messages.filter(({ from }) => from === 'initiator'),
+    instead: [],
+    confidence: 'high',
+    insufficient: null,
+  };
+}
+
+/**
+ * Messages on port 4500 without an answer, where port 500 worked. At the responder's own host they did arrive, so
+ * that its firewall or daemon is to blame.
+ */
+export function portBlockedStall(
+  session: IkeSession,
+  exchange: IkeExchange,
+  waiting: readonly IkeMessage[],
+  quality: CaptureQuality,
+): Stall | null {
+  const floated = waiting.every(({ transmissions }) =>
+    transmissions.every(({ path }) => isOn4500(session, path)),
+  );
+  if (!floated || !hasAnsweredOn500(session) || hasHeardOn4500(session, quality)) return null;
+  if (transmissionsOf(waiting) < TRANSMISSIONS_MIN) return null;
+  const isLocal = session.capturedAt === 'responder' || quality.local.includes(session.responder);
+  const kind = isLocal ? 'natt-4500-local' : 'natt-4500-blocked';
+  return waitingStall(quality, { kind, variant: 'silence', session, exchange, waiting, instead: [] });
+}
+
+function isOn4500({ paths }: IkeSession, path: number): boolean {
+  return paths[path].initiatorPort === 4500 || paths[path].responderPort === 4500;
+}
+
+function hasAnsweredOn500(session: IkeSession): boolean {
+  return session.exchanges.some(({ messages }) =>
+    messages.some(
+      ({ from, transmissions }) =>
+        from === 'responder' && transmissions.some(({ path }) => !isOn4500(session, path)),
+    ),
+  );
+}
+
+/** Anything from the responder on port 4500, of this session or not. */
+function hasHeardOn4500({ initiator, responder, paths }: IkeSession, quality: CaptureQuality): boolean {
+  const traffic = quality.traffic.between(initiator, responder, paths[0].stack);
+  return (
+    traffic?.conversations.some(
+      ({ protocol, portOfA, portOfB, fromB }) =>
+        protocol === 17 && (portOfA === 4500 || portOfB === 4500) && fromB.packets > 0,
+    ) ?? false
+  );
+}

@@ -1,0 +1,193 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+import * as isakmp from './layout.js';
+import {
+  answersOf,
+  CHILD_ANSWER_LENGTH_MIN,
+  isAuthRefused,
+  isWhole,
+  lastAuthAnswer,
+  REFUSED_AUTH_LENGTH_MAX,
+  requestsOf,
+} from './progress.js';
+import type { IkeExchange, IkeSession } from './session.js';
+import {
+  answersLost,
+  firstOf,
+  INFORMATIONAL_GAP_SECONDS,
+  isIpFragmented,
+  isRepeatedAfter,
+  lastOf,
+  portBlockedStall,
+  refusedStall,
+  SLOW_ANSWER_SECONDS,
+  type Stall,
+  TRANSMISSIONS_MIN,
+  transmissionsOf,
+  waitingStall,
+} from './stall.js';
+
+/** By how many bytes an answer that refuses the CHILD_SA is shorter than its request, at least. */
+export const REFUSED_CHILD_SHORTER_BY = 96;
+
+/** Requests of IKEv2 that were sent in vain, and answers that refuse. */
+export function stallsOfV2(session: IkeSession, quality: CaptureQuality): Stall[] {
+  const stalls: (Stall | null)[] = [];
+  for (const exchange of session.exchanges) {
+    if (exchange.exchangeType === isakmp.EXCHANGE_SA_INIT) {
+      if (session.startSeen) stalls.push(initStall(session, exchange, quality));
+    } else if (answersOf(exchange).length > 0) {
+      stalls.push(incompleteAnswer(session, exchange, quality));
+    } else if (exchange.exchangeType === isakmp.EXCHANGE_V2_INFORMATIONAL) {
+      stalls.push(informationalStall(session, exchange, quality));
+    } else if (exchange.messages.length > 0) {
+      stalls.push(requestStall(session, exchange, quality));
+    }
+  }
+  stalls.push(refusedAuth(session, quality) ?? refusedChild(session));
+  return stalls.filter((stall) => stall !== null);
+}
+
+function initStall(session: IkeSession, exchange: IkeExchange, quality: CaptureQuality): Stall | null {
+  const requests = requestsOf(exchange);
+  const answers = answersOf(exchange);
+  const base = { session, exchange, instead: [] };
+  if (requests.length === 0) return null;
+  if (answers.length === 0) {
+    if (session.messageCount.responder > 0) return null;
+    return waitingStall(quality, { ...base, kind: 'no-response', variant: 'silence', waiting: requests });
+  }
+  const accepted = answers.filter(({ payloads }) => (payloads & isakmp.HAS_SA) !== 0);
+  if (accepted.length > 0) {
+    const goesOn = session.exchanges.length > 1;
+    return !goesOn && isRepeatedAfter(requests, accepted)
+      ? answersLost('no-response', session, exchange, requests, accepted)
+      : null;
+  }
+  // The answer asked for a cookie or another group, or refused; the next request waits for its own answer.
+  const lastAnswer = lastOf(answers);
+  const waiting = requests.filter((request) => firstOf([request]).frame > lastAnswer.frame);
+  if (transmissionsOf(waiting) >= TRANSMISSIONS_MIN) {
+    return waitingStall(quality, { ...base, kind: 'v2-request-unanswered', variant: 'silence', waiting });
+  }
+  return answers.some(({ notifyType }) => notifyType !== 0) ? refusedStall(session, exchange) : null;
+}
+
+function requestStall(session: IkeSession, exchange: IkeExchange, quality: CaptureQuality): Stall | null {
+  const waiting = requestsOf(exchange);
+  const base = { session, exchange, waiting, instead: [] };
+  if (!waiting.some(isWhole)) {
+    return waitingStall(quality, { ...base, kind: 'fragments-incomplete', variant: 'not-arriving' });
+  }
+  const isShort = transmissionsOf(waiting) < TRANSMISSIONS_MIN;
+  const stall = { ...base, kind: 'v2-request-unanswered' } as const;
+  if (isIpFragmented(waiting)) {
+    return isShort ? null : waitingStall(quality, { ...stall, variant: 'ip-fragments' });
+  }
+  const opens =
+    exchange.exchangeType === isakmp.EXCHANGE_AUTH || exchange.exchangeType === isakmp.EXCHANGE_INTERMEDIATE;
+  const blocked =
+    opens && exchange.from === 'initiator' ? portBlockedStall(session, exchange, waiting, quality) : null;
+  if (blocked) return blocked;
+  const result = waitingStall(quality, { ...stall, variant: 'silence' });
+  return isShort && !result.insufficient ? null : result;
+}
+
+/** Fragments of an answer that never came whole, and the request is repeated because of it. */
+function incompleteAnswer(session: IkeSession, exchange: IkeExchange, quality: CaptureQuality): Stall | null {
+  const answers = answersOf(exchange);
+  if (answers.some(isWhole) || !isRepeatedAfter(requestsOf(exchange), answers)) return null;
+  return waitingStall(quality, {
+    kind: 'fragments-incomplete',
+    variant: 'not-arriving',
+    session,
+    exchange,
+    waiting: answers,
+    instead: [],
+  });
+}
+
+/** The same INFORMATIONAL at least twice, at least two seconds apart, and no message of the peer since the first. */
+function informationalStall(
+  session: IkeSession,
+  exchange: IkeExchange,
+  quality: CaptureQuality,
+): Stall | null {
+  const waiting = requestsOf(exchange).filter(({ isEncrypted }) => isEncrypted);
+  if (transmissionsOf(waiting) < TRANSMISSIONS_MIN) return null;
+  const first = firstOf(waiting);
+  const apart = (lastOf(waiting).timeNs - first.timeNs) / NS_PER_SECOND;
+  const peer = exchange.from === 'initiator' ? 'responder' : 'initiator';
+  const heard = session.lastFrom[peer];
+  if (!(apart >= INFORMATIONAL_GAP_SECONDS) || (heard && heard.frame > first.frame)) return null;
+  return waitingStall(quality, {
+    kind: 'dpd-unanswered',
+    variant: 'silence',
+    session,
+    exchange,
+    waiting,
+    instead: [],
+  });
+}
+
+/**
+ * The last IKE_AUTH answer is an error notify by its length. With EAP short answers are normal until the exchange goes
+ * on, so that there the initiator must have stayed silent for a while.
+ */
+function refusedAuth(session: IkeSession, quality: CaptureQuality): Stall | null {
+  const last = lastAuthAnswer(session);
+  if (!last || !isAuthRefused(session)) return null;
+  const { exchange, answer } = last;
+  const isEap = exchange.messageId > 1;
+  const waited = quality.secondsToEnd(firstOf([answer]));
+  const insufficient =
+    isEap && waited < SLOW_ANSWER_SECONDS
+      ? {
+          reason: `the capture ends ${waited.toFixed(1)} s after a short IKE_AUTH answer, which may be a step of EAP`,
+          neededSeconds: SLOW_ANSWER_SECONDS,
+        }
+      : null;
+  return {
+    kind: 'auth-failure',
+    variant: 'short-answer',
+    session,
+    exchange,
+    waiting: requestsOf(exchange),
+    instead: [answer],
+    confidence: 'medium',
+    insufficient,
+  };
+}
+
+/** The last IKE_AUTH answer has no room for an SA: the IKE SA stands, the CHILD_SA was refused. */
+function refusedChild(session: IkeSession): Stall | null {
+  const last = lastAuthAnswer(session);
+  if (!last || session.childEstablished.length > 0 || isChildless(session)) return null;
+  const { exchange, answer } = last;
+  const request = requestsOf(exchange)[0];
+  const isRefusal =
+    request !== undefined &&
+    exchange.messageId === 1 &&
+    answer.fragmentTotal === 0 &&
+    answer.encryptedLength >= REFUSED_AUTH_LENGTH_MAX &&
+    answer.encryptedLength < CHILD_ANSWER_LENGTH_MIN &&
+    request.encryptedLength - answer.encryptedLength >= REFUSED_CHILD_SHORTER_BY;
+  if (!isRefusal) return null;
+  return {
+    kind: 'quick-stalled',
+    variant: 'short-answer',
+    session,
+    exchange,
+    waiting: [request],
+    instead: [answer],
+    confidence: 'low',
+    insufficient: null,
+  };
+}
+
+/** RFC 6023: both sides may agree on an IKE SA without a CHILD_SA. */
+function isChildless({ exchanges }: IkeSession): boolean {
+  return exchanges.some(({ messages }) =>
+    messages.some(({ statuses }) => (statuses & isakmp.STATUS_CHILDLESS) !== 0),
+  );
+}

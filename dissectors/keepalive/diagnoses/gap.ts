@@ -1,0 +1,196 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Nanoseconds } from '../../../src/units.js';
+import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
+import type { Pause, Stream } from '../session.js';
+import {
+  directionText,
+  dueAfter,
+  intervalText,
+  type Keepalive,
+  keepalivesOf,
+  lengthText,
+  limitsOf,
+  linkFilter,
+  PERIODS_MIN,
+  PERIODS_MIN_BOTH_WAYS,
+  pairTraffic,
+  streamSubject,
+  unexplainedPauses,
+} from '../streams.js';
+
+const MISSED_MIN = 2;
+/** Regular intervals after a pause: the stream has resumed, and not just changed its period. */
+const RESUMED_MIN = 3;
+/** How near to a whole number of periods a pause must be for the sender's timer to have run on. */
+const IN_STEP_TOLERANCE = 0.05;
+/** Over more periods than this the drift of two clocks decides, not the timer. */
+const IN_STEP_PERIODS_MAX = 50;
+const GAPS_CITED = 3;
+
+export default defineDiagnosis({
+  id: 'keepalive.gap',
+  title: 'Gap in a periodic keepalive',
+  severity: 'warning',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'A keepalive stream (unicast UDP on a port of no known protocol, datagrams of one length at a constant period, ' +
+    'learned from at least 20 periods, or from 5 where the other direction has the same period) misses at least 2 in ' +
+    'a row and then resumes at its period.',
+  notWhen:
+    'The whole capture is silent meanwhile (the capturing host slept); the datagrams come bunched afterwards (they ' +
+    'were late, not lost); other traffic stands in for a keepalive that only an idle timer sends; the receiver ' +
+    'never sends anything, so that nobody can be said to keep a session alive.',
+  causes: [
+    'Packets were lost on the way (a tunnel that changes its keys, a route change, an overloaded link or queue)',
+    'The sending process or its host stood still (CPU starvation, virtual machine paused, live migration)',
+    'A firewall or NAT dropped the direction for a while (state expired, rules reloaded)',
+  ],
+  nextSteps: [
+    'Capture on both hosts at once, tcpdump -n -s 0 -w SIDE.pcap host PEER, and run capan compare: it says whether the keepalives were sent',
+    'On the sender look at the time of the gap: process log, dmesg, steal time (vmstat 1), suspended virtual machine',
+    'On the way look for a rekey, a route change or a reload of firewall rules at that time',
+  ],
+  refutedBy: 'The missing keepalives in a capture taken at the receiver, at the same time',
+  source: 'SCIONLab guide (one packet per second and direction); RFC 6335, section 6 (system ports)',
+  thresholds: {
+    missed: {
+      value: MISSED_MIN,
+      unit: 'keepalives',
+      why: 'a single lost datagram is ordinary on any network',
+    },
+    periods: { value: PERIODS_MIN, unit: 'periods', why: 'fewer may look periodic by chance' },
+    periodsBothWays: {
+      value: PERIODS_MIN_BOTH_WAYS,
+      unit: 'periods',
+      why: 'two directions of one flow with the same period are no chance',
+    },
+    resumed: {
+      value: RESUMED_MIN,
+      unit: 'periods',
+      why: 'after fewer the sender may have changed its period',
+    },
+    lengthSpread: {
+      value: LENGTH_SPREAD_MAX,
+      unit: 'bytes',
+      why: 'a packed identifier varies by a few bytes',
+    },
+    medianTolerance: {
+      value: MEDIAN_TOLERANCE * 100,
+      unit: '%',
+      why: `medians of ${BLOCK_INTERVALS} intervals of a timer stay that near to each other; those of polls do not`,
+    },
+  },
+  explains: [],
+
+  *diagnose(evidence) {
+    for (const keepalive of keepalivesOf(evidence)) {
+      const judgement = judge(keepalive, evidence.quality);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null {
+  const subject = streamSubject(quality, keepalive);
+  const isAnswered = (pairTraffic(quality, keepalive)?.fromB.packets ?? 0) > 0;
+  const { gaps, hidden } = unexplainedPauses(keepalive, quality, MISSED_MIN);
+  const resumed = gaps.filter(({ regularAfter }) => regularAfter >= RESUMED_MIN);
+  // One finding for gaps of both directions at the same time: that of the direction that fell silent first.
+  if (resumed.length > 0 && resumed.every((gap) => isEchoed(gap, keepalive.reverseStream))) return null;
+  if (resumed.length > 0 && isAnswered) return problemOf(keepalive, resumed, quality);
+  if (hidden.length === 0 && resumed.length === 0) return { result: 'healthy', subject };
+  const reason =
+    resumed.length > 0
+      ? `${keepalive.direction.to} sends nothing, so it cannot be said whether anybody misses the keepalives; capture at that host.`
+      : `In a pause of ${intervalText(lengthOf(hidden[0]))} the capture holds no frame at all: whether the keepalives or the capture paused, only a capture at the other host shows.`;
+  return { result: 'insufficient-data', subject, reason };
+}
+
+/** The other direction has been silent for longer, and still is. */
+function isEchoed({ before, after }: Pause, reverse: Stream | null): boolean {
+  return (reverse?.pauses ?? []).some(
+    (other) =>
+      other.missed >= MISSED_MIN &&
+      other.regularAfter >= RESUMED_MIN &&
+      other.after.timeNs > before.timeNs &&
+      other.before.timeNs < before.timeNs &&
+      other.before.timeNs < after.timeNs,
+  );
+}
+
+function problemOf(keepalive: Keepalive, gaps: readonly Pause[], quality: CaptureQuality): Judgement {
+  const { direction, stream, reverse } = keepalive;
+  const [first] = gaps;
+  const last = gaps[gaps.length - 1];
+  const missed = gaps.reduce((sum, one) => sum + one.missed, 0);
+  const longest = gaps.reduce((a, b) => (b.missed > a.missed ? b : a));
+  const isInStep = gaps.every((one) => keptStep(lengthOf(one), stream.periodNs));
+  const reverseWentOn = gaps.every((one) => one.reverse > 0);
+  return {
+    result: 'problem',
+    subject: streamSubject(quality, keepalive),
+    ...limitsOf(quality, reverseWentOn ? 'medium' : 'low'),
+    explanation: explain(keepalive, gaps, missed, longest, isInStep, reverseWentOn),
+    pair: [direction.from, direction.to],
+    direction: { from: direction.from, to: direction.to },
+    where: isInStep && reverseWentOn ? 'path' : 'unknown',
+    first: dueAfter(first.before, stream.periodNs),
+    last: last.after,
+    lastGood: first.before,
+    ongoingAtEnd: false,
+    counts: {
+      gaps: gaps.length + stream.morePauses,
+      missed,
+      longestMissed: longest.missed,
+      received: stream.packets,
+      periodMilliseconds: Math.round(stream.periodNs / 1e6),
+      reverseMeanwhile: gaps.reduce((sum, one) => sum + one.reverse, 0),
+      reversePackets: reverse.packets,
+    },
+    evidence: cite(gaps),
+    displayFilter: linkFilter(direction),
+    packetClass: 'keepalive',
+  };
+}
+
+function explain(
+  { direction, stream }: Keepalive,
+  gaps: readonly Pause[],
+  missed: number,
+  longest: Pause,
+  isInStep: boolean,
+  reverseWentOn: boolean,
+): string {
+  const what =
+    `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}. ` +
+    (gaps.length === 1
+      ? `Once ${missed} in a row are missing, for ${intervalText(lengthOf(longest))}, then they resume`
+      : `In ${gaps.length} gaps ${missed} are missing, ${longest.missed} in the longest one of ${intervalText(lengthOf(longest))}`);
+  const other = reverseWentOn
+    ? ' while the other direction went on'
+    : ', and the other direction is silent in the meantime too';
+  const step = isInStep
+    ? ' They resume in step with the old cadence: the sender kept its timer running.'
+    : '';
+  return `${what}${other}.${step}`;
+}
+
+function cite(gaps: readonly Pause[]): Citation[] {
+  const cited = gaps.length <= GAPS_CITED ? gaps : [...gaps.slice(0, GAPS_CITED - 1), gaps[gaps.length - 1]];
+  return cited.flatMap(({ before, after, missed }) => [
+    { ...before, summary: `last keepalive before ${missed} missing ones` },
+    { ...after, summary: 'first keepalive after the gap' },
+  ]);
+}
+
+function lengthOf({ before, after }: Pause): Nanoseconds {
+  return after.timeNs - before.timeNs;
+}
+
+function keptStep(pause: Nanoseconds, periodNs: Nanoseconds): boolean {
+  const periods = pause / periodNs;
+  return periods <= IN_STEP_PERIODS_MAX && Math.abs(periods - Math.round(periods)) <= IN_STEP_TOLERANCE;
+}

@@ -1,0 +1,79 @@
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Nanoseconds } from '../../src/units.js';
+import { BLOCK_INTERVALS, isShort } from './cadence.js';
+import type { Jitter } from './session.js';
+
+/**
+ * Short intervals that a block needs to be jittery. A lost datagram makes long intervals only; one that comes late
+ * makes a long interval and a short one after it.
+ */
+const SHORT_IN_BLOCK_MIN = 2;
+
+interface Run {
+  blocks: number;
+  readonly calmBefore: number;
+  readonly first: FrameRef;
+  last: FrameRef;
+  shortestNs: Nanoseconds;
+  longestNs: Nanoseconds;
+  shortIntervals: number;
+}
+
+/** Counts jittery blocks and keeps the longest run of them. */
+export class JitterLedger {
+  private readonly block: number[] = [];
+  private blockStart: FrameRef | null = null;
+  private jitteryBlocks = 0;
+  private calmBlocks = 0;
+  private run: Run | null = null;
+  private longest: Run | null = null;
+
+  /** `from`: the datagram before the interval. */
+  note(interval: Nanoseconds, from: FrameRef): void {
+    if (this.block.length === BLOCK_INTERVALS) this.block.length = 0;
+    if (this.block.length === 0) this.blockStart = from;
+    this.block.push(interval);
+  }
+
+  endBlock(periodNs: Nanoseconds, last: FrameRef): void {
+    const first = this.blockStart;
+    const shortIntervals = this.block.filter((interval) => isShort(interval, periodNs)).length;
+    if (shortIntervals === 0) this.calmBlocks++;
+    if (shortIntervals < SHORT_IN_BLOCK_MIN || first === null) {
+      this.run = null;
+      return;
+    }
+    this.jitteryBlocks++;
+    this.run ??= {
+      blocks: 0,
+      calmBefore: this.calmBlocks,
+      first,
+      last,
+      shortestNs: Number.POSITIVE_INFINITY,
+      longestNs: 0,
+      shortIntervals: 0,
+    };
+    const { run } = this;
+    run.blocks++;
+    run.last = last;
+    run.shortIntervals += shortIntervals;
+    run.shortestNs = Math.min(run.shortestNs, ...this.block);
+    run.longestNs = Math.max(run.longestNs, ...this.block);
+    if (this.longest === null || run.blocks >= this.longest.blocks) this.longest = run;
+  }
+
+  describe(): Jitter {
+    const { longest } = this;
+    return {
+      jitteryBlocks: this.jitteryBlocks,
+      calmBlocks: this.calmBlocks,
+      longestRun: longest?.blocks ?? 0,
+      first: longest?.first ?? null,
+      last: longest?.last ?? null,
+      calmBefore: longest?.calmBefore ?? 0,
+      shortestNs: longest?.shortestNs ?? Number.NaN,
+      longestNs: longest?.longestNs ?? Number.NaN,
+      shortIntervals: longest?.shortIntervals ?? 0,
+    };
+  }
+}

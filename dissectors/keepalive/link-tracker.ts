@@ -1,0 +1,120 @@
+import type { FlowId, FlowRegistry } from '../../src/correlate/flow-registry.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { KeepaliveLink, LinkDirection, Stream } from './session.js';
+import { type Arrival, SizeClass } from './size-class.js';
+
+/** Length classes followed in one direction. Where all of them turn out to be too fast, the direction is bulk traffic. */
+const CLASSES_MAX = 6;
+/** Packets from which a class is worth a session. */
+const PROMISING_PACKETS = 6;
+
+/** One direction of a flow: its length classes. */
+class DirectionTracker {
+  packets = 0;
+  latestNs: Nanoseconds = Number.NEGATIVE_INFINITY;
+  latestFrame: FrameId = 0;
+  isBulk = false;
+  private readonly classes: SizeClass[] = [];
+
+  /** @returns packets of the class that the datagram belongs to; 0 where none takes it. */
+  take(length: number, arrival: Arrival): number {
+    for (const one of this.classes) {
+      if (!one.admits(length)) continue;
+      if (one.isRejected) return 0;
+      one.take(length, arrival);
+      if (one.isRejected) this.isBulk = this.hasNothingToLearn();
+      return one.packets;
+    }
+    if (this.classes.length < CLASSES_MAX) {
+      this.classes.push(new SizeClass(length, arrival));
+      return 1;
+    }
+    return 0;
+  }
+
+  private hasNothingToLearn(): boolean {
+    return this.classes.length === CLASSES_MAX && this.classes.every(({ isRejected }) => isRejected);
+  }
+
+  /** The fastest class with a period; without one, the largest irregular one. */
+  stream(reversePackets: number): Stream | null {
+    const streams = this.classes
+      .filter(({ isRejected, packets }) => !isRejected && packets >= PROMISING_PACKETS)
+      .map((one) => one.describe(this.packets, reversePackets));
+    const periodic = streams.filter(({ periodNs }) => !Number.isNaN(periodNs));
+    const [fastest] = periodic.sort((a, b) => a.periodNs - b.periodNs);
+    if (fastest) return fastest;
+    const [largest] = streams.sort((a, b) => b.packets - a.packets);
+    return largest ?? null;
+  }
+}
+
+interface Endpoints {
+  readonly low: string;
+  readonly high: string;
+  readonly lowPort: number;
+  readonly highPort: number;
+}
+
+/** One flow while it is open. */
+export class LinkTracker {
+  readonly directions = [new DirectionTracker(), new DirectionTracker()] as const;
+  /** Set once a class is worth a session: by then the flow's addresses are kept as text. */
+  private endpoints: Endpoints | null = null;
+  private stack = 0;
+
+  constructor(
+    readonly segment: SegmentIndex,
+    readonly firstFrame: FrameId,
+  ) {}
+
+  get isPromising(): boolean {
+    return this.endpoints !== null;
+  }
+
+  /** @returns true if the flow has just become worth a session. */
+  take(direction: number, length: number, arrival: Arrival): boolean {
+    const own = this.directions[direction];
+    const reverse = this.directions[1 - direction];
+    let packets = 0;
+    if (!own.isBulk) {
+      arrival.ownPackets = own.packets;
+      arrival.ownNs = own.latestNs;
+      arrival.reversePackets = reverse.packets;
+      arrival.reverseNs = reverse.latestNs;
+      packets = own.take(length, arrival);
+    }
+    own.packets++;
+    own.latestNs = arrival.ns;
+    own.latestFrame = arrival.frame;
+    return packets >= PROMISING_PACKETS && this.endpoints === null;
+  }
+
+  keepEndpoints(flows: FlowRegistry, flow: FlowId): void {
+    this.endpoints = flows.endpoints(flow);
+    this.stack = flows.stack(flow);
+  }
+
+  /** Null where no direction holds a class with a period. */
+  describe(): KeepaliveLink | null {
+    const { endpoints, segment, firstFrame, stack } = this;
+    if (endpoints === null) return null;
+    const directions = [this.direction(endpoints, 0), this.direction(endpoints, 1)] as const;
+    if (directions.every(({ stream }) => stream === null || Number.isNaN(stream.periodNs))) return null;
+    return { directions, stack, segment, firstFrame };
+  }
+
+  private direction({ low, high, lowPort, highPort }: Endpoints, direction: number): LinkDirection {
+    const own = this.directions[direction];
+    const isUp = direction === 0;
+    return {
+      from: isUp ? low : high,
+      fromPort: isUp ? lowPort : highPort,
+      to: isUp ? high : low,
+      toPort: isUp ? highPort : lowPort,
+      packets: own.packets,
+      last: own.packets > 0 ? { frame: own.latestFrame, timeNs: own.latestNs, segment: this.segment } : null,
+      stream: own.stream(this.directions[1 - direction].packets),
+    };
+  }
+}

@@ -1,0 +1,193 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { dropLimit } from '../../src/correlate/gates.js';
+import type { PairTraffic } from '../../src/correlate/traffic.js';
+import type { Evidence, Moment } from '../../src/diagnose/diagnosis.js';
+import type { Confidence, Subject } from '../../src/report/report.js';
+import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
+import { isSamePeriod } from './cadence.js';
+import { keepaliveLinks } from './correlator.js';
+import type { KeepaliveLink, LinkDirection, Pause, Stream } from './session.js';
+
+/** Intervals from which a direction alone shows a period; fewer do where the other direction has the same. */
+export const PERIODS_MIN = 20;
+export const PERIODS_MIN_BOTH_WAYS = 5;
+/** Share of blocks that may leave the period: a stream that does so more often has none. */
+const UNSTEADY_SHARE_MAX = 0.1;
+/** Keepalives that came regardless of other traffic, so that other traffic is no excuse for their absence. */
+const INDEPENDENCE_MIN = 3;
+/** Other traffic in a pause, in multiples of what regular intervals see, from which it may stand in for the keepalive. */
+const UNUSUAL_TRAFFIC = 2;
+/** System ports (RFC 6335): services whose periodic datagrams are polls and announcements, not keepalives. */
+const SYSTEM_PORT_MAX = 1023;
+/** A silence of the whole capture counts from that many periods on. */
+const SILENCE_PERIODS_MIN = 1.5;
+
+/** A direction that is a keepalive stream, and the direction opposite. */
+export interface Keepalive {
+  readonly link: KeepaliveLink;
+  readonly direction: LinkDirection;
+  readonly stream: Stream;
+  readonly reverse: LinkDirection;
+  /** The stream opposite where it is one too. */
+  readonly reverseStream: Stream | null;
+}
+
+/** Every keepalive stream between two hosts, in order of first frame. */
+export function keepalivesOf(evidence: Evidence): Keepalive[] {
+  return evidence.sessions(keepaliveLinks).flatMap(keepalivesOfLink);
+}
+
+export function keepalivesOfLink(link: KeepaliveLink): Keepalive[] {
+  const [up, down] = link.directions;
+  if (!isJudged(up)) return [];
+  return [keepaliveOf(link, up, down), keepaliveOf(link, down, up)].flatMap((one) => one ?? []);
+}
+
+function keepaliveOf(
+  link: KeepaliveLink,
+  direction: LinkDirection,
+  reverse: LinkDirection,
+): Keepalive | null {
+  const { stream } = direction;
+  if (!isKeepalive(stream, reverse.stream)) return null;
+  const reverseStream = isKeepalive(reverse.stream, stream) ? reverse.stream : null;
+  return { link, direction, stream, reverse, reverseStream };
+}
+
+function isKeepalive(stream: Stream | null, reverse: Stream | null): stream is Stream {
+  if (stream === null || Number.isNaN(stream.periodNs)) return false;
+  if (stream.intervals >= PERIODS_MIN) return isSteady(stream);
+  return (
+    stream.intervals >= PERIODS_MIN_BOTH_WAYS &&
+    reverse !== null &&
+    reverse.intervals >= PERIODS_MIN_BOTH_WAYS &&
+    isSamePeriod(stream.periodNs, reverse.periodNs)
+  );
+}
+
+/** Nearly all blocks have the same period. */
+export function isSteady({ steadyBlocks, unsteadyBlocks }: Stream): boolean {
+  return steadyBlocks > 0 && unsteadyBlocks <= UNSTEADY_SHARE_MAX * (steadyBlocks + unsteadyBlocks);
+}
+
+/** Unicast both ways, and not the port of a system service. */
+export function isJudged({ from, to, fromPort, toPort }: LinkDirection): boolean {
+  return isUnicast(from) && isUnicast(to) && fromPort > SYSTEM_PORT_MAX && toPort > SYSTEM_PORT_MAX;
+}
+
+/** Without the netmask, an IPv4 address that ends in 255 may be that of a directed broadcast. */
+function isUnicast(address: string): boolean {
+  if (address.includes(':')) return !address.startsWith('ff') && address !== '::';
+  const first = Number.parseInt(address, 10);
+  return first > 0 && first < 224 && !address.endsWith('.255');
+}
+
+/** Pauses in which at least `missedMin` keepalives were due and which neither the capture nor other traffic explains. */
+export function unexplainedPauses(
+  { stream, link }: Keepalive,
+  quality: CaptureQuality,
+  missedMin: number,
+): { readonly gaps: Pause[]; readonly hidden: Pause[] } {
+  const gaps: Pause[] = [];
+  const hidden: Pause[] = [];
+  for (const pause of stream.pauses) {
+    if (pause.missed < missedMin || isStoodIn(stream, pause.own, pause.reverse, pause.missed)) continue;
+    const due = dueWhileCapturing(quality, link.segment, pause.before.timeNs, stream.periodNs, pause.missed);
+    (due >= missedMin ? gaps : hidden).push(pause);
+  }
+  return { gaps, hidden };
+}
+
+/**
+ * Other traffic may replace the keepalives of an idle timer (they are sent only where nothing else is). It does not
+ * where keepalives came in the midst of such traffic before, nor where there was as much of it all the time.
+ */
+export function isStoodIn(stream: Stream, own: number, reverse: number, periods: number): boolean {
+  const usual = UNUSUAL_TRAFFIC * (periods + 1);
+  return (
+    (own > usual * stream.ownShare && stream.ownIndependence < INDEPENDENCE_MIN) ||
+    (reverse > usual * stream.reverseShare && stream.reverseIndependence < INDEPENDENCE_MIN)
+  );
+}
+
+/** How many of the keepalives due after `lastNs` fell into a time in which the capture saw frames of some kind. */
+export function dueWhileCapturing(
+  quality: CaptureQuality,
+  segment: number,
+  lastNs: Nanoseconds,
+  periodNs: Nanoseconds,
+  missed: number,
+): number {
+  const silences = quality.silences.filter(
+    (one) => one.segment === segment && one.toNs - one.fromNs >= SILENCE_PERIODS_MIN * periodNs,
+  );
+  let due = missed;
+  for (const { fromNs, toNs } of silences) {
+    const first = Math.max(1, Math.ceil((fromNs - lastNs) / periodNs));
+    const last = Math.min(missed, Math.floor((toNs - lastNs) / periodNs));
+    if (last >= first) due -= last - first + 1;
+  }
+  return due;
+}
+
+/** When the keepalive after `last` was due: the onset of its absence. */
+export function dueAfter(last: Moment, periodNs: Nanoseconds): Moment {
+  return { segment: last.segment, timeNs: last.timeNs + periodNs };
+}
+
+/** All traffic of the two hosts, seen from the stream's sender. */
+export function pairTraffic(quality: CaptureQuality, { direction, link }: Keepalive): PairTraffic | null {
+  return quality.traffic.between(direction.from, direction.to, link.stack);
+}
+
+/** The stream as a subject: from its sender to its receiver; inside a tunnel, with its layers from the outside in. */
+export function streamSubject(quality: CaptureQuality, { direction, link }: Keepalive): Subject {
+  const { from, fromPort, to, toPort } = direction;
+  const subject = {
+    kind: 'session',
+    protocol: 'udp',
+    endpoints: [endpointText(from, fromPort), endpointText(to, toPort)],
+  };
+  if (link.stack === 0) return subject;
+  const inside = quality.flows
+    .tunnelLayers(link.stack)
+    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
+  return { ...subject, inside };
+}
+
+export function endpointText(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** `10.0.8.8:50000 to 10.0.8.1:50015`. */
+export function directionText({ from, fromPort, to, toPort }: LinkDirection): string {
+  return `${endpointText(from, fromPort)} to ${endpointText(to, toPort)}`;
+}
+
+/** `81 bytes`, `79 to 81 bytes`. */
+export function lengthText({ shortestLength, longestLength }: Stream): string {
+  const lengths =
+    shortestLength === longestLength ? `${longestLength}` : `${shortestLength} to ${longestLength}`;
+  return `${lengths} bytes`;
+}
+
+/** `1.00 s`, `250 ms`. */
+export function intervalText(interval: Nanoseconds): string {
+  const seconds = interval / NS_PER_SECOND;
+  return seconds >= 1 ? `${seconds.toFixed(seconds < 10 ? 2 : 1)} s` : `${(seconds * 1000).toFixed(0)} ms`;
+}
+
+/** Display filter for both directions of the link. */
+export function linkFilter({ from, fromPort, to, toPort }: LinkDirection): string {
+  const field = from.includes(':') ? 'ipv6' : 'ip';
+  return `${field}.addr == ${from} && ${field}.addr == ${to} && udp.port == ${fromPort} && udp.port == ${toPort}`;
+}
+
+/** What packets that the capture itself lost leave of the confidence. */
+export function limitsOf(
+  quality: CaptureQuality,
+  confidence: Confidence,
+): { readonly confidence: Confidence; readonly limitedBy?: readonly string[] } {
+  const drops = dropLimit(quality);
+  return drops ? { confidence: 'low', limitedBy: [drops.id] } : { confidence };
+}

@@ -1,0 +1,264 @@
+import {
+  type Batch,
+  type Correlation,
+  type CorrelationRun,
+  type Correlator,
+  defineCorrelator,
+} from '../../src/correlate/correlator.js';
+import type { FlowStates } from '../../src/correlate/flow-registry.js';
+import { SessionStore } from '../../src/correlate/session-store.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import {
+  type FrameId,
+  type Nanoseconds,
+  NS_PER_MILLISECOND,
+  NS_PER_SECOND,
+  type SegmentIndex,
+} from '../../src/units.js';
+import { KIND_KEEPALIVE, KIND_UNKNOWN, udpencap } from './dissector.js';
+
+/** Pauses of a sender from this length on are kept. */
+export const PAUSE_SECONDS_MIN = 60;
+
+/** A sender was silent. */
+export interface SenderPause {
+  readonly last: FrameRef;
+  /** Its next packet in this conversation; null where none came. */
+  readonly next: FrameRef | null;
+  /** Packets that the other side sent meanwhile, and the first and last of those sent after PAUSE_SECONDS_MIN. */
+  readonly lateBack: { readonly packets: number; readonly first: FrameRef; readonly last: FrameRef } | null;
+}
+
+/** One side of a conversation on port 4500. */
+export interface NattSide {
+  readonly address: string;
+  readonly port: number;
+  readonly packets: number;
+  readonly first: FrameRef | null;
+  readonly last: FrameRef | null;
+  readonly keepalives: number;
+  readonly firstKeepalive: FrameRef | null;
+  readonly lastKeepalive: FrameRef | null;
+  /** Median distance of keepalives; null below three of them. */
+  readonly keepalivePeriodMs: number | null;
+  /** Datagrams that are neither keepalive nor IKE nor ESP. */
+  readonly unknown: number;
+  /** Pauses of PAUSE_SECONDS_MIN and more: the first ones, and the one that goes on. */
+  readonly pauses: readonly SenderPause[];
+}
+
+/** A UDP conversation on port 4500, in one time segment. */
+export interface NattConversation {
+  readonly segment: SegmentIndex;
+  readonly stack: number;
+  readonly sides: readonly [NattSide, NattSide];
+  readonly first: FrameRef;
+}
+
+const CONVERSATIONS_MAX = 8192;
+const PAUSES_KEPT = 8;
+const INTERVALS_KEPT = 32;
+
+type UdpencapSchema = typeof udpencap.observes;
+
+class SideState {
+  packets = 0;
+  firstNs: Nanoseconds = Number.NaN;
+  firstFrame: FrameId = 0;
+  lastNs: Nanoseconds = Number.NaN;
+  lastFrame: FrameId = 0;
+  unknown = 0;
+  keepalives = 0;
+  keepaliveFirstNs: Nanoseconds = Number.NaN;
+  keepaliveFirstFrame: FrameId = 0;
+  keepaliveLastNs: Nanoseconds = Number.NaN;
+  keepaliveLastFrame: FrameId = 0;
+  readonly intervalsNs: Nanoseconds[] = [];
+  readonly pauses: SenderPause[] = [];
+  /** Packets of the other side that came more than PAUSE_SECONDS_MIN after the last one of this side. */
+  lateBack = 0;
+  lateBackFirstNs: Nanoseconds = Number.NaN;
+  lateBackFirstFrame: FrameId = 0;
+  lateBackLastNs: Nanoseconds = Number.NaN;
+  lateBackLastFrame: FrameId = 0;
+
+  observeOther(ns: Nanoseconds, frame: FrameId): void {
+    if (this.packets === 0 || !(ns - this.lastNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND)) return;
+    if (this.lateBack === 0) {
+      this.lateBackFirstNs = ns;
+      this.lateBackFirstFrame = frame;
+    }
+    this.lateBack++;
+    this.lateBackLastNs = ns;
+    this.lateBackLastFrame = frame;
+  }
+
+  observe(kind: number, ns: Nanoseconds, frame: FrameId, segment: SegmentIndex): void {
+    if (this.packets === 0) {
+      this.firstNs = ns;
+      this.firstFrame = frame;
+    } else if (ns - this.lastNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND && this.pauses.length < PAUSES_KEPT) {
+      this.pauses.push(this.pause(segment, { frame, timeNs: ns, segment }));
+    }
+    this.lateBack = 0;
+    this.packets++;
+    this.lastNs = ns;
+    this.lastFrame = frame;
+    if (kind === KIND_UNKNOWN) this.unknown++;
+    else if (kind === KIND_KEEPALIVE) this.observeKeepalive(ns, frame);
+  }
+
+  private observeKeepalive(ns: Nanoseconds, frame: FrameId): void {
+    if (this.keepalives === 0) {
+      this.keepaliveFirstNs = ns;
+      this.keepaliveFirstFrame = frame;
+    } else if (this.intervalsNs.length < INTERVALS_KEPT) {
+      this.intervalsNs.push(ns - this.keepaliveLastNs);
+    }
+    this.keepalives++;
+    this.keepaliveLastNs = ns;
+    this.keepaliveLastFrame = frame;
+  }
+
+  pause(segment: SegmentIndex, next: FrameRef | null): SenderPause {
+    return {
+      last: { frame: this.lastFrame, timeNs: this.lastNs, segment },
+      next,
+      lateBack:
+        this.lateBack === 0
+          ? null
+          : {
+              packets: this.lateBack,
+              first: { frame: this.lateBackFirstFrame, timeNs: this.lateBackFirstNs, segment },
+              last: { frame: this.lateBackLastFrame, timeNs: this.lateBackLastNs, segment },
+            },
+    };
+  }
+
+  session(address: string, port: number, segment: SegmentIndex): NattSide {
+    const ref = (count: number, frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
+      count > 0 ? { frame, timeNs, segment } : null;
+    return {
+      address,
+      port,
+      packets: this.packets,
+      first: ref(this.packets, this.firstFrame, this.firstNs),
+      last: ref(this.packets, this.lastFrame, this.lastNs),
+      keepalives: this.keepalives,
+      firstKeepalive: ref(this.keepalives, this.keepaliveFirstFrame, this.keepaliveFirstNs),
+      lastKeepalive: ref(this.keepalives, this.keepaliveLastFrame, this.keepaliveLastNs),
+      keepalivePeriodMs: medianMs(this.intervalsNs),
+      unknown: this.unknown,
+      pauses: this.lateBack > 0 ? [...this.pauses, this.pause(segment, null)] : [...this.pauses],
+    };
+  }
+}
+
+class ConversationState {
+  isClosed = false;
+  readonly sides: readonly [SideState, SideState] = [new SideState(), new SideState()];
+
+  constructor(
+    private readonly ends: {
+      readonly low: string;
+      readonly high: string;
+      readonly lowPort: number;
+      readonly highPort: number;
+    },
+    private readonly stack: number,
+    readonly segment: SegmentIndex,
+  ) {}
+
+  get lastFrame(): FrameId {
+    return Math.max(this.sides[0].lastFrame, this.sides[1].lastFrame);
+  }
+
+  session(): NattConversation {
+    const { low, lowPort, high, highPort } = this.ends;
+    const sides = [
+      this.sides[0].session(low, lowPort, this.segment),
+      this.sides[1].session(high, highPort, this.segment),
+    ] as const;
+    const [first] = sides.flatMap((side) => side.first ?? []).sort((a, b) => a.frame - b.frame);
+    return { segment: this.segment, stack: this.stack, sides, first };
+  }
+}
+
+/** Conversations on port 4500. Holds at most CONVERSATIONS_MAX between epochs; closed ones go through a SessionStore. */
+class UdpencapCorrelation implements Correlation<NattConversation, UdpencapSchema> {
+  private readonly states: FlowStates<ConversationState>;
+  private open = new Set<ConversationState>();
+  private readonly closed = new SessionStore<NattConversation>(({ sides }) =>
+    sides.reduce((sum, { pauses }) => sum + pauses.length, 0),
+  );
+
+  constructor(private readonly run: CorrelationRun) {
+    this.states = run.flows.trackStates((state) => this.close(state));
+  }
+
+  get summarised(): number {
+    return this.closed.summarised;
+  }
+
+  consume(batch: Batch<UdpencapSchema>, flow: number, from: number, to: number): void {
+    if (flow < 0) return;
+    let state = this.states.get(flow);
+    if (state === undefined || state.isClosed) {
+      const { flows } = this.run;
+      state = new ConversationState(flows.endpoints(flow), flows.stack(flow), batch.segment);
+      this.states.set(flow, state);
+      this.open.add(state);
+    }
+    const { columns, order, timeNs } = batch;
+    const { frame, direction } = columns.rows;
+    const [low, high] = state.sides;
+    for (let at = from; at < to; at++) {
+      const row = order[at];
+      const ns = timeNs[frame[row]];
+      const id = batch.frameIdOf(frame[row]);
+      const isLow = direction[row] === 0;
+      (isLow ? high : low).observeOther(ns, id);
+      (isLow ? low : high).observe(columns.kind[row], ns, id, batch.segment);
+    }
+  }
+
+  endSegment(): void {
+    this.states.clear();
+  }
+
+  endEpoch(): void {
+    if (this.open.size <= CONVERSATIONS_MAX) return;
+    const byAge = [...this.open].sort((a, b) => a.lastFrame - b.lastFrame);
+    for (const state of byAge.slice(0, byAge.length - CONVERSATIONS_MAX)) this.close(state);
+  }
+
+  sessions(): readonly NattConversation[] {
+    const sessions = this.closed.sessions();
+    for (const state of this.open) sessions.push(state.session());
+    return sessions.sort((a, b) => a.first.frame - b.first.frame);
+  }
+
+  private close(state: ConversationState): void {
+    if (state.isClosed) return;
+    state.isClosed = true;
+    this.open.delete(state);
+    this.closed.add(state.session());
+  }
+}
+
+function medianMs(intervals: readonly Nanoseconds[]): number | null {
+  if (intervals.length < 2) return null;
+  const sorted = [...intervals].sort((a, b) => a - b);
+  const median = sorted[sorted.length >> 1] / NS_PER_MILLISECOND;
+  return Number.isNaN(median) ? null : Math.round(median);
+}
+
+/** Conversations on UDP port 4500: who keeps a NAT mapping alive, and who fell silent. */
+export const nattConversations = defineCorrelator<NattConversation, UdpencapSchema>({
+  name: 'udpencap',
+  reads: udpencap,
+  order: 'flow',
+  create: (run) => new UdpencapCorrelation(run),
+});
+
+export default [nattConversations as Correlator] satisfies Correlator[];

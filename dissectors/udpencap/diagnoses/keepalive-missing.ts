@@ -1,0 +1,229 @@
+import {
+  type Citation,
+  defineDiagnosis,
+  type FrameRef,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { type IkeSession, ike } from '../../isakmp/correlator.js';
+import { natOf } from '../../isakmp/nat-detection.js';
+import {
+  type NattConversation,
+  type NattSide,
+  nattConversations,
+  PAUSE_SECONDS_MIN,
+  type SenderPause,
+} from '../correlator.js';
+
+const NAT_TRAVERSAL_PORT = 4500;
+const UNANSWERED_PACKETS_MIN = 3;
+const UNANSWERED_SECONDS_MIN = 3;
+/** A new IKE SA within this time of the return explains the new port: the side began anew. */
+const NEW_SESSION_SECONDS = 5;
+
+interface Lapse {
+  readonly pause: SenderPause;
+  /** Where the side came back from another port. */
+  readonly moved: { readonly side: NattSide; readonly first: FrameRef } | null;
+}
+
+export default defineDiagnosis({
+  id: 'natt.keepalive-missing',
+  title: 'NAT keepalives missing',
+  severity: 'warning',
+  subject: 'tunnel',
+  layer: 'tunnel-control',
+  priority: 2,
+  rule:
+    'The side behind the NAT sends nothing on port 4500 (no keepalive, no IKE, no ESP) for more than 60 s, and then ' +
+    'comes back from another port, or at least 3 packets of its peer over 3 s or more find no answer at all.',
+  notWhen:
+    'The side begins a new IKE SA when it comes back (it was restarted or moved), or its mapping survives the pause.',
+  causes: [
+    'NAT keepalives are switched off on the side behind the NAT',
+    'The keepalive interval is longer than the UDP timeout of the NAT (30 to 180 s are common)',
+    'The host behind the NAT was suspended or without network',
+  ],
+  nextSteps: [
+    'On the side behind the NAT: keep_alive=20 and nat_keepalive=yes (openswan, libreswan), keep_alive = 20 s (strongSwan)',
+    'Look up the UDP timeout of the NAT device: on Linux sysctl net.netfilter.nf_conntrack_udp_timeout_stream',
+    "Capture inside the NAT while the tunnel is idle: tcpdump -n 'udp port 4500'",
+  ],
+  refutedBy:
+    'Keepalives (one byte 0xFF) on the inside of the NAT that do not come out of it: then the NAT drops them',
+  source: 'RFC 3948, section 4 (keepalives every 20 s by default); OSW guide, NAT traversal',
+  thresholds: {
+    pause: {
+      value: PAUSE_SECONDS_MIN,
+      unit: 's',
+      why: 'three keepalive intervals of 20 s; NAT timers begin at 30 s',
+    },
+    unanswered: {
+      value: UNANSWERED_PACKETS_MIN,
+      unit: 'packets',
+      why: 'packets of the peer into the expired mapping',
+    },
+    unansweredSeconds: {
+      value: UNANSWERED_SECONDS_MIN,
+      unit: 's',
+      why: 'longer than a round trip and a retransmission',
+    },
+  },
+  explains: ['esp.one-way-spi', 'esp.loss', 'ike.dpd-unanswered', 'ike.v2-request-unanswered'],
+
+  *diagnose(evidence) {
+    const conversations = evidence.sessions(nattConversations);
+    const sessions = evidence.sessions(ike);
+    for (const conversation of conversations) {
+      const side = translatedSide(conversation, sessions);
+      if (side && side.packets > 0) yield judge(conversation, side, conversations, sessions);
+    }
+  },
+});
+
+/** Which side is behind a NAT, as far as the capture proves it. */
+function translatedSide({ sides }: NattConversation, sessions: readonly IkeSession[]): NattSide | null {
+  const [a, b] = sides;
+  if (a.port !== NAT_TRAVERSAL_PORT) return a;
+  if (b.port !== NAT_TRAVERSAL_PORT) return b;
+  const senders = sides.filter(({ keepalives }) => keepalives > 0);
+  if (senders.length === 1) return senders[0];
+  for (const session of sessions) {
+    for (const role of ['initiator', 'responder'] as const) {
+      // Forced encapsulation looks like a NAT to some extent: only hashes of both sides prove one.
+      if (natOf(session, role).state !== 'translated') continue;
+      const peer = role === 'initiator' ? 'responder' : 'initiator';
+      for (const path of session.paths) {
+        const side = sides.find(({ address }) => address === path[role]);
+        if (side && sides.some(({ address }) => address === path[peer])) return side;
+      }
+    }
+  }
+  return null;
+}
+
+function judge(
+  conversation: NattConversation,
+  side: NattSide,
+  conversations: readonly NattConversation[],
+  sessions: readonly IkeSession[],
+): Judgement {
+  const peer = otherSide(conversation, side);
+  const endpoints = [side.address, peer.address].sort();
+  const subject = { kind: 'tunnel', endpoints, port: side.port };
+  const lapse = lapseOf(conversation, side, peer, conversations, sessions);
+  if (!lapse) return { result: 'healthy', subject };
+  const { pause, moved } = lapse;
+  const back = pause.lateBack;
+  const end = moved?.first ?? back?.last ?? pause.last;
+  const seconds = (end.timeNs - pause.last.timeNs) / NS_PER_SECOND;
+  const consequence = moved
+    ? `and came back from port ${moved.side.port}: the mapping on port ${side.port} had expired`
+    : `and ${back?.packets ?? 0} packets of ${peer.address} found no answer`;
+  return {
+    result: 'problem',
+    subject,
+    confidence: moved ? 'high' : 'low',
+    explanation: `${side.address} (behind a NAT) sent nothing from port ${side.port} for ${seconds.toFixed(0)} s, not even a keepalive, ${consequence}.`,
+    pair: [side.address, peer.address],
+    where: 'sender',
+    first: pause.last,
+    last: end,
+    lastGood: pause.last,
+    ongoingAtEnd: moved === null,
+    counts: {
+      keepalives: side.keepalives,
+      packetsBefore: side.packets,
+      unansweredPackets: back?.packets ?? 0,
+      portChanges: moved ? 1 : 0,
+    },
+    evidence: cite(lapse, side, peer),
+    displayFilter: filterOf(lapse, side),
+  };
+}
+
+function otherSide({ sides: [a, b] }: NattConversation, side: NattSide): NattSide {
+  return side === a ? b : a;
+}
+
+function lapseOf(
+  conversation: NattConversation,
+  side: NattSide,
+  peer: NattSide,
+  conversations: readonly NattConversation[],
+  sessions: readonly IkeSession[],
+): Lapse | null {
+  if (!side.last) return null;
+  const open = side.pauses.find(({ next }) => next === null) ?? {
+    last: side.last,
+    next: null,
+    lateBack: null,
+  };
+  const moved = newPort(conversation, side, peer, conversations);
+  if (moved && !beginsAnew(moved.first, side.last, side, peer, sessions)) {
+    const isPause = moved.first.timeNs - side.last.timeNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND;
+    return isPause ? { pause: open, moved } : null;
+  }
+  const back = open.lateBack;
+  if (moved || !back || back.packets < UNANSWERED_PACKETS_MIN) return null;
+  const seconds = (back.last.timeNs - back.first.timeNs) / NS_PER_SECOND;
+  return seconds >= UNANSWERED_SECONDS_MIN ? { pause: open, moved: null } : null;
+}
+
+/** The conversation that takes over: same addresses and port of the peer, begun by another port after this one fell silent. */
+function newPort(
+  { segment, stack }: NattConversation,
+  side: NattSide,
+  peer: NattSide,
+  conversations: readonly NattConversation[],
+): Lapse['moved'] {
+  for (const other of conversations) {
+    if (other.segment !== segment || other.stack !== stack) continue;
+    const own = other.sides.find(({ address, port }) => address === side.address && port !== side.port);
+    const same = other.sides.find(({ address, port }) => address === peer.address && port === peer.port);
+    if (own?.first && same && side.last && own.first.frame > side.last.frame) {
+      return { side: own, first: own.first };
+    }
+  }
+  return null;
+}
+
+/** An IKE SA that was not there before the pause: the side began anew, by itself or after a restart. */
+function beginsAnew(
+  first: FrameRef,
+  last: FrameRef,
+  side: NattSide,
+  peer: NattSide,
+  sessions: readonly IkeSession[],
+): boolean {
+  return sessions.some(
+    (session) =>
+      session.first.frame > last.frame &&
+      session.segment === first.segment &&
+      [session.initiator, session.responder].includes(side.address) &&
+      [session.initiator, session.responder].includes(peer.address) &&
+      Math.abs(session.first.timeNs - first.timeNs) <= NEW_SESSION_SECONDS * NS_PER_SECOND,
+  );
+}
+
+function cite({ pause, moved }: Lapse, side: NattSide, peer: NattSide): Citation[] {
+  const citations: Citation[] = [
+    { ...pause.last, summary: `last packet of ${side.address} from port ${side.port}` },
+  ];
+  if (pause.lateBack) {
+    citations.push({
+      ...pause.lateBack.first,
+      summary: `${peer.address} sends to port ${side.port}, no answer`,
+    });
+    citations.push({ ...pause.lateBack.last, summary: `last of ${pause.lateBack.packets} such packets` });
+  }
+  if (moved)
+    citations.push({ ...moved.first, summary: `${side.address} comes back from port ${moved.side.port}` });
+  return citations;
+}
+
+function filterOf({ moved }: Lapse, side: NattSide): string {
+  const ports = moved ? [side.port, moved.side.port] : [side.port];
+  const field = side.address.includes(':') ? 'ipv6.addr' : 'ip.addr';
+  return `${field} == ${side.address} && (${ports.map((port) => `udp.port == ${port}`).join(' || ')})`;
+}

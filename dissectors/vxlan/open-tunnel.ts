@@ -1,0 +1,151 @@
+import { SessionStore } from '../../src/correlate/session-store.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { SegmentIndex } from '../../src/units.js';
+import type { OpenFlow } from './open-flow.js';
+import type {
+  Addressing,
+  InnerFlow,
+  MacPair,
+  PolicyUse,
+  ReservedUse,
+  VxlanDirection,
+  VxlanTunnel,
+} from './session.js';
+import { BEHIND_HIGH, BEHIND_LOW } from './session.js';
+import { OpenDirection } from './tunnel-direction.js';
+
+const POLICIES_MAX = 256;
+const MAC_PAIRS_MAX = 1024;
+const ADDRESSINGS_MAX = 1024;
+const HOSTS_MAX = 4096;
+
+export class OpenVxlanDirection extends OpenDirection implements VxlanDirection {
+  tagged = 0;
+  untagged = 0;
+  reserved: ReservedUse | null = null;
+  private readonly byPolicy = new Map<number, PolicyUse>();
+
+  get policies(): readonly PolicyUse[] {
+    return [...this.byPolicy.values()];
+  }
+
+  policy(policyId: number): PolicyUse | null {
+    const known = this.byPolicy.get(policyId);
+    if (known) return known;
+    if (this.byPolicy.size >= POLICIES_MAX) return null;
+    const use = { policyId, packets: 0 };
+    this.byPolicy.set(policyId, use);
+    return use;
+  }
+
+  /** `header` holds the stray bits of bytes 0 to 3, `trailer` those of byte 7. */
+  reserve(header: number, trailer: number, at: FrameRef): void {
+    if (!this.reserved) {
+      this.reserved = { header, trailer, packets: 1, first: at, last: at };
+      return;
+    }
+    this.reserved.packets++;
+    this.reserved.header |= header;
+    this.reserved.trailer |= trailer;
+    if (at.frame > this.reserved.last.frame) this.reserved.last = at;
+  }
+}
+
+/** Who is on the two sides of a tunnel. */
+export interface TunnelIdentity {
+  readonly segment: SegmentIndex;
+  readonly stack: number;
+  readonly outerStack: number;
+  readonly low: string;
+  readonly high: string;
+  readonly vni: number;
+}
+
+/** State of one tunnel in one time segment. Bounded: the _MAX constants above, and the flows that the correlator allows. */
+export class OpenTunnel {
+  isGpe = false;
+  readonly directions: readonly [OpenVxlanDirection, OpenVxlanDirection];
+  readonly flows: OpenFlow[] = [];
+  private flooded: { packets: number; first: FrameRef; last: FrameRef } | null = null;
+  private readonly macPairs = new Map<string, MacPair>();
+  private readonly addressings = new Map<string, Addressing>();
+  private readonly hosts = new Map<string, number>();
+
+  constructor(readonly identity: TunnelIdentity) {
+    const { low, high } = identity;
+    this.directions = [new OpenVxlanDirection(low, high), new OpenVxlanDirection(high, low)];
+  }
+
+  /** Notes that an inner address sends from, and another one is behind, a side of the tunnel. */
+  place(source: string, destination: string, outerDirection: number): void {
+    this.placeHost(source, outerDirection === 0 ? BEHIND_LOW : BEHIND_HIGH);
+    this.placeHost(destination, outerDirection === 0 ? BEHIND_HIGH : BEHIND_LOW);
+  }
+
+  private placeHost(address: string, side: number): void {
+    const known = this.hosts.get(address);
+    if (known !== undefined) this.hosts.set(address, known | side);
+    else if (this.hosts.size < HOSTS_MAX) this.hosts.set(address, side);
+  }
+
+  macPair(source: string, destination: string, outerDirection: number, at: FrameRef): MacPair | null {
+    const key = `${source} ${destination} ${outerDirection}`;
+    const known = this.macPairs.get(key);
+    if (known) return known;
+    if (this.macPairs.size >= MAC_PAIRS_MAX) return null;
+    const pair = { source, destination, outerDirection, first: at, last: at };
+    this.macPairs.set(key, pair);
+    return pair;
+  }
+
+  addressing(
+    mac: string,
+    address: string,
+    isSource: boolean,
+    outerDirection: number,
+    at: FrameRef,
+  ): Addressing | null {
+    const key = `${mac} ${address} ${isSource} ${outerDirection}`;
+    const known = this.addressings.get(key);
+    if (known) return known;
+    if (this.addressings.size >= ADDRESSINGS_MAX) return null;
+    const addressing = { mac, address, isSource, outerDirection, packets: 0, first: at, last: at };
+    this.addressings.set(key, addressing);
+    return addressing;
+  }
+
+  flood(packets: number, first: FrameRef, last: FrameRef): void {
+    if (!this.flooded) {
+      this.flooded = { packets, first, last };
+      return;
+    }
+    this.flooded.packets += packets;
+    if (first.frame < this.flooded.first.frame) this.flooded.first = first;
+    if (last.frame > this.flooded.last.frame) this.flooded.last = last;
+  }
+
+  describe(): VxlanTunnel {
+    const { identity, isGpe, directions, flooded } = this;
+    const kept = new SessionStore<InnerFlow>(interestOf);
+    for (const flow of this.flows) if (flow.isConversation) kept.add(flow.describe());
+    return {
+      ...identity,
+      isGpe,
+      directions,
+      macPairs: [...this.macPairs.values()],
+      addressings: [...this.addressings.values()],
+      hosts: this.hosts,
+      isMirror:
+        (directions[0].packets === 0 || directions[1].packets === 0) &&
+        this.flows.some((flow) => flow.isConversation && flow.isTwoWay),
+      flooded,
+      flows: kept.sessions(),
+    };
+  }
+}
+
+/** Unanswered conversations first, then the longest. */
+function interestOf({ sides }: InnerFlow): number {
+  const isOneWay = sides[0].packets === 0 || sides[1].packets === 0;
+  return sides[0].packets + sides[1].packets + (isOneWay ? 1e12 : 0);
+}

@@ -1,0 +1,81 @@
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+
+/** Packets of one direction that were sent to one UDP port. */
+export interface PortUse {
+  readonly port: number;
+  packets: number;
+  readonly first: FrameRef;
+}
+
+/** One direction of a tunnel over UDP. */
+export interface TunnelDirection {
+  readonly from: string;
+  readonly to: string;
+  readonly packets: number;
+  /** Sum of the outer IP packets, of fragmented ones as they were before, in bytes. */
+  readonly bytes: number;
+  readonly first: FrameRef | null;
+  readonly last: FrameRef | null;
+  /** At most PORTS_MAX. */
+  readonly ports: readonly PortUse[];
+  /** Largest outer IP packet, and the inner IP packet in it (0 where none), in bytes. */
+  readonly largestOuter: number;
+  readonly largestInner: number;
+  /** Packets whose outer datagram was cut into fragments. */
+  readonly fragmented: { readonly packets: number; readonly first: FrameRef; readonly last: FrameRef } | null;
+}
+
+const PORTS_MAX = 8;
+
+/** Counts one direction; packets need not come in order. */
+export class OpenDirection implements TunnelDirection {
+  packets = 0;
+  bytes = 0;
+  first: FrameRef | null = null;
+  last: FrameRef | null = null;
+  readonly ports: PortUse[] = [];
+  largestOuter = 0;
+  largestInner = 0;
+  fragmented: { packets: number; first: FrameRef; last: FrameRef } | null = null;
+
+  constructor(
+    readonly from: string,
+    readonly to: string,
+  ) {}
+
+  /** Lengths in bytes; 0 where the inner packet is not IP. */
+  count(outerLength: number, innerLength: number): void {
+    this.packets++;
+    this.bytes += outerLength;
+    if (outerLength > this.largestOuter) {
+      this.largestOuter = outerLength;
+      this.largestInner = innerLength;
+    }
+  }
+
+  /** Widens the span of the direction. */
+  span(first: FrameRef, last: FrameRef): void {
+    if (this.first === null || first.frame < this.first.frame) this.first = first;
+    if (this.last === null || last.frame > this.last.frame) this.last = last;
+  }
+
+  /** The counter of a port, or null where there are too many. */
+  port(port: number, first: FrameRef): PortUse | null {
+    const known = this.ports.find((use) => use.port === port);
+    if (known) return known;
+    if (this.ports.length >= PORTS_MAX) return null;
+    const use = { port, packets: 0, first };
+    this.ports.push(use);
+    return use;
+  }
+
+  fragment(at: FrameRef): void {
+    if (!this.fragmented) {
+      this.fragmented = { packets: 1, first: at, last: at };
+      return;
+    }
+    this.fragmented.packets++;
+    if (at.frame < this.fragmented.first.frame) this.fragmented.first = at;
+    if (at.frame > this.fragmented.last.frame) this.fragmented.last = at;
+  }
+}
