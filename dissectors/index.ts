@@ -4,6 +4,7 @@ import type { Dissector } from '../src/dissect/dissector.js';
 import ahAhThroughNat from './ah/diagnoses/ah-through-nat.js';
 import ahCorrelators from './ah/correlator.js';
 import ahDissector from './ah/dissector.js';
+import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
 import espCorrelators from './esp/correlator.js';
 import espDecapsulatedView from './esp/diagnoses/decapsulated-view.js';
@@ -29,6 +30,11 @@ import frameSnaplen from './frame/diagnoses/snaplen.js';
 import frameTimeAnomaly from './frame/diagnoses/time-anomaly.js';
 import frameTooShort from './frame/diagnoses/too-short.js';
 import frameTruncatedFile from './frame/diagnoses/truncated-file.js';
+import geneveCorrelators from './geneve/correlator.js';
+import geneveDissector from './geneve/dissector.js';
+import geneveTunnel from './geneve/tunnel.js';
+import greCorrelators from './gre/correlator.js';
+import greDissector from './gre/dissector.js';
 import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
 import icmpDissector from './icmp/dissector.js';
@@ -44,6 +50,7 @@ import ipMissingFirst from './ip/diagnoses/missing-first.js';
 import ipMissingRest from './ip/diagnoses/missing-rest.js';
 import ipOverlap from './ip/diagnoses/overlap.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
+import ipipDissector from './ipip/dissector.js';
 import isakmpAuthFailure from './isakmp/diagnoses/auth-failure.js';
 import isakmpCorrelators from './isakmp/correlator.js';
 import isakmpDissector from './isakmp/dissector.js';
@@ -67,6 +74,9 @@ import isakmpVersionMismatch from './isakmp/diagnoses/version-mismatch.js';
 import keepaliveCorrelators from './keepalive/correlator.js';
 import keepaliveDissector from './keepalive/dissector.js';
 import keepaliveGap from './keepalive/diagnoses/gap.js';
+import keepaliveJitter from './keepalive/diagnoses/jitter.js';
+import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
+import keepaliveStopped from './keepalive/diagnoses/stopped.js';
 import tcpCorrelators from './tcp/correlator.js';
 import tcpDissector from './tcp/dissector.js';
 import udpencapCorrelators from './udpencap/correlator.js';
@@ -74,6 +84,7 @@ import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
+import vxlanTunnel from './vxlan/tunnel.js';
 
 export const catalogue: readonly CatalogueEntry[] = [
   {
@@ -87,7 +98,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'arp',
     title: 'ARP',
     dissector: arpDissector,
-    correlators: [],
+    correlators: arpCorrelators,
     diagnoses: [],
   },
   {
@@ -112,14 +123,17 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'geneve',
-    title: 'geneve',
-    correlators: [],
+    title: 'Geneve',
+    dissector: geneveDissector,
+    correlators: geneveCorrelators,
+    tunnel: geneveTunnel,
     diagnoses: [],
   },
   {
     protocol: 'gre',
     title: 'gre',
-    correlators: [],
+    dissector: greDissector,
+    correlators: greCorrelators,
     diagnoses: [],
   },
   {
@@ -139,6 +153,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   {
     protocol: 'ipip',
     title: 'ipip',
+    dissector: ipipDissector,
     correlators: [],
     diagnoses: [],
   },
@@ -151,10 +166,10 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'keepalive',
-    title: 'keepalive',
+    title: 'Learned keepalives',
     dissector: keepaliveDissector,
     correlators: keepaliveCorrelators,
-    diagnoses: [keepaliveGap],
+    diagnoses: [keepaliveGap, keepaliveJitter, keepaliveOneWay, keepaliveStopped],
   },
   {
     protocol: 'tcp',
@@ -175,6 +190,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'vxlan',
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
+    tunnel: vxlanTunnel,
     diagnoses: [],
   },
 ];

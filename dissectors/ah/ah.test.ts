@@ -31,9 +31,8 @@ function dissect(
   slot.clearTables();
   const espSeen: string[] = [];
   const frame = new FrameContext(slot);
-  frame.begin(new DataView(packet.slice().buffer), 0, 0, wireLength);
+  frame.begin(new DataView(packet.slice().buffer), 0, 0, wireLength, wireLength > packet.length);
   frame.payloadLength = wireLength;
-  frame.isCut = wireLength > packet.length;
   const nothing = (): void => {};
   const bound = ah.bind(table, {
     protocolIndex: 3,

@@ -29,7 +29,10 @@ const IPV4_LENGTH = 4;
 export const ARP_REQUEST = 1;
 export const ARP_REPLY = 2;
 
-/** ARP for IPv4 over six-byte hardware addresses; any other kind gives no row. */
+/**
+ * ARP for IPv4 over six-byte hardware addresses; any other kind gives no row. Inside a tunnel the row's flow is the
+ * tunnel itself, in the direction of the outer packet; outside there is none.
+ */
 export const arp = defineDissector({
   protocol: 'arp',
   carriedBy: { etherType: [ETHERTYPE_ARP] },
@@ -59,6 +62,10 @@ export const arp = defineDissector({
       }
       if (end - offset < PACKET_LENGTH) return frame.observeShortfall(binding.protocolIndex);
       const row = table.rows.append(frame);
+      if (frame.depth > 0) {
+        table.rows.flow[row] = frame.discriminatedFlow(0, ETHERTYPE_ARP);
+        table.rows.direction[row] = frame.addressDirection();
+      }
       table.operation[row] = view.getUint16(offset + OPERATION);
       table.senderMacHigh[row] = view.getUint16(offset + SENDER_MAC);
       table.senderMacLow[row] = view.getUint32(offset + SENDER_MAC + 2);

@@ -44,26 +44,7 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
       this.states.set(flow, state);
       this.open.add(state);
     }
-    const { columns, order, timeNs, marks } = batch;
-    const { frame, direction } = columns.rows;
-    for (let at = from; at < to; at++) {
-      const row = order[at];
-      const index = frame[row];
-      const sa = state.observe(
-        direction[row],
-        columns.spi[row],
-        columns.sequence[row],
-        columns.payloadLength[row],
-        timeNs[index],
-        batch.frameIdOf(index),
-      );
-      sa.observeOutside(
-        columns.encapsulation[row],
-        columns.sourcePort[row],
-        columns.destinationPort[row],
-        marks[index],
-      );
-    }
+    state.consume(batch, from, to);
   }
 
   endSegment(): void {

@@ -28,10 +28,10 @@ function dissect(
 ): number {
   slot.clearTables();
   const frame = new FrameContext(slot);
-  frame.begin(new DataView(packet.slice().buffer), 0, 0, wireLength ?? packet.length);
+  const length = wireLength ?? packet.length;
+  frame.begin(new DataView(packet.slice().buffer), 0, 0, length, length > packet.length);
   frame.protocol = protocol;
-  frame.payloadLength = wireLength ?? packet.length;
-  frame.isCut = frame.payloadLength > packet.length;
+  frame.payloadLength = length;
   frame.sourcePort = 4500;
   frame.destinationPort = 61_244;
   frame.source[3] = 2;

@@ -5,24 +5,20 @@ import { ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN, type OneWayRun } from './sess
 /** Runs kept one by one: the first half of them, and the longest. */
 const RUNS_KEPT = 16;
 
-/** Packets of one direction since the last one of the other, and what the direction counted in all. */
+/** Packets of one direction since the last one of the other. */
 export class RunState {
   packets = 0;
   firstNs: Nanoseconds = Number.NaN;
   firstFrame: FrameId = 0;
   lastNs: Nanoseconds = Number.NaN;
   lastFrame: FrameId = 0;
-  /** Of the direction, runs or not. */
-  total = 0;
 
-  /** The packet in hand; `other` is the opposite direction. */
   extend(ns: Nanoseconds, frame: FrameId): void {
     if (this.packets === 0) {
       this.firstNs = ns;
       this.firstFrame = frame;
     }
     this.packets++;
-    this.total++;
     this.lastNs = ns;
     this.lastFrame = frame;
   }
@@ -35,10 +31,17 @@ export class RunState {
   }
 }
 
+/** What the silent side has sent so far. */
+interface Back {
+  readonly packets: number;
+  readonly lastNs: Nanoseconds;
+  readonly lastFrame: FrameId;
+}
+
 /** The run of `state` while `back` was silent; `next` is the packet that ended the silence. */
 export function oneWayRun(
   state: RunState,
-  back: RunState,
+  back: Back,
   addresses: { readonly from: string; readonly to: string },
   segment: SegmentIndex,
   next: FrameRef | null,
@@ -49,9 +52,9 @@ export function oneWayRun(
     packets: state.packets,
     first: { frame: state.firstFrame, timeNs: state.firstNs, segment },
     last: { frame: state.lastFrame, timeNs: state.lastNs, segment },
-    lastBack: back.total > 0 ? { frame: back.lastFrame, timeNs: back.lastNs, segment } : null,
+    lastBack: back.packets > 0 ? { frame: back.lastFrame, timeNs: back.lastNs, segment } : null,
     nextBack: next,
-    backBefore: back.total,
+    backBefore: back.packets,
     sizes,
   };
 }

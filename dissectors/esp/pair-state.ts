@@ -1,7 +1,8 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import type { Batch } from '../../src/correlate/correlator.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
-import { ENCAPSULATION_UDP } from './dissector.js';
+import { ENCAPSULATION_UDP, type esp } from './dissector.js';
 import { keepRun, oneWayRun, RunState } from './one-way-tracker.js';
 import { SequenceTracker } from './sequence-tracker.js';
 import {
@@ -18,6 +19,7 @@ import {
 
 /** SAs of both directions that begin within this time, with no other candidate, belong together. */
 const PAIRING_NS: Nanoseconds = 10 * NS_PER_SECOND;
+const SIZE_CLASS_SHIFT = Math.log2(SIZE_CLASS_BYTES);
 const ANSWER_NS: Nanoseconds = ANSWER_SECONDS * NS_PER_SECOND;
 /** SAs that wait for a partner, a direction; older ones are taken off the list. */
 const UNPAIRED_MAX = 16;
@@ -45,12 +47,7 @@ export class SaState {
     readonly firstFrame: FrameId,
   ) {}
 
-  observeOutside(encapsulation: number, sourcePort: number, destinationPort: number, marks: number): void {
-    if (encapsulation === ENCAPSULATION_UDP) {
-      this.udpPackets++;
-      this.sourcePort = sourcePort;
-      this.destinationPort = destinationPort;
-    }
+  countMark(marks: number): void {
     if ((marks & MARK_INBOUND) !== 0) this.inbound++;
     else if ((marks & MARK_OUTBOUND) !== 0) this.outbound++;
   }
@@ -66,7 +63,7 @@ class Sizes {
 
   /** `runPackets`: packets of the run before this one. */
   count(length: number, runPackets: number): void {
-    const at = Math.min(SIZE_CLASSES - 1, Math.floor(length / SIZE_CLASS_BYTES));
+    const at = Math.min(SIZE_CLASSES - 1, length >>> SIZE_CLASS_SHIFT);
     this.lastClass = at;
     this.packets[at]++;
     if (runPackets < ONE_WAY_PACKETS_MIN - 1) return;
@@ -93,7 +90,10 @@ class DirectionState {
   current: SaState | null = null;
   unpaired: SaState[] = [];
   readonly run = new RunState();
+  packets = 0;
   bytes = 0;
+  lastNs: Nanoseconds = Number.NaN;
+  lastFrame: FrameId = 0;
   firstNs: Nanoseconds = Number.NaN;
   firstFrame: FrameId = 0;
   readonly sizes = new Sizes();
@@ -107,12 +107,11 @@ class DirectionState {
 /** All ESP between two addresses. */
 export class PairState {
   isClosed = false;
-  private readonly directions: readonly [DirectionState, DirectionState] = [
-    new DirectionState(),
-    new DirectionState(),
-  ];
+  private readonly directions: readonly DirectionState[] = [new DirectionState(), new DirectionState()];
   private readonly runs: OneWayRun[] = [];
   private runCount = 0;
+  /** A direction has several SAs: they may belong to different tunnels, and are compared one by one from then on. */
+  private hasSeveral = false;
 
   constructor(
     private readonly low: string,
@@ -121,57 +120,72 @@ export class PairState {
     private readonly segment: SegmentIndex,
   ) {}
 
-  observe(
-    direction: number,
-    spi: number,
-    sequence: number,
-    length: number,
-    ns: Nanoseconds,
-    frame: FrameId,
-  ): SaState {
-    const own = direction === 0 ? this.directions[0] : this.directions[1];
-    const other = direction === 0 ? this.directions[1] : this.directions[0];
-    if (own.run.total === 0) {
-      own.firstNs = ns;
-      own.firstFrame = frame;
+  /** The loop over rows: everything that a packet costs is in here, so that times are never boxed to be handed on. */
+  consume(batch: Batch<typeof esp.observes>, from: number, to: number): void {
+    const { order, timeNs, marks, columns } = batch;
+    const { rows, payloadLength, spi, encapsulation } = columns;
+    for (let at = from; at < to; at++) {
+      const row = order[at];
+      const index = rows.frame[row];
+      const direction = rows.direction[row];
+      const ns = timeNs[index];
+      const frame = batch.frameIdOf(index);
+      const length = payloadLength[row];
+      const own = this.directions[direction];
+      const other = this.directions[1 - direction];
+      if (own.packets === 0) {
+        own.firstNs = ns;
+        own.firstFrame = frame;
+      }
+      own.sizes.count(length, own.run.packets);
+      if (other.run.packets > 0) {
+        if (ns - other.lastNs <= ANSWER_NS) other.sizes.answer();
+        if (other.run.isLong) this.endRun(1 - direction, ns, frame);
+        other.run.packets = 0;
+      }
+      own.run.extend(ns, frame);
+      own.packets++;
+      own.bytes += length;
+      own.lastNs = ns;
+      own.lastFrame = frame;
+      let sa = own.current;
+      if (sa === null || sa.spi !== spi[row]) {
+        sa = own.sas.get(spi[row]) ?? this.beginSa(direction, spi[row], ns, frame);
+        own.current = sa;
+      }
+      if (this.hasSeveral) this.comparePartners(sa, ns, frame);
+      const sequence = columns.sequence[row];
+      if (!sa.sequences.follows(sequence)) {
+        sa.sequences.observe(sequence, ns, frame, sa.lastNs, sa.lastFrame);
+      }
+      sa.packets++;
+      sa.bytes += length;
+      sa.lastNs = ns;
+      sa.lastFrame = frame;
+      if (encapsulation[row] === ENCAPSULATION_UDP) {
+        sa.udpPackets++;
+        sa.sourcePort = columns.sourcePort[row];
+        sa.destinationPort = columns.destinationPort[row];
+      }
+      if (marks[index] !== 0) sa.countMark(marks[index]);
     }
-    own.sizes.count(length, own.run.packets);
-    own.bytes += length;
-    if (other.run.packets > 0) {
-      if (ns - other.run.lastNs <= ANSWER_NS) other.sizes.answer();
-      if (other.run.isLong) this.endRun(1 - direction, ns, frame);
-      other.run.packets = 0;
-    }
-    own.run.extend(ns, frame);
-    let sa = own.current;
-    if (sa === null || sa.spi !== spi) {
-      sa = own.sas.get(spi) ?? this.beginSa(own, other, direction, spi, ns, frame);
-      own.current = sa;
-    }
-    const partner = sa.partner;
+  }
+
+  private comparePartners(sa: SaState, ns: Nanoseconds, frame: FrameId): void {
+    const { partner } = sa;
     if (partner !== null && partner.run.packets > 0) {
       if (partner.run.isLong) this.endPartnerRun(partner, sa, ns, frame);
       partner.run.packets = 0;
     }
     sa.run.extend(ns, frame);
-    sa.sequences.observe(sequence, ns, frame, sa.lastNs, sa.lastFrame);
-    sa.packets++;
-    sa.bytes += length;
-    sa.lastNs = ns;
-    sa.lastFrame = frame;
-    return sa;
   }
 
-  private beginSa(
-    own: DirectionState,
-    other: DirectionState,
-    direction: number,
-    spi: number,
-    ns: Nanoseconds,
-    frame: FrameId,
-  ): SaState {
+  private beginSa(direction: number, spi: number, ns: Nanoseconds, frame: FrameId): SaState {
+    const own = this.directions[direction];
+    const other = this.directions[1 - direction];
     const sa = new SaState(spi, direction, ns, frame);
     own.sas.set(spi, sa);
+    if (own.sas.size > 1) this.hasSeveral = true;
     own.unpaired = recent(own.unpaired, ns);
     other.unpaired = recent(other.unpaired, ns);
     const [candidate] = other.unpaired;
@@ -193,15 +207,12 @@ export class PairState {
   private endPartnerRun(partner: SaState, sa: SaState, ns: Nanoseconds, frame: FrameId): void {
     const next = { frame, timeNs: ns, segment: this.segment };
     partner.runs ??= [];
-    keepRun(
-      partner.runs,
-      oneWayRun(partner.run, sa.run, this.addresses(partner.direction), this.segment, next),
-    );
+    keepRun(partner.runs, oneWayRun(partner.run, sa, this.addresses(partner.direction), this.segment, next));
   }
 
   private runOf(direction: number, next: FrameRef | null): OneWayRun {
-    const own = this.directions[direction === 0 ? 0 : 1];
-    const other = this.directions[direction === 0 ? 1 : 0];
+    const own = this.directions[direction];
+    const other = this.directions[1 - direction];
     return oneWayRun(own.run, other.run, this.addresses(direction), this.segment, next, own.sizes.runList());
   }
 
@@ -219,7 +230,7 @@ export class PairState {
 
   /** Takes an SA off the list and adds what it counted to the sums of its direction. */
   fold(sa: SaState): void {
-    const own = this.directions[sa.direction === 0 ? 0 : 1];
+    const own = this.directions[sa.direction];
     own.sas.delete(sa.spi);
     if (own.current === sa) own.current = null;
     if (sa.partner) sa.partner.partner = null;
@@ -235,7 +246,7 @@ export class PairState {
     const runs = [...this.runs];
     let { runCount } = this;
     for (let direction = 0; direction < 2; direction++) {
-      if (!this.directions[direction === 0 ? 0 : 1].run.isLong) continue;
+      if (!this.directions[direction].run.isLong) continue;
       runs.push(this.runOf(direction, null));
       runCount++;
     }
@@ -255,20 +266,22 @@ export class PairState {
   }
 
   private describe(direction: number): EspDirection {
-    const own = this.directions[direction === 0 ? 0 : 1];
+    const own = this.directions[direction];
     const sas = [...own.sas.values()].map((sa) => this.describeSa(sa));
     const udpPackets = sas.reduce((sum, sa) => sum + sa.udpPackets, own.foldedUdpPackets);
-    const { run, segment } = { run: own.run, segment: this.segment };
+    const { packets, bytes, sizes } = own;
+    const ref = (frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
+      packets > 0 ? { frame, timeNs, segment: this.segment } : null;
     return {
       ...this.addresses(direction),
-      packets: run.total,
-      bytes: own.bytes,
-      first: run.total > 0 ? { frame: own.firstFrame, timeNs: own.firstNs, segment } : null,
-      last: run.total > 0 ? { frame: run.lastFrame, timeNs: run.lastNs, segment } : null,
-      nativePackets: run.total - udpPackets,
+      packets,
+      bytes,
+      first: ref(own.firstFrame, own.firstNs),
+      last: ref(own.lastFrame, own.lastNs),
+      nativePackets: packets - udpPackets,
       udpPackets,
       sas,
-      sizes: own.sizes.list(),
+      sizes: sizes.list(),
       folded: { sas: own.foldedSas, distinct: own.foldedDistinct, missing: own.foldedMissing },
     };
   }
@@ -278,7 +291,7 @@ export class PairState {
     const { segment } = this;
     const runs = [...(sa.runs ?? [])];
     if (partner && sa.run.isLong) {
-      runs.push(oneWayRun(sa.run, partner.run, this.addresses(sa.direction), segment, null));
+      runs.push(oneWayRun(sa.run, partner, this.addresses(sa.direction), segment, null));
     }
     const ref = (count: number, frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
       count > 0 ? { frame, timeNs, segment } : null;

@@ -13,6 +13,8 @@ const RESTART_SEQUENCE_MAX = 64;
 const RESTART_DISTANCE = 32;
 /** A gap that would have taken a packet rate this many times the highest one seen is a jump of the sender. */
 const JUMP_RATE_FACTOR = 20;
+/** Packets over which the rate is measured; a power of two. */
+const RATE_BLOCK = 256;
 
 /** Numbers that were skipped and have not arrived since. */
 export interface SequenceGap {
@@ -62,12 +64,24 @@ export class SequenceTracker {
   private window: Uint32Array | null = null;
   /** How far below `highest` numbers belong to what was seen since the start, a restart or a jump. */
   private reach = 0;
-  private secondStartNs: Nanoseconds = Number.NaN;
-  private inSecond = 0;
-  private peakPerSecond = 1;
+  private blockStartNs: Nanoseconds = Number.NaN;
+  private fastestBlockNs: Nanoseconds = Number.POSITIVE_INFINITY;
   private run = 0;
   private runNext = 0;
   private beforeRun: CountsBeforeRun | null = null;
+
+  /** Takes the number of a packet if it is simply the next one; otherwise it is for `observe`. */
+  follows(sequence: number): boolean {
+    const { window } = this;
+    if (window === null || ((sequence - this.highest) | 0) !== 1) return false;
+    if ((this.distinct & (RATE_BLOCK - 1)) === RATE_BLOCK - 1 || sequence === 0) return false;
+    this.run = 0;
+    this.highest = sequence;
+    this.distinct++;
+    this.reach++;
+    window[(sequence & WINDOW_MASK) >>> 5] |= 1 << (sequence & 31);
+    return true;
+  }
 
   observe(
     sequence: number,
@@ -76,8 +90,8 @@ export class SequenceTracker {
     previousNs: Nanoseconds,
     previousFrame: FrameId,
   ): void {
-    this.countRate(ns);
     if (this.distinct === 0) {
+      this.blockStartNs = ns;
       this.first = sequence;
       this.highest = sequence;
       this.distinct = 1;
@@ -91,6 +105,7 @@ export class SequenceTracker {
       if (sequence < this.highest) this.wraps++;
       this.highest = sequence;
       this.distinct++;
+      if ((this.distinct & (RATE_BLOCK - 1)) === 0) this.countRate(ns);
       this.reach += delta;
       window[(sequence & WINDOW_MASK) >>> 5] |= 1 << (sequence & 31);
     } else {
@@ -104,14 +119,20 @@ export class SequenceTracker {
     return this.window;
   }
 
+  /** Keeps the shortest time in which RATE_BLOCK packets came. */
   private countRate(ns: Nanoseconds): void {
-    if (ns - this.secondStartNs < NS_PER_SECOND) {
-      this.inSecond++;
-      if (this.inSecond > this.peakPerSecond) this.peakPerSecond = this.inSecond;
-    } else {
-      this.secondStartNs = ns;
-      this.inSecond = 1;
+    const elapsed = ns - this.blockStartNs;
+    if (elapsed < this.fastestBlockNs) this.fastestBlockNs = elapsed;
+    this.blockStartNs = ns;
+  }
+
+  /** Packets per second: the highest rate over a block, or the mean while there is none yet. */
+  private peakRate(previousNs: Nanoseconds): number {
+    if (this.fastestBlockNs < Number.POSITIVE_INFINITY) {
+      return (RATE_BLOCK * NS_PER_SECOND) / Math.max(this.fastestBlockNs, 1);
     }
+    const elapsed = Math.max(previousNs - this.blockStartNs, NS_PER_SECOND);
+    return (this.distinct * NS_PER_SECOND) / elapsed;
   }
 
   /** Numbers between the highest one and that of the packet in hand have not been seen. */
@@ -126,7 +147,7 @@ export class SequenceTracker {
     const sequence = (this.highest + 1) % 2 ** 32;
     if (delta >= SEQUENCE_WINDOW) window.fill(0);
     else for (let step = 1; step <= delta; step++) clearBit(window, this.highest + step);
-    if (this.isJump(delta, ns - previousNs)) {
+    if (this.isJump(delta, ns, previousNs)) {
       this.jumps++;
       this.reach = -delta;
       window.fill(0);
@@ -147,10 +168,10 @@ export class SequenceTracker {
   }
 
   /** Unknown times count as a jump: loss is claimed only where it is certain. */
-  private isJump(delta: number, elapsedNs: Nanoseconds): boolean {
+  private isJump(delta: number, ns: Nanoseconds, previousNs: Nanoseconds): boolean {
     if (delta <= SEQUENCE_WINDOW) return false;
-    const seconds = Math.max(elapsedNs, NS_PER_MILLISECOND) / NS_PER_SECOND;
-    return !(delta / seconds <= JUMP_RATE_FACTOR * this.peakPerSecond);
+    const seconds = Math.max(ns - previousNs, NS_PER_MILLISECOND) / NS_PER_SECOND;
+    return !(delta / seconds <= JUMP_RATE_FACTOR * this.peakRate(previousNs));
   }
 
   private keepGap(gap: SequenceGap): void {

@@ -1,5 +1,4 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import { NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
 import * as isakmp from './layout.js';
 import type { MessageFacts } from './message-facts.js';
 import { childrenOf, establishedBy } from './progress.js';
@@ -14,9 +13,9 @@ import type {
   IkeTransmission,
   NatCheck,
 } from './session.js';
+import { addSighting, isSameMessage, type Mutable, type TrackedMessage } from './sightings.js';
 import { vendorNames } from './vendor-ids.js';
 
-export const TRANSMISSIONS_KEPT = 32;
 export const MESSAGES_PER_EXCHANGE_MAX = 16;
 const PATHS_MAX = 8;
 const NAT_CHECKS_MAX = 16;
@@ -25,31 +24,8 @@ const NOTIFIES_MAX = 16;
 const EXCHANGES_FIRST_KEPT = 16;
 const EXCHANGES_KEPT = 128;
 
-/** No daemon repeats that soon (libreswan's 0.5 s is the shortest timer): a copy, or a duplicate on the network. */
-const REPEAT_MIN_NS = 50 * NS_PER_MILLISECOND;
-/** IKE fragments of one sending leave together; the shortest timer is 0.5 s. */
-const FRAGMENTS_SPAN_NS = 400 * NS_PER_MILLISECOND;
-/** Within that time the same message between other addresses is the same sending, seen on the other side of a NAT. */
-const SAME_SENDING_NS = NS_PER_SECOND;
-
 const IKE_PORT = 500;
 const ENCAPSULATION_PORT = 4500;
-
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
-
-interface TrackedTransmission extends IkeTransmission {
-  /** Path and fragment number of every sighting, as path * 65536 + number. */
-  readonly seen: Set<number>;
-}
-
-interface TrackedMessage extends Mutable<IkeMessage> {
-  transmissions: TrackedTransmission[];
-  /** Of the whole message; null while only first fragments were seen. */
-  digest: string | null;
-  /** Of the first fragment alone; null where there is none. */
-  headDigest: string | null;
-  readonly isIkeFragmented: boolean;
-}
 
 interface TrackedExchange extends Mutable<IkeExchange> {
   messages: TrackedMessage[];
@@ -324,60 +300,6 @@ function isPhaseOne(exchangeType: number): boolean {
 
 function otherRole(role: IkeRole): IkeRole {
   return role === 'initiator' ? 'responder' : 'initiator';
-}
-
-function isSameMessage(message: TrackedMessage, facts: MessageFacts): boolean {
-  if (facts.fragmentNumber > 0 || message.isIkeFragmented) {
-    // Repeated fragments may be cut anew, so their bytes do not tell; their number does (IKEv1 states it last only).
-    const sameTotal =
-      facts.version === 1 || message.fragmentTotal === 0 || message.fragmentTotal === facts.fragmentTotal;
-    return facts.fragmentNumber > 0 && message.isIkeFragmented && sameTotal;
-  }
-  if (message.length !== facts.length) return false;
-  if (facts.isFirstFragment) return message.headDigest === null || message.headDigest === facts.digest;
-  return message.digest === null || message.digest === facts.digest;
-}
-
-/** Adds a sighting to the sending it belongs to, or begins a new one. @returns true where it is a new sending. */
-function addSighting(message: TrackedMessage, facts: MessageFacts, path: number): boolean {
-  const { ref } = facts;
-  const { transmissions } = message;
-  if (facts.isAssembled) {
-    const open = transmissions.findLast((one) => one.isFragmented && !one.isComplete && one.path === path);
-    if (open) {
-      open.isComplete = true;
-      open.lastFrame = ref;
-      return false;
-    }
-  }
-  const key = path * 65_536 + facts.fragmentNumber;
-  const known = transmissions.findLast((one) => isPartOf(one, key, path, ref));
-  if (known) {
-    known.seen.add(key);
-    known.lastFrame = ref;
-    if (facts.fragmentNumber > 0) known.fragments.add(facts.fragmentNumber);
-    return false;
-  }
-  message.transmissionCount++;
-  if (transmissions.length >= TRANSMISSIONS_KEPT) transmissions.pop();
-  transmissions.push({
-    ...ref,
-    path,
-    isFragmented: facts.isFirstFragment || facts.isAssembled,
-    isComplete: !facts.isFirstFragment,
-    fragments: new Set(facts.fragmentNumber > 0 ? [facts.fragmentNumber] : []),
-    lastFrame: ref,
-    seen: new Set([key]),
-  });
-  return true;
-}
-
-/** Whether a sighting belongs to a sending that is known: another fragment of it, its other side of a NAT, or a duplicate. */
-function isPartOf(transmission: TrackedTransmission, key: number, path: number, ref: FrameRef): boolean {
-  const elapsedNs = Math.abs(ref.timeNs - transmission.timeNs);
-  if (transmission.seen.has(key)) return elapsedNs < REPEAT_MIN_NS;
-  const isKnownPath = [...transmission.seen].some((seen) => Math.floor(seen / 65_536) === path);
-  return elapsedNs < (isKnownPath ? FRAGMENTS_SPAN_NS : SAME_SENDING_NS);
 }
 
 function noPeer(): TrackedPeer {

@@ -1,10 +1,12 @@
 import type { FlowId, FlowRegistry } from '../../src/correlate/flow-registry.js';
-import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import type { KeepaliveLink, LinkDirection, Stream } from './session.js';
 import { type Arrival, SizeClass } from './size-class.js';
 
 /** Length classes followed in one direction. Where all of them turn out to be too fast, the direction is bulk traffic. */
 const CLASSES_MAX = 6;
+/** Silence after which a class that shows nothing yet makes room for another, such as a message of a handshake. */
+const STALE_NS = 5 * NS_PER_SECOND;
 /** Packets from which a class is worth a session. */
 const PROMISING_PACKETS = 6;
 
@@ -25,11 +27,23 @@ class DirectionTracker {
       if (one.isRejected) this.isBulk = this.hasNothingToLearn();
       return one.packets;
     }
-    if (this.classes.length < CLASSES_MAX) {
-      this.classes.push(new SizeClass(length, arrival));
-      return 1;
+    const place = this.classes.length < CLASSES_MAX ? this.classes.length : this.staleClass(arrival.ns);
+    if (place < 0) return 0;
+    this.classes[place] = new SizeClass(length, arrival);
+    return 1;
+  }
+
+  /** Index of the class that was silent for longest, of those that show nothing and had their time; -1 without one. */
+  private staleClass(ns: Nanoseconds): number {
+    let place = -1;
+    let oldest = ns - STALE_NS;
+    for (let index = 0; index < this.classes.length; index++) {
+      const { packets, latestNs } = this.classes[index];
+      if (packets >= PROMISING_PACKETS || latestNs >= oldest) continue;
+      place = index;
+      oldest = latestNs;
     }
-    return 0;
+    return place;
   }
 
   private hasNothingToLearn(): boolean {

@@ -69,6 +69,10 @@ export class SizeClass {
     this.reverseAtLast = arrival.reversePackets;
   }
 
+  get latestNs(): Nanoseconds {
+    return this.lastNs;
+  }
+
   admits(length: number): boolean {
     return (
       length >= this.longestLength - cadence.LENGTH_SPREAD_MAX &&

@@ -132,7 +132,7 @@ export function dueWhileCapturing(
 
 /** When the keepalive after `last` was due: the onset of its absence. */
 export function dueAfter(last: Moment, periodNs: Nanoseconds): Moment {
-  return { segment: last.segment, timeNs: last.timeNs + periodNs };
+  return { segment: last.segment, timeNs: Math.round(last.timeNs + periodNs) };
 }
 
 /** All traffic of the two hosts, seen from the stream's sender. */

@@ -27,6 +27,8 @@ export class ConnectionTable {
   gapStart = new Uint32Array(CAPACITY_START * 2);
   gapEnd = new Uint32Array(CAPACITY_START * 2);
   seen = new Uint16Array(CAPACITY_START * 2);
+  /** As announced in the last SYN; 0 where none was. */
+  maximumSegmentSize = new Uint16Array(CAPACITY_START * 2);
   segments = new Uint32Array(CAPACITY_START * 2);
   payloadBytes = new Float64Array(CAPACITY_START * 2);
   /** ACKs of the peer that cover data of this direction which is not in the capture, and that data in bytes. */
@@ -67,6 +69,7 @@ export class ConnectionTable {
   clear(slot: number): void {
     const from = slot * 2;
     this.seen.fill(0, from, from + 2);
+    this.maximumSegmentSize.fill(0, from, from + 2);
     this.segments.fill(0, from, from + 2);
     this.payloadBytes.fill(0, from, from + 2);
     this.uncapturedAcks.fill(0, from, from + 2);
@@ -84,6 +87,7 @@ export class ConnectionTable {
     this.gapStart = grown(this.gapStart, capacity * 2);
     this.gapEnd = grown(this.gapEnd, capacity * 2);
     this.seen = grown(this.seen, capacity * 2);
+    this.maximumSegmentSize = grown(this.maximumSegmentSize, capacity * 2);
     this.segments = grown(this.segments, capacity * 2);
     this.payloadBytes = grown(this.payloadBytes, capacity * 2);
     this.uncapturedAcks = grown(this.uncapturedAcks, capacity * 2);

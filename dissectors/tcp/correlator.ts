@@ -22,6 +22,8 @@ export interface TcpDirection {
   readonly segments: number;
   readonly payloadBytes: number;
   readonly sentSyn: boolean;
+  /** That its SYN announced, in bytes; 0 where it announced none or the SYN is not in the capture. */
+  readonly maximumSegmentSize: number;
   readonly sentFin: boolean;
   readonly sentRst: boolean;
   /** Its acknowledgment number advanced: data of the peer reached it. */
@@ -102,6 +104,7 @@ class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> 
         this.table.seen[own] |= state.SEEN_RST;
         continue;
       }
+      if ((flags & TCP_SYN) !== 0) this.table.maximumSegmentSize[own] = columns.maximumSegmentSize[row];
       this.advanceSequence(own, flags, columns.sequence[row], columns.payloadLength[row]);
       if ((flags & TCP_ACK) !== 0) this.acknowledge(batch, flow, own, row);
     }
@@ -290,6 +293,7 @@ class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> 
       segments: table.segments[at],
       payloadBytes: table.payloadBytes[at],
       sentSyn: (seen & state.SEEN_SYN) !== 0,
+      maximumSegmentSize: table.maximumSegmentSize[at],
       sentFin: (seen & state.SEEN_FIN) !== 0,
       sentRst: (seen & state.SEEN_RST) !== 0,
       ackAdvanced: (seen & state.SEEN_ACK_ADVANCE) !== 0,

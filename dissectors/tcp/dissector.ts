@@ -8,6 +8,7 @@ import {
   TCP_FLAGS,
   TCP_HEADER_LENGTH_MIN,
   TCP_SEQUENCE,
+  TCP_SYN,
   TCP_WINDOW,
 } from '../../src/wire/transport.js';
 
@@ -22,6 +23,8 @@ export const tcp = defineDissector({
     checksumPending: 'u8',
     /** As in the header, not scaled. */
     window: 'u16',
+    /** Option 2 of a SYN (RFC 9293, section 3.7.1), in bytes; 0 where there is none. */
+    maximumSegmentSize: 'u16',
     sequence: 'u32',
     acknowledgment: 'u32',
     /** Payload bytes on the wire. */
@@ -37,6 +40,10 @@ export const tcp = defineDissector({
       }
       const row = table.rows.append(frame);
       table.flags[row] = view.getUint8(offset + TCP_FLAGS);
+      table.maximumSegmentSize[row] =
+        (table.flags[row] & TCP_SYN) === 0
+          ? 0
+          : maximumSegmentSize(view, offset + TCP_HEADER_LENGTH_MIN, Math.min(end, offset + headerLength));
       table.checksumPending[row] = isChecksumPending(frame, view.getUint16(offset + TCP_CHECKSUM)) ? 1 : 0;
       table.window[row] = view.getUint16(offset + TCP_WINDOW);
       table.sequence[row] = view.getUint32(offset + TCP_SEQUENCE);
@@ -47,6 +54,32 @@ export const tcp = defineDissector({
 });
 
 export default tcp;
+
+const OPTION_END = 0;
+const OPTION_NO_OPERATION = 1;
+const OPTION_MAXIMUM_SEGMENT_SIZE = 2;
+const OPTION_MAXIMUM_SEGMENT_SIZE_LENGTH = 4;
+
+/** Walks the options in `[offset, end)`: kind, and length with both bytes counted, but for the two single-byte kinds. */
+function maximumSegmentSize(view: DataView, offset: number, end: number): number {
+  let at = offset;
+  while (at + 2 <= end) {
+    const kind = view.getUint8(at);
+    if (kind === OPTION_END) return 0;
+    if (kind === OPTION_NO_OPERATION) {
+      at++;
+      continue;
+    }
+    const length = view.getUint8(at + 1);
+    if (length < 2) return 0;
+    if (kind === OPTION_MAXIMUM_SEGMENT_SIZE) {
+      const isWhole = length === OPTION_MAXIMUM_SEGMENT_SIZE_LENGTH && at + length <= end;
+      return isWhole ? view.getUint16(at + 2) : 0;
+    }
+    at += length;
+  }
+  return 0;
+}
 
 /**
  * With checksum offload the sending host's field holds the folded, not complemented sum of the pseudo-header

@@ -32,9 +32,8 @@ function dissect(payload: Uint8Array, wireLength = payload.length, origin = ORIG
   slot.clearTables();
   const exits: string[] = [];
   const frame = new FrameContext(slot);
-  frame.begin(new DataView(payload.slice().buffer), 0, 0, wireLength);
+  frame.begin(new DataView(payload.slice().buffer), 0, 0, wireLength, wireLength > payload.length);
   frame.payloadLength = wireLength;
-  frame.isCut = wireLength > payload.length;
   frame.origin = origin;
   const nothing = (): void => {};
   const bound = udpencap.bind(table, {

@@ -156,6 +156,7 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     side.outerDirection = outerDirection;
     side.port = columns.destinationPort[row];
     side.portUse = tunnel.directions[outerDirection].port(side.port, at);
+    tunnel.directions[outerDirection].span(at, at);
     if (isNewSide) side.policyUse = null;
     side.sourceMacHigh = columns.sourceMacHigh[row];
     side.sourceMacLow = columns.sourceMacLow[row];
@@ -194,7 +195,8 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
   }
 
   sessions(): readonly VxlanTunnel[] {
-    return [...this.closed.sessions(), ...[...this.tunnels.values()].map((tunnel) => tunnel.describe())];
+    const open = [...this.tunnels.values()].map((tunnel) => tunnel.describe());
+    return [...this.closed.sessions(), ...open].sort((a, b) => firstFrame(a) - firstFrame(b));
   }
 }
 
@@ -234,6 +236,10 @@ function countHeader(batch: Rows, row: number, side: OpenSide, tunnel: OpenTunne
   if (stray === 0 && columns.trailer[row] === 0) return;
   side.reserved++;
   sent.reserve(stray, columns.trailer[row], refOf(batch, columns.rows.frame[row]));
+}
+
+function firstFrame({ directions }: VxlanTunnel): number {
+  return Math.min(...directions.map(({ first }) => first?.frame ?? Number.POSITIVE_INFINITY));
 }
 
 function onesidedness({ directions }: VxlanTunnel): number {

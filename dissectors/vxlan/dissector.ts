@@ -1,4 +1,4 @@
-import { type Binding, type Dissect, defineDissector } from '../../src/dissect/dissector.js';
+import { type Binding, defineDissector } from '../../src/dissect/dissector.js';
 import { CLAIM_PORT, type FrameContext } from '../../src/dissect/frame-context.js';
 import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';

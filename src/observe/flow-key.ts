@@ -37,6 +37,8 @@ export const TUNNEL_KINDS = [
   'mpls',
   'openvpn',
   'ipsec',
+  /** Mirrored traffic: copies of what flows elsewhere, one way by design. */
+  'erspan',
 ] as const;
 
 export type TunnelKind = (typeof TUNNEL_KINDS)[number];

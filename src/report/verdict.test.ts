@@ -12,7 +12,7 @@ describe('verdict', () => {
   it('says what is broken, since when, whether it still is and whether it ever worked', () => {
     expect(verdictOf(brokenReport())).toBe(
       'ESP from 10.2.2.2 to 10.1.1.1 stopped: since 12:00:31.123, still so when the capture ended; ' +
-        'it worked before (frame 87, 12:00:30.900).',
+        'all was well until frame 87 (12:00:30.900).',
     );
   });
 

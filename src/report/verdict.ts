@@ -44,7 +44,7 @@ function endText(finding: Finding, clock: Clock): string {
 function workedBefore(finding: Finding, clock: Clock): string {
   if (finding.lastGood === null) return 'not seen working in this capture';
   const time = clock.timeOfDay(finding.lastGood.time);
-  return `it worked before (frame ${finding.lastGood.frame}${time === '' ? '' : `, ${time}`})`;
+  return `all was well until frame ${finding.lastGood.frame}${time === '' ? '' : ` (${time})`}`;
 }
 
 /** Names the endpoints where the title does not; the table of tunnels has the rest. */

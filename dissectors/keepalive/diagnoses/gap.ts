@@ -110,14 +110,13 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
 }
 
 /** The other direction has been silent for longer, and still is. */
-function isEchoed({ before, after }: Pause, reverse: Stream | null): boolean {
+function isEchoed({ before }: Pause, reverse: Stream | null): boolean {
   return (reverse?.pauses ?? []).some(
     (other) =>
       other.missed >= MISSED_MIN &&
       other.regularAfter >= RESUMED_MIN &&
       other.after.timeNs > before.timeNs &&
-      other.before.timeNs < before.timeNs &&
-      other.before.timeNs < after.timeNs,
+      other.before.timeNs < before.timeNs,
   );
 }
 

@@ -20,7 +20,6 @@ import {
   linkFilter,
   PERIODS_MIN,
   PERIODS_MIN_BOTH_WAYS,
-  pairTraffic,
   streamSubject,
 } from '../streams.js';
 

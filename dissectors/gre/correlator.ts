@@ -1,0 +1,167 @@
+import {
+  type Batch,
+  type Correlation,
+  type CorrelationRun,
+  type Correlator,
+  defineCorrelator,
+} from '../../src/correlate/correlator.js';
+import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { SessionStore } from '../../src/correlate/session-store.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import dissector from './dissector.js';
+import * as gre from './layout.js';
+import { OpenTunnel } from './open-tunnel.js';
+import { greSequences } from './sequences.js';
+import type { GreTunnel } from './session.js';
+
+export { greSequences } from './sequences.js';
+export type { GreDirection, GreSequence, GreTunnel, HostWay } from './session.js';
+
+type GreSchema = typeof dissector.observes;
+type Rows = Batch<GreSchema>;
+
+/** An inner flow: its tunnel, and its addresses (none for what is not IP). */
+interface InnerFlow {
+  readonly tunnel: OpenTunnel;
+  readonly low: string;
+  readonly high: string;
+  readonly isIp: boolean;
+}
+
+/**
+ * Follows tunnels by endpoints and key. Holds one state for each GRE tunnel of the stack dictionary (about 16,000), and
+ * a reference to it for each inner flow; tunnels of earlier time segments go through a SessionStore.
+ */
+class GreCorrelation implements Correlation<GreTunnel, GreSchema> {
+  private tunnels = new Map<number, OpenTunnel>();
+  private readonly flows: FlowStates<InnerFlow>;
+  private readonly closed = new SessionStore<GreTunnel>(onesidedness);
+
+  constructor(private readonly run: CorrelationRun) {
+    // What is known of a flow stays with its tunnel when the registry gives it up.
+    this.flows = run.flows.trackStates<InnerFlow>(() => {});
+  }
+
+  get summarised(): number {
+    return this.closed.summarised;
+  }
+
+  consume(batch: Rows, flow: FlowId, from: number, to: number): void {
+    if (flow < 0) return;
+    const inner = this.flows.get(flow) ?? this.open(batch, flow);
+    if (!inner) return;
+    for (let outerDirection = 0; outerDirection < 2; outerDirection++) {
+      for (let direction = 0; direction < 2; direction++) {
+        consumeWay(inner, batch, from, to, direction, outerDirection);
+      }
+    }
+  }
+
+  private open(batch: Rows, flow: FlowId): InnerFlow | null {
+    const { flows } = this.run;
+    const stack = flows.stack(flow);
+    const tunnel = this.tunnels.get(stack) ?? this.openTunnel(batch, stack);
+    if (!tunnel) return null;
+    const { low, high } = flows.endpoints(flow);
+    const inner = { tunnel, low, high, isIp: flows.isConversation(flow) };
+    this.flows.set(flow, inner);
+    return inner;
+  }
+
+  /** Null for packets that could not be entered: their flow is not one inside a GRE tunnel. */
+  private openTunnel(batch: Rows, stack: number): OpenTunnel | null {
+    const { flows } = this.run;
+    const layers = flows.tunnelLayers(stack);
+    const own = layers[layers.length - 1];
+    if (own?.kind !== 'gre' && own?.kind !== 'erspan') return null;
+    const tunnel = new OpenTunnel(batch.segment, stack, flows.parentStack(stack), own);
+    this.tunnels.set(stack, tunnel);
+    return tunnel;
+  }
+
+  endSegment(): void {
+    for (const tunnel of this.tunnels.values()) this.closed.add(tunnel.describe());
+    this.tunnels = new Map();
+    this.flows.clear();
+  }
+
+  sessions(): readonly GreTunnel[] {
+    const open = [...this.tunnels.values()].map((tunnel) => tunnel.describe());
+    return [...this.closed.sessions(), ...open];
+  }
+}
+
+/** Counts the rows of an inner flow that go one way, inside and outside. */
+function consumeWay(
+  { tunnel, low, high, isIp }: InnerFlow,
+  batch: Rows,
+  from: number,
+  to: number,
+  direction: number,
+  outerDirection: number,
+): void {
+  const { columns, order } = batch;
+  const sent = tunnel.directions[outerDirection];
+  let first = -1;
+  let last = -1;
+  let packets = 0;
+  for (let at = from; at < to; at++) {
+    const row = order[at];
+    if (columns.outerDirection[row] !== outerDirection || columns.rows.direction[row] !== direction) continue;
+    if (first < 0) first = row;
+    last = row;
+    packets++;
+    countHeader(tunnel, sent, columns, row);
+  }
+  if (first < 0) return;
+  const firstRef = refOf(batch, first);
+  const lastRef = refOf(batch, last);
+  sent.widen(firstRef, lastRef);
+  if (!isIp) return;
+  const way =
+    direction === 0
+      ? tunnel.way(low, high, outerDirection, firstRef)
+      : tunnel.way(high, low, outerDirection, firstRef);
+  if (!way) return;
+  way.packets += packets;
+  if (firstRef.frame < way.first.frame) way.first = firstRef;
+  if (lastRef.frame > way.last.frame) way.last = lastRef;
+}
+
+function countHeader(
+  tunnel: OpenTunnel,
+  sent: OpenTunnel['directions'][number],
+  columns: Rows['columns'],
+  row: number,
+): void {
+  const flags = columns.flags[row];
+  const isKeyed = (flags & gre.FLAG_KEY) !== 0;
+  sent.packets++;
+  sent.bytes += columns.outerLength[row];
+  sent.noteType(columns.protocolType[row]);
+  if (columns.protocolType[row] === gre.TYPE_KEEPALIVE) sent.keepalives++;
+  else if (!isKeyed) sent.plain++;
+  else if (columns.key[row] !== gre.KEY_MIDONET_FLOW_STATE) sent.keyed++;
+  if ((flags & gre.VERSION) === gre.VERSION_PPTP) tunnel.isPptp = true;
+  if (columns.innerLength[row] > sent.largestInner) sent.largestInner = columns.innerLength[row];
+  if (columns.outerLength[row] > sent.largestOuter) sent.largestOuter = columns.outerLength[row];
+}
+
+function onesidedness({ directions }: GreTunnel): number {
+  return Math.abs(directions[0].packets - directions[1].packets);
+}
+
+function refOf(batch: Rows, row: number): FrameRef {
+  const index = batch.columns.rows.frame[row];
+  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
+}
+
+/** Every GRE tunnel and every mirror session, by endpoints and key. */
+export const greTunnels = defineCorrelator<GreTunnel, GreSchema>({
+  name: 'gre',
+  reads: dissector,
+  order: 'flow',
+  create: (run) => new GreCorrelation(run),
+});
+
+export default [greTunnels as Correlator, greSequences as Correlator] satisfies Correlator[];

@@ -1,0 +1,65 @@
+import type { Moment } from '../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../src/report/report.js';
+import type { SegmentIndex } from '../../src/units.js';
+import { KEY_MIDONET_FLOW_STATE } from './layout.js';
+import type { GreTunnel } from './session.js';
+
+/** Two ends of GRE with all keys between them, in one time segment. Neither mirror sessions nor PPTP. */
+export interface GrePair {
+  readonly low: string;
+  readonly high: string;
+  readonly outerStack: number;
+  readonly segment: SegmentIndex;
+  readonly tunnels: readonly GreTunnel[];
+}
+
+/** Groups tunnels by their ends, in order of appearance. */
+export function grePairs(tunnels: readonly GreTunnel[]): GrePair[] {
+  const pairs = new Map<string, GrePair & { tunnels: GreTunnel[] }>();
+  for (const tunnel of tunnels) {
+    if (tunnel.kind !== 'gre' || tunnel.isPptp) continue;
+    const { low, high, outerStack, segment } = tunnel;
+    const key = `${segment} ${outerStack} ${low} ${high}`;
+    const known = pairs.get(key);
+    if (known) known.tunnels.push(tunnel);
+    else pairs.set(key, { low, high, outerStack, segment, tunnels: [tunnel] });
+  }
+  return [...pairs.values()];
+}
+
+/** The ends of a direction: 0 from low to high. */
+export function endsOf({ low, high }: GrePair, direction: number): { from: string; to: string } {
+  return direction === 0 ? { from: low, to: high } : { from: high, to: low };
+}
+
+/** Packets of one direction that carry inner packets, so neither keepalives nor MidoNet's flow state. */
+export function dataPackets({ tunnels }: GrePair, direction: number): number {
+  return tunnels.reduce((sum, { directions }) => {
+    const { keyed, plain } = directions[direction];
+    return sum + keyed + plain;
+  }, 0);
+}
+
+/** MidoNet names the receiving port by the key: its keys differ per direction by design. */
+export function isMidonet({ tunnels }: GrePair): boolean {
+  return tunnels.some(({ key }) => key === KEY_MIDONET_FLOW_STATE);
+}
+
+export function pairSubject({ low, high }: GrePair): Subject {
+  return { kind: 'tunnel', encapsulation: 'gre', endpoints: [low, high] };
+}
+
+export function pairWords({ low, high }: GrePair): string {
+  return `${low} and ${high}`;
+}
+
+/** Display filter for GRE between two hosts; fragments of it included. */
+export function greFilter(a: string, b: string): string {
+  const [address, protocol] = a.includes(':') ? ['ipv6.addr', 'ipv6.nxt'] : ['ip.addr', 'ip.proto'];
+  return `(gre || ${protocol} == 47) && ${address} == ${a} && ${address} == ${b}`;
+}
+
+/** Order of two moments of one segment; false where a time is unknown. */
+export function isAfter(a: Moment, b: Moment): boolean {
+  return a.segment === b.segment && a.timeNs > b.timeNs;
+}

@@ -1,0 +1,53 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { Citation, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../src/report/report.js';
+import type { VxlanTunnel } from './session.js';
+
+/** The tunnel as a subject. */
+export function tunnelSubject({ low, high, vni }: VxlanTunnel): Subject & { endpoints: string[] } {
+  return { kind: 'tunnel', tunnel: 'vxlan', endpoints: [low, high], vni };
+}
+
+/** `VXLAN 42 between 10.0.0.1 and 10.0.0.2`. */
+export function tunnelWords({ low, high, vni }: VxlanTunnel): string {
+  return `VXLAN ${vni} between ${low} and ${high}`;
+}
+
+export function pairOf({ low, high }: VxlanTunnel): readonly [string, string] {
+  return [low, high];
+}
+
+/**
+ * Display filter for the outer packets of some tunnels between the same endpoints, first fragments included: a stock
+ * tshark shows no UDP header in those. Inside another tunnel it is that of the outermost endpoints.
+ */
+export function tunnelFilter(quality: CaptureQuality, tunnels: readonly VxlanTunnel[]): string {
+  const [{ stack, low, high }] = tunnels;
+  const outermost = quality.flows.tunnelLayers(stack)[0];
+  const isNested = outermost !== undefined && (outermost.low !== low || outermost.high !== high);
+  const [a, b] = isNested ? [outermost.low, outermost.high] : [low, high];
+  const family = a.includes(':') ? 'ipv6' : 'ip';
+  const pair = `${family}.addr == ${a} && ${family}.addr == ${b}`;
+  if (isNested) return pair;
+  const ports = new Set(tunnels.flatMap(({ directions }) => directions.flatMap((one) => one.ports)).map(({ port }) => port));
+  const fragments = family === 'ip' ? 'ip.flags.mf == 1' : 'ipv6.fraghdr';
+  return `${pair} && (${[...ports].map((port) => `udp.port == ${port}`).join(' || ')} || ${fragments})`;
+}
+
+/** Citations in the order of the capture, each frame once. */
+export function citations(...cited: readonly (readonly [FrameRef | null | undefined, string])[]): Citation[] {
+  const byFrame = new Map<number, Citation>();
+  for (const [ref, summary] of cited) {
+    if (!ref || byFrame.has(ref.frame)) continue;
+    byFrame.set(ref.frame, { frame: ref.frame, timeNs: ref.timeNs, segment: ref.segment, summary });
+  }
+  return [...byFrame.values()].sort((a, b) => a.frame - b.frame);
+}
+
+export function earliest(refs: readonly (FrameRef | null | undefined)[]): FrameRef | null {
+  return refs.reduce<FrameRef | null>((a, b) => (b && (!a || b.frame < a.frame) ? b : a), null);
+}
+
+export function latest(refs: readonly (FrameRef | null | undefined)[]): FrameRef | null {
+  return refs.reduce<FrameRef | null>((a, b) => (b && (!a || b.frame > a.frame) ? b : a), null);
+}
