@@ -35,6 +35,7 @@ import geneveDissector from './geneve/dissector.js';
 import geneveTunnel from './geneve/tunnel.js';
 import greCorrelators from './gre/correlator.js';
 import greDissector from './gre/dissector.js';
+import greTunnel from './gre/tunnel.js';
 import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
 import icmpDissector from './icmp/dissector.js';
@@ -51,6 +52,7 @@ import ipMissingRest from './ip/diagnoses/missing-rest.js';
 import ipOverlap from './ip/diagnoses/overlap.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
 import ipipDissector from './ipip/dissector.js';
+import ipipTunnel from './ipip/tunnel.js';
 import isakmpAuthFailure from './isakmp/diagnoses/auth-failure.js';
 import isakmpCorrelators from './isakmp/correlator.js';
 import isakmpDissector from './isakmp/dissector.js';
@@ -84,6 +86,8 @@ import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
+import vxlanLoss from './vxlan/diagnoses/loss.js';
+import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanTunnel from './vxlan/tunnel.js';
 
 export const catalogue: readonly CatalogueEntry[] = [
@@ -134,6 +138,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'gre',
     dissector: greDissector,
     correlators: greCorrelators,
+    tunnel: greTunnel,
     diagnoses: [],
   },
   {
@@ -155,6 +160,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'ipip',
     dissector: ipipDissector,
     correlators: [],
+    tunnel: ipipTunnel,
     diagnoses: [],
   },
   {
@@ -191,7 +197,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [],
+    diagnoses: [vxlanLoss, vxlanNoReturn],
   },
 ];
 

@@ -81,7 +81,7 @@ function oneWay(): Uint8Array {
 
 /** From the 40th on the peer's keepalives wait in a queue for up to 900 ms. */
 function jitter(): Uint8Array {
-  const until = 100;
+  const until = 85;
   const t = siteTimeline('keepalive-jitter', PUBLIC_SITE, until);
   beats(t, { from: LOCAL, to: PEER, at: LOCAL_PHASE, until });
   const delay = (beat: number): number => (beat < 40 ? 0 : t.random.between(0, 0.9));
@@ -132,9 +132,9 @@ function idleTimer(t: Timeline, until: number): void {
   ] as const) {
     beats(t, { from, to, at, until, period: 2, length: 56, lost: isBusy(at) });
   }
-  for (let at = 60; at < 79.5; at += 0.31) {
-    t.sendUdp(at, here, there, t.random.bytes(200 + 16 * (t.random.next() & 31)));
-    t.sendUdp(at + 0.02, there, here, t.random.bytes(300 + 16 * (t.random.next() & 31)));
+  for (let at = 60; at < 79.5; at += 0.9) {
+    t.sendUdp(at, here, there, t.random.bytes(120 + 16 * (t.random.next() & 15)));
+    t.sendUdp(at + 0.02, there, here, t.random.bytes(160 + 16 * (t.random.next() & 15)));
   }
 }
 
@@ -151,12 +151,12 @@ function changedPeriod(t: Timeline, until: number): void {
   }
 }
 
-/** A download at a few hundred packets a second, and the acknowledgments of it. */
+/** A short download at fifty packets a second, and the acknowledgments of it. */
 function bursts(t: Timeline, until: number): void {
   const here = { ...LOCAL, port: 43_001 };
   const there = { ...PEER, port: 43_000 };
   for (let at = 20; at < until && at < 21; at += 0.02) {
-    t.sendUdp(at, there, here, t.random.bytes(240));
+    t.sendUdp(at, there, here, t.random.bytes(120));
     t.sendUdp(at + 0.001, here, there, t.random.bytes(40));
   }
 }

@@ -110,6 +110,14 @@ export function isStoodIn(stream: Stream, own: number, reverse: number, periods:
   );
 }
 
+/** One direction follows the other within a fifth of the period: a question and its answer, or two timers that happen to agree. */
+export function isPollLike({ stream, reverseStream }: Keepalive): boolean {
+  return (
+    reverseStream === null ||
+    Math.min(stream.reverseIndependence, reverseStream.reverseIndependence) < INDEPENDENCE_MIN
+  );
+}
+
 /** How many of the keepalives due after `lastNs` fell into a time in which the capture saw frames of some kind. */
 export function dueWhileCapturing(
   quality: CaptureQuality,
@@ -174,7 +182,9 @@ export function lengthText({ shortestLength, longestLength }: Stream): string {
 /** `1.00 s`, `250 ms`. */
 export function intervalText(interval: Nanoseconds): string {
   const seconds = interval / NS_PER_SECOND;
-  return seconds >= 1 ? `${seconds.toFixed(seconds < 10 ? 2 : 1)} s` : `${(seconds * 1000).toFixed(0)} ms`;
+  return seconds >= 0.9995
+    ? `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`
+    : `${(seconds * 1000).toFixed(0)} ms`;
 }
 
 /** Display filter for both directions of the link. */

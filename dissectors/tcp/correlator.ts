@@ -24,6 +24,8 @@ export interface TcpDirection {
   readonly sentSyn: boolean;
   /** That its SYN announced, in bytes; 0 where it announced none or the SYN is not in the capture. */
   readonly maximumSegmentSize: number;
+  /** Some segment carried an acknowledgment: all do but an opening SYN, and some RST. */
+  readonly sentAck: boolean;
   readonly sentFin: boolean;
   readonly sentRst: boolean;
   /** Its acknowledgment number advanced: data of the peer reached it. */
@@ -294,6 +296,7 @@ class TcpCorrelation implements Correlation<TcpConnection, typeof tcp.observes> 
       payloadBytes: table.payloadBytes[at],
       sentSyn: (seen & state.SEEN_SYN) !== 0,
       maximumSegmentSize: table.maximumSegmentSize[at],
+      sentAck: (seen & state.HAS_ACK) !== 0,
       sentFin: (seen & state.SEEN_FIN) !== 0,
       sentRst: (seen & state.SEEN_RST) !== 0,
       ackAdvanced: (seen & state.SEEN_ACK_ADVANCE) !== 0,

@@ -110,15 +110,16 @@ class RequestFinder {
   requestsOf(tunnel: VxlanTunnel, direction: number): RequestsOfSide {
     const side = direction === 0 ? BEHIND_LOW : BEHIND_HIGH;
     const isHere = (address: string): boolean => tunnel.hosts.get(address) === side;
-    const ofSegment = <Item extends { readonly segment: number }>(items: readonly Item[] | undefined): Item[] =>
-      (items ?? []).filter(({ segment }) => segment === tunnel.segment);
+    const ofSegment = <Item extends { readonly segment: number }>(
+      items: readonly Item[] | undefined,
+    ): Item[] => (items ?? []).filter(({ segment }) => segment === tunnel.segment);
     const found = new Found(this.quality);
     for (const stream of ofSegment(this.echoes.get(tunnel.stack))) {
       if (isHere(stream.source)) found.addEcho(stream, this.strayReplies.has(echoKey(stream)));
     }
     for (const connection of ofSegment(this.connections.get(tunnel.stack))) {
       const roles = rolesOf(connection);
-      if (!roles || !isHere(roles.client.address)) continue;
+      if (!isHere(roles.client.address)) continue;
       found.addConnection(tunnel, connection, roles, this.isAnsweredElsewhere(tunnel, roles));
     }
     for (const flow of tunnel.flows) this.addQuery(found, tunnel, flow, isHere);
@@ -228,7 +229,8 @@ class Found implements RequestsOfSide {
     const first = { segment, frame: firstFrame, timeNs: firstNs };
     if (server.segments > 0) {
       this.answered++;
-      if (!server.sentRst || server.payloadBytes > 0) this.answeredServers.add(`${server.address} ${server.port}`);
+      if (!server.sentRst || server.payloadBytes > 0)
+        this.answeredServers.add(`${server.address} ${server.port}`);
       this.noteLast({ ...first, timeNs: lastNs });
       return;
     }
@@ -237,7 +239,8 @@ class Found implements RequestsOfSide {
       return;
     }
     const isDue = this.quality.secondsToEnd(first) >= TCP_ANSWER_SECONDS;
-    if (!client.sentSyn || isAnsweredElsewhere || !isDue) return;
+    // With an acknowledgment it is the answer to a SYN that passed elsewhere.
+    if (!client.sentSyn || client.sentAck || isAnsweredElsewhere || !isDue) return;
     this.unanswered.push({
       kind: 'tcp',
       source: client.address,
@@ -311,15 +314,10 @@ function questionKey({ asker, target }: ArpPair): string {
   return `${asker} ${target}`;
 }
 
-/** Who opened the connection; null where the capture does not hold the opening. */
-function rolesOf({ a, b }: TcpConnection): TcpRoles | null {
-  if (a.sentSyn !== b.sentSyn) {
-    const [first, second] = a.sentSyn ? [a, b] : [b, a];
-    // A SYN-ACK alone: the SYN is missing from the capture, its sender is the other one.
-    return first.ackAdvanced || second.segments > 0 || first.segments > 0 ? { client: first, server: second } : null;
-  }
-  if (a.segments > 0 && b.segments > 0) return a.port > b.port ? { client: a, server: b } : { client: b, server: a };
-  return a.segments > 0 ? { client: a, server: b } : { client: b, server: a };
+/** Who opened the connection, or would have: the one whose packets alone are there, else the one with the higher port. */
+function rolesOf({ a, b }: TcpConnection): TcpRoles {
+  const isFirst = a.segments > 0 && b.segments > 0 ? a.port > b.port : a.segments > 0;
+  return isFirst ? { client: a, server: b } : { client: b, server: a };
 }
 
 /** A conversation with port 53 on one side only. */
@@ -340,7 +338,9 @@ function queryRoles({ low, high, lowPort, highPort, sides }: InnerFlow): QueryRo
 function lastOf(tunnel: VxlanTunnel, client: Peer, server: Peer): FrameRef | null {
   const flow = flowBetween(tunnel, client, server);
   if (!flow) return null;
-  return flow.low === client.address && flow.lowPort === client.port ? flow.sides[0].last : flow.sides[1].last;
+  return flow.low === client.address && flow.lowPort === client.port
+    ? flow.sides[0].last
+    : flow.sides[1].last;
 }
 
 /** The TCP flow between two endpoints, if the tunnel kept it. */

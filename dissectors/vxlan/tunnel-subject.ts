@@ -29,7 +29,9 @@ export function tunnelFilter(quality: CaptureQuality, tunnels: readonly VxlanTun
   const family = a.includes(':') ? 'ipv6' : 'ip';
   const pair = `${family}.addr == ${a} && ${family}.addr == ${b}`;
   if (isNested) return pair;
-  const ports = new Set(tunnels.flatMap(({ directions }) => directions.flatMap((one) => one.ports)).map(({ port }) => port));
+  const ports = new Set(
+    tunnels.flatMap(({ directions }) => directions.flatMap((one) => one.ports)).map(({ port }) => port),
+  );
   const fragments = family === 'ip' ? 'ip.flags.mf == 1' : 'ipv6.fraghdr';
   return `${pair} && (${[...ports].map((port) => `udp.port == ${port}`).join(' || ')} || ${fragments})`;
 }

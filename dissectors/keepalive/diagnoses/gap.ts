@@ -1,12 +1,14 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { Nanoseconds } from '../../../src/units.js';
+import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
 import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
 import type { Pause, Stream } from '../session.js';
 import {
   directionText,
   dueAfter,
   intervalText,
+  isPollLike,
   type Keepalive,
   keepalivesOf,
   lengthText,
@@ -26,6 +28,8 @@ const RESUMED_MIN = 3;
 const IN_STEP_TOLERANCE = 0.05;
 /** Over more periods than this the drift of two clocks decides, not the timer. */
 const IN_STEP_PERIODS_MAX = 50;
+/** Pauses of both directions together that may still be trouble; more of them are a habit. */
+const SHARED_MAX = 2;
 const GAPS_CITED = 3;
 
 export default defineDiagnosis({
@@ -38,11 +42,13 @@ export default defineDiagnosis({
   rule:
     'A keepalive stream (unicast UDP on a port of no known protocol, datagrams of one length at a constant period, ' +
     'learned from at least 20 periods, or from 5 where the other direction has the same period) misses at least 2 in ' +
-    'a row and then resumes at its period.',
+    'a row and then resumes at its period. Information where both directions pause together and one of them may ' +
+    'only be the answer to the other: a poller may pause.',
   notWhen:
     'The whole capture is silent meanwhile (the capturing host slept); the datagrams come bunched afterwards (they ' +
     'were late, not lost); other traffic stands in for a keepalive that only an idle timer sends; the receiver ' +
-    'never sends anything, so that nobody can be said to keep a session alive.',
+    'never sends anything, so that nobody can be said to keep a session alive; both directions pause together more ' +
+    'than twice, as a habit.',
   causes: [
     'Packets were lost on the way (a tunnel that changes its keys, a route change, an overloaded link or queue)',
     'The sending process or its host stood still (CPU starvation, virtual machine paused, live migration)',
@@ -94,19 +100,43 @@ export default defineDiagnosis({
 });
 
 function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null {
+  const { direction, stream } = keepalive;
   const subject = streamSubject(quality, keepalive);
-  const isAnswered = (pairTraffic(quality, keepalive)?.fromB.packets ?? 0) > 0;
   const { gaps, hidden } = unexplainedPauses(keepalive, quality, MISSED_MIN);
   const resumed = gaps.filter(({ regularAfter }) => regularAfter >= RESUMED_MIN);
-  // One finding for gaps of both directions at the same time: that of the direction that fell silent first.
-  if (resumed.length > 0 && resumed.every((gap) => isEchoed(gap, keepalive.reverseStream))) return null;
-  if (resumed.length > 0 && isAnswered) return problemOf(keepalive, resumed, quality);
-  if (hidden.length === 0 && resumed.length === 0) return { result: 'healthy', subject };
-  const reason =
-    resumed.length > 0
-      ? `${keepalive.direction.to} sends nothing, so it cannot be said whether anybody misses the keepalives; capture at that host.`
-      : `In a pause of ${intervalText(lengthOf(hidden[0]))} the capture holds no frame at all: whether the keepalives or the capture paused, only a capture at the other host shows.`;
-  return { result: 'insufficient-data', subject, reason };
+  const insufficient = (reason: string): Judgement => ({ result: 'insufficient-data', subject, reason });
+  if (resumed.length > 0) {
+    // One finding for gaps of both directions at the same time: that of the direction that fell silent first.
+    if (resumed.every((one) => isEchoed(one, keepalive.reverseStream))) return null;
+    if ((pairTraffic(quality, keepalive)?.fromB.packets ?? 0) === 0) {
+      return insufficient(
+        `${direction.to} sends nothing, so it cannot be said whether anybody misses the keepalives; capture at that host.`,
+      );
+    }
+    if (resumed.length > SHARED_MAX && resumed.every(isShared)) {
+      return insufficient(
+        `Both directions pause together, ${resumed.length} times: the two hosts may talk in bursts on purpose; capture at both hosts.`,
+      );
+    }
+    return problemOf(keepalive, resumed, quality);
+  }
+  const [asleep] = hidden;
+  if (asleep) {
+    return insufficient(
+      `In a pause of ${intervalText(lengthOf(asleep))} the capture holds no frame at all: whether the keepalives or the capture paused, only a capture at the other host shows.`,
+    );
+  }
+  const late = gaps.at(-1);
+  const shortage =
+    late && tooShortAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
+  if (!shortage) return { result: 'healthy', subject };
+  const { reason, neededSeconds } = shortage;
+  return { result: 'insufficient-data', subject, reason, neededSeconds };
+}
+
+/** Nothing of the flow was seen in the pause, in either direction. */
+function isShared({ reverse }: Pause): boolean {
+  return reverse === 0;
 }
 
 /** The other direction has been silent for longer, and still is. */
@@ -127,10 +157,11 @@ function problemOf(keepalive: Keepalive, gaps: readonly Pause[], quality: Captur
   const missed = gaps.reduce((sum, one) => sum + one.missed, 0);
   const longest = gaps.reduce((a, b) => (b.missed > a.missed ? b : a));
   const isInStep = gaps.every((one) => keptStep(lengthOf(one), stream.periodNs));
-  const reverseWentOn = gaps.every((one) => one.reverse > 0);
+  const reverseWentOn = !gaps.some(isShared);
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),
+    severity: gaps.every(isShared) && isPollLike(keepalive) ? 'info' : 'warning',
     ...limitsOf(quality, reverseWentOn ? 'medium' : 'low'),
     explanation: explain(keepalive, gaps, missed, longest, isInStep, reverseWentOn),
     pair: [direction.from, direction.to],

@@ -30,6 +30,7 @@ const GRACE_PERIODS = 0.5;
 const REVERSE_PACKETS_MIN = 3;
 /** Both directions that end within so many periods were ended together. */
 const TOGETHER_PERIODS = 2;
+const PROTOCOL_UDP = 17;
 
 export default defineDiagnosis({
   id: 'keepalive.stopped',
@@ -43,7 +44,7 @@ export default defineDiagnosis({
     'other direction of the flow, or other traffic of the two hosts, goes on. Information where both directions end ' +
     'within two periods: the session was closed rather than broken.',
   notWhen:
-    'Everything between the two hosts ends with it; the capture ends too early; the whole capture is silent; other ' +
+    'Everything between the two hosts ends with it; the sender goes on from or to another port; the capture ends too early; the whole capture is silent; other ' +
     'traffic stands in for a keepalive that only an idle timer sends.',
   causes: [
     'The process that sends the keepalives stopped, crashed or was restarted with another configuration',
@@ -99,6 +100,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
     const { reason, neededSeconds } = shortage;
     return { result: 'insufficient-data', subject, reason, neededSeconds };
   }
+  if (hasMoved(keepalive, quality)) return { result: 'healthy', subject };
   const missed = Math.floor(quiet - GRACE_PERIODS);
   const survivor = survivorOf(keepalive, quality);
   if (survivor === null || isStoodIn(stream, stream.ownAfter, 0, missed)) {
@@ -119,6 +121,20 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   return problemOf(keepalive, survivor, missed, quality);
 }
 
+/** The sender goes on from another port, or to another one (a restart, a NAT that assigned a new port). */
+function hasMoved({ direction, stream, link }: Keepalive, quality: CaptureQuality): boolean {
+  const { from, to, fromPort, toPort } = direction;
+  const others = quality.traffic.between(from, to, link.stack)?.conversations ?? [];
+  return others.some(
+    ({ protocol, portOfA, portOfB, fromA }) =>
+      protocol === PROTOCOL_UDP &&
+      (portOfA === fromPort) !== (portOfB === toPort) &&
+      fromA.packets >= MISSED_MIN &&
+      fromA.first?.segment === link.segment &&
+      fromA.first.timeNs > stream.last.timeNs - stream.periodNs,
+  );
+}
+
 function survivorOf(
   { direction, reverse, stream, link }: Keepalive,
   quality: CaptureQuality,
@@ -127,7 +143,7 @@ function survivorOf(
   const goesOn = (last: Moment | null): boolean =>
     last !== null && last.segment === link.segment && last.timeNs >= from;
   if (stream.reverseAfter >= REVERSE_PACKETS_MIN && goesOn(reverse.last)) {
-    return { words: 'the other direction goes on', isSameFlow: true };
+    return { words: `${stream.reverseAfter} packets of the other direction follow`, isSameFlow: true };
   }
   if (stream.ownAfter >= REVERSE_PACKETS_MIN && goesOn(direction.last)) {
     return { words: 'its sender goes on with other packets of the same flow', isSameFlow: true };
