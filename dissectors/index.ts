@@ -35,6 +35,10 @@ import geneveDissector from './geneve/dissector.js';
 import geneveTunnel from './geneve/tunnel.js';
 import greCorrelators from './gre/correlator.js';
 import greDissector from './gre/dissector.js';
+import greKeyMismatch from './gre/diagnoses/key-mismatch.js';
+import greNoReturn from './gre/diagnoses/no-return.js';
+import greProtoUnreachable from './gre/diagnoses/proto-unreachable.js';
+import greSeqLoss from './gre/diagnoses/seq-loss.js';
 import greTunnel from './gre/tunnel.js';
 import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
@@ -90,6 +94,23 @@ import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanTunnel from './vxlan/tunnel.js';
 
+/** What workers need; listed by itself so that they load nothing else. */
+export const dissectors: readonly Dissector[] = [
+  ahDissector,
+  arpDissector,
+  espDissector,
+  geneveDissector,
+  greDissector,
+  icmpDissector,
+  ipDissector,
+  ipipDissector,
+  isakmpDissector,
+  keepaliveDissector,
+  tcpDissector,
+  udpencapDissector,
+  vxlanDissector,
+];
+
 export const catalogue: readonly CatalogueEntry[] = [
   {
     protocol: 'ah',
@@ -139,7 +160,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: greDissector,
     correlators: greCorrelators,
     tunnel: greTunnel,
-    diagnoses: [],
+    diagnoses: [greKeyMismatch, greNoReturn, greProtoUnreachable, greSeqLoss],
   },
   {
     protocol: 'icmp',
@@ -200,5 +221,3 @@ export const catalogue: readonly CatalogueEntry[] = [
     diagnoses: [vxlanLoss, vxlanNoReturn],
   },
 ];
-
-export const dissectors: readonly Dissector[] = catalogue.flatMap(({ dissector }) => dissector ?? []);

@@ -11,6 +11,7 @@ const folders = readdirSync(root, { withFileTypes: true })
 const camel = (text) => text.replace(/[-.]+([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 const imports = [];
 const entries = [];
+const dissectors = [];
 
 for (const folder of folders) {
   const name = camel(folder);
@@ -21,6 +22,7 @@ for (const folder of folders) {
   if (has('dissector.ts')) {
     imports.push(`import ${name}Dissector from './${folder}/dissector.js';`);
     fields.push(`dissector: ${name}Dissector`);
+    dissectors.push(`${name}Dissector`);
   }
   if (has('correlator.ts')) imports.push(`import ${name}Correlators from './${folder}/correlator.js';`);
   fields.push(`correlators: ${has('correlator.ts') ? `${name}Correlators` : '[]'}`);
@@ -47,11 +49,14 @@ import type { CatalogueEntry } from '../src/diagnose/catalogue.js';
 import type { Dissector } from '../src/dissect/dissector.js';
 ${imports.sort().join('\n')}
 
+/** What workers need; listed by itself so that they load nothing else. */
+export const dissectors: readonly Dissector[] = [
+${dissectors.map((name) => `  ${name},`).join('\n')}
+];
+
 export const catalogue: readonly CatalogueEntry[] = [
 ${entries.join('\n')}
 ];
-
-export const dissectors: readonly Dissector[] = catalogue.flatMap(({ dissector }) => dissector ?? []);
 `;
 const target = join(root, 'index.ts');
 if (!existsSync(target) || readFileSync(target, 'utf8') !== text) writeFileSync(target, text);

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type * as Analysis from '../src/commands/run-analysis.js';
+import type * as Library from '../src/index.js';
 import type { Report } from '../src/report/report.js';
 import { writePcap, writePcapng } from './build/capture-file.js';
 import { readFrames } from './build/read-frames.js';
@@ -13,15 +13,15 @@ import { readFrames } from './build/read-frames.js';
  */
 
 const root = resolve(import.meta.dirname, '..');
-const compiled = join(root, 'dist/src/commands/run-analysis.js');
+const compiled = join(root, 'dist/src/index.js');
 const folder = join(root, 'captures');
 const files = readdirSync(folder).filter((file) => /\.pcap(ng)?$/.test(file));
 let scratch = '';
-let analyze: typeof Analysis.analyze;
+let analyze: typeof Library.analyze;
 
 beforeAll(async () => {
   expect(existsSync(compiled), 'run `npm run build` first').toBe(true);
-  ({ analyze } = (await import(compiled)) as typeof Analysis);
+  ({ analyze } = (await import(compiled)) as typeof Library);
   scratch = mkdtempSync(join(tmpdir(), 'capan-metamorphic-'));
 });
 

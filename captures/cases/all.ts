@@ -3,6 +3,7 @@ import { ESP_CAPTURES } from './esp.js';
 import { FRAGMENT_CAPTURES } from './fragments.js';
 import { IKE_V1_CAPTURES } from './ike-v1.js';
 import { IKE_V2_CAPTURES } from './ike-v2.js';
+import { KEEPALIVE_CAPTURES } from './keepalives.js';
 import { NAT_TRAVERSAL_CAPTURES } from './nat-traversal.js';
 import type { SampleCapture } from './sample-capture.js';
 
@@ -13,5 +14,6 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...ESP_CAPTURES,
   ...NAT_TRAVERSAL_CAPTURES,
   ...FRAGMENT_CAPTURES,
+  ...KEEPALIVE_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

@@ -103,7 +103,7 @@ function suspended(): Uint8Array {
 
 /** Periodic datagrams whose absence is no fault. */
 function lookAlikes(): Uint8Array {
-  const until = 120;
+  const until = 90;
   const t = siteTimeline('keepalive-look-alikes', PUBLIC_SITE, until);
   idleTimer(t, until);
   changedPeriod(t, until);
@@ -117,28 +117,28 @@ function lookAlikes(): Uint8Array {
     until: 80,
     lost: (beat) => beat % 30 > 24,
   });
-  ping(t, LOCAL, PEER, { at: 9.4, count: 20, intervalSeconds: 5, identifier: 0x2b08 });
+  ping(t, LOCAL, PEER, { at: 9.4, count: 14, intervalSeconds: 5, identifier: 0x2b08 });
   return writePcap(t.frames());
 }
 
-/** Keepalives both ways that are sent only where no data is: between 60 s and 80 s there is data. */
+/** Keepalives both ways that are sent only where no data is: between 55 s and 68 s there is data. */
 function idleTimer(t: Timeline, until: number): void {
   const here = { ...LOCAL, port: 41_194 };
   const there = { ...PEER, port: 41_194 };
-  const isBusy = (at: number) => (beat: number) => at + beat * 2 > 60 && at + beat * 2 < 80;
+  const isBusy = (at: number) => (beat: number) => at + beat * 2 > 55 && at + beat * 2 < 68;
   for (const [from, to, at] of [
     [here, there, 2.7],
     [there, here, 3.4],
   ] as const) {
     beats(t, { from, to, at, until, period: 2, length: 56, lost: isBusy(at) });
   }
-  for (let at = 60; at < 79.5; at += 0.9) {
+  for (let at = 55; at < 67.5; at += 0.9) {
     t.sendUdp(at, here, there, t.random.bytes(120 + 16 * (t.random.next() & 15)));
     t.sendUdp(at + 0.02, there, here, t.random.bytes(160 + 16 * (t.random.next() & 15)));
   }
 }
 
-/** A client and a server that agree on a longer period after 50 s. */
+/** A client and a server that agree on a longer period after 40 s. */
 function changedPeriod(t: Timeline, until: number): void {
   const here = { ...LOCAL, port: 42_001 };
   const there = { ...PEER, port: 42_000 };
@@ -146,8 +146,8 @@ function changedPeriod(t: Timeline, until: number): void {
     [here, there, 0],
     [there, here, 0.014],
   ] as const) {
-    beats(t, { from, to, at: 2.9 + late, until: 50, length: 64 });
-    beats(t, { from, to, at: 50.9 + late, until, period: 3, length: 64 });
+    beats(t, { from, to, at: 2.9 + late, until: 40, length: 64 });
+    beats(t, { from, to, at: 40.9 + late, until, period: 3, length: 64 });
   }
 }
 

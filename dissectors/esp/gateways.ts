@@ -1,7 +1,7 @@
 import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
 import { type IkeSession, ike } from '../isakmp/correlator.js';
 import { espPairs } from './correlator.js';
-import { isTwin } from './sa-pairs.js';
+import { isTwin, looksLikeEsp } from './sa-pairs.js';
 import type { EspPair } from './session.js';
 
 /** Two IPsec gateways with everything that the capture holds of them, over all time segments. */
@@ -37,6 +37,7 @@ export function gatewaysOf(evidence: Evidence): Gateways[] {
     join(groups, first?.stack ?? 0, [[session.initiator, session.responder], ...ends]).ike.push(session);
   }
   for (const pair of evidence.sessions(espPairs)) {
+    if (!looksLikeEsp(pair)) continue;
     const ends: [string, string][] = [[pair.low, pair.high]];
     for (const { esp } of groups) {
       const twin = esp.find((known) => isTwin(known, pair));

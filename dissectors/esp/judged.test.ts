@@ -287,6 +287,31 @@ describe('ESP beside IKE and ICMP', () => {
   });
 });
 
+describe('another protocol on port 4500', () => {
+  const ports = { source: 4500, destination: 40_000 };
+
+  it('is no tunnel and gives no finding where its first bytes change', async () => {
+    const run = await capture((t) => {
+      for (let at = 0; at < 40; at++) {
+        const spi = 0x1000_0000 + at * 7919;
+        espPacket(t, at, { from: here, to: there, spi, nextSequence: at * 104_729, ports }, 100);
+      }
+    });
+    for (const diagnosis of EVERY_DIAGNOSIS) expect(run.judge(diagnosis), diagnosis.id).toEqual([]);
+    expect([...tunnel.describe(run.evidence)]).toEqual([]);
+  });
+
+  it('is no tunnel and gives no finding where they do not', async () => {
+    const run = await capture((t) => {
+      for (let at = 0; at < 40; at++) {
+        const nextSequence = (at * 2_654_435_761) % 2 ** 32;
+        espPacket(t, at, { from: here, to: there, spi: 0x1000_0000, nextSequence, ports }, 100);
+      }
+    });
+    for (const diagnosis of EVERY_DIAGNOSIS) expect(run.judge(diagnosis), diagnosis.id).toEqual([]);
+  });
+});
+
 describe('tunnels', () => {
   const draft = async (build: (t: Timeline) => void): Promise<unknown> => [
     ...tunnel.describe((await capture(build)).evidence),

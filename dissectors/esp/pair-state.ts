@@ -213,7 +213,7 @@ export class PairState {
   private runOf(direction: number, next: FrameRef | null): OneWayRun {
     const own = this.directions[direction];
     const other = this.directions[1 - direction];
-    return oneWayRun(own.run, other.run, this.addresses(direction), this.segment, next, own.sizes.runList());
+    return oneWayRun(own.run, other, this.addresses(direction), this.segment, next, own.sizes.runList());
   }
 
   private addresses(direction: number): { from: string; to: string } {

@@ -13,11 +13,22 @@ export function spiText(spi: number): string {
   return `0x${spi.toString(16).padStart(8, '0')}`;
 }
 
+/** From this many SPIs on, pairs that use each of them about once are something else on port 4500. */
+const RANDOM_SPIS_MIN = 8;
+
+/** False where the numbers are no counters: another protocol on port 4500 that was taken for ESP. */
+export function looksLikeEsp(pair: EspPair): boolean {
+  const sas = sasOf(pair);
+  const packets = sas.reduce((sum, sa) => sum + sa.packets, 0);
+  const astray = sas.reduce((sum, sa) => sum + sa.jumps + sa.beyondWindow, 0);
+  return (sas.length < RANDOM_SPIS_MIN || packets >= 2 * sas.length) && astray * 2 <= packets;
+}
+
 /** Pairs to judge: of the same SAs seen on both sides of a NAT, those seen first. */
 export function judgedPairs(evidence: Evidence): EspPair[] {
   const pairs: EspPair[] = [];
   for (const pair of evidence.sessions(espPairs)) {
-    if (!pairs.some((known) => isTwin(known, pair))) pairs.push(pair);
+    if (looksLikeEsp(pair) && !pairs.some((known) => isTwin(known, pair))) pairs.push(pair);
   }
   return pairs;
 }

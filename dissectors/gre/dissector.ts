@@ -55,7 +55,8 @@ function dissectHeader(
   const view = frame.view;
   const flags = view.getUint16(offset + gre.FLAGS);
   // The port alone proves nothing: it may be one that a client happened to get.
-  if (frame.protocol !== PROTOCOL_GRE && (flags & (gre.RESERVED_AND_VERSION | gre.FLAG_ROUTING)) !== 0) return;
+  if (frame.protocol !== PROTOCOL_GRE && (flags & (gre.RESERVED_AND_VERSION | gre.FLAG_ROUTING)) !== 0)
+    return;
   let at = offset + gre.HEADER_LENGTH_MIN;
   if ((flags & (gre.FLAG_CHECKSUM | gre.FLAG_ROUTING)) !== 0) at += 4;
   const keyAt = at;

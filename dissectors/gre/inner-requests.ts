@@ -150,7 +150,9 @@ function synRequests(
   const { stack, segment, firstFrame, firstNs, lastNs } = connection;
   const first = { frame: firstFrame, timeNs: firstNs, segment };
   const isDecided = quality.secondsToEnd(first) >= SYN_ANSWER_SECONDS;
-  const isLost = !isAnswered && isDecided && client.payloadBytes === 0;
+  // The session does not tell SYN from SYN-ACK: of a connection seen one way only, the higher port is the client's.
+  const isClient = client.port > server.port;
+  const isLost = !isAnswered && isDecided && isClient && client.payloadBytes === 0;
   return {
     from: client.address,
     to: server.address,

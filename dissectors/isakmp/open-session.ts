@@ -2,17 +2,7 @@ import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import * as isakmp from './layout.js';
 import type { MessageFacts } from './message-facts.js';
 import { childrenOf, establishedBy } from './progress.js';
-import type {
-  IkeExchange,
-  IkeMessage,
-  IkeNotify,
-  IkePath,
-  IkePeer,
-  IkeRole,
-  IkeSession,
-  IkeTransmission,
-  NatCheck,
-} from './session.js';
+import type { IkeExchange, IkeNotify, IkePath, IkePeer, IkeRole, IkeSession, NatCheck } from './session.js';
 import { addSighting, isSameMessage, type Mutable, type TrackedMessage } from './sightings.js';
 import { vendorNames } from './vendor-ids.js';
 
@@ -20,7 +10,7 @@ export const MESSAGES_PER_EXCHANGE_MAX = 16;
 const PATHS_MAX = 8;
 const NAT_CHECKS_MAX = 16;
 const NOTIFIES_MAX = 16;
-/** Exchanges of one session that are kept when an epoch ends: the first ones and the last ones of those answered. */
+/** Exchanges of one session that are kept when an epoch ends: the first ones, and those that say most. */
 const EXCHANGES_FIRST_KEPT = 16;
 const EXCHANGES_KEPT = 128;
 
@@ -101,18 +91,17 @@ export class OpenSession {
     return this.startSeen;
   }
 
-  /** Folds answered exchanges of long sessions. */
+  /** Folds exchanges of long sessions: answered informationals first, unanswered exchanges last. */
   fold(): void {
     const surplus = this.exchanges.size - EXCHANGES_KEPT;
     if (surplus <= 0) return;
-    const answered = [...this.exchanges].filter(([, { messages }]) => messages.some((one) => one.isResponse));
-    const rest = [...this.exchanges].filter(([, { messages }]) => !messages.some((one) => one.isResponse));
-    const victims = answered.slice(EXCHANGES_FIRST_KEPT).slice(0, surplus);
-    const unanswered = rest.slice(EXCHANGES_FIRST_KEPT).slice(0, Math.max(0, surplus - victims.length));
-    for (const [key] of [...victims, ...unanswered]) {
-      this.exchanges.delete(key);
-      this.exchangesFolded++;
-    }
+    const victims = [...this.exchanges]
+      .slice(EXCHANGES_FIRST_KEPT)
+      .map(([key, exchange]) => ({ key, rank: foldingRank(exchange) }))
+      .sort((a, b) => a.rank - b.rank)
+      .slice(0, surplus);
+    for (const { key } of victims) this.exchanges.delete(key);
+    this.exchangesFolded += victims.length;
   }
 
   session(): IkeSession {
@@ -296,6 +285,14 @@ export class OpenSession {
 
 function isPhaseOne(exchangeType: number): boolean {
   return exchangeType >= isakmp.EXCHANGE_BASE && exchangeType <= isakmp.EXCHANGE_AGGRESSIVE;
+}
+
+/** The lower, the sooner an exchange is folded. */
+function foldingRank({ exchangeType, messages }: TrackedExchange): number {
+  // IKEv1 informationals come one by one, so that none of them has an answer.
+  if (exchangeType === isakmp.EXCHANGE_V1_INFORMATIONAL) return 0;
+  if (!messages.some(({ isResponse }) => isResponse)) return 2;
+  return exchangeType === isakmp.EXCHANGE_V2_INFORMATIONAL ? 0 : 1;
 }
 
 function otherRole(role: IkeRole): IkeRole {

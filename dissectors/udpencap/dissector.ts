@@ -13,6 +13,9 @@ const MARKER_LENGTH = 4;
 const KEEPALIVE = 0xff;
 /** SPI and sequence number, and the least that ciphers and ICVs in use add. */
 const ESP_LENGTH_MIN = 20;
+/** A client may use 4500 as its own, arbitrary port: whoever it talks to on a port below this is no IPsec gateway. */
+const WELL_KNOWN_PORT_MAX = 1023;
+const IKE_PORT = 500;
 /** SPIs up to here are reserved (RFC 4303, section 2.1) and are not negotiated by IKE. */
 const SPI_RESERVED_MAX = 255;
 
@@ -43,6 +46,9 @@ export const udpencap = defineDissector({
       const view = frame.view;
       const captured = end - offset;
       const length = frame.payloadLength;
+      // Either port is 4500, so the lower one is that or the peer's.
+      const lowPort = Math.min(frame.sourcePort, frame.destinationPort);
+      if (lowPort <= WELL_KNOWN_PORT_MAX && lowPort !== IKE_PORT) return;
       let kind = KIND_UNKNOWN;
       if (captured >= MARKER_LENGTH) {
         const marker = view.getInt32(offset + MARKER);

@@ -28,12 +28,19 @@ interface Seen {
 }
 
 /** Dissects a UDP payload that fills its view, so that a read outside of it throws. */
-function dissect(payload: Uint8Array, wireLength = payload.length, origin = ORIGIN_WHOLE): Seen {
+function dissect(
+  payload: Uint8Array,
+  wireLength = payload.length,
+  origin = ORIGIN_WHOLE,
+  sourcePort = 4500,
+): Seen {
   slot.clearTables();
   const exits: string[] = [];
   const frame = new FrameContext(slot);
   frame.begin(new DataView(payload.slice().buffer), 0, 0, wireLength, wireLength > payload.length);
   frame.payloadLength = wireLength;
+  frame.sourcePort = sourcePort;
+  frame.destinationPort = 4500;
   frame.origin = origin;
   const nothing = (): void => {};
   const bound = udpencap.bind(table, {
@@ -80,6 +87,11 @@ describe('datagrams on port 4500', () => {
       kind: null,
       exits: ['isakmp 4..32 of 28'],
     });
+  });
+
+  it('are none of IPsec where a client happens to use port 4500', () => {
+    expect(dissect(ESP, ESP.length, ORIGIN_WHOLE, 53)).toEqual({ kind: null, exits: [], shortfalls: 0 });
+    expect(dissect(ESP, ESP.length, ORIGIN_WHOLE, 1024)).toMatchObject({ kind: KIND_ESP });
   });
 
   it('may be any bytes', () => {

@@ -4,6 +4,7 @@ import { judgeReachability, LASTING_COUNT } from '../reachability.js';
 import { isTraceroutePort } from '../traceroute.js';
 
 const PROTOCOL_UDP = 17;
+const PROTOCOL_GRE = 47;
 const PROTOCOL_ESP = 50;
 const PROTOCOL_AH = 51;
 /** IKE ports: `ike.port-unreachable` speaks of them. */
@@ -22,7 +23,7 @@ export default defineDiagnosis({
     'than 3 errors: warning between the ends of a tunnel if the destination is not heard again, else information.',
   notWhen:
     'A more specific diagnosis owns the quoted packet: UDP 500 and 4500 (ike.port-unreachable), ESP and AH refused by ' +
-    'protocol (esp.proto-unreachable). The port is one of those that traceroute probes. The quoted source is not the ' +
+    'protocol (esp.proto-unreachable), GRE refused by protocol or port (gre.proto-unreachable). The port is one of those that traceroute probes. The quoted source is not the ' +
     'receiver of the error. Information only: the quoted packets answer a program of the destination that asked first and ' +
     'has ended (port unreachable for less than 10 s).',
   causes: [
@@ -80,6 +81,9 @@ export default defineDiagnosis({
 });
 
 function accepts({ meaning, quoted }: IcmpError): boolean {
+  const isRefusal = meaning === 'protocol-unreachable' || meaning === 'port-unreachable';
+  // Linux refuses GRE that matches no tunnel by port unreachable.
+  if (isRefusal && quoted?.protocol === PROTOCOL_GRE) return false;
   switch (meaning) {
     case 'network-unreachable':
     case 'host-unreachable':

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { captureMayHide } from '../../../src/correlate/gates.js';
+import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import { hasEspAfter, type IkePair } from '../pair-sessions.js';
 import { CHILD_ANSWER_LENGTH_MIN } from '../progress.js';
@@ -59,11 +60,19 @@ export default defineDiagnosis({
     judgeStalls(evidence, {
       kind: 'quick-stalled',
       applies: ({ childEstablished }: IkeSession) => childEstablished.length > 0,
-      accepts: (_pair, { variant, session, instead }) =>
-        variant !== 'short-answer' || !hasEspAfter(evidence, session, firstOf(instead).frame),
+      accepts: (_pair, stall) => stall.variant !== 'short-answer' || isWithoutEsp(evidence, stall),
       describe,
     }),
 });
+
+/** No ESP since the short answer, and none that a capture filter may hide. */
+function isWithoutEsp(evidence: Evidence, { session, instead }: Stall): boolean {
+  const encapsulation = session.usesPort4500 ? { protocol: 17, port: 4500 } : { protocol: 50 };
+  return (
+    captureMayHide(evidence.quality, encapsulation) === null &&
+    !hasEspAfter(evidence, session, firstOf(instead).frame)
+  );
+}
 
 function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
   const { variant, waiting, instead, exchange } = stalls[0];

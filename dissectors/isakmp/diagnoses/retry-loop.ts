@@ -1,3 +1,4 @@
+import { captureMayHide } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Evidence, type FrameRef } from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
 import { EXCHANGE_MAIN } from '../layout.js';
@@ -8,6 +9,7 @@ import type { IkeSession } from '../session.js';
 
 const COOKIES_MIN = 3;
 const WINDOW_SECONDS = 600;
+const ENCAPSULATED = { protocol: 17, port: 4500 };
 
 export default defineDiagnosis({
   id: 'ike.retry-loop',
@@ -19,7 +21,9 @@ export default defineDiagnosis({
   rule:
     'At least three new initiator cookies within 10 minutes between the same two hosts, none of which reached the third ' +
     'response of main mode, an IKE_AUTH answer, or ESP.',
-  notWhen: 'The attempts succeed: fast rekeying opens many IKE SAs and is healthy.',
+  notWhen:
+    'The attempts succeed: fast rekeying opens many IKE SAs and is healthy; a capture filter hides port 4500, where they ' +
+    'may have gone on.',
   causes: ['The reason for which each attempt fails; see the other findings about this pair'],
   nextSteps: [
     'Look at the stage that every attempt reaches: it tells which finding applies',
@@ -41,11 +45,18 @@ export default defineDiagnosis({
       const opened = pair.sessions.filter(({ startSeen }) => startSeen);
       if (opened.length === 0) continue;
       const failed = longestLoop(opened.filter((session) => isFailed(evidence, session)));
-      if (failed.length >= COOKIES_MIN) yield problemOf(evidence, pair, failed);
-      else yield { result: 'healthy', subject: pair.subject };
+      const hidden = failed.some(mayHaveMoved) ? captureMayHide(evidence.quality, ENCAPSULATED) : null;
+      if (failed.length < COOKIES_MIN) yield { result: 'healthy', subject: pair.subject };
+      else if (hidden) yield { result: 'insufficient-data', subject: pair.subject, reason: hidden.reason };
+      else yield problemOf(evidence, pair, failed);
     }
   },
 });
+
+/** The first exchanges worked, and what follows may travel on port 4500. */
+function mayHaveMoved({ messageCount }: IkeSession): boolean {
+  return messageCount.responder > 0;
+}
 
 function isFailed(evidence: Evidence, session: IkeSession): boolean {
   return (

@@ -1,0 +1,159 @@
+import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { plural } from '../../icmp/pair-subject.js';
+import { greTunnels } from '../correlator.js';
+import { type InnerRequests, innerRequests, type Silence, silenceOf } from '../inner-requests.js';
+import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';
+import type { GreTunnel } from '../session.js';
+import { dataPackets, type GrePair, greFilter, grePairs, isMidonet, pairSubject } from '../tunnel-pairs.js';
+
+const PACKETS_MIN = 3;
+const UNANSWERED_MIN = 3;
+/** Low bits of an NVGRE key: a flow id that may differ (RFC 7637, section 3.2). */
+const FLOW_ID_BITS = 8;
+const KEYS_NAMED_MAX = 4;
+
+export default defineDiagnosis({
+  id: 'gre.key-mismatch',
+  title: 'GRE keys differ',
+  severity: 'error',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 2,
+  rule:
+    'Both ends send GRE for the same inner hosts (at least 3 packets each way), yet no key is used in both directions, or only ' +
+    'one end sends a key at all; at least 3 inner requests stay unanswered and none is answered.',
+  notWhen:
+    'Inner requests are answered: then the keys differ by design (MidoNet names the receiving port by the key). ' +
+    "MidoNet's flow state packets are in the tunnel. Keys of bridged traffic differ in the low 8 bits only (NVGRE flow id).",
+  causes: [
+    'The two ends are configured with different keys (ikey and okey not mirrored)',
+    'One end uses a key, the other none: the receiver drops what does not match its own setting',
+  ],
+  nextSteps: [
+    'Compare on both ends: ip -d link show type gre (and gretap): ikey of one must be okey of the other',
+    'On Cisco and Juniper: tunnel key in the interface configuration of both ends',
+    'Watch for ICMP port unreachable that quotes IP protocol 47: Linux sends it for GRE that matches no tunnel',
+  ],
+  refutedBy: 'Answers through the tunnel in a capture taken at one of the inner hosts.',
+  source: 'RFC 2890, section 2.1; RFC 7637, section 3.2; MidoNet guide (keys per direction)',
+  thresholds: {
+    packets: { value: PACKETS_MIN, unit: 'packets each way', why: 'fewer may belong to another tunnel' },
+    unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'a lost request or two is normal' },
+  },
+  explains: ['gre.no-return', 'underlay.ping-loss', 'tcp.syn-unanswered'],
+  *diagnose(evidence) {
+    for (const pair of grePairs(evidence.sessions(greTunnels))) {
+      const judgement = judge(evidence, pair);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(evidence: Evidence, pair: GrePair): Judgement | null {
+  const isTwoWay = dataPackets(pair, 0) >= PACKETS_MIN && dataPackets(pair, 1) >= PACKETS_MIN;
+  if (!isTwoWay || isMidonet(pair)) return null;
+  const subject = pairSubject(pair);
+  if (sharesKey(pair)) return { result: 'healthy', subject };
+  const requests = innerRequests(evidence, pair);
+  if (requests.some(({ answered }) => answered > 0)) return { result: 'healthy', subject };
+  const silence = silenceOf(requests);
+  if (!silence || silence.unanswered < UNANSWERED_MIN || !mirrorsHosts(pair, silence.requests)) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${pair.low} and ${pair.high} send GRE with different keys (${keyWords(pair, 0)}; ${keyWords(pair, 1)}), and no inner request shows whether that works; capture while you ping through the tunnel.`,
+    };
+  }
+  const limit = oneSidedLimit(evidence.quality, pair.low, pair.high, pair.outerStack);
+  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  return problemOf(pair, silence);
+}
+
+/** A key, or its absence, that both ends use; bridged traffic may differ in the flow id. */
+function sharesKey({ tunnels }: GrePair): boolean {
+  const settings = [0, 1].map((index) => new Set(tunnels.flatMap((tunnel) => settingsOf(tunnel, index))));
+  return [...settings[0]].some((setting) => settings[1].has(setting));
+}
+
+function settingsOf({ key, directions }: GreTunnel, index: number): string[] {
+  const { keyed, plain, protocolTypes } = directions[index];
+  const settings: string[] = [];
+  if (plain > 0) settings.push('no key');
+  if (keyed > 0) settings.push(`key ${key}`);
+  if (keyed > 0 && key >>> FLOW_ID_BITS !== 0 && protocolTypes.includes(TYPE_TRANSPARENT_ETHERNET)) {
+    settings.push(`virtual subnet ${key >>> FLOW_ID_BITS}`);
+  }
+  return settings;
+}
+
+/** Inner hosts that talk in one direction with one key are addressed in the other with another one. */
+function mirrorsHosts({ tunnels }: GrePair, requests: readonly InnerRequests[]): boolean {
+  return requests.some(({ from, to, outerDirection, stack }) =>
+    tunnels.some(
+      (tunnel) =>
+        (tunnel.stack !== stack || tunnel.directions.some(({ plain }) => plain > 0)) &&
+        tunnel.ways.some(
+          (way) => way.outerDirection !== outerDirection && way.from === to && way.to === from,
+        ),
+    ),
+  );
+}
+
+function keyWords({ tunnels, low, high }: GrePair, direction: number): string {
+  const keys = tunnels
+    .filter(({ directions }) => directions[direction].keyed > 0)
+    .map(({ key }) => String(key));
+  const isPlain = tunnels.some(({ directions }) => directions[direction].plain > 0);
+  const all = [...keys.slice(0, KEYS_NAMED_MAX).map((key) => `key ${key}`), ...(isPlain ? ['no key'] : [])];
+  return `${direction === 0 ? low : high} sends ${all.join(', ')}`;
+}
+
+function problemOf(pair: GrePair, silence: Silence): Problem {
+  const { low, high, tunnels } = pair;
+  const { unanswered, first, last } = silence;
+  return {
+    result: 'problem',
+    subject: pairSubject(pair),
+    confidence: 'medium',
+    explanation:
+      `The two ends disagree on the GRE key: ${keyWords(pair, 0)}; ${keyWords(pair, 1)}. ` +
+      `${plural(unanswered, 'inner request')} between the same hosts got no answer in either direction.`,
+    pair: [low, high],
+    where: 'receiver',
+    first,
+    last,
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: {
+      unanswered,
+      packetsFromFirst: dataPackets(pair, 0),
+      packetsFromSecond: dataPackets(pair, 1),
+      keys: tunnels.length,
+    },
+    evidence: citationsOf(pair),
+    displayFilter: greFilter(low, high),
+    packetClass: 'gre',
+  };
+}
+
+/** First and last packet of each end with each of the first keys. */
+function citationsOf({ tunnels }: GrePair): Citation[] {
+  const citations: Citation[] = [];
+  for (const { key, directions } of tunnels.slice(0, KEYS_NAMED_MAX)) {
+    for (const { from, keyed, first, last } of directions) {
+      const what = keyed > 0 ? `with key ${key}` : 'without a key';
+      if (first) citations.push({ ...first, summary: `GRE from ${from} ${what}` });
+      if (last && last.frame !== first?.frame) {
+        citations.push({ ...last, summary: `last GRE from ${from} ${what}` });
+      }
+    }
+  }
+  return citations.sort((a, b) => a.frame - b.frame).slice(0, 10);
+}

@@ -1,0 +1,122 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../../src/report/report.js';
+import { greSequences } from '../correlator.js';
+import type { GreSequence } from '../session.js';
+import { greFilter } from '../tunnel-pairs.js';
+
+const SHARE_MIN = 1;
+const PACKETS_MIN = 100;
+const MISSING_MIN = 3;
+const CITED_GAPS_MAX = 5;
+
+export default defineDiagnosis({
+  id: 'gre.seq-loss',
+  title: 'GRE sequence gaps',
+  severity: 'warning',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 3,
+  rule:
+    'More than 1 % of at least 100 sequence numbers of one direction of a GRE tunnel never appear, at least 3; packets that arrive late ' +
+    'fill their gap. Information for mirror sessions (ERSPAN).',
+  notWhen:
+    'The capture itself dropped packets (more than 2 %), or was taken where the packets are sent: then the gaps are its own. ' +
+    'The sender began anew at a low number, or does not count at all.',
+  causes: [
+    'Packet loss between the sender and the capture point: congestion, policing, a bad link',
+    'Where the capture was taken at the sender: the capture lost them',
+    'Several sources count in the same tunnel (some mirror sessions of distributed switches do)',
+  ],
+  nextSteps: [
+    'Capture at the sender at the same time and run capan compare: it tells where the packets are lost',
+    'Look at the interface counters on the path: drops, policers, queues',
+  ],
+  refutedBy: 'The missing numbers in a capture taken at the same place with more buffer.',
+  source: 'RFC 2890, section 2.2; RFC 2637, section 4.1; draft-foschiano-erspan-03',
+  thresholds: {
+    share: { value: SHARE_MIN, unit: '%', why: 'more slows TCP inside down noticeably' },
+    packets: { value: PACKETS_MIN, unit: 'numbers', why: 'a share of fewer says nothing' },
+    missing: { value: MISSING_MIN, unit: 'packets', why: 'a lost packet or two is normal' },
+  },
+  explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  *diagnose({ sessions, quality }) {
+    for (const sequence of sessions(greSequences)) yield judge(quality, sequence);
+  },
+});
+
+function judge(quality: CaptureQuality, sequence: GreSequence): Judgement {
+  const { from, to, distinct, missing, outbound } = sequence;
+  const subject = subjectOf(sequence);
+  const expected = distinct + missing;
+  const share = (100 * missing) / expected;
+  if (missing < MISSING_MIN || share <= SHARE_MIN) {
+    if (expected >= PACKETS_MIN) return { result: 'healthy', subject };
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${distinct} GRE packets with sequence numbers from ${from} to ${to} are too few to judge loss; capture at least ${PACKETS_MIN}.`,
+    };
+  }
+  if (expected < PACKETS_MIN) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${missing} of ${expected} GRE packets from ${from} to ${to} are missing, which is too few to judge a share; capture at least ${PACKETS_MIN}.`,
+    };
+  }
+  if (outbound > distinct / 2) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `The capture was taken where ${from} sends: the gaps are the capture's own; capture at ${to}.`,
+    };
+  }
+  const drops = dropLimit(quality);
+  if (drops && drops.share > DROP_SHARE_SEVERE) {
+    return { result: 'insufficient-data', subject, reason: drops.reason };
+  }
+  return problemOf(sequence, share, drops?.id ?? null);
+}
+
+function problemOf(sequence: GreSequence, share: number, limitedBy: string | null): Judgement {
+  const { from, to, key, kind, distinct, missing, gaps, gapCount, reordered, duplicates } = sequence;
+  const [firstGap] = gaps;
+  return {
+    result: 'problem',
+    subject: subjectOf(sequence),
+    severity: kind === 'erspan' ? 'info' : 'warning',
+    confidence: limitedBy ? 'low' : 'medium',
+    explanation:
+      `Of ${distinct + missing} GRE packets from ${from} to ${to} (${kind === 'erspan' ? 'mirror session' : 'key'} ${key}) ` +
+      `${missing} (${share.toFixed(1)} %) never passed the capture point, in ${gapCount} gaps of the sequence numbers.`,
+    pair: [from, to],
+    direction: { from, to },
+    where: 'path',
+    first: firstGap ? firstGap.before : sequence.first,
+    last: sequence.last,
+    lastGood: firstGap ? firstGap.before : null,
+    ongoingAtEnd: false,
+    counts: { received: distinct, missing, gaps: gapCount, reordered, duplicates },
+    evidence: citationsOf(sequence),
+    displayFilter: `${greFilter(from, to)} && gre.sequence_number`,
+    ...(limitedBy ? { limitedBy: [limitedBy] } : {}),
+    packetClass: 'gre',
+  };
+}
+
+function subjectOf({ from, to, key, kind }: GreSequence): Subject {
+  return { kind: 'tunnel', encapsulation: kind, endpoints: [from, to], key };
+}
+
+function citationsOf({ gaps, from }: GreSequence): Citation[] {
+  return [...gaps]
+    .sort((a, b) => b.missing - a.missing)
+    .slice(0, CITED_GAPS_MAX)
+    .sort((a, b) => a.after.frame - b.after.frame)
+    .flatMap(({ missing, before, after }) => [
+      { ...before, summary: `GRE from ${from}, last before a gap` },
+      { ...after, summary: `GRE from ${from}, ${missing} missing before it` },
+    ]);
+}

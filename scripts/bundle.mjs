@@ -1,0 +1,29 @@
+// Bundles the compiled program: loading some 200 small modules costs more than analysing a small capture. Entries keep
+// the places that other files and programs know: dist/src/cli.js, dist/src/index.js, dist/src/dissect-worker.js.
+import { chmodSync, rmSync } from 'node:fs';
+import { rolldown } from 'rolldown';
+
+const root = new URL('..', import.meta.url).pathname;
+
+async function bundle(input) {
+  const built = await rolldown({
+    input,
+    platform: 'node',
+    // Loaded on demand, and with files of its own beside it.
+    external: ['piscina'],
+    logLevel: 'warn',
+  });
+  await built.write({
+    dir: `${root}dist/src`,
+    format: 'esm',
+    entryFileNames: '[name].js',
+    chunkFileNames: 'part-[name]-[hash].js',
+    sourcemap: true,
+  });
+}
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+await bundle({ cli: `${root}src/cli.ts`, index: `${root}src/index.ts` });
+// By itself, so that a worker loads the dissectors and nothing else of the catalogue.
+await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` });
+chmodSync(`${root}dist/src/cli.js`, 0o755);
