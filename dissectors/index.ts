@@ -6,6 +6,8 @@ import ahCorrelators from './ah/correlator.js';
 import ahDissector from './ah/dissector.js';
 import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
+import dnsCorrelators from './dns/correlator.js';
+import dnsDissector from './dns/dissector.js';
 import espCorrelators from './esp/correlator.js';
 import espDecapsulatedView from './esp/diagnoses/decapsulated-view.js';
 import espDissector from './esp/dissector.js';
@@ -92,12 +94,16 @@ import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
+import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
+import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
 import vxlanTunnel from './vxlan/tunnel.js';
+import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
 
 /** What workers need; listed by itself so that they load nothing else. */
 export const dissectors: readonly Dissector[] = [
   ahDissector,
   arpDissector,
+  dnsDissector,
   espDissector,
   geneveDissector,
   greDissector,
@@ -129,7 +135,8 @@ export const catalogue: readonly CatalogueEntry[] = [
   {
     protocol: 'dns',
     title: 'dns',
-    correlators: [],
+    dissector: dnsDissector,
+    correlators: dnsCorrelators,
     diagnoses: [],
   },
   {
@@ -218,6 +225,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanLoss, vxlanNoReturn],
+    diagnoses: [vxlanLoss, vxlanNoReturn, vxlanPortMismatch, vxlanReservedBits, vxlanVniMismatch],
   },
 ];

@@ -5,6 +5,7 @@ import { IKE_V1_CAPTURES } from './ike-v1.js';
 import { IKE_V2_CAPTURES } from './ike-v2.js';
 import { KEEPALIVE_CAPTURES } from './keepalives.js';
 import { NAT_TRAVERSAL_CAPTURES } from './nat-traversal.js';
+import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
 
 /** Every capture that ships, in the order of the README. */
@@ -14,6 +15,7 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...ESP_CAPTURES,
   ...NAT_TRAVERSAL_CAPTURES,
   ...FRAGMENT_CAPTURES,
+  ...PATH_CAPTURES,
   ...KEEPALIVE_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

@@ -19,7 +19,14 @@ import {
   ikev2Liveness,
   sendMainMode,
 } from '../../test/build/scenario-ike.js';
-import { mssOption, type Tcp, type TcpFlag, tcp, windowScaleOption } from '../../test/build/tcp.js';
+import {
+  mssOption,
+  type Tcp,
+  type TcpFlag,
+  tcp,
+  timestampsOption,
+  windowScaleOption,
+} from '../../test/build/tcp.js';
 import type { SampleCapture } from './sample-capture.js';
 import { NATTED_SITE, namedTimeline, natSeenFrom, PUBLIC_SITE, siteTimeline, surroundings } from './sites.js';
 
@@ -146,6 +153,56 @@ function offload(): Uint8Array {
   return writePcap(t.frames());
 }
 
+/** An IKE_SA_INIT 1.8 s before the end: no daemon has repeated it by then. */
+function stoppedTooSoon(): Uint8Array {
+  const t = siteTimeline('capture-too-short', PUBLIC_SITE, 9);
+  ping(t, local, peer, { at: 3.1, count: 6, identifier: 0x3c61 });
+  ikev2Handshake(t, PEERS, { at: 6.3, upTo: 'initRequest' });
+  return writePcap(t.frames());
+}
+
+/** tcpdump prints to the SSH session that it captures, once a second what it has read meanwhile. */
+function ownSession(): Uint8Array {
+  const seconds = 27;
+  const t = siteTimeline('capture-self-traffic', PUBLIC_SITE, seconds);
+  healthyTunnel(t, seconds, 1000);
+  const admin = { ...peer, address: '203.0.113.50', ttl: 58 };
+  let sequence = t.random.next() >>> 1;
+  const acknowledgment = t.random.next() >>> 1;
+  const ticks = { local: t.random.next() >>> 1, admin: t.random.next() >>> 1 };
+  const roundTrip = 0.0184;
+  const send = (at: number, fromLocal: boolean, payload?: Uint8Array): void => {
+    const [from, to] = fromLocal ? [local, admin] : [admin, local];
+    const milliseconds = Math.round(at * 1000);
+    const echoed = milliseconds - Math.round(roundTrip * 1000);
+    const segment = tcp({
+      source: from.address,
+      destination: to.address,
+      sourcePort: fromLocal ? 22 : 52_344,
+      destinationPort: fromLocal ? 52_344 : 22,
+      sequence: fromLocal ? sequence : acknowledgment,
+      acknowledgment: fromLocal ? acknowledgment : sequence,
+      flags: payload ? ['PSH', 'ACK'] : ['ACK'],
+      window: 501,
+      options: fromLocal
+        ? timestampsOption(ticks.local + milliseconds, ticks.admin + echoed)
+        : timestampsOption(ticks.admin + milliseconds, ticks.local + milliseconds - 9),
+      ...(payload && { payload }),
+    });
+    t.sendIp(at, from, to, IP_PROTOCOL.tcp, segment, { dontFragment: true });
+    if (payload) sequence += payload.length;
+  };
+  for (let second = 0; second < seconds - 2; second += 1) {
+    const at = 1.07 + second + t.random.between(0, 0.02);
+    for (const pair of [0, 0.0007]) {
+      send(at + pair, true, t.random.bytes(164));
+      send(at + pair + 0.0003, true, t.random.bytes(236));
+      send(at + pair + roundTrip, false);
+    }
+  }
+  return writePcap(t.frames());
+}
+
 interface Transfer {
   segmentLength: number;
   segments: number;
@@ -259,5 +316,19 @@ export const CAPTURE_QUALITY_CAPTURES: readonly SampleCapture[] = [
     must: ['capture.offload'],
     healthy: true,
     write: offload,
+  },
+  {
+    file: 'capture-self-traffic.pcap',
+    shows: 'a healthy tunnel, and tcpdump printing to an SSH session that it captures as well',
+    must: ['capture.self-traffic'],
+    healthy: true,
+    write: ownSession,
+  },
+  {
+    file: 'capture-too-short.pcap',
+    shows: 'IKE_SA_INIT, and the end of the capture 1.8 s later: nobody can say whether an answer comes',
+    must: ['capture.too-short'],
+    healthy: true,
+    write: stoppedTooSoon,
   },
 ];

@@ -4,6 +4,7 @@ import { EXCHANGE_V2 } from '../../test/build/ikev2.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE } from '../../test/build/link.js';
 import {
+  arpExchange,
   ESP_SIZES,
   type EspTunnel,
   espExchange,
@@ -22,7 +23,7 @@ import {
   ikev2RekeyChild,
 } from '../../test/build/scenario-ike.js';
 import type { SampleCapture } from './sample-capture.js';
-import { PUBLIC_SITE, siteTimeline } from './sites.js';
+import { namedTimeline, PUBLIC_SITE, siteTimeline } from './sites.js';
 
 /** The local gateway initiates, or the capture is taken on the responder. */
 const PEERS: IkePeers = { initiator: PUBLIC_SITE.local, responder: PUBLIC_SITE.peer };
@@ -74,6 +75,23 @@ function noTraffic({ t, session }: Established): void {
   ikev2Liveness(t, session, 32.1, 'initiator');
   ikev2Liveness(t, session, 62.2, 'initiator');
   ping(t, PUBLIC_SITE.local, PUBLIC_SITE.peer, { at: 40, count: 4, identifier: 0x55c1 });
+}
+
+/**
+ * 0.2 s of a busy tunnel: the outbound SA has 3 million numbers left, which 1250 packets a second use up in 40
+ * minutes. Nothing replaced it in the 40 days before.
+ */
+function nearlyExhausted(): Uint8Array {
+  const { local, peer } = PUBLIC_SITE;
+  const t = namedTimeline('esp-seq-wrap-soon');
+  const { forth, back } = espTunnelOf(PEERS, SPIS);
+  const outbound = { from: forth.from, to: forth.to, spi: forth.spi, firstSequence: 0xffd2_3a40 };
+  espStream(t, { ...outbound, at: 0, count: 250, intervalMs: 0.8, sizes: [88] });
+  const inbound = { from: back.from, to: back.to, spi: back.spi, firstSequence: 0x6e91_07c5 };
+  espStream(t, { ...inbound, at: 0.0011, count: 125, intervalMs: 1.6, sizes: [88] });
+  arpExchange(t, 0.031, local, PUBLIC_SITE.router, { unicast: true });
+  ping(t, local, peer, { at: 0.084, count: 1, identifier: 0x55c8 });
+  return writePcap(t.frames());
 }
 
 /** Which sequence numbers the path loses: 9 of 300, alone and in pairs. */
@@ -200,6 +218,13 @@ export const ESP_CAPTURES: readonly SampleCapture[] = [
     must: ['esp.duplicates'],
     healthy: true,
     write: established('esp-duplicates', 35, duplicates, PEERS_AT_RESPONDER),
+  },
+  {
+    file: 'esp-seq-wrap-soon.pcap',
+    shows: '0.2 s of a busy tunnel: the outbound SA has used all but 3 million of its sequence numbers',
+    must: ['esp.seq-wrap-soon'],
+    healthy: false,
+    write: nearlyExhausted,
   },
   {
     file: 'esp-stale-spi.pcap',

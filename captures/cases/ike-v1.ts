@@ -1,3 +1,4 @@
+import { zeros } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
 import { icmpError } from '../../test/build/icmp.js';
 import { informationalClear } from '../../test/build/ikev1.js';
@@ -16,7 +17,7 @@ import {
   sendMainMode,
 } from '../../test/build/scenario-ike.js';
 import type { SampleCapture } from './sample-capture.js';
-import { NATTED_SITE, natSeenFrom, PUBLIC_SITE, siteTimeline } from './sites.js';
+import { NAT_PEER_SITE, NATTED_SITE, natSeenFrom, PUBLIC_SITE, siteTimeline } from './sites.js';
 
 /** Seconds after the first transmission at which each daemon repeats. */
 const OPENSWAN_REPEATS = [10, 30] as const;
@@ -29,6 +30,12 @@ const NAT_PEERS: IkePeers = {
   initiator: NATTED_SITE.local,
   responder: NATTED_SITE.peer,
   nat: natSeenFrom('inside'),
+};
+/** The capture is taken on the responder. */
+const NAT_PEERS_AT_RESPONDER: IkePeers = {
+  initiator: NAT_PEER_SITE.peer,
+  responder: NAT_PEER_SITE.local,
+  nat: natSeenFrom('outside'),
 };
 const EXCHANGE_START = 2;
 
@@ -89,6 +96,30 @@ function port4500Blocked(): Uint8Array {
   for (const after of STRONGSWAN_REPEATS) sendMainMode(t, EXCHANGE_START + 0.051 + after, session, 'MI3');
   ping(t, NATTED_SITE.local, NATTED_SITE.peer, { at: 20, count: 4, identifier: 0x2a10 });
   return writePcap(t.frames());
+}
+
+/** The responder's own firewall drops UDP 4500: its daemon knows nothing of MI3 and repeats MR2. */
+function port4500DroppedLocally(): Uint8Array {
+  const t = siteTimeline('ike-4500-local', NAT_PEER_SITE, 80);
+  const session = ikev1MainMode(t, NAT_PEERS_AT_RESPONDER, { at: EXCHANGE_START, upTo: 'MI3' });
+  for (const after of OPENSWAN_REPEATS) {
+    sendMainMode(t, EXCHANGE_START + 0.0412 + after, session, 'MR2');
+    sendMainMode(t, EXCHANGE_START + 0.0506 + after, session, 'MI3');
+  }
+  ping(t, NAT_PEER_SITE.local, NAT_PEER_SITE.peer, { at: 50, count: 4, identifier: 0x2a13 });
+  return writePcap(t.frames());
+}
+
+/** The responder speaks IKEv2 only; its refusal is not authenticated, and the initiator goes on. */
+function versionRefused(t: Timeline): void {
+  const session = ikev1Session(t, PEERS);
+  const spis = { ...session.spis, responderSpi: zeros(8) };
+  for (const after of [0, 10, 30]) {
+    sendMainMode(t, EXCHANGE_START + after, session, 'MI1');
+    const refusal = informationalClear(spis, t.random.next() || 1, NOTIFY_V1.invalidMajorVersion);
+    sendIke(t, EXCHANGE_START + after + 0.0126, PEERS, 'responder', refusal);
+  }
+  ping(t, PUBLIC_SITE.local, PUBLIC_SITE.peer, { at: 50, count: 4, identifier: 0x2a17 });
 }
 
 function pskMismatch(t: Timeline): void {
@@ -187,6 +218,20 @@ export const IKE_V1_CAPTURES: readonly SampleCapture[] = [
     healthy: false,
     allow: ['ike.mi3-unanswered'],
     write: port4500Blocked,
+  },
+  {
+    file: 'ike-4500-local.pcap',
+    shows: 'at the responder: MI3 floats to port 4500 and arrives, the host itself drops it',
+    must: ['ike.natt-4500-local'],
+    healthy: false,
+    write: port4500DroppedLocally,
+  },
+  {
+    file: 'ike-version-mismatch.pcap',
+    shows: 'MI1 of IKEv1 answered by INVALID-MAJOR-VERSION three times: the responder speaks IKEv2 only',
+    must: ['ike.version-mismatch'],
+    healthy: false,
+    write: withPublicSite('ike-version-mismatch', 70, versionRefused),
   },
   {
     file: 'ike-psk-mismatch-v1.pcap',

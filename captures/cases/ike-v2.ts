@@ -1,8 +1,20 @@
 import { writePcap, writePcapng } from '../../test/build/capture-file.js';
-import { EXCHANGE_V2, encryptedFragments, ikeSaInitResponse, notifyV2 } from '../../test/build/ikev2.js';
+import {
+  EXCHANGE_V2,
+  encryptedFragments,
+  ikeSaInitResponse,
+  informationalClearV2,
+  notifyV2,
+} from '../../test/build/ikev2.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { NOTIFY_V2 } from '../../test/build/isakmp.js';
-import { espExchange, ping, reassemblyTimeExceeded, type Timeline } from '../../test/build/scenario.js';
+import {
+  espExchange,
+  espPacket,
+  ping,
+  reassemblyTimeExceeded,
+  type Timeline,
+} from '../../test/build/scenario.js';
 import {
   espTunnelOf,
   type IkePeers,
@@ -83,6 +95,27 @@ function livenessUnanswered(t: Timeline): void {
   });
 }
 
+/** The peer restarts after 20 s and has lost its SAs; it refuses each liveness check for want of the IKE SA. */
+function peerRestarted(t: Timeline): void {
+  const session = ikev2Handshake(t, PEERS, { at: EXCHANGE_START });
+  const tunnel = espTunnelOf(PEERS, { toResponder: 0xcb70e914, toInitiator: 0x2f84a6d3 });
+  espExchange(t, tunnel, { at: EXCHANGE_START + 0.2, seconds: 18, intervalMs: 900 });
+  for (let at = 20.6; at < 76; at += 1.7) espPacket(t, at + t.random.between(0, 0.1), tunnel.forth, 128);
+  const at = 50.3;
+  const repeatedAfter = STRONGSWAN_REPEATS.slice(0, 3);
+  const lost = [notifyV2(NOTIFY_V2.invalidIkeSpi)];
+  const refusal = informationalClearV2(session.spis, session.nextMessageId.initiator, false, lost);
+  ikev2Exchange(t, session, {
+    at,
+    from: 'initiator',
+    exchangeType: EXCHANGE_V2.informational,
+    requestLength: 52,
+    responseLength: null,
+    repeatedAfter,
+  });
+  for (const after of [0, ...repeatedAfter]) sendIke(t, at + after + 0.0129, PEERS, 'responder', refusal);
+}
+
 /** IKE_AUTH in four fragments of RFC 7383; number 3 is missing each time. */
 function fragmentMissing(t: Timeline): void {
   const peers = PEERS_AT_RESPONDER;
@@ -156,6 +189,13 @@ export const IKE_V2_CAPTURES: readonly SampleCapture[] = [
     healthy: false,
     allow: ['ike.v2-request-unanswered'],
     write: withPublicSite('ike-dpd-unanswered', 150, livenessUnanswered),
+  },
+  {
+    file: 'ike-notify.pcap',
+    shows: 'a tunnel works, the peer restarts and answers liveness checks by INVALID_IKE_SPI in clear',
+    must: ['ike.notify'],
+    healthy: false,
+    write: withPublicSite('ike-notify', 80, peerRestarted),
   },
   {
     file: 'ike-fragments-incomplete.pcap',

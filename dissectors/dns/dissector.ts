@@ -1,10 +1,11 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
+import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import * as dns from './layout.js';
 
-/** Bytes of the question's name that a row keeps, as on the wire: in the corpora of names we know, 1 in 100 is longer. */
+/** Bytes of the question's name that a row keeps, as on the wire: names that people read are shorter; reports show the rest as cut. */
 export const NAME_BYTES_KEPT = 64;
 const NAME_WORDS = NAME_BYTES_KEPT / 4;
 
@@ -67,7 +68,7 @@ export function nameColumns(table: DnsTable): readonly Int32Array[] {
 }
 
 /**
- * One row a message on port 53. The ports of multicast DNS and LLMNR are owned but give no row: nobody there has to
+ * One row a message on port 53; of a fragmented one from its first fragment, which holds header and question. The ports of multicast DNS and LLMNR are owned but give no row: nobody there has to
  * answer.
  */
 export const dnsDissector = defineDissector({
@@ -75,7 +76,6 @@ export const dnsDissector = defineDissector({
   carriedBy: { udpPort: [dns.PORT_DNS, dns.PORT_MDNS, dns.PORT_LLMNR], tcpPort: [dns.PORT_DNS] },
   observes: DNS_ROWS,
   rowsPerChunk: 4096,
-  assembles: true,
   stream: { messageLength },
   bind(table, { protocolIndex }) {
     const name = nameColumns(table);
@@ -108,9 +108,13 @@ function dissectMessage(
   const at = frame.protocol === PROTOCOL_TCP ? offset + dns.TCP_LENGTH_PREFIX : offset;
   if (end - at < dns.HEADER_LENGTH) return frame.observeShortfall(protocolIndex);
   const view = frame.view;
+  const flags = view.getUint16(at + dns.FLAGS);
+  if ((flags & dns.OPCODE_MASK) >> dns.OPCODE_SHIFT > dns.OPCODE_MAX) {
+    return frame.observeShortfallOf(protocolIndex, SHORTFALL_MALFORMED);
+  }
   const row = table.rows.append(frame);
   table.id[row] = view.getUint16(at + dns.ID);
-  table.flags[row] = view.getUint16(at + dns.FLAGS);
+  table.flags[row] = flags;
   table.answers[row] = view.getUint16(at + dns.ANSWERS);
   table.authorities[row] = view.getUint16(at + dns.AUTHORITIES);
   table.type[row] = 0;

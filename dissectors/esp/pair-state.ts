@@ -281,7 +281,7 @@ export class PairState {
       nativePackets: packets - udpPackets,
       udpPackets,
       sas,
-      sizes: sizes.list(),
+      sizes: packets < ONE_WAY_PACKETS_MIN ? [] : sizes.list(),
       folded: { sas: own.foldedSas, distinct: own.foldedDistinct, missing: own.foldedMissing },
     };
   }

@@ -100,7 +100,7 @@ export interface EspDirection {
   readonly nativePackets: number;
   readonly udpPackets: number;
   readonly sas: readonly EspSa[];
-  /** SIZE_CLASSES entries. */
+  /** SIZE_CLASSES entries; none for directions of fewer than ONE_WAY_PACKETS_MIN packets. */
   readonly sizes: readonly SizeClass[];
   /** SAs that were folded because of the bound, with what they counted. */
   readonly folded: { readonly sas: number; readonly distinct: number; readonly missing: number };

@@ -68,7 +68,7 @@ class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.obser
       sent.span(ref, ref);
       const port = sent.port(columns.destinationPort[row], ref);
       if (port) port.packets++;
-      if (origin[row] === ORIGIN_FIRST_FRAGMENT) sent.fragment(ref);
+      if (origin[row] === ORIGIN_FIRST_FRAGMENT) sent.fragment(ref, columns.outerLength[row]);
     }
   }
 

@@ -13,9 +13,12 @@ export const BLOCK_INTERVALS = 10;
 /** How far medians of blocks may lie from the period. */
 export const MEDIAN_TOLERANCE = 0.05;
 /** An interval is regular if it is that near to the period. */
-const REGULAR_TOLERANCE = 0.2;
-/** Regular intervals that a block needs to have a cadence at all; the others may be late or follow a loss. */
-const REGULAR_IN_BLOCK_MIN = 6;
+const REGULAR_TOLERANCE = 0.15;
+/**
+ * Regular intervals that a block needs to have a cadence at all; the others may be late or follow a loss. Intervals that
+ * are spread evenly over half to one and a half periods pass with a chance of one in a hundred, two blocks with 1:10,000.
+ */
+const REGULAR_IN_BLOCK_MIN = 7;
 /** Share of regular intervals in a stream that is too short for blocks. */
 const REGULAR_SHARE_MIN = 0.8;
 /** From here on at least two datagrams are missing. */

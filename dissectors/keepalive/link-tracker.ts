@@ -1,5 +1,6 @@
 import type { FlowId, FlowRegistry } from '../../src/correlate/flow-registry.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
+import { isSamePeriod } from './cadence.js';
 import type { KeepaliveLink, LinkDirection, Stream } from './session.js';
 import { type Arrival, SizeClass } from './size-class.js';
 
@@ -50,17 +51,26 @@ class DirectionTracker {
     return this.classes.length === CLASSES_MAX && this.classes.every(({ isRejected }) => isRejected);
   }
 
-  /** The fastest class with a period; without one, the largest irregular one. */
-  stream(reversePackets: number): Stream | null {
-    const streams = this.classes
+  /** Classes worth a session: those with a period first, the fastest of them in front; then the largest. */
+  streams(reversePackets: number): Stream[] {
+    return this.classes
       .filter(({ isRejected, packets }) => !isRejected && packets >= PROMISING_PACKETS)
-      .map((one) => one.describe(this.packets, reversePackets));
-    const periodic = streams.filter(({ periodNs }) => !Number.isNaN(periodNs));
-    const [fastest] = periodic.sort((a, b) => a.periodNs - b.periodNs);
-    if (fastest) return fastest;
-    const [largest] = streams.sort((a, b) => b.packets - a.packets);
-    return largest ?? null;
+      .map((one) => one.describe(this.packets, reversePackets))
+      .sort((a, b) => periodOrLast(a) - periodOrLast(b) || b.packets - a.packets);
   }
+}
+
+function periodOrLast({ periodNs }: Stream): number {
+  return Number.isNaN(periodNs) ? Number.MAX_VALUE : periodNs;
+}
+
+/** The stream of each direction: the fastest pair of equal period, or the fastest of each. */
+function choose(up: readonly Stream[], down: readonly Stream[]): readonly [Stream | null, Stream | null] {
+  for (const one of up) {
+    const other = down.find(({ periodNs }) => isSamePeriod(periodNs, one.periodNs));
+    if (other) return [one, other];
+  }
+  return [up[0] ?? null, down[0] ?? null];
 }
 
 interface Endpoints {
@@ -113,12 +123,21 @@ export class LinkTracker {
   describe(): KeepaliveLink | null {
     const { endpoints, segment, firstFrame, stack } = this;
     if (endpoints === null) return null;
-    const directions = [this.direction(endpoints, 0), this.direction(endpoints, 1)] as const;
+    const [up, down] = this.directions;
+    const [upStream, downStream] = choose(up.streams(down.packets), down.streams(up.packets));
+    const directions = [
+      this.direction(endpoints, 0, upStream),
+      this.direction(endpoints, 1, downStream),
+    ] as const;
     if (directions.every(({ stream }) => stream === null || Number.isNaN(stream.periodNs))) return null;
     return { directions, stack, segment, firstFrame };
   }
 
-  private direction({ low, high, lowPort, highPort }: Endpoints, direction: number): LinkDirection {
+  private direction(
+    { low, high, lowPort, highPort }: Endpoints,
+    direction: number,
+    stream: Stream | null,
+  ): LinkDirection {
     const own = this.directions[direction];
     const isUp = direction === 0;
     return {
@@ -128,7 +147,7 @@ export class LinkTracker {
       toPort: isUp ? highPort : lowPort,
       packets: own.packets,
       last: own.packets > 0 ? { frame: own.latestFrame, timeNs: own.latestNs, segment: this.segment } : null,
-      stream: own.stream(this.directions[1 - direction].packets),
+      stream,
     };
   }
 }

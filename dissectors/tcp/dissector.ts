@@ -1,5 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
+import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import {
   TCP_ACKNOWLEDGMENT,
@@ -29,6 +30,18 @@ export const tcp = defineDissector({
     acknowledgment: 'u32',
     /** Payload bytes on the wire. */
     payloadLength: 'u32',
+    /** Of the packet at the capture point. */
+    timeToLive: 'u8',
+    /** What the payload begins with: HTTP_ constants. */
+    http: 'u8',
+    /** Of an HTTP request: digest of method and target; otherwise 0. */
+    httpTarget: 'i32',
+    /** Of a SYN: maximum segment size in bytes, 0 where it names none. */
+    maximumSegment: 'u16',
+    /** Of a SYN: window scale plus one, 0 where it names none. */
+    windowScale: 'u8',
+    /** Of a SYN: AUTHENTICATION_ bits. */
+    authentication: 'u8',
   },
   bind(table, binding) {
     return (frame, offset, end) => {
@@ -39,7 +52,8 @@ export const tcp = defineDissector({
         return frame.observeShortfall(binding.protocolIndex);
       }
       const row = table.rows.append(frame);
-      table.flags[row] = view.getUint8(offset + TCP_FLAGS);
+      const flags = view.getUint8(offset + TCP_FLAGS);
+      table.flags[row] = flags;
       table.maximumSegmentSize[row] =
         (table.flags[row] & TCP_SYN) === 0
           ? 0
@@ -49,6 +63,16 @@ export const tcp = defineDissector({
       table.sequence[row] = view.getUint32(offset + TCP_SEQUENCE);
       table.acknowledgment[row] = view.getUint32(offset + TCP_ACKNOWLEDGMENT);
       table.payloadLength[row] = frame.payloadLength - headerLength;
+      table.timeToLive[row] = frame.timeToLive;
+      const payload = offset + headerLength;
+      const http = classifyHttpStart(view, payload, end);
+      table.http[row] = http;
+      table.httpTarget[row] =
+        http !== HTTP_NONE && (http & HTTP_REQUEST) !== 0 ? digestRequestTarget(view, payload, end) : 0;
+      table.maximumSegment[row] = 0;
+      table.windowScale[row] = 0;
+      table.authentication[row] = 0;
+      if ((flags & TCP_SYN) !== 0) readOptions(table, row, view, offset, Math.min(end, payload));
     };
   },
 });
@@ -79,6 +103,33 @@ function maximumSegmentSize(view: DataView, offset: number, end: number): number
     at += length;
   }
   return 0;
+}
+
+type Table = ObservationTable<Schema> & {
+  readonly maximumSegment: Uint16Array;
+  readonly windowScale: Uint8Array;
+  readonly authentication: Uint8Array;
+};
+
+/** Walks the at most 40 bytes of options of a SYN. */
+function readOptions(table: Table, row: number, view: DataView, offset: number, end: number): void {
+  let at = offset + TCP_HEADER_LENGTH_MIN;
+  while (at < end) {
+    const kind = view.getUint8(at);
+    if (kind === OPTION_END) return;
+    if (kind === OPTION_NO_OPERATION) {
+      at++;
+      continue;
+    }
+    if (end - at < 2) return;
+    const length = view.getUint8(at + 1);
+    if (length < 2 || length > end - at) return;
+    if (kind === OPTION_MAXIMUM_SEGMENT && length === 4) table.maximumSegment[row] = view.getUint16(at + 2);
+    else if (kind === OPTION_WINDOW_SCALE && length === 3) table.windowScale[row] = view.getUint8(at + 2) + 1;
+    else if (kind === OPTION_MD5_SIGNATURE) table.authentication[row] |= AUTHENTICATION_MD5;
+    else if (kind === OPTION_AUTHENTICATION) table.authentication[row] |= AUTHENTICATION_OPTION;
+    at += length;
+  }
 }
 
 /**

@@ -10,6 +10,8 @@ import { NAT_KEEPALIVE } from '../../test/build/isakmp.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { type EspSa, espPacket, type Timeline, timeline } from '../../test/build/scenario.js';
 import { ikev2Handshake } from '../../test/build/scenario-ike.js';
+import { espPairs } from '../esp/correlator.js';
+import { esp } from '../esp/dissector.js';
 import { ike } from '../isakmp/correlator.js';
 import isakmp from '../isakmp/dissector.js';
 import { nattConversations } from './correlator.js';
@@ -106,7 +108,7 @@ describe('datagrams on port 4500', () => {
 const START_NS = 1_700_000_000_000_000_000n;
 const peer = { address: '198.51.100.7', mac: '02:00:00:00:00:01', ttl: 64 };
 const natted = { address: '203.0.113.20', mac: '02:00:00:00:00:02', ttl: 57 };
-const parts = { dissectors: [isakmp, udpencap], correlators: [ike, nattConversations] };
+const parts = { dissectors: [esp, isakmp, udpencap], correlators: [espPairs, ike, nattConversations] };
 
 function sas(port: number): { out: EspSa; in: EspSa } {
   const ports = { source: port, destination: 4500 };
@@ -206,6 +208,19 @@ describe('natt.keepalive-missing', () => {
     for (const judgements of [restarted, moved]) {
       expect(judgements.filter(({ result }) => result === 'problem')).toEqual([]);
     }
+  });
+
+  it('is silent on another protocol that uses port 4500', async () => {
+    const judgements = await judge((t) => {
+      const ends = (port: number) =>
+        [
+          { ...natted, port },
+          { ...peer, port: 4500 },
+        ] as const;
+      for (let at = 0; at < 20; at++) t.sendUdp(at, ...ends(61_244), t.random.bytes(12));
+      for (let at = 110; at < 130; at++) t.sendUdp(at, ...ends(61_397), t.random.bytes(12));
+    });
+    expect(judgements).toEqual([]);
   });
 
   it('claims nothing where it is not known who stands behind a NAT', async () => {

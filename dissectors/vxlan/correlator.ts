@@ -90,7 +90,9 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
       if (side.portUse) side.portUse.packets++;
       if (side.sourceAddressing) side.sourceAddressing.packets++;
       if (side.destinationAddressing) side.destinationAddressing.packets++;
-      if (origin[row] === ORIGIN_FIRST_FRAGMENT) sent.fragment(refOf(batch, frame[row]));
+      if (origin[row] === ORIGIN_FIRST_FRAGMENT) {
+        sent.fragment(refOf(batch, frame[row]), columns.outerLength[row]);
+      }
     }
     this.widen(state, batch, from, to);
   }

@@ -216,7 +216,9 @@ class Found implements RequestsOfSide {
       const { source, destination } = stream;
       this.unanswered.push({ kind: 'echo', source, destination, port: 0, sourcePort: 0, count, first, last });
     }
-    if (longest?.lastGood && longest !== current) this.bursts.push({ stream, run: longest });
+    // Sizes that never get through are a matter of the MTU.
+    const isBySize = tally.sizes.every((size) => size.unanswered === 0 || size.answered === 0);
+    if (longest?.lastGood && longest !== current && !isBySize) this.bursts.push({ stream, run: longest });
   }
 
   addConnection(

@@ -7,6 +7,15 @@ export interface PortUse {
   readonly first: FrameRef;
 }
 
+export interface Fragmented {
+  readonly packets: number;
+  /** Length of the smallest of them before it was cut: the outer IP packet, in bytes. */
+  readonly smallestOuter: number;
+  /** First fragments of the first and the last one. */
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+}
+
 /** One direction of a tunnel over UDP. */
 export interface TunnelDirection {
   readonly from: string;
@@ -21,8 +30,8 @@ export interface TunnelDirection {
   /** Largest outer IP packet, and the inner IP packet in it (0 where none), in bytes. */
   readonly largestOuter: number;
   readonly largestInner: number;
-  /** Packets whose outer datagram was cut into fragments. */
-  readonly fragmented: { readonly packets: number; readonly first: FrameRef; readonly last: FrameRef } | null;
+  /** Packets whose outer datagram was cut into fragments; null where none was. */
+  readonly fragmented: Fragmented | null;
 }
 
 const PORTS_MAX = 8;
@@ -36,7 +45,7 @@ export class OpenDirection implements TunnelDirection {
   readonly ports: PortUse[] = [];
   largestOuter = 0;
   largestInner = 0;
-  fragmented: { packets: number; first: FrameRef; last: FrameRef } | null = null;
+  fragmented: { -readonly [Field in keyof Fragmented]: Fragmented[Field] } | null = null;
 
   constructor(
     readonly from: string,
@@ -69,12 +78,13 @@ export class OpenDirection implements TunnelDirection {
     return use;
   }
 
-  fragment(at: FrameRef): void {
+  fragment(at: FrameRef, outerLength: number): void {
     if (!this.fragmented) {
-      this.fragmented = { packets: 1, first: at, last: at };
+      this.fragmented = { packets: 1, smallestOuter: outerLength, first: at, last: at };
       return;
     }
     this.fragmented.packets++;
+    this.fragmented.smallestOuter = Math.min(this.fragmented.smallestOuter, outerLength);
     if (at.frame < this.fragmented.first.frame) this.fragmented.first = at;
     if (at.frame > this.fragmented.last.frame) this.fragmented.last = at;
   }

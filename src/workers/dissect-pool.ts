@@ -26,10 +26,15 @@ export class PoolDissector implements ChunkDissector {
     private readonly slots: readonly Slot[],
   ) {}
 
-  static async start(threads: number, slots: readonly Slot[], setup: WorkerSetup): Promise<PoolDissector> {
+  static async start(
+    threads: number,
+    slots: readonly Slot[],
+    setup: WorkerSetup,
+    workerFile: URL = new URL('./dissect-worker.js', import.meta.url),
+  ): Promise<PoolDissector> {
     const { Piscina } = await import('piscina');
     const pool = new Piscina({
-      filename: new URL('./dissect-worker.js', import.meta.url).href,
+      filename: workerFile.href,
       minThreads: threads,
       maxThreads: threads,
       workerData: setup,

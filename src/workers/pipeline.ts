@@ -16,6 +16,8 @@ export interface PipelineOptions {
   readonly chunkBytes?: number;
   readonly onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
   readonly signal?: AbortSignal;
+  /** Compiled file of the worker, where it is not the program's own. */
+  readonly workerFile?: URL;
 }
 
 /** A frame that a dissector threw on. The rest of its chunk counts. */
@@ -88,7 +90,7 @@ class Pipeline {
     const shared = buffers.filter((buffer) => buffer instanceof SharedArrayBuffer);
     const dissector =
       threads > 0
-        ? await PoolDissector.start(threads, slots, { layout, buffers: shared })
+        ? await PoolDissector.start(threads, slots, { layout, buffers: shared }, options.workerFile)
         : new InlineDissector(engines);
     return new Pipeline(
       source,

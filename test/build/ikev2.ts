@@ -62,6 +62,18 @@ export function ikeSaInitResponse(spis: Spis, payloads: readonly Payload[]): Uin
   return isakmp({ ...header, flags: FLAG_RESPONSE, messageId: 0 }, payloads);
 }
 
+/** A response in clear of a host that does not know the IKE SA of the request (RFC 7296 section 2.21.4). */
+export function informationalClearV2(
+  spis: Spis,
+  messageId: number,
+  originalInitiator: boolean,
+  payloads: readonly Payload[],
+): Uint8Array {
+  const flags = flagsOf({ originalInitiator, response: true });
+  const header = { ...spis, version: VERSION_2, exchangeType: EXCHANGE_V2.informational };
+  return isakmp({ ...header, flags, messageId }, payloads);
+}
+
 export interface Encrypted extends Sender {
   exchangeType: number;
   messageId: number;

@@ -58,6 +58,7 @@ export const VENDOR_ID = {
 
 /** Name, as the field knows it, to the number that stands in a notify payload. */
 export const NOTIFY_V1 = {
+  invalidMajorVersion: 5,
   noProposalChosen: 14,
   payloadMalformed: 16,
   invalidIdInformation: 18,

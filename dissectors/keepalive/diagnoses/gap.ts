@@ -113,7 +113,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
         `${direction.to} sends nothing, so it cannot be said whether anybody misses the keepalives; capture at that host.`,
       );
     }
-    if (resumed.length > SHARED_MAX && resumed.every(isShared)) {
+    if (resumed.length > SHARED_MAX && resumed.every((one) => isShared(one, stream))) {
       return insufficient(
         `Both directions pause together, ${resumed.length} times: the two hosts may talk in bursts on purpose; capture at both hosts.`,
       );
@@ -134,9 +134,9 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   return { result: 'insufficient-data', subject, reason, neededSeconds };
 }
 
-/** Nothing of the flow was seen in the pause, in either direction. */
-function isShared({ reverse }: Pause): boolean {
-  return reverse === 0;
+/** The other direction paused too: it sent less than half of what it usually does in that time. */
+function isShared({ reverse, missed }: Pause, { reverseShare }: Stream): boolean {
+  return reverse === 0 || reverse < (reverseShare * (missed + 1)) / 2;
 }
 
 /** The other direction has been silent for longer, and still is. */
@@ -157,11 +157,11 @@ function problemOf(keepalive: Keepalive, gaps: readonly Pause[], quality: Captur
   const missed = gaps.reduce((sum, one) => sum + one.missed, 0);
   const longest = gaps.reduce((a, b) => (b.missed > a.missed ? b : a));
   const isInStep = gaps.every((one) => keptStep(lengthOf(one), stream.periodNs));
-  const reverseWentOn = !gaps.some(isShared);
+  const reverseWentOn = !gaps.some((one) => isShared(one, stream));
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),
-    severity: gaps.every(isShared) && isPollLike(keepalive) ? 'info' : 'warning',
+    severity: gaps.every((one) => isShared(one, stream)) && isPollLike(keepalive) ? 'info' : 'warning',
     ...limitsOf(quality, reverseWentOn ? 'medium' : 'low'),
     explanation: explain(keepalive, gaps, missed, longest, isInStep, reverseWentOn),
     pair: [direction.from, direction.to],

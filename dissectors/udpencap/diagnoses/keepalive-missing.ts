@@ -5,6 +5,7 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { type Gateways, gatewaysOf } from '../../esp/gateways.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { natOf } from '../../isakmp/nat-detection.js';
 import {
@@ -74,12 +75,23 @@ export default defineDiagnosis({
   *diagnose(evidence) {
     const conversations = evidence.sessions(nattConversations);
     const sessions = evidence.sessions(ike);
+    const gateways = gatewaysOf(evidence);
     for (const conversation of conversations) {
+      if (!isIpsec(conversation, gateways)) continue;
       const side = translatedSide(conversation, sessions);
       if (side && side.packets > 0) yield judge(conversation, side, conversations, sessions);
     }
   },
 });
+
+/** Other protocols use port 4500 too: keepalives, IKE or ESP with counting numbers show that this is not one of them. */
+function isIpsec({ sides, stack }: NattConversation, gateways: readonly Gateways[]): boolean {
+  if (sides.some(({ keepalives }) => keepalives > 0)) return true;
+  return gateways.some(
+    ({ endpoints, aliases, stack: own }) =>
+      own === stack && sides.every(({ address }) => [...endpoints, ...aliases].includes(address)),
+  );
+}
 
 /** Which side is behind a NAT, as far as the capture proves it. */
 function translatedSide({ sides }: NattConversation, sessions: readonly IkeSession[]): NattSide | null {

@@ -67,13 +67,9 @@ export default defineDiagnosis({
   },
 });
 
-function isBurst({ stream, run }: EchoBurst): boolean {
+function isBurst({ run }: EchoBurst): boolean {
   if (run.count < CONSECUTIVE_MIN || !run.lastGood) return false;
-  if (!(secondsBetween(run.lastGood, run.last) >= SECONDS_MIN)) return false;
-  const sizes = stream.decided.sizes;
-  const failing = sizes.filter(({ unanswered }) => unanswered > 0);
-  // Sizes that never get through are a matter of the MTU.
-  return failing.some(({ answered }) => answered > 0);
+  return secondsBetween(run.lastGood, run.last) >= SECONDS_MIN;
 }
 
 /** Another ping in the same direction spans the burst and has no loss in it. */

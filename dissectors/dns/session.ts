@@ -1,0 +1,78 @@
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { ResponseTimes } from './response-times.js';
+
+/** A question to a server and what came of it; repeats with the same id from the same port are one question. */
+export interface DnsQuestion {
+  readonly client: string;
+  readonly id: number;
+  /** In lower case, with dots, escaped as in master files; cut after 64 bytes. Empty where the capture has none. */
+  readonly name: string;
+  readonly nameHash: number;
+  readonly type: number;
+  tries: number;
+  readonly first: FrameRef;
+  last: FrameRef;
+  answer: FrameRef | null;
+  /** From the first try to the answer; NaN where unknown. */
+  responseNs: Nanoseconds;
+}
+
+export type FailureKind = 'server-failure' | 'refused' | 'no-such-name' | 'no-data';
+
+/** Answers of one kind about one name and type. */
+export interface DnsFailure {
+  readonly kind: FailureKind;
+  readonly name: string;
+  readonly type: number;
+  readonly client: string;
+  count: number;
+  readonly first: FrameRef;
+  last: FrameRef;
+}
+
+/** What one client got of a server. */
+export interface DnsClient {
+  readonly address: string;
+  questions: number;
+  answered: number;
+}
+
+/**
+ * A name server as seen by clients that ask it for recursion (RD set), in one tunnel stack and time segment. Multicast
+ * and messages other than queries are left out.
+ */
+export interface DnsServer {
+  readonly address: string;
+  /** Tunnel stack (`flows.tunnelLayers`); 0: in no tunnel. */
+  readonly stack: number;
+  readonly segment: SegmentIndex;
+  readonly questions: number;
+  readonly answered: number;
+  /** Questions that were sent more than once. */
+  readonly repeated: number;
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+  readonly firstAnswer: FrameRef | null;
+  readonly lastAnswer: FrameRef | null;
+  readonly responseTimes: ResponseTimes;
+  /** Answered after more than SLOW_KEPT_NS: the first and the slowest ones. */
+  readonly slow: readonly DnsQuestion[];
+  /** Given up: no answer within GIVEN_UP_NS; and those that still wait. Of the former the first ones are kept. */
+  readonly givenUp: readonly DnsQuestion[];
+  readonly givenUpCount: number;
+  readonly waiting: readonly DnsQuestion[];
+  /** The first FAILURES_KEPT kinds of failure, by name, type and client. */
+  readonly failures: readonly DnsFailure[];
+  /** All failing answers by kind. */
+  readonly failureCounts: Readonly<Record<FailureKind, number>>;
+  /** Names that were answered with data, and how many names there were beyond those kept. */
+  readonly resolved: ReadonlySet<string>;
+  /** When a client last got an answer to a question, by `answerKey`. */
+  readonly lastAnswers: ReadonlyMap<string, FrameRef>;
+  readonly clients: readonly DnsClient[];
+}
+
+export function answerKey(client: string, nameHash: number, type: number): string {
+  return `${client} ${nameHash} ${type}`;
+}

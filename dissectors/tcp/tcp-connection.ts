@@ -1,0 +1,34 @@
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+
+/** What one side of a connection sent. */
+export interface TcpDirection {
+  readonly address: string;
+  readonly port: number;
+  readonly segments: number;
+  readonly payloadBytes: number;
+  readonly sentSyn: boolean;
+  readonly sentFin: boolean;
+  readonly sentRst: boolean;
+  /** Its acknowledgment number advanced: data of the peer reached it. */
+  readonly ackAdvanced: boolean;
+  /** Of its SYN: maximum segment size in bytes; 0 where it is not known. */
+  readonly maximumSegment: number;
+  /** ACKs of the peer that cover data of this side which is not in the capture, and that data in bytes. */
+  readonly uncapturedAcks: number;
+  readonly uncapturedBytes: number;
+  /** Frames with such ACKs: at most the first three and the last one. */
+  readonly uncapturedAt: readonly FrameRef[];
+}
+
+/** A connection, or what the capture holds of one. `a` is the numerically lower endpoint. */
+export interface TcpConnection {
+  readonly a: TcpDirection;
+  readonly b: TcpDirection;
+  /** Index of the tunnel stack; 0: not in a tunnel. */
+  readonly stack: number;
+  readonly segment: SegmentIndex;
+  readonly firstFrame: FrameId;
+  readonly firstNs: Nanoseconds;
+  readonly lastNs: Nanoseconds;
+}

@@ -1,0 +1,177 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { icmpErrors } from '../../icmp/correlator.js';
+import { citationsOf, type ErrorPair, errorFilter, errorPairs } from '../../icmp/error-pairs.js';
+import type { PortUse, VxlanTunnel } from '../correlator.js';
+import { vxlanTunnels } from '../correlator.js';
+import { PORT_GPE, PORT_IANA } from '../layout.js';
+import { requestCount, type TunnelRequests, tunnelRequests } from '../requests.js';
+import { momentOf } from '../tunnel-draft.js';
+import {
+  citations,
+  earliest,
+  latest,
+  pairOf,
+  tunnelFilter,
+  tunnelSubject,
+  tunnelWords,
+} from '../tunnel-subject.js';
+
+const PACKETS_MIN = 3;
+const REQUESTS_MIN = 3;
+/** A single refusal may be a moment in which the peer restarts. */
+const REFUSALS_MIN = 3;
+
+export default defineDiagnosis({
+  id: 'vxlan.port-mismatch',
+  title: 'VXLAN ports differ',
+  severity: 'error',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 1,
+  rule:
+    'ICMP port unreachable quotes a packet to a port of VXLAN: nobody listens there (information where fewer than 3 came and ' +
+    'the peer sends in the tunnel afterwards). Or: in one tunnel the two directions go to different UDP ports, at least 3 packets each, and at ' +
+    'least 3 inner requests stay unanswered.',
+  notWhen:
+    'Inner requests are answered although the ports differ. Source ports differ in any tunnel: they are a hash.',
+  causes: [
+    'The destination port is configured differently on the two ends (vtep_port in Cloud Foundry; 8472 is the default of Linux, 4789 that of IANA)',
+    'The tunnel device of the peer does not exist or is bound to another address',
+  ],
+  nextSteps: [
+    'Compare dstport on both ends: ip -d link show type vxlan',
+    'On the peer: ss -lun and look for the port that is sent to',
+    'Cloud Foundry: set the same vtep_port on all cells and redeploy',
+  ],
+  refutedBy: 'An inner answer to a packet that was sent to the port.',
+  source: 'RFC 7348, section 5; RFC 1122, section 3.2.2.1; Cloud Foundry guide, inspecting the VTEP',
+  thresholds: {
+    packets: { value: PACKETS_MIN, unit: 'packets', why: 'a stray packet names no port of a tunnel' },
+    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
+    refusals: { value: REFUSALS_MIN, unit: 'errors', why: 'fewer may be a restart of the peer' },
+  },
+  explains: ['vxlan.no-return', 'vxlan.loss', 'underlay.ping-loss', 'tcp.syn-unanswered', 'arp.unanswered'],
+  ownWord: true,
+  *diagnose(evidence) {
+    yield* refusedPorts(evidence);
+    for (const one of tunnelRequests(evidence)) {
+      const judgement = judge(evidence.quality, one);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function* refusedPorts(evidence: Evidence): Generator<Judgement> {
+  const tunnels = evidence.sessions(vxlanTunnels);
+  const refusals = evidence
+    .sessions(icmpErrors)
+    .filter(
+      ({ meaning, quoted, stack }) =>
+        meaning === 'port-unreachable' &&
+        quoted?.protocol === PROTOCOL_UDP &&
+        isVxlanPort(tunnels, stack, quoted.source, quoted.destination, quoted.destinationPort),
+    );
+  for (const pair of errorPairs(refusals)) yield refusalProblem(tunnels, pair);
+}
+
+/** A port that is VXLAN's everywhere, or that a tunnel between the two uses. */
+function isVxlanPort(
+  tunnels: readonly VxlanTunnel[],
+  stack: number,
+  source: string,
+  destination: string,
+  port: number,
+): boolean {
+  if (port === PORT_IANA || port === PORT_GPE) return true;
+  return tunnels.some(
+    (tunnel) =>
+      tunnel.outerStack === stack &&
+      tunnel.directions.some(
+        (one) => one.from === source && one.to === destination && one.ports.some((use) => use.port === port),
+      ),
+  );
+}
+
+function refusalProblem(tunnels: readonly VxlanTunnel[], pair: ErrorPair): Problem {
+  const { source, destination, count, errors, first, last, stack } = pair;
+  const ports = [...new Set(errors.map(({ quoted }) => quoted.destinationPort))].sort((a, b) => a - b);
+  const sentBack = tunnels
+    .filter(({ outerStack }) => outerStack === stack)
+    .flatMap(({ directions }) => directions)
+    .filter(({ from, to }) => from === destination && to === source);
+  const isAlive = sentBack.some((one) => one.last !== null && one.last.frame > last.frame);
+  const isMomentary = isAlive && count < REFUSALS_MIN;
+  const usedBack = [...new Set(sentBack.flatMap((one) => one.ports.map(({ port }) => port)))];
+  return {
+    result: 'problem',
+    subject: { kind: 'pair', endpoints: [source, destination], ports },
+    severity: isMomentary ? 'info' : 'error',
+    confidence: 'high',
+    explanation:
+      `${pair.reporters.slice(0, 3).join(', ')} answered ${count} VXLAN packets from ${source} to ${destination} with port unreachable: ` +
+      `nobody listens on UDP ${ports.join(' and ')} there.` +
+      (usedBack.length > 0 ? ` ${destination} itself sends VXLAN to port ${usedBack.join(' and ')}.` : '') +
+      (isMomentary ? ' It sends in the tunnel afterwards, so it may just have been restarting.' : ''),
+    pair: [source, destination],
+    direction: { from: source, to: destination },
+    where: 'receiver',
+    first: momentOf(first),
+    last: momentOf(last),
+    lastGood: null,
+    ongoingAtEnd: !isMomentary,
+    counts: { refusals: count, ports: ports.length },
+    evidence: citationsOf(pair),
+    displayFilter: errorFilter(pair),
+  };
+}
+
+function judge(quality: CaptureQuality, { tunnel, sides }: TunnelRequests): Judgement | null {
+  const [there, back] = tunnel.directions;
+  if (there.packets < PACKETS_MIN || back.packets < PACKETS_MIN) return null;
+  const subject = tunnelSubject(tunnel);
+  const isShared = there.ports.some(({ port }) => back.ports.some((other) => other.port === port));
+  if (isShared || sides.some(({ answered }) => answered > 0)) return { result: 'healthy', subject };
+  const asked = sides.flatMap(({ unanswered }) => unanswered);
+  if (requestCount(asked) < REQUESTS_MIN) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${tunnelWords(tunnel)} goes to port ${words(there.ports)} one way and ${words(back.ports)} the other way, but no request shows whether that works; ping through the tunnel while capturing.`,
+    };
+  }
+  const first = earliest(asked.map((one) => one.first)) ?? asked[0].first;
+  const last = latest(asked.map((one) => one.last)) ?? asked[0].last;
+  return {
+    result: 'problem',
+    subject,
+    confidence: 'medium',
+    explanation:
+      `${there.from} sends to port ${words(there.ports)} of ${there.to}, ${back.from} to port ${words(back.ports)} of ${back.to}, in the same VNI ${tunnel.vni}; ` +
+      `${requestCount(asked)} inner requests stay unanswered. Each end listens on the port that it sends to, so neither receives.`,
+    pair: pairOf(tunnel),
+    where: 'receiver',
+    first: momentOf(first),
+    last: momentOf(last),
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: { requests: requestCount(asked), packetsThere: there.packets, packetsBack: back.packets },
+    evidence: citations(
+      [there.first, `${there.from} sends to port ${words(there.ports)}`],
+      [there.last, `${there.from} sends to port ${words(there.ports)} (last of ${there.packets})`],
+      [back.first, `${back.from} sends to port ${words(back.ports)}`],
+      [back.last, `${back.from} sends to port ${words(back.ports)} (last of ${back.packets})`],
+    ),
+    displayFilter: tunnelFilter(quality, [tunnel]),
+  };
+}
+
+function words(ports: readonly PortUse[]): string {
+  return ports.map(({ port }) => port).join(', ');
+}
