@@ -8,6 +8,10 @@ import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
+import dnsError from './dns/diagnoses/error.js';
+import dnsNoAnswer from './dns/diagnoses/no-answer.js';
+import dnsSlow from './dns/diagnoses/slow.js';
+import dnsTimeout from './dns/diagnoses/timeout.js';
 import espCorrelators from './esp/correlator.js';
 import espDecapsulatedView from './esp/diagnoses/decapsulated-view.js';
 import espDissector from './esp/dissector.js';
@@ -92,11 +96,19 @@ import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
+import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
+import vxlanGbpUntagged from './vxlan/diagnoses/gbp-untagged.js';
+import vxlanLeaseMismatch from './vxlan/diagnoses/lease-mismatch.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
+import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
+import vxlanMssTooLarge from './vxlan/diagnoses/mss-too-large.js';
+import vxlanMtuExceeded from './vxlan/diagnoses/mtu-exceeded.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
+import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
 import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
 import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
 import vxlanTunnel from './vxlan/tunnel.js';
+import vxlanUnexpectedArp from './vxlan/diagnoses/unexpected-arp.js';
 import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
 
 /** What workers need; listed by itself so that they load nothing else. */
@@ -137,7 +149,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'dns',
     dissector: dnsDissector,
     correlators: dnsCorrelators,
-    diagnoses: [],
+    diagnoses: [dnsError, dnsNoAnswer, dnsSlow, dnsTimeout],
   },
   {
     protocol: 'esp',
@@ -225,6 +237,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanLoss, vxlanNoReturn, vxlanPortMismatch, vxlanReservedBits, vxlanVniMismatch],
+    diagnoses: [vxlanGatewayMismatch, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortMismatch, vxlanReservedBits, vxlanUnexpectedArp, vxlanVniMismatch],
   },
 ];

@@ -4,7 +4,8 @@ import { icmpError } from '../../test/build/icmp.js';
 import { informationalClear } from '../../test/build/ikev1.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { NOTIFY_V1 } from '../../test/build/isakmp.js';
-import { espExchange, ping, type Timeline } from '../../test/build/scenario.js';
+import { LINK_TYPE, linuxSll2 } from '../../test/build/link.js';
+import { espExchange, type LinkFraming, ping, type Timeline } from '../../test/build/scenario.js';
 import {
   espTunnelOf,
   type IkePeers,
@@ -17,7 +18,15 @@ import {
   sendMainMode,
 } from '../../test/build/scenario-ike.js';
 import type { SampleCapture } from './sample-capture.js';
-import { NAT_PEER_SITE, NATTED_SITE, natSeenFrom, PUBLIC_SITE, siteTimeline } from './sites.js';
+import {
+  NAT_PEER_SITE,
+  NATTED_SITE,
+  namedTimeline,
+  natSeenFrom,
+  PUBLIC_SITE,
+  siteTimeline,
+  surroundings,
+} from './sites.js';
 
 /** Seconds after the first transmission at which each daemon repeats. */
 const OPENSWAN_REPEATS = [10, 30] as const;
@@ -98,16 +107,25 @@ function port4500Blocked(): Uint8Array {
   return writePcap(t.frames());
 }
 
+/** `-i any` on the responder: the capture itself says which frames came in. */
+const cookedAtResponder: LinkFraming = (from, to, protocol, payload) => {
+  const isOutbound = from.mac === NAT_PEER_SITE.local.mac;
+  const isBroadcast = to.mac === 'ff:ff:ff:ff:ff:ff';
+  const packetType = isOutbound ? 4 : isBroadcast ? 1 : 0;
+  return [linuxSll2({ packetType, address: from.mac, protocol, payload, interfaceIndex: 2 })];
+};
+
 /** The responder's own firewall drops UDP 4500: its daemon knows nothing of MI3 and repeats MR2. */
 function port4500DroppedLocally(): Uint8Array {
-  const t = siteTimeline('ike-4500-local', NAT_PEER_SITE, 80);
+  const t = namedTimeline('ike-4500-local', cookedAtResponder);
+  surroundings(t, NAT_PEER_SITE, 80);
   const session = ikev1MainMode(t, NAT_PEERS_AT_RESPONDER, { at: EXCHANGE_START, upTo: 'MI3' });
   for (const after of OPENSWAN_REPEATS) {
     sendMainMode(t, EXCHANGE_START + 0.0412 + after, session, 'MR2');
     sendMainMode(t, EXCHANGE_START + 0.0506 + after, session, 'MI3');
   }
   ping(t, NAT_PEER_SITE.local, NAT_PEER_SITE.peer, { at: 50, count: 4, identifier: 0x2a13 });
-  return writePcap(t.frames());
+  return writePcap(t.frames(), { linkType: LINK_TYPE.linuxSll2 });
 }
 
 /** The responder speaks IKEv2 only; its refusal is not authenticated, and the initiator goes on. */

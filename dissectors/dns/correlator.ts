@@ -88,7 +88,8 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
       const serverEnd = isResponse ? columns.rows.direction[row] : 1 - columns.rows.direction[row];
       const now = timeNs[columns.rows.frame[row]];
       if (now > this.nowNs || Number.isNaN(this.nowNs)) this.nowNs = now;
-      const asking = state[serverEnd] ?? this.openAsking(batch, flow, serverEnd, state);
+      let asking = state[serverEnd];
+      if (!asking || asking.server.isClosed) asking = this.openAsking(batch, flow, serverEnd, state);
       if (!asking) continue;
       if (isResponse) this.takeAnswer(batch, row, asking);
       else if ((flags & dns.FLAG_RECURSION_DESIRED) !== 0) this.takeQuestion(batch, row, asking, names);
@@ -186,9 +187,12 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
   private closeServers(keep: number): void {
     const bySeen = [...this.servers].sort(([, a], [, b]) => (b.last?.frame ?? 0) - (a.last?.frame ?? 0));
     const gone = new Set(bySeen.slice(keep).map(([, server]) => server));
-    for (const [key, server] of bySeen) if (gone.has(server)) this.servers.delete(key);
     for (const session of this.describe(gone)) this.closed.add(session);
-    this.flows.clear();
+    for (const [key, server] of bySeen.slice(keep)) {
+      this.servers.delete(key);
+      server.isClosed = true;
+    }
+    for (const asking of this.waiting) if (asking.server.isClosed) this.waiting.delete(asking);
   }
 
   endSegment(): void {

@@ -22,6 +22,8 @@ const CLIENTS_KEPT = 256;
 
 /** A server while its messages come in. About 300 KiB at most. */
 export class OpenServer {
+  /** Its session is handed over: what follows belongs to a new one. */
+  isClosed = false;
   questions = 0;
   answered = 0;
   repeated = 0;

@@ -1,7 +1,7 @@
 import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
 import { type IkeSession, ike } from '../isakmp/correlator.js';
 import { espPairs } from './correlator.js';
-import { isTwin, looksLikeEsp } from './sa-pairs.js';
+import { looksLikeEsp, TwinIndex } from './sa-pairs.js';
 import type { EspPair } from './session.js';
 
 /** Two IPsec gateways with everything that the capture holds of them, over all time segments. */
@@ -22,6 +22,7 @@ interface Group {
   readonly addresses: Set<string>;
   readonly stack: number;
   readonly esp: EspPair[];
+  readonly twins: EspPair[];
   readonly ike: IkeSession[];
 }
 
@@ -30,38 +31,45 @@ interface Group {
  * or where the same SA was.
  */
 export function gatewaysOf(evidence: Evidence): Gateways[] {
-  const groups: Group[] = [];
+  const groups = new Map<string, Group>();
   for (const session of evidence.sessions(ike)) {
     const [first] = session.paths;
     const ends = session.paths.map(({ initiator, responder }) => [initiator, responder] as const);
     join(groups, first?.stack ?? 0, [[session.initiator, session.responder], ...ends]).ike.push(session);
   }
+  const index = new TwinIndex();
   for (const pair of evidence.sessions(espPairs)) {
     if (!looksLikeEsp(pair)) continue;
+    const twin = index.find(pair);
     const ends: [string, string][] = [[pair.low, pair.high]];
-    for (const { esp } of groups) {
-      const twin = esp.find((known) => isTwin(known, pair));
-      if (twin) ends.push([twin.low, twin.high]);
-    }
-    join(groups, pair.stack, ends).esp.push(pair);
+    if (twin) ends.push([twin.low, twin.high]);
+    else index.add(pair);
+    const group = join(groups, pair.stack, ends);
+    (twin ? group.twins : group.esp).push(pair);
   }
-  return groups.map(describe).sort((a, b) => a.first.frame - b.first.frame);
+  return [...new Set(groups.values())].map(describe).sort((a, b) => a.first.frame - b.first.frame);
 }
 
 /** The group of these address pairs; groups that they connect become one. */
-function join(groups: Group[], stack: number, ends: readonly (readonly [string, string])[]): Group {
+function join(
+  groups: Map<string, Group>,
+  stack: number,
+  ends: readonly (readonly [string, string])[],
+): Group {
   const keys = ends.map(([a, b]) => keyOf(stack, a, b));
-  const touched = groups.filter((group) => keys.some((key) => group.keys.has(key)));
-  const [target = { keys: new Set(), addresses: new Set(), stack, esp: [], ike: [] }] = touched;
-  if (touched.length === 0) groups.push(target);
+  const touched = [...new Set(keys.flatMap((key) => groups.get(key) ?? []))];
+  const [target = { keys: new Set(), addresses: new Set(), stack, esp: [], twins: [], ike: [] }] = touched;
   for (const group of touched.slice(1)) {
-    groups.splice(groups.indexOf(group), 1);
-    for (const key of group.keys) target.keys.add(key);
+    for (const key of group.keys) keys.push(key);
     for (const address of group.addresses) target.addresses.add(address);
     target.esp.push(...group.esp);
+    target.twins.push(...group.twins);
     target.ike.push(...group.ike);
   }
-  for (const key of keys) target.keys.add(key);
+  for (const key of keys) {
+    target.keys.add(key);
+    groups.set(key, target);
+  }
   for (const address of ends.flat()) target.addresses.add(address);
   return target;
 }
@@ -70,11 +78,8 @@ function keyOf(stack: number, a: string, b: string): string {
   return a < b ? `${stack} ${a} ${b}` : `${stack} ${b} ${a}`;
 }
 
-function describe({ addresses, stack, esp, ike: sessions }: Group): Gateways {
-  const pairs = [...esp].sort((a, b) => a.first.frame - b.first.frame);
-  const primary: EspPair[] = [];
-  const twins: EspPair[] = [];
-  for (const pair of pairs) (primary.some((known) => isTwin(known, pair)) ? twins : primary).push(pair);
+function describe({ addresses, stack, esp, twins, ike: sessions }: Group): Gateways {
+  const primary = [...esp].sort((a, b) => a.first.frame - b.first.frame);
   const opening = [...sessions].sort((a, b) => a.first.frame - b.first.frame)[0];
   const [pair] = primary;
   const isEspFirst = pair !== undefined && (!opening || pair.first.frame < opening.first.frame);

@@ -26,15 +26,42 @@ export function looksLikeEsp(pair: EspPair): boolean {
 
 /** Pairs to judge: of the same SAs seen on both sides of a NAT, those seen first. */
 export function judgedPairs(evidence: Evidence): EspPair[] {
+  const index = new TwinIndex();
   const pairs: EspPair[] = [];
   for (const pair of evidence.sessions(espPairs)) {
-    if (looksLikeEsp(pair) && !pairs.some((known) => isTwin(known, pair))) pairs.push(pair);
+    if (!looksLikeEsp(pair) || index.find(pair)) continue;
+    index.add(pair);
+    pairs.push(pair);
   }
   return pairs;
 }
 
+/** Pairs that are compared for one SPI: a NAT has two sides, and an SPI is as good as random. */
+const CANDIDATES_MAX = 8;
+
+/** Finds the pair that shows the same SAs as another, without comparing each with each. */
+export class TwinIndex {
+  private readonly bySpi = new Map<number, EspPair[]>();
+
+  find(pair: EspPair): EspPair | null {
+    for (const { spi } of sasOf(pair)) {
+      const twin = this.bySpi.get(spi)?.find((known) => isTwin(known, pair));
+      if (twin) return twin;
+    }
+    return null;
+  }
+
+  add(pair: EspPair): void {
+    for (const { spi } of sasOf(pair)) {
+      const known = this.bySpi.get(spi);
+      if (!known) this.bySpi.set(spi, [pair]);
+      else if (known.length < CANDIDATES_MAX) known.push(pair);
+    }
+  }
+}
+
 /** An SPI is unique for its destination only; beside a common address and the same time it is the same SA. */
-export function isTwin(a: EspPair, b: EspPair): boolean {
+function isTwin(a: EspPair, b: EspPair): boolean {
   if (a.segment !== b.segment || a.stack !== b.stack) return false;
   const hasCommonAddress = [a.low, a.high].some((address) => address === b.low || address === b.high);
   if (!hasCommonAddress || (a.low === b.low && a.high === b.high)) return false;

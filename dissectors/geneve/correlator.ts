@@ -16,7 +16,8 @@ import dissector, { FLAG_CONTROL, FLAG_CRITICAL_OPTIONS, type geneve } from './d
 /** The Geneve packets with one VNI between two tunnel endpoints, in one time segment. */
 export interface GeneveTunnel {
   readonly segment: SegmentIndex;
-  /** Tunnel stack in which the tunnel itself runs; 0: none. */
+  /** Tunnel stack of the inner packets (0 where there are none), and the one in which the tunnel itself runs. */
+  readonly stack: number;
   readonly outerStack: number;
   readonly low: string;
   readonly high: string;
@@ -77,6 +78,7 @@ class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.obser
     const { low, high } = flows.endpoints(flow);
     const tunnel: Open = {
       segment: batch.segment,
+      stack: flows.innerStack(flow, 'geneve', batch.columns.vni[row]),
       outerStack: flows.stack(flow),
       low,
       high,

@@ -45,6 +45,21 @@ export function isMidonet({ tunnels }: GrePair): boolean {
   return tunnels.some(({ key }) => key === KEY_MIDONET_FLOW_STATE);
 }
 
+/**
+ * Mirrored traffic, or that of a tap: packets of two inner hosts to each other come through the same direction of the
+ * tunnel. Its requests say nothing about the tunnel.
+ */
+export function isMirror({ tunnels }: GrePair): boolean {
+  const seen = new Set<string>();
+  for (const { ways } of tunnels) {
+    for (const { from, to, outerDirection } of ways) {
+      if (from !== to && seen.has(`${outerDirection} ${to} ${from}`)) return true;
+      seen.add(`${outerDirection} ${from} ${to}`);
+    }
+  }
+  return false;
+}
+
 export function pairSubject({ low, high }: GrePair): Subject {
   return { kind: 'tunnel', encapsulation: 'gre', endpoints: [low, high] };
 }

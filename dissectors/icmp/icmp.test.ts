@@ -29,7 +29,7 @@ const table = slot.tables[0] as unknown as IcmpTable;
 function dissect(message: Uint8Array, protocol: number = IP_PROTOCOL.icmp): IcmpTable | null {
   slot.clearTables();
   const frame = new FrameContext(slot);
-  frame.begin(new DataView(message.slice().buffer), 0, 0, message.length);
+  frame.begin(new DataView(message.slice().buffer), 0, 0, message.length, false);
   frame.protocol = protocol;
   frame.payloadLength = message.length;
   const bound = dissector.bind(table, {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MARK_INBOUND } from '../../src/capture/chunk.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import { u16 } from '../../test/build/bytes.js';
+import { u16, zeros } from '../../test/build/bytes.js';
 import { icmpError } from '../../test/build/icmp.js';
 import { informationalClear, informationalEncrypted } from '../../test/build/ikev1.js';
 import {
@@ -277,6 +277,23 @@ describe('the first message', () => {
     });
     expect(alarms(capture)).toEqual([]);
     expect(problem(capture, noProposal).severity).toBe('info');
+  });
+
+  it('refused in the version of the peer is ike.version-mismatch, and not silence', async () => {
+    const capture = await run((t) => {
+      const { messages, spis } = ikev2Session(t, PEERS);
+      const refusal = informationalClear(
+        { ...spis, responderSpi: zeros(8) },
+        0x1c7e_0b52,
+        NOTIFY_V1.invalidMajorVersion,
+      );
+      for (const at of [1, 5, 12]) {
+        sendIke(t, at, PEERS, 'initiator', messages.initRequest);
+        sendIke(t, at + 0.013, PEERS, 'responder', refusal);
+      }
+    });
+    expect(alarms(capture)).toEqual(['ike.version-mismatch']);
+    expect(problem(capture, versionMismatch).explanation).toContain('INVALID-MAJOR-VERSION to IKEv2');
   });
 
   it('opened in another version by each side is ike.version-mismatch', async () => {

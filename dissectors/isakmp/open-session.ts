@@ -57,12 +57,20 @@ export class OpenSession {
   /** Same version, and an address in common: cookies of unrelated sessions may be equal. */
   matches(facts: MessageFacts): boolean {
     return (
-      facts.version === this.opening.version &&
+      (facts.version === this.opening.version || this.isRefusedBy(facts)) &&
       this.paths.some(
         ({ initiator, responder, stack }) =>
           stack === facts.stack &&
           [facts.from, facts.to].some((one) => one === initiator || one === responder),
       )
+    );
+  }
+
+  /** A peer that lacks the version says so in the one that it has, with the cookies of the request (RFC 7296 section 2.5). */
+  private isRefusedBy({ notifyType, from, to }: MessageFacts): boolean {
+    return (
+      notifyType === isakmp.NOTIFY_INVALID_MAJOR_VERSION &&
+      this.paths.some(({ initiator, responder }) => from === responder && to === initiator)
     );
   }
 

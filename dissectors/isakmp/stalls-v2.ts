@@ -34,6 +34,8 @@ export const REFUSED_CHILD_SHORTER_BY = 96;
 export function stallsOfV2(session: IkeSession, quality: CaptureQuality): Stall[] {
   const stalls: (Stall | null)[] = [];
   for (const exchange of session.exchanges) {
+    // A refusal of the version comes as an informational of IKEv1; nobody answers that.
+    if (exchange.exchangeType === isakmp.EXCHANGE_V1_INFORMATIONAL) continue;
     if (exchange.exchangeType === isakmp.EXCHANGE_SA_INIT) {
       if (session.startSeen) stalls.push(initStall(session, exchange, quality));
     } else if (answersOf(exchange).length > 0) {

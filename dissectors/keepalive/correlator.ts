@@ -12,7 +12,7 @@ import type { KeepaliveLink } from './session.js';
 import type { Arrival } from './size-class.js';
 
 /** Flows that are followed at once. */
-const LINKS_MAX = 1 << 17;
+const LINKS_MAX = 1 << 15;
 /** Epochs without a packet after which a flow that shows nothing yet makes room, once half the room is taken. */
 const IDLE_EPOCHS_MAX = 2;
 

@@ -1,6 +1,6 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { Nanoseconds } from '../../src/units.js';
-import { BLOCK_INTERVALS, isShort } from './cadence.js';
+import { isShort } from './cadence.js';
 import type { Jitter } from './session.js';
 
 /**
@@ -21,25 +21,16 @@ interface Run {
 
 /** Counts jittery blocks and keeps the longest run of them. */
 export class JitterLedger {
-  private readonly block: number[] = [];
-  private blockStart: FrameRef | null = null;
   private jitteryBlocks = 0;
   private calmBlocks = 0;
   private run: Run | null = null;
   private longest: Run | null = null;
 
-  /** `from`: the datagram before the interval. */
-  note(interval: Nanoseconds, from: FrameRef): void {
-    if (this.block.length === BLOCK_INTERVALS) this.block.length = 0;
-    if (this.block.length === 0) this.blockStart = from;
-    this.block.push(interval);
-  }
-
-  endBlock(periodNs: Nanoseconds, last: FrameRef): void {
-    const first = this.blockStart;
-    const shortIntervals = this.block.filter((interval) => isShort(interval, periodNs)).length;
+  /** A block of intervals from datagram `first` to datagram `last`. */
+  note(intervals: readonly Nanoseconds[], periodNs: Nanoseconds, first: FrameRef, last: FrameRef): void {
+    const shortIntervals = intervals.filter((interval) => isShort(interval, periodNs)).length;
     if (shortIntervals === 0) this.calmBlocks++;
-    if (shortIntervals < SHORT_IN_BLOCK_MIN || first === null) {
+    if (shortIntervals < SHORT_IN_BLOCK_MIN) {
       this.run = null;
       return;
     }
@@ -57,8 +48,8 @@ export class JitterLedger {
     run.blocks++;
     run.last = last;
     run.shortIntervals += shortIntervals;
-    run.shortestNs = Math.min(run.shortestNs, ...this.block);
-    run.longestNs = Math.max(run.longestNs, ...this.block);
+    run.shortestNs = Math.min(run.shortestNs, ...intervals);
+    run.longestNs = Math.max(run.longestNs, ...intervals);
     if (this.longest === null || run.blocks >= this.longest.blocks) this.longest = run;
   }
 

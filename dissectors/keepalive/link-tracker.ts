@@ -52,10 +52,10 @@ class DirectionTracker {
   }
 
   /** Classes worth a session: those with a period first, the fastest of them in front; then the largest. */
-  streams(reversePackets: number): Stream[] {
+  streams(segment: SegmentIndex, reversePackets: number): Stream[] {
     return this.classes
-      .filter(({ isRejected, packets }) => !isRejected && packets >= PROMISING_PACKETS)
-      .map((one) => one.describe(this.packets, reversePackets))
+      .filter(({ packets }) => packets >= PROMISING_PACKETS)
+      .flatMap((one) => one.describe(segment, this.packets, reversePackets) ?? [])
       .sort((a, b) => periodOrLast(a) - periodOrLast(b) || b.packets - a.packets);
   }
 }
@@ -124,7 +124,10 @@ export class LinkTracker {
     const { endpoints, segment, firstFrame, stack } = this;
     if (endpoints === null) return null;
     const [up, down] = this.directions;
-    const [upStream, downStream] = choose(up.streams(down.packets), down.streams(up.packets));
+    const [upStream, downStream] = choose(
+      up.streams(segment, down.packets),
+      down.streams(segment, up.packets),
+    );
     const directions = [
       this.direction(endpoints, 0, upStream),
       this.direction(endpoints, 1, downStream),

@@ -1,47 +1,13 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import type { Nanoseconds } from '../../src/units.js';
+import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
 import { isRegular, PAUSE_PERIODS_MIN } from './cadence.js';
+import type { IntervalBlock, LongInterval } from './interval-block.js';
 import type { Pause } from './session.js';
 
-/** Pauses kept of a stream, and long intervals kept while its period is being learned. */
+/** Pauses kept of a stream. */
 export const PAUSES_KEPT = 16;
-const CANDIDATES_KEPT = 4;
 
-/** A long interval, before it is known what that means for the stream. */
-export interface LongInterval {
-  readonly before: FrameRef;
-  readonly after: FrameRef;
-  /** Intervals of the stream before this one. */
-  readonly ordinal: number;
-  /** Other datagrams of the flow meanwhile, of this side and of the other. */
-  readonly own: number;
-  readonly reverse: number;
-}
-
-/** The longest intervals of a class whose period is not known yet. */
-export class CandidatePauses {
-  private kept: LongInterval[] = [];
-
-  isWorthKeeping(interval: Nanoseconds): boolean {
-    return this.kept.length < CANDIDATES_KEPT || this.kept.some((one) => lengthOf(one) < interval);
-  }
-
-  add(candidate: LongInterval): void {
-    this.kept.push(candidate);
-    if (this.kept.length <= CANDIDATES_KEPT) return;
-    const shortest = Math.min(...this.kept.map(lengthOf));
-    this.kept.splice(
-      this.kept.findIndex((one) => lengthOf(one) === shortest),
-      1,
-    );
-  }
-
-  since(ordinal: number): LongInterval[] {
-    return this.kept.filter((one) => one.ordinal >= ordinal).sort((a, b) => a.ordinal - b.ordinal);
-  }
-}
-
-interface OpenPause extends LongInterval {
+interface OpenPause {
+  readonly long: LongInterval;
   bunched: number;
   regularAfter: number;
 }
@@ -53,19 +19,20 @@ export class PauseLedger {
 
   constructor(private readonly periodNs: Nanoseconds) {}
 
-  open(pause: LongInterval): void {
+  open(long: LongInterval): void {
     if (this.kept.length === PAUSES_KEPT) {
       this.kept.pop();
       this.more++;
     }
-    this.kept.push({ ...pause, bunched: 0, regularAfter: 0 });
+    this.kept.push({ long, bunched: 0, regularAfter: 0 });
   }
 
-  /** Takes a long interval in that passed before the period was known, if it is a pause. */
-  adopt(candidate: LongInterval, intervalsNow: number): void {
-    if (!(lengthOf(candidate) >= this.periodNs * PAUSE_PERIODS_MIN)) return;
-    this.open(candidate);
-    this.kept[this.kept.length - 1].regularAfter = intervalsNow - candidate.ordinal - 1;
+  /** Takes in the pauses of a block that passed before the period was known; `following` intervals came after the block. */
+  adopt(block: IntervalBlock, following: number): void {
+    for (const one of block.longIntervals(this.periodNs * PAUSE_PERIODS_MIN)) {
+      this.open(one.long);
+      this.kept[this.kept.length - 1].regularAfter = one.following + following;
+    }
   }
 
   /** An ordinary interval came. */
@@ -82,18 +49,14 @@ export class PauseLedger {
     if (latest?.regularAfter === 0) latest.bunched++;
   }
 
-  list(): Pause[] {
-    return this.kept.map(({ before, after, own, reverse, bunched, regularAfter }) => ({
-      before,
-      after,
-      missed: Math.max(0, Math.round((after.timeNs - before.timeNs) / this.periodNs) - 1 - bunched),
+  list(segment: SegmentIndex): Pause[] {
+    return this.kept.map(({ long, bunched, regularAfter }) => ({
+      before: { frame: long.beforeFrame, timeNs: long.beforeNs, segment },
+      after: { frame: long.afterFrame, timeNs: long.afterNs, segment },
+      missed: Math.max(0, Math.round((long.afterNs - long.beforeNs) / this.periodNs) - 1 - bunched),
       regularAfter,
-      own,
-      reverse,
+      own: long.own,
+      reverse: long.reverse,
     }));
   }
-}
-
-function lengthOf({ before, after }: LongInterval): Nanoseconds {
-  return after.timeNs - before.timeNs;
 }

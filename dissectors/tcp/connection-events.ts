@@ -1,6 +1,7 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_MILLISECOND } from '../../src/units.js';
 import { DurationTally } from './duration-tally.js';
+import { NEVER, plus } from './occurrences.js';
 
 /** Retransmissions of one segment without progress from which on it counts as stuck. */
 export const STUCK_REPEATS_MIN = 3;
@@ -56,6 +57,10 @@ export class SideEvents {
   afterReset = 0;
   firstAfterReset: FrameRef | null = null;
   lastAfterReset: FrameRef | null = null;
+
+  get isEventful(): boolean {
+    return this.retransmissions > 0 || this.zeroWindows > 0 || this.reset !== null || this.afterReset > 0;
+  }
 
   noteRepeat(ref: FrameRef, sinceDataNs: Nanoseconds): void {
     this.retransmissions++;
@@ -135,13 +140,16 @@ export class Turns {
   /** The slowest turns of at least SLOW_RESPONSE_NS. */
   slow: Turn[] = [];
   unclean = 0;
+  asked = NEVER;
   question: Question | null = null;
-  /** 0: the low endpoint asks, 1: the high one. */
-  askingDirection = 0;
-  private answeredNs: Nanoseconds = Number.NaN;
+  /** Of the response that is being received. */
+  answeredNs: Nanoseconds = Number.NaN;
   private lastTarget = 0;
   private lastWaitNs: Nanoseconds = 0;
   private askedAgain = 0;
+
+  /** 0: the low endpoint asks, 1: the high one. */
+  constructor(readonly askingDirection: number) {}
 
   /** `responseEndNs`: time of the last data of the other side. */
   ask(ref: FrameRef, target: number, isEventStream: boolean, responseEndNs: Nanoseconds): void {
@@ -171,12 +179,13 @@ export class Turns {
       return;
     }
     this.answeredNs = ref.timeNs;
+    this.asked = plus(this.asked, question.last);
     this.sent.add(question.last.timeNs - question.firstNs);
     this.waited.add(waitNs);
     if (waitNs >= SLOW_RESPONSE_NS) this.keepSlow({ asked: question.last, answered: ref, waitNs });
   }
 
-  endResponse(responseEndNs: Nanoseconds): void {
+  private endResponse(responseEndNs: Nanoseconds): void {
     this.received.add(responseEndNs - this.answeredNs);
     this.answeredNs = Number.NaN;
   }
@@ -194,9 +203,7 @@ export class Turns {
 
 /** The slowest turns, in order of waiting time, then of frames. */
 export function slowest(turns: readonly Turn[], kept: number): Turn[] {
-  return [...turns]
-    .sort((a, b) => b.waitNs - a.waitNs || a.answered.frame - b.answered.frame)
-    .slice(0, kept);
+  return [...turns].sort((a, b) => b.waitNs - a.waitNs || a.answered.frame - b.answered.frame).slice(0, kept);
 }
 
 /** What a connection has beyond its numbers; only connections to which something happened have one. */

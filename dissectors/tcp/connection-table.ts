@@ -55,8 +55,7 @@ export class ConnectionTable {
   largestAcknowledged = new Uint32Array(CAPACITY_START * 2);
   /** Time of the last segment with payload, new or repeated. */
   lastDataNs = new Float64Array(CAPACITY_START * 2);
-  /** Of the SYN: maximum segment size, 0 where it names none; TTL. */
-  maximumSegment = new Uint16Array(CAPACITY_START * 2);
+  /** TTL of the SYN. */
   timeToLive = new Uint8Array(CAPACITY_START * 2);
   /** SYNs (SYN-ACKs) that this direction sent. */
   openings = new Uint8Array(CAPACITY_START * 2);
@@ -113,7 +112,6 @@ export class ConnectionTable {
     this.dataSegments.fill(0, from, from + 2);
     this.largestSent.fill(0, from, from + 2);
     this.largestAcknowledged.fill(0, from, from + 2);
-    this.maximumSegment.fill(0, from, from + 2);
     this.openings.fill(0, from, from + 2);
     this.lastDataNs.fill(Number.NaN, from, from + 2);
     this.openedNs[slot] = Number.NaN;
@@ -142,7 +140,6 @@ export class ConnectionTable {
     this.largestSent = grown(this.largestSent, capacity * 2);
     this.largestAcknowledged = grown(this.largestAcknowledged, capacity * 2);
     this.lastDataNs = grown(this.lastDataNs, capacity * 2);
-    this.maximumSegment = grown(this.maximumSegment, capacity * 2);
     this.timeToLive = grown(this.timeToLive, capacity * 2);
     this.openings = grown(this.openings, capacity * 2);
     this.addresses = grown(this.addresses, capacity * 2 * ADDRESS_WORDS);

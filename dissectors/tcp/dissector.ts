@@ -1,6 +1,5 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import {
   TCP_ACKNOWLEDGMENT,
@@ -12,6 +11,20 @@ import {
   TCP_SYN,
   TCP_WINDOW,
 } from '../../src/wire/transport.js';
+import { classifyHttpStart, digestRequestTarget, HTTP_REQUEST } from './http-start.js';
+
+/** `authentication`: the TCP MD5 signature (RFC 2385), the authentication option (RFC 5925). */
+export const AUTHENTICATION_MD5 = 1;
+export const AUTHENTICATION_OPTION = 2;
+
+// Options: kind (1 byte), length (1 byte, both counted), data; the end and no-operation are one byte alone.
+// RFC 9293, section 3.1; RFC 7323; RFC 2385; RFC 5925.
+const OPTION_END = 0;
+const OPTION_NO_OPERATION = 1;
+const OPTION_MAXIMUM_SEGMENT_SIZE = 2;
+const OPTION_WINDOW_SCALE = 3;
+const OPTION_MD5_SIGNATURE = 19;
+const OPTION_AUTHENTICATION = 29;
 
 /** One row a segment; of a fragmented one only the first fragment, `origin` says so. */
 export const tcp = defineDissector({
@@ -24,8 +37,6 @@ export const tcp = defineDissector({
     checksumPending: 'u8',
     /** As in the header, not scaled. */
     window: 'u16',
-    /** Option 2 of a SYN (RFC 9293, section 3.7.1), in bytes; 0 where there is none. */
-    maximumSegmentSize: 'u16',
     sequence: 'u32',
     acknowledgment: 'u32',
     /** Payload bytes on the wire. */
@@ -36,8 +47,8 @@ export const tcp = defineDissector({
     http: 'u8',
     /** Of an HTTP request: digest of method and target; otherwise 0. */
     httpTarget: 'i32',
-    /** Of a SYN: maximum segment size in bytes, 0 where it names none. */
-    maximumSegment: 'u16',
+    /** Option 2 of a SYN (RFC 9293, section 3.7.1), in bytes; 0 where there is none. */
+    maximumSegmentSize: 'u16',
     /** Of a SYN: window scale plus one, 0 where it names none. */
     windowScale: 'u8',
     /** Of a SYN: AUTHENTICATION_ bits. */
@@ -54,10 +65,6 @@ export const tcp = defineDissector({
       const row = table.rows.append(frame);
       const flags = view.getUint8(offset + TCP_FLAGS);
       table.flags[row] = flags;
-      table.maximumSegmentSize[row] =
-        (table.flags[row] & TCP_SYN) === 0
-          ? 0
-          : maximumSegmentSize(view, offset + TCP_HEADER_LENGTH_MIN, Math.min(end, offset + headerLength));
       table.checksumPending[row] = isChecksumPending(frame, view.getUint16(offset + TCP_CHECKSUM)) ? 1 : 0;
       table.window[row] = view.getUint16(offset + TCP_WINDOW);
       table.sequence[row] = view.getUint32(offset + TCP_SEQUENCE);
@@ -67,9 +74,8 @@ export const tcp = defineDissector({
       const payload = offset + headerLength;
       const http = classifyHttpStart(view, payload, end);
       table.http[row] = http;
-      table.httpTarget[row] =
-        http !== HTTP_NONE && (http & HTTP_REQUEST) !== 0 ? digestRequestTarget(view, payload, end) : 0;
-      table.maximumSegment[row] = 0;
+      table.httpTarget[row] = (http & HTTP_REQUEST) !== 0 ? digestRequestTarget(view, payload, end) : 0;
+      table.maximumSegmentSize[row] = 0;
       table.windowScale[row] = 0;
       table.authentication[row] = 0;
       if ((flags & TCP_SYN) !== 0) readOptions(table, row, view, offset, Math.min(end, payload));
@@ -79,40 +85,15 @@ export const tcp = defineDissector({
 
 export default tcp;
 
-const OPTION_END = 0;
-const OPTION_NO_OPERATION = 1;
-const OPTION_MAXIMUM_SEGMENT_SIZE = 2;
-const OPTION_MAXIMUM_SEGMENT_SIZE_LENGTH = 4;
-
-/** Walks the options in `[offset, end)`: kind, and length with both bytes counted, but for the two single-byte kinds. */
-function maximumSegmentSize(view: DataView, offset: number, end: number): number {
-  let at = offset;
-  while (at + 2 <= end) {
-    const kind = view.getUint8(at);
-    if (kind === OPTION_END) return 0;
-    if (kind === OPTION_NO_OPERATION) {
-      at++;
-      continue;
-    }
-    const length = view.getUint8(at + 1);
-    if (length < 2) return 0;
-    if (kind === OPTION_MAXIMUM_SEGMENT_SIZE) {
-      const isWhole = length === OPTION_MAXIMUM_SEGMENT_SIZE_LENGTH && at + length <= end;
-      return isWhole ? view.getUint16(at + 2) : 0;
-    }
-    at += length;
-  }
-  return 0;
-}
-
-type Table = ObservationTable<Schema> & {
-  readonly maximumSegment: Uint16Array;
+/** The columns of a SYN's options. */
+interface OptionColumns {
+  readonly maximumSegmentSize: Uint16Array;
   readonly windowScale: Uint8Array;
   readonly authentication: Uint8Array;
-};
+}
 
 /** Walks the at most 40 bytes of options of a SYN. */
-function readOptions(table: Table, row: number, view: DataView, offset: number, end: number): void {
+function readOptions(table: OptionColumns, row: number, view: DataView, offset: number, end: number): void {
   let at = offset + TCP_HEADER_LENGTH_MIN;
   while (at < end) {
     const kind = view.getUint8(at);
@@ -124,7 +105,8 @@ function readOptions(table: Table, row: number, view: DataView, offset: number, 
     if (end - at < 2) return;
     const length = view.getUint8(at + 1);
     if (length < 2 || length > end - at) return;
-    if (kind === OPTION_MAXIMUM_SEGMENT && length === 4) table.maximumSegment[row] = view.getUint16(at + 2);
+    if (kind === OPTION_MAXIMUM_SEGMENT_SIZE && length === 4)
+      table.maximumSegmentSize[row] = view.getUint16(at + 2);
     else if (kind === OPTION_WINDOW_SCALE && length === 3) table.windowScale[row] = view.getUint8(at + 2) + 1;
     else if (kind === OPTION_MD5_SIGNATURE) table.authentication[row] |= AUTHENTICATION_MD5;
     else if (kind === OPTION_AUTHENTICATION) table.authentication[row] |= AUTHENTICATION_OPTION;

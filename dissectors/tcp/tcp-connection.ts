@@ -8,12 +8,14 @@ export interface TcpDirection {
   readonly segments: number;
   readonly payloadBytes: number;
   readonly sentSyn: boolean;
+  /** That its SYN announced, in bytes; 0 where it announced none or the SYN is not in the capture. */
+  readonly maximumSegmentSize: number;
+  /** Some segment carried an acknowledgment: all do but an opening SYN, and some RST. */
+  readonly sentAck: boolean;
   readonly sentFin: boolean;
   readonly sentRst: boolean;
   /** Its acknowledgment number advanced: data of the peer reached it. */
   readonly ackAdvanced: boolean;
-  /** Of its SYN: maximum segment size in bytes; 0 where it is not known. */
-  readonly maximumSegment: number;
   /** ACKs of the peer that cover data of this side which is not in the capture, and that data in bytes. */
   readonly uncapturedAcks: number;
   readonly uncapturedBytes: number;

@@ -1,34 +1,20 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { Nanoseconds } from '../../src/units.js';
-import { formatAddress } from '../../src/wire/address.js';
-import type { SideEvents, StuckSegment, Turn, ZeroWindow } from './connection-events.js';
-import { slowest } from './connection-events.js';
+import {
+  type SideEvents,
+  STUCK_REPEATS_MIN,
+  type StuckSegment,
+  slowest,
+  type Turn,
+  type Turns,
+  type ZeroWindow,
+} from './connection-events.js';
 import { DurationTally } from './duration-tally.js';
+import { both, NEVER, plus } from './occurrences.js';
 
-/** Examples kept a service and kind. */
-const EXAMPLES_KEPT = 4;
 const SLOW_TURNS_KEPT = 64;
 const UNDECIDED_KEPT = 64;
 const STUCK_KEPT = 8;
-
-/** Frames of a kind of event: how often, the first and the last ones. */
-export class Occurrences {
-  count = 0;
-  first: FrameRef | null = null;
-  last: FrameRef | null = null;
-
-  add(ref: FrameRef, count = 1): void {
-    this.count += count;
-    if (!this.first || ref.frame < this.first.frame) this.first = ref;
-    if (!this.last || ref.frame > this.last.frame) this.last = ref;
-  }
-
-  merge(other: Occurrences): void {
-    if (!other.first || !other.last) return;
-    this.add(other.first, other.count);
-    this.add(other.last, 0);
-  }
-}
 
 /** An attempt to connect that nobody answered. */
 export interface SilentAttempt {
@@ -37,81 +23,227 @@ export interface SilentAttempt {
   readonly syns: number;
 }
 
-/** A connection with its trouble, as an example. */
-export interface TroubledConnection {
+/** The connection of a service that a kind of trouble hit worst. */
+export interface WorstConnection {
   readonly clientPort: number;
   readonly first: FrameRef;
   readonly last: FrameRef;
   readonly count: number;
 }
 
-/** What one side of all connections of a service sent. */
-export class ServiceSide {
-  dataSegments = 0;
+/** A stuck segment and its connection. */
+export interface ServiceStuckSegment extends StuckSegment {
+  readonly clientPort: number;
+  /** Largest payload of the direction that can have been acknowledged until the connection ended. */
+  readonly largestEver: number;
+}
+
+/** How a connection stood when it was folded. */
+interface ConnectionEnding {
+  readonly clientPort: number;
+  readonly closeNs: Nanoseconds;
+  /** An acknowledgment has passed the segment that was repeated last. */
+  readonly isRecovered: boolean;
+  readonly largestAcknowledged: number;
+}
+
+/** Trouble with what one side of all connections of a service sent. */
+export class SideTrouble {
+  /** Segments sent again, and how many of them after 200 ms of silence. */
   retransmissions = 0;
   timeouts = 0;
-  /** Most retransmissions of one connection. */
-  mostRepeats = 0;
-  readonly repeats = new Occurrences();
-  worst: TroubledConnection | null = null;
+  repeats = NEVER;
+  worst: WorstConnection | null = null;
   /** Times at which the side could not take data: how often, how long in all, and the longest of them. */
   zeroWindows = 0;
   zeroNs: Nanoseconds = 0;
   longestZeroNs: Nanoseconds = 0;
-  longestZero: (ZeroWindow & { readonly lastNs: Nanoseconds }) | null = null;
+  longestZero: (ZeroWindow & { readonly clientPort: number }) | null = null;
   /** RSTs of this side after data and before any FIN; and those that left data or a question of the peer unanswered. */
-  readonly resets = new Occurrences();
-  readonly failures = new Occurrences();
+  resets = NEVER;
+  failures = NEVER;
   /** Resets with a TTL that differs from that of the side's SYN by more than 3. */
   foreignResets = 0;
-  /** Connections on which this side went on sending after a RST, and frames of that. */
-  readonly afterReset = new Occurrences();
-  stuck: (StuckSegment & { readonly clientPort: number })[] = [];
-  /** Maximum segment sizes of its SYNs: smallest and largest, 0 where none was seen. */
+  /** Data that the side went on sending more than a second after a RST. */
+  afterReset = NEVER;
+  /** Segments repeated at least 3 times without progress: the most repeated ones. */
+  stuck: ServiceStuckSegment[] = [];
+
+  add(events: SideEvents, ending: ConnectionEnding): void {
+    const { clientPort, closeNs, isRecovered, largestAcknowledged } = ending;
+    this.retransmissions += events.retransmissions;
+    this.timeouts += events.timeouts;
+    const { firstRepeat, lastRepeat, reset, firstAfterReset, lastAfterReset } = events;
+    if (firstRepeat && lastRepeat) {
+      this.repeats = plus(plus(this.repeats, firstRepeat, events.retransmissions), lastRepeat, 0);
+      this.addWorst({ clientPort, first: firstRepeat, last: lastRepeat, count: events.retransmissions });
+    }
+    this.addZeroWindows(events, clientPort, closeNs);
+    if (reset) {
+      this.resets = plus(this.resets, reset);
+      if (reset.leftWaiting) this.failures = plus(this.failures, reset);
+      if (reset.foreignTimeToLive) this.foreignResets++;
+    }
+    if (firstAfterReset && lastAfterReset) {
+      this.afterReset = plus(plus(this.afterReset, firstAfterReset, events.afterReset), lastAfterReset, 0);
+    }
+    const { repeated } = events;
+    const stuck = [...events.stuck, ...(repeated ? [{ ...repeated, isRecovered }] : [])];
+    this.addStuck(
+      stuck
+        .filter(({ repeats }) => repeats >= STUCK_REPEATS_MIN)
+        .map((one) => ({ ...one, clientPort, largestEver: largestAcknowledged })),
+    );
+  }
+
+  get score(): number {
+    return this.retransmissions + this.zeroWindows + this.resets.count + this.afterReset.count;
+  }
+
+  merge(other: SideTrouble): void {
+    this.retransmissions += other.retransmissions;
+    this.timeouts += other.timeouts;
+    this.repeats = both(this.repeats, other.repeats);
+    if (other.worst) this.addWorst(other.worst);
+    this.zeroWindows += other.zeroWindows;
+    this.zeroNs += other.zeroNs;
+    if (other.longestZero) this.addLongest(other.longestZero, other.longestZeroNs);
+    this.resets = both(this.resets, other.resets);
+    this.failures = both(this.failures, other.failures);
+    this.foreignResets += other.foreignResets;
+    this.afterReset = both(this.afterReset, other.afterReset);
+    this.addStuck(other.stuck);
+  }
+
+  private addWorst(worst: WorstConnection): void {
+    const known = this.worst;
+    const isWorse =
+      !known ||
+      worst.count > known.count ||
+      (worst.count === known.count && worst.first.frame < known.first.frame);
+    if (isWorse) this.worst = worst;
+  }
+
+  private addZeroWindows(events: SideEvents, clientPort: number, closeNs: Nanoseconds): void {
+    this.zeroWindows += events.zeroWindows;
+    this.zeroNs += events.zeroNs;
+    const { longestZero, zeroSince } = events;
+    if (longestZero) {
+      const to = longestZero.to?.timeNs ?? closeNs;
+      this.addLongest({ ...longestZero, clientPort }, to - longestZero.from.timeNs);
+    }
+    if (zeroSince && closeNs - zeroSince.timeNs >= 0) {
+      this.zeroNs += closeNs - zeroSince.timeNs;
+      this.addLongest({ from: zeroSince, to: null, clientPort }, closeNs - zeroSince.timeNs);
+    }
+  }
+
+  private addLongest(zero: ZeroWindow & { readonly clientPort: number }, lastedNs: Nanoseconds): void {
+    const known = this.longestZero;
+    const isLonger =
+      !known ||
+      lastedNs > this.longestZeroNs ||
+      (lastedNs === this.longestZeroNs && zero.from.frame < known.from.frame);
+    if (!isLonger) return;
+    this.longestZero = zero;
+    this.longestZeroNs = lastedNs;
+  }
+
+  private addStuck(more: readonly ServiceStuckSegment[]): void {
+    if (more.length === 0) return;
+    this.stuck = [...this.stuck, ...more]
+      .sort((a, b) => b.repeats - a.repeats || a.first.frame - b.first.frame)
+      .slice(0, STUCK_KEPT);
+  }
+}
+
+/** What one side of all connections of a service sent. */
+export class ServiceSide {
+  dataSegments = 0;
+  /** Maximum segment sizes of its SYNs: smallest and largest; 0 where none was seen. */
   mssMin = 0;
   mssMax = 0;
-  mssAt: FrameRef | null = null;
+  trouble: SideTrouble | null = null;
+
+  addMaximumSegment(bytes: number): void {
+    if (bytes === 0) return;
+    this.mssMin = this.mssMin === 0 ? bytes : Math.min(this.mssMin, bytes);
+    this.mssMax = Math.max(this.mssMax, bytes);
+  }
+
+  merge(other: ServiceSide): void {
+    this.dataSegments += other.dataSegments;
+    this.addMaximumSegment(other.mssMin);
+    this.addMaximumSegment(other.mssMax);
+    if (!other.trouble) return;
+    this.trouble ??= new SideTrouble();
+    this.trouble.merge(other.trouble);
+  }
+}
+
+/** HTTP/1 turns of a service, see `Turns`. */
+export class HttpTally {
+  readonly sent = new DurationTally();
+  readonly waited = new DurationTally();
+  readonly received = new DurationTally();
+  readonly thought = new DurationTally();
+  /** The slowest ones, at most 64; those of long polling are not among them. */
+  slow: readonly Turn[] = [];
+  unclean = 0;
+  asked = NEVER;
+
+  /** `responseEndNs`: time of the last data of the server. */
+  add(turns: Turns, responseEndNs: Nanoseconds): void {
+    if (turns.isLongPoll) {
+      this.unclean += turns.waited.count + turns.unclean;
+      return;
+    }
+    this.unclean += turns.unclean;
+    this.sent.merge(turns.sent);
+    this.waited.merge(turns.waited);
+    this.received.merge(turns.received);
+    this.received.add(responseEndNs - turns.answeredNs);
+    this.thought.merge(turns.thought);
+    this.asked = both(this.asked, turns.asked);
+    this.slow = slowest([...this.slow, ...turns.slow], SLOW_TURNS_KEPT);
+  }
+
+  merge(other: HttpTally): void {
+    this.sent.merge(other.sent);
+    this.waited.merge(other.waited);
+    this.received.merge(other.received);
+    this.thought.merge(other.thought);
+    this.unclean += other.unclean;
+    this.asked = both(this.asked, other.asked);
+    this.slow = slowest([...this.slow, ...other.slow], SLOW_TURNS_KEPT);
+  }
 }
 
 /**
- * What one client host has with one server endpoint: all their connections. `a` of a direction is the client.
- * Which side is the server: the one that got the SYN, else the one with the lower port.
+ * What one client host has with one server endpoint: all their connections. Which side is the server: the one that
+ * got the SYN, else the one with the lower port.
  */
 export class TcpService {
   connections = 0;
-  /** Connections whose SYN is in the capture, and what became of them. */
+  /** Connections whose SYN is in the capture; those of them that came about. */
   attempts = 0;
-  established = 0;
-  /** Attempts that were answered by RST. */
-  readonly refused = new Occurrences();
-  /** Attempts that nothing answered; of those with a single SYN the newest 64 stand in `undecided`. */
-  readonly unanswered = new Occurrences();
+  established = NEVER;
+  /** Attempts that a RST answered. */
+  refused = NEVER;
+  /** Attempts that nothing answered; those with a single SYN stand in `undecided`, the newest 64 of them. */
+  unanswered = NEVER;
   unansweredSyns = 0;
-  /** The attempt with the most SYNs. */
   longestSilence: SilentAttempt | null = null;
-  undecided: SilentAttempt[] = [];
-  /** Attempts whose SYN-ACK is in the capture, and SYN and SYN-ACK are repeated as if nothing had arrived. */
-  readonly answerLost = new Occurrences();
-  /** Attempts that succeeded, by the frame of their SYN. */
-  readonly successes = new Occurrences();
-  /** Handshake: SYN to the client's ACK; SYN to SYN-ACK (from the capture point to the server and back). */
+  undecided: readonly SilentAttempt[] = [];
+  /** SYN-ACKs are in the capture, and SYNs are repeated as if none had arrived. */
+  answerLost = NEVER;
+  /** Handshake without repeats: SYN to the client's ACK; SYN to SYN-ACK, the half between capture point and server. */
   readonly roundTrip = new DurationTally();
   readonly serverHalf = new DurationTally();
   slowestHandshake: (FrameRef & { readonly roundTripNs: Nanoseconds }) | null = null;
   readonly fromClient = new ServiceSide();
   readonly fromServer = new ServiceSide();
-  /** HTTP/1 turns, see `Turns`. */
-  readonly sent = new DurationTally();
-  readonly waited = new DurationTally();
-  readonly received = new DurationTally();
-  readonly thought = new DurationTally();
-  slowTurns: Turn[] = [];
-  slowTurnCount = 0;
-  uncleanTurns = 0;
-  firstTurn: FrameRef | null = null;
-  lastTurn: FrameRef | null = null;
-  first: FrameRef;
-  last: FrameRef;
+  http: HttpTally | null = null;
 
   constructor(
     readonly client: string,
@@ -119,25 +251,15 @@ export class TcpService {
     readonly port: number,
     /** Index of the tunnel stack; 0: not in a tunnel. */
     readonly stack: number,
-    ref: FrameRef,
-  ) {
-    this.first = ref;
-    this.last = ref;
-  }
+    /** First frame of its first connection. */
+    public first: FrameRef,
+  ) {}
 
   addSilence(attempt: SilentAttempt): void {
-    this.unanswered.add(attempt.first);
+    this.unanswered = plus(this.unanswered, attempt.first);
     this.unansweredSyns += attempt.syns;
-    const longest = this.longestSilence;
-    const isLonger =
-      !longest ||
-      attempt.syns > longest.syns ||
-      (attempt.syns === longest.syns && attempt.first.frame < longest.first.frame);
-    if (isLonger) this.longestSilence = attempt;
-    if (attempt.syns === 1) {
-      this.undecided.push(attempt);
-      if (this.undecided.length >= UNDECIDED_KEPT * 2) this.trimUndecided();
-    }
+    this.addLongestSilence(attempt);
+    if (attempt.syns === 1) this.addUndecided([attempt]);
   }
 
   addHandshake(opened: FrameRef, serverHalfNs: Nanoseconds, clientHalfNs: Nanoseconds): void {
@@ -145,30 +267,65 @@ export class TcpService {
     const roundTripNs = serverHalfNs + clientHalfNs;
     if (!(roundTripNs >= 0)) return;
     this.roundTrip.add(roundTripNs);
+    this.addSlowest({ ...opened, roundTripNs });
+  }
+
+  /** How much went wrong; 0: nothing. */
+  get troubleScore(): number {
+    const { unanswered, refused, answerLost, fromClient, fromServer, http } = this;
+    return (
+      unanswered.count +
+      refused.count +
+      answerLost.count +
+      (fromClient.trouble?.score ?? 0) +
+      (fromServer.trouble?.score ?? 0) +
+      (http?.slow.length ?? 0)
+    );
+  }
+
+  merge(other: TcpService): void {
+    this.connections += other.connections;
+    this.attempts += other.attempts;
+    this.established = both(this.established, other.established);
+    this.refused = both(this.refused, other.refused);
+    this.unanswered = both(this.unanswered, other.unanswered);
+    this.unansweredSyns += other.unansweredSyns;
+    if (other.longestSilence) this.addLongestSilence(other.longestSilence);
+    this.addUndecided(other.undecided);
+    this.answerLost = both(this.answerLost, other.answerLost);
+    this.roundTrip.merge(other.roundTrip);
+    this.serverHalf.merge(other.serverHalf);
+    if (other.slowestHandshake) this.addSlowest(other.slowestHandshake);
+    this.fromClient.merge(other.fromClient);
+    this.fromServer.merge(other.fromServer);
+    if (other.http) {
+      this.http ??= new HttpTally();
+      this.http.merge(other.http);
+    }
+    if (other.first.frame < this.first.frame) this.first = other.first;
+  }
+
+  private addLongestSilence(attempt: SilentAttempt): void {
+    const longest = this.longestSilence;
+    const isLonger =
+      !longest ||
+      attempt.syns > longest.syns ||
+      (attempt.syns === longest.syns && attempt.first.frame < longest.first.frame);
+    if (isLonger) this.longestSilence = attempt;
+  }
+
+  private addSlowest(handshake: FrameRef & { readonly roundTripNs: Nanoseconds }): void {
     const slowest = this.slowestHandshake;
     const isSlower =
       !slowest ||
-      roundTripNs > slowest.roundTripNs ||
-      (roundTripNs === slowest.roundTripNs && opened.frame < slowest.frame);
-    if (isSlower) this.slowestHandshake = { ...opened, roundTripNs };
+      handshake.roundTripNs > slowest.roundTripNs ||
+      (handshake.roundTripNs === slowest.roundTripNs && handshake.frame < slowest.frame);
+    if (isSlower) this.slowestHandshake = handshake;
   }
 
-  addTurns(turns: {
-    readonly sent: DurationTally;
-    readonly waited: DurationTally;
-    readonly received: DurationTally;
-    readonly thought: DurationTally;
-    readonly slow: readonly Turn[];
-  }): void {
-    this.sent.merge(turns.sent);
-    this.waited.merge(turns.waited);
-    this.received.merge(turns.received);
-    this.thought.merge(turns.thought);
-    this.slowTurns = slowest([...this.slowTurns, ...turns.slow], SLOW_TURNS_KEPT);
-  }
-
-  private trimUndecided(): void {
-    this.undecided = [...this.undecided]
+  private addUndecided(attempts: readonly SilentAttempt[]): void {
+    if (attempts.length === 0) return;
+    this.undecided = [...this.undecided, ...attempts]
       .sort((a, b) => b.first.frame - a.first.frame)
       .slice(0, UNDECIDED_KEPT);
   }

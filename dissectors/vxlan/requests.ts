@@ -345,11 +345,16 @@ function lastOf(tunnel: VxlanTunnel, client: Peer, server: Peer): FrameRef | nul
     : flow.sides[1].last;
 }
 
-/** The TCP flow between two endpoints, if the tunnel kept it. */
-export function flowBetween(tunnel: VxlanTunnel, a: Peer, b: Peer): InnerFlow | undefined {
+/** The flow between two endpoints, if the tunnel kept it. */
+export function flowBetween(
+  tunnel: VxlanTunnel,
+  a: Peer,
+  b: Peer,
+  ofProtocol = PROTOCOL_TCP,
+): InnerFlow | undefined {
   return tunnel.flows.find(
     ({ protocol, low, high, lowPort, highPort }) =>
-      protocol === PROTOCOL_TCP &&
+      protocol === ofProtocol &&
       ((low === a.address && lowPort === a.port && high === b.address && highPort === b.port) ||
         (low === b.address && lowPort === b.port && high === a.address && highPort === a.port)),
   );

@@ -217,6 +217,17 @@ export class FlowRegistry {
     return stack === 0 ? 0 : this.stacks.words[stack * KEY_WORDS + STACK_PARENT];
   }
 
+  /** The stack of the packets inside a tunnel between the endpoints of `flow`; 0 where there are none. */
+  innerStack(flow: FlowId, kind: TunnelKind, tunnelKey: number): number {
+    const at = flow * KEY_WORDS;
+    for (let word = 0; word < KEY_WORDS; word++) this.key[word] = this.keys.words[at + word];
+    this.key[STACK_PARENT] = this.stack(flow);
+    this.key[STACK_KIND] = TUNNEL_KINDS.indexOf(kind);
+    this.key[FLOW_PORTS] = 0;
+    this.key[STACK_KEY] = tunnelKey;
+    return Math.max(0, this.stacks.find(this.key));
+  }
+
   /** Layers of a tunnel stack, outermost first. */
   tunnelLayers(stack: number): TunnelLayer[] {
     const layers: TunnelLayer[] = [];

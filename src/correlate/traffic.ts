@@ -1,12 +1,12 @@
-import type { Moment } from '../diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../diagnose/diagnosis.js';
 import type { FlowRegistry } from './flow-registry.js';
 
 /** Packets from one host to another, all protocols of one tunnel stack together. */
 export interface OneWayTraffic {
   packets: number;
   bytes: number;
-  first: Moment | null;
-  last: Moment | null;
+  first: FrameRef | null;
+  last: FrameRef | null;
 }
 
 export interface Conversation {
@@ -114,8 +114,8 @@ function oneWay(flows: FlowRegistry, flow: number, direction: number): OneWayTra
   return {
     packets: counted.packets,
     bytes: counted.bytes,
-    first: { segment: counted.firstSegment, timeNs: counted.firstNs },
-    last: { segment: counted.lastSegment, timeNs: counted.lastNs },
+    first: { frame: counted.firstFrame, segment: counted.firstSegment, timeNs: counted.firstNs },
+    last: { frame: counted.lastFrame, segment: counted.lastSegment, timeNs: counted.lastNs },
   };
 }
 

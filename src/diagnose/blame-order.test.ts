@@ -76,7 +76,7 @@ describe('assignBlame', () => {
     );
   });
 
-  it('needs direction and packet class to agree where both are known', () => {
+  it('needs the direction to agree where both are known', () => {
     const there = { from: PAIR[0], to: PAIR[1] };
     const back = { from: PAIR[1], to: PAIR[0] };
     expect(
@@ -86,9 +86,25 @@ describe('assignBlame', () => {
       false,
     );
     expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence))).toBe(true);
+  });
+
+  it('needs the packet class to agree within an area; across areas the list says what goes down with the cause', () => {
+    const lost = diagnosisOf('esp.lost', 'tunnel-data', ['esp.stale', 'tcp.slow']);
+    const ofClass = (id: string, packetClass: string): Accused =>
+      accuse(diagnosisOf(id, 'application', []), { packetClass });
+    expect(isConsequence(accuse(lost, { packetClass: 'ah' }), ofClass('esp.stale', 'esp'))).toBe(false);
+    expect(isConsequence(accuse(lost, { packetClass: 'esp' }), ofClass('esp.stale', 'esp'))).toBe(true);
+    expect(isConsequence(accuse(lost, { packetClass: 'esp' }), ofClass('tcp.slow', 'tcp'))).toBe(true);
+  });
+
+  it('makes a cause as severe as the worst it explains, but no remark a cause of something loud', () => {
+    const warning = accuse(cause, { severity: 'warning' });
+    expect(isConsequence(warning, accuse(consequence, { severity: 'error' }))).toBe(true);
+    expect(warning.finding.severity).toBe('error');
+    expect(isConsequence(accuse(cause, { severity: 'info' }), accuse(consequence))).toBe(false);
     expect(
-      isConsequence(accuse(cause, { packetClass: 'esp' }), accuse(consequence, { packetClass: 'ike' })),
-    ).toBe(false);
+      isConsequence(accuse(cause, { severity: 'info' }), accuse(consequence, { severity: 'info' })),
+    ).toBe(true);
   });
 
   it('needs the cause to reach into the time of the consequence', () => {

@@ -1,4 +1,4 @@
-import type { Finding } from '../report/report.js';
+import type { Finding, Severity } from '../report/report.js';
 import type { CaptureClock } from './clock.js';
 import type { BlameLayer, Diagnosis, Problem } from './diagnosis.js';
 
@@ -25,7 +25,8 @@ export interface Accused {
 /**
  * Writes `causedBy` into findings that are consequences of others. A finding is a consequence only if its id is
  * listed by the cause, endpoints, direction and packet class agree, and the cause's interval covers its onset. The
- * protocol's own word (notify, RST, ICMP) is never a consequence, and what the capture lacks is never a cause.
+ * protocol's own word (notify, RST, ICMP) is never a consequence, and what the capture lacks is never a cause, nor
+ * is a remark (info) the cause of something loud. A cause is as severe as the worst that it explains.
  */
 export function assignBlame(accused: readonly Accused[], clock: CaptureClock): void {
   const causesOf = new Map<Accused, Accused[]>();
@@ -41,6 +42,28 @@ export function assignBlame(accused: readonly Accused[], clock: CaptureClock): v
     );
     if (kept.length > 0) consequence.finding.causedBy = kept.map(({ finding }) => finding.key);
   }
+  raiseCauses(accused);
+}
+
+const SEVERITIES: readonly Severity[] = ['info', 'warning', 'error'];
+
+function severityRank({ finding }: Accused): number {
+  return SEVERITIES.indexOf(finding.severity);
+}
+
+/** Repeated, since a cause may itself be a consequence: every chain is shorter than the list of layers. */
+function raiseCauses(accused: readonly Accused[]): void {
+  const byKey = new Map(accused.map((one) => [one.finding.key, one]));
+  for (let round = 0; round < BLAME_LAYERS.length; round++) {
+    for (const consequence of accused) {
+      for (const key of consequence.finding.causedBy ?? []) {
+        const cause = byKey.get(key);
+        if (cause && severityRank(cause) < severityRank(consequence)) {
+          cause.finding.severity = consequence.finding.severity;
+        }
+      }
+    }
+  }
 }
 
 function explains(cause: Accused, consequence: Accused, clock: CaptureClock): boolean {
@@ -49,7 +72,8 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock): bo
     cause.diagnosis.explains.includes(consequence.diagnosis.id) &&
     samePair(cause.problem.pair, consequence.problem.pair) &&
     sameDirection(cause.problem.direction, consequence.problem.direction) &&
-    sameClass(cause.problem.packetClass, consequence.problem.packetClass) &&
+    sameClass(cause, consequence) &&
+    isLoudEnough(cause, consequence) &&
     overlaps(cause, consequence, clock)
   );
 }
@@ -68,8 +92,18 @@ function sameDirection(a: Problem['direction'], b: Problem['direction']): boolea
   return !a || !b || (a.from === b.from && a.to === b.to);
 }
 
-function sameClass(a: string | undefined, b: string | undefined): boolean {
-  return a === undefined || b === undefined || a === b;
+/** Within an area the classes must agree; a cause of another area names by its list what it takes down. */
+function sameClass(cause: Accused, consequence: Accused): boolean {
+  const [a, b] = [cause.problem.packetClass, consequence.problem.packetClass];
+  return a === undefined || b === undefined || a === b || areaOf(cause) !== areaOf(consequence);
+}
+
+function areaOf({ diagnosis }: Accused): string {
+  return diagnosis.id.replace(/\..*/, '');
+}
+
+function isLoudEnough(cause: Accused, consequence: Accused): boolean {
+  return cause.finding.severity !== 'info' || consequence.finding.severity === 'info';
 }
 
 function overlaps(cause: Accused, consequence: Accused, clock: CaptureClock): boolean {

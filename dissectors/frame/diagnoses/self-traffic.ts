@@ -36,7 +36,10 @@ export default defineDiagnosis({
         const packets = fromA.packets + fromB.packets;
         if (protocol !== PROTOCOL_TCP || (portOfA !== SSH_PORT && portOfB !== SSH_PORT)) continue;
         if ((100 * packets) / framesWithIp <= SHARE_MIN || packets === framesWithIp) continue;
-        const [first, last] = [fromA.first ?? fromB.first, fromA.last ?? fromB.last];
+        const ends = [fromA.first, fromB.first, fromA.last, fromB.last]
+          .filter((ref) => ref !== null)
+          .sort((x, y) => x.frame - y.frame);
+        const [first, last] = [ends[0], ends[ends.length - 1]];
         if (!first || !last) continue;
         yield {
           result: 'problem',
@@ -47,7 +50,10 @@ export default defineDiagnosis({
           last,
           ongoingAtEnd: true,
           counts: { sshPackets: packets, framesWithIp },
-          evidence: [],
+          evidence: [
+            { ...first, summary: `first packet of the SSH connection between ${a} and ${b}` },
+            { ...last, summary: `last of its ${packets} packets` },
+          ],
           displayFilter: `tcp.port == ${portOfA} && tcp.port == ${portOfB}`,
         };
         return;

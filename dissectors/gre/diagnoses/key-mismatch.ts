@@ -11,7 +11,15 @@ import { greTunnels } from '../correlator.js';
 import { type InnerRequests, innerRequests, type Silence, silenceOf } from '../inner-requests.js';
 import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';
 import type { GreTunnel } from '../session.js';
-import { dataPackets, type GrePair, greFilter, grePairs, isMidonet, pairSubject } from '../tunnel-pairs.js';
+import {
+  dataPackets,
+  type GrePair,
+  greFilter,
+  grePairs,
+  isMidonet,
+  isMirror,
+  pairSubject,
+} from '../tunnel-pairs.js';
 
 const PACKETS_MIN = 3;
 const UNANSWERED_MIN = 3;
@@ -58,7 +66,7 @@ export default defineDiagnosis({
 
 function judge(evidence: Evidence, pair: GrePair): Judgement | null {
   const isTwoWay = dataPackets(pair, 0) >= PACKETS_MIN && dataPackets(pair, 1) >= PACKETS_MIN;
-  if (!isTwoWay || isMidonet(pair)) return null;
+  if (!isTwoWay || isMidonet(pair) || isMirror(pair)) return null;
   const subject = pairSubject(pair);
   if (sharesKey(pair)) return { result: 'healthy', subject };
   const requests = innerRequests(evidence, pair);

@@ -24,6 +24,7 @@ import {
   greFilter,
   grePairs,
   isAfter,
+  isMirror,
   pairSubject,
 } from '../tunnel-pairs.js';
 
@@ -46,7 +47,7 @@ export default defineDiagnosis({
     'fail and none in that direction was ever answered.',
   notWhen:
     'Some inner request of that direction is answered meanwhile (then the target or a policy is to blame). ' +
-    'A single inner conversation fails that never worked. Mirror sessions (ERSPAN), PPTP, GRE keepalives and the flow state ' +
+    'A single inner conversation fails that never worked. Mirrored traffic (ERSPAN, or both directions of an inner conversation in one of the tunnel), PPTP, GRE keepalives and the flow state ' +
     'packets of MidoNet do not count. The reverse path does not pass the capture point.',
   causes: [
     'A firewall or NAT device on the path drops IP protocol 47, in one direction or both (it has no ports to translate)',
@@ -72,7 +73,9 @@ export default defineDiagnosis({
   },
   explains: ['underlay.ping-loss', 'tcp.syn-unanswered', 'dns.timeout', 'keepalive.stopped'],
   *diagnose(evidence) {
-    for (const pair of grePairs(evidence.sessions(greTunnels))) yield* judge(evidence, pair);
+    for (const pair of grePairs(evidence.sessions(greTunnels))) {
+      if (!isMirror(pair)) yield* judge(evidence, pair);
+    }
   },
 });
 

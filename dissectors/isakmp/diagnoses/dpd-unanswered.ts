@@ -53,7 +53,7 @@ export default defineDiagnosis({
     },
     restartSeconds: { value: RESTART_SECONDS, unit: 's', why: 'the time a daemon needs to come up again' },
   },
-  explains: ['ike.retry-loop', 'esp.one-way-spi', 'esp.no-traffic', 'natt.keepalive-missing'],
+  explains: ['ike.retry-loop', 'esp.one-way-spi', 'esp.no-traffic'],
   diagnose: (evidence) =>
     judgeStalls(evidence, {
       kind: 'dpd-unanswered',

@@ -1,11 +1,12 @@
 import {
   type Citation,
   defineDiagnosis,
+  type Evidence,
   type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { type Gateways, gatewaysOf } from '../../esp/gateways.js';
+import { judgedPairs } from '../../esp/sa-pairs.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { natOf } from '../../isakmp/nat-detection.js';
 import {
@@ -75,22 +76,32 @@ export default defineDiagnosis({
   *diagnose(evidence) {
     const conversations = evidence.sessions(nattConversations);
     const sessions = evidence.sessions(ike);
-    const gateways = gatewaysOf(evidence);
+    const ipsec = ipsecPairs(evidence);
     for (const conversation of conversations) {
-      if (!isIpsec(conversation, gateways)) continue;
+      if (!isIpsec(conversation, ipsec)) continue;
       const side = translatedSide(conversation, sessions);
       if (side && side.packets > 0) yield judge(conversation, side, conversations, sessions);
     }
   },
 });
 
+/** Address pairs with IKE, or with ESP whose numbers count. */
+function ipsecPairs(evidence: Evidence): Set<string> {
+  const pairs = new Set<string>();
+  for (const { low, high, stack } of judgedPairs(evidence)) pairs.add(pairKey(stack, low, high));
+  for (const { paths } of evidence.sessions(ike)) {
+    for (const { initiator, responder, stack } of paths) pairs.add(pairKey(stack, initiator, responder));
+  }
+  return pairs;
+}
+
+function pairKey(stack: number, a: string, b: string): string {
+  return a < b ? `${stack} ${a} ${b}` : `${stack} ${b} ${a}`;
+}
+
 /** Other protocols use port 4500 too: keepalives, IKE or ESP with counting numbers show that this is not one of them. */
-function isIpsec({ sides, stack }: NattConversation, gateways: readonly Gateways[]): boolean {
-  if (sides.some(({ keepalives }) => keepalives > 0)) return true;
-  return gateways.some(
-    ({ endpoints, aliases, stack: own }) =>
-      own === stack && sides.every(({ address }) => [...endpoints, ...aliases].includes(address)),
-  );
+function isIpsec({ sides: [a, b], stack }: NattConversation, ipsec: ReadonlySet<string>): boolean {
+  return a.keepalives > 0 || b.keepalives > 0 || ipsec.has(pairKey(stack, a.address, b.address));
 }
 
 /** Which side is behind a NAT, as far as the capture proves it. */

@@ -1,0 +1,128 @@
+import {
+  type Citation,
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
+import { dnsServers } from '../correlator.js';
+import { serverFilter, serverSubject, severityIn } from '../loudness.js';
+import { questionWords } from '../name.js';
+import type { DnsServer } from '../session.js';
+
+const SLOW_MS = 100;
+const NEAR_SLOW_MS = 50;
+const SEVERE_SECONDS = 1;
+const SLOW_MIN = 3;
+const SLOW_SHARE = 0.05;
+
+export default defineDiagnosis({
+  id: 'dns.slow',
+  title: 'Slow name resolution',
+  severity: 'warning',
+  subject: 'server',
+  layer: 'names-and-transport',
+  priority: 1,
+  judgesLast: true,
+  rule:
+    'At least 3 questions to a name server, and more than 5 % of them, are answered after more than 100 ms (50 ms for a resolver on ' +
+    'a link-local or loopback address), counted from the first try. Warning where half of the answers take longer than 1 s (for a ' +
+    'near resolver: than 50 ms), in a capture that is small or inside a tunnel, and nothing else is wrong; otherwise information.',
+  notWhen: 'Fewer than 3 answers are slow: a resolver that looks a name up for the first time needs a while.',
+  causes: [
+    'The resolver asks others first (forwarding, recursion), and one of these is slow or does not answer',
+    'Questions or answers are lost and repeated: then the times are those of the time-outs (1 s, 5 s)',
+    'The resolver is overloaded or far away',
+    'The client tries a list of search domains in turn',
+  ],
+  nextSteps: [
+    'Ask the resolver itself, twice: dig @SERVER NAME; the second answer comes from its cache and shows the path alone',
+    'Compare with another server: dig @1.1.1.1 NAME; then capture on the resolver, on the side of its upstream servers: port 53',
+    'Leave names out to see whether the rest is fast: use the address instead of the name',
+  ],
+  refutedBy: 'Fast answers in a capture taken at the client at the same time.',
+  source:
+    'RFC 1035, section 7.2; Cloud Foundry guide (latency: app, DNS, network, app; 2 ms for internal routes)',
+  thresholds: {
+    slowMs: { value: SLOW_MS, unit: 'ms', why: 'answers from a cache come within the round trip' },
+    nearSlowMs: {
+      value: NEAR_SLOW_MS,
+      unit: 'ms',
+      why: 'a resolver on the host itself answers in about 2 ms',
+    },
+    severeSeconds: { value: SEVERE_SECONDS, unit: 's', why: 'people notice; clients begin to repeat' },
+    slowCount: { value: SLOW_MIN, unit: 'answers', why: 'the first question for a name may take longer' },
+    slowShare: { value: SLOW_SHARE, unit: 'share', why: 'the 95th percentile is slow' },
+  },
+  explains: ['app.slow-response'],
+  *diagnose(evidence) {
+    for (const server of evidence.sessions(dnsServers)) {
+      if (server.answered > 0) yield judge(evidence, server);
+    }
+  },
+});
+
+/** BOSH DNS, systemd-resolved, dnsmasq on the host, node-local caches: link-local and loopback addresses. */
+function isNear(address: string): boolean {
+  return /^(169\.254\.|127\.|fe80:|::1$)/.test(address);
+}
+
+function judge(evidence: Evidence, server: DnsServer): Judgement {
+  const subject = serverSubject(evidence.quality, server);
+  const near = isNear(server.address);
+  const thresholdNs = (near ? NEAR_SLOW_MS : SLOW_MS) * NS_PER_MILLISECOND;
+  const slow = server.slow.filter(({ responseNs }) => responseNs > thresholdNs);
+  const p95 = server.responseTimes.quantile(1 - SLOW_SHARE);
+  if (slow.length < SLOW_MIN || p95 <= thresholdNs) return { result: 'healthy', subject };
+  const median = server.responseTimes.quantile(0.5);
+  const isSevere = median > (near ? thresholdNs : SEVERE_SECONDS * NS_PER_SECOND);
+  const first = slow[0].first;
+  const last = slow.reduce((a, { answer }) => (answer && answer.frame > a.frame ? answer : a), first);
+  const repeated = slow.filter(({ tries }) => tries > 1).length;
+  const slowest = slow.reduce((a, b) => (b.responseNs > a.responseNs ? b : a));
+  return {
+    result: 'problem',
+    subject,
+    severity: isSevere ? severityIn(evidence, server) : 'info',
+    confidence: 'high',
+    explanation:
+      `${server.address} answered ${server.answered} questions, half of them within ${timeWords(median)}, 95 % within ` +
+      `${timeWords(p95)}; the slowest (${questionWords(slowest)}) took ${timeWords(slowest.responseNs)}.` +
+      (repeated > 0 ? ` ${repeated} of the slow ones had to be asked again.` : ''),
+    pair: [slow[0].client, server.address],
+    where: 'unknown',
+    first,
+    last,
+    lastGood: null,
+    ongoingAtEnd: server.lastAnswer !== null && last.frame >= server.lastAnswer.frame,
+    counts: {
+      questions: server.questions,
+      answered: server.answered,
+      slow: slow.length,
+      repeated: server.repeated,
+    },
+    evidence: citationsOf(server, slow),
+    displayFilter: serverFilter(server),
+  };
+}
+
+const CITED_MAX = 4;
+
+function citationsOf({ address }: DnsServer, slow: DnsServer['slow']): Citation[] {
+  const worst = [...slow].sort((a, b) => b.responseNs - a.responseNs).slice(0, CITED_MAX);
+  const cited = new Set([slow[0], ...worst]);
+  const inOrder = [...cited].sort((a, b) => a.first.frame - b.first.frame);
+  return inOrder.flatMap((question) => {
+    const words = questionWords(question);
+    const asked = { ...question.first, summary: `${question.client} asks ${address} for ${words}` };
+    if (!question.answer) return [asked];
+    const summary = `${address} answers after ${timeWords(question.responseNs)}: ${words}`;
+    return [asked, { ...question.answer, summary }];
+  });
+}
+
+function timeWords(ns: Nanoseconds): string {
+  const ms = ns / NS_PER_MILLISECOND;
+  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
+  return `${ms >= 10 ? ms.toFixed(0) : ms.toFixed(1)} ms`;
+}

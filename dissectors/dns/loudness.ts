@@ -1,0 +1,62 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { Severity, Subject } from '../../src/report/report.js';
+import { isSmallCapture } from '../icmp/loudness.js';
+import { PORT_DNS } from './layout.js';
+import type { DnsServer } from './session.js';
+
+/** Clients that must fail before a finding about a busy server is more than information, and their share of failures. */
+export const CLIENTS_MIN = 3;
+export const FAILING_SHARE = 0.5;
+
+/*
+ * A name server is neither a tunnel nor a control session: what is wrong with it is information, unless the capture is
+ * small, or the questions run inside a tunnel, and nothing else is wrong; or several clients fail.
+ */
+
+/** `warning` where the server may be the subject of the capture, else `info`. */
+export function severityIn(evidence: Evidence, server: DnsServer): Severity {
+  const isSubject =
+    server.stack === 0 ? isSmallCapture(evidence.quality) : !isMirrored(evidence.quality, server);
+  return isSubject && !hasOtherFault(evidence) ? 'warning' : 'info';
+}
+
+/** Questions that a client must have asked for its share of failures to mean anything. */
+const QUESTIONS_MIN = 3;
+
+/** At least 3 clients that fail in at least half of their questions, at a server that answered before. */
+export function severityByClients({ clients, answered }: DnsServer): Severity {
+  const failing = clients.filter(
+    (one) =>
+      one.questions >= QUESTIONS_MIN && one.questions - one.answered >= FAILING_SHARE * one.questions,
+  );
+  return answered > 0 && failing.length >= CLIENTS_MIN ? 'warning' : 'info';
+}
+
+/** A mirror session shows what some port of a switch sees, not what was captured for a purpose. */
+export function isMirrored(quality: CaptureQuality, { stack }: DnsServer): boolean {
+  return quality.flows.tunnelLayers(stack).some(({ kind }) => kind === 'erspan');
+}
+
+/** An error or a warning that does not stem from name resolution. */
+function hasOtherFault({ judgements }: Evidence): boolean {
+  for (const [id, judged] of judgements) {
+    if (id.startsWith('capture.') || id.startsWith('dns.')) continue;
+    if (judged.some((one) => one.result === 'problem' && one.severity !== 'info')) return true;
+  }
+  return false;
+}
+
+export function serverSubject(quality: CaptureQuality, { address, stack }: DnsServer): Subject {
+  const subject = { kind: 'server', endpoints: [address], port: PORT_DNS };
+  if (stack === 0) return subject;
+  const inside = quality.flows
+    .tunnelLayers(stack)
+    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
+  return { ...subject, inside };
+}
+
+/** Display filter for DNS with that server. */
+export function serverFilter({ address }: DnsServer): string {
+  return `dns && ${address.includes(':') ? 'ipv6' : 'ip'}.addr == ${address}`;
+}

@@ -1,0 +1,57 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { answerKey, type DnsQuestion, type DnsServer } from './session.js';
+
+/** A client gives up or asks anew after that long (resolv.conf: timeout 5). */
+export const ANSWER_SECONDS = 5;
+/** As often as this, and the answer is overdue whatever the time. */
+export const TRIES_MIN = 3;
+
+/** What a client wanted to know and did not get, over all its ports and tries. */
+export interface Unanswered {
+  readonly client: string;
+  readonly name: string;
+  readonly type: number;
+  tries: number;
+  readonly first: FrameRef;
+  last: FrameRef;
+}
+
+export interface UnansweredCensus {
+  readonly unanswered: readonly Unanswered[];
+  /** Questions without answer to which the client got one later, by asking anew. */
+  readonly recovered: number;
+  /** The capture ends before their answer was due. */
+  readonly undecided: number;
+}
+
+/** Sorts the questions without answer. */
+export function unansweredOf(quality: CaptureQuality, server: DnsServer): UnansweredCensus {
+  const groups = new Map<string, Unanswered>();
+  let recovered = 0;
+  let undecided = 0;
+  for (const question of [...server.givenUp, ...server.waiting]) {
+    const key = answerKey(question.client, question.nameHash, question.type);
+    const answer = server.lastAnswers.get(key);
+    if (answer && answer.frame > question.first.frame) recovered++;
+    else if (!isOverdue(quality, question)) undecided++;
+    else add(groups, key, question);
+  }
+  const unanswered = [...groups.values()].sort((a, b) => a.first.frame - b.first.frame);
+  return { unanswered, recovered, undecided };
+}
+
+function isOverdue(quality: CaptureQuality, { last, tries }: DnsQuestion): boolean {
+  return tries >= TRIES_MIN || quality.secondsToEnd(last) >= ANSWER_SECONDS;
+}
+
+function add(groups: Map<string, Unanswered>, key: string, question: DnsQuestion): void {
+  const { client, name, type, tries, first, last } = question;
+  const known = groups.get(key);
+  if (!known) {
+    groups.set(key, { client, name, type, tries, first, last });
+    return;
+  }
+  known.tries += tries;
+  if (last.frame > known.last.frame) known.last = last;
+}

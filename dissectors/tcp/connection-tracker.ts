@@ -1,0 +1,334 @@
+import type { Batch, CorrelationRun } from '../../src/correlate/correlator.js';
+import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { SessionStore } from '../../src/correlate/session-store.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { ORIGIN_WHOLE } from '../../src/observe/table.js';
+import { formatAddress } from '../../src/wire/address.js';
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../src/wire/transport.js';
+import { type Rows, refOf } from './batch-rows.js';
+import * as state from './connection-table.js';
+import { ConnectionTable } from './connection-table.js';
+import { ConnectionWatch } from './connection-watch.js';
+import { ServiceFold } from './service-fold.js';
+import type { TcpConnection, TcpDirection } from './tcp-connection.js';
+import type { TcpService } from './tcp-service.js';
+
+const PROOFS_KEPT = 3;
+/** Directions whose frames with ACKs of uncaptured data are kept; of the others they are counted. */
+const PROOF_DIRECTIONS_MAX = 1024;
+/** More than this in flight is no window (2^30 is the limit, RFC 7323) but numbers that somebody rewrote. */
+const GAP_BYTES_MAX = 1 << 26;
+
+interface Proofs {
+  readonly first: FrameRef[];
+  /** The newest; withdrawn where the data turns up behind its ACK after all. */
+  newest: FrameRef | null;
+}
+
+/**
+ * Follows the connections of a run. Holds one state a flow of the registry (about a million); of closed connections
+ * the first 500 and the 500 with most ACKs of uncaptured data, and hands out as many of the open ones. The rest are
+ * well as far as sequence numbers tell, and traffic and services count them, so they are not reported as summarised.
+ */
+export class ConnectionTracker {
+  private readonly table = new ConnectionTable();
+  private readonly slots: FlowStates<number>;
+  private readonly proofs = new Map<number, Proofs>();
+  private readonly closed = new SessionStore<TcpConnection>(uncapturedAcksOf);
+  private readonly watch = new ConnectionWatch(this.table);
+  private readonly closedServices = new ServiceFold();
+
+  constructor(private readonly run: CorrelationRun) {
+    this.slots = run.flows.trackStates<number>((slot) => {
+      this.retire(slot);
+      this.table.close(slot);
+    });
+  }
+
+  consume(batch: Batch<Rows>, flow: FlowId, from: number, to: number): void {
+    if (flow < 0) return;
+    const { columns, order } = batch;
+    const { table } = this;
+    let slot = this.slots.get(flow);
+    if (slot === undefined) {
+      slot = this.openConnection(batch, flow, order[from]);
+      this.slots.set(flow, slot);
+    }
+    const { frame, direction, origin } = columns.rows;
+    for (let at = from; at < to; at++) {
+      const row = order[at];
+      const own = slot * 2 + direction[row];
+      const flags = columns.flags[row];
+      const length = columns.payloadLength[row];
+      if ((flags & TCP_SYN) !== 0) {
+        if (this.isNewConnection(own, flags, columns.sequence[row])) this.restart(slot, batch, row);
+        this.watch.noteOpening(batch, slot, own, row);
+      }
+      table.segments[own]++;
+      if (origin[row] !== ORIGIN_WHOLE) {
+        table.payloadBytes[own] += length;
+        table.seen[own] |= state.UNRELIABLE;
+        continue;
+      }
+      if ((flags & TCP_RST) !== 0) {
+        table.payloadBytes[own] += length;
+        this.watch.noteReset(batch, slot, own, row);
+        table.seen[own] |= state.SEEN_RST;
+        continue;
+      }
+      const seen = table.seen[own];
+      if ((seen & state.WATCHED) !== 0 || columns.http[row] !== 0 || columns.window[row] === 0) {
+        this.watch.look(batch, slot, own, row);
+      }
+      if (length > 0 || (flags & (TCP_SYN | TCP_FIN)) !== 0 || (seen & state.HAS_NEXT) === 0) {
+        table.payloadBytes[own] += length;
+        this.advanceSequence(batch, slot, own, row);
+      } else if (columns.sequence[row] !== table.next[own]) {
+        this.advanceSequence(batch, slot, own, row);
+      }
+      if ((flags & TCP_ACK) !== 0) this.acknowledge(batch, flow, own, row);
+    }
+    const lastNs = batch.timeNs[frame[order[to - 1]]];
+    if (!Number.isNaN(lastNs)) table.lastNs[slot] = lastNs;
+  }
+
+  endSegment(): void {
+    this.slots.clear();
+  }
+
+  /** Connections to which too much happened to be kept are closed: what follows of them counts as begun in the middle. */
+  endEpoch(): void {
+    for (const slot of this.watch.surplus()) {
+      this.retire(slot);
+      this.table.clear(slot);
+      this.table.firstNs[slot] = this.table.lastNs[slot];
+    }
+    this.closedServices.trim();
+  }
+
+  connections(): readonly TcpConnection[] {
+    const kept = new SessionStore<number>((slot) => this.uncapturedAcks(slot));
+    for (const slot of this.table.openSlots()) kept.add(slot);
+    const open = kept.sessions().map((slot) => this.connection(slot));
+    return [...this.closed.sessions(), ...open].sort(
+      (a, b) => a.segment - b.segment || a.firstFrame - b.firstFrame,
+    );
+  }
+
+  services(): readonly TcpService[] {
+    const fold = new ServiceFold();
+    for (const slot of this.table.openSlots()) fold.add(this.table, slot, this.watch.eventsOf(slot));
+    fold.merge(this.closedServices);
+    fold.trim();
+    return fold.services();
+  }
+
+  /** Services that were merged into one for all other clients of their server. */
+  get mergedServices(): number {
+    return this.closedServices.merged;
+  }
+
+  private openConnection(batch: Batch<Rows>, flow: FlowId, row: number): number {
+    const { table, run } = this;
+    const slot = table.open();
+    table.addresses.set(run.flows.addressWords(flow, 0), slot * 8);
+    table.addresses.set(run.flows.addressWords(flow, 1), slot * 8 + 4);
+    const ports = run.flows.ports(flow, 0);
+    table.ports[slot * 2] = ports.from;
+    table.ports[slot * 2 + 1] = ports.to;
+    table.stack[slot] = run.flows.stack(flow);
+    this.stamp(slot, batch, row);
+    return slot;
+  }
+
+  private stamp(slot: number, batch: Batch<Rows>, row: number): void {
+    const index = batch.columns.rows.frame[row];
+    this.table.segment[slot] = batch.segment;
+    this.table.firstFrame[slot] = batch.frameIdOf(index);
+    this.table.firstNs[slot] = batch.timeNs[index];
+    this.table.lastNs[slot] = batch.timeNs[index];
+  }
+
+  /** An opening SYN whose number does not continue what was sent: the ports are used again. */
+  private isNewConnection(own: number, flags: number, sequence: number): boolean {
+    if ((flags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) return false;
+    return (this.table.seen[own] & state.HAS_NEXT) !== 0 && (sequence + 1) >>> 0 !== this.table.next[own];
+  }
+
+  private restart(slot: number, batch: Batch<Rows>, row: number): void {
+    this.retire(slot);
+    this.table.clear(slot);
+    this.stamp(slot, batch, row);
+  }
+
+  /** Files what is known of a connection. */
+  private retire(slot: number): void {
+    this.closed.add(this.connection(slot));
+    this.closedServices.add(this.table, slot, this.watch.eventsOf(slot));
+    this.watch.forget(slot);
+    this.proofs.delete(slot * 2);
+    this.proofs.delete(slot * 2 + 1);
+  }
+
+  /** Next expected number = max(sequence + length, SYN and FIN counting one each); RFC 9293, section 3.4. */
+  private advanceSequence(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    const flags = batch.columns.flags[row];
+    const sequence = batch.columns.sequence[row];
+    const length = batch.columns.payloadLength[row];
+    let counted = length;
+    if ((flags & TCP_SYN) !== 0) {
+      counted++;
+      table.seen[own] |= state.SEEN_SYN;
+    }
+    if ((flags & TCP_FIN) !== 0) {
+      counted++;
+      table.seen[own] |= state.SEEN_FIN;
+    }
+    const end = (sequence + counted) >>> 0;
+    if (length > 0) table.dataSegments[own]++;
+    if ((table.seen[own] & state.HAS_NEXT) === 0) {
+      table.seen[own] |= state.HAS_NEXT;
+      const other = own ^ 1;
+      const isBehind =
+        (table.seen[other] & state.HAS_ACK) !== 0 && ((table.acknowledged[other] - end) | 0) > 0;
+      table.next[own] = isBehind ? table.acknowledged[other] : end;
+      if (length > 0) this.noteNewData(batch, own, row, length);
+      return;
+    }
+    const ahead = (end - table.next[own]) | 0;
+    if (ahead <= 0) {
+      if (length > 0 && (flags & TCP_SYN) === 0) this.watch.noteRepeat(batch, slot, own, row);
+    } else if (length > 0) this.noteNewData(batch, own, row, length);
+    if ((table.seen[own] & (state.GAP_OPEN | state.GAP_ACKNOWLEDGED)) !== 0) this.fillGap(own, sequence, end);
+    if (((sequence - table.next[own]) | 0) > 0 && (table.seen[own] & state.GAP_OPEN) === 0) {
+      table.gapStart[own] = table.next[own];
+      table.gapEnd[own] = sequence;
+      table.gapOpenedNs[own] = batch.timeNs[batch.columns.rows.frame[row]];
+      table.seen[own] = (table.seen[own] & ~state.GAP_ACKNOWLEDGED) | state.GAP_OPEN;
+    }
+    if (ahead > 0) table.next[own] = end;
+  }
+
+  private noteNewData(batch: Batch<Rows>, own: number, row: number, length: number): void {
+    const { table } = this;
+    if (length > table.largestSent[own]) table.largestSent[own] = length;
+    table.lastDataNs[own] = batch.timeNs[batch.columns.rows.frame[row]];
+  }
+
+  /** Data of the gap came after all (reordered or sent again): it is no gap of the capture. */
+  private fillGap(own: number, sequence: number, end: number): void {
+    const { table } = this;
+    if (((sequence - table.gapEnd[own]) | 0) >= 0 || ((end - table.gapStart[own]) | 0) <= 0) return;
+    if ((table.seen[own] & state.GAP_ACKNOWLEDGED) !== 0) {
+      table.uncapturedAcks[own]--;
+      table.uncapturedBytes[own] -= (table.gapEnd[own] - table.gapStart[own]) >>> 0;
+      const proofs = this.proofs.get(own);
+      if (proofs) proofs.newest = null;
+    }
+    table.seen[own] &= ~(state.GAP_OPEN | state.GAP_ACKNOWLEDGED);
+  }
+
+  /** Takes the acknowledgment of `own` in: what it says of the peer's data, and that it reached this side. */
+  private acknowledge(batch: Batch<Rows>, flow: FlowId, own: number, row: number): void {
+    const { table } = this;
+    const acknowledgment = batch.columns.acknowledgment[row];
+    const other = own ^ 1;
+    const known = table.seen[other];
+    if ((table.seen[own] & state.HAS_ACK) === 0) {
+      table.seen[own] |= state.HAS_ACK;
+      table.acknowledged[own] = acknowledgment;
+    } else {
+      const advance = (acknowledgment - table.acknowledged[own]) | 0;
+      if (advance > 0) {
+        table.acknowledged[own] = acknowledgment;
+        // A segment that this acknowledges is no larger than what it acknowledges.
+        if (advance > table.largestAcknowledged[other]) {
+          table.largestAcknowledged[other] = Math.min(advance, table.largestSent[other]);
+        }
+        if ((table.seen[own] & state.SEEN_ACK_ADVANCE) === 0) this.noteHearing(batch, flow, own, row);
+      }
+    }
+    if ((known & state.HAS_NEXT) === 0 || (known & state.UNRELIABLE) !== 0) return;
+    const ahead = (acknowledgment - table.next[other]) | 0;
+    if (ahead > GAP_BYTES_MAX) {
+      table.seen[other] |= state.UNRELIABLE;
+    } else if (ahead > 1) {
+      table.gapStart[other] = table.next[other];
+      table.gapEnd[other] = acknowledgment;
+      table.gapOpenedNs[other] = Number.NaN;
+      table.next[other] = acknowledgment;
+      this.noteUncaptured(batch, other, row);
+    } else if (ahead === 1) {
+      // The probe of a keepalive repeats the last number without its byte (RFC 9293, section 3.8.4).
+      table.next[other] = acknowledgment;
+    } else if ((known & state.GAP_OPEN) !== 0 && ((acknowledgment - table.gapEnd[other]) | 0) >= 0) {
+      this.noteUncaptured(batch, other, row);
+    }
+  }
+
+  private noteHearing(batch: Batch<Rows>, flow: FlowId, own: number, row: number): void {
+    this.table.seen[own] |= state.SEEN_ACK_ADVANCE;
+    const { from, to } = this.run.flows.addresses(flow, own & 1);
+    this.run.hearsPeer.note(from, to, 'it acknowledges TCP data', refOf(batch, row));
+  }
+
+  private noteUncaptured(batch: Batch<Rows>, sender: number, row: number): void {
+    const { table } = this;
+    const bytes = (table.gapEnd[sender] - table.gapStart[sender]) >>> 0;
+    table.seen[sender] = (table.seen[sender] & ~state.GAP_OPEN) | state.GAP_ACKNOWLEDGED;
+    table.uncapturedAcks[sender]++;
+    table.uncapturedBytes[sender] += bytes;
+    let proofs = this.proofs.get(sender);
+    if (!proofs) {
+      if (this.proofs.size >= PROOF_DIRECTIONS_MAX) return;
+      proofs = { first: [], newest: null };
+      this.proofs.set(sender, proofs);
+    }
+    if (proofs.newest && proofs.first.length < PROOFS_KEPT) proofs.first.push(proofs.newest);
+    proofs.newest = refOf(batch, row);
+  }
+
+  private uncapturedAcks(slot: number): number {
+    return this.table.uncapturedAcks[slot * 2] + this.table.uncapturedAcks[slot * 2 + 1];
+  }
+
+  private connection(slot: number): TcpConnection {
+    const { table } = this;
+    return {
+      a: this.side(slot, 0),
+      b: this.side(slot, 1),
+      stack: table.stack[slot],
+      segment: table.segment[slot],
+      firstFrame: table.firstFrame[slot],
+      firstNs: table.firstNs[slot],
+      lastNs: table.lastNs[slot],
+    };
+  }
+
+  private side(slot: number, direction: number): TcpDirection {
+    const { table } = this;
+    const at = slot * 2 + direction;
+    const seen = table.seen[at];
+    const proofs = this.proofs.get(at);
+    return {
+      address: formatAddress(table.addresses, at * 4),
+      port: table.ports[at],
+      segments: table.segments[at],
+      payloadBytes: table.payloadBytes[at],
+      sentSyn: (seen & state.SEEN_SYN) !== 0,
+      sentFin: (seen & state.SEEN_FIN) !== 0,
+      sentRst: (seen & state.SEEN_RST) !== 0,
+      sentAck: (seen & state.HAS_ACK) !== 0,
+      ackAdvanced: (seen & state.SEEN_ACK_ADVANCE) !== 0,
+      maximumSegmentSize: table.maximumSegmentSize[at],
+      uncapturedAcks: table.uncapturedAcks[at],
+      uncapturedBytes: table.uncapturedBytes[at],
+      uncapturedAt: proofs ? [...proofs.first, ...(proofs.newest ? [proofs.newest] : [])] : [],
+    };
+  }
+}
+
+function uncapturedAcksOf({ a, b }: TcpConnection): number {
+  return a.uncapturedAcks + b.uncapturedAcks;
+}

@@ -1,0 +1,239 @@
+import type { Batch } from '../../src/correlate/correlator.js';
+import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
+import { TCP_ACK, TCP_FIN, TCP_SYN } from '../../src/wire/transport.js';
+import { type Rows, refOf } from './batch-rows.js';
+import { ConnectionEvents, Turns } from './connection-events.js';
+import type { ConnectionTable } from './connection-table.js';
+import * as state from './connection-table.js';
+import { HTTP_EVENT_STREAM, HTTP_REQUEST, HTTP_RESPONSE, HTTP_STATUS_CLASS } from './http-start.js';
+
+/** Segments that swap places on the network do so within this time, or half a round trip. */
+const REORDER_NS: Nanoseconds = 3 * NS_PER_MILLISECOND;
+/** Data that is on its way when a RST is sent arrives within this time. */
+const RESET_GRACE_NS: Nanoseconds = NS_PER_SECOND;
+/** TTLs of one host differ by less, whatever way its packets take. */
+const TIME_TO_LIVE_SPREAD = 3;
+/** More in flight than that is no window but numbers that somebody rewrote. */
+const IN_FLIGHT_MAX = 1 << 26;
+/** Connections with events held between epochs; beyond, the oldest half is closed at the end of an epoch. */
+const EVENTFUL_MAX = 16_384;
+
+/**
+ * Looks at what is rare in a connection: handshake, resets, repeats, closed windows, HTTP turns. Holds events of
+ * EVENTFUL_MAX connections between epochs.
+ */
+export class ConnectionWatch {
+  private readonly events = new Map<number, ConnectionEvents>();
+
+  constructor(private readonly table: ConnectionTable) {}
+
+  eventsOf(slot: number): ConnectionEvents | undefined {
+    return this.events.get(slot);
+  }
+
+  forget(slot: number): void {
+    this.events.delete(slot);
+  }
+
+  /** The oldest connections with events, where there are too many of them. */
+  surplus(): number[] {
+    if (this.events.size <= EVENTFUL_MAX) return [];
+    const { firstFrame } = this.table;
+    return [...this.events.keys()]
+      .sort((a, b) => firstFrame[a] - firstFrame[b])
+      .slice(0, this.events.size - EVENTFUL_MAX / 2);
+  }
+
+  /** A segment with SYN. */
+  noteOpening(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    const { columns } = batch;
+    const index = columns.rows.frame[row];
+    const timeNs = batch.timeNs[index];
+    const isFirst = table.openings[own] === 0;
+    if (table.openings[own] < 255) table.openings[own]++;
+    if (isFirst) {
+      table.maximumSegmentSize[own] = columns.maximumSegmentSize[row];
+      table.timeToLive[own] = columns.timeToLive[row];
+    }
+    const other = own ^ 1;
+    if ((columns.flags[row] & TCP_ACK) !== 0) {
+      if (!isFirst) return;
+      table.acceptedNs[slot] = timeNs;
+      table.seen[other] |= state.IS_CLIENT | state.COMPLETES_HANDSHAKE;
+      return;
+    }
+    if (isFirst) {
+      table.openedFrame[slot] = batch.frameIdOf(index);
+      table.openedNs[slot] = timeNs;
+      table.seen[own] |= state.IS_CLIENT | state.SENT_OPENING;
+    }
+    table.reopenedFrame[slot] = batch.frameIdOf(index);
+    table.reopenedNs[slot] = timeNs;
+  }
+
+  /** A segment of a direction that is watched, or one that begins like HTTP, or one with a window of zero. */
+  look(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    const { columns } = batch;
+    const flags = columns.flags[row];
+    if ((flags & TCP_SYN) !== 0) return;
+    const seen = table.seen[own];
+    if ((seen & state.COMPLETES_HANDSHAKE) !== 0) this.completeHandshake(batch, slot, own, row);
+    if ((flags & TCP_ACK) !== 0 && (columns.window[row] === 0 || (seen & state.ZERO_WINDOW) !== 0)) {
+      this.noteWindow(batch, slot, own, row);
+    }
+    if (columns.payloadLength[row] === 0) return;
+    if ((seen & state.PEER_RESET) !== 0) this.noteAfterReset(batch, slot, own, row);
+    if ((seen & state.IN_TURN) !== 0 || (columns.http[row] & HTTP_REQUEST) !== 0) {
+      this.followTurn(batch, slot, own, row);
+    }
+  }
+
+  /** The first RST of a direction. Of those before any data and after a FIN only the fact counts. */
+  noteReset(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    const other = own ^ 1;
+    if ((table.seen[own] & state.SEEN_RST) !== 0) return;
+    table.seen[other] |= state.PEER_RESET;
+    if (table.dataSegments[own] + table.dataSegments[other] === 0) return;
+    if (((table.seen[own] | table.seen[other]) & state.SEEN_FIN) !== 0) return;
+    const hop = batch.columns.timeToLive[row];
+    const usual = table.timeToLive[own];
+    const events = this.eventsFor(slot);
+    const asks = events.turns?.question && events.turns.askingDirection === (other & 1);
+    events.side(own & 1).reset = {
+      ...refOf(batch, row),
+      leftWaiting: asks === true || table.lastDataNs[other] > (table.lastDataNs[own] || 0),
+      foreignTimeToLive: usual !== 0 && Math.abs(usual - hop) > TIME_TO_LIVE_SPREAD,
+    };
+  }
+
+  /** A segment with data, all of which was sent before. */
+  noteRepeat(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    const sequence = batch.columns.sequence[row];
+    const length = batch.columns.payloadLength[row];
+    const end = (sequence + length) >>> 0;
+    const other = own ^ 1;
+    const timeNs = batch.timeNs[batch.columns.rows.frame[row]];
+    const sinceDataNs = timeNs - table.lastDataNs[own];
+    if ((table.seen[own] & state.UNRELIABLE) !== 0) return;
+    if (((table.next[own] - end) | 0) > IN_FLIGHT_MAX) return;
+    if (end === table.next[own]) {
+      // A probe of a keepalive (RFC 9293, section 3.8.4), or the last segment twice.
+      if (length === 1 || sinceDataNs < REORDER_NS) return;
+    }
+    // The sender probes a closed window (RFC 9293, section 3.8.6.1).
+    if ((table.seen[other] & state.ZERO_WINDOW) !== 0) return;
+    if (this.isReordered(slot, own, sequence, end, timeNs)) return;
+    const events = this.eventsFor(slot);
+    const side = events.side(own & 1);
+    const ref = refOf(batch, row);
+    side.noteRepeat(ref, sinceDataNs);
+    table.lastDataNs[own] = timeNs;
+    if (events.turns?.question) events.turns.question.isUnclean = true;
+    if ((table.seen[other] & state.HAS_ACK) !== 0 && sequence === table.acknowledged[other]) {
+      side.noteStuck(sequence, length, table.largestAcknowledged[own], ref);
+    }
+  }
+
+  /** It fills a gap that opened so shortly before that it was overtaken, or one whose data went unseen. */
+  private isReordered(
+    slot: number,
+    own: number,
+    sequence: number,
+    end: number,
+    timeNs: Nanoseconds,
+  ): boolean {
+    const { table } = this;
+    if ((table.seen[own] & (state.GAP_OPEN | state.GAP_ACKNOWLEDGED)) === 0) return false;
+    if (((sequence - table.gapEnd[own]) | 0) >= 0 || ((end - table.gapStart[own]) | 0) <= 0) return false;
+    const roundTripNs = table.acceptedNs[slot] - table.openedNs[slot] + table.clientHalfNs[slot];
+    const limitNs = roundTripNs / 2 > REORDER_NS ? roundTripNs / 2 : REORDER_NS;
+    return !(timeNs - table.gapOpenedNs[own] >= limitNs);
+  }
+
+  private completeHandshake(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    table.seen[own] &= ~state.COMPLETES_HANDSHAKE;
+    if ((batch.columns.flags[row] & TCP_ACK) === 0) return;
+    table.clientHalfNs[slot] = batch.timeNs[batch.columns.rows.frame[row]] - table.acceptedNs[slot];
+  }
+
+  private noteWindow(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    const isClosed = batch.columns.window[row] === 0;
+    const wasClosed = (table.seen[own] & state.ZERO_WINDOW) !== 0;
+    const isEnding = (batch.columns.flags[row] & TCP_FIN) !== 0;
+    if (isClosed === wasClosed || (isClosed && isEnding)) return;
+    const side = this.eventsFor(slot).side(own & 1);
+    const ref = refOf(batch, row);
+    if (isClosed) {
+      table.seen[own] |= state.ZERO_WINDOW;
+      side.zeroWindows++;
+      side.zeroSince = ref;
+    } else {
+      table.seen[own] &= ~state.ZERO_WINDOW;
+      side.endZero(ref, ref.timeNs);
+    }
+  }
+
+  private noteAfterReset(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const events = this.eventsFor(slot);
+    const reset = events.side((own ^ 1) & 1).reset;
+    const ref = refOf(batch, row);
+    if (!reset || !(ref.timeNs - reset.timeNs > RESET_GRACE_NS)) return;
+    const side = events.side(own & 1);
+    side.afterReset++;
+    side.firstAfterReset ??= ref;
+    side.lastAfterReset = ref;
+  }
+
+  /** Request, its body, and the first byte of the response (RFC 9112, section 9.3). */
+  private followTurn(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
+    const http = batch.columns.http[row];
+    const events = this.eventsFor(slot);
+    const other = own ^ 1;
+    const isInOrder =
+      (table.seen[own] & state.HAS_NEXT) === 0 || batch.columns.sequence[row] === table.next[own];
+    if ((http & HTTP_REQUEST) !== 0) {
+      if (!isInOrder) return;
+      events.turns ??= new Turns(own & 1);
+      if (events.turns.askingDirection !== (own & 1)) return;
+      const isEventStream = (http & HTTP_EVENT_STREAM) !== 0;
+      events.turns.ask(
+        refOf(batch, row),
+        batch.columns.httpTarget[row],
+        isEventStream,
+        table.lastDataNs[other],
+      );
+      table.seen[own] |= state.IN_TURN;
+      table.seen[other] |= state.IN_TURN;
+      return;
+    }
+    const question = events.turns?.question;
+    if (!events.turns || !question) return;
+    if (!isInOrder) question.isUnclean = true;
+    if (events.turns.askingDirection === (own & 1)) {
+      if (isInOrder) question.last = refOf(batch, row);
+      return;
+    }
+    const isResponse = (http & HTTP_RESPONSE) !== 0;
+    if (!isResponse || (http & HTTP_STATUS_CLASS) === 1) question.isUnclean = true;
+    if (isResponse && (http & HTTP_STATUS_CLASS) === 1) return;
+    events.turns.answer(refOf(batch, row), (http & HTTP_EVENT_STREAM) !== 0);
+    table.seen[own] &= ~state.IN_TURN;
+    table.seen[other] &= ~state.IN_TURN;
+  }
+
+  private eventsFor(slot: number): ConnectionEvents {
+    let events = this.events.get(slot);
+    if (!events) {
+      events = new ConnectionEvents();
+      this.events.set(slot, events);
+    }
+    return events;
+  }
+}

@@ -1,0 +1,206 @@
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { formatAddress } from '../../src/wire/address.js';
+import type { ConnectionEvents } from './connection-events.js';
+import type { ConnectionTable } from './connection-table.js';
+import * as state from './connection-table.js';
+import { plus } from './occurrences.js';
+import { HttpTally, type ServiceSide, SideTrouble, TcpService } from './tcp-service.js';
+
+/** Services kept between epochs: the worst ones, of equally good ones the earliest. */
+const SERVICES_MAX = 16_384;
+
+const ADDRESS_WORDS = 4;
+
+interface Entry {
+  readonly service: TcpService;
+  /** Address words of the client, then of the server. */
+  readonly endpoints: Int32Array;
+  readonly hash: number;
+  readonly next: Entry | undefined;
+}
+
+/** Folds connections into services: one a client host, server endpoint and tunnel stack; at most SERVICES_MAX after `trim`. */
+export class ServiceFold {
+  /** Services without trouble that were dropped because of the bound. */
+  merged = 0;
+  private size = 0;
+  private byHash = new Map<number, Entry>();
+
+  /** In order of first frame. */
+  services(): TcpService[] {
+    return this.entries()
+      .map(({ service }) => service)
+      .sort((a, b) => a.first.frame - b.first.frame);
+  }
+
+  add(table: ConnectionTable, slot: number, events: ConnectionEvents | undefined): void {
+    const client = clientDirection(table, slot);
+    const from = slot * 2 + client;
+    const to = from ^ 1;
+    if (table.segments[from] + table.segments[to] === 0) return;
+    const segment = table.segment[slot];
+    const first = { frame: table.firstFrame[slot], segment, timeNs: table.firstNs[slot] };
+    const service = this.serviceOf(table, slot, client, first);
+    if (first.frame < service.first.frame) service.first = first;
+    service.connections++;
+    if ((table.seen[from] & state.SENT_OPENING) !== 0) addAttempt(service, table, slot, from);
+    addSide(service.fromClient, table, from);
+    addSide(service.fromServer, table, to);
+    if (events) addEvents(service, table, slot, client, events);
+  }
+
+  /** Adds copies of what the other holds. */
+  merge(other: ServiceFold): void {
+    this.merged += other.merged;
+    for (const { service, endpoints, hash } of other.entries()) {
+      const { client, server, port, stack, first } = service;
+      let known = this.byHash.get(hash);
+      while (known && !isSame(known, service, endpoints)) known = known.next;
+      if (!known) {
+        const copy = new TcpService(client, server, port, stack, first);
+        known = { service: copy, endpoints, hash, next: this.byHash.get(hash) };
+        this.byHash.set(hash, known);
+        this.size++;
+      }
+      known.service.merge(service);
+    }
+  }
+
+  /** Drops what is beyond the bound; falls due at the end of an epoch. */
+  trim(): void {
+    if (this.size <= SERVICES_MAX) return;
+    const ranked = this.entries().sort(
+      (a, b) =>
+        b.service.troubleScore - a.service.troubleScore || a.service.first.frame - b.service.first.frame,
+    );
+    this.merged += ranked.length - SERVICES_MAX;
+    this.byHash = new Map();
+    this.size = SERVICES_MAX;
+    for (const { service, endpoints, hash } of ranked.slice(0, SERVICES_MAX)) {
+      this.byHash.set(hash, { service, endpoints, hash, next: this.byHash.get(hash) });
+    }
+  }
+
+  private serviceOf(table: ConnectionTable, slot: number, client: number, first: FrameRef): TcpService {
+    const from = (slot * 2 + client) * ADDRESS_WORDS;
+    const to = (slot * 2 + (client ^ 1)) * ADDRESS_WORDS;
+    const port = table.ports[slot * 2 + (client ^ 1)];
+    const stack = table.stack[slot];
+    const words = table.addresses;
+    let hash = Math.imul(port ^ (stack << 16), 0x9e3779b1);
+    for (let word = 0; word < ADDRESS_WORDS; word++) {
+      hash = Math.imul(hash ^ words[from + word], 0x85ebca6b) ^ (hash >>> 15);
+      hash = Math.imul(hash ^ words[to + word], 0xc2b2ae35) ^ (hash >>> 13);
+    }
+    let entry = this.byHash.get(hash);
+    while (entry) {
+      if (entry.service.port === port && entry.service.stack === stack && isBetween(entry, words, from, to)) {
+        return entry.service;
+      }
+      entry = entry.next;
+    }
+    const service = new TcpService(formatAddress(words, from), formatAddress(words, to), port, stack, first);
+    const endpoints = new Int32Array(ADDRESS_WORDS * 2);
+    for (let word = 0; word < ADDRESS_WORDS; word++) {
+      endpoints[word] = words[from + word];
+      endpoints[ADDRESS_WORDS + word] = words[to + word];
+    }
+    this.byHash.set(hash, { service, endpoints, hash, next: this.byHash.get(hash) });
+    this.size++;
+    return service;
+  }
+
+  private entries(): Entry[] {
+    const entries: Entry[] = [];
+    for (let entry of this.byHash.values()) {
+      entries.push(entry);
+      while (entry.next) {
+        entry = entry.next;
+        entries.push(entry);
+      }
+    }
+    return entries;
+  }
+}
+
+function isSame(entry: Entry, { port, stack }: TcpService, endpoints: Int32Array): boolean {
+  return (
+    entry.service.port === port &&
+    entry.service.stack === stack &&
+    isBetween(entry, endpoints, 0, ADDRESS_WORDS)
+  );
+}
+
+function isBetween({ endpoints }: Entry, words: Int32Array, from: number, to: number): boolean {
+  for (let word = 0; word < ADDRESS_WORDS; word++) {
+    if (endpoints[word] !== words[from + word] || endpoints[ADDRESS_WORDS + word] !== words[to + word])
+      return false;
+  }
+  return true;
+}
+
+/** 0: the low endpoint is the client, 1: the high one. Without SYN the one with the higher port is. */
+function clientDirection(table: ConnectionTable, slot: number): number {
+  const low = slot * 2;
+  if ((table.seen[low] & state.IS_CLIENT) !== 0) return 0;
+  if ((table.seen[low + 1] & state.IS_CLIENT) !== 0) return 1;
+  return table.ports[low] >= table.ports[low + 1] ? 0 : 1;
+}
+
+function addAttempt(service: TcpService, table: ConnectionTable, slot: number, from: number): void {
+  const to = from ^ 1;
+  const segment = table.segment[slot];
+  const opened = { frame: table.openedFrame[slot], segment, timeNs: table.openedNs[slot] };
+  const syns = table.openings[from];
+  const accepts = table.openings[to];
+  const acknowledges = (table.seen[from] & state.HAS_ACK) !== 0;
+  service.attempts++;
+  if (syns > 1 && accepts > 1 && !acknowledges && (table.seen[from] & state.SEEN_RST) === 0) {
+    service.answerLost = plus(service.answerLost, opened);
+  } else if (accepts > 0 || acknowledges) {
+    service.established = plus(service.established, opened);
+    if (syns === 1 && accepts === 1) {
+      const serverHalfNs = table.acceptedNs[slot] - table.openedNs[slot];
+      service.addHandshake(opened, serverHalfNs, table.clientHalfNs[slot]);
+    }
+  } else if ((table.seen[to] & state.SEEN_RST) !== 0) {
+    service.refused = plus(service.refused, opened);
+  } else {
+    const last = { frame: table.reopenedFrame[slot], segment, timeNs: table.reopenedNs[slot] };
+    service.addSilence({ first: opened, last, syns });
+  }
+}
+
+function addSide(side: ServiceSide, table: ConnectionTable, at: number): void {
+  side.dataSegments += table.dataSegments[at];
+  side.addMaximumSegment(table.maximumSegmentSize[at]);
+}
+
+function addEvents(
+  service: TcpService,
+  table: ConnectionTable,
+  slot: number,
+  client: number,
+  events: ConnectionEvents,
+): void {
+  const clientPort = table.ports[slot * 2 + client];
+  const closeNs = table.lastNs[slot];
+  for (const direction of [client, client ^ 1]) {
+    const side = events.side(direction);
+    if (!side.isEventful) continue;
+    const at = slot * 2 + direction;
+    const serviceSide = direction === client ? service.fromClient : service.fromServer;
+    serviceSide.trouble ??= new SideTrouble();
+    const { repeated } = side;
+    const isRecovered = repeated !== null && ((table.acknowledged[at ^ 1] - repeated.sequence) | 0) > 0;
+    serviceSide.trouble.add(side, {
+      clientPort,
+      closeNs,
+      isRecovered,
+      largestAcknowledged: table.largestAcknowledged[at],
+    });
+  }
+  if (!events.turns) return;
+  service.http ??= new HttpTally();
+  service.http.add(events.turns, table.lastDataNs[slot * 2 + (events.turns.askingDirection ^ 1)]);
+}

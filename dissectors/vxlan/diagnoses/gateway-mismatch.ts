@@ -1,0 +1,113 @@
+import {
+  defineDiagnosis,
+  type FrameRef,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import type { ArpPair } from '../../arp/correlator.js';
+import { silkAddressOf } from '../mac.js';
+import { CONFORMING_MIN, GATEWAY, isLeaseBase, silkFacts } from '../silk.js';
+import { momentOf } from '../tunnel-draft.js';
+import { citations } from '../tunnel-subject.js';
+
+const REQUESTS_MIN = 3;
+
+export default defineDiagnosis({
+  id: 'silk.gateway-mismatch',
+  title: 'Container uses a wrong gateway',
+  severity: 'error',
+  subject: 'pair',
+  layer: 'link',
+  priority: 2,
+  rule:
+    'In a capture in which at least 2 MAC addresses follow the convention of silk, a container (its MAC address is ee:ee and its ' +
+    'IPv4 address) asks by ARP at least 3 times for another neighbour than 169.254.0.1; or 169.254.0.1 is answered with a MAC address ' +
+    'other than aa:aa and the address of the container.',
+  notWhen: 'The asker is the tunnel endpoint of a cell (x.y.z.0).',
+  causes: [
+    'Routes inside the container were changed, or it was set up by another network plug-in',
+    'The host side of its link has a wrong MAC address, or the container a static entry for it',
+  ],
+  nextSteps: [
+    'In the container: ip route, ip neigh; the only gateway is 169.254.0.1',
+    'On the cell: ip -d addr show dev INTERFACE, where the name is s- and the address of the container',
+    'Look at the log of silk-cni on the cell',
+  ],
+  refutedBy: 'A route table of the container that names 169.254.0.1 alone.',
+  source: 'Cloud Foundry guide, debugging the container side of the network',
+  thresholds: {
+    conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
+    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'an application may probe a neighbour once' },
+  },
+  explains: ['arp.unanswered', 'tcp.syn-unanswered', 'dns.timeout'],
+  *diagnose(evidence) {
+    const { questions, isInUse } = silkFacts(evidence);
+    if (!isInUse) return;
+    for (const question of questions) {
+      if (isContainer(question)) yield judge(question);
+    }
+  },
+});
+
+/** Asks with the MAC address that its own address makes. */
+function isContainer({ asker, askerMacs }: ArpPair): boolean {
+  if (asker === GATEWAY || isLeaseBase(asker)) return false;
+  return askerMacs.some(({ mac }) => {
+    const silk = silkAddressOf(mac);
+    return silk !== null && !silk.isHostSide && silk.address === asker;
+  });
+}
+
+function judge(question: ArpPair): Judgement {
+  const { asker, target, targetMacs, requests } = question;
+  const subject = { kind: 'pair', endpoints: [asker, target] };
+  if (target !== GATEWAY) {
+    if (requests < REQUESTS_MIN) return { result: 'healthy', subject };
+    return problemOf(
+      question,
+      subject,
+      `The container ${asker} asks ${requests} times for the MAC address of ${target}; the only neighbour of a container is ${GATEWAY}.`,
+      `${asker} asks for ${target}`,
+      `arp.src.proto_ipv4 == ${asker} && arp.dst.proto_ipv4 == ${target}`,
+    );
+  }
+  const wrong = targetMacs.find(({ mac }) => {
+    const silk = silkAddressOf(mac);
+    return !silk?.isHostSide || silk.address !== asker;
+  });
+  if (!wrong) return { result: 'healthy', subject };
+  return problemOf(
+    question,
+    subject,
+    `${GATEWAY}, the gateway of the container ${asker}, is answered with the MAC address ${wrong.mac}; the host side of its link has aa:aa and the address of the container.`,
+    `${GATEWAY} is at ${wrong.mac}`,
+    `arp && (arp.src.proto_ipv4 == ${asker} || arp.dst.proto_ipv4 == ${asker})`,
+    wrong,
+  );
+}
+
+function problemOf(
+  { first, last, requests, replies, asker, target }: ArpPair,
+  subject: Problem['subject'],
+  explanation: string,
+  summary: string,
+  displayFilter: string,
+  span: { readonly first: FrameRef; readonly last: FrameRef } = { first, last },
+): Problem {
+  return {
+    result: 'problem',
+    subject,
+    confidence: 'medium',
+    explanation,
+    pair: [asker, target],
+    direction: { from: asker, to: target },
+    where: 'sender',
+    first: momentOf(span.first),
+    last: momentOf(span.last),
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: { requests, replies },
+    evidence: citations([span.first, summary], [span.last, `${summary}, last time`]),
+    displayFilter,
+  };
+}

@@ -1,0 +1,83 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { defineDiagnosis, type FrameRef, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { CONFORMING_MIN, isLeaseBase, type SilkPair, silkFacts } from '../silk.js';
+import { momentOf } from '../tunnel-draft.js';
+import { citations, earliest, latest, tunnelFilter } from '../tunnel-subject.js';
+
+export default defineDiagnosis({
+  id: 'silk.mac-mismatch',
+  title: 'MAC does not encode the IP',
+  severity: 'error',
+  subject: 'pair',
+  layer: 'tunnel-data',
+  priority: 1,
+  rule:
+    'In a capture in which at least 2 MAC addresses follow the convention of silk (ee:ee or aa:aa, then the IPv4 address), a MAC address ' +
+    'of that form stands beside an IPv4 address that it does not encode: in ARP on the link of a container, or in ' +
+    'the inner frames of VXLAN, where it encodes the base address of the lease.',
+  notWhen:
+    'The MAC address repeats one byte (Calico gives ee:ee:ee:ee:ee:ee to every interface), or has another prefix (0a:58, 42:01). ' +
+    'It encodes the base of another lease (silk.lease-mismatch).',
+  causes: [
+    'The interface was created with a wrong address, or the address was used again for another container',
+    'A stale neighbour entry names the MAC address of a former owner',
+  ],
+  nextSteps: [
+    'Compare on the cell: ip -d addr, ip neigh; in the container: ip addr, ip neigh',
+    'Look at the log of silk-cni on the cell, with debug logging enabled',
+  ],
+  refutedBy: 'An interface that really has the cited MAC and IP address.',
+  source: 'Cloud Foundry guide, debugging the host side and the container side of the network',
+  thresholds: {
+    conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
+  },
+  explains: ['silk.gateway-mismatch', 'arp.unanswered', 'tcp.syn-unanswered'],
+  *diagnose(evidence) {
+    const { pairs, isInUse, conforming } = silkFacts(evidence);
+    if (!isInUse) return;
+    const wrong = new Map<string, SilkPair[]>();
+    for (const pair of pairs) {
+      if (pair.isConforming || (pair.tunnel && isLeaseBase(pair.encoded))) continue;
+      const key = `${pair.mac} ${pair.address} ${pair.tunnel?.stack ?? 0}`;
+      wrong.set(key, [...(wrong.get(key) ?? []), pair]);
+    }
+    for (const group of wrong.values()) yield problemOf(evidence.quality, group, conforming.size);
+    if (wrong.size === 0) yield { result: 'healthy', subject: { kind: 'capture', convention: 'silk' } };
+  },
+});
+
+function problemOf(quality: CaptureQuality, pairs: readonly SilkPair[], conforming: number): Problem {
+  const [{ mac, encoded, address, tunnel }] = pairs;
+  const first = earliest(pairs.map((pair) => pair.first)) ?? pairs[0].first;
+  const last = latest(pairs.map((pair) => pair.last)) ?? pairs[0].last;
+  const place = tunnel
+    ? `inner frames of VXLAN ${tunnel.vni} between ${tunnel.low} and ${tunnel.high}`
+    : 'ARP';
+  return {
+    result: 'problem',
+    subject: {
+      kind: 'pair',
+      address,
+      mac,
+      ...(tunnel ? { vni: tunnel.vni, endpoints: [tunnel.low, tunnel.high] } : {}),
+    },
+    confidence: 'medium',
+    explanation:
+      `In ${place}, ${address} goes with the MAC address ${mac}, which encodes ${encoded}. ` +
+      `${conforming} other MAC addresses of the capture follow the convention of silk.`,
+    ...(tunnel ? { pair: [tunnel.low, tunnel.high] as const } : {}),
+    where: 'sender',
+    first: momentOf(first),
+    last: momentOf(last),
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: { places: pairs.length, conforming },
+    evidence: citations(
+      ...pairs.slice(0, 4).flatMap((pair): [FrameRef, string][] => [
+        [pair.first, `${address} with MAC address ${mac}`],
+        [pair.last, `${address} with MAC address ${mac}, last time`],
+      ]),
+    ),
+    displayFilter: tunnel ? tunnelFilter(quality, [tunnel]) : `arp.src.hw_mac == ${mac}`,
+  };
+}
