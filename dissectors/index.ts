@@ -91,6 +91,14 @@ import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
 import tcpCorrelators from './tcp/correlator.js';
 import tcpDissector from './tcp/dissector.js';
+import tcpHalfOpen from './tcp/diagnoses/half-open.js';
+import tcpHighRtt from './tcp/diagnoses/high-rtt.js';
+import tcpRefused from './tcp/diagnoses/refused.js';
+import tcpReset from './tcp/diagnoses/reset.js';
+import tcpRetransmissions from './tcp/diagnoses/retransmissions.js';
+import tcpSlowResponse from './tcp/diagnoses/slow-response.js';
+import tcpSynUnanswered from './tcp/diagnoses/syn-unanswered.js';
+import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
@@ -146,7 +154,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'dns',
-    title: 'dns',
+    title: 'DNS',
     dissector: dnsDissector,
     correlators: dnsCorrelators,
     diagnoses: [dnsError, dnsNoAnswer, dnsSlow, dnsTimeout],
@@ -175,7 +183,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'gre',
-    title: 'gre',
+    title: 'GRE',
     dissector: greDissector,
     correlators: greCorrelators,
     tunnel: greTunnel,
@@ -197,7 +205,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'ipip',
-    title: 'ipip',
+    title: 'IP in IP',
     dissector: ipipDissector,
     correlators: [],
     tunnel: ipipTunnel,
@@ -222,7 +230,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'TCP',
     dissector: tcpDissector,
     correlators: tcpCorrelators,
-    diagnoses: [],
+    diagnoses: [tcpHalfOpen, tcpHighRtt, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
   },
   {
     protocol: 'udpencap',

@@ -1,6 +1,7 @@
 import { CAPTURE_QUALITY_CAPTURES } from './capture-quality.js';
 import { ESP_CAPTURES } from './esp.js';
 import { FRAGMENT_CAPTURES } from './fragments.js';
+import { GRE_AND_DNS_CAPTURES } from './gre-and-dns.js';
 import { IKE_V1_CAPTURES } from './ike-v1.js';
 import { IKE_V2_CAPTURES } from './ike-v2.js';
 import { KEEPALIVE_CAPTURES } from './keepalives.js';
@@ -19,5 +20,6 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...PATH_CAPTURES,
   ...KEEPALIVE_CAPTURES,
   ...OVERLAY_CAPTURES,
+  ...GRE_AND_DNS_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

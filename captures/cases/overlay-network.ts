@@ -1,4 +1,4 @@
-import { concat, u8, u16, u24, zeros } from '../../test/build/bytes.js';
+import { ascii, concat, u8, u16, u24, zeros } from '../../test/build/bytes.js';
 import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
@@ -30,6 +30,7 @@ export const APP_B: Container = { cell: CELL_B, address: '10.255.144.63', ttl: 6
 export const VTEP_A: Container = { cell: CELL_A, address: CELL_A.vtep, ttl: 64 };
 export const VTEP_B: Container = { cell: CELL_B, address: CELL_B.vtep, ttl: 64 };
 
+const REQUEST = 'GET /status HTTP/1.1\r\nHost: app-b.apps.internal\r\n\r\n';
 const ROUND_TRIP_SECONDS = 0.0012;
 const SOURCE_PORT_FIRST = 0xc000;
 
@@ -135,7 +136,7 @@ export interface InnerConnection extends Encapsulation {
   readonly at: number;
   readonly clientPort: number;
   readonly serverPort: number;
-  /** Bytes that the server sends, in full segments. */
+  /** Bytes of content that the server sends, in full segments. */
   readonly responseLength?: number;
   readonly mss?: number;
   /** Of the server's packets, where they differ. */
@@ -187,10 +188,14 @@ export function innerConnection(
   forth(['SYN'], zeros(0), { options: mssOption(mss) });
   answer(['SYN', 'ACK'], zeros(0), { options: mssOption(mss) });
   forth(['ACK']);
-  forth(['PSH', 'ACK'], t.random.bytes(82));
+  forth(['PSH', 'ACK'], ascii(REQUEST));
   answer(['ACK']);
-  for (let left = responseLength; left > 0; left -= mss) {
-    answer(['PSH', 'ACK'], t.random.bytes(Math.min(left, mss)));
+  const response = ascii(`HTTP/1.1 200 OK
+Content-Length: ${responseLength}
+
+${'.'.repeat(responseLength)}`);
+  for (let offset = 0; offset < response.length; offset += mss) {
+    answer(['PSH', 'ACK'], response.subarray(offset, offset + mss));
     forth(['ACK']);
   }
   forth(['FIN', 'ACK']);

@@ -96,7 +96,12 @@ function asymmetricVni(t: Timeline): void {
   const midonet = { port: 6677, vni: 41, reply: { vni: 57 } };
   innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 20, identifier: 0x2f08, ...midonet });
   for (let i = 0; i < 4; i += 1) {
-    innerConnection(t, APP_A, APP_B, { at: 3.3 + i * 4, clientPort: 41_200 + i, serverPort: 80, ...midonet });
+    innerConnection(t, APP_A, APP_B, {
+      at: 3.3 + i * 4,
+      clientPort: 41_200 + i,
+      serverPort: 8080,
+      ...midonet,
+    });
   }
 }
 
@@ -253,7 +258,7 @@ function geneveHealthy(t: Timeline): void {
     innerConnection(t, APP_A, APP_B, {
       at: 3.3 + i * 2,
       clientPort: 41_300 + i,
-      serverPort: 443,
+      serverPort: 8080,
       geneve: true,
       vni: 42,
     });

@@ -235,7 +235,8 @@ function failureOf(columns: DnsTable, row: number): FailureKind | null {
       const isReferral = (flags & dns.FLAG_RECURSION_AVAILABLE) === 0 && columns.authorities[row] > 0;
       const isAddress = columns.type[row] === dns.TYPE_A || columns.type[row] === dns.TYPE_AAAA;
       if (columns.answers[row] > 0 || isReferral || !isAddress) return null;
-      return (flags & dns.FLAG_TRUNCATED) === 0 ? 'no-data' : null;
+      const isWhole = (flags & dns.FLAG_TRUNCATED) === 0 && columns.extendedRcode[row] === 0;
+      return isWhole ? 'no-data' : null;
     }
     case 2:
       return 'server-failure';

@@ -18,6 +18,8 @@ const DNS_ROWS = {
   flags: 'u16',
   answers: 'u16',
   authorities: 'u16',
+  /** Upper bits of the RCODE, from an OPT record right behind the question (RFC 6891, section 6.1.3); else 0. */
+  extendedRcode: 'u8',
   /** Of the first question: type, length of its name as on the wire (0: none, or cut off), hash of it in lower case. */
   type: 'u16',
   nameLength: 'u8',
@@ -118,16 +120,27 @@ function dissectMessage(
   table.answers[row] = view.getUint16(at + dns.ANSWERS);
   table.authorities[row] = view.getUint16(at + dns.AUTHORITIES);
   table.type[row] = 0;
+  table.extendedRcode[row] = 0;
   table.nameLength[row] = 0;
   table.nameHash[row] = 0;
   for (let word = 0; word < NAME_WORDS; word++) name[word][row] = 0;
   if (view.getUint16(at + dns.QUESTIONS) === 0) return;
   const question = at + dns.HEADER_LENGTH;
   const length = nameLength(view, question, end);
-  if (length === 0 || end - question - length < 4) return frame.observeShortfall(protocolIndex);
+  if (length === 0 || end - question - length < dns.QUESTION_LENGTH)
+    return frame.observeShortfall(protocolIndex);
   table.nameLength[row] = length;
   table.type[row] = view.getUint16(question + length);
   copyName(table, name, row, view, question, length);
+  if (table.answers[row] === 0 && table.authorities[row] === 0) {
+    table.extendedRcode[row] = extendedRcode(view, question + length + dns.QUESTION_LENGTH, end);
+  }
+}
+
+function extendedRcode(view: DataView, offset: number, end: number): number {
+  if (end - offset < dns.OPT_LENGTH_MIN || view.getUint8(offset) !== 0) return 0;
+  if (view.getUint16(offset + dns.OPT_TYPE) !== dns.TYPE_OPT) return 0;
+  return view.getUint8(offset + dns.OPT_EXTENDED_RCODE);
 }
 
 /** Bytes of the uncompressed name at `offset`, its end included; 0 where it does not fit or is none. */

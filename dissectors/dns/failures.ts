@@ -1,4 +1,5 @@
 import type { Citation } from '../../src/diagnose/diagnosis.js';
+import { TYPE_PTR } from './layout.js';
 import { questionWords } from './name.js';
 import type { DnsFailure, DnsServer, FailureKind } from './session.js';
 
@@ -16,8 +17,8 @@ export function failuresOf(server: DnsServer, kinds: readonly FailureKind[]): Dn
  */
 export function withoutSearchSeries(failures: readonly DnsFailure[], server: DnsServer): DnsFailure[] {
   const resolved = [...server.resolved];
-  return failures.filter(({ name, client }) => {
-    if (name === '' || name.endsWith('.arpa')) return false;
+  return failures.filter(({ name, client, type }) => {
+    if (name === '' || type === TYPE_PTR) return false;
     if (resolved.some((other) => isExpansion(other, name) || isExpansion(name, other))) return false;
     return !failures.some((other) => other.client === client && isExpansion(name, other.name));
   });

@@ -35,6 +35,16 @@ export const NAME_LENGTH_MAX = 255;
 
 export const TYPE_A = 1;
 export const TYPE_AAAA = 28;
+export const TYPE_PTR = 12;
+
+/** Type and class behind a question's name (RFC 1035, section 4.1.2). */
+export const QUESTION_LENGTH = 4;
+
+/** OPT record: root name, type, payload size, then the upper bits of the RCODE (RFC 6891, section 6.1.2). */
+export const TYPE_OPT = 41;
+export const OPT_TYPE = 1;
+export const OPT_EXTENDED_RCODE = 5;
+export const OPT_LENGTH_MIN = 11;
 
 /** In front of a message over TCP (RFC 1035, section 4.2.2). */
 export const TCP_LENGTH_PREFIX = 2;

@@ -27,8 +27,7 @@ const QUESTIONS_MIN = 3;
 /** At least 3 clients that fail in at least half of their questions, at a server that answered before. */
 export function severityByClients({ clients, answered }: DnsServer): Severity {
   const failing = clients.filter(
-    (one) =>
-      one.questions >= QUESTIONS_MIN && one.questions - one.answered >= FAILING_SHARE * one.questions,
+    (one) => one.questions >= QUESTIONS_MIN && one.questions - one.answered >= FAILING_SHARE * one.questions,
   );
   return answered > 0 && failing.length >= CLIENTS_MIN ? 'warning' : 'info';
 }

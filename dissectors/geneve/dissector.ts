@@ -34,6 +34,7 @@ const KIND = TUNNEL_KINDS.indexOf('geneve');
 export const geneve = defineDissector({
   protocol: 'geneve',
   carriedBy: { udpPort: [GENEVE_PORT] },
+  hasEntropySourcePort: true,
   observes: {
     /** FLAG_ bits. */
     flags: 'u8',

@@ -129,8 +129,16 @@ function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
 }
 
-/** Display filter for the requests of a pair; tshark shows a fragmented one as a fragment. */
-export function echoFilter({ source, destination, sizes }: EchoPair): string {
+/**
+ * Display filter for the requests of a pair; tshark shows a fragmented one as a fragment. Inside a tunnel it is that
+ * of all its packets: a stock tshark may know neither its port nor what its fragments carry.
+ */
+export function echoFilter(quality: CaptureQuality, { source, destination, sizes, stack }: EchoPair): string {
+  const [outermost] = quality.flows.tunnelLayers(stack);
+  if (outermost) {
+    const family = outermost.low.includes(':') ? 'ipv6' : 'ip';
+    return `${family}.addr == ${outermost.low} && ${family}.addr == ${outermost.high}`;
+  }
   const isV6 = source.includes(':');
   const kinds = [isV6 ? 'icmpv6.type == 128' : 'icmp.type == 8'];
   if (sizes.some(({ isFragmented }) => isFragmented)) {

@@ -22,6 +22,7 @@ export const vxlanDissector = defineDissector({
     udpPort: [vxlan.PORT_IANA, vxlan.PORT_GPE, vxlan.PORT_LINUX, vxlan.PORT_MIDONET],
     udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise },
   },
+  hasEntropySourcePort: true,
   observes: VXLAN_ROWS,
   bind(table, binding) {
     return (frame, offset, end) => dissectHeader(table, binding, frame, offset, end);

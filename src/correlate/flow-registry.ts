@@ -51,20 +51,24 @@ const FLOW_CAPACITY_START = 4096;
 export const FLOW_CAPACITY_MAX = 1 << 20;
 const STACK_CAPACITY = 1 << 14;
 
+const RECORD_FIELDS = 8;
+const PACKETS = 0;
+const BYTES = 1;
+const FIRST_FRAME = 2;
+const FIRST_NS = 3;
+const FIRST_SEGMENT = 4;
+const LAST_FRAME = 5;
+const LAST_NS = 6;
+const LAST_SEGMENT = 7;
+
 /**
  * Every flow of the run and what is counted of it. Chunk-local indices are mapped once per chunk, not once per row.
  */
 export class FlowRegistry {
   private keys: KeyTable;
   private stacks: KeyTable;
-  private packets = new Float64Array(FLOW_CAPACITY_START * 2);
-  private bytes = new Float64Array(FLOW_CAPACITY_START * 2);
-  private firstFrames = new Float64Array(FLOW_CAPACITY_START * 2);
-  private lastFrames = new Float64Array(FLOW_CAPACITY_START * 2);
-  private firstTimes = new Float64Array(FLOW_CAPACITY_START * 2);
-  private lastTimes = new Float64Array(FLOW_CAPACITY_START * 2);
-  private firstSegments = new Uint16Array(FLOW_CAPACITY_START * 2);
-  private lastSegments = new Uint16Array(FLOW_CAPACITY_START * 2);
+  /** One record of RECORD_FIELDS a direction, side by side: counting touches one cache line. */
+  private records = new Float64Array(FLOW_CAPACITY_START * 2 * RECORD_FIELDS);
   /** Epoch (65,536 frames) in which a flow was last seen, by which eviction chooses. */
   private lastEpochs = new Uint32Array(FLOW_CAPACITY_START);
   private epoch = 0;
@@ -131,32 +135,32 @@ export class FlowRegistry {
   /** Adds the counters of a chunk. */
   mergeCounters(slot: Slot, global: Int32Array): void {
     const { flows, chunk } = slot;
-    const count = flows.keys.length;
-    for (let flow = 0; flow < count; flow++) {
-      for (let direction = 0; direction < 2; direction++) {
-        const from = flow * 2 + direction;
-        if (flows.packets[from] === 0) continue;
-        const to = global[flow] * 2 + direction;
-        if (this.packets[to] === 0) {
-          const first = flows.firstFrame[from];
-          this.firstFrames[to] = frameId(chunk.frames.capture[first], chunk.frames.number[first]);
-          this.firstTimes[to] = chunk.frames.timeNs[first];
-          this.firstSegments[to] = chunk.segment;
-        }
-        const last = flows.lastFrame[from];
-        this.lastFrames[to] = frameId(chunk.frames.capture[last], chunk.frames.number[last]);
-        this.lastTimes[to] = chunk.frames.timeNs[last];
-        this.lastSegments[to] = chunk.segment;
-        this.packets[to] += flows.packets[from];
-        this.bytes[to] += flows.bytes[from];
+    const { capture, number, timeNs } = chunk.frames;
+    const { records } = this;
+    const directions = flows.keys.length * 2;
+    for (let from = 0; from < directions; from++) {
+      if (flows.packets[from] === 0) continue;
+      const to = (global[from >> 1] * 2 + (from & 1)) * RECORD_FIELDS;
+      if (records[to + PACKETS] === 0) {
+        const first = flows.firstFrame[from];
+        records[to + FIRST_FRAME] = frameId(capture[first], number[first]);
+        records[to + FIRST_NS] = timeNs[first];
+        records[to + FIRST_SEGMENT] = chunk.segment;
       }
+      const last = flows.lastFrame[from];
+      records[to + LAST_FRAME] = frameId(capture[last], number[last]);
+      records[to + LAST_NS] = timeNs[last];
+      records[to + LAST_SEGMENT] = chunk.segment;
+      records[to + PACKETS] += flows.packets[from];
+      records[to + BYTES] += flows.bytes[from];
     }
   }
 
   /** Takes packets of copied frames out again. */
   uncount(flow: FlowId, direction: number, byteLength: number): void {
-    this.packets[flow * 2 + direction] -= 1;
-    this.bytes[flow * 2 + direction] -= byteLength;
+    const at = (flow * 2 + direction) * RECORD_FIELDS;
+    this.records[at + PACKETS] -= 1;
+    this.records[at + BYTES] -= byteLength;
   }
 
   endpoints(flow: FlowId): Endpoints {
@@ -245,21 +249,22 @@ export class FlowRegistry {
   }
 
   direction(flow: FlowId, direction: number): FlowDirection {
-    const at = flow * 2 + direction;
+    const at = (flow * 2 + direction) * RECORD_FIELDS;
+    const { records } = this;
     return {
-      packets: this.packets[at],
-      bytes: this.bytes[at],
-      firstFrame: this.firstFrames[at],
-      lastFrame: this.lastFrames[at],
-      firstNs: this.firstTimes[at],
-      lastNs: this.lastTimes[at],
-      firstSegment: this.firstSegments[at],
-      lastSegment: this.lastSegments[at],
+      packets: records[at + PACKETS],
+      bytes: records[at + BYTES],
+      firstFrame: records[at + FIRST_FRAME],
+      lastFrame: records[at + LAST_FRAME],
+      firstNs: records[at + FIRST_NS],
+      lastNs: records[at + LAST_NS],
+      firstSegment: records[at + FIRST_SEGMENT],
+      lastSegment: records[at + LAST_SEGMENT],
     };
   }
 
   packetCount(flow: FlowId, direction: number): number {
-    return this.packets[flow * 2 + direction];
+    return this.records[(flow * 2 + direction) * RECORD_FIELDS + PACKETS];
   }
 
   /** Calls `visit` for every transport conversation, in order of first appearance. */
@@ -290,7 +295,7 @@ export class FlowRegistry {
       kept[flow] = this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
       this.moveCounters(flow, kept[flow]);
     }
-    for (const column of this.directionColumns()) column.fill(0, this.keys.length * 2, count * 2);
+    this.records.fill(0, this.keys.length * 2 * RECORD_FIELDS, count * 2 * RECORD_FIELDS);
     for (const states of this.states) states.remap(kept);
   }
 
@@ -311,32 +316,17 @@ export class FlowRegistry {
   }
 
   private fold(flow: FlowId): void {
-    const packets = this.packets[flow * 2] + this.packets[flow * 2 + 1];
+    const packets = this.packetCount(flow, 0) + this.packetCount(flow, 1);
     if (packets === 0) return;
     this.evicted.flows += 1;
     this.evicted.packets += packets;
-    this.evicted.bytes += this.bytes[flow * 2] + this.bytes[flow * 2 + 1];
+    this.evicted.bytes += this.direction(flow, 0).bytes + this.direction(flow, 1).bytes;
   }
 
   private moveCounters(from: FlowId, to: FlowId): void {
     this.lastEpochs[to] = this.lastEpochs[from];
-    for (const column of this.directionColumns()) {
-      column[to * 2] = column[from * 2];
-      column[to * 2 + 1] = column[from * 2 + 1];
-    }
-  }
-
-  private directionColumns(): (Float64Array | Uint16Array)[] {
-    return [
-      this.packets,
-      this.bytes,
-      this.firstFrames,
-      this.lastFrames,
-      this.firstTimes,
-      this.lastTimes,
-      this.firstSegments,
-      this.lastSegments,
-    ];
+    const fields = 2 * RECORD_FIELDS;
+    this.records.copyWithin(to * fields, from * fields, (from + 1) * fields);
   }
 
   private grow(): void {
@@ -347,14 +337,7 @@ export class FlowRegistry {
       this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
     }
     this.lastEpochs = grown(this.lastEpochs, capacity);
-    this.packets = grown(this.packets, capacity * 2);
-    this.bytes = grown(this.bytes, capacity * 2);
-    this.firstFrames = grown(this.firstFrames, capacity * 2);
-    this.lastFrames = grown(this.lastFrames, capacity * 2);
-    this.firstTimes = grown(this.firstTimes, capacity * 2);
-    this.lastTimes = grown(this.lastTimes, capacity * 2);
-    this.firstSegments = grown(this.firstSegments, capacity * 2);
-    this.lastSegments = grown(this.lastSegments, capacity * 2);
+    this.records = grown(this.records, capacity * 2 * RECORD_FIELDS);
   }
 }
 
@@ -394,7 +377,7 @@ export class FlowStates<T> {
   }
 }
 
-function grown<A extends Int32Array | Float64Array | Uint16Array | Uint32Array>(
+function grown<A extends Int32Array | Float64Array | Uint32Array>(
   column: A,
   length: number,
 ): A {

@@ -19,12 +19,15 @@ export class DispatchTable {
   readonly udpHeuristics: readonly { readonly recognise: Recognise; readonly index: number }[];
   /** Who reads UDP datagrams that nobody else takes. */
   udpUnclaimed: number = NOBODY;
+  /** 1 where the source port of the datagrams says nothing. */
+  readonly entropySourcePort: Uint8Array;
   /** 1 where the dissector wants datagrams put together. */
   readonly assembles: Uint8Array;
   private readonly exits = new Map<string, number>();
 
   constructor(readonly dissectors: readonly Dissector[]) {
     if (dissectors.length >= NOBODY) throw new RangeError(`at most ${NOBODY - 1} dissectors`);
+    this.entropySourcePort = Uint8Array.from(dissectors, (one) => (one.hasEntropySourcePort ? 1 : 0));
     this.assembles = Uint8Array.from(dissectors, (dissector) => (dissector.assembles ? 1 : 0));
     const heuristics: { recognise: Recognise; index: number; priority: number }[] = [];
     dissectors.forEach((dissector, index) => {

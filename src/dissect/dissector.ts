@@ -57,6 +57,11 @@ export interface Dissector<S extends Schema = Schema> {
   readonly observes: S;
   /** Rows a chunk may hold before the rest of it is dissected in a second round. */
   readonly rowsPerChunk?: number;
+  /**
+   * True where the source port is a hash of what is carried (VXLAN, Geneve): all datagrams between two hosts to the
+   * protocol's port are one conversation, whatever their source port (RFC 7348, section 5).
+   */
+  readonly hasEntropySourcePort?: boolean;
   /** True where a message may span IP fragments: the dissector is called again with the whole, `origin` assembled. */
   readonly assembles?: boolean;
   readonly stream?: Stream;

@@ -106,9 +106,12 @@ export class FrameContext {
     return end;
   }
 
-  /** Finds the flow of the addresses, protocol and ports in hand; sets `flow` and `direction`, and counts the packet. */
-  enterConversation(): void {
-    this.resumeConversation();
+  /**
+   * Finds the flow of the addresses, protocol and ports in hand; sets `flow` and `direction`, and counts the packet.
+   * `sourcePort` is that of the flow's key, where the packet's own says nothing.
+   */
+  enterConversation(sourcePort: number = this.sourcePort): void {
+    this.resumeConversation(sourcePort);
     const flow = this.flow;
     if (flow < 0) return;
     this.slot.flows.count(flow, this.direction, this.index, this.networkLength);
@@ -117,8 +120,8 @@ export class FrameContext {
   }
 
   /** As `enterConversation`, for a message whose packets were counted when they came. */
-  resumeConversation(): void {
-    this.direction = this.writeEndpoints(this.sourcePort, this.destinationPort);
+  resumeConversation(sourcePort: number = this.sourcePort): void {
+    this.direction = this.writeEndpoints(sourcePort, this.destinationPort);
     this.key[FLOW_STACK] = this.stack;
     this.key[FLOW_PROTOCOL] = this.protocol;
     this.key[FLOW_DISCRIMINATOR] = 0;
@@ -218,8 +221,11 @@ class OuterLayer {
   private stack = 0;
 
   save(frame: FrameContext): void {
-    this.source.set(frame.source);
-    this.destination.set(frame.destination);
+    // Eight plain moves cost a fraction of two calls of TypedArray.set.
+    for (let word = 0; word < 4; word++) {
+      this.source[word] = frame.source[word];
+      this.destination[word] = frame.destination[word];
+    }
     this.family = frame.family;
     this.protocol = frame.protocol;
     this.sourcePort = frame.sourcePort;
@@ -237,8 +243,10 @@ class OuterLayer {
   }
 
   restore(frame: FrameContext): void {
-    frame.source.set(this.source);
-    frame.destination.set(this.destination);
+    for (let word = 0; word < 4; word++) {
+      frame.source[word] = this.source[word];
+      frame.destination[word] = this.destination[word];
+    }
     frame.family = this.family;
     frame.protocol = this.protocol;
     frame.sourcePort = this.sourcePort;

@@ -34,7 +34,9 @@ export class TransportLayer {
     const destinationPort = view.getUint16(offset + DESTINATION_PORT);
     frame.sourcePort = sourcePort;
     frame.destinationPort = destinationPort;
-    frame.enterConversation();
+    const owner = this.dispatch.udpPort[destinationPort];
+    const isEntropy = owner !== NOBODY && this.dispatch.entropySourcePort[owner] === 1;
+    frame.enterConversation(isEntropy ? destinationPort : sourcePort);
     const length = view.getUint16(offset + UDP_LENGTH);
     let payloadEnd = end;
     // In a first fragment the length is that of the whole datagram; 0 is a jumbogram or offload.

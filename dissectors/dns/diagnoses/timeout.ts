@@ -103,7 +103,7 @@ function problemOf(
     confidence: isSilentSince && answered === 0 ? 'low' : 'medium',
     explanation:
       `${address} left ${plural(unanswered.length, 'question')} of ${plural(clients.size, 'client')} without answer ` +
-      `(${named.join(', ')}${unanswered.length > named.length ? ', …' : ''}), asked ${tries} times in all. ` +
+      `(${named.join(', ')}${unanswered.length > named.length ? ', …' : ''}), asked ${tries === 1 ? 'once' : `${tries} times in all`}. ` +
       (answered === 0
         ? 'It answered nothing in this capture.'
         : `It answered ${answered} of ${questions} questions${isSilentSince ? ', all of them before' : ''}.`),

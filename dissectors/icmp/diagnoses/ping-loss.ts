@@ -124,7 +124,7 @@ function problemOf(evidence: Evidence, pair: EchoPair): Problem {
     ongoingAtEnd: pair.isFailingAtEnd,
     counts: { requests, answered, unanswered, undecided },
     evidence: citationsOf(pair),
-    displayFilter: echoFilter(pair),
+    displayFilter: echoFilter(quality, pair),
     packetClass: 'icmp-echo',
   };
 }

@@ -103,6 +103,6 @@ function problemOf(quality: CaptureQuality, pair: EchoPair, limit: SizeLimit): P
       { ...firstUnanswered, summary: `large ping to ${destination}, no reply` },
       { ...lastUnanswered, summary: `last large ping to ${destination}, no reply` },
     ],
-    displayFilter: echoFilter(pair),
+    displayFilter: echoFilter(quality, pair),
   };
 }

@@ -1,0 +1,373 @@
+import { concat, u16, u32 } from '../../test/build/bytes.js';
+import { writePcap } from '../../test/build/capture-file.js';
+import { DNS_RCODE, DNS_TYPE, type DnsResponse, dnsQuery, dnsResponse } from '../../test/build/dns.js';
+import { gre } from '../../test/build/gre.js';
+import { icmpEcho, icmpError } from '../../test/build/icmp.js';
+import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
+import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
+import { type Endpoint, ping, type Timeline } from '../../test/build/scenario.js';
+import { type TcpFlag, tcp } from '../../test/build/tcp.js';
+import type { SampleCapture } from './sample-capture.js';
+import { PUBLIC_SITE, siteTimeline } from './sites.js';
+
+const { local, peer } = PUBLIC_SITE;
+const GRE = 47;
+const TYPE_ERSPAN = 0x88be;
+const OURS = '192.168.10.';
+const THEIRS = '192.168.20.';
+
+/** One end's own setting of a tunnel, and its counter where it counts. */
+interface TunnelEnd {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly key?: number;
+  sequence?: number;
+}
+
+function ends(
+  keys: { here?: number; there?: number },
+  counted = false,
+): { here: TunnelEnd; there: TunnelEnd } {
+  const end = (from: Endpoint, to: Endpoint, key?: number): TunnelEnd => ({
+    from,
+    to,
+    ...(key === undefined ? {} : { key }),
+    ...(counted ? { sequence: 0 } : {}),
+  });
+  return { here: end(local, peer, keys.here), there: end(peer, local, keys.there) };
+}
+
+/** Sends an inner packet; returns the outer one. `lost`: it counts, but does not reach the capture point. */
+function encapsulate(t: Timeline, at: number, end: TunnelEnd, packet: Uint8Array, lost = false): Uint8Array {
+  const { key, sequence } = end;
+  const payload = gre({
+    protocolType: ETHER_TYPE.ipv4,
+    ...(key === undefined ? {} : { key }),
+    ...(sequence === undefined ? {} : { sequence }),
+    payload: packet,
+  });
+  if (sequence !== undefined) end.sequence = sequence + 1;
+  if (lost) return ip({ source: end.from.address, destination: end.to.address, protocol: GRE, payload });
+  return t.sendIp(at, end.from, end.to, GRE, payload, { dontFragment: true });
+}
+
+interface InnerPing {
+  at: number;
+  count: number;
+  source: string;
+  destination: string;
+  identifier: number;
+  answered?: boolean;
+}
+
+/** Pings through a tunnel; returns the outer request packets. */
+function innerPing(t: Timeline, forth: TunnelEnd, back: TunnelEnd, options: InnerPing): Uint8Array[] {
+  const { at, count, source, destination, identifier, answered = true } = options;
+  return Array.from({ length: count }, (_, index) => {
+    const echo = { identifier, sequence: index + 1, data: t.random.bytes(56) };
+    const seconds = at + index + t.random.between(0, 0.002);
+    const protocol = IP_PROTOCOL.icmp;
+    const request = ip({ source, destination, protocol, payload: icmpEcho(echo), ttl: 63 });
+    const outer = encapsulate(t, seconds, forth, request);
+    if (answered) {
+      const payload = icmpEcho({ ...echo, reply: true });
+      const reply = ip({ source: destination, destination: source, protocol, payload, ttl: 63 });
+      encapsulate(t, seconds + 0.013 + t.random.between(0, 0.001), back, reply);
+    }
+    return outer;
+  });
+}
+
+/** A connection that opens, sends a request and gets its answer. */
+function innerConnection(t: Timeline, at: number, forth: TunnelEnd, back: TunnelEnd): void {
+  const client = { source: `${OURS}5`, destination: `${THEIRS}9`, sourcePort: 41_802, destinationPort: 8080 };
+  const server = { source: `${THEIRS}9`, destination: `${OURS}5`, sourcePort: 8080, destinationPort: 41_802 };
+  const [x, y] = [t.random.next(), t.random.next()];
+  const step = (
+    seconds: number,
+    isClient: boolean,
+    flags: TcpFlag[],
+    size: number,
+    own: number,
+    seen: number,
+  ): void => {
+    const ends = isClient ? client : server;
+    const payload = t.random.bytes(size);
+    const segment = tcp({ ...ends, flags, sequence: own >>> 0, acknowledgment: seen >>> 0, payload });
+    const packet = ip({ ...ends, protocol: IP_PROTOCOL.tcp, payload: segment, ttl: 63 });
+    encapsulate(t, at + seconds, isClient ? forth : back, packet);
+  };
+  step(0, true, ['SYN'], 0, x, 0);
+  step(0.013, false, ['SYN', 'ACK'], 0, y, x + 1);
+  step(0.0131, true, ['ACK'], 0, x + 1, y + 1);
+  step(0.014, true, ['PSH', 'ACK'], 120, x + 1, y + 1);
+  step(0.031, false, ['PSH', 'ACK'], 400, y + 1, x + 121);
+  step(0.032, true, ['FIN', 'ACK'], 0, x + 121, y + 401);
+  step(0.046, false, ['FIN', 'ACK'], 0, y + 401, x + 122);
+  step(0.0461, true, ['ACK'], 0, x + 122, y + 402);
+}
+
+/** A capture of a GRE gateway, which is reachable for pings from outside to outside. */
+function greCapture(name: string, seconds: number, build: (t: Timeline) => void): () => Uint8Array {
+  return () => {
+    const t = siteTimeline(name, PUBLIC_SITE, seconds);
+    ping(t, local, peer, { at: 2, count: 3, identifier: 0x2a11, roundTripSeconds: 0.012 });
+    build(t);
+    return writePcap(t.frames());
+  };
+}
+
+const FIRST_PAIR = { source: `${OURS}5`, destination: `${THEIRS}9`, identifier: 0x51d0 };
+const SECOND_PAIR = { source: `${OURS}6`, destination: `${THEIRS}10`, identifier: 0x51d1 };
+const REVERSE_PAIR = { source: `${THEIRS}9`, destination: `${OURS}5`, identifier: 0x0c01 };
+
+function healthyTunnel(t: Timeline): void {
+  const { here, there } = ends({ here: 700, there: 700 }, true);
+  innerPing(t, here, there, { ...FIRST_PAIR, at: 3, count: 4 });
+  countedStream(t, there, () => false);
+  innerConnection(t, 18.4, here, there);
+  innerPing(t, there, here, { ...REVERSE_PAIR, at: 19, count: 5 });
+}
+
+function keysPerDirection(t: Timeline): void {
+  const { here, there } = ends({ here: 11, there: 12 });
+  innerPing(t, here, there, { ...FIRST_PAIR, at: 6, count: 8 });
+  innerConnection(t, 15, here, there);
+}
+
+function noReturn(t: Timeline): void {
+  const { here, there } = ends({ here: 700, there: 700 });
+  innerPing(t, here, there, { ...FIRST_PAIR, at: 6, count: 8 });
+  innerPing(t, here, there, { ...FIRST_PAIR, identifier: 0x51d2, at: 15, count: 15, answered: false });
+  innerPing(t, here, there, { ...SECOND_PAIR, at: 17.3, count: 10, answered: false });
+}
+
+function keyMismatch(t: Timeline): void {
+  const { here, there } = ends({ here: 700, there: 707 });
+  innerPing(t, here, there, { ...FIRST_PAIR, at: 6, count: 12, answered: false });
+  innerPing(t, there, here, { ...REVERSE_PAIR, at: 8.4, count: 10, answered: false });
+}
+
+function protocolUnreachable(t: Timeline): void {
+  const { here, there } = ends({ here: 700, there: 700 });
+  const requests = innerPing(t, here, there, { ...FIRST_PAIR, at: 6, count: 10, answered: false });
+  for (const [index, packet] of requests.entries()) {
+    t.sendIp(6.014 + index, peer, local, IP_PROTOCOL.icmp, icmpError(3, 2, packet));
+  }
+}
+
+/** 200 packets of UDP from the far side. */
+function countedStream(t: Timeline, end: TunnelEnd, isLost: (index: number) => boolean): void {
+  for (let index = 0; index < 200; index += 1) {
+    const payload = concat(u16(5004), u16(5004), u16(68), u16(0), t.random.bytes(60));
+    const source = `${THEIRS}30`;
+    const packet = ip({ source, destination: `${OURS}30`, protocol: IP_PROTOCOL.udp, payload });
+    encapsulate(t, 8 + index * 0.05, end, packet, isLost(index));
+  }
+}
+
+function sequenceLoss(t: Timeline): void {
+  const { here, there } = ends({ here: 700, there: 700 }, true);
+  innerPing(t, here, there, { ...FIRST_PAIR, at: 4, count: 4 });
+  countedStream(t, there, (index) => index % 50 > 30 && index % 50 < 34);
+}
+
+/** A switch mirrors a port: frames of both directions of its host, all to the collector (ERSPAN type II). */
+function mirrorSession(t: Timeline): void {
+  const hosts = [
+    { mac: '00:00:5e:00:53:21', address: '10.40.0.5' },
+    { mac: '00:00:5e:00:53:22', address: '10.40.0.9' },
+  ];
+  let sequence = 0;
+  const mirror = (at: number, source: number, payload: Uint8Array): void => {
+    const [from, to] = source === 0 ? hosts : [...hosts].reverse();
+    const packet = ip({ source: from.address, destination: to.address, protocol: IP_PROTOCOL.icmp, payload });
+    const frame = ethernet({
+      source: from.mac,
+      destination: to.mac,
+      etherType: ETHER_TYPE.ipv4,
+      payload: packet,
+    });
+    const header = concat(u16(0x1000), u16(0x0064), u32(0));
+    const copy = gre({ protocolType: TYPE_ERSPAN, sequence, payload: concat(header, frame) });
+    sequence += 1;
+    t.sendIp(at, peer, local, GRE, copy);
+  };
+  for (let index = 0; index < 60; index += 1) {
+    const echo = { identifier: 0x7a00, sequence: index + 1, data: t.random.bytes(56) };
+    mirror(5 + index * 0.25, 0, icmpEcho(echo));
+    // The mirrored host leaves every tenth ping without answer.
+    if (index % 10 !== 9) mirror(5.0004 + index * 0.25, 1, icmpEcho({ ...echo, reply: true }));
+  }
+}
+
+const RESOLVER: Endpoint = { ...PUBLIC_SITE.router, address: '192.0.2.53', ttl: 64 };
+
+interface Lookup {
+  at: number;
+  name: string;
+  seconds?: number;
+  type?: number;
+  /** Times of further tries after the first. */
+  repeats?: readonly number[];
+  answer?: Partial<DnsResponse> | null;
+}
+
+/** Lookups from one client to one resolver, each from a port of its own. */
+function dnsCapture(name: string, seconds: number, lookups: readonly Lookup[]): () => Uint8Array {
+  return () => {
+    const t = siteTimeline(name, PUBLIC_SITE, seconds);
+    for (const lookup of lookups) {
+      const id = t.random.next() & 0xffff;
+      const client = { ...local, port: 32_768 + (t.random.next() & 0x3fff) };
+      const server = { ...RESOLVER, port: 53 };
+      const question = { id, name: lookup.name, type: lookup.type ?? DNS_TYPE.a };
+      for (const later of [0, ...(lookup.repeats ?? [])]) {
+        t.sendUdp(lookup.at + later, client, server, dnsQuery(question));
+      }
+      if (lookup.answer === null) continue;
+      const answer = dnsResponse({ ...question, addresses: ['198.51.100.80'], ...lookup.answer });
+      t.sendUdp(lookup.at + (lookup.seconds ?? 0.0018) + t.random.between(0, 0.0004), server, client, answer);
+    }
+    return writePcap(t.frames());
+  };
+}
+
+function names(count: number, lookup: (index: number) => Partial<Lookup>): Lookup[] {
+  return Array.from({ length: count }, (_, index) => ({
+    at: 2 + index * 2.5,
+    name: `www${index}.example.org`,
+    ...lookup(index),
+  }));
+}
+
+/** A client in Kubernetes: three search domains before the name itself, IPv4 and IPv6. */
+const SEARCH_SERIES: readonly Lookup[] = [
+  'default.svc.cluster.local',
+  'svc.cluster.local',
+  'cluster.local',
+  '',
+]
+  .map((domain) => (domain === '' ? 'api.example.net' : `api.example.net.${domain}`))
+  .flatMap((name, index) => {
+    const at = 12 + index * 0.004;
+    const isLast = name === 'api.example.net';
+    const answer = isLast ? {} : { rcode: DNS_RCODE.noSuchName, addresses: [] };
+    const empty = isLast ? { addresses: [] } : answer;
+    return [
+      { at, name, answer },
+      { at: at + 0.0005, name, type: DNS_TYPE.aaaa, answer: empty },
+    ];
+  });
+
+const SERVER_FAILURE = { rcode: DNS_RCODE.serverFailure, addresses: [] };
+
+export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
+  {
+    file: 'gre-healthy.pcap',
+    shows: 'GRE with key and sequence numbers: inner pings both ways, a TCP connection and a stream',
+    must: [],
+    healthy: true,
+    write: greCapture('gre-healthy', 26, healthyTunnel),
+  },
+  {
+    file: 'gre-keys-per-direction.pcap',
+    shows: 'GRE whose key differs per direction by design (as in MidoNet): everything is answered',
+    must: [],
+    healthy: true,
+    write: greCapture('gre-keys-per-direction', 22, keysPerDirection),
+  },
+  {
+    file: 'gre-no-return.pcap',
+    shows: 'inner pings are answered for 8 s, then no GRE comes back any more; outer pings still pass',
+    must: ['gre.no-return'],
+    healthy: false,
+    allow: ['underlay.ping-loss'],
+    write: greCapture('gre-no-return', 40, noReturn),
+  },
+  {
+    file: 'gre-key-mismatch.pcap',
+    shows: 'the two ends use different keys: each pings the other side, nothing is answered',
+    must: ['gre.key-mismatch'],
+    healthy: false,
+    allow: ['gre.no-return', 'underlay.ping-loss'],
+    write: greCapture('gre-key-mismatch', 30, keyMismatch),
+  },
+  {
+    file: 'gre-proto-unreachable.pcap',
+    shows: 'every GRE packet is answered by ICMP protocol unreachable',
+    must: ['gre.proto-unreachable'],
+    healthy: false,
+    allow: ['gre.no-return', 'underlay.ping-loss'],
+    write: greCapture('gre-proto-unreachable', 25, protocolUnreachable),
+  },
+  {
+    file: 'gre-seq-loss.pcap',
+    shows: 'a counted stream through GRE, of which 12 packets of 200 are missing in 4 gaps',
+    must: ['gre.seq-loss'],
+    healthy: false,
+    write: greCapture('gre-seq-loss', 25, sequenceLoss),
+  },
+  {
+    file: 'gre-mirror.pcap',
+    shows: 'an ERSPAN session: mirrored pings, some of them unanswered; one way by design',
+    must: [],
+    healthy: true,
+    write: greCapture('gre-mirror', 25, mirrorSession),
+  },
+  {
+    file: 'dns-healthy.pcap',
+    shows:
+      'lookups answered in 2 ms, one of them with a search list (NXDOMAIN before the answer), one repeated',
+    must: [],
+    healthy: true,
+    write: dnsCapture('dns-healthy', 30, [
+      ...names(8, (index) => (index === 3 ? { repeats: [0.02], seconds: 0.03 } : {})),
+      ...SEARCH_SERIES,
+    ]),
+  },
+  {
+    file: 'dns-slow.pcap',
+    shows: 'a resolver that answers after about 1.6 s',
+    must: ['dns.slow'],
+    healthy: false,
+    write: dnsCapture(
+      'dns-slow',
+      30,
+      names(8, (index) => ({ seconds: 1.5 + (index % 3) * 0.1 })),
+    ),
+  },
+  {
+    file: 'dns-timeout.pcap',
+    shows: 'a resolver that answers four questions and then none, each asked three times',
+    must: ['dns.timeout'],
+    healthy: false,
+    write: dnsCapture(
+      'dns-timeout',
+      55,
+      names(10, (index) => (index < 4 ? {} : { at: 12 + (index - 4) * 5, answer: null, repeats: [1, 3] })),
+    ),
+  },
+  {
+    file: 'dns-error.pcap',
+    shows: 'a resolver that answers SERVFAIL to all but two names',
+    must: ['dns.error'],
+    healthy: false,
+    write: dnsCapture(
+      'dns-error',
+      30,
+      names(8, (index) => (index < 2 ? {} : { answer: SERVER_FAILURE })),
+    ),
+  },
+  {
+    file: 'dns-no-answer.pcap',
+    shows: 'an internal route without instances: answers without error and without address',
+    must: ['dns.no-answer'],
+    healthy: false,
+    write: dnsCapture(
+      'dns-no-answer',
+      30,
+      names(6, () => ({ name: 'backend.apps.internal', answer: { addresses: [] } })),
+    ),
+  },
+];

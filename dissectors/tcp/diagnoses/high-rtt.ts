@@ -1,0 +1,111 @@
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_MILLISECOND } from '../../../src/units.js';
+import {
+  durationText,
+  endpointFilter,
+  endpointWords,
+  healthy,
+  type ServerEndpoint,
+  serverEndpoints,
+  serverSubject,
+  severityOf,
+} from '../server-endpoint.js';
+import type { TcpService } from '../tcp-service.js';
+
+const HANDSHAKES_MIN = 5;
+const FACTOR = 5;
+const NOTABLE_MS = 50;
+const LONG_MS = 200;
+const SLOW_SHARE = 0.1;
+
+export default defineDiagnosis({
+  id: 'tcp.high-rtt',
+  title: 'High network round trip time',
+  severity: 'warning',
+  subject: 'server',
+  layer: 'names-and-transport',
+  priority: 1,
+  judgesLast: true,
+  rule:
+    'A tenth of at least 5 handshakes between a client and a server endpoint take more than 5 times their median and more ' +
+    'than 50 ms: warning, where the flow runs inside a tunnel or the capture is small and nothing else is wrong, otherwise ' +
+    'information. A median above 200 ms is information: the path may be that long.',
+  notWhen: 'SYN or SYN-ACK were repeated: then loss made the handshake slow.',
+  causes: [
+    'Queues on the path fill up at times (congestion, a shaper with deep buffers)',
+    'The server or a middle box is too busy to answer SYNs at once',
+    'The path changed to a longer one, or is that long',
+  ],
+  nextSteps: [
+    'See on which side of the capture point the time goes: SYN to SYN-ACK is the server’s half, SYN-ACK to ACK the client’s',
+    'Measure over time and hop by hop: mtr -T -P PORT SERVER',
+    'Look at queues and CPU of the tunnel ends on the way: tc -s qdisc, top',
+  ],
+  refutedBy: 'Steady round trips in a ping that runs at the same time over the same path.',
+  source: 'RFC 9293, section 3.5; Cloud Foundry guide, latency of the network',
+  thresholds: {
+    handshakes: { value: HANDSHAKES_MIN, unit: 'handshakes', why: 'a median of fewer says nothing' },
+    factor: { value: FACTOR, unit: 'times the median', why: 'ordinary jitter stays below' },
+    notableMs: { value: NOTABLE_MS, unit: 'ms', why: 'shorter ones do not matter to users' },
+    longMs: { value: LONG_MS, unit: 'ms', why: 'longer than any path within a continent' },
+    slowShare: { value: SLOW_SHARE, unit: 'share', why: 'single slow handshakes are everyday' },
+  },
+  explains: [],
+  *diagnose(evidence) {
+    for (const endpoint of serverEndpoints(evidence)) {
+      const judgement = judge(evidence, endpoint);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
+  const timed = endpoint.services.filter(({ roundTrip }) => roundTrip.count > 0);
+  if (timed.length === 0) return null;
+  const slow = timed.filter(isUnsteady);
+  const long = timed.filter(({ roundTrip }) => roundTrip.quantile(0.5) >= LONG_MS * NS_PER_MILLISECOND);
+  const [worst] = [...(slow.length > 0 ? slow : long)].sort((a, b) => b.roundTrip.maxNs - a.roundTrip.maxNs);
+  if (!worst) return healthy(evidence, endpoint);
+  return problemOf(evidence, endpoint, worst, slow.length > 0);
+}
+
+function isUnsteady({ roundTrip }: TcpService): boolean {
+  if (roundTrip.count < HANDSHAKES_MIN) return false;
+  const slow = roundTrip.quantile(1 - SLOW_SHARE);
+  return slow > FACTOR * roundTrip.quantile(0.5) && slow > NOTABLE_MS * NS_PER_MILLISECOND;
+}
+
+function problemOf(
+  evidence: Evidence,
+  endpoint: ServerEndpoint,
+  service: TcpService,
+  isUnsteadyPath: boolean,
+): Judgement {
+  const { client, server, roundTrip, serverHalf, slowestHandshake } = service;
+  const at = slowestHandshake ?? service.first;
+  const medianNs = roundTrip.quantile(0.5);
+  return {
+    result: 'problem',
+    subject: serverSubject(evidence.quality, endpoint),
+    severity: severityOf(evidence, endpoint, isUnsteadyPath),
+    confidence: 'medium',
+    explanation:
+      `Handshakes of ${client} with ${endpointWords(endpoint)} take ${durationText(medianNs)} in the median and up to ` +
+      `${durationText(roundTrip.maxNs)} (${roundTrip.count} handshakes); of the median, ` +
+      `${durationText(Math.min(medianNs, serverHalf.quantile(0.5)))} pass between capture point and server.` +
+      (isUnsteadyPath ? '' : ' The path itself may be that long.'),
+    pair: [client, server],
+    where: 'path',
+    first: { segment: at.segment, timeNs: at.timeNs },
+    last: { segment: at.segment, timeNs: at.timeNs },
+    lastGood: null,
+    ongoingAtEnd: false,
+    counts: {
+      handshakes: roundTrip.count,
+      medianMilliseconds: Math.round(medianNs / NS_PER_MILLISECOND),
+      largestMilliseconds: Math.round(roundTrip.maxNs / NS_PER_MILLISECOND),
+    },
+    evidence: [{ ...at, summary: `SYN of the slowest handshake, ${durationText(roundTrip.maxNs)}` }],
+    displayFilter: `${endpointFilter(endpoint, client)} && tcp.flags.syn == 1`,
+  };
+}

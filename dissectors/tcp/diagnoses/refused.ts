@@ -1,0 +1,143 @@
+import { defineDiagnosis, type Evidence, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
+import {
+  clientWords,
+  endpointFilter,
+  endpointWords,
+  FAILING_SHARE,
+  healthy,
+  manyClientsFail,
+  occurrencesOf,
+  onlyPair,
+  type ServerEndpoint,
+  SOURCES_MIN,
+  serverEndpoints,
+  serverSubject,
+  severityOf,
+  sumOf,
+} from '../server-endpoint.js';
+
+const LASTING_REFUSALS = 3;
+
+export default defineDiagnosis({
+  id: 'tcp.refused',
+  title: 'TCP connection refused',
+  severity: 'warning',
+  subject: 'server',
+  layer: 'names-and-transport',
+  priority: 1,
+  judgesLast: true,
+  ownWord: true,
+  rule:
+    'A SYN is answered by RST. Folded by server endpoint. Warning where 3 clients fail in at least half of their attempts ' +
+    'at an endpoint that accepted before, or where the endpoint refused at least 3 attempts and accepted none, the flow ' +
+    'runs inside a tunnel or the capture is small, and nothing else is wrong; information otherwise.',
+  notWhen: 'A host tries 20 endpoints in 10 s: a port scan is one piece of information.',
+  causes: [
+    'Nothing listens on the port: the service is down, or listens on another address or port',
+    'A firewall answers for the server (REJECT --reject-with tcp-reset)',
+    'The backlog of the service is full and the host resets on overflow',
+  ],
+  nextSteps: [
+    'On the server: ss -ltnp sport = :PORT; is the service up, and on which address does it listen?',
+    'Compare the TTL of the RST with that of other packets of the server: a different one means that a firewall sent it',
+    'Look for rules with REJECT on the way: iptables -L -v -n',
+  ],
+  refutedBy: 'A SYN-ACK to the same SYN.',
+  source: 'RFC 9293, section 3.5.2 (reset generation, closed port)',
+  thresholds: {
+    lastingRefusals: { value: LASTING_REFUSALS, unit: 'attempts', why: 'probes and fallbacks try once or twice' },
+    failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may use a wrong port' },
+    failingShare: { value: FAILING_SHARE, unit: 'share', why: 'below it the service works for most' },
+    scanEndpoints: {
+      value: SCAN_ENDPOINTS_MIN,
+      unit: `endpoints in ${SCAN_SECONDS} s`,
+      why: 'no program needs so many at once',
+    },
+  },
+  explains: [],
+  *diagnose(evidence) {
+    const endpoints = serverEndpoints(evidence);
+    const scanners = scannersAmong(endpoints, ({ refused }) => refused.first);
+    for (const scanner of scanners.values()) yield scanProblem(scanner);
+    for (const endpoint of endpoints) {
+      const judgement = judge(evidence, endpoint, scanners);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(
+  evidence: Evidence,
+  endpoint: ServerEndpoint,
+  scanners: ReadonlyMap<string, Scanner>,
+): Judgement | null {
+  const established = occurrencesOf(endpoint, (service) => service.established);
+  const failing = endpoint.services.filter(
+    ({ refused, client }) => refused.count > 0 && !scanners.has(client),
+  );
+  if (failing.length === 0) return established.count > 0 ? healthy(evidence, endpoint) : null;
+  const refused = occurrencesOf({ ...endpoint, services: failing }, (service) => service.refused);
+  const { first, last } = refused;
+  if (!first || !last) return null;
+  const many = manyClientsFail(
+    endpoint,
+    (service) => service.refused.count,
+    ({ attempts }) => attempts,
+    first,
+  );
+  const isLasting = established.count === 0 && refused.count >= LASTING_REFUSALS;
+  const attempts = sumOf(endpoint, (service) => service.attempts);
+  const pair = onlyPair(failing);
+  return {
+    result: 'problem',
+    subject: serverSubject(evidence.quality, endpoint),
+    severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
+    confidence: 'high',
+    explanation:
+      `${endpointWords(endpoint)} answered ${refused.count} of ${attempts} attempts to connect with RST ` +
+      `(${clientWords(failing)}).` +
+      (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.'),
+    ...(pair ? { pair } : {}),
+    where: 'receiver',
+    first: { segment: first.segment, timeNs: first.timeNs },
+    last: { segment: last.segment, timeNs: last.timeNs },
+    lastGood: established.first && established.first.frame < first.frame ? established.first : null,
+    ongoingAtEnd: !established.last || established.last.frame < last.frame,
+    counts: {
+      attempts,
+      refused: refused.count,
+      established: established.count,
+      clients: new Set(failing.map(({ client }) => client)).size,
+    },
+    evidence: [
+      { ...first, summary: `SYN to ${endpointWords(endpoint)}, answered by RST` },
+      { ...last, summary: `the last such SYN to ${endpointWords(endpoint)}` },
+    ],
+    displayFilter: `${endpointFilter(endpoint, pair?.[0])} && (tcp.flags.syn == 1 || tcp.flags.reset == 1)`,
+  };
+}
+
+function scanProblem({ client, endpoints, first, last }: Scanner): Problem {
+  return {
+    result: 'problem',
+    subject: { kind: 'scanner', endpoints: [client] },
+    severity: 'info',
+    confidence: 'medium',
+    title: 'A host tries many closed TCP ports',
+    explanation: `${client} tried ${endpoints} endpoints, up to ${SCAN_ENDPOINTS_MIN} of them and more within ${SCAN_SECONDS} s; all refused.`,
+    where: 'sender',
+    first: { segment: first.segment, timeNs: first.timeNs },
+    last: { segment: last.segment, timeNs: last.timeNs },
+    lastGood: null,
+    ongoingAtEnd: false,
+    counts: { endpoints },
+    evidence: [
+      { ...first, summary: `first SYN of ${client} that was refused` },
+      { ...last, summary: `last endpoint that refused ${client}` },
+    ],
+    displayFilter: `tcp && ${client.includes(':') ? 'ipv6' : 'ip'}.addr == ${client} && (tcp.flags.syn == 1 || tcp.flags.reset == 1)`,
+    causes: ['A port scan or an inventory of the network'],
+    nextSteps: ['Ask whose host it is and whether it is meant to scan'],
+  };
+}

@@ -1,0 +1,159 @@
+import { dropLimit } from '../../../src/correlate/gates.js';
+import { defineDiagnosis, type Evidence, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { both } from '../occurrences.js';
+import {
+  clientWords,
+  endpointFilter,
+  endpointWords,
+  healthy,
+  type ServerEndpoint,
+  serverEndpoints,
+  serverSubject,
+  severityOf,
+} from '../server-endpoint.js';
+import { ServiceSide, type TcpService } from '../tcp-service.js';
+
+const SHARE_NOTABLE = 0.01;
+const SHARE_SEVERE = 0.05;
+const SEGMENTS_MIN = 100;
+const REPEATS_MIN = 3;
+const REPEATS_SEVERE = 10;
+
+export default defineDiagnosis({
+  id: 'tcp.retransmissions',
+  title: 'Many TCP retransmissions',
+  severity: 'warning',
+  subject: 'server',
+  layer: 'names-and-transport',
+  priority: 1,
+  judgesLast: true,
+  rule:
+    'Of the segments with data that one side sends on all connections of a server endpoint, at least 1 % of 100 or more ' +
+    'are sent again; of fewer, at least 3 of one connection. Warning from 5 % and 10 repeats on, where the flow runs ' +
+    'inside a tunnel or the capture is small and nothing else is wrong; information otherwise.',
+  notWhen:
+    'The repeats are copies of a frame, overtaken segments (within 3 ms or half a round trip), probes of keepalives or of ' +
+    'a closed window. Connections are told apart by their tunnel, so equal addresses in two tunnels give no repeats.',
+  causes: [
+    'Loss on the path: a congested or faulty link, a policer, a full queue',
+    'Packets above the MTU of the path vanish (then mtu.blackhole)',
+    'ACKs are lost or late on the way back, so the sender repeats what has arrived',
+  ],
+  nextSteps: [
+    'Find where they are lost: capture at both ends and compare them',
+    'Look at the drop counters of the interfaces and tunnels on the way: ip -s -s link, ethtool -S, tc -s qdisc',
+    'Repeats after 200 ms and more point to bursts of loss or a dead path, fast ones to single losses',
+  ],
+  refutedBy: 'A capture at the receiver in which the first transmissions arrive as well.',
+  source: 'RFC 9293, section 3.8.1; RFC 6298; RFC 5681; Cloud Foundry guide, latency',
+  thresholds: {
+    notableShare: { value: SHARE_NOTABLE, unit: 'share', why: 'above it throughput collapses' },
+    severeShare: { value: SHARE_SEVERE, unit: 'share', why: 'connections stall again and again' },
+    segments: { value: SEGMENTS_MIN, unit: 'segments', why: 'a share of fewer says nothing' },
+    repeats: { value: REPEATS_MIN, unit: 'segments', why: 'one or two losses are everyday' },
+    severeRepeats: { value: REPEATS_SEVERE, unit: 'segments', why: 'a few repeats are one burst of loss' },
+  },
+  explains: ['app.slow-response'],
+  *diagnose(evidence) {
+    for (const endpoint of serverEndpoints(evidence)) {
+      const judgement = judge(evidence, endpoint);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+/** All that one side of an endpoint sent. */
+interface Sent {
+  readonly side: 'client' | 'server';
+  readonly segments: number;
+  readonly total: ServiceSide;
+  readonly worst: TcpService;
+}
+
+function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
+  const sides = [sentBy(endpoint, 'client'), sentBy(endpoint, 'server')];
+  if (sides.every(({ segments }) => segments === 0)) return null;
+  const lossy = sides.filter(isLossy);
+  if (lossy.length === 0) return healthy(evidence, endpoint);
+  return problemOf(evidence, endpoint, lossy);
+}
+
+function sentBy(endpoint: ServerEndpoint, side: 'client' | 'server'): Sent {
+  const total = new ServiceSide();
+  let worst = endpoint.services[0];
+  for (const service of endpoint.services) {
+    total.merge(sideOf(service, side));
+    if (repeatsOf(service, side) > repeatsOf(worst, side)) worst = service;
+  }
+  return { side, segments: total.dataSegments, total, worst };
+}
+
+function sideOf({ fromClient, fromServer }: TcpService, side: 'client' | 'server'): ServiceSide {
+  return side === 'client' ? fromClient : fromServer;
+}
+
+function repeatsOf(service: TcpService, side: 'client' | 'server'): number {
+  return sideOf(service, side).trouble?.retransmissions ?? 0;
+}
+
+function isLossy({ segments, total }: Sent): boolean {
+  const repeats = total.trouble?.retransmissions ?? 0;
+  if (segments >= SEGMENTS_MIN) return repeats >= REPEATS_MIN && repeats >= SHARE_NOTABLE * segments;
+  return (total.trouble?.worst?.count ?? 0) >= REPEATS_MIN;
+}
+
+function problemOf(evidence: Evidence, endpoint: ServerEndpoint, lossy: readonly Sent[]): Problem {
+  const [main] = [...lossy].sort(
+    (a, b) => (b.total.trouble?.retransmissions ?? 0) - (a.total.trouble?.retransmissions ?? 0),
+  );
+  const { trouble } = main.total;
+  const { client, server } = main.worst;
+  const [from, to] = main.side === 'client' ? [client, server] : [server, client];
+  const retransmissions = trouble?.retransmissions ?? 0;
+  const share = retransmissions / main.segments;
+  const drops = dropLimit(evidence.quality);
+  const span = lossy
+    .flatMap(({ total }) => total.trouble?.repeats ?? [])
+    .reduce((all, repeats) => both(all, repeats));
+  const worst = trouble?.worst;
+  const at = span.first ?? main.worst.first;
+  const last = span.last ?? at;
+  const isSevere = share >= SHARE_SEVERE && retransmissions >= REPEATS_SEVERE;
+  const affected = endpoint.services.filter((service) => repeatsOf(service, main.side) > 0);
+  return {
+    result: 'problem',
+    subject: serverSubject(evidence.quality, endpoint),
+    severity: severityOf(evidence, endpoint, isSevere),
+    confidence: drops ? 'low' : 'high',
+    explanation:
+      `On connections with ${endpointWords(endpoint)} (${clientWords(affected)}) the ${main.side} sent ` +
+      `${retransmissions} of ${main.segments} segments with data again (${(100 * share).toFixed(1)} %), ` +
+      `${trouble?.timeouts ?? 0} of them after 200 ms of silence or more.`,
+    pair: [client, server],
+    direction: { from, to },
+    where: 'path',
+    first: { segment: at.segment, timeNs: at.timeNs },
+    last: { segment: last.segment, timeNs: last.timeNs },
+    lastGood: null,
+    ongoingAtEnd: false,
+    counts: {
+      segments: main.segments,
+      retransmissions,
+      timeouts: trouble?.timeouts ?? 0,
+      ofWorstConnection: worst?.count ?? 0,
+      clients: new Set(affected.map((service) => service.client)).size,
+    },
+    evidence: [
+      { ...at, summary: 'the first segment that is sent again' },
+      ...(worst
+        ? [
+            { ...worst.first, summary: `the first of ${worst.count} repeats on client port ${worst.clientPort}` },
+            { ...worst.last, summary: `the last of ${worst.count} repeats on client port ${worst.clientPort}` },
+          ]
+        : []),
+      { ...last, summary: 'the last segment that is sent again' },
+    ].sort((a, b) => a.frame - b.frame),
+    displayFilter: `${endpointFilter(endpoint)} && tcp.len > 0`,
+    ...(drops ? { limitedBy: [drops.id] } : {}),
+  };
+}

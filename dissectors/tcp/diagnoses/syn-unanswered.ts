@@ -1,0 +1,262 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { icmpErrors } from '../../icmp/correlator.js';
+import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
+import {
+  clientWords,
+  endpointFilter,
+  endpointWords,
+  FAILING_SHARE,
+  healthy,
+  manyClientsFail,
+  missingAnswers,
+  occurrencesOf,
+  onlyPair,
+  type ServerEndpoint,
+  SOURCES_MIN,
+  serverEndpoints,
+  serverSubject,
+  severityOf,
+  sumOf,
+} from '../server-endpoint.js';
+import type { TcpService } from '../tcp-service.js';
+
+const ANSWER_SECONDS = 3;
+const LASTING_SYNS = 3;
+
+export default defineDiagnosis({
+  id: 'tcp.syn-unanswered',
+  title: 'TCP connection attempt unanswered',
+  severity: 'warning',
+  subject: 'server',
+  layer: 'names-and-transport',
+  priority: 1,
+  judgesLast: true,
+  rule:
+    'A SYN is repeated with the same number, or 3 s pass after it, and neither SYN-ACK nor RST nor an ICMP error comes; or ' +
+    'SYN and SYN-ACK are both repeated, as if the SYN-ACK did not arrive. Folded by server endpoint. Warning where 3 ' +
+    'clients fail in at least half of their attempts at an endpoint that answered before, or where the endpoint never ' +
+    'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or the capture is small, and nothing else is wrong; ' +
+    'information otherwise.',
+  notWhen:
+    'Packets of the server reach the client by another way (one-sided capture). An ICMP error answers. A host tries 20 ' +
+    'endpoints in 10 s: a port scan is one piece of information.',
+  causes: [
+    'A firewall, security group or network policy drops the SYN or the SYN-ACK',
+    'The server is down, or its address belongs to nobody',
+    'The way back is missing: the server answers through another gateway or not at all',
+    'A capture filter, or a capture point that only one direction passes',
+  ],
+  nextSteps: [
+    'Try by hand from the client: nc -vz SERVER PORT',
+    'Capture at the server: tcp port PORT and host CLIENT; a SYN that arrives there and gets no SYN-ACK meets the server’s own firewall or a full backlog',
+    'Where the SYN does not arrive, look for the filter on the way: iptables -L -v -n, security groups, network policies',
+  ],
+  refutedBy: 'A SYN-ACK in a capture at the client, or in the direction that this capture lacks.',
+  source: 'RFC 9293, section 3.5; MidoNet guide, VM interconnectivity; Cloud Foundry guide',
+  thresholds: {
+    answerSeconds: {
+      value: ANSWER_SECONDS,
+      unit: 's',
+      why: 'SYNs are repeated after 1 s, and again after 2 s more',
+    },
+    lastingSyns: { value: LASTING_SYNS, unit: 'SYNs', why: 'one or two may be lost or be probes' },
+    failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may be at fault itself' },
+    failingShare: { value: FAILING_SHARE, unit: 'share', why: 'single losses are made up for by repeats' },
+    scanEndpoints: {
+      value: SCAN_ENDPOINTS_MIN,
+      unit: `endpoints in ${SCAN_SECONDS} s`,
+      why: 'no program needs so many at once',
+    },
+  },
+  explains: [],
+  *diagnose(evidence) {
+    const endpoints = serverEndpoints(evidence);
+    const scanners = scannersAmong(endpoints, ({ unanswered }) => unanswered.first);
+    for (const scanner of scanners.values()) yield scanProblem(scanner);
+    const rejected = rejectedFlows(evidence);
+    for (const endpoint of endpoints) {
+      const judgement = judge(evidence, endpoint, scanners, rejected);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(
+  evidence: Evidence,
+  endpoint: ServerEndpoint,
+  scanners: ReadonlyMap<string, Scanner>,
+  rejected: ReadonlySet<string>,
+): Judgement | null {
+  const { quality } = evidence;
+  if (sumOf(endpoint, ({ attempts }) => attempts) === 0) return null;
+  const failing = endpoint.services.filter(
+    (service) =>
+      failuresOf(quality, service) > 0 && !scanners.has(service.client) && !rejected.has(flowKey(service)),
+  );
+  if (failing.length === 0) return withoutFailures(quality, evidence, endpoint, scanners, rejected);
+  const visible = failing.filter((service) => missingAnswers(quality, service) === null);
+  if (visible.length === 0) {
+    const reason = missingAnswers(quality, failing[0])?.reason ?? '';
+    return { result: 'insufficient-data', subject: serverSubject(quality, endpoint), reason };
+  }
+  return problemOf(evidence, endpoint, visible);
+}
+
+function withoutFailures(
+  quality: CaptureQuality,
+  evidence: Evidence,
+  endpoint: ServerEndpoint,
+  scanners: ReadonlyMap<string, Scanner>,
+  rejected: ReadonlySet<string>,
+): Judgement | null {
+  const isAnswered = endpoint.services.some(({ established, refused }) => established.count + refused.count > 0);
+  if (isAnswered) return healthy(evidence, endpoint);
+  const isJudgedElsewhere = endpoint.services.every(
+    (service) => scanners.has(service.client) || rejected.has(flowKey(service)),
+  );
+  if (isJudgedElsewhere) return null;
+  return {
+    result: 'insufficient-data',
+    subject: serverSubject(quality, endpoint),
+    reason: `The capture ends within ${ANSWER_SECONDS} s of the SYN to ${endpointWords(endpoint)}; capture for longer.`,
+    neededSeconds: ANSWER_SECONDS,
+  };
+}
+
+/** Attempts that got no answer although there was time for one. */
+function failuresOf(quality: CaptureQuality, { unanswered, undecided, answerLost }: TcpService): number {
+  const early = undecided.filter(({ first }) => quality.secondsToEnd(first) < ANSWER_SECONDS);
+  return unanswered.count - early.length + answerLost.count;
+}
+
+function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readonly TcpService[]): Problem {
+  const { quality } = evidence;
+  const silent = { ...endpoint, services: failing };
+  const unanswered = sumOf(silent, (service) => failuresOf(quality, service));
+  const lost = occurrencesOf(silent, ({ answerLost }) => answerLost);
+  const silence = occurrencesOf(silent, (service) => service.unanswered);
+  const first = silence.first ?? lost.first ?? failing[0].first;
+  const last = silence.last ?? lost.last ?? first;
+  const established = occurrencesOf(endpoint, (service) => service.established);
+  const syns = sumOf(silent, ({ unansweredSyns }) => unansweredSyns);
+  const attempts = sumOf(endpoint, (service) => service.attempts);
+  const longest = failing
+    .flatMap(({ longestSilence }) => longestSilence ?? [])
+    .sort((a, b) => b.syns - a.syns || a.first.frame - b.first.frame)[0];
+  const lastSyn = longest && longest.last.frame > last.frame ? longest.last : last;
+  const isLasting =
+    established.count === 0 &&
+    syns >= LASTING_SYNS &&
+    first.segment === lastSyn.segment &&
+    lastSyn.timeNs - first.timeNs >= ANSWER_SECONDS * NS_PER_SECOND;
+  const many = manyClientsFail(
+    endpoint,
+    (service) => failuresOf(quality, service),
+    (service) => service.attempts,
+    first,
+  );
+  const pair = onlyPair(failing);
+  const good =
+    established.last && established.last.frame < first.frame ? established.last : established.first;
+  return {
+    result: 'problem',
+    subject: serverSubject(quality, endpoint),
+    severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
+    confidence: lost.count > 0 || established.count > 0 ? 'medium' : 'high',
+    explanation:
+      `${unanswered} of ${attempts} attempts to connect to ${endpointWords(endpoint)} stayed without answer ` +
+      `(${clientWords(failing)}, ${syns} SYNs).` +
+      (lost.count > 0
+        ? ` In ${lost.count} of them the server answered with SYN-ACK, which does not reach the client.`
+        : '') +
+      (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.'),
+    ...(pair ? { pair, direction: { from: pair[0], to: pair[1] } } : {}),
+    where: 'unknown',
+    first: { segment: first.segment, timeNs: first.timeNs },
+    last: { segment: lastSyn.segment, timeNs: lastSyn.timeNs },
+    lastGood: good && good.frame < first.frame ? good : null,
+    ongoingAtEnd: !established.last || established.last.frame < last.frame,
+    counts: {
+      attempts,
+      unanswered,
+      answerLost: lost.count,
+      syns,
+      established: established.count,
+      clients: new Set(failing.map(({ client }) => client)).size,
+    },
+    evidence: citationsOf(endpoint, first, longest, last),
+    displayFilter: `${endpointFilter(endpoint, pair?.[0])} && tcp.flags.syn == 1`,
+    packetClass: 'tcp-syn',
+  };
+}
+
+function citationsOf(
+  endpoint: ServerEndpoint,
+  first: { readonly frame: number; readonly segment: number; readonly timeNs: number },
+  longest: TcpService['longestSilence'] | undefined,
+  last: { readonly frame: number; readonly segment: number; readonly timeNs: number },
+): Citation[] {
+  const to = endpointWords(endpoint);
+  const citations: Citation[] = [{ ...first, summary: `SYN to ${to}, no answer` }];
+  if (longest) {
+    citations.push({ ...longest.first, summary: `SYN to ${to}, the first of ${longest.syns}` });
+    citations.push({ ...longest.last, summary: `SYN to ${to}, the last of ${longest.syns}` });
+  }
+  citations.push({ ...last, summary: `SYN of the last attempt at ${to}` });
+  const seen = new Set<number>();
+  return citations
+    .filter(({ frame }) => !seen.has(frame) && seen.add(frame))
+    .sort((a, b) => a.frame - b.frame);
+}
+
+function scanProblem({ client, endpoints, first, last }: Scanner): Problem {
+  return {
+    result: 'problem',
+    subject: { kind: 'scanner', endpoints: [client] },
+    severity: 'info',
+    confidence: 'medium',
+    title: 'A host tries many TCP ports',
+    explanation: `${client} tried ${endpoints} endpoints, up to ${SCAN_ENDPOINTS_MIN} of them and more within ${SCAN_SECONDS} s; none answered.`,
+    where: 'sender',
+    first: { segment: first.segment, timeNs: first.timeNs },
+    last: { segment: last.segment, timeNs: last.timeNs },
+    lastGood: null,
+    ongoingAtEnd: false,
+    counts: { endpoints },
+    evidence: [
+      { ...first, summary: `first SYN of ${client} without answer` },
+      { ...last, summary: `last endpoint that ${client} tried` },
+    ],
+    displayFilter: `tcp.flags.syn == 1 && ${client.includes(':') ? 'ipv6' : 'ip'}.src == ${client}`,
+    causes: ['A port scan or an inventory of the network', 'A program with a long list of dead peers'],
+    nextSteps: ['Ask whose host it is and whether it is meant to scan'],
+  };
+}
+
+/** Flows for which an ICMP error came: the error itself is reported. */
+function rejectedFlows(evidence: Evidence): Set<string> {
+  const keys = new Set<string>();
+  for (const { quoted, stack } of evidence.sessions(icmpErrors)) {
+    if (quoted === null || quoted.protocol !== 6) continue;
+    const { source, destination, destinationPort } = quoted;
+    keys.add(flowKey({ client: source, server: destination, port: destinationPort, stack }));
+  }
+  return keys;
+}
+
+function flowKey({
+  client,
+  server,
+  port,
+  stack,
+}: Pick<TcpService, 'client' | 'server' | 'port' | 'stack'>): string {
+  return `${stack} ${client} ${server} ${port}`;
+}
