@@ -89,10 +89,13 @@ import keepaliveGap from './keepalive/diagnoses/gap.js';
 import keepaliveJitter from './keepalive/diagnoses/jitter.js';
 import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
+import tcpBlackhole from './tcp/diagnoses/blackhole.js';
+import tcpBreakdown from './tcp/diagnoses/breakdown.js';
 import tcpCorrelators from './tcp/correlator.js';
 import tcpDissector from './tcp/dissector.js';
 import tcpHalfOpen from './tcp/diagnoses/half-open.js';
 import tcpHighRtt from './tcp/diagnoses/high-rtt.js';
+import tcpMismatch from './tcp/diagnoses/mismatch.js';
 import tcpRefused from './tcp/diagnoses/refused.js';
 import tcpReset from './tcp/diagnoses/reset.js';
 import tcpRetransmissions from './tcp/diagnoses/retransmissions.js';
@@ -230,7 +233,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'TCP',
     dissector: tcpDissector,
     correlators: tcpCorrelators,
-    diagnoses: [tcpHalfOpen, tcpHighRtt, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
+    diagnoses: [tcpBlackhole, tcpBreakdown, tcpHalfOpen, tcpHighRtt, tcpMismatch, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
   },
   {
     protocol: 'udpencap',

@@ -3,10 +3,14 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 
 const root = new URL('..', import.meta.url).pathname;
-const report = execFileSync('node', ['dist/src/cli.js', 'analyze', 'captures/esp-one-way.pcap', '--fail-on', 'never'], {
-  cwd: root,
-  encoding: 'utf8',
-});
+const report = execFileSync(
+  'node',
+  ['dist/src/cli.js', 'analyze', 'captures/esp-one-way.pcap', '--fail-on', 'never'],
+  {
+    cwd: root,
+    encoding: 'utf8',
+  },
+);
 const readme = readFileSync(`${root}README.md`, 'utf8');
 const start = '<!-- SAMPLE-START -->';
 const end = '<!-- SAMPLE-END -->';

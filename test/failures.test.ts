@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { analyzeSource } from '../src/commands/run-analysis.js';
 import { defineCorrelator } from '../src/correlate/correlator.js';
+import type { CatalogueEntry } from '../src/diagnose/catalogue.js';
+import { CaptureClock } from '../src/diagnose/clock.js';
 import { defineDiagnosis } from '../src/diagnose/diagnosis.js';
 import { defineDissector } from '../src/dissect/dissector.js';
-import { CaptureClock } from '../src/diagnose/clock.js';
-import { analyzeSource } from '../src/commands/run-analysis.js';
-import type { CatalogueEntry } from '../src/diagnose/catalogue.js';
 import type { Report } from '../src/report/report.js';
 import { FrameSource, type TestFrame } from './build/frame-source.js';
 import { reportFrames } from './build/run-capture.js';
@@ -109,14 +109,21 @@ describe('a part that throws', () => {
   it('becomes an entry in errors[], and the others still run', async () => {
     report = await reportFrames(frames(20), [entry]);
     const where = report.errors.map((error) => `${error.where}: ${error.message}`);
-    expect(where.some((text) => text.includes('test.throws') && text.includes('a bug in the rule'))).toBe(true);
-    expect(where.some((text) => text.includes('broken') && text.includes('a bug in the correlator'))).toBe(true);
+    expect(where.some((text) => text.includes('test.throws') && text.includes('a bug in the rule'))).toBe(
+      true,
+    );
+    expect(where.some((text) => text.includes('broken') && text.includes('a bug in the correlator'))).toBe(
+      true,
+    );
     expect(report.checked.find(({ id }) => id === 'test.lists')?.result).toBe('healthy');
   });
 
   it('costs one frame where it is a dissector: that frame is named, the rest counts', async () => {
     expect(report.errors.filter(({ where }) => where.startsWith('frame '))).toEqual([
-      { where: `frame ${BAD + 1} of captures[0]`, message: expect.stringContaining('a bug in the dissector') },
+      {
+        where: `frame ${BAD + 1} of captures[0]`,
+        message: expect.stringContaining('a bug in the dissector'),
+      },
     ]);
     const other: CatalogueEntry = { ...entry, correlators: [values], diagnoses: [listing] };
     for (const framesPerChunk of [1, 7, 1000]) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { dissectors } from '../dissectors/index.js';
-import { defineDissector } from '../src/dissect/dissector.js';
 import { defineCorrelator } from '../src/correlate/correlator.js';
+import { defineDissector } from '../src/dissect/dissector.js';
 import { frameNumberOf } from '../src/units.js';
 import { runPipeline } from '../src/workers/pipeline.js';
 import { FrameSource, type TestFrame } from './build/frame-source.js';

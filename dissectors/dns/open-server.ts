@@ -1,6 +1,6 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import { type Nanoseconds, NS_PER_MILLISECOND, type SegmentIndex } from '../../src/units.js';
-import { ResponseTimes } from './response-times.js';
+import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
+import { ResponseTimes, slowThresholdNs } from './response-times.js';
 import {
   answerKey,
   type DnsClient,
@@ -10,8 +10,6 @@ import {
   type FailureKind,
 } from './session.js';
 
-/** Answers slower than this are kept one by one; the lowest threshold of a rule. */
-export const SLOW_KEPT_NS: Nanoseconds = 50 * NS_PER_MILLISECOND;
 /** Bounds of one server. */
 const SLOW_KEPT = 64;
 const GIVEN_UP_KEPT = 128;
@@ -28,6 +26,8 @@ export class OpenServer {
   answered = 0;
   repeated = 0;
   givenUpCount = 0;
+  private slowCount = 0;
+  private readonly thresholdNs: Nanoseconds;
   first: FrameRef | null = null;
   last: FrameRef | null = null;
   private firstAnswer: FrameRef | null = null;
@@ -50,7 +50,9 @@ export class OpenServer {
     readonly address: string,
     readonly stack: number,
     readonly segment: SegmentIndex,
-  ) {}
+  ) {
+    this.thresholdNs = slowThresholdNs(address);
+  }
 
   /** Flows arrive one after the other, so neither end of the span need come last. */
   see(at: FrameRef): void {
@@ -73,7 +75,7 @@ export class OpenServer {
     if (!this.firstAnswer || answer.frame < this.firstAnswer.frame) this.firstAnswer = answer;
     if (!this.lastAnswer || answer.frame > this.lastAnswer.frame) this.lastAnswer = answer;
     this.responseTimes.add(responseNs);
-    if (responseNs > SLOW_KEPT_NS) this.keepSlow(question);
+    if (responseNs > this.thresholdNs) this.keepSlow(question);
     if (failure) this.fail(failure, question, answer);
     if (hasData && this.resolved.size < RESOLVED_KEPT) this.resolved.add(name);
     const key = answerKey(client, nameHash, type);
@@ -89,7 +91,7 @@ export class OpenServer {
   }
 
   describe(waiting: readonly DnsQuestion[], fallback: FrameRef): DnsServer {
-    const { address, stack, segment, questions, answered, repeated, givenUpCount } = this;
+    const { address, stack, segment, questions, answered, repeated, givenUpCount, slowCount } = this;
     return {
       address,
       stack,
@@ -102,6 +104,7 @@ export class OpenServer {
       firstAnswer: this.firstAnswer,
       lastAnswer: this.lastAnswer,
       responseTimes: this.responseTimes,
+      slowCount,
       slow: [...this.slow].sort((a, b) => a.first.frame - b.first.frame),
       givenUp: [...this.givenUp].sort((a, b) => a.first.frame - b.first.frame),
       givenUpCount,
@@ -126,6 +129,7 @@ export class OpenServer {
   /** Half of the places are for the first ones, the other half for the slowest. */
   private keepSlow(question: DnsQuestion): void {
     const { slow } = this;
+    this.slowCount++;
     if (slow.length < SLOW_KEPT) {
       slow.push(question);
       return;

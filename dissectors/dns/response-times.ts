@@ -1,9 +1,22 @@
 import { type Nanoseconds, NS_PER_MILLISECOND } from '../../src/units.js';
 
-/** Buckets grow by this factor from 10 µs: a quantile is exact to 5 %. */
+/** Buckets grow by this factor from 10 µs: a quantile is at most 10 % too high. */
 const FACTOR = 1.1;
 const SMALLEST_NS = 0.01 * NS_PER_MILLISECOND;
 const BUCKETS = 180;
+
+export const SLOW_MS = 100;
+export const NEAR_SLOW_MS = 50;
+
+/** BOSH DNS, systemd-resolved, dnsmasq on the host, node-local caches: on link-local and loopback addresses. */
+export function isNear(address: string): boolean {
+  return /^(169\.254\.|127\.|fe80:|::1$)/.test(address);
+}
+
+/** From which time on an answer of that server is slow. */
+export function slowThresholdNs(address: string): Nanoseconds {
+  return (isNear(address) ? NEAR_SLOW_MS : SLOW_MS) * NS_PER_MILLISECOND;
+}
 
 /** Distribution of response times in geometric buckets; 180 numbers whatever the count. */
 export class ResponseTimes {

@@ -56,9 +56,10 @@ export interface DnsServer {
   readonly firstAnswer: FrameRef | null;
   readonly lastAnswer: FrameRef | null;
   readonly responseTimes: ResponseTimes;
-  /** Answered after more than SLOW_KEPT_NS: the first and the slowest ones. */
+  /** Answered later than `slowThresholdNs`: how many, and of them the first and the slowest ones. */
+  readonly slowCount: number;
   readonly slow: readonly DnsQuestion[];
-  /** Given up: no answer within GIVEN_UP_NS; and those that still wait. Of the former the first ones are kept. */
+  /** Without answer for GIVEN_UP_NS: the first ones, and how many in all; and those that still wait. */
   readonly givenUp: readonly DnsQuestion[];
   readonly givenUpCount: number;
   readonly waiting: readonly DnsQuestion[];
@@ -66,9 +67,9 @@ export interface DnsServer {
   readonly failures: readonly DnsFailure[];
   /** All failing answers by kind. */
   readonly failureCounts: Readonly<Record<FailureKind, number>>;
-  /** Names that were answered with data, and how many names there were beyond those kept. */
+  /** Names that were answered with data; the first RESOLVED_KEPT. */
   readonly resolved: ReadonlySet<string>;
-  /** When a client last got an answer to a question, by `answerKey`. */
+  /** When a client last got an answer to a question, by `answerKey`; the first ANSWERS_KEPT questions. */
   readonly lastAnswers: ReadonlyMap<string, FrameRef>;
   readonly clients: readonly DnsClient[];
 }

@@ -4,8 +4,9 @@ import { answerKey, type DnsQuestion, type DnsServer } from './session.js';
 
 /** A client gives up or asks anew after that long (resolv.conf: timeout 5). */
 export const ANSWER_SECONDS = 5;
-/** As often as this, and the answer is overdue whatever the time. */
+/** Asked as often as this, the answer is overdue sooner. */
 export const TRIES_MIN = 3;
+export const REPEATED_SECONDS = 2;
 
 /** What a client wanted to know and did not get, over all its ports and tries. */
 export interface Unanswered {
@@ -41,8 +42,9 @@ export function unansweredOf(quality: CaptureQuality, server: DnsServer): Unansw
   return { unanswered, recovered, undecided };
 }
 
-function isOverdue(quality: CaptureQuality, { last, tries }: DnsQuestion): boolean {
-  return tries >= TRIES_MIN || quality.secondsToEnd(last) >= ANSWER_SECONDS;
+function isOverdue(quality: CaptureQuality, { first, last, tries }: DnsQuestion): boolean {
+  if (tries >= TRIES_MIN && quality.secondsToEnd(first) >= REPEATED_SECONDS) return true;
+  return quality.secondsToEnd(last) >= ANSWER_SECONDS;
 }
 
 function add(groups: Map<string, Unanswered>, key: string, question: DnsQuestion): void {

@@ -66,7 +66,7 @@ class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.obser
       if ((columns.flags[row] & FLAG_CRITICAL_OPTIONS) !== 0) tunnel.criticalOptions++;
       if ((columns.flags[row] & FLAG_CONTROL) !== 0) tunnel.controlPackets++;
       const ref = refOf(batch, frame[row]);
-      sent.span(ref, ref);
+      sent.span(ref.frame, ref.timeNs, ref.segment);
       const port = sent.port(columns.destinationPort[row], ref);
       if (port) port.packets++;
       if (origin[row] === ORIGIN_FIRST_FRAGMENT) sent.fragment(ref, columns.outerLength[row]);

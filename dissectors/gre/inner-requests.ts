@@ -150,8 +150,8 @@ function synRequests(
   const { stack, segment, firstFrame, firstNs, lastNs } = connection;
   const first = { frame: firstFrame, timeNs: firstNs, segment };
   const isDecided = quality.secondsToEnd(first) >= SYN_ANSWER_SECONDS;
-  // The session does not tell SYN from SYN-ACK: of a connection seen one way only, the higher port is the client's.
-  const isClient = client.port > server.port;
+  // Of a connection seen one way only, a SYN with an acknowledgment is the answer of a server.
+  const isClient = !client.sentAck;
   const isLost = !isAnswered && isDecided && isClient && client.payloadBytes === 0;
   return {
     from: client.address,

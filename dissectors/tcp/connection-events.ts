@@ -10,6 +10,7 @@ export const SLOW_RESPONSE_NS: Nanoseconds = 200 * NS_PER_MILLISECOND;
 /** Linux sends again by timer after 200 ms at the earliest; sooner repeats answer duplicate ACKs. */
 const TIMEOUT_NS: Nanoseconds = 200 * NS_PER_MILLISECOND;
 const STUCK_KEPT = 4;
+const HOLES_KEPT = 16;
 const SLOW_TURNS_KEPT = 64;
 /** A client that asks the same again so soon after a slow answer waits for events, not for work. */
 const ASKS_AGAIN_NS: Nanoseconds = 100 * NS_PER_MILLISECOND;
@@ -46,10 +47,14 @@ export class SideEvents {
   readonly stuck: StuckSegment[] = [];
   /** The segment that is repeated at the moment. */
   repeated: StuckSegment | null = null;
+  /** Data that was left out and may yet come: at most HOLES_KEPT holes. */
+  private readonly holes: { readonly from: number; readonly to: number; readonly openedNs: Nanoseconds }[] =
+    [];
   /** Times at which this side could not take data. */
   zeroWindows = 0;
   zeroNs: Nanoseconds = 0;
   longestZero: ZeroWindow | null = null;
+  longestZeroNs: Nanoseconds = 0;
   zeroSince: FrameRef | null = null;
   /** RST of this side after data and before any FIN. */
   reset: (FrameRef & { readonly leftWaiting: boolean; readonly foreignTimeToLive: boolean }) | null = null;
@@ -57,6 +62,22 @@ export class SideEvents {
   afterReset = 0;
   firstAfterReset: FrameRef | null = null;
   lastAfterReset: FrameRef | null = null;
+
+  /** Notes that `[from, to)` was left out. */
+  addHole(from: number, to: number, openedNs: Nanoseconds): void {
+    if (this.holes.length >= HOLES_KEPT) this.holes.shift();
+    this.holes.push({ from, to, openedNs });
+  }
+
+  /** When the hole that `[from, to)` fills was opened; undefined where it fills none. */
+  fillHole(from: number, to: number): Nanoseconds | undefined {
+    const at = this.holes.findIndex((hole) => ((from - hole.to) | 0) < 0 && ((to - hole.from) | 0) > 0);
+    if (at < 0) return undefined;
+    const [hole] = this.holes.splice(at, 1);
+    if (((from - hole.from) | 0) > 0) this.holes.push({ ...hole, to: from });
+    if (((hole.to - to) | 0) > 0) this.holes.push({ ...hole, from: to });
+    return hole.openedNs;
+  }
 
   get isEventful(): boolean {
     return this.retransmissions > 0 || this.zeroWindows > 0 || this.reset !== null || this.afterReset > 0;
@@ -107,9 +128,9 @@ export class SideEvents {
     const lasted = closeNs - from.timeNs;
     if (!(lasted >= 0)) return;
     this.zeroNs += lasted;
-    const longest = this.longestZero;
-    const longestNs = longest ? (longest.to?.timeNs ?? closeNs) - longest.from.timeNs : -1;
-    if (lasted > longestNs) this.longestZero = { from, to };
+    if (lasted <= this.longestZeroNs && this.longestZero) return;
+    this.longestZero = { from, to };
+    this.longestZeroNs = lasted;
   }
 }
 

@@ -43,7 +43,6 @@ export class ConnectionTable {
   acknowledged = new Uint32Array(CAPACITY_START * 2);
   gapStart = new Uint32Array(CAPACITY_START * 2);
   gapEnd = new Uint32Array(CAPACITY_START * 2);
-  gapOpenedNs = new Float64Array(CAPACITY_START * 2);
   seen = new Uint16Array(CAPACITY_START * 2);
   /** As announced in the last SYN; 0 where none was. */
   maximumSegmentSize = new Uint16Array(CAPACITY_START * 2);
@@ -129,7 +128,6 @@ export class ConnectionTable {
     this.acknowledged = grown(this.acknowledged, capacity * 2);
     this.gapStart = grown(this.gapStart, capacity * 2);
     this.gapEnd = grown(this.gapEnd, capacity * 2);
-    this.gapOpenedNs = grown(this.gapOpenedNs, capacity * 2);
     this.seen = grown(this.seen, capacity * 2);
     this.maximumSegmentSize = grown(this.maximumSegmentSize, capacity * 2);
     this.segments = grown(this.segments, capacity * 2);

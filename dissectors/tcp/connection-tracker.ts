@@ -201,10 +201,13 @@ export class ConnectionTracker {
       if (length > 0 && (flags & TCP_SYN) === 0) this.watch.noteRepeat(batch, slot, own, row);
     } else if (length > 0) this.noteNewData(batch, own, row, length);
     if ((table.seen[own] & (state.GAP_OPEN | state.GAP_ACKNOWLEDGED)) !== 0) this.fillGap(own, sequence, end);
-    if (((sequence - table.next[own]) | 0) > 0 && (table.seen[own] & state.GAP_OPEN) === 0) {
+    const isGap = ((sequence - table.next[own]) | 0) > 0;
+    if (isGap && length > 0) {
+      this.watch.noteGap(slot, own, table.next[own], sequence, batch.timeNs[batch.columns.rows.frame[row]]);
+    }
+    if (isGap && (table.seen[own] & state.GAP_OPEN) === 0) {
       table.gapStart[own] = table.next[own];
       table.gapEnd[own] = sequence;
-      table.gapOpenedNs[own] = batch.timeNs[batch.columns.rows.frame[row]];
       table.seen[own] = (table.seen[own] & ~state.GAP_ACKNOWLEDGED) | state.GAP_OPEN;
     }
     if (ahead > 0) table.next[own] = end;
@@ -256,8 +259,8 @@ export class ConnectionTracker {
     } else if (ahead > 1) {
       table.gapStart[other] = table.next[other];
       table.gapEnd[other] = acknowledgment;
-      table.gapOpenedNs[other] = Number.NaN;
       table.next[other] = acknowledgment;
+      this.watch.noteGap(own >> 1, other, table.gapStart[other], acknowledgment, Number.NaN);
       this.noteUncaptured(batch, other, row);
     } else if (ahead === 1) {
       // The probe of a keepalive repeats the last number without its byte (RFC 9293, section 3.8.4).

@@ -7,8 +7,9 @@ import type { ConnectionTable } from './connection-table.js';
 import * as state from './connection-table.js';
 import { HTTP_EVENT_STREAM, HTTP_REQUEST, HTTP_RESPONSE, HTTP_STATUS_CLASS } from './http-start.js';
 
-/** Segments that swap places on the network do so within this time, or half a round trip. */
+/** Segments that swap places on the network do so within this time, or most of a round trip. */
 const REORDER_NS: Nanoseconds = 3 * NS_PER_MILLISECOND;
+const ROUND_TRIP_SHARE = 0.8;
 /** Data that is on its way when a RST is sent arrives within this time. */
 const RESET_GRACE_NS: Nanoseconds = NS_PER_SECOND;
 /** TTLs of one host differ by less, whatever way its packets take. */
@@ -94,17 +95,26 @@ export class ConnectionWatch {
   noteReset(batch: Batch<Rows>, slot: number, own: number, row: number): void {
     const { table } = this;
     const other = own ^ 1;
-    if ((table.seen[own] & state.SEEN_RST) !== 0) return;
+    const flags = batch.columns.flags[row];
+    // No implementation sends RST with SYN or FIN.
+    if ((table.seen[own] & state.SEEN_RST) !== 0 || (flags & (TCP_SYN | TCP_FIN)) !== 0) return;
     table.seen[other] |= state.PEER_RESET;
+    this.endWindows(slot, batch.timeNs[batch.columns.rows.frame[row]]);
     if (table.dataSegments[own] + table.dataSegments[other] === 0) return;
     if (((table.seen[own] | table.seen[other]) & state.SEEN_FIN) !== 0) return;
     const hop = batch.columns.timeToLive[row];
     const usual = table.timeToLive[own];
     const events = this.eventsFor(slot);
     const asks = events.turns?.question && events.turns.askingDirection === (other & 1);
+    const heardUpTo = (flags & TCP_ACK) !== 0 ? batch.columns.acknowledgment[row] : table.acknowledged[own];
+    const isUnheard =
+      (table.seen[other] & state.HAS_NEXT) !== 0 &&
+      (table.seen[own] & state.HAS_ACK) !== 0 &&
+      ((table.next[other] - heardUpTo) | 0) > 0 &&
+      ((table.next[other] - table.acknowledged[own]) | 0) > 0;
     events.side(own & 1).reset = {
       ...refOf(batch, row),
-      leftWaiting: asks === true || table.lastDataNs[other] > (table.lastDataNs[own] || 0),
+      leftWaiting: asks === true || isUnheard,
       foreignTimeToLive: usual !== 0 && Math.abs(usual - hop) > TIME_TO_LIVE_SPREAD,
     };
   }
@@ -118,7 +128,7 @@ export class ConnectionWatch {
     const other = own ^ 1;
     const timeNs = batch.timeNs[batch.columns.rows.frame[row]];
     const sinceDataNs = timeNs - table.lastDataNs[own];
-    if ((table.seen[own] & state.UNRELIABLE) !== 0) return;
+    if ((table.seen[own] & (state.UNRELIABLE | state.PEER_RESET)) !== 0) return;
     if (((table.next[own] - end) | 0) > IN_FLIGHT_MAX) return;
     if (end === table.next[own]) {
       // A probe of a keepalive (RFC 9293, section 3.8.4), or the last segment twice.
@@ -138,7 +148,17 @@ export class ConnectionWatch {
     }
   }
 
-  /** It fills a gap that opened so shortly before that it was overtaken, or one whose data went unseen. */
+  /** `[from, to)` was left out; NaN where it was acknowledged, so that what comes of it is late in the capture alone. */
+  noteGap(slot: number, own: number, from: number, to: number, openedNs: Nanoseconds): void {
+    this.eventsFor(slot)
+      .side(own & 1)
+      .addHole(from, to, openedNs);
+  }
+
+  /**
+   * It fills a hole that opened so shortly before that it was overtaken: what is sent again comes a round trip later,
+   * as the receiver must complain first. Data that was seen before fills no hole.
+   */
   private isReordered(
     slot: number,
     own: number,
@@ -147,11 +167,14 @@ export class ConnectionWatch {
     timeNs: Nanoseconds,
   ): boolean {
     const { table } = this;
-    if ((table.seen[own] & (state.GAP_OPEN | state.GAP_ACKNOWLEDGED)) === 0) return false;
-    if (((sequence - table.gapEnd[own]) | 0) >= 0 || ((end - table.gapStart[own]) | 0) <= 0) return false;
+    const openedNs = this.events
+      .get(slot)
+      ?.side(own & 1)
+      .fillHole(sequence, end);
+    if (openedNs === undefined) return false;
     const roundTripNs = table.acceptedNs[slot] - table.openedNs[slot] + table.clientHalfNs[slot];
-    const limitNs = roundTripNs / 2 > REORDER_NS ? roundTripNs / 2 : REORDER_NS;
-    return !(timeNs - table.gapOpenedNs[own] >= limitNs);
+    const limitNs = Math.max(REORDER_NS, ROUND_TRIP_SHARE * (roundTripNs || 0));
+    return !(timeNs - openedNs >= limitNs);
   }
 
   private completeHandshake(batch: Batch<Rows>, slot: number, own: number, row: number): void {
@@ -166,7 +189,10 @@ export class ConnectionWatch {
     const isClosed = batch.columns.window[row] === 0;
     const wasClosed = (table.seen[own] & state.ZERO_WINDOW) !== 0;
     const isEnding = (batch.columns.flags[row] & TCP_FIN) !== 0;
-    if (isClosed === wasClosed || (isClosed && isEnding)) return;
+    const hasOpened = table.openings[own] > 0 || table.dataSegments[own ^ 1] > 0;
+    // What never took data did not close its window.
+    if (isClosed === wasClosed || (table.seen[own] & state.PEER_RESET) !== 0) return;
+    if (isClosed && (isEnding || !hasOpened)) return;
     const side = this.eventsFor(slot).side(own & 1);
     const ref = refOf(batch, row);
     if (isClosed) {
@@ -179,11 +205,24 @@ export class ConnectionWatch {
     }
   }
 
+  /** The connection is over: windows stay as they are. */
+  private endWindows(slot: number, timeNs: Nanoseconds): void {
+    const { table } = this;
+    const low = slot * 2;
+    if (((table.seen[low] | table.seen[low + 1]) & state.ZERO_WINDOW) === 0) return;
+    table.seen[low] &= ~state.ZERO_WINDOW;
+    table.seen[low + 1] &= ~state.ZERO_WINDOW;
+    for (const side of this.eventsFor(slot).sides) side.endZero(null, timeNs);
+  }
+
   private noteAfterReset(batch: Batch<Rows>, slot: number, own: number, row: number): void {
+    const { table } = this;
     const events = this.eventsFor(slot);
     const reset = events.side((own ^ 1) & 1).reset;
     const ref = refOf(batch, row);
-    if (!reset || !(ref.timeNs - reset.timeNs > RESET_GRACE_NS)) return;
+    // A side that goes on sending data did not mean the RST, or did not send it.
+    if (!reset || table.lastDataNs[own ^ 1] > reset.timeNs) return;
+    if (!(ref.timeNs - reset.timeNs > RESET_GRACE_NS)) return;
     const side = events.side(own & 1);
     side.afterReset++;
     side.firstAfterReset ??= ref;

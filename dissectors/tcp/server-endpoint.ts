@@ -64,22 +64,33 @@ export function endpointWords({ server, port }: { readonly server: string; reado
   return server.includes(':') ? `[${server}]:${port}` : `${server}:${port}`;
 }
 
-/** Display filter for the segments of an endpoint, with one client where it is given. */
-export function endpointFilter({ server, port }: ServerEndpoint, client?: string): string {
-  const peers = client === undefined ? [server] : [server, client];
-  return ['tcp', ...peers.map(hostFilter), `tcp.port == ${port}`].join(' && ');
+/**
+ * Display filter for segments of an endpoint that meet `condition`, with one client where it is given. Inside a tunnel
+ * the packets of the tunnel: whether tshark looks into it depends on its settings.
+ */
+export function segmentFilter(
+  quality: CaptureQuality,
+  { server, port, stack }: Pick<ServerEndpoint, 'server' | 'port' | 'stack'>,
+  client: string | undefined,
+  condition: string,
+): string {
+  const [outermost] = quality.flows.tunnelLayers(stack);
+  if (outermost) return [outermost.low, outermost.high].map(hostFilter).join(' && ');
+  const hosts = client === undefined ? [server] : [server, client];
+  return [...hosts.map(hostFilter), `tcp.port == ${port}`, condition].join(' && ');
 }
 
 function hostFilter(address: string): string {
   return `${address.includes(':') ? 'ipv6' : 'ip'}.addr == ${address}`;
 }
 
-/** `3 s`, `210 ms`, `0.2 ms`. */
+/** `12 s`, `1.5 s`, `210 ms`, `2.3 ms`, `36 µs`. */
 export function durationText(ns: number): string {
   if (ns >= 10e9) return `${(ns / 1e9).toFixed(0)} s`;
   if (ns >= 1e9) return `${(ns / 1e9).toFixed(1)} s`;
   if (ns >= 10e6) return `${(ns / 1e6).toFixed(0)} ms`;
-  return `${(ns / 1e6).toFixed(1)} ms`;
+  if (ns >= 1e6) return `${(ns / 1e6).toFixed(1)} ms`;
+  return `${(ns / 1e3).toFixed(0)} µs`;
 }
 
 /** `3 clients`, or the one client by its address. */

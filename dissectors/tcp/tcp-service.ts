@@ -127,11 +127,8 @@ export class SideTrouble {
   private addZeroWindows(events: SideEvents, clientPort: number, closeNs: Nanoseconds): void {
     this.zeroWindows += events.zeroWindows;
     this.zeroNs += events.zeroNs;
-    const { longestZero, zeroSince } = events;
-    if (longestZero) {
-      const to = longestZero.to?.timeNs ?? closeNs;
-      this.addLongest({ ...longestZero, clientPort }, to - longestZero.from.timeNs);
-    }
+    const { longestZero, longestZeroNs, zeroSince } = events;
+    if (longestZero) this.addLongest({ ...longestZero, clientPort }, longestZeroNs);
     if (zeroSince && closeNs - zeroSince.timeNs >= 0) {
       this.zeroNs += closeNs - zeroSince.timeNs;
       this.addLongest({ from: zeroSince, to: null, clientPort }, closeNs - zeroSince.timeNs);

@@ -10,10 +10,10 @@ import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import dissector from './dissector.js';
-import { FLAG_GROUP_POLICY, FLAG_VNI, GROUP_APPLIED, GROUP_DONT_LEARN } from './layout.js';
 import { formatMac, hasSilkForm } from './mac.js';
 import { OpenFlow, type OpenSide } from './open-flow.js';
-import { OpenTunnel } from './open-tunnel.js';
+import { OpenRef } from './open-ref.js';
+import { OpenTunnel, type OpenVxlanDirection } from './open-tunnel.js';
 import type { VXLAN_ROWS } from './rows.js';
 import type { VxlanTunnel } from './session.js';
 
@@ -34,9 +34,7 @@ type Rows = Batch<typeof VXLAN_ROWS>;
 /** Inner flows whose state is kept in a time segment; of further ones only the tunnel's sums are. */
 const FLOWS_MAX = 1 << 18;
 const MAC_GROUP = 0x0100;
-/** Bits of the first four bytes that mean something: G, I, and with G also D, A and the policy id. */
-const PLAIN_BITS = (FLAG_GROUP_POLICY | FLAG_VNI) << 24;
-const GROUP_BITS = PLAIN_BITS | ((GROUP_DONT_LEARN | GROUP_APPLIED) << 16) | 0xffff;
+const POLICY_MASK = 0xffff;
 
 /**
  * Follows tunnels by VNI and endpoints, and in them inner flows. Holds one state for each tunnel of the stack
@@ -77,53 +75,29 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
 
   private take(state: OpenFlow, batch: Rows, from: number, to: number): void {
     const { columns, order } = batch;
-    const { direction, origin, frame } = columns.rows;
-    const { tunnel } = state;
+    const { direction, frame } = columns.rows;
+    const { lane, outerLength } = columns;
+    const { sides } = state;
     for (let at = from; at < to; at++) {
       const row = order[at];
-      const side = state.sides[direction[row]];
-      const sent = tunnel.directions[columns.outerDirection[row]];
-      sent.count(columns.outerLength[row], columns.innerLength[row]);
-      if (isElsewhere(side, columns, row)) this.resolve(state, side, batch, row);
-      side.packets++;
-      countHeader(batch, row, side, tunnel);
-      if (side.portUse) side.portUse.packets++;
-      if (side.sourceAddressing) side.sourceAddressing.packets++;
-      if (side.destinationAddressing) side.destinationAddressing.packets++;
-      if (origin[row] === ORIGIN_FIRST_FRAGMENT) {
-        sent.fragment(refOf(batch, frame[row]), columns.outerLength[row]);
-      }
+      const side = sides[direction[row]];
+      if (side.lane !== lane[row] || side.sent === null) this.resolve(state, side, batch, row);
+      side.pending++;
+      side.pendingBytes += outerLength[row];
+      side.pendingFrame = frame[row];
+      if (outerLength[row] > side.largest) this.enlarge(side, batch, row);
     }
-    this.widen(state, batch, from, to);
+    for (const side of sides) if (side.pending > 0) flush(state.tunnel, side, batch);
   }
 
-  /** First and last packet of each side in these rows. */
-  private widen(state: OpenFlow, batch: Rows, from: number, to: number): void {
-    const { columns, order } = batch;
-    for (let direction = 0; direction < 2; direction++) {
-      let first = -1;
-      let last = -1;
-      let count = 0;
-      for (let at = from; at < to; at++) {
-        const row = order[at];
-        if (columns.rows.direction[row] !== direction) continue;
-        if (first < 0) first = row;
-        last = row;
-        count++;
-      }
-      if (first < 0) continue;
-      const side = state.sides[direction];
-      const firstRef = refOf(batch, columns.rows.frame[first]);
-      const lastRef = refOf(batch, columns.rows.frame[last]);
-      side.first ??= firstRef;
-      side.last = lastRef;
-      state.tunnel.directions[columns.outerDirection[first]].span(firstRef, firstRef);
-      state.tunnel.directions[columns.outerDirection[last]].span(lastRef, lastRef);
-      if (side.macPair) side.macPair.last = lastRef;
-      if (side.sourceAddressing) side.sourceAddressing.last = lastRef;
-      if (side.destinationAddressing) side.destinationAddressing.last = lastRef;
-      if (side.isFlooded) state.tunnel.flood(count, firstRef, lastRef);
-    }
+  /** A packet longer than those before it, or (`largest` is then -1) one of a lane whose every packet matters. */
+  private enlarge(side: OpenSide, batch: Rows, row: number): void {
+    const { columns } = batch;
+    const { sent } = side;
+    if (!sent) return;
+    sent.enlarge(columns.outerLength[row], columns.innerLength[row]);
+    if (side.isFragmented) sent.fragment(refOf(batch, columns.rows.frame[row]), columns.outerLength[row]);
+    else side.largest = columns.outerLength[row];
   }
 
   private open(tunnel: OpenTunnel, flow: FlowId): OpenFlow {
@@ -148,39 +122,55 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     return tunnel;
   }
 
-  /** Finds the counters of the tunnel for a packet that differs from the one before it in ports, MACs or direction. */
+  /** Finds the counters of the tunnel for a packet that differs from the one before it in port, MACs or direction. */
   private resolve(state: OpenFlow, side: OpenSide, batch: Rows, row: number): void {
     const { columns } = batch;
     const at = refOf(batch, columns.rows.frame[row]);
     const { tunnel, identity } = state;
+    if (side.pending > 0) flush(tunnel, side, batch);
     const outerDirection = columns.outerDirection[row];
-    const isNewSide = side.outerDirection !== outerDirection;
-    side.outerDirection = outerDirection;
-    side.port = columns.destinationPort[row];
-    side.portUse = tunnel.directions[outerDirection].port(side.port, at);
-    tunnel.directions[outerDirection].span(at, at);
-    if (isNewSide) side.policyUse = null;
-    side.sourceMacHigh = columns.sourceMacHigh[row];
-    side.sourceMacLow = columns.sourceMacLow[row];
-    side.destinationMacHigh = columns.destinationMacHigh[row];
-    side.destinationMacLow = columns.destinationMacLow[row];
-    side.isFlooded = (side.destinationMacHigh & MAC_GROUP) !== 0;
+    const sent = tunnel.directions[outerDirection];
+    const isNewWay = side.sent !== sent;
+    side.first ??= at;
+    side.lane = columns.lane[row];
+    side.sent = sent;
+    side.portUse = sent.port(columns.destinationPort[row], at);
+    sent.span(at.frame, at.timeNs, at.segment);
+    this.resolveHeader(side, sent, batch, row);
+    side.isFlooded = (columns.destinationMacHigh[row] & MAC_GROUP) !== 0;
+    if (side.isFlooded) tunnel.flood(0, at);
     side.macPair = null;
-    side.sourceAddressing = null;
-    side.destinationAddressing = null;
-    const source = this.sourceOf(state, columns.rows.direction[row]);
-    if (identity && source && isNewSide) tunnel.place(source.from, source.to, outerDirection);
+    side.source = null;
+    side.destination = null;
+    const ends = this.sourceOf(state, columns.rows.direction[row]);
+    if (identity && ends && isNewWay) tunnel.place(ends.from, ends.to, outerDirection);
     if (columns.innerType[row] === 0) return;
-    const sourceMac = formatMac(side.sourceMacHigh, side.sourceMacLow);
-    const destinationMac = formatMac(side.destinationMacHigh, side.destinationMacLow);
+    const sourceMac = formatMac(columns.sourceMacHigh[row], columns.sourceMacLow[row]);
+    const destinationMac = formatMac(columns.destinationMacHigh[row], columns.destinationMacLow[row]);
     side.macPair = tunnel.macPair(sourceMac, destinationMac, outerDirection, at);
-    if (!source || source.from.includes(':')) return;
-    if (hasSilkForm(side.sourceMacHigh, side.sourceMacLow)) {
-      side.sourceAddressing = tunnel.addressing(sourceMac, source.from, true, outerDirection, at);
+    if (!ends || ends.from.includes(':')) return;
+    if (hasSilkForm(columns.sourceMacHigh[row], columns.sourceMacLow[row])) {
+      side.source = tunnel.addressing(sourceMac, ends.from, true, outerDirection, at);
     }
-    if (hasSilkForm(side.destinationMacHigh, side.destinationMacLow)) {
-      side.destinationAddressing = tunnel.addressing(destinationMac, source.to, false, outerDirection, at);
+    if (hasSilkForm(columns.destinationMacHigh[row], columns.destinationMacLow[row])) {
+      side.destination = tunnel.addressing(destinationMac, ends.to, false, outerDirection, at);
     }
+  }
+
+  private resolveHeader(side: OpenSide, sent: OpenVxlanDirection, batch: Rows, row: number): void {
+    const { columns } = batch;
+    const header = columns.header[row];
+    side.isTagged = header < 0;
+    side.policyUse = null;
+    if (header < 0) {
+      side.policyId = header & POLICY_MASK;
+      side.policyUse = sent.policy(side.policyId);
+    }
+    const isPlain = columns.stray[row] === 0 && columns.trailer[row] === 0;
+    const at = refOf(batch, columns.rows.frame[row]);
+    side.reservedUse = isPlain ? null : sent.reserve(columns.stray[row], columns.trailer[row], at);
+    side.isFragmented = columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT;
+    side.largest = side.isFragmented ? -1 : 0;
   }
 
   private sourceOf({ identity }: OpenFlow, direction: number): { from: string; to: string } | null {
@@ -202,42 +192,42 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
   }
 }
 
-function isElsewhere(side: OpenSide, columns: Rows['columns'], row: number): boolean {
-  return (
-    side.outerDirection !== columns.outerDirection[row] ||
-    side.port !== columns.destinationPort[row] ||
-    side.sourceMacLow !== columns.sourceMacLow[row] ||
-    side.destinationMacLow !== columns.destinationMacLow[row] ||
-    side.sourceMacHigh !== columns.sourceMacHigh[row] ||
-    side.destinationMacHigh !== columns.destinationMacHigh[row]
-  );
-}
-
-/** Group policy and reserved bits. GPE has other flags: nothing is said about them. */
-function countHeader(batch: Rows, row: number, side: OpenSide, tunnel: OpenTunnel): void {
-  const { columns } = batch;
-  if (columns.isGpe[row] === 1) return;
-  const sent = tunnel.directions[columns.outerDirection[row]];
-  const flags = columns.flags[row];
-  const policyId = columns.policyId[row];
-  const isTagged = (flags & FLAG_GROUP_POLICY) !== 0;
-  if (isTagged) {
-    sent.tagged++;
-    side.tagged++;
-    if (side.policyId !== policyId || !side.policyUse) {
-      side.policyId = policyId;
-      side.policyUse = sent.policy(policyId);
-    }
-    if (side.policyUse) side.policyUse.packets++;
-  } else {
-    sent.untagged++;
-    side.untagged++;
+/** Hands the pending packets of a side on to the counters that it shares with other flows. */
+function flush(tunnel: OpenTunnel, side: OpenSide, batch: Rows): void {
+  const frame = batch.frameIdOf(side.pendingFrame);
+  const timeNs = batch.timeNs[side.pendingFrame];
+  const { pending, sent, portUse, macPair, source, destination } = side;
+  side.pending = 0;
+  side.packets += pending;
+  if (sent) {
+    sent.packets += pending;
+    sent.bytes += side.pendingBytes;
+    sent.span(frame, timeNs, batch.segment);
+    if (side.isTagged) sent.tagged += pending;
+    else sent.untagged += pending;
   }
-  const header = (flags << 24) | (columns.groupFlags[row] << 16) | policyId;
-  const stray = header & ~(isTagged ? GROUP_BITS : PLAIN_BITS);
-  if (stray === 0 && columns.trailer[row] === 0) return;
-  side.reserved++;
-  sent.reserve(stray, columns.trailer[row], refOf(batch, columns.rows.frame[row]));
+  side.pendingBytes = 0;
+  if (side.isTagged) side.tagged += pending;
+  else side.untagged += pending;
+  if (side.policyUse) side.policyUse.packets += pending;
+  if (side.reservedUse) {
+    side.reserved += pending;
+    side.reservedUse.packets += pending;
+    if (frame > side.reservedUse.last.frame) side.reservedUse.last.set(frame, timeNs);
+  }
+  if (side.last) side.last.set(frame, timeNs);
+  else side.last = new OpenRef(frame, timeNs, batch.segment);
+  if (portUse) portUse.packets += pending;
+  macPair?.last.set(frame, timeNs);
+  if (source) {
+    source.packets += pending;
+    source.last.set(frame, timeNs);
+  }
+  if (destination) {
+    destination.packets += pending;
+    destination.last.set(frame, timeNs);
+  }
+  if (side.isFlooded) tunnel.flood(pending, side.last);
 }
 
 function firstFrame({ directions }: VxlanTunnel): number {

@@ -78,6 +78,7 @@ describe('vxlan.no-return', () => {
   const silent = { isAnswered: () => false };
 
   it('says since when, how many, and what was good last', async () => {
+    // Of the last two requests the reply could still come after the end of the capture.
     const report = await reportOf((t) => {
       innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 30, identifier: 1, isAnswered: (i) => i < 9 });
     });
@@ -86,7 +87,7 @@ describe('vxlan.no-return', () => {
       id: 'vxlan.no-return',
       severity: 'error',
       ongoingAtEnd: true,
-      counts: { requests: 21, echo: 21, answeredBefore: 9, packetsBack: 9 },
+      counts: { requests: 19, echo: 19, answeredBefore: 9, packetsBack: 9 },
     });
     expect(finding.lastGood?.frame).toBeLessThan(finding.evidence[1].frame);
   });
@@ -137,12 +138,11 @@ describe('vxlan.no-return', () => {
   });
 
   it('stays silent about traffic that is mirrored into a tunnel', async () => {
-    const mirrored = { ...APP_B, cell: CELL_A };
     const report = await reportOf((t) => {
       for (let i = 0; i < 8; i++) {
         const ports = {
           source: APP_A.address,
-          destination: mirrored.address,
+          destination: APP_B.address,
           sourcePort: 50_000 + i,
           destinationPort: 80,
         };

@@ -46,11 +46,11 @@ function dissectHeader(
   }
   const view = frame.view;
   const row = table.rows.append(frame);
-  table.flags[row] = view.getUint8(offset + vxlan.FLAGS);
-  table.groupFlags[row] = view.getUint8(offset + vxlan.GROUP_FLAGS);
-  table.policyId[row] = view.getUint16(offset + vxlan.POLICY_ID);
+  const header = view.getInt32(offset + vxlan.FLAGS);
+  table.header[row] = header;
+  table.stray[row] = isGpe ? 0 : header & ~(header < 0 ? vxlan.GROUP_BITS : vxlan.PLAIN_BITS);
   table.vni[row] = view.getUint32(offset + vxlan.VNI_AND_RESERVED) >>> 8;
-  table.trailer[row] = view.getUint8(offset + vxlan.RESERVED);
+  table.trailer[row] = isGpe ? 0 : view.getUint8(offset + vxlan.RESERVED);
   table.isGpe[row] = isGpe ? 1 : 0;
   table.outerDirection[row] = frame.addressDirection();
   table.destinationPort[row] = frame.destinationPort;
@@ -70,8 +70,11 @@ function dissectInner(
   const next = table.isGpe[row] === 1 ? frame.view.getUint8(offset + vxlan.NEXT_PROTOCOL) : 0;
   const inner = offset + vxlan.HEADER_LENGTH;
   const isEthernet =
-    (table.flags[row] & vxlan.FLAG_NEXT_PROTOCOL) === 0 || next === 0 || next === vxlan.NEXT_ETHERNET;
+    ((table.header[row] >> 24) & vxlan.FLAG_NEXT_PROTOCOL) === 0 ||
+    next === 0 ||
+    next === vxlan.NEXT_ETHERNET;
   copyInnerHeader(table, row, frame.view, inner, isEthernet ? end : inner);
+  table.lane[row] = laneOf(table, row);
   table.innerLength[row] = 0;
   if (!frame.enterTunnel(KIND, table.vni[row])) {
     return frame.observeShortfallOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
@@ -121,6 +124,17 @@ function copyInnerHeader(table: VxlanTable, row: number, view: DataView, offset:
     type = view.getUint16(at);
   }
   table.innerType[row] = type;
+}
+
+function laneOf(table: VxlanTable, row: number): number {
+  const way = (table.destinationPort[row] << 4) | (table.rows.origin[row] << 1) | table.outerDirection[row];
+  let hash = Math.imul(way ^ table.header[row], 0x9e3779b1) ^ table.trailer[row];
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ table.sourceMacLow[row];
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ table.destinationMacLow[row];
+  return (
+    Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) ^
+    ((table.sourceMacHigh[row] << 16) | table.destinationMacHigh[row])
+  );
 }
 
 function dissectNextProtocol(

@@ -24,6 +24,10 @@ export const GPE_UNASSIGNED = 0xf0;
 export const GROUP_DONT_LEARN = 0x40;
 export const GROUP_APPLIED = 0x08;
 
+/** Bits of bytes 0 to 3 that mean something: G and I; with G also D, A and the policy id. */
+export const PLAIN_BITS = (FLAG_GROUP_POLICY | FLAG_VNI) << 24;
+export const GROUP_BITS = PLAIN_BITS | ((GROUP_DONT_LEARN | GROUP_APPLIED) << 16) | 0xffff;
+
 export const NEXT_IPV4 = 1;
 export const NEXT_IPV6 = 2;
 export const NEXT_ETHERNET = 3;

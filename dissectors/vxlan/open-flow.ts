@@ -1,6 +1,13 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import type { OpenTunnel } from './open-tunnel.js';
-import type { Addressing, InnerFlow, InnerSide, MacPair, PolicyUse } from './session.js';
+import type { OpenRef } from './open-ref.js';
+import type {
+  OpenAddressing,
+  OpenMacPair,
+  OpenReservedUse,
+  OpenTunnel,
+  OpenVxlanDirection,
+} from './open-tunnel.js';
+import type { InnerFlow, InnerSide, PolicyUse } from './session.js';
 import type { PortUse } from './tunnel-direction.js';
 
 /** One direction of an inner flow: its own counts, and the counters of the tunnel that its last packet went to. */
@@ -11,20 +18,26 @@ export class OpenSide implements InnerSide {
   policyId = -1;
   reserved = 0;
   first: FrameRef | null = null;
-  last: FrameRef | null = null;
-  /** Direction of the outer packets, or -1 before the first. */
-  outerDirection = -1;
-  sourceMacHigh = -1;
-  sourceMacLow = -1;
-  destinationMacHigh = -1;
-  destinationMacLow = -1;
+  last: OpenRef | null = null;
+  /** `lane` of the last packet, and the direction of the tunnel that it went to; null before the first. */
+  lane = 0;
+  sent: OpenVxlanDirection | null = null;
+  /** Packets that the counters below have not got yet, and the frame index of the last one in its chunk. */
+  pending = 0;
+  pendingBytes = 0;
+  pendingFrame = 0;
+  /** Longest outer packet of the lane, in bytes; -1 where every packet is looked at. */
+  largest = 0;
+  /** Of the last packet: G, bits that must be 0, fragmented, to a group address. */
+  isTagged = false;
+  reservedUse: OpenReservedUse | null = null;
+  isFragmented = false;
   isFlooded = false;
-  port = -1;
   portUse: PortUse | null = null;
   policyUse: PolicyUse | null = null;
-  macPair: MacPair | null = null;
-  sourceAddressing: Addressing | null = null;
-  destinationAddressing: Addressing | null = null;
+  macPair: OpenMacPair | null = null;
+  source: OpenAddressing | null = null;
+  destination: OpenAddressing | null = null;
 }
 
 export interface FlowIdentity {

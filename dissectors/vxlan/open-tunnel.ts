@@ -2,6 +2,7 @@ import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { SegmentIndex } from '../../src/units.js';
 import type { OpenFlow } from './open-flow.js';
+import { OpenRef } from './open-ref.js';
 import type {
   Addressing,
   InnerFlow,
@@ -22,7 +23,7 @@ const HOSTS_MAX = 4096;
 export class OpenVxlanDirection extends OpenDirection implements VxlanDirection {
   tagged = 0;
   untagged = 0;
-  reserved: ReservedUse | null = null;
+  reserved: OpenReservedUse | null = null;
   private readonly byPolicy = new Map<number, PolicyUse>();
 
   get policies(): readonly PolicyUse[] {
@@ -38,18 +39,18 @@ export class OpenVxlanDirection extends OpenDirection implements VxlanDirection 
     return use;
   }
 
-  /** `header` holds the stray bits of bytes 0 to 3, `trailer` those of byte 7. */
-  reserve(header: number, trailer: number, at: FrameRef): void {
-    if (!this.reserved) {
-      this.reserved = { header, trailer, packets: 1, first: at, last: at };
-      return;
-    }
-    this.reserved.packets++;
+  /** `header` holds the stray bits of bytes 0 to 3, `trailer` those of byte 7. Counting is left to the caller. */
+  reserve(header: number, trailer: number, at: FrameRef): OpenReservedUse {
+    this.reserved ??= { header: 0, trailer: 0, packets: 0, first: at, last: openRef(at) };
     this.reserved.header |= header;
     this.reserved.trailer |= trailer;
-    if (at.frame > this.reserved.last.frame) this.reserved.last = at;
+    return this.reserved;
   }
 }
+
+export type OpenReservedUse = ReservedUse & { readonly last: OpenRef };
+export type OpenMacPair = MacPair & { readonly last: OpenRef };
+export type OpenAddressing = Addressing & { readonly last: OpenRef };
 
 /** Who is on the two sides of a tunnel. */
 export interface TunnelIdentity {
@@ -66,9 +67,9 @@ export class OpenTunnel {
   isGpe = false;
   readonly directions: readonly [OpenVxlanDirection, OpenVxlanDirection];
   readonly flows: OpenFlow[] = [];
-  private flooded: { packets: number; first: FrameRef; last: FrameRef } | null = null;
-  private readonly macPairs = new Map<string, MacPair>();
-  private readonly addressings = new Map<string, Addressing>();
+  private flooded: { packets: number; readonly first: OpenRef; readonly last: OpenRef } | null = null;
+  private readonly macPairs = new Map<string, OpenMacPair>();
+  private readonly addressings = new Map<string, OpenAddressing>();
   private readonly hosts = new Map<string, number>();
 
   constructor(readonly identity: TunnelIdentity) {
@@ -88,12 +89,12 @@ export class OpenTunnel {
     else if (this.hosts.size < HOSTS_MAX) this.hosts.set(address, side);
   }
 
-  macPair(source: string, destination: string, outerDirection: number, at: FrameRef): MacPair | null {
+  macPair(source: string, destination: string, outerDirection: number, at: FrameRef): OpenMacPair | null {
     const key = `${source} ${destination} ${outerDirection}`;
     const known = this.macPairs.get(key);
     if (known) return known;
     if (this.macPairs.size >= MAC_PAIRS_MAX) return null;
-    const pair = { source, destination, outerDirection, first: at, last: at };
+    const pair = { source, destination, outerDirection, first: at, last: openRef(at) };
     this.macPairs.set(key, pair);
     return pair;
   }
@@ -104,24 +105,25 @@ export class OpenTunnel {
     isSource: boolean,
     outerDirection: number,
     at: FrameRef,
-  ): Addressing | null {
+  ): OpenAddressing | null {
     const key = `${mac} ${address} ${isSource} ${outerDirection}`;
     const known = this.addressings.get(key);
     if (known) return known;
     if (this.addressings.size >= ADDRESSINGS_MAX) return null;
-    const addressing = { mac, address, isSource, outerDirection, packets: 0, first: at, last: at };
+    const addressing = { mac, address, isSource, outerDirection, packets: 0, first: at, last: openRef(at) };
     this.addressings.set(key, addressing);
     return addressing;
   }
 
-  flood(packets: number, first: FrameRef, last: FrameRef): void {
+  /** Packets to a group address, up to the frame `at`. */
+  flood(packets: number, at: FrameRef): void {
     if (!this.flooded) {
-      this.flooded = { packets, first, last };
+      this.flooded = { packets, first: openRef(at), last: openRef(at) };
       return;
     }
     this.flooded.packets += packets;
-    if (first.frame < this.flooded.first.frame) this.flooded.first = first;
-    if (last.frame > this.flooded.last.frame) this.flooded.last = last;
+    if (at.frame < this.flooded.first.frame) this.flooded.first.set(at.frame, at.timeNs);
+    if (at.frame > this.flooded.last.frame) this.flooded.last.set(at.frame, at.timeNs);
   }
 
   describe(): VxlanTunnel {
@@ -148,4 +150,8 @@ export class OpenTunnel {
 function interestOf({ sides }: InnerFlow): number {
   const isOneWay = sides[0].packets === 0 || sides[1].packets === 0;
   return sides[0].packets + sides[1].packets + (isOneWay ? 1e12 : 0);
+}
+
+function openRef({ frame, timeNs, segment }: FrameRef): OpenRef {
+  return new OpenRef(frame, timeNs, segment);
 }

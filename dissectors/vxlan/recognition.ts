@@ -106,6 +106,12 @@ export function isInnerFrame(frame: FrameContext, offset: number, end: number): 
     case ETHERTYPE_NSH:
       return true;
     default:
-      return type <= ETHERNET_LENGTH_MAX;
+      // A length, which must then be that of the rest (IEEE 802.3, clause 3.2.6).
+      return type <= ETHERNET_LENGTH_MAX && fitsFrame(frame, type);
   }
+}
+
+function fitsFrame(frame: FrameContext, length: number): boolean {
+  const room = frame.payloadLength - vxlan.HEADER_LENGTH - ETHERNET_HEADER_LENGTH;
+  return length <= room && room - length <= PADDING_MAX;
 }

@@ -2,17 +2,23 @@ import type { ObservationTable, Schema } from '../../src/observe/table.js';
 
 /** What is observed of a VXLAN or VXLAN-GPE packet. */
 export const VXLAN_ROWS = {
-  /** Byte 0: G 0x80, I 0x08; of GPE version 0x30, I 0x08, P 0x04, B 0x02, O 0x01. */
-  flags: 'u8',
-  /** Byte 1: with G, D 0x40 and A 0x08; otherwise reserved. */
-  groupFlags: 'u8',
-  /** Bytes 2 and 3: with G the group policy id, otherwise reserved (of GPE byte 3 is the next protocol). */
-  policyId: 'u16',
+  /**
+   * Bytes 0 to 3 as one word. VXLAN: G 0x80000000 (the sign), I 0x08000000, with G also D 0x00400000, A 0x00080000 and the group policy
+   * id in the low 16 bits. GPE: version 0x30000000, I 0x08000000, P 0x04000000, B 0x02000000, O 0x01000000, next protocol 0xFF.
+   */
+  header: 'i32',
+  /** Of `header` the bits that no extension explains; always 0 with GPE. */
+  stray: 'i32',
   vni: 'u32',
-  /** Byte 7, reserved. */
+  /** Byte 7, reserved; 0 with GPE. */
   trailer: 'u8',
   /** 1 where the header is read as VXLAN-GPE. */
   isGpe: 'u8',
+  /**
+   * Hash of all that usually stays equal along one direction of an inner flow: header, outer direction, destination port, inner MAC
+   * addresses, and whether the datagram was fragmented.
+   */
+  lane: 'i32',
   /** Direction between the tunnel endpoints: 0 from the low address to the high one. */
   outerDirection: 'u8',
   destinationPort: 'u16',

@@ -15,7 +15,7 @@ export interface ReservedUse {
   trailer: number;
   packets: number;
   readonly first: FrameRef;
-  last: FrameRef;
+  readonly last: FrameRef;
 }
 
 /** What the VXLAN packets of one direction have in common. */
@@ -37,7 +37,7 @@ export interface MacPair {
   /** Direction of the outer packets. */
   readonly outerDirection: number;
   readonly first: FrameRef;
-  last: FrameRef;
+  readonly last: FrameRef;
 }
 
 /** An inner MAC address of the form that silk gives (ee:ee or aa:aa in front), and the IPv4 address beside it. */
@@ -49,7 +49,7 @@ export interface Addressing {
   readonly outerDirection: number;
   packets: number;
   readonly first: FrameRef;
-  last: FrameRef;
+  readonly last: FrameRef;
 }
 
 /** One direction of an inner conversation. */

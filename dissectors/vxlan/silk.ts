@@ -41,7 +41,8 @@ export interface SilkFacts {
 }
 
 export function silkFacts(evidence: Evidence): SilkFacts {
-  const tunnels = evidence.sessions(vxlanTunnels);
+  // In mirrored traffic the outer endpoints are not those that made the inner frames.
+  const tunnels = evidence.sessions(vxlanTunnels).filter(({ isMirror }) => !isMirror);
   const questions = evidence.sessions(arpPairs).filter(({ stack }) => stack === 0);
   const pairs = [...tunnels.flatMap(pairsOfTunnel), ...questions.flatMap(pairsOfQuestion)];
   const conforming = new Set(pairs.filter(({ isConforming }) => isConforming).map(({ mac }) => mac));

@@ -1,4 +1,6 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import { OpenRef } from './open-ref.js';
 
 /** Packets of one direction that were sent to one UDP port. */
 export interface PortUse {
@@ -40,8 +42,8 @@ const PORTS_MAX = 8;
 export class OpenDirection implements TunnelDirection {
   packets = 0;
   bytes = 0;
-  first: FrameRef | null = null;
-  last: FrameRef | null = null;
+  first: OpenRef | null = null;
+  last: OpenRef | null = null;
   readonly ports: PortUse[] = [];
   largestOuter = 0;
   largestInner = 0;
@@ -56,6 +58,10 @@ export class OpenDirection implements TunnelDirection {
   count(outerLength: number, innerLength: number): void {
     this.packets++;
     this.bytes += outerLength;
+    this.enlarge(outerLength, innerLength);
+  }
+
+  enlarge(outerLength: number, innerLength: number): void {
     if (outerLength > this.largestOuter) {
       this.largestOuter = outerLength;
       this.largestInner = innerLength;
@@ -63,9 +69,12 @@ export class OpenDirection implements TunnelDirection {
   }
 
   /** Widens the span of the direction. */
-  span(first: FrameRef, last: FrameRef): void {
-    if (this.first === null || first.frame < this.first.frame) this.first = first;
-    if (this.last === null || last.frame > this.last.frame) this.last = last;
+  span(frame: FrameId, timeNs: Nanoseconds, segment: SegmentIndex): void {
+    if (this.first === null || this.last === null) {
+      this.first = new OpenRef(frame, timeNs, segment);
+      this.last = new OpenRef(frame, timeNs, segment);
+    } else if (frame < this.first.frame) this.first.set(frame, timeNs);
+    else if (frame > this.last.frame) this.last.set(frame, timeNs);
   }
 
   /** The counter of a port, or null where there are too many. */

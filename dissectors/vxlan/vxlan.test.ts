@@ -112,9 +112,9 @@ describe('the dissector', () => {
     const run = await runFrames([frame], PARTS);
     expect(run.sessions(rowsOf)).toEqual([
       {
-        flags: 0x88,
-        groupFlags: 0,
-        policyId: 3,
+        header: 0x8800_0003 | 0,
+        stray: 0,
+        lane: expect.any(Number),
         vni: 1,
         trailer: 0,
         isGpe: 0,
@@ -211,7 +211,7 @@ describe('the dissector', () => {
       destinationPort: 12_345,
     });
     const { rows } = await rowsIn(plain, tagged);
-    expect(rows.map(({ vni, policyId, destinationPort }) => [vni, policyId, destinationPort])).toEqual([
+    expect(rows.map(({ vni, header, destinationPort }) => [vni, header & 0xffff, destinationPort])).toEqual([
       [9, 0, 12_345],
       [9, 5, 12_345],
     ]);

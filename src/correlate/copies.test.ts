@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { DissectEngine, slotLayout } from '../dissect/dissect-engine.js';
-import { DispatchTable } from '../dissect/dispatch-table.js';
-import { Slot } from '../observe/slot.js';
-import { ethernet } from '../../test/build/link.js';
 import { ipv4 } from '../../test/build/ip.js';
+import { ethernet } from '../../test/build/link.js';
 import { udp } from '../../test/build/udp.js';
+import { DispatchTable } from '../dissect/dispatch-table.js';
+import { DissectEngine, slotLayout } from '../dissect/dissect-engine.js';
+import { Slot } from '../observe/slot.js';
 import { CopyDetector } from './copies.js';
 
 interface Seen {
@@ -35,7 +35,10 @@ function frameOf({ identification, mac = '02:00:00:00:00:01', ttl = 64, payload 
 }
 
 /** Indices of the frames that are taken for copies; `framesPerChunk` cuts the input. */
-function copiesAmong(seen: readonly Seen[], framesPerChunk = seen.length): { copies: number[]; detector: CopyDetector } {
+function copiesAmong(
+  seen: readonly Seen[],
+  framesPerChunk = seen.length,
+): { copies: number[]; detector: CopyDetector } {
   const layout = slotLayout([], { chunkBytes: 1 << 16, frameCapacity: 256, seed: 1 });
   const slot = new Slot(layout, new ArrayBuffer(Slot.byteLength(layout)));
   const engine = new DissectEngine(new DispatchTable([]), slot);
@@ -67,22 +70,25 @@ function copiesAmong(seen: readonly Seen[], framesPerChunk = seen.length): { cop
 }
 
 /** Enough single packets that a repeat is the exception. */
-const background: readonly Seen[] = Array.from({ length: 20 }, (_, at) => ({ ms: at * 100, identification: 100 + at }));
-const after = (ms: number): number => 2000 + ms;
+const background: readonly Seen[] = Array.from({ length: 20 }, (_, at) => ({
+  ms: at * 100,
+  identification: 100 + at,
+}));
+const later = (ms: number): number => 2000 + ms;
 
 describe('a repeated packet', () => {
-  const first: Seen = { ms: after(0), identification: 7 };
+  const first: Seen = { ms: later(0), identification: 7 };
 
   it.each([
     ['other link-layer addresses', { mac: '02:00:00:00:00:09' }],
     ['another TTL', { ttl: 63 }],
     ['another interface', { interfaceIndex: 1 }],
   ])('is a copy where %s prove a second tap', (_, proof) => {
-    expect(copiesAmong([...background, first, { ...first, ms: after(1), ...proof }]).copies).toEqual([21]);
+    expect(copiesAmong([...background, first, { ...first, ms: later(1), ...proof }]).copies).toEqual([21]);
   });
 
   it('is a duplicate on the network where nothing proves a second tap', () => {
-    const { copies, detector } = copiesAmong([...background, first, { ...first, ms: after(1) }]);
+    const { copies, detector } = copiesAmong([...background, first, { ...first, ms: later(1) }]);
     expect(copies).toEqual([]);
     expect(detector.repeats).toBe(1);
   });
@@ -90,9 +96,9 @@ describe('a repeated packet', () => {
   it('is none after 20 ms, nor with another payload or identification', () => {
     const proof = { mac: '02:00:00:00:00:09' };
     for (const other of [
-      { ...first, ...proof, ms: after(21) },
-      { ...first, ...proof, ms: after(1), payload: 2 },
-      { ...first, ...proof, ms: after(1), identification: 8 },
+      { ...first, ...proof, ms: later(21) },
+      { ...first, ...proof, ms: later(1), payload: 2 },
+      { ...first, ...proof, ms: later(1), identification: 8 },
     ]) {
       expect(copiesAmong([...background, first, other]).copies).toEqual([]);
     }

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { slotLayout } from '../dissect/dissect-engine.js';
 import { FLOW_HIGH, FLOW_LOW, FLOW_PORTS, FLOW_PROTOCOL } from '../observe/flow-key.js';
 import { KEY_WORDS } from '../observe/key-table.js';
 import { Slot } from '../observe/slot.js';
-import { slotLayout } from '../dissect/dissect-engine.js';
 import { FlowRegistry } from './flow-registry.js';
 
 const layout = slotLayout([], { chunkBytes: 1024, frameCapacity: 16, seed: 5 });

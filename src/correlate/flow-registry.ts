@@ -1,4 +1,11 @@
 import {
+  FLOW_BYTES,
+  FLOW_FIRST_FRAME,
+  FLOW_LAST_FRAME,
+  FLOW_PACKETS,
+  FLOW_RECORD_FIELDS,
+} from '../observe/flow-dictionary.js';
+import {
   FLOW_DISCRIMINATOR,
   FLOW_HIGH,
   FLOW_KIND_DISCRIMINATED,
@@ -138,21 +145,23 @@ export class FlowRegistry {
     const { capture, number, timeNs } = chunk.frames;
     const { records } = this;
     const directions = flows.keys.length * 2;
-    for (let from = 0; from < directions; from++) {
-      if (flows.packets[from] === 0) continue;
-      const to = (global[from >> 1] * 2 + (from & 1)) * RECORD_FIELDS;
+    for (let direction = 0; direction < directions; direction++) {
+      const from = direction * FLOW_RECORD_FIELDS;
+      const packets = flows.records[from + FLOW_PACKETS];
+      if (packets === 0) continue;
+      const to = (global[direction >> 1] * 2 + (direction & 1)) * RECORD_FIELDS;
       if (records[to + PACKETS] === 0) {
-        const first = flows.firstFrame[from];
+        const first = flows.records[from + FLOW_FIRST_FRAME];
         records[to + FIRST_FRAME] = frameId(capture[first], number[first]);
         records[to + FIRST_NS] = timeNs[first];
         records[to + FIRST_SEGMENT] = chunk.segment;
       }
-      const last = flows.lastFrame[from];
+      const last = flows.records[from + FLOW_LAST_FRAME];
       records[to + LAST_FRAME] = frameId(capture[last], number[last]);
       records[to + LAST_NS] = timeNs[last];
       records[to + LAST_SEGMENT] = chunk.segment;
-      records[to + PACKETS] += flows.packets[from];
-      records[to + BYTES] += flows.bytes[from];
+      records[to + PACKETS] += packets;
+      records[to + BYTES] += flows.records[from + FLOW_BYTES];
     }
   }
 
@@ -377,10 +386,7 @@ export class FlowStates<T> {
   }
 }
 
-function grown<A extends Int32Array | Float64Array | Uint32Array>(
-  column: A,
-  length: number,
-): A {
+function grown<A extends Int32Array | Float64Array | Uint32Array>(column: A, length: number): A {
   const larger = new (column.constructor as new (length: number) => A)(length);
   larger.set(column);
   return larger;

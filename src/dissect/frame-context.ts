@@ -73,7 +73,7 @@ export class FrameContext {
   constructor(public slot: Slot) {}
 
   /** Makes the context that of a new frame, outside every tunnel. */
-  begin(view: DataView, index: number, marks: number, wireEnd: number, isCut: boolean): void {
+  begin(view: DataView, index: number, marks: number, wireEnd: number, isCut = false): void {
     this.view = view;
     this.index = index;
     this.marks = marks;

@@ -132,10 +132,14 @@ export class KeyTable {
 
   private sumAt(words: Int32Array, at: number): number {
     const by = this.multipliers;
-    const head = Math.imul(words[at], by[0]) + Math.imul(words[at + 1], by[1]) + Math.imul(words[at + 2], by[2]);
-    const low = Math.imul(words[at + 3], by[3]) + Math.imul(words[at + 4], by[4]) + Math.imul(words[at + 5], by[5]);
-    const high = Math.imul(words[at + 6], by[6]) + Math.imul(words[at + 7], by[7]) + Math.imul(words[at + 8], by[8]);
-    const tail = Math.imul(words[at + 9], by[9]) + Math.imul(words[at + 10], by[10]) + Math.imul(words[at + 11], by[11]);
+    const head =
+      Math.imul(words[at], by[0]) + Math.imul(words[at + 1], by[1]) + Math.imul(words[at + 2], by[2]);
+    const low =
+      Math.imul(words[at + 3], by[3]) + Math.imul(words[at + 4], by[4]) + Math.imul(words[at + 5], by[5]);
+    const high =
+      Math.imul(words[at + 6], by[6]) + Math.imul(words[at + 7], by[7]) + Math.imul(words[at + 8], by[8]);
+    const tail =
+      Math.imul(words[at + 9], by[9]) + Math.imul(words[at + 10], by[10]) + Math.imul(words[at + 11], by[11]);
     return ((head | 0) + (low | 0) + (high | 0) + (tail | 0)) | 0;
   }
 }

@@ -1,6 +1,6 @@
+import { type FrameChunk, frameIndexByteLength, frameIndexOver } from '../../src/capture/chunk.js';
 import type { CaptureInput } from '../../src/capture/file-source.js';
 import { openCaptureSource } from '../../src/capture/file-source.js';
-import { frameIndexByteLength, frameIndexOver, type FrameChunk } from '../../src/capture/chunk.js';
 import type { CaptureFrame } from './capture-file.js';
 
 const CHUNK_BYTES = 1 << 20;

@@ -8,10 +8,9 @@ import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../sr
 import { dnsServers } from '../correlator.js';
 import { serverFilter, serverSubject, severityIn } from '../loudness.js';
 import { questionWords } from '../name.js';
+import { isNear, NEAR_SLOW_MS, SLOW_MS } from '../response-times.js';
 import type { DnsServer } from '../session.js';
 
-const SLOW_MS = 100;
-const NEAR_SLOW_MS = 50;
 const SEVERE_SECONDS = 1;
 const SLOW_MIN = 3;
 const SLOW_SHARE = 0.05;
@@ -52,7 +51,7 @@ export default defineDiagnosis({
     },
     severeSeconds: { value: SEVERE_SECONDS, unit: 's', why: 'people notice; clients begin to repeat' },
     slowCount: { value: SLOW_MIN, unit: 'answers', why: 'the first question for a name may take longer' },
-    slowShare: { value: SLOW_SHARE, unit: 'share', why: 'the 95th percentile is slow' },
+    slowShare: { value: SLOW_SHARE, unit: 'share', why: 'then the 95th percentile is slow' },
   },
   explains: ['app.slow-response'],
   *diagnose(evidence) {
@@ -62,20 +61,16 @@ export default defineDiagnosis({
   },
 });
 
-/** BOSH DNS, systemd-resolved, dnsmasq on the host, node-local caches: link-local and loopback addresses. */
-function isNear(address: string): boolean {
-  return /^(169\.254\.|127\.|fe80:|::1$)/.test(address);
-}
-
 function judge(evidence: Evidence, server: DnsServer): Judgement {
   const subject = serverSubject(evidence.quality, server);
-  const near = isNear(server.address);
-  const thresholdNs = (near ? NEAR_SLOW_MS : SLOW_MS) * NS_PER_MILLISECOND;
-  const slow = server.slow.filter(({ responseNs }) => responseNs > thresholdNs);
+  const { slow, slowCount } = server;
+  if (slowCount < SLOW_MIN || slowCount <= SLOW_SHARE * server.answered)
+    return { result: 'healthy', subject };
   const p95 = server.responseTimes.quantile(1 - SLOW_SHARE);
-  if (slow.length < SLOW_MIN || p95 <= thresholdNs) return { result: 'healthy', subject };
   const median = server.responseTimes.quantile(0.5);
-  const isSevere = median > (near ? thresholdNs : SEVERE_SECONDS * NS_PER_SECOND);
+  const isSevere = isNear(server.address)
+    ? slowCount > server.answered / 2
+    : median > SEVERE_SECONDS * NS_PER_SECOND;
   const first = slow[0].first;
   const last = slow.reduce((a, { answer }) => (answer && answer.frame > a.frame ? answer : a), first);
   const repeated = slow.filter(({ tries }) => tries > 1).length;
@@ -98,7 +93,7 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
     counts: {
       questions: server.questions,
       answered: server.answered,
-      slow: slow.length,
+      slow: slowCount,
       repeated: server.repeated,
     },
     evidence: citationsOf(server, slow),

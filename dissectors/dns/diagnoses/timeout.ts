@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
@@ -13,7 +14,7 @@ import { PORT_DNS } from '../layout.js';
 import { FAILING_SHARE, serverFilter, serverSubject, severityByClients, severityIn } from '../loudness.js';
 import { questionWords } from '../name.js';
 import type { DnsServer } from '../session.js';
-import { ANSWER_SECONDS, TRIES_MIN, type Unanswered, unansweredOf } from '../unanswered.js';
+import { ANSWER_SECONDS, REPEATED_SECONDS, TRIES_MIN, type Unanswered, unansweredOf } from '../unanswered.js';
 
 /** Messages without answer before a server may be the subject of a warning. */
 const LOUD_TRIES_MIN = 3;
@@ -27,7 +28,7 @@ export default defineDiagnosis({
   priority: 1,
   judgesLast: true,
   rule:
-    'A question to a name server stays unanswered for 5 s, or is asked at least 3 times without answer, and the client gets no ' +
+    'A question to a name server stays unanswered for 5 s, or is asked at least 3 times without answer for 2 s, and the client gets no ' +
     'answer to it later either. Warning where at least 3 messages and half of the questions fail, in a capture that is ' +
     'small or inside a tunnel, and nothing else is wrong; or where 3 clients fail in half of their questions at a server ' +
     'that answered before. Otherwise information.',
@@ -51,6 +52,11 @@ export default defineDiagnosis({
   thresholds: {
     answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'resolvers wait 5 s for an answer by default' },
     tries: { value: TRIES_MIN, unit: 'messages', why: 'two lost messages in a row are rare' },
+    repeatedSeconds: {
+      value: REPEATED_SECONDS,
+      unit: 's',
+      why: 'a slow answer may come after three tries in quick succession',
+    },
     loudTries: { value: LOUD_TRIES_MIN, unit: 'messages', why: 'a lost message or two is normal' },
     failingShare: { value: FAILING_SHARE, unit: 'share', why: 'a server that answers the rest is reachable' },
   },
@@ -133,7 +139,7 @@ const CITED_MAX = 4;
 function citationsOf(
   { address }: DnsServer,
   unanswered: readonly Unanswered[],
-  lastGood: Citation | { readonly frame: number; readonly timeNs: number; readonly segment: number } | null,
+  lastGood: FrameRef | null,
 ): Citation[] {
   const citations: Citation[] = [];
   if (lastGood) citations.push({ ...lastGood, summary: `last answer of ${address}` });

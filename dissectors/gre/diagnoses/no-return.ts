@@ -92,7 +92,13 @@ function* judge(evidence: Evidence, pair: GrePair): Generator<Judgement> {
     isHealthy ||= ofDirection.some(({ answered }) => answered > 0);
   }
   if (isHealthy) yield { result: 'healthy', subject: pairSubject(pair) };
-  else if (dataPackets(pair, 0) + dataPackets(pair, 1) > 0) {
+  else if (requests.some(({ unanswered }) => unanswered > 0)) {
+    yield {
+      result: 'insufficient-data',
+      subject: pairSubject(pair),
+      reason: `Inner requests between ${pair.low} and ${pair.high} stay unanswered while GRE comes from both, too few to tell the tunnel from the targets; capture while you ping two inner hosts.`,
+    };
+  } else if (dataPackets(pair, 0) + dataPackets(pair, 1) > 0) {
     yield {
       result: 'insufficient-data',
       subject: pairSubject(pair),

@@ -1,12 +1,17 @@
-import { defineDiagnosis, type Evidence, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import {
   durationText,
-  endpointFilter,
   endpointWords,
   healthy,
   missingAnswers,
   type ServerEndpoint,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
@@ -66,7 +71,11 @@ interface Abandoned {
 }
 
 function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
-  if (endpoint.services.every(({ fromClient, fromServer }) => fromClient.dataSegments + fromServer.dataSegments === 0))
+  if (
+    endpoint.services.every(
+      ({ fromClient, fromServer }) => fromClient.dataSegments + fromServer.dataSegments === 0,
+    )
+  )
     return null;
   const abandoned = endpoint.services.flatMap(abandonedSides);
   if (abandoned.length === 0) return healthy(evidence, endpoint);
@@ -135,6 +144,6 @@ function problemOf(
       { ...first, summary: stuck ? 'first repeat of the segment' : 'data after the RST of the peer' },
       { ...last, summary: stuck ? 'last repeat of it' : 'the last data after the RST' },
     ],
-    displayFilter: `${endpointFilter(endpoint, service.client)} && tcp.len > 0`,
+    displayFilter: segmentFilter(evidence.quality, endpoint, service.client, 'tcp.len > 0'),
   };
 }

@@ -2,10 +2,10 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import {
   durationText,
-  endpointFilter,
   endpointWords,
   healthy,
   type ServerEndpoint,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
@@ -106,6 +106,6 @@ function problemOf(
       largestMilliseconds: Math.round(roundTrip.maxNs / NS_PER_MILLISECOND),
     },
     evidence: [{ ...at, summary: `SYN of the slowest handshake, ${durationText(roundTrip.maxNs)}` }],
-    displayFilter: `${endpointFilter(endpoint, client)} && tcp.flags.syn == 1`,
+    displayFilter: segmentFilter(evidence.quality, endpoint, client, 'tcp.flags.syn == 1'),
   };
 }

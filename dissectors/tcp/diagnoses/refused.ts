@@ -1,8 +1,13 @@
-import { defineDiagnosis, type Evidence, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
 import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
 import {
   clientWords,
-  endpointFilter,
   endpointWords,
   FAILING_SHARE,
   healthy,
@@ -11,6 +16,7 @@ import {
   onlyPair,
   type ServerEndpoint,
   SOURCES_MIN,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
@@ -18,6 +24,7 @@ import {
 } from '../server-endpoint.js';
 
 const LASTING_REFUSALS = 3;
+const LASTING_SECONDS = 3;
 
 export default defineDiagnosis({
   id: 'tcp.refused',
@@ -30,7 +37,7 @@ export default defineDiagnosis({
   ownWord: true,
   rule:
     'A SYN is answered by RST. Folded by server endpoint. Warning where 3 clients fail in at least half of their attempts ' +
-    'at an endpoint that accepted before, or where the endpoint refused at least 3 attempts and accepted none, the flow ' +
+    'at an endpoint that accepted before, or where the endpoint refused at least 3 attempts over 3 s and accepted none, the flow ' +
     'runs inside a tunnel or the capture is small, and nothing else is wrong; information otherwise.',
   notWhen: 'A host tries 20 endpoints in 10 s: a port scan is one piece of information.',
   causes: [
@@ -46,7 +53,16 @@ export default defineDiagnosis({
   refutedBy: 'A SYN-ACK to the same SYN.',
   source: 'RFC 9293, section 3.5.2 (reset generation, closed port)',
   thresholds: {
-    lastingRefusals: { value: LASTING_REFUSALS, unit: 'attempts', why: 'probes and fallbacks try once or twice' },
+    lastingRefusals: {
+      value: LASTING_REFUSALS,
+      unit: 'attempts',
+      why: 'probes and fallbacks try once or twice',
+    },
+    lastingSeconds: {
+      value: LASTING_SECONDS,
+      unit: 's',
+      why: 'a service that restarts refuses for a moment',
+    },
     failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may use a wrong port' },
     failingShare: { value: FAILING_SHARE, unit: 'share', why: 'below it the service works for most' },
     scanEndpoints: {
@@ -86,7 +102,11 @@ function judge(
     ({ attempts }) => attempts,
     first,
   );
-  const isLasting = established.count === 0 && refused.count >= LASTING_REFUSALS;
+  const isLasting =
+    established.count === 0 &&
+    refused.count >= LASTING_REFUSALS &&
+    first.segment === last.segment &&
+    last.timeNs - first.timeNs >= LASTING_SECONDS * NS_PER_SECOND;
   const attempts = sumOf(endpoint, (service) => service.attempts);
   const pair = onlyPair(failing);
   return {
@@ -114,7 +134,12 @@ function judge(
       { ...first, summary: `SYN to ${endpointWords(endpoint)}, answered by RST` },
       { ...last, summary: `the last such SYN to ${endpointWords(endpoint)}` },
     ],
-    displayFilter: `${endpointFilter(endpoint, pair?.[0])} && (tcp.flags.syn == 1 || tcp.flags.reset == 1)`,
+    displayFilter: segmentFilter(
+      evidence.quality,
+      endpoint,
+      pair?.[0],
+      '(tcp.flags.syn == 1 || tcp.flags.reset == 1)',
+    ),
   };
 }
 

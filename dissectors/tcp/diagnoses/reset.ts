@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { both, NEVER, type Occurrences } from '../occurrences.js';
 import {
   clientWords,
-  endpointFilter,
   endpointWords,
   FAILING_SHARE,
   healthy,
@@ -10,12 +10,12 @@ import {
   onlyPair,
   type ServerEndpoint,
   SOURCES_MIN,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
   sumOf,
 } from '../server-endpoint.js';
-import { both, NEVER, type Occurrences } from '../occurrences.js';
 import type { TcpService } from '../tcp-service.js';
 
 const LASTING_FAILURES = 3;
@@ -62,7 +62,10 @@ export default defineDiagnosis({
 });
 
 function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
-  const data = sumOf(endpoint, ({ fromClient, fromServer }) => fromClient.dataSegments + fromServer.dataSegments);
+  const data = sumOf(
+    endpoint,
+    ({ fromClient, fromServer }) => fromClient.dataSegments + fromServer.dataSegments,
+  );
   if (data === 0) return null;
   const aborted = endpoint.services.filter((service) => resetsOf(service).count > 0);
   if (aborted.length === 0) return healthy(evidence, endpoint);
@@ -115,10 +118,12 @@ function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
     },
     evidence: [
       { ...first, summary: `RST on a connection with ${endpointWords(endpoint)}` },
-      ...(failures.first ? [{ ...failures.first, summary: 'RST that leaves the client without answer' }] : []),
+      ...(failures.first
+        ? [{ ...failures.first, summary: 'RST that leaves the client without answer' }]
+        : []),
       { ...last, summary: 'the last such RST' },
     ],
-    displayFilter: `${endpointFilter(endpoint, pair?.[0])} && tcp.flags.reset == 1`,
+    displayFilter: segmentFilter(evidence.quality, endpoint, pair?.[0], 'tcp.flags.reset == 1'),
   };
 }
 

@@ -1,12 +1,17 @@
 import { dropLimit } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Evidence, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { both } from '../occurrences.js';
 import {
   clientWords,
-  endpointFilter,
   endpointWords,
   healthy,
   type ServerEndpoint,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
@@ -147,13 +152,19 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, lossy: readonly
       { ...at, summary: 'the first segment that is sent again' },
       ...(worst
         ? [
-            { ...worst.first, summary: `the first of ${worst.count} repeats on client port ${worst.clientPort}` },
-            { ...worst.last, summary: `the last of ${worst.count} repeats on client port ${worst.clientPort}` },
+            {
+              ...worst.first,
+              summary: `the first of ${worst.count} repeats on client port ${worst.clientPort}`,
+            },
+            {
+              ...worst.last,
+              summary: `the last of ${worst.count} repeats on client port ${worst.clientPort}`,
+            },
           ]
         : []),
       { ...last, summary: 'the last segment that is sent again' },
     ].sort((a, b) => a.frame - b.frame),
-    displayFilter: `${endpointFilter(endpoint)} && tcp.len > 0`,
+    displayFilter: segmentFilter(evidence.quality, endpoint, undefined, 'tcp.len > 0'),
     ...(drops ? { limitedBy: [drops.id] } : {}),
   };
 }

@@ -11,11 +11,11 @@ import { DurationTally } from '../duration-tally.js';
 import {
   clientWords,
   durationText,
-  endpointFilter,
   endpointWords,
   healthy,
   onlyPair,
   type ServerEndpoint,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
@@ -26,6 +26,7 @@ const FACTOR = 10;
 const SLOW_MS = 200;
 const ALWAYS_SLOW_MS = 1000;
 const LASTING_TURNS = 2;
+const SLOW_SHARE = 0.05;
 const NETWORK_FACTOR = 10;
 const CITED = 6;
 
@@ -40,7 +41,7 @@ export default defineDiagnosis({
   rule:
     'An HTTP/1 server lets a client wait at least 200 ms for the first byte of a response, more than 10 times the median of ' +
     'its other answers and of the network round trip; or at least 1 s whatever the median is. Warning from 2 such answers ' +
-    'on, where the flow runs inside a tunnel or the capture is small and nothing else is wrong; information otherwise.',
+    'and 5 % of all on, where the flow runs inside a tunnel or the capture is small and nothing else is wrong; information otherwise.',
   notWhen:
     'The connection streams events, waits for events (the client asks the same again at once), is upgraded, or has several ' +
     'requests under way. Segments were sent again between request and response: then the network is to blame.',
@@ -61,6 +62,11 @@ export default defineDiagnosis({
     medianFactor: { value: FACTOR, unit: 'times', why: 'pages of one server differ by less' },
     alwaysSlowMs: { value: ALWAYS_SLOW_MS, unit: 'ms', why: 'breaks a user’s train of thought' },
     networkFactor: { value: NETWORK_FACTOR, unit: 'round trips', why: 'the network cannot take that long' },
+    slowShare: {
+      value: SLOW_SHARE,
+      unit: 'share',
+      why: 'as the 95th percentile, it leaves single outliers out',
+    },
     lastingTurns: { value: LASTING_TURNS, unit: 'responses', why: 'the first answer after a start is slow' },
   },
   explains: [],
@@ -113,7 +119,11 @@ function problemOf(
   return {
     result: 'problem',
     subject: serverSubject(evidence.quality, endpoint),
-    severity: severityOf(evidence, endpoint, slow.length >= LASTING_TURNS),
+    severity: severityOf(
+      evidence,
+      endpoint,
+      slow.length >= LASTING_TURNS && slow.length >= SLOW_SHARE * waited.count,
+    ),
     confidence: slow.length >= LASTING_TURNS ? 'high' : 'medium',
     explanation:
       `${endpointWords(endpoint)} took up to ${durationText(slowest)} to begin its answer to ${slow.length} of ` +
@@ -133,7 +143,7 @@ function problemOf(
       largestMilliseconds: Math.round(slowest / NS_PER_MILLISECOND),
     },
     evidence: citationsOf(slow),
-    displayFilter: `${endpointFilter(endpoint, pair?.[0])} && tcp.len > 0`,
+    displayFilter: segmentFilter(evidence.quality, endpoint, pair?.[0], 'tcp.len > 0'),
   };
 }
 

@@ -11,7 +11,6 @@ import { icmpErrors } from '../../icmp/correlator.js';
 import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
 import {
   clientWords,
-  endpointFilter,
   endpointWords,
   FAILING_SHARE,
   healthy,
@@ -21,6 +20,7 @@ import {
   onlyPair,
   type ServerEndpoint,
   SOURCES_MIN,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
@@ -117,7 +117,9 @@ function withoutFailures(
   scanners: ReadonlyMap<string, Scanner>,
   rejected: ReadonlySet<string>,
 ): Judgement | null {
-  const isAnswered = endpoint.services.some(({ established, refused }) => established.count + refused.count > 0);
+  const isAnswered = endpoint.services.some(
+    ({ established, refused }) => established.count + refused.count > 0,
+  );
   if (isAnswered) return healthy(evidence, endpoint);
   const isJudgedElsewhere = endpoint.services.every(
     (service) => scanners.has(service.client) || rejected.has(flowKey(service)),
@@ -193,7 +195,7 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
       clients: new Set(failing.map(({ client }) => client)).size,
     },
     evidence: citationsOf(endpoint, first, longest, last),
-    displayFilter: `${endpointFilter(endpoint, pair?.[0])} && tcp.flags.syn == 1`,
+    displayFilter: segmentFilter(evidence.quality, endpoint, pair?.[0], 'tcp.flags.syn == 1'),
     packetClass: 'tcp-syn',
   };
 }

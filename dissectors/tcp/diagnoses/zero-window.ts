@@ -1,11 +1,16 @@
-import { defineDiagnosis, type Evidence, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import {
   durationText,
-  endpointFilter,
   endpointWords,
   healthy,
   type ServerEndpoint,
+  segmentFilter,
   serverEndpoints,
   serverSubject,
   severityOf,
@@ -64,7 +69,11 @@ interface Closed {
 }
 
 function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
-  if (endpoint.services.every(({ fromClient, fromServer }) => fromClient.dataSegments + fromServer.dataSegments === 0))
+  if (
+    endpoint.services.every(
+      ({ fromClient, fromServer }) => fromClient.dataSegments + fromServer.dataSegments === 0,
+    )
+  )
     return null;
   const closed = endpoint.services.flatMap(closedSides);
   const [worst] = closed
@@ -122,6 +131,11 @@ function problemOf(
       { ...from, summary: `${host} closes its window` },
       ...(to ? [{ ...to, summary: `${host} opens it again` }] : []),
     ],
-    displayFilter: `${endpointFilter(endpoint, service.client)} && tcp.port == ${longestZero?.clientPort ?? endpoint.port}`,
+    displayFilter: segmentFilter(
+      evidence.quality,
+      endpoint,
+      service.client,
+      `tcp.port == ${longestZero?.clientPort ?? endpoint.port}`,
+    ),
   };
 }

@@ -1,0 +1,250 @@
+import { dropLimit, oneSidedLimit } from '../../../src/correlate/gates.js';
+import { isBefore } from '../../../src/correlate/traffic.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import type { Severity } from '../../../src/report/report.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { echoStreams, icmpErrors } from '../../icmp/correlator.js';
+import { echoFilter, echoPairs } from '../../icmp/echo-pairs.js';
+import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
+import { loudnessOfPair, severityFor } from '../../icmp/loudness.js';
+import { type Direction, directionKey, insideWords, pairSubject } from '../../icmp/pair-subject.js';
+import { tcpServices } from '../correlator.js';
+import { durationText, segmentFilter, severityOf } from '../server-endpoint.js';
+import { isBlackHoleSize } from '../size-limits.js';
+import type { ServiceStuckSegment, TcpService } from '../tcp-service.js';
+
+const REPEATS_MIN = 3;
+const SECONDS_MIN = 0.5;
+
+export default defineDiagnosis({
+  id: 'mtu.blackhole',
+  title: 'Large packets silently disappear',
+  severity: 'error',
+  subject: 'pair',
+  layer: 'fragments',
+  priority: 1,
+  judgesLast: true,
+  rule:
+    'A TCP segment of 500 bytes or more, larger than any of its direction that was acknowledged, is repeated at least 3 ' +
+    'times over 0.5 s without progress, or gets through only after the sender has cut it, while a smaller packet of the ' +
+    'same direction was delivered; or of the pings of a pair all up to a size are answered and none above it. No router ' +
+    'reports a smaller MTU. Error between the ends of a tunnel; warning in a small capture, or inside a tunnel where ' +
+    'nothing else is wrong; information otherwise.',
+  notWhen:
+    'The window of the receiver is closed. A segment of that size was acknowledged. ICMP reports the MTU (then ' +
+    'mtu.frag-needed). The acknowledgments pass elsewhere. The large pings were sent as fragments.',
+  causes: [
+    'A link or tunnel on the path has a smaller MTU, and the ICMP reports about it are filtered',
+    'The overhead of a tunnel was not taken off the MTU of the hosts that use it',
+    'A tunnel end drops what does not fit without a report',
+  ],
+  nextSteps: [
+    'Find the limit from the sender: ping -M do -s SIZE PEER with rising SIZE; MTU = SIZE + 28 (IPv6: + 48)',
+    'Let ICMP 3/4 (ICMPv6 type 2) through, or clamp the MSS: iptables -t mangle -A FORWARD -p tcp --tcp-flags SYN,RST SYN -j TCPMSS --clamp-mss-to-pmtu',
+    'Set the MTU of the inner interfaces to that of the underlay less the overhead of the tunnel (VXLAN over IPv4: 50 bytes)',
+  ],
+  refutedBy: 'A packet of that size that arrives in a capture at the receiver.',
+  source: 'RFC 1191; RFC 2923, section 2.1; RFC 8201; openswan guide (path MTU), MidoNet guide (MTU)',
+  thresholds: {
+    repeats: { value: REPEATS_MIN, unit: 'repeats', why: 'by timer, 3 repeats in a row are no chance loss' },
+    seconds: { value: SECONDS_MIN, unit: 's', why: 'a burst of loss is shorter' },
+  },
+  explains: [
+    'tcp.retransmissions',
+    'tcp.half-open',
+    'app.slow-response',
+    'bgp.mtu',
+    'bgp.hold-expiry',
+    'openvpn.tls-stalled',
+    'overlay.mss-too-large',
+  ],
+  *diagnose(evidence) {
+    const judged = new Set<string>();
+    for (const [key, judgement] of [...segmentLimits(evidence), ...echoLimits(evidence)]) {
+      if (judged.has(key)) continue;
+      judged.add(key);
+      yield judgement;
+    }
+  },
+});
+
+type Keyed = readonly [string, Judgement];
+
+function segmentLimits(evidence: Evidence): Keyed[] {
+  const problems: Keyed[] = [];
+  const healthy: Keyed[] = [];
+  for (const service of evidence.sessions(tcpServices)) {
+    const { client, server, stack, fromClient, fromServer } = service;
+    for (const isClient of [true, false]) {
+      const [source, destination] = isClient ? [client, server] : [server, client];
+      const side = isClient ? fromClient : fromServer;
+      if (side.dataSegments === 0) continue;
+      const direction = { source, destination, stack };
+      const mss = (isClient ? fromServer : fromClient).mssMax;
+      const stuck = side.trouble?.stuck.filter((one) => isBlackHole(one, mss)) ?? [];
+      const judgement = judgeSegments(evidence, service, direction, stuck);
+      if (judgement.result === 'healthy') healthy.push([directionKey(direction), judgement]);
+      else problems.push([directionKey(direction), judgement]);
+    }
+  }
+  return [...problems, ...healthy];
+}
+
+/** A segment that offload made larger than what the receiver takes leaves in pieces of that size. */
+function isBlackHole(stuck: ServiceStuckSegment, receiverMss: number): boolean {
+  const { first, last, repeats, isRecovered, newestLength } = stuck;
+  const length = Math.min(stuck.length, receiverMss === 0 ? 1460 : receiverMss);
+  const lasted = first.segment === last.segment ? last.timeNs - first.timeNs : 0;
+  if (repeats < REPEATS_MIN || !(lasted >= SECONDS_MIN * NS_PER_SECOND)) return false;
+  if (isRecovered)
+    return newestLength < length && isBlackHoleSize({ ...stuck, length, largestEver: newestLength });
+  return isBlackHoleSize({ ...stuck, length });
+}
+
+function judgeSegments(
+  evidence: Evidence,
+  service: TcpService,
+  direction: Direction,
+  stuck: readonly ServiceStuckSegment[],
+): Judgement {
+  const { quality } = evidence;
+  const subject = pairSubject(quality, direction);
+  const [worst] = stuck;
+  if (!worst || isReported(evidence, direction)) return { result: 'healthy', subject };
+  const oneSided = oneSidedLimit(quality, direction.source, direction.destination, direction.stack);
+  if (oneSided) return { result: 'insufficient-data', subject, reason: oneSided.reason };
+  const heard = quality.traffic.between(direction.source, direction.destination, direction.stack)?.fromB.last;
+  const isAlive = worst.isRecovered || (heard != null && isBefore(worst.first, heard));
+  if (!isAlive) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason:
+        `${direction.destination} was not heard any more after ${direction.source} began to repeat ${worst.length} bytes, so it ` +
+        'may be down as well; ping it with small and large packets meanwhile, or capture at its end.',
+    };
+  }
+  return segmentProblem(evidence, service, direction, stuck);
+}
+
+function segmentProblem(
+  evidence: Evidence,
+  service: TcpService,
+  direction: Direction,
+  stuck: readonly ServiceStuckSegment[],
+): Problem {
+  const { quality } = evidence;
+  const { source, destination, stack } = direction;
+  const [worst] = stuck;
+  const first = stuck.reduce((a, { first }) => (first.frame < a.frame ? first : a), worst.first);
+  const last = stuck.reduce((a, { last }) => (last.frame > a.frame ? last : a), worst.last);
+  const smallest = Math.min(...stuck.map(({ length }) => length));
+  const repeats = stuck.reduce((sum, one) => sum + one.repeats, 0);
+  const delivered = Math.max(...stuck.map((one) => (one.isRecovered ? one.newestLength : one.largestEver)));
+  const drops = dropLimit(quality);
+  const endpoint = { ...service, services: [service] };
+  return {
+    result: 'problem',
+    subject: pairSubject(quality, direction),
+    severity: loudness(evidence, direction, service),
+    confidence: drops || (!worst.isRecovered && worst.largestAcknowledged === 0) ? 'low' : 'medium',
+    explanation:
+      `${source} sent segments of ${smallest} bytes and more to ${destination}${insideWords(quality, stack)} up to ` +
+      `${worst.repeats + 1} times over ${durationText(worst.last.timeNs - worst.first.timeNs)} without acknowledgment; the ` +
+      `largest that was acknowledged has ${delivered} bytes. ` +
+      (worst.isRecovered ? 'It got through only after it was cut. ' : '') +
+      'No ICMP message about the MTU is in the capture.',
+    pair: [source, destination],
+    direction: { from: source, to: destination },
+    where: 'path',
+    first: { segment: first.segment, timeNs: first.timeNs },
+    last: { segment: last.segment, timeNs: last.timeNs },
+    lastGood: null,
+    ongoingAtEnd: stuck.some(({ isRecovered }) => !isRecovered),
+    counts: {
+      repeats,
+      segments: stuck.length,
+      smallestLostBytes: smallest,
+      largestDeliveredBytes: delivered,
+    },
+    evidence: stuck
+      .slice(0, 4)
+      .flatMap((one) => [
+        { ...one.first, summary: `${one.length} bytes for the second time` },
+        { ...one.last, summary: `the same for the ${one.repeats + 1}th time` },
+      ])
+      .sort((a, b) => a.frame - b.frame),
+    displayFilter: segmentFilter(evidence.quality, endpoint, service.client, 'tcp.len > 0'),
+    ...(drops ? { limitedBy: [drops.id] } : {}),
+  };
+}
+
+function loudness(
+  evidence: Evidence,
+  { source, destination, stack }: Direction,
+  service: TcpService,
+): Severity {
+  if (stack !== 0) return severityOf(evidence, { ...service, services: [service] }, true);
+  return severityFor(loudnessOfPair(evidence.quality, source, destination), 'error');
+}
+
+/** A router said what fits: then the sender knows, and `mtu.frag-needed` speaks. */
+function isReported({ sessions }: Evidence, { source, destination }: Direction): boolean {
+  return sessions(icmpErrors).some(
+    ({ meaning, quoted }) =>
+      meaning === 'packet-too-big' && quoted?.source === source && quoted.destination === destination,
+  );
+}
+
+function echoLimits(evidence: Evidence): Keyed[] {
+  const { quality } = evidence;
+  return echoPairs(quality, evidence.sessions(echoStreams), evidence.sessions(icmpErrors)).flatMap((pair) => {
+    const limit = sizeLimitOf(quality, pair);
+    if (!limit || limit.unanswered.isFragmented || isReported(evidence, pair)) return [];
+    if (oneSidedLimit(quality, pair.source, pair.destination, pair.stack)) return [];
+    return [[directionKey(pair), echoProblem(evidence, pair, limit, echoFilter(quality, pair))] as const];
+  });
+}
+
+function echoProblem(
+  { quality }: Evidence,
+  direction: Direction & { readonly isFailingAtEnd: boolean },
+  limit: SizeLimit,
+  displayFilter: string,
+): Problem {
+  const { source, destination, stack } = direction;
+  const { answered, unanswered, firstUnanswered, lastUnanswered, lastAnswered } = limit;
+  return {
+    result: 'problem',
+    subject: pairSubject(quality, direction),
+    severity: severityFor(loudnessOfPair(quality, source, destination, stack), 'error'),
+    confidence: limit.isProvenAlive ? 'medium' : 'low',
+    explanation:
+      `Pings of ${source} to ${destination}${insideWords(quality, stack)} with up to ${answered.bytes} bytes of ICMP are ` +
+      `answered, none of the ${limit.unansweredCount} with ${unanswered.bytes} bytes or more is, and no ICMP message about ` +
+      'the MTU is in the capture. Request or reply may be what is too large.',
+    pair: [source, destination],
+    where: 'path',
+    first: { segment: firstUnanswered.segment, timeNs: firstUnanswered.timeNs },
+    last: { segment: lastUnanswered.segment, timeNs: lastUnanswered.timeNs },
+    lastGood: lastAnswered,
+    ongoingAtEnd: direction.isFailingAtEnd,
+    counts: {
+      repeats: limit.unansweredCount,
+      segments: 0,
+      smallestLostBytes: unanswered.bytes,
+      largestDeliveredBytes: answered.bytes,
+    },
+    evidence: [
+      { ...lastAnswered, summary: `ping of ${answered.bytes} bytes or less, answered` },
+      { ...firstUnanswered, summary: `ping of ${unanswered.bytes} bytes or more, no reply` },
+      { ...lastUnanswered, summary: 'the last such ping' },
+    ].sort((a, b) => a.frame - b.frame),
+    displayFilter,
+  };
+}

@@ -1,0 +1,94 @@
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { TunnelKind } from '../../../src/observe/flow-key.js';
+import { pairSubject } from '../../icmp/pair-subject.js';
+import { tcpServices } from '../correlator.js';
+import { segmentFilter, severityOf } from '../server-endpoint.js';
+import type { TcpService } from '../tcp-service.js';
+
+/** Bytes that a tunnel takes of the underlay's MTU, over IPv4 and IPv6; with what its options may add. */
+const OVERHEADS: ReadonlyMap<TunnelKind, readonly number[]> = new Map([
+  ['vxlan', [50, 54, 70, 74]],
+  ['geneve', [50, 58, 70, 78]],
+  ['gre', [24, 28, 32, 38, 42, 44, 46, 62]],
+  ['ipip', [20, 40]],
+]);
+
+export default defineDiagnosis({
+  id: 'mtu.mismatch',
+  title: 'Tunnel ends use different MTUs',
+  severity: 'warning',
+  subject: 'pair',
+  layer: 'fragments',
+  priority: 2,
+  judgesLast: true,
+  rule:
+    'Inside a tunnel the two hosts of a connection, both with private addresses, announce segment sizes (MSS) that differ by exactly the overhead of the ' +
+    'tunnel, in every SYN of both: one of them allows for the tunnel, the other does not. Warning where nothing else is ' +
+    'wrong, information otherwise.',
+  notWhen:
+    'One of them is a host of the internet, behind the tunnel. The MSS differ by anything else, or from connection to connection. The flow is in no tunnel.',
+  causes: [
+    'The MTU was lowered for the tunnel on one side only (an instance that ignores the MTU of DHCP, an old cell)',
+    'The MSS is clamped on one side only',
+  ],
+  nextSteps: [
+    'Compare the MTU of the inner interfaces on both sides: ip link show',
+    'Give all members of the overlay the same MTU: that of the underlay less the overhead',
+  ],
+  refutedBy: 'Equal MTUs on the inner interfaces of both hosts.',
+  source: 'RFC 9293, section 3.7.1; RFC 7348, section 4.3; Cloud Foundry manual (same MTU on all cells)',
+  thresholds: {},
+  explains: [],
+  *diagnose(evidence) {
+    for (const service of evidence.sessions(tcpServices)) {
+      const judgement = service.stack === 0 ? null : judge(evidence, service);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(evidence: Evidence, service: TcpService): Judgement | null {
+  const { client, server, stack, fromClient, fromServer, established } = service;
+  if (!isPrivate(client) || !isPrivate(server)) return null;
+  const kind = evidence.quality.flows.tunnelLayers(stack).at(-1)?.kind;
+  const overheads = kind === undefined ? undefined : OVERHEADS.get(kind);
+  if (!overheads || fromClient.mssMin === 0 || fromServer.mssMin === 0) return null;
+  const [low, high] = client < server ? [client, server] : [server, client];
+  const subject = pairSubject(evidence.quality, { source: low, destination: high, stack });
+  const isSteady = fromClient.mssMin === fromClient.mssMax && fromServer.mssMin === fromServer.mssMax;
+  const difference = Math.abs(fromClient.mssMax - fromServer.mssMax);
+  const at = established.first;
+  if (!isSteady || !at || !overheads.includes(difference)) return { result: 'healthy', subject };
+  const last = established.last ?? at;
+  return {
+    result: 'problem',
+    subject,
+    severity: severityOf(evidence, { ...service, services: [service] }, true),
+    confidence: 'medium',
+    explanation:
+      `Inside ${kind} ${client} announces an MSS of ${fromClient.mssMax} and ${server} one of ${fromServer.mssMax}: they differ ` +
+      `by the ${difference} bytes that the tunnel takes, so ${fromClient.mssMax > fromServer.mssMax ? client : server} does ` +
+      'not allow for it. TCP takes the smaller one; other protocols send packets that do not fit.',
+    pair: [client, server],
+    where: fromClient.mssMax > fromServer.mssMax ? 'sender' : 'receiver',
+    first: { segment: at.segment, timeNs: at.timeNs },
+    last: { segment: last.segment, timeNs: last.timeNs },
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: { clientMss: fromClient.mssMax, serverMss: fromServer.mssMax, difference },
+    evidence: [{ ...at, summary: `SYN with an MSS of ${fromClient.mssMax}` }],
+    displayFilter: segmentFilter(evidence.quality, service, client, 'tcp.flags.syn == 1'),
+  };
+}
+
+/** RFC 1918, RFC 6598 and RFC 4193: an address that can be a member of an overlay. */
+function isPrivate(address: string): boolean {
+  if (address.includes(':')) return /^f[cd]/.test(address);
+  const [first, second] = address.split('.').map(Number);
+  return (
+    first === 10 ||
+    (first === 172 && second >= 16 && second < 32) ||
+    (first === 192 && second === 168) ||
+    (first === 100 && second >= 64 && second < 128)
+  );
+}
