@@ -61,6 +61,7 @@ import ipMissingFirst from './ip/diagnoses/missing-first.js';
 import ipMissingRest from './ip/diagnoses/missing-rest.js';
 import ipOverlap from './ip/diagnoses/overlap.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
+import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
 import ipipTunnel from './ipip/tunnel.js';
 import isakmpAuthFailure from './isakmp/diagnoses/auth-failure.js';
@@ -210,7 +211,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'ipip',
     title: 'IP in IP',
     dissector: ipipDissector,
-    correlators: [],
+    correlators: ipipCorrelators,
     tunnel: ipipTunnel,
     diagnoses: [],
   },
@@ -244,7 +245,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'vxlan',
-    title: 'vxlan',
+    title: 'VXLAN',
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,

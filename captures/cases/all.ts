@@ -9,6 +9,8 @@ import { NAT_TRAVERSAL_CAPTURES } from './nat-traversal.js';
 import { OVERLAY_CAPTURES } from './overlays.js';
 import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
+import { SILK_CAPTURES } from './silk.js';
+import { TCP_CAPTURES } from './tcp.js';
 
 /** Every capture that ships, in the order of the README. */
 export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
@@ -20,6 +22,8 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...PATH_CAPTURES,
   ...KEEPALIVE_CAPTURES,
   ...OVERLAY_CAPTURES,
+  ...SILK_CAPTURES,
   ...GRE_AND_DNS_CAPTURES,
+  ...TCP_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

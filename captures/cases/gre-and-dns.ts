@@ -1,4 +1,4 @@
-import { concat, u16, u32 } from '../../test/build/bytes.js';
+import { ascii, concat, u16, u32 } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
 import { DNS_RCODE, DNS_TYPE, type DnsResponse, dnsQuery, dnsResponse } from '../../test/build/dns.js';
 import { gre } from '../../test/build/gre.js';
@@ -7,11 +7,13 @@ import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { type Endpoint, ping, type Timeline } from '../../test/build/scenario.js';
 import { type TcpFlag, tcp } from '../../test/build/tcp.js';
+import { udp } from '../../test/build/udp.js';
 import type { SampleCapture } from './sample-capture.js';
 import { PUBLIC_SITE, siteTimeline } from './sites.js';
 
 const { local, peer } = PUBLIC_SITE;
 const GRE = 47;
+const IP_IN_IP = 4;
 const TYPE_ERSPAN = 0x88be;
 const OURS = '192.168.10.';
 const THEIRS = '192.168.20.';
@@ -80,8 +82,8 @@ function innerPing(t: Timeline, forth: TunnelEnd, back: TunnelEnd, options: Inne
 
 /** A connection that opens, sends a request and gets its answer. */
 function innerConnection(t: Timeline, at: number, forth: TunnelEnd, back: TunnelEnd): void {
-  const client = { source: `${OURS}5`, destination: `${THEIRS}9`, sourcePort: 41_802, destinationPort: 8080 };
-  const server = { source: `${THEIRS}9`, destination: `${OURS}5`, sourcePort: 8080, destinationPort: 41_802 };
+  const client = { source: `${OURS}5`, destination: `${THEIRS}9`, sourcePort: 41_802, destinationPort: 7070 };
+  const server = { source: `${THEIRS}9`, destination: `${OURS}5`, sourcePort: 7070, destinationPort: 41_802 };
   const [x, y] = [t.random.next(), t.random.next()];
   const step = (
     seconds: number,
@@ -92,7 +94,7 @@ function innerConnection(t: Timeline, at: number, forth: TunnelEnd, back: Tunnel
     seen: number,
   ): void => {
     const ends = isClient ? client : server;
-    const payload = t.random.bytes(size);
+    const payload = ascii('.'.repeat(size));
     const segment = tcp({ ...ends, flags, sequence: own >>> 0, acknowledgment: seen >>> 0, payload });
     const packet = ip({ ...ends, protocol: IP_PROTOCOL.tcp, payload: segment, ttl: 63 });
     encapsulate(t, at + seconds, isClient ? forth : back, packet);
@@ -107,8 +109,8 @@ function innerConnection(t: Timeline, at: number, forth: TunnelEnd, back: Tunnel
   step(0.0461, true, ['ACK'], 0, x + 122, y + 402);
 }
 
-/** A capture of a GRE gateway, which is reachable for pings from outside to outside. */
-function greCapture(name: string, seconds: number, build: (t: Timeline) => void): () => Uint8Array {
+/** A capture of a tunnel gateway; pings between the outer addresses pass. */
+function gatewayCapture(name: string, seconds: number, build: (t: Timeline) => void): () => Uint8Array {
   return () => {
     const t = siteTimeline(name, PUBLIC_SITE, seconds);
     ping(t, local, peer, { at: 2, count: 3, identifier: 0x2a11, roundTripSeconds: 0.012 });
@@ -159,9 +161,10 @@ function protocolUnreachable(t: Timeline): void {
 /** 200 packets of UDP from the far side. */
 function countedStream(t: Timeline, end: TunnelEnd, isLost: (index: number) => boolean): void {
   for (let index = 0; index < 200; index += 1) {
-    const payload = concat(u16(5004), u16(5004), u16(68), u16(0), t.random.bytes(60));
-    const source = `${THEIRS}30`;
-    const packet = ip({ source, destination: `${OURS}30`, protocol: IP_PROTOCOL.udp, payload });
+    const ends = { source: `${THEIRS}30`, destination: `${OURS}30` };
+    const reading = ascii(`temperature ${index} of the far side, once every fifty milliseconds`);
+    const payload = udp({ ...ends, sourcePort: 40_211, destinationPort: 40_211, payload: reading });
+    const packet = ip({ ...ends, protocol: IP_PROTOCOL.udp, payload });
     encapsulate(t, 8 + index * 0.05, end, packet, isLost(index));
   }
 }
@@ -198,6 +201,20 @@ function mirrorSession(t: Timeline): void {
     mirror(5 + index * 0.25, 0, icmpEcho(echo));
     // The mirrored host leaves every tenth ping without answer.
     if (index % 10 !== 9) mirror(5.0004 + index * 0.25, 1, icmpEcho({ ...echo, reply: true }));
+  }
+}
+
+/** Pods on two nodes of Calico, in IP in IP. */
+function ipInIp(t: Timeline): void {
+  const [ours, theirs] = ['10.244.1.7', '10.244.2.19'];
+  for (let index = 0; index < 10; index += 1) {
+    const echo = { identifier: 0x2f01, sequence: index + 1, data: t.random.bytes(56) };
+    const between = { source: ours, destination: theirs, protocol: IP_PROTOCOL.icmp, ttl: 63 };
+    const request = ip({ ...between, payload: icmpEcho(echo) });
+    const payload = icmpEcho({ ...echo, reply: true });
+    const reply = ip({ ...between, source: theirs, destination: ours, payload });
+    t.sendIp(6 + index, local, peer, IP_IN_IP, request);
+    t.sendIp(6.0124 + index, peer, local, IP_IN_IP, reply);
   }
 }
 
@@ -268,14 +285,14 @@ export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
     shows: 'GRE with key and sequence numbers: inner pings both ways, a TCP connection and a stream',
     must: [],
     healthy: true,
-    write: greCapture('gre-healthy', 26, healthyTunnel),
+    write: gatewayCapture('gre-healthy', 26, healthyTunnel),
   },
   {
     file: 'gre-keys-per-direction.pcap',
     shows: 'GRE whose key differs per direction by design (as in MidoNet): everything is answered',
     must: [],
     healthy: true,
-    write: greCapture('gre-keys-per-direction', 22, keysPerDirection),
+    write: gatewayCapture('gre-keys-per-direction', 22, keysPerDirection),
   },
   {
     file: 'gre-no-return.pcap',
@@ -283,7 +300,7 @@ export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
     must: ['gre.no-return'],
     healthy: false,
     allow: ['underlay.ping-loss'],
-    write: greCapture('gre-no-return', 40, noReturn),
+    write: gatewayCapture('gre-no-return', 40, noReturn),
   },
   {
     file: 'gre-key-mismatch.pcap',
@@ -291,7 +308,7 @@ export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
     must: ['gre.key-mismatch'],
     healthy: false,
     allow: ['gre.no-return', 'underlay.ping-loss'],
-    write: greCapture('gre-key-mismatch', 30, keyMismatch),
+    write: gatewayCapture('gre-key-mismatch', 30, keyMismatch),
   },
   {
     file: 'gre-proto-unreachable.pcap',
@@ -299,21 +316,28 @@ export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
     must: ['gre.proto-unreachable'],
     healthy: false,
     allow: ['gre.no-return', 'underlay.ping-loss'],
-    write: greCapture('gre-proto-unreachable', 25, protocolUnreachable),
+    write: gatewayCapture('gre-proto-unreachable', 25, protocolUnreachable),
   },
   {
     file: 'gre-seq-loss.pcap',
     shows: 'a counted stream through GRE, of which 12 packets of 200 are missing in 4 gaps',
     must: ['gre.seq-loss'],
     healthy: false,
-    write: greCapture('gre-seq-loss', 25, sequenceLoss),
+    write: gatewayCapture('gre-seq-loss', 25, sequenceLoss),
   },
   {
     file: 'gre-mirror.pcap',
     shows: 'an ERSPAN session: mirrored pings, some of them unanswered; one way by design',
     must: [],
     healthy: true,
-    write: greCapture('gre-mirror', 25, mirrorSession),
+    write: gatewayCapture('gre-mirror', 25, mirrorSession),
+  },
+  {
+    file: 'ipip-healthy.pcap',
+    shows: 'pods on two nodes ping each other through IP in IP',
+    must: [],
+    healthy: true,
+    write: gatewayCapture('ipip-healthy', 20, ipInIp),
   },
   {
     file: 'dns-healthy.pcap',

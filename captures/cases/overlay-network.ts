@@ -1,11 +1,12 @@
 import { ascii, concat, u8, u16, u24, zeros } from '../../test/build/bytes.js';
+import { writePcap } from '../../test/build/capture-file.js';
 import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import type { Endpoint, SendOptions, Timeline } from '../../test/build/scenario.js';
 import { mssOption, type TcpFlag, tcp } from '../../test/build/tcp.js';
 import { VXLAN_PORT, vxlan } from '../../test/build/vxlan.js';
-import { PUBLIC_SITE } from './sites.js';
+import { PUBLIC_SITE, siteTimeline } from './sites.js';
 
 /** A host of the underlay with a tunnel endpoint; `mac` and `vtep` are those of the overlay. */
 export interface Cell {
@@ -31,6 +32,8 @@ export const VTEP_A: Container = { cell: CELL_A, address: CELL_A.vtep, ttl: 64 }
 export const VTEP_B: Container = { cell: CELL_B, address: CELL_B.vtep, ttl: 64 };
 
 const REQUEST = 'GET /status HTTP/1.1\r\nHost: app-b.apps.internal\r\n\r\n';
+/** The group policy id of most connections. */
+export const TAG = 3;
 const ROUND_TRIP_SECONDS = 0.0012;
 const SOURCE_PORT_FIRST = 0xc000;
 
@@ -62,7 +65,9 @@ export function encapsulate(
   return t.sendUdp(at, source, { ...to.underlay, port: geneve ? 6081 : port }, payload, send);
 }
 
-/** Of the inner addresses and ports, as a tunnel endpoint takes it for the source port (RFC 7348, section 5). */
+/**
+ * Of the inner addresses and ports, as a tunnel endpoint takes it for the source port (RFC 7348, section 5).
+ */
 function flowHash(frame: Uint8Array): number {
   let hash = 17;
   for (const byte of frame.subarray(26, 38)) hash = (hash * 31 + byte) >>> 0;
@@ -234,4 +239,28 @@ export function innerSyns(t: Timeline, client: Container, server: Container, opt
     const { tag: _tag, ...plain } = options;
     sendInner(t, at + ROUND_TRIP_SECONDS, server, client, IP_PROTOCOL.icmp, error, { ...plain, ...reply });
   }
+}
+
+/** Cells ping each other without a tag, containers talk with one. */
+export function silkTraffic(t: Timeline): void {
+  innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 6, identifier: 0x2f01, intervalSeconds: 3 });
+  innerPing(t, VTEP_B, VTEP_A, { at: 3.1, count: 5, identifier: 0x11c4, intervalSeconds: 3 });
+  for (let i = 0; i < 6; i += 1) {
+    innerConnection(t, APP_A, APP_B, {
+      at: 2.4 + i * 3,
+      clientPort: 58_054 + i,
+      serverPort: 8080,
+      tag: TAG,
+      responseLength: 2400,
+    });
+  }
+}
+
+/** A capture on the first cell. */
+export function onCellA(name: string, seconds: number, build: (t: Timeline) => void): () => Uint8Array {
+  return () => {
+    const t = siteTimeline(name, PUBLIC_SITE, seconds);
+    build(t);
+    return writePcap(t.frames());
+  };
 }

@@ -1,9 +1,8 @@
 import { arp } from '../../test/build/arp.js';
-import { writePcap } from '../../test/build/capture-file.js';
 import { icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
-import type { Endpoint, Timeline } from '../../test/build/scenario.js';
+import type { Timeline } from '../../test/build/scenario.js';
 import {
   APP_A,
   APP_B,
@@ -13,39 +12,17 @@ import {
   innerConnection,
   innerPing,
   innerSyns,
+  onCellA,
+  silkTraffic,
+  TAG,
   VTEP_A,
   VTEP_B,
 } from './overlay-network.js';
 import type { SampleCapture } from './sample-capture.js';
-import { namedTimeline, PUBLIC_SITE, siteTimeline } from './sites.js';
 
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
-const TAG = 3;
 const OTHER_TAG = 7;
 const WEB = { clientPort: 58_054, serverPort: 8080 };
-
-function onCellA(name: string, seconds: number, build: (t: Timeline) => void): () => Uint8Array {
-  return () => {
-    const t = siteTimeline(name, PUBLIC_SITE, seconds);
-    build(t);
-    return writePcap(t.frames());
-  };
-}
-
-/** Cells ping each other without a tag, containers talk with one. */
-function healthySilk(t: Timeline): void {
-  innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 6, identifier: 0x2f01, intervalSeconds: 3 });
-  innerPing(t, VTEP_B, VTEP_A, { at: 3.1, count: 5, identifier: 0x11c4, intervalSeconds: 3 });
-  for (let i = 0; i < 6; i += 1) {
-    innerConnection(t, APP_A, APP_B, {
-      at: 2.4 + i * 3,
-      clientPort: 58_054 + i,
-      serverPort: 8080,
-      tag: TAG,
-      responseLength: 2400,
-    });
-  }
-}
 
 function noReturn(t: Timeline): void {
   innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 40, identifier: 0x2f02, isAnswered: (i) => i < 9 });
@@ -105,7 +82,9 @@ function asymmetricVni(t: Timeline): void {
   }
 }
 
-/** Cell B was set up without the group policy extension: tagged packets are dropped, pings between cells pass. */
+/**
+ * Cell B was set up without the group policy extension: tagged packets are dropped, pings between cells pass.
+ */
 function groupPolicyDropped(t: Timeline): void {
   innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 20, identifier: 0x2f09 });
   innerSyns(t, APP_A, APP_B, { at: 3.4, ...WEB, tag: TAG });
@@ -146,7 +125,10 @@ function policyReject(t: Timeline): void {
   innerConnection(t, other, APP_B, { at: 16.2, clientPort: 40_111, serverPort: 8080, tag: OTHER_TAG });
 }
 
-/** Inner hosts have an MTU of 1500: full packets become two fragments, of which the second one is dropped on the way. */
+/**
+ * Inner hosts have an MTU of 1500: full packets become two fragments, of which the second one is dropped on
+ * the way.
+ */
 function mtuExceeded(t: Timeline): void {
   innerPing(t, APP_A, APP_B, { at: 2, count: 14, identifier: 0x2f0c });
   const send = { mtu: 1500, lostFragments: [1] };
@@ -176,82 +158,6 @@ function mssTooLarge(t: Timeline): void {
   }
 }
 
-function macMismatch(t: Timeline): void {
-  healthySilk(t);
-  const wrong = { source: 'ee:ee:0a:ff:52:43' };
-  innerPing(t, { ...APP_A, address: '10.255.82.99' }, APP_B, {
-    at: 5.3,
-    count: 4,
-    identifier: 0x2f10,
-    macs: wrong,
-  });
-}
-
-/** A container of cell A has an address of the lease of cell B's neighbour. */
-function leaseMismatch(t: Timeline): void {
-  healthySilk(t);
-  const stranger = { ...APP_A, address: '10.255.31.9' };
-  innerPing(t, stranger, APP_B, { at: 5.4, count: 8, identifier: 0x2f11, isAnswered: (i) => i < 8 });
-}
-
-function unexpectedArp(t: Timeline): void {
-  healthySilk(t);
-  for (let i = 0; i < 5; i += 1) {
-    const frame = ethernet({
-      source: CELL_A.mac,
-      destination: BROADCAST,
-      etherType: ETHER_TYPE.arp,
-      payload: arp({
-        operation: 1,
-        senderMac: CELL_A.mac,
-        senderAddress: CELL_A.vtep,
-        targetAddress: '10.255.201.0',
-      }),
-    });
-    encapsulate(t, 6.2 + i, CELL_A, CELL_B, frame);
-  }
-}
-
-/** On the host side of two containers' links, as a capture on all of them shows it. */
-function gatewayMismatch(): Uint8Array {
-  const t = namedTimeline('silk-gateway-mismatch');
-  const gateway = '169.254.0.1';
-  const good = { address: '10.255.82.67', mac: 'ee:ee:0a:ff:52:43', host: 'aa:aa:0a:ff:52:43' };
-  const bad = { address: '10.255.82.70', mac: 'ee:ee:0a:ff:52:46', host: 'aa:aa:0a:ff:52:46' };
-  const at = (from: string, to: string): [Endpoint, Endpoint] => [
-    { mac: from, address: good.address, ttl: 64 },
-    { mac: to, address: gateway, ttl: 64 },
-  ];
-  for (let i = 0; i < 4; i += 1) {
-    const seconds = 1 + i * 9;
-    const request = arp({
-      operation: 1,
-      senderMac: good.mac,
-      senderAddress: good.address,
-      targetAddress: gateway,
-    });
-    t.send(seconds, ...at(good.mac, good.host), ETHER_TYPE.arp, request);
-    const reply = arp({
-      operation: 2,
-      senderMac: good.host,
-      senderAddress: gateway,
-      targetMac: good.mac,
-      targetAddress: good.address,
-    });
-    t.send(seconds + 40e-6, ...at(good.host, good.mac), ETHER_TYPE.arp, reply);
-  }
-  for (let i = 0; i < 6; i += 1) {
-    const request = arp({
-      operation: 1,
-      senderMac: bad.mac,
-      senderAddress: bad.address,
-      targetAddress: '10.255.82.1',
-    });
-    t.send(4.5 + i * 1.02, ...at(bad.mac, BROADCAST), ETHER_TYPE.arp, request);
-  }
-  return writePcap(t.frames());
-}
-
 function geneveHealthy(t: Timeline): void {
   innerPing(t, APP_A, APP_B, { at: 2, count: 10, identifier: 0x2f12, geneve: true, vni: 42 });
   for (let i = 0; i < 4; i += 1) {
@@ -272,7 +178,7 @@ export const OVERLAY_CAPTURES: readonly SampleCapture[] = [
       'two cells of silk: pings between the cells, connections with a group policy id between containers',
     must: [],
     healthy: true,
-    write: onCellA('vxlan-gbp-healthy', 22, healthySilk),
+    write: onCellA('vxlan-gbp-healthy', 22, silkTraffic),
   },
   {
     file: 'vxlan-asymmetric-vni.pcap',
@@ -375,36 +281,5 @@ export const OVERLAY_CAPTURES: readonly SampleCapture[] = [
     must: ['overlay.mss-too-large', 'overlay.mtu-exceeded'],
     healthy: true,
     write: onCellA('overlay-mss-too-large', 15, mssTooLarge),
-  },
-  {
-    file: 'silk-mac-mismatch.pcap',
-    shows: 'healthy silk traffic, and frames whose MAC address encodes a container instead of the cell',
-    must: ['silk.mac-mismatch'],
-    healthy: false,
-    write: onCellA('silk-mac-mismatch', 22, macMismatch),
-  },
-  {
-    file: 'silk-lease-mismatch.pcap',
-    shows: 'healthy silk traffic, and packets of an address outside the lease of the cell that sends them',
-    must: ['silk.lease-mismatch'],
-    healthy: false,
-    write: onCellA('silk-lease-mismatch', 22, leaseMismatch),
-  },
-  {
-    file: 'silk-gateway-mismatch.pcap',
-    shows:
-      'links of two containers: one asks for 169.254.0.1, the other for a gateway that silk does not use',
-    must: ['silk.gateway-mismatch'],
-    healthy: false,
-    allow: ['arp.unanswered'],
-    write: gatewayMismatch,
-  },
-  {
-    file: 'silk-unexpected-arp.pcap',
-    shows: 'healthy silk traffic, and ARP broadcasts inside the tunnel',
-    must: ['silk.unexpected-arp'],
-    healthy: false,
-    allow: ['arp.unanswered'],
-    write: onCellA('silk-unexpected-arp', 22, unexpectedArp),
   },
 ];

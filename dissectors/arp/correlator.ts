@@ -37,7 +37,10 @@ export interface ArpPair {
   readonly first: FrameRef;
   last: FrameRef;
   lastReply: FrameRef | null;
-  /** MAC addresses that the asker named as its own, and that replies gave for the target; at most CLAIMS_MAX each. */
+  /**
+   * MAC addresses that the asker named as its own, and that replies gave for the target; at most CLAIMS_MAX
+   * each.
+   */
   readonly askerMacs: ArpClaim[];
   readonly targetMacs: ArpClaim[];
 }
@@ -48,8 +51,8 @@ const CLAIMS_MAX = 8;
 type Rows = Batch<typeof arp.observes>;
 
 /**
- * Matches replies to requests by the addresses in both. Holds at most PAIRS_MAX pairs between epochs; the least
- * recently seen half goes through a SessionStore.
+ * Matches replies to requests by the addresses in both. Holds at most PAIRS_MAX pairs between epochs; the
+ * least recently seen half goes through a SessionStore.
  */
 class ArpCorrelation implements Correlation<ArpPair, typeof arp.observes> {
   private readonly pairs = new Map<string, ArpPair>();

@@ -30,8 +30,8 @@ export const ARP_REQUEST = 1;
 export const ARP_REPLY = 2;
 
 /**
- * ARP for IPv4 over six-byte hardware addresses; any other kind gives no row. Inside a tunnel the row's flow is the
- * tunnel itself, in the direction of the outer packet; outside there is none.
+ * ARP for IPv4 over six-byte hardware addresses; any other kind gives no row. Inside a tunnel the row's flow
+ * is the tunnel itself, in the direction of the outer packet; outside there is none.
  */
 export const arp = defineDissector({
   protocol: 'arp',

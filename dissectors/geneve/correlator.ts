@@ -16,7 +16,9 @@ import dissector, { FLAG_CONTROL, FLAG_CRITICAL_OPTIONS, type geneve } from './d
 /** The Geneve packets with one VNI between two tunnel endpoints, in one time segment. */
 export interface GeneveTunnel {
   readonly segment: SegmentIndex;
-  /** Tunnel stack of the inner packets (0 where there are none), and the one in which the tunnel itself runs. */
+  /**
+   * Tunnel stack of the inner packets (0 where there are none), and the one in which the tunnel itself runs.
+   */
   readonly stack: number;
   readonly outerStack: number;
   readonly low: string;
@@ -34,7 +36,10 @@ export interface GeneveTunnel {
 type Rows = Batch<typeof geneve.observes>;
 type Open = GeneveTunnel & { readonly directions: readonly [OpenDirection, OpenDirection] };
 
-/** Follows tunnels by VNI and endpoints. Holds one state a flow of the registry; closed ones go through a SessionStore. */
+/**
+ * Follows tunnels by VNI and endpoints. Holds one state a flow of the registry; closed ones go through a
+ * SessionStore.
+ */
 class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.observes> {
   private readonly tunnels: FlowStates<Open>;
   private readonly open = new Set<Open>();

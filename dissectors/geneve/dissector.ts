@@ -28,8 +28,8 @@ const GENEVE_PORT = 6081;
 const KIND = TUNNEL_KINDS.indexOf('geneve');
 
 /**
- * One row a packet, of a fragmented one from its first fragment. The row's flow is the tunnel: endpoints (no ports)
- * and VNI.
+ * One row a packet, of a fragmented one from its first fragment. The row's flow is the tunnel: endpoints (no
+ * ports) and VNI.
  */
 export const geneve = defineDissector({
   protocol: 'geneve',

@@ -115,7 +115,7 @@ describe('Geneve', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
         slot.clearTables();
-        // The view ends where the payload ends: any read outside of it throws.
+        // The view ends where the payload ends, so that reads outside of it throw.
         frame.begin(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 0, bytes.length);
         frame.destinationPort = 6081;
         frame.payloadLength = bytes.length;

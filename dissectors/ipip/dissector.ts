@@ -1,24 +1,38 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import { SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
+import type { Schema } from '../../src/observe/table.js';
 import { PROTOCOL_IPIP, PROTOCOL_IPV6 } from '../../src/wire/ip.js';
 
 const KIND = TUNNEL_KINDS.indexOf('ipip');
 
+const IPIP_ROWS = {
+  /** 4 or 6, by the outer protocol number. */
+  innerVersion: 'u8',
+  /** Bytes on the wire of the outer IP packet and of what is in it. */
+  outerLength: 'u32',
+  innerLength: 'u32',
+} as const satisfies Schema;
+
 /**
  * An IP packet right behind an IP header: IPv4 (protocol 4, RFC 2003) or IPv6 (protocol 41, RFC 4213 and RFC 2473).
- * There is no header of its own, hence no row: the engine counts the outer flow, and the inner one in its tunnel.
+ * One row a packet, of the flow between the outer addresses.
  */
-export default defineDissector({
+export const ipipDissector = defineDissector({
   protocol: 'ipip',
   carriedBy: { ipProtocol: [PROTOCOL_IPIP, PROTOCOL_IPV6] },
-  observes: {},
-  rowsPerChunk: 1,
-  bind(_table, { protocolIndex, innerIp }) {
+  observes: IPIP_ROWS,
+  bind(table, { protocolIndex, innerIp }) {
     return (frame, offset, end) => {
+      const row = table.rows.append(frame);
+      table.innerVersion[row] = frame.protocol === PROTOCOL_IPIP ? 4 : 6;
+      table.outerLength[row] = frame.networkLength;
+      table.innerLength[row] = frame.payloadLength;
       if (!frame.enterTunnel(KIND, 0)) return frame.observeShortfallOf(protocolIndex, SHORTFALL_TOO_DEEP);
       innerIp(frame, offset, end);
       frame.leaveTunnel();
     };
   },
 });
+
+export default ipipDissector;

@@ -7,6 +7,7 @@ import { runFrames } from '../../test/build/run-capture.js';
 import { timeline } from '../../test/build/scenario.js';
 import { echoStreams } from '../icmp/correlator.js';
 import icmp from '../icmp/dissector.js';
+import { ipipTunnels } from './correlator.js';
 import dissector from './dissector.js';
 import view from './tunnel.js';
 
@@ -15,7 +16,7 @@ const IPV6_IN_IP = 41;
 const START_NS = 1_700_000_000_000_000_000n;
 const here = { address: '192.0.2.1', mac: '02:00:00:00:00:01', ttl: 64 };
 const there = { address: '198.51.100.7', mac: '02:00:00:00:00:02', ttl: 57 };
-const parts = { dissectors: [dissector, icmp], correlators: [echoStreams] };
+const parts = { dissectors: [dissector, icmp], correlators: [echoStreams, ipipTunnels] };
 const echo = { identifier: 7, sequence: 1, data: new Uint8Array(32) };
 
 function innerV4(reply = false): Uint8Array {
@@ -64,7 +65,7 @@ describe('IP in IP', () => {
       {
         kind: 'ipip',
         state: 'up',
-        facts: { inner: 'IPv4' },
+        facts: { inner: 'IPv4', mtu: { largestInner: 60, largestOuter: 80 } },
         directions: [{ packets: 1, bytes: 80 }, { packets: 1 }],
       },
       { kind: 'ipip', state: 'one-way', facts: { inner: 'IPv6' }, directions: [{ packets: 1 }] },

@@ -1,38 +1,34 @@
-import type { OneWayTraffic, PairTraffic } from '../../src/correlate/traffic.js';
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
-import { PROTOCOL_IPIP, PROTOCOL_IPV6 } from '../../src/wire/ip.js';
+import { type IpipTunnel, ipipTunnels } from './correlator.js';
 
 /** One tunnel per pair of ends and inner IP version. */
 const view: TunnelView = {
   kind: 'ipip',
-  *describe({ quality }) {
-    for (const pair of quality.traffic.all()) {
-      for (const { protocol, fromA, fromB } of pair.conversations) {
-        if (protocol !== PROTOCOL_IPIP && protocol !== PROTOCOL_IPV6) continue;
-        yield describe(pair, protocol, fromA, fromB);
-      }
-    }
+  *describe(evidence) {
+    for (const tunnel of evidence.sessions(ipipTunnels)) yield describe(evidence.quality, tunnel);
   },
 };
 
 export default view;
 
-function describe(
-  { a, b }: PairTraffic,
-  protocol: number,
-  fromA: OneWayTraffic,
-  fromB: OneWayTraffic,
-): TunnelDraft {
+function describe(quality: CaptureQuality, tunnel: IpipTunnel): TunnelDraft {
+  const { low, high, innerVersion, outerStack, directions } = tunnel;
+  const inside = quality.flows.tunnelLayers(outerStack).map(({ kind, key }) => `${kind} ${key}`);
   return {
     kind: 'ipip',
-    endpoints: [a, b],
-    state: fromA.packets > 0 && fromB.packets > 0 ? 'up' : 'one-way',
-    directions: [
-      { from: a, to: b, ...fromA },
-      { from: b, to: a, ...fromB },
-    ].flatMap(({ from, to, packets, bytes, first, last }) =>
+    endpoints: [low, high],
+    state: directions.every(({ packets }) => packets > 0) ? 'up' : 'one-way',
+    directions: directions.flatMap(({ from, to, packets, bytes, first, last }) =>
       first && last ? [{ from, to, packets, bytes, first, last }] : [],
     ),
-    facts: { inner: protocol === PROTOCOL_IPIP ? 'IPv4' : 'IPv6' },
+    facts: {
+      inner: innerVersion === 4 ? 'IPv4' : 'IPv6',
+      ...(inside.length > 0 ? { inside } : {}),
+      mtu: {
+        largestInner: Math.max(...directions.map(({ largestInner }) => largestInner)),
+        largestOuter: Math.max(...directions.map(({ largestOuter }) => largestOuter)),
+      },
+    },
   };
 }

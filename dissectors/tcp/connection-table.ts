@@ -3,11 +3,11 @@ export const SEEN_SYN = 0x0001;
 export const SEEN_FIN = 0x0002;
 export const SEEN_RST = 0x0004;
 export const SEEN_ACK_ADVANCE = 0x0008;
-/** `next` holds the next expected sequence number. */
+/** `NEXT` holds the next expected sequence number. */
 export const HAS_NEXT = 0x0010;
-/** `acknowledged` holds the highest number this direction has acknowledged. */
+/** `ACKNOWLEDGED` holds the highest number this direction has acknowledged. */
 export const HAS_ACK = 0x0020;
-/** `gapStart … gapEnd` was skipped, and nobody has acknowledged it yet. */
+/** `GAP_START … GAP_END` was skipped, and nobody has acknowledged it yet. */
 export const GAP_OPEN = 0x0040;
 /** The peer acknowledged the gap although the capture does not hold it. */
 export const GAP_ACKNOWLEDGED = 0x0080;
@@ -31,6 +31,56 @@ export const IN_TURN = 0x4000;
 export const PEER_RESET = 0x8000;
 export const WATCHED = COMPLETES_HANDSHAKE | ZERO_WINDOW | IN_TURN | PEER_RESET;
 
+/*
+ * Fields of a direction in `words`, side by side so that a segment touches one cache line.
+ */
+/** Next expected sequence number; highest number that this direction has acknowledged. */
+export const NEXT = 0;
+export const ACKNOWLEDGED = 1;
+export const GAP_START = 2;
+export const GAP_END = 3;
+export const SEGMENTS = 4;
+/** Segments with payload; the largest payload that was sent, and the largest that can have been acknowledged. */
+export const DATA_SEGMENTS = 5;
+export const LARGEST_SENT = 6;
+export const LARGEST_ACKNOWLEDGED = 7;
+const DIRECTION_WORDS = 8;
+
+/*
+ * Fields of a direction in `doubles`.
+ */
+export const PAYLOAD_BYTES = 0;
+/** Time of the last segment with payload, new or repeated. */
+export const LAST_DATA_NS = 1;
+const DIRECTION_DOUBLES = 2;
+
+/*
+ * Fields of a connection in `moments`: frames, and nanoseconds from the base of the segment.
+ */
+export const FIRST_FRAME = 0;
+export const FIRST_NS = 1;
+export const LAST_NS = 2;
+/** First SYN, last SYN, first SYN-ACK; how long the client took to acknowledge it. */
+export const OPENED_FRAME = 3;
+export const OPENED_NS = 4;
+export const REOPENED_FRAME = 5;
+export const REOPENED_NS = 6;
+export const ACCEPTED_NS = 7;
+export const CLIENT_HALF_NS = 8;
+const CONNECTION_MOMENTS = 10;
+
+export function wordAt(own: number, field: number): number {
+  return own * DIRECTION_WORDS + field;
+}
+
+export function doubleAt(own: number, field: number): number {
+  return own * DIRECTION_DOUBLES + field;
+}
+
+export function momentAt(slot: number, field: number): number {
+  return slot * CONNECTION_MOMENTS + field;
+}
+
 const CAPACITY_START = 256;
 const ADDRESS_WORDS = 4;
 
@@ -39,21 +89,12 @@ const ADDRESS_WORDS = 4;
  * About 250 bytes a connection.
  */
 export class ConnectionTable {
-  next = new Uint32Array(CAPACITY_START * 2);
-  acknowledged = new Uint32Array(CAPACITY_START * 2);
-  gapStart = new Uint32Array(CAPACITY_START * 2);
-  gapEnd = new Uint32Array(CAPACITY_START * 2);
+  words = new Uint32Array(CAPACITY_START * 2 * DIRECTION_WORDS);
+  doubles = new Float64Array(CAPACITY_START * 2 * DIRECTION_DOUBLES);
+  moments = new Float64Array(CAPACITY_START * CONNECTION_MOMENTS);
   seen = new Uint16Array(CAPACITY_START * 2);
   /** As announced in the last SYN; 0 where none was. */
   maximumSegmentSize = new Uint16Array(CAPACITY_START * 2);
-  segments = new Uint32Array(CAPACITY_START * 2);
-  payloadBytes = new Float64Array(CAPACITY_START * 2);
-  /** Segments with payload; the largest payload that was sent, and the largest that can have been acknowledged. */
-  dataSegments = new Uint32Array(CAPACITY_START * 2);
-  largestSent = new Uint32Array(CAPACITY_START * 2);
-  largestAcknowledged = new Uint32Array(CAPACITY_START * 2);
-  /** Time of the last segment with payload, new or repeated. */
-  lastDataNs = new Float64Array(CAPACITY_START * 2);
   /** TTL of the SYN. */
   timeToLive = new Uint8Array(CAPACITY_START * 2);
   /** SYNs (SYN-ACKs) that this direction sent. */
@@ -66,16 +107,6 @@ export class ConnectionTable {
   ports = new Uint16Array(CAPACITY_START * 2);
   stack = new Uint16Array(CAPACITY_START);
   segment = new Uint16Array(CAPACITY_START);
-  firstFrame = new Float64Array(CAPACITY_START);
-  firstNs = new Float64Array(CAPACITY_START);
-  lastNs = new Float64Array(CAPACITY_START);
-  /** Frame and time of the first SYN and of the last one; time of the first SYN-ACK; how long the client took to acknowledge it. */
-  openedFrame = new Float64Array(CAPACITY_START);
-  openedNs = new Float64Array(CAPACITY_START);
-  reopenedFrame = new Float64Array(CAPACITY_START);
-  reopenedNs = new Float64Array(CAPACITY_START);
-  acceptedNs = new Float64Array(CAPACITY_START);
-  clientHalfNs = new Float64Array(CAPACITY_START);
   private isOpen = new Uint8Array(CAPACITY_START);
   private readonly free: number[] = [];
   /** Slots ever used; those beyond are untouched. */
@@ -101,21 +132,20 @@ export class ConnectionTable {
 
   /** Empties the counters of both directions; the endpoints stay. */
   clear(slot: number): void {
-    const from = slot * 2;
-    this.seen.fill(0, from, from + 2);
-    this.maximumSegmentSize.fill(0, from, from + 2);
-    this.segments.fill(0, from, from + 2);
-    this.payloadBytes.fill(0, from, from + 2);
-    this.uncapturedAcks.fill(0, from, from + 2);
-    this.uncapturedBytes.fill(0, from, from + 2);
-    this.dataSegments.fill(0, from, from + 2);
-    this.largestSent.fill(0, from, from + 2);
-    this.largestAcknowledged.fill(0, from, from + 2);
-    this.openings.fill(0, from, from + 2);
-    this.lastDataNs.fill(Number.NaN, from, from + 2);
-    this.openedNs[slot] = Number.NaN;
-    this.acceptedNs[slot] = Number.NaN;
-    this.clientHalfNs[slot] = Number.NaN;
+    const low = slot * 2;
+    for (let own = low; own < low + 2; own++) {
+      this.seen[own] = 0;
+      this.maximumSegmentSize[own] = 0;
+      this.openings[own] = 0;
+      this.uncapturedAcks[own] = 0;
+      this.uncapturedBytes[own] = 0;
+      for (let field = 0; field < DIRECTION_WORDS; field++) this.words[wordAt(own, field)] = 0;
+      this.doubles[doubleAt(own, PAYLOAD_BYTES)] = 0;
+      this.doubles[doubleAt(own, LAST_DATA_NS)] = Number.NaN;
+    }
+    this.moments[momentAt(slot, OPENED_NS)] = Number.NaN;
+    this.moments[momentAt(slot, ACCEPTED_NS)] = Number.NaN;
+    this.moments[momentAt(slot, CLIENT_HALF_NS)] = Number.NaN;
   }
 
   *openSlots(): Iterable<number> {
@@ -124,35 +154,19 @@ export class ConnectionTable {
 
   private grow(): void {
     const capacity = this.isOpen.length * 2;
-    this.next = grown(this.next, capacity * 2);
-    this.acknowledged = grown(this.acknowledged, capacity * 2);
-    this.gapStart = grown(this.gapStart, capacity * 2);
-    this.gapEnd = grown(this.gapEnd, capacity * 2);
+    this.words = grown(this.words, capacity * 2 * DIRECTION_WORDS);
+    this.doubles = grown(this.doubles, capacity * 2 * DIRECTION_DOUBLES);
+    this.moments = grown(this.moments, capacity * CONNECTION_MOMENTS);
     this.seen = grown(this.seen, capacity * 2);
     this.maximumSegmentSize = grown(this.maximumSegmentSize, capacity * 2);
-    this.segments = grown(this.segments, capacity * 2);
-    this.payloadBytes = grown(this.payloadBytes, capacity * 2);
     this.uncapturedAcks = grown(this.uncapturedAcks, capacity * 2);
     this.uncapturedBytes = grown(this.uncapturedBytes, capacity * 2);
-    this.dataSegments = grown(this.dataSegments, capacity * 2);
-    this.largestSent = grown(this.largestSent, capacity * 2);
-    this.largestAcknowledged = grown(this.largestAcknowledged, capacity * 2);
-    this.lastDataNs = grown(this.lastDataNs, capacity * 2);
     this.timeToLive = grown(this.timeToLive, capacity * 2);
     this.openings = grown(this.openings, capacity * 2);
     this.addresses = grown(this.addresses, capacity * 2 * ADDRESS_WORDS);
     this.ports = grown(this.ports, capacity * 2);
     this.stack = grown(this.stack, capacity);
     this.segment = grown(this.segment, capacity);
-    this.firstFrame = grown(this.firstFrame, capacity);
-    this.firstNs = grown(this.firstNs, capacity);
-    this.lastNs = grown(this.lastNs, capacity);
-    this.openedFrame = grown(this.openedFrame, capacity);
-    this.openedNs = grown(this.openedNs, capacity);
-    this.reopenedFrame = grown(this.reopenedFrame, capacity);
-    this.reopenedNs = grown(this.reopenedNs, capacity);
-    this.acceptedNs = grown(this.acceptedNs, capacity);
-    this.clientHalfNs = grown(this.clientHalfNs, capacity);
     this.isOpen = grown(this.isOpen, capacity);
   }
 }

@@ -7,7 +7,7 @@ import { formatAddress } from '../../src/wire/address.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../src/wire/transport.js';
 import { type Rows, refOf } from './batch-rows.js';
 import * as state from './connection-table.js';
-import { ConnectionTable } from './connection-table.js';
+import { ConnectionTable, doubleAt, momentAt, wordAt } from './connection-table.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { ServiceFold } from './service-fold.js';
 import type { TcpConnection, TcpDirection } from './tcp-connection.js';
@@ -64,14 +64,14 @@ export class ConnectionTracker {
         if (this.isNewConnection(own, flags, columns.sequence[row])) this.restart(slot, batch, row);
         this.watch.noteOpening(batch, slot, own, row);
       }
-      table.segments[own]++;
+      table.words[wordAt(own, state.SEGMENTS)]++;
       if (origin[row] !== ORIGIN_WHOLE) {
-        table.payloadBytes[own] += length;
+        table.doubles[doubleAt(own, state.PAYLOAD_BYTES)] += length;
         table.seen[own] |= state.UNRELIABLE;
         continue;
       }
       if ((flags & TCP_RST) !== 0) {
-        table.payloadBytes[own] += length;
+        table.doubles[doubleAt(own, state.PAYLOAD_BYTES)] += length;
         this.watch.noteReset(batch, slot, own, row);
         table.seen[own] |= state.SEEN_RST;
         continue;
@@ -81,15 +81,15 @@ export class ConnectionTracker {
         this.watch.look(batch, slot, own, row);
       }
       if (length > 0 || (flags & (TCP_SYN | TCP_FIN)) !== 0 || (seen & state.HAS_NEXT) === 0) {
-        table.payloadBytes[own] += length;
+        table.doubles[doubleAt(own, state.PAYLOAD_BYTES)] += length;
         this.advanceSequence(batch, slot, own, row);
-      } else if (columns.sequence[row] !== table.next[own]) {
+      } else if (columns.sequence[row] !== table.words[wordAt(own, state.NEXT)]) {
         this.advanceSequence(batch, slot, own, row);
       }
       if ((flags & TCP_ACK) !== 0) this.acknowledge(batch, flow, own, row);
     }
     const lastNs = batch.timeNs[frame[order[to - 1]]];
-    if (!Number.isNaN(lastNs)) table.lastNs[slot] = lastNs;
+    if (!Number.isNaN(lastNs)) table.moments[momentAt(slot, state.LAST_NS)] = lastNs;
   }
 
   endSegment(): void {
@@ -101,7 +101,7 @@ export class ConnectionTracker {
     for (const slot of this.watch.surplus()) {
       this.retire(slot);
       this.table.clear(slot);
-      this.table.firstNs[slot] = this.table.lastNs[slot];
+      this.table.moments[momentAt(slot, state.FIRST_NS)] = this.table.moments[momentAt(slot, state.LAST_NS)];
     }
     this.closedServices.trim();
   }
@@ -144,15 +144,18 @@ export class ConnectionTracker {
   private stamp(slot: number, batch: Batch<Rows>, row: number): void {
     const index = batch.columns.rows.frame[row];
     this.table.segment[slot] = batch.segment;
-    this.table.firstFrame[slot] = batch.frameIdOf(index);
-    this.table.firstNs[slot] = batch.timeNs[index];
-    this.table.lastNs[slot] = batch.timeNs[index];
+    this.table.moments[momentAt(slot, state.FIRST_FRAME)] = batch.frameIdOf(index);
+    this.table.moments[momentAt(slot, state.FIRST_NS)] = batch.timeNs[index];
+    this.table.moments[momentAt(slot, state.LAST_NS)] = batch.timeNs[index];
   }
 
   /** An opening SYN whose number does not continue what was sent: the ports are used again. */
   private isNewConnection(own: number, flags: number, sequence: number): boolean {
     if ((flags & (TCP_SYN | TCP_ACK)) !== TCP_SYN) return false;
-    return (this.table.seen[own] & state.HAS_NEXT) !== 0 && (sequence + 1) >>> 0 !== this.table.next[own];
+    return (
+      (this.table.seen[own] & state.HAS_NEXT) !== 0 &&
+      (sequence + 1) >>> 0 !== this.table.words[wordAt(own, state.NEXT)]
+    );
   }
 
   private restart(slot: number, batch: Batch<Rows>, row: number): void {
@@ -186,46 +189,59 @@ export class ConnectionTracker {
       table.seen[own] |= state.SEEN_FIN;
     }
     const end = (sequence + counted) >>> 0;
-    if (length > 0) table.dataSegments[own]++;
+    if (length > 0) table.words[wordAt(own, state.DATA_SEGMENTS)]++;
     if ((table.seen[own] & state.HAS_NEXT) === 0) {
       table.seen[own] |= state.HAS_NEXT;
       const other = own ^ 1;
       const isBehind =
-        (table.seen[other] & state.HAS_ACK) !== 0 && ((table.acknowledged[other] - end) | 0) > 0;
-      table.next[own] = isBehind ? table.acknowledged[other] : end;
+        (table.seen[other] & state.HAS_ACK) !== 0 &&
+        ((table.words[wordAt(other, state.ACKNOWLEDGED)] - end) | 0) > 0;
+      table.words[wordAt(own, state.NEXT)] = isBehind ? table.words[wordAt(other, state.ACKNOWLEDGED)] : end;
       if (length > 0) this.noteNewData(batch, own, row, length);
       return;
     }
-    const ahead = (end - table.next[own]) | 0;
+    const ahead = (end - table.words[wordAt(own, state.NEXT)]) | 0;
     if (ahead <= 0) {
       if (length > 0 && (flags & TCP_SYN) === 0) this.watch.noteRepeat(batch, slot, own, row);
     } else if (length > 0) this.noteNewData(batch, own, row, length);
     if ((table.seen[own] & (state.GAP_OPEN | state.GAP_ACKNOWLEDGED)) !== 0) this.fillGap(own, sequence, end);
-    const isGap = ((sequence - table.next[own]) | 0) > 0;
+    const isGap = ((sequence - table.words[wordAt(own, state.NEXT)]) | 0) > 0;
     if (isGap && length > 0) {
-      this.watch.noteGap(slot, own, table.next[own], sequence, batch.timeNs[batch.columns.rows.frame[row]]);
+      this.watch.noteGap(
+        slot,
+        own,
+        table.words[wordAt(own, state.NEXT)],
+        sequence,
+        batch.timeNs[batch.columns.rows.frame[row]],
+      );
     }
     if (isGap && (table.seen[own] & state.GAP_OPEN) === 0) {
-      table.gapStart[own] = table.next[own];
-      table.gapEnd[own] = sequence;
+      table.words[wordAt(own, state.GAP_START)] = table.words[wordAt(own, state.NEXT)];
+      table.words[wordAt(own, state.GAP_END)] = sequence;
       table.seen[own] = (table.seen[own] & ~state.GAP_ACKNOWLEDGED) | state.GAP_OPEN;
     }
-    if (ahead > 0) table.next[own] = end;
+    if (ahead > 0) table.words[wordAt(own, state.NEXT)] = end;
   }
 
   private noteNewData(batch: Batch<Rows>, own: number, row: number, length: number): void {
     const { table } = this;
-    if (length > table.largestSent[own]) table.largestSent[own] = length;
-    table.lastDataNs[own] = batch.timeNs[batch.columns.rows.frame[row]];
+    if (length > table.words[wordAt(own, state.LARGEST_SENT)])
+      table.words[wordAt(own, state.LARGEST_SENT)] = length;
+    table.doubles[doubleAt(own, state.LAST_DATA_NS)] = batch.timeNs[batch.columns.rows.frame[row]];
   }
 
   /** Data of the gap came after all (reordered or sent again): it is no gap of the capture. */
   private fillGap(own: number, sequence: number, end: number): void {
     const { table } = this;
-    if (((sequence - table.gapEnd[own]) | 0) >= 0 || ((end - table.gapStart[own]) | 0) <= 0) return;
+    if (
+      ((sequence - table.words[wordAt(own, state.GAP_END)]) | 0) >= 0 ||
+      ((end - table.words[wordAt(own, state.GAP_START)]) | 0) <= 0
+    )
+      return;
     if ((table.seen[own] & state.GAP_ACKNOWLEDGED) !== 0) {
       table.uncapturedAcks[own]--;
-      table.uncapturedBytes[own] -= (table.gapEnd[own] - table.gapStart[own]) >>> 0;
+      table.uncapturedBytes[own] -=
+        (table.words[wordAt(own, state.GAP_END)] - table.words[wordAt(own, state.GAP_START)]) >>> 0;
       const proofs = this.proofs.get(own);
       if (proofs) proofs.newest = null;
     }
@@ -240,32 +256,44 @@ export class ConnectionTracker {
     const known = table.seen[other];
     if ((table.seen[own] & state.HAS_ACK) === 0) {
       table.seen[own] |= state.HAS_ACK;
-      table.acknowledged[own] = acknowledgment;
+      table.words[wordAt(own, state.ACKNOWLEDGED)] = acknowledgment;
     } else {
-      const advance = (acknowledgment - table.acknowledged[own]) | 0;
+      const advance = (acknowledgment - table.words[wordAt(own, state.ACKNOWLEDGED)]) | 0;
       if (advance > 0) {
-        table.acknowledged[own] = acknowledgment;
+        table.words[wordAt(own, state.ACKNOWLEDGED)] = acknowledgment;
         // A segment that this acknowledges is no larger than what it acknowledges.
-        if (advance > table.largestAcknowledged[other]) {
-          table.largestAcknowledged[other] = Math.min(advance, table.largestSent[other]);
+        if (advance > table.words[wordAt(other, state.LARGEST_ACKNOWLEDGED)]) {
+          table.words[wordAt(other, state.LARGEST_ACKNOWLEDGED)] = Math.min(
+            advance,
+            table.words[wordAt(other, state.LARGEST_SENT)],
+          );
         }
         if ((table.seen[own] & state.SEEN_ACK_ADVANCE) === 0) this.noteHearing(batch, flow, own, row);
       }
     }
     if ((known & state.HAS_NEXT) === 0 || (known & state.UNRELIABLE) !== 0) return;
-    const ahead = (acknowledgment - table.next[other]) | 0;
+    const ahead = (acknowledgment - table.words[wordAt(other, state.NEXT)]) | 0;
     if (ahead > GAP_BYTES_MAX) {
       table.seen[other] |= state.UNRELIABLE;
     } else if (ahead > 1) {
-      table.gapStart[other] = table.next[other];
-      table.gapEnd[other] = acknowledgment;
-      table.next[other] = acknowledgment;
-      this.watch.noteGap(own >> 1, other, table.gapStart[other], acknowledgment, Number.NaN);
+      table.words[wordAt(other, state.GAP_START)] = table.words[wordAt(other, state.NEXT)];
+      table.words[wordAt(other, state.GAP_END)] = acknowledgment;
+      table.words[wordAt(other, state.NEXT)] = acknowledgment;
+      this.watch.noteGap(
+        own >> 1,
+        other,
+        table.words[wordAt(other, state.GAP_START)],
+        acknowledgment,
+        Number.NaN,
+      );
       this.noteUncaptured(batch, other, row);
     } else if (ahead === 1) {
       // The probe of a keepalive repeats the last number without its byte (RFC 9293, section 3.8.4).
-      table.next[other] = acknowledgment;
-    } else if ((known & state.GAP_OPEN) !== 0 && ((acknowledgment - table.gapEnd[other]) | 0) >= 0) {
+      table.words[wordAt(other, state.NEXT)] = acknowledgment;
+    } else if (
+      (known & state.GAP_OPEN) !== 0 &&
+      ((acknowledgment - table.words[wordAt(other, state.GAP_END)]) | 0) >= 0
+    ) {
       this.noteUncaptured(batch, other, row);
     }
   }
@@ -278,7 +306,8 @@ export class ConnectionTracker {
 
   private noteUncaptured(batch: Batch<Rows>, sender: number, row: number): void {
     const { table } = this;
-    const bytes = (table.gapEnd[sender] - table.gapStart[sender]) >>> 0;
+    const bytes =
+      (table.words[wordAt(sender, state.GAP_END)] - table.words[wordAt(sender, state.GAP_START)]) >>> 0;
     table.seen[sender] = (table.seen[sender] & ~state.GAP_OPEN) | state.GAP_ACKNOWLEDGED;
     table.uncapturedAcks[sender]++;
     table.uncapturedBytes[sender] += bytes;
@@ -303,9 +332,9 @@ export class ConnectionTracker {
       b: this.side(slot, 1),
       stack: table.stack[slot],
       segment: table.segment[slot],
-      firstFrame: table.firstFrame[slot],
-      firstNs: table.firstNs[slot],
-      lastNs: table.lastNs[slot],
+      firstFrame: table.moments[momentAt(slot, state.FIRST_FRAME)],
+      firstNs: table.moments[momentAt(slot, state.FIRST_NS)],
+      lastNs: table.moments[momentAt(slot, state.LAST_NS)],
     };
   }
 
@@ -317,8 +346,8 @@ export class ConnectionTracker {
     return {
       address: formatAddress(table.addresses, at * 4),
       port: table.ports[at],
-      segments: table.segments[at],
-      payloadBytes: table.payloadBytes[at],
+      segments: table.words[wordAt(at, state.SEGMENTS)],
+      payloadBytes: table.doubles[doubleAt(at, state.PAYLOAD_BYTES)],
       sentSyn: (seen & state.SEEN_SYN) !== 0,
       sentFin: (seen & state.SEEN_FIN) !== 0,
       sentRst: (seen & state.SEEN_RST) !== 0,

@@ -5,6 +5,7 @@ import { type Rows, refOf } from './batch-rows.js';
 import { ConnectionEvents, Turns } from './connection-events.js';
 import type { ConnectionTable } from './connection-table.js';
 import * as state from './connection-table.js';
+import { doubleAt, momentAt, wordAt } from './connection-table.js';
 import { HTTP_EVENT_STREAM, HTTP_REQUEST, HTTP_RESPONSE, HTTP_STATUS_CLASS } from './http-start.js';
 
 /** Segments that swap places on the network do so within this time, or most of a round trip. */
@@ -39,9 +40,9 @@ export class ConnectionWatch {
   /** The oldest connections with events, where there are too many of them. */
   surplus(): number[] {
     if (this.events.size <= EVENTFUL_MAX) return [];
-    const { firstFrame } = this.table;
+    const { moments } = this.table;
     return [...this.events.keys()]
-      .sort((a, b) => firstFrame[a] - firstFrame[b])
+      .sort((a, b) => moments[momentAt(a, state.FIRST_FRAME)] - moments[momentAt(b, state.FIRST_FRAME)])
       .slice(0, this.events.size - EVENTFUL_MAX / 2);
   }
 
@@ -60,17 +61,17 @@ export class ConnectionWatch {
     const other = own ^ 1;
     if ((columns.flags[row] & TCP_ACK) !== 0) {
       if (!isFirst) return;
-      table.acceptedNs[slot] = timeNs;
+      table.moments[momentAt(slot, state.ACCEPTED_NS)] = timeNs;
       table.seen[other] |= state.IS_CLIENT | state.COMPLETES_HANDSHAKE;
       return;
     }
     if (isFirst) {
-      table.openedFrame[slot] = batch.frameIdOf(index);
-      table.openedNs[slot] = timeNs;
+      table.moments[momentAt(slot, state.OPENED_FRAME)] = batch.frameIdOf(index);
+      table.moments[momentAt(slot, state.OPENED_NS)] = timeNs;
       table.seen[own] |= state.IS_CLIENT | state.SENT_OPENING;
     }
-    table.reopenedFrame[slot] = batch.frameIdOf(index);
-    table.reopenedNs[slot] = timeNs;
+    table.moments[momentAt(slot, state.REOPENED_FRAME)] = batch.frameIdOf(index);
+    table.moments[momentAt(slot, state.REOPENED_NS)] = timeNs;
   }
 
   /** A segment of a direction that is watched, or one that begins like HTTP, or one with a window of zero. */
@@ -100,18 +101,22 @@ export class ConnectionWatch {
     if ((table.seen[own] & state.SEEN_RST) !== 0 || (flags & (TCP_SYN | TCP_FIN)) !== 0) return;
     table.seen[other] |= state.PEER_RESET;
     this.endWindows(slot, batch.timeNs[batch.columns.rows.frame[row]]);
-    if (table.dataSegments[own] + table.dataSegments[other] === 0) return;
+    if (table.words[wordAt(own, state.DATA_SEGMENTS)] + table.words[wordAt(other, state.DATA_SEGMENTS)] === 0)
+      return;
     if (((table.seen[own] | table.seen[other]) & state.SEEN_FIN) !== 0) return;
     const hop = batch.columns.timeToLive[row];
     const usual = table.timeToLive[own];
     const events = this.eventsFor(slot);
     const asks = events.turns?.question && events.turns.askingDirection === (other & 1);
-    const heardUpTo = (flags & TCP_ACK) !== 0 ? batch.columns.acknowledgment[row] : table.acknowledged[own];
+    const heardUpTo =
+      (flags & TCP_ACK) !== 0
+        ? batch.columns.acknowledgment[row]
+        : table.words[wordAt(own, state.ACKNOWLEDGED)];
     const isUnheard =
       (table.seen[other] & state.HAS_NEXT) !== 0 &&
       (table.seen[own] & state.HAS_ACK) !== 0 &&
-      ((table.next[other] - heardUpTo) | 0) > 0 &&
-      ((table.next[other] - table.acknowledged[own]) | 0) > 0;
+      ((table.words[wordAt(other, state.NEXT)] - heardUpTo) | 0) > 0 &&
+      ((table.words[wordAt(other, state.NEXT)] - table.words[wordAt(own, state.ACKNOWLEDGED)]) | 0) > 0;
     events.side(own & 1).reset = {
       ...refOf(batch, row),
       leftWaiting: asks === true || isUnheard,
@@ -127,10 +132,10 @@ export class ConnectionWatch {
     const end = (sequence + length) >>> 0;
     const other = own ^ 1;
     const timeNs = batch.timeNs[batch.columns.rows.frame[row]];
-    const sinceDataNs = timeNs - table.lastDataNs[own];
+    const sinceDataNs = timeNs - table.doubles[doubleAt(own, state.LAST_DATA_NS)];
     if ((table.seen[own] & (state.UNRELIABLE | state.PEER_RESET)) !== 0) return;
-    if (((table.next[own] - end) | 0) > IN_FLIGHT_MAX) return;
-    if (end === table.next[own]) {
+    if (((table.words[wordAt(own, state.NEXT)] - end) | 0) > IN_FLIGHT_MAX) return;
+    if (end === table.words[wordAt(own, state.NEXT)]) {
       // A probe of a keepalive (RFC 9293, section 3.8.4), or the last segment twice.
       if (length === 1 || sinceDataNs < REORDER_NS) return;
     }
@@ -141,10 +146,13 @@ export class ConnectionWatch {
     const side = events.side(own & 1);
     const ref = refOf(batch, row);
     side.noteRepeat(ref, sinceDataNs);
-    table.lastDataNs[own] = timeNs;
+    table.doubles[doubleAt(own, state.LAST_DATA_NS)] = timeNs;
     if (events.turns?.question) events.turns.question.isUnclean = true;
-    if ((table.seen[other] & state.HAS_ACK) !== 0 && sequence === table.acknowledged[other]) {
-      side.noteStuck(sequence, length, table.largestAcknowledged[own], ref);
+    if (
+      (table.seen[other] & state.HAS_ACK) !== 0 &&
+      sequence === table.words[wordAt(other, state.ACKNOWLEDGED)]
+    ) {
+      side.noteStuck(sequence, length, table.words[wordAt(own, state.LARGEST_ACKNOWLEDGED)], ref);
     }
   }
 
@@ -172,7 +180,10 @@ export class ConnectionWatch {
       ?.side(own & 1)
       .fillHole(sequence, end);
     if (openedNs === undefined) return false;
-    const roundTripNs = table.acceptedNs[slot] - table.openedNs[slot] + table.clientHalfNs[slot];
+    const roundTripNs =
+      table.moments[momentAt(slot, state.ACCEPTED_NS)] -
+      table.moments[momentAt(slot, state.OPENED_NS)] +
+      table.moments[momentAt(slot, state.CLIENT_HALF_NS)];
     const limitNs = Math.max(REORDER_NS, ROUND_TRIP_SHARE * (roundTripNs || 0));
     return !(timeNs - openedNs >= limitNs);
   }
@@ -181,7 +192,8 @@ export class ConnectionWatch {
     const { table } = this;
     table.seen[own] &= ~state.COMPLETES_HANDSHAKE;
     if ((batch.columns.flags[row] & TCP_ACK) === 0) return;
-    table.clientHalfNs[slot] = batch.timeNs[batch.columns.rows.frame[row]] - table.acceptedNs[slot];
+    table.moments[momentAt(slot, state.CLIENT_HALF_NS)] =
+      batch.timeNs[batch.columns.rows.frame[row]] - table.moments[momentAt(slot, state.ACCEPTED_NS)];
   }
 
   private noteWindow(batch: Batch<Rows>, slot: number, own: number, row: number): void {
@@ -189,7 +201,7 @@ export class ConnectionWatch {
     const isClosed = batch.columns.window[row] === 0;
     const wasClosed = (table.seen[own] & state.ZERO_WINDOW) !== 0;
     const isEnding = (batch.columns.flags[row] & TCP_FIN) !== 0;
-    const hasOpened = table.openings[own] > 0 || table.dataSegments[own ^ 1] > 0;
+    const hasOpened = table.openings[own] > 0 || table.words[wordAt(own ^ 1, state.DATA_SEGMENTS)] > 0;
     // What never took data did not close its window.
     if (isClosed === wasClosed || (table.seen[own] & state.PEER_RESET) !== 0) return;
     if (isClosed && (isEnding || !hasOpened)) return;
@@ -221,7 +233,7 @@ export class ConnectionWatch {
     const reset = events.side((own ^ 1) & 1).reset;
     const ref = refOf(batch, row);
     // A side that goes on sending data did not mean the RST, or did not send it.
-    if (!reset || table.lastDataNs[own ^ 1] > reset.timeNs) return;
+    if (!reset || table.doubles[doubleAt(own ^ 1, state.LAST_DATA_NS)] > reset.timeNs) return;
     if (!(ref.timeNs - reset.timeNs > RESET_GRACE_NS)) return;
     const side = events.side(own & 1);
     side.afterReset++;
@@ -236,7 +248,8 @@ export class ConnectionWatch {
     const events = this.eventsFor(slot);
     const other = own ^ 1;
     const isInOrder =
-      (table.seen[own] & state.HAS_NEXT) === 0 || batch.columns.sequence[row] === table.next[own];
+      (table.seen[own] & state.HAS_NEXT) === 0 ||
+      batch.columns.sequence[row] === table.words[wordAt(own, state.NEXT)];
     if ((http & HTTP_REQUEST) !== 0) {
       if (!isInOrder) return;
       events.turns ??= new Turns(own & 1);
@@ -246,7 +259,7 @@ export class ConnectionWatch {
         refOf(batch, row),
         batch.columns.httpTarget[row],
         isEventStream,
-        table.lastDataNs[other],
+        table.doubles[doubleAt(other, state.LAST_DATA_NS)],
       );
       table.seen[own] |= state.IN_TURN;
       table.seen[other] |= state.IN_TURN;

@@ -3,6 +3,7 @@ import { formatAddress } from '../../src/wire/address.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { ConnectionTable } from './connection-table.js';
 import * as state from './connection-table.js';
+import { doubleAt, momentAt, wordAt } from './connection-table.js';
 import { plus } from './occurrences.js';
 import { HttpTally, type ServiceSide, SideTrouble, TcpService } from './tcp-service.js';
 
@@ -37,9 +38,13 @@ export class ServiceFold {
     const client = clientDirection(table, slot);
     const from = slot * 2 + client;
     const to = from ^ 1;
-    if (table.segments[from] + table.segments[to] === 0) return;
+    if (table.words[wordAt(from, state.SEGMENTS)] + table.words[wordAt(to, state.SEGMENTS)] === 0) return;
     const segment = table.segment[slot];
-    const first = { frame: table.firstFrame[slot], segment, timeNs: table.firstNs[slot] };
+    const first = {
+      frame: table.moments[momentAt(slot, state.FIRST_FRAME)],
+      segment,
+      timeNs: table.moments[momentAt(slot, state.FIRST_NS)],
+    };
     const service = this.serviceOf(table, slot, client, first);
     if (first.frame < service.first.frame) service.first = first;
     service.connections++;
@@ -150,7 +155,11 @@ function clientDirection(table: ConnectionTable, slot: number): number {
 function addAttempt(service: TcpService, table: ConnectionTable, slot: number, from: number): void {
   const to = from ^ 1;
   const segment = table.segment[slot];
-  const opened = { frame: table.openedFrame[slot], segment, timeNs: table.openedNs[slot] };
+  const opened = {
+    frame: table.moments[momentAt(slot, state.OPENED_FRAME)],
+    segment,
+    timeNs: table.moments[momentAt(slot, state.OPENED_NS)],
+  };
   const syns = table.openings[from];
   const accepts = table.openings[to];
   const acknowledges = (table.seen[from] & state.HAS_ACK) !== 0;
@@ -160,19 +169,24 @@ function addAttempt(service: TcpService, table: ConnectionTable, slot: number, f
   } else if (accepts > 0 || acknowledges) {
     service.established = plus(service.established, opened);
     if (syns === 1 && accepts === 1) {
-      const serverHalfNs = table.acceptedNs[slot] - table.openedNs[slot];
-      service.addHandshake(opened, serverHalfNs, table.clientHalfNs[slot]);
+      const serverHalfNs =
+        table.moments[momentAt(slot, state.ACCEPTED_NS)] - table.moments[momentAt(slot, state.OPENED_NS)];
+      service.addHandshake(opened, serverHalfNs, table.moments[momentAt(slot, state.CLIENT_HALF_NS)]);
     }
   } else if ((table.seen[to] & state.SEEN_RST) !== 0) {
     service.refused = plus(service.refused, opened);
   } else {
-    const last = { frame: table.reopenedFrame[slot], segment, timeNs: table.reopenedNs[slot] };
+    const last = {
+      frame: table.moments[momentAt(slot, state.REOPENED_FRAME)],
+      segment,
+      timeNs: table.moments[momentAt(slot, state.REOPENED_NS)],
+    };
     service.addSilence({ first: opened, last, syns });
   }
 }
 
 function addSide(side: ServiceSide, table: ConnectionTable, at: number): void {
-  side.dataSegments += table.dataSegments[at];
+  side.dataSegments += table.words[wordAt(at, state.DATA_SEGMENTS)];
   side.addMaximumSegment(table.maximumSegmentSize[at]);
 }
 
@@ -184,7 +198,7 @@ function addEvents(
   events: ConnectionEvents,
 ): void {
   const clientPort = table.ports[slot * 2 + client];
-  const closeNs = table.lastNs[slot];
+  const closeNs = table.moments[momentAt(slot, state.LAST_NS)];
   for (const direction of [client, client ^ 1]) {
     const side = events.side(direction);
     if (!side.isEventful) continue;
@@ -192,15 +206,19 @@ function addEvents(
     const serviceSide = direction === client ? service.fromClient : service.fromServer;
     serviceSide.trouble ??= new SideTrouble();
     const { repeated } = side;
-    const isRecovered = repeated !== null && ((table.acknowledged[at ^ 1] - repeated.sequence) | 0) > 0;
+    const isRecovered =
+      repeated !== null && ((table.words[wordAt(at ^ 1, state.ACKNOWLEDGED)] - repeated.sequence) | 0) > 0;
     serviceSide.trouble.add(side, {
       clientPort,
       closeNs,
       isRecovered,
-      largestAcknowledged: table.largestAcknowledged[at],
+      largestAcknowledged: table.words[wordAt(at, state.LARGEST_ACKNOWLEDGED)],
     });
   }
   if (!events.turns) return;
   service.http ??= new HttpTally();
-  service.http.add(events.turns, table.lastDataNs[slot * 2 + (events.turns.askingDirection ^ 1)]);
+  service.http.add(
+    events.turns,
+    table.doubles[doubleAt(slot * 2 + (events.turns.askingDirection ^ 1), state.LAST_DATA_NS)],
+  );
 }

@@ -11,8 +11,8 @@ import { vxlanTunnels } from './correlator.js';
 import type { TunnelDirection } from './tunnel-direction.js';
 
 /*
- * How the underlay carries the packets of tunnels over UDP, whatever the protocol: what fits, what is cut into fragments, and
- * what a router reports.
+ * How the underlay carries the packets of tunnels over UDP, whatever the protocol: what fits, what is cut
+ * into fragments, and what a router reports.
  */
 
 /** One direction of a VXLAN or Geneve tunnel. */
@@ -82,7 +82,10 @@ export function carrierSubject({ kind, vni, low, high, direction }: Carrier): Su
   return { kind: 'tunnel', tunnel: kind, endpoints: [low, high], vni, from: direction.from };
 }
 
-/** Display filter for the outermost packets of the tunnel's two ends: UDP ports other than 4789 a stock tshark does not know. */
+/**
+ * Display filter for the outermost packets of the tunnel's two ends: UDP ports other than 4789 a stock tshark
+ * does not know.
+ */
 export function carrierFilter(quality: CaptureQuality, { stack, low, high }: Carrier): string {
   const [outermost] = quality.flows.tunnelLayers(stack);
   const [a, b] = outermost ? [outermost.low, outermost.high] : [low, high];

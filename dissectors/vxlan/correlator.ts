@@ -38,7 +38,8 @@ const POLICY_MASK = 0xffff;
 
 /**
  * Follows tunnels by VNI and endpoints, and in them inner flows. Holds one state for each tunnel of the stack
- * dictionary (about 16,000) and for FLOWS_MAX inner flows a time segment; closed tunnels go through a SessionStore.
+ * dictionary (about 16,000) and for FLOWS_MAX inner flows a time segment; closed tunnels go through a
+ * SessionStore.
  */
 class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
   private tunnels = new Map<number, OpenTunnel>();
@@ -66,6 +67,7 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     this.take(state, batch, from, to);
     if (this.flowCount >= FLOWS_MAX) {
       this.untrackedFlows++;
+      state.settle();
       return;
     }
     this.flowCount++;
@@ -87,10 +89,13 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
       side.pendingFrame = frame[row];
       if (outerLength[row] > side.largest) this.enlarge(side, batch, row);
     }
-    for (const side of sides) if (side.pending > 0) flush(state.tunnel, side, batch);
+    if (sides[0].pending > 0) flush(sides[0], batch);
+    if (sides[1].pending > 0) flush(sides[1], batch);
   }
 
-  /** A packet longer than those before it, or (`largest` is then -1) one of a lane whose every packet matters. */
+  /**
+   * A packet longer than those before it, or (`largest` is then -1) one of a lane whose every packet matters.
+   */
   private enlarge(side: OpenSide, batch: Rows, row: number): void {
     const { columns } = batch;
     const { sent } = side;
@@ -122,12 +127,16 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     return tunnel;
   }
 
-  /** Finds the counters of the tunnel for a packet that differs from the one before it in port, MACs or direction. */
+  /**
+   * Finds the counters of the tunnel for a packet that differs from the one before it in port, MACs or
+   * direction.
+   */
   private resolve(state: OpenFlow, side: OpenSide, batch: Rows, row: number): void {
     const { columns } = batch;
     const at = refOf(batch, columns.rows.frame[row]);
     const { tunnel, identity } = state;
-    if (side.pending > 0) flush(tunnel, side, batch);
+    if (side.pending > 0) flush(side, batch);
+    side.settle(tunnel);
     const outerDirection = columns.outerDirection[row];
     const sent = tunnel.directions[outerDirection];
     const isNewWay = side.sent !== sent;
@@ -192,42 +201,24 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
   }
 }
 
-/** Hands the pending packets of a side on to the counters that it shares with other flows. */
-function flush(tunnel: OpenTunnel, side: OpenSide, batch: Rows): void {
+/**
+ * Hands the pending packets of a side on to itself and its direction of the tunnel; `settle` does the rest,
+ * later.
+ */
+function flush(side: OpenSide, batch: Rows): void {
   const frame = batch.frameIdOf(side.pendingFrame);
   const timeNs = batch.timeNs[side.pendingFrame];
-  const { pending, sent, portUse, macPair, source, destination } = side;
+  const { pending, sent } = side;
   side.pending = 0;
   side.packets += pending;
   if (sent) {
     sent.packets += pending;
     sent.bytes += side.pendingBytes;
     sent.span(frame, timeNs, batch.segment);
-    if (side.isTagged) sent.tagged += pending;
-    else sent.untagged += pending;
   }
   side.pendingBytes = 0;
-  if (side.isTagged) side.tagged += pending;
-  else side.untagged += pending;
-  if (side.policyUse) side.policyUse.packets += pending;
-  if (side.reservedUse) {
-    side.reserved += pending;
-    side.reservedUse.packets += pending;
-    if (frame > side.reservedUse.last.frame) side.reservedUse.last.set(frame, timeNs);
-  }
   if (side.last) side.last.set(frame, timeNs);
   else side.last = new OpenRef(frame, timeNs, batch.segment);
-  if (portUse) portUse.packets += pending;
-  macPair?.last.set(frame, timeNs);
-  if (source) {
-    source.packets += pending;
-    source.last.set(frame, timeNs);
-  }
-  if (destination) {
-    destination.packets += pending;
-    destination.last.set(frame, timeNs);
-  }
-  if (side.isFlooded) tunnel.flood(pending, side.last);
 }
 
 function firstFrame({ directions }: VxlanTunnel): number {

@@ -1,11 +1,11 @@
 import { type Binding, defineDissector } from '../../src/dissect/dissector.js';
-import { CLAIM_PORT, type FrameContext } from '../../src/dissect/frame-context.js';
+import { CLAIM_PORT, CLAIM_STRONG, type FrameContext } from '../../src/dissect/frame-context.js';
 import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
 import { ORIGIN_WHOLE } from '../../src/observe/table.js';
 import * as ethernet from '../../src/wire/ethernet.js';
 import * as vxlan from './layout.js';
-import { isInnerFrame, recognise } from './recognition.js';
+import { isInnerFrame, isUnmistakable } from './recognition.js';
 import { VXLAN_ROWS, type VxlanTable } from './rows.js';
 
 const KIND = TUNNEL_KINDS.indexOf('vxlan');
@@ -13,14 +13,17 @@ const KIND = TUNNEL_KINDS.indexOf('vxlan');
 const HEURISTIC_PRIORITY = 80;
 
 /**
- * One row a packet, of a fragmented one from its first fragment. The row's flow is that of the inner packet, with its
- * direction; where that is not IP, a flow of the tunnel itself in the direction of the outer packet.
+ * One row a packet, of a fragmented one from its first fragment. The row's flow is that of the inner packet,
+ * with its direction; where that is not IP, a flow of the tunnel itself in the direction of the outer packet.
  */
 export const vxlanDissector = defineDissector({
   protocol: 'vxlan',
   carriedBy: {
     udpPort: [vxlan.PORT_IANA, vxlan.PORT_GPE, vxlan.PORT_LINUX, vxlan.PORT_MIDONET],
-    udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise },
+    udpHeuristic: {
+      priority: HEURISTIC_PRIORITY,
+      recognise: (frame, offset, end) => (isUnmistakable(frame, offset, end) ? CLAIM_STRONG : CLAIM_PORT),
+    },
   },
   hasEntropySourcePort: true,
   observes: VXLAN_ROWS,
@@ -188,6 +191,6 @@ function isPlausible(frame: FrameContext, isGpe: boolean, offset: number, end: n
       return (flags & vxlan.FLAG_VNI) !== 0 && isInnerFrame(frame, offset + vxlan.HEADER_LENGTH, end);
     default:
       // Only the source port fits: an answer to VXLAN never looks so, since both ends send to the port.
-      return recognise(frame, offset, end) !== CLAIM_PORT;
+      return isUnmistakable(frame, offset, end);
   }
 }

@@ -2,8 +2,8 @@
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
 // +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 // |R|R|R|R|I|R|R|R|                   Reserved                    |   RFC 7348, section 5
-// |G|R|R|R|I|R|R|R|R|D|R|R|A|R|R|R|        Group Policy ID        |   draft-smith-vxlan-group-policy-05, section 2.1
-// |R|R|Ver|I|P|B|O|           Reserved            | Next Protocol |   draft-ietf-nvo3-vxlan-gpe-12, section 3.1
+// |G|R|R|R|I|R|R|R|R|D|R|R|A|R|R|R|        Group Policy ID        |   group policy draft (smith-05), 2.1
+// |R|R|Ver|I|P|B|O|           Reserved            | Next Protocol |   GPE draft (nvo3-12), section 3.1
 // +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 // |          VXLAN Network Identifier (VNI)       |   Reserved    |
 // +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
@@ -34,7 +34,10 @@ export const NEXT_ETHERNET = 3;
 export const NEXT_NSH = 4;
 export const NEXT_MPLS = 5;
 
-/** Network service header: length in words in the low 6 bits of byte 1, next protocol in byte 3 (RFC 8300, section 2.2). */
+/**
+ * Network service header: length in words in the low 6 bits of byte 1, next protocol in byte 3 (RFC 8300,
+ * section 2.2).
+ */
 export const NSH_LENGTH = 1;
 export const NSH_LENGTH_MASK = 0x3f;
 export const NSH_NEXT_PROTOCOL = 3;

@@ -1,8 +1,8 @@
 import { formatIpv4 } from '../../src/wire/address.js';
 
 /*
- * MAC addresses as silk makes them from IPv4 addresses: ee:ee and the address for a tunnel endpoint or the container
- * side of a link, aa:aa and the address of the container for the host side.
+ * MAC addresses as silk makes them from IPv4 addresses: ee:ee and the address for a tunnel endpoint or the
+ * container side of a link, aa:aa and the address of the container for the host side.
  */
 
 const CONTAINER_PREFIX = 0xeeee;

@@ -39,7 +39,9 @@ export class OpenVxlanDirection extends OpenDirection implements VxlanDirection 
     return use;
   }
 
-  /** `header` holds the stray bits of bytes 0 to 3, `trailer` those of byte 7. Counting is left to the caller. */
+  /**
+   * `header` holds the stray bits of bytes 0 to 3, `trailer` those of byte 7. Counting is left to the caller.
+   */
   reserve(header: number, trailer: number, at: FrameRef): OpenReservedUse {
     this.reserved ??= { header: 0, trailer: 0, packets: 0, first: at, last: openRef(at) };
     this.reserved.header |= header;
@@ -62,7 +64,10 @@ export interface TunnelIdentity {
   readonly vni: number;
 }
 
-/** State of one tunnel in one time segment. Bounded: the _MAX constants above, and the flows that the correlator allows. */
+/**
+ * State of one tunnel in one time segment. Bounded: the _MAX constants above, and the flows that the
+ * correlator allows.
+ */
 export class OpenTunnel {
   isGpe = false;
   readonly directions: readonly [OpenVxlanDirection, OpenVxlanDirection];
@@ -127,6 +132,7 @@ export class OpenTunnel {
   }
 
   describe(): VxlanTunnel {
+    for (const flow of this.flows) flow.settle();
     const { identity, isGpe, directions, flooded } = this;
     const kept = new SessionStore<InnerFlow>(interestOf);
     for (const flow of this.flows) if (flow.isConversation) kept.add(flow.describe());

@@ -1,8 +1,8 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 
 /**
- * Whether the capture shows a fault of its own beside those ids. A connection that fails inside a tunnel is worth a
- * warning only where nothing larger is wrong.
+ * Whether the capture shows a fault of its own beside those ids. A connection that fails inside a tunnel is
+ * worth a warning only where nothing larger is wrong.
  */
 export function hasOtherFault({ judgements }: Evidence, ids: readonly string[]): boolean {
   for (const [id, judged] of judgements) {

@@ -1,4 +1,4 @@
-import { CLAIM_PORT, CLAIM_STRONG, type FrameContext } from '../../src/dissect/frame-context.js';
+import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import {
   ETHERNET_HEADER_LENGTH,
@@ -35,32 +35,26 @@ const ARP_FIXED = 0x0001_0800;
 const ARP_LENGTHS = 0x0604;
 
 /**
- * VXLAN on a port that nobody owns. Strong, or not at all: a plain header fixes 40 bits, one with a group policy
- * at least 22; the inner frame adds an EtherType (16 bits) and the length that IP claims (at least 9 bits), or
- * the 48 fixed bits of ARP.
+ * VXLAN on a port that nobody owns, told for sure or not at all: a plain header fixes 40 bits, one with a group
+ * policy at least 22; the inner frame adds an EtherType (16 bits) and the length that IP claims (at least 9
+ * bits), or the 48 fixed bits of ARP.
  */
-export function recognise(frame: FrameContext, offset: number, end: number): number {
+export function isUnmistakable(frame: FrameContext, offset: number, end: number): boolean {
   const inner = offset + vxlan.HEADER_LENGTH;
-  if (end - inner < ETHERNET_HEADER_LENGTH + 8) return CLAIM_PORT;
+  if (end - inner < ETHERNET_HEADER_LENGTH + 8) return false;
   const view = frame.view;
   const flags = view.getUint8(offset + vxlan.FLAGS);
   if (flags === vxlan.FLAG_VNI) {
-    if ((view.getUint32(offset) & 0x00ff_ffff) !== 0) return CLAIM_PORT;
+    if ((view.getUint32(offset) & 0x00ff_ffff) !== 0) return false;
   } else if (flags === (vxlan.FLAG_VNI | vxlan.FLAG_GROUP_POLICY)) {
     const known = vxlan.GROUP_DONT_LEARN | vxlan.GROUP_APPLIED;
-    if ((view.getUint8(offset + vxlan.GROUP_FLAGS) & ~known) !== 0) return CLAIM_PORT;
+    if ((view.getUint8(offset + vxlan.GROUP_FLAGS) & ~known) !== 0) return false;
   } else {
-    return CLAIM_PORT;
+    return false;
   }
-  if (view.getUint8(offset + vxlan.RESERVED) !== 0) return CLAIM_PORT;
-  if ((view.getUint8(inner + ETHERNET_SOURCE) & MAC_GROUP) !== 0) return CLAIM_PORT;
-  const fits = fitsEtherType(
-    frame,
-    view.getUint16(inner + ETHERNET_TYPE),
-    inner + ETHERNET_HEADER_LENGTH,
-    end,
-  );
-  return fits ? CLAIM_STRONG : CLAIM_PORT;
+  if (view.getUint8(offset + vxlan.RESERVED) !== 0) return false;
+  if ((view.getUint8(inner + ETHERNET_SOURCE) & MAC_GROUP) !== 0) return false;
+  return fitsEtherType(frame, view.getUint16(inner + ETHERNET_TYPE), inner + ETHERNET_HEADER_LENGTH, end);
 }
 
 function fitsEtherType(frame: FrameContext, type: number, offset: number, end: number): boolean {
@@ -86,7 +80,9 @@ function fitsLength(frame: FrameContext, length: number, room: number): boolean 
   return length >= IPV4_HEADER_LENGTH_MIN && room - length <= PADDING_MAX;
 }
 
-/** An Ethernet header that a host may have sent, or nothing at all. Cheap: for datagrams on a port of VXLAN. */
+/**
+ * An Ethernet header that a host may have sent, or nothing at all. Cheap: for datagrams on a port of VXLAN.
+ */
 export function isInnerFrame(frame: FrameContext, offset: number, end: number): boolean {
   if (end - offset < ETHERNET_HEADER_LENGTH) return end === offset || frame.isCut;
   if ((frame.view.getUint8(offset + ETHERNET_SOURCE) & MAC_GROUP) !== 0) return false;

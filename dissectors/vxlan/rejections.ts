@@ -11,7 +11,8 @@ import {
 import type { InnerFlow, InnerSide, VxlanTunnel } from './session.js';
 
 /*
- * Connections inside a tunnel that are turned down: by an ICMP error, or in silence while the tunnel and the server work.
+ * Connections inside a tunnel that are turned down: by an ICMP error, or in silence while the tunnel and the
+ * server work.
  */
 
 /** Attempts of clients behind one end of a tunnel to reach one server endpoint behind the other. */
@@ -137,7 +138,10 @@ function silentOf(evidence: Evidence, { tunnel, sides }: TunnelRequests): Reject
   });
 }
 
-/** The tunnel works for others: answers came back before or after, and nothing else is unanswered in this direction. */
+/**
+ * The tunnel works for others: answers came back before or after, and nothing else is unanswered in this
+ * direction.
+ */
 function isTunnelAlive(
   side: RequestsOfSide,
   tunnel: VxlanTunnel,

@@ -11,8 +11,8 @@ import { vxlanTunnels } from './correlator.js';
 import { BEHIND_HIGH, BEHIND_LOW, type InnerFlow, type VxlanTunnel } from './session.js';
 
 /*
- * What hosts behind the two ends of a tunnel ask each other, and what stays without an answer. An answer counts
- * wherever it is seen: asymmetric routing brings it back in another VNI, and MidoNet always does.
+ * What hosts behind the two ends of a tunnel ask each other, and what stays without an answer. An answer
+ * counts wherever it is seen: asymmetric routing brings it back in another VNI, and MidoNet always does.
  */
 
 /** Requests of one kind to one target that got no answer up to the end of the capture. */
@@ -45,7 +45,9 @@ export interface RequestsOfSide {
   /** Requests that were answered, and the last one of them as far as known. */
   readonly answered: number;
   readonly lastAnswered: FrameRef | null;
-  /** Inner hosts whose pings were answered, and server endpoints (`10.1.1.2 80`) that accepted a connection. */
+  /**
+   * Inner hosts whose pings were answered, and server endpoints (`10.1.1.2 80`) that accepted a connection.
+   */
   readonly answeredPings: ReadonlySet<string>;
   readonly answeredServers: ReadonlySet<string>;
   /** In words, what proves that answers arrive although the capture shows none; or null. */
@@ -65,7 +67,9 @@ const DNS_ANSWER_SECONDS = 5;
 const ARP_ANSWER_SECONDS = 1;
 const DNS_PORT = 53;
 
-/** Tunnels between two hosts, with the requests in them. Left out: floods to a group, and mirrored traffic. */
+/**
+ * Tunnels between two hosts, with the requests in them. Left out: floods to a group, and mirrored traffic.
+ */
 export function tunnelRequests(evidence: Evidence): TunnelRequests[] {
   const finder = new RequestFinder(evidence);
   return evidence
@@ -316,7 +320,10 @@ function questionKey({ asker, target }: ArpPair): string {
   return `${asker} ${target}`;
 }
 
-/** Who opened the connection, or would have: the one whose packets alone are there, else the one with the higher port. */
+/**
+ * Who opened the connection, or would have: the one whose packets alone are there, else the one with the
+ * higher port.
+ */
 function rolesOf({ a, b }: TcpConnection): TcpRoles {
   const isFirst = a.segments > 0 && b.segments > 0 ? a.port > b.port : a.segments > 0;
   return isFirst ? { client: a, server: b } : { client: b, server: a };

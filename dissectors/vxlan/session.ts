@@ -40,7 +40,9 @@ export interface MacPair {
   readonly last: FrameRef;
 }
 
-/** An inner MAC address of the form that silk gives (ee:ee or aa:aa in front), and the IPv4 address beside it. */
+/**
+ * An inner MAC address of the form that silk gives (ee:ee or aa:aa in front), and the IPv4 address beside it.
+ */
 export interface Addressing {
   readonly mac: string;
   readonly address: string;
@@ -98,7 +100,10 @@ export interface VxlanTunnel {
   readonly addressings: readonly Addressing[];
   /** Inner IP addresses with BEHIND_ bits; at most HOSTS_MAX. */
   readonly hosts: ReadonlyMap<string, number>;
-  /** Both directions of an inner conversation travel in one direction of the tunnel: traffic is mirrored into it. */
+  /**
+   * Both directions of an inner conversation travel in one direction of the tunnel: traffic is mirrored into
+   * it.
+   */
   readonly isMirror: boolean;
   /** Frames to a broadcast or multicast MAC address, ARP among them. */
   readonly flooded: { readonly packets: number; readonly first: FrameRef; readonly last: FrameRef } | null;

@@ -5,9 +5,9 @@ import { silkAddressOf } from './mac.js';
 import type { Addressing, VxlanTunnel } from './session.js';
 
 /*
- * The conventions of Cloud Foundry's silk: MAC addresses encode IPv4 addresses, a cell's tunnel endpoint has the base
- * address of the cell's lease, containers have one neighbour, 169.254.0.1. They are judged only where the capture itself shows that
- * they are in use.
+ * The conventions of Cloud Foundry's silk: MAC addresses encode IPv4 addresses, a cell's tunnel endpoint has
+ * the base address of the cell's lease, containers have one neighbour, 169.254.0.1. They are judged only
+ * where the capture itself shows that they are in use.
  */
 
 export const GATEWAY = '169.254.0.1';
@@ -78,7 +78,9 @@ function pairsOfTunnel(tunnel: VxlanTunnel): SilkPair[] {
   });
 }
 
-/** On the link of a container: its own MAC encodes its address, that of the host side the container's, too. */
+/**
+ * On the link of a container: its own MAC encodes its address, that of the host side the container's, too.
+ */
 function pairsOfQuestion({ asker, target, askerMacs, targetMacs }: ArpPair): SilkPair[] {
   return [
     ...askerMacs.flatMap((claim) => pairOfClaim(claim, asker, target)),

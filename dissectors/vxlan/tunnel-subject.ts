@@ -18,8 +18,8 @@ export function pairOf({ low, high }: VxlanTunnel): readonly [string, string] {
 }
 
 /**
- * Display filter for the outer packets of some tunnels between the same endpoints, first fragments included: a stock
- * tshark shows no UDP header in those. Inside another tunnel it is that of the outermost endpoints.
+ * Display filter for the outer packets of some tunnels between the same endpoints, first fragments included:
+ * a stock tshark shows no UDP header in those. Inside another tunnel it is that of the outermost endpoints.
  */
 export function tunnelFilter(quality: CaptureQuality, tunnels: readonly VxlanTunnel[]): string {
   const [{ stack, low, high }] = tunnels;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { type Batch, defineCorrelator } from '../../src/correlate/correlator.js';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import type { Binding } from '../../src/dissect/dissector.js';
-import { CLAIM_PORT, CLAIM_STRONG, FrameContext } from '../../src/dissect/frame-context.js';
+import { FrameContext } from '../../src/dissect/frame-context.js';
 import { Slot } from '../../src/observe/slot.js';
 import { concat, hex, zeros } from '../../test/build/bytes.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
@@ -19,7 +19,7 @@ import tcp from '../tcp/dissector.js';
 import correlators, { vxlanTunnels } from './correlator.js';
 import vxlan from './dissector.js';
 import { formatMac, silkAddressOf } from './mac.js';
-import { recognise } from './recognition.js';
+import { isUnmistakable } from './recognition.js';
 import { VXLAN_ROWS } from './rows.js';
 
 type Row = Readonly<Record<keyof typeof VXLAN_ROWS | 'origin', number>>;
@@ -60,7 +60,10 @@ const ECHO = ip({
 });
 const INNER_FRAME = ethernet({ ...INNER_MACS, etherType: ETHER_TYPE.ipv4, payload: ECHO });
 
-/** Cloud Foundry's documented dump of a request between two containers: 198 bytes from the outer Ethernet header on. */
+/**
+ * Cloud Foundry's documented dump of a request between two containers: 198 bytes from the outer Ethernet
+ * header on.
+ */
 const CLOUD_FOUNDRY_REQUEST = hex(`
   42010a000001 42010a00200f 0800
   45 00 00b8 69c1 0000 40 11 cc54 0a00200f 0a001011    // 10.0.32.15 -> 10.0.16.17, no DF
@@ -250,7 +253,7 @@ describe('the dissector', () => {
   });
 });
 
-/** The dissector alone, over a view that ends where the payload ends: any read outside of it throws. */
+/** The dissector alone, over a view that ends where the payload ends, so that reads outside of it throw. */
 function dissectAlone(bytes: Uint8Array, destinationPort: number): void {
   const layout = slotLayout([vxlan], { chunkBytes: 4096, frameCapacity: 8, seed: 1 });
   const slot = new Slot(layout, new ArrayBuffer(Slot.byteLength(layout)));
@@ -267,7 +270,7 @@ function dissectAlone(bytes: Uint8Array, destinationPort: number): void {
     innerEtherType: (_frame, _type, offset, end) => expect(offset).toBeLessThanOrEqual(end),
   };
   vxlan.bind(slot.tables[0] as never, inner)(frame, 0, bytes.length);
-  recognise(frame, 0, bytes.length);
+  isUnmistakable(frame, 0, bytes.length);
 }
 
 describe('hostile bytes', () => {
@@ -305,13 +308,13 @@ describe('hostile bytes', () => {
       fc.property(fc.uint8Array({ minLength: 60, maxLength: 60 }), (bytes) => {
         frame.begin(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 0, bytes.length);
         frame.payloadLength = bytes.length;
-        return recognise(frame, 0, bytes.length) === CLAIM_PORT;
+        return !isUnmistakable(frame, 0, bytes.length);
       }),
     );
     const bytes = vxlanBytes({ vni: 1, inner: INNER_FRAME });
     frame.begin(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 0, bytes.length);
     frame.payloadLength = bytes.length;
-    expect(recognise(frame, 0, bytes.length)).toBe(CLAIM_STRONG);
+    expect(isUnmistakable(frame, 0, bytes.length)).toBe(true);
   });
 });
 

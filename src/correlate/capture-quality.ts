@@ -101,41 +101,66 @@ export class CaptureQualityObserver {
   private lastSegment = -1;
 
   observe(slot: Slot, isCopy: Uint8Array | null): void {
-    const { frames, segment } = slot.chunk;
+    const { segment } = slot.chunk;
     if (segment !== this.lastSegment) {
       this.lastSegment = segment;
       this.lastNs = Number.NaN;
     }
+    this.observeFrames(slot);
+    this.observeTimes(slot);
+    this.observeShortfalls(slot, isCopy);
+  }
+
+  private observeFrames(slot: Slot): void {
+    const { originalLength, capturedLength, marks } = slot.chunk.frames;
+    let inbound = 0;
+    let outbound = 0;
     for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
-      this.frames++;
-      const original = frames.originalLength[index];
-      const captured = frames.capturedLength[index];
-      const marks = frames.marks[index];
-      if (captured < original) {
+      const original = originalLength[index];
+      if (capturedLength[index] < original) {
         this.note(this.cut, slot, index);
-        this.cut.smallestBytes = Math.min(this.cut.smallestBytes, captured);
+        this.cut.smallestBytes = Math.min(this.cut.smallestBytes, capturedLength[index]);
       }
       if (original > ORDINARY_FRAME_MAX) {
         this.note(this.giant, slot, index);
         this.giant.largestBytes = Math.max(this.giant.largestBytes, original);
       }
-      if ((marks & (MARK_CHECKSUM_PENDING | MARK_SEGMENTATION_OFFLOAD)) !== 0)
+      const mark = marks[index];
+      if (mark === 0) continue;
+      if ((mark & (MARK_CHECKSUM_PENDING | MARK_SEGMENTATION_OFFLOAD)) !== 0)
         this.note(this.offloadMarks, slot, index);
-      if ((marks & MARK_INBOUND) !== 0) this.inbound++;
-      else if ((marks & MARK_OUTBOUND) !== 0) this.outbound++;
-      const timeNs = frames.timeNs[index];
-      if ((marks & MARK_NO_TIME) !== 0 || Number.isNaN(timeNs)) this.note(this.withoutTime, slot, index);
-      else {
-        if (timeNs < this.lastNs - STEP_BACK_NS) {
-          this.note(this.stepsBack, slot, index);
-          this.stepsBack.largestNs = Math.max(this.stepsBack.largestNs, this.lastNs - timeNs);
-        }
-        if (timeNs - this.lastNs >= SILENCE_MIN_NS) this.noteSilence(segment, this.lastNs, timeNs);
-        this.lastNs = timeNs;
-      }
+      if ((mark & MARK_INBOUND) !== 0) inbound++;
+      else if ((mark & MARK_OUTBOUND) !== 0) outbound++;
     }
-    this.widenWindow(slot);
-    this.observeShortfalls(slot, isCopy);
+    this.frames += slot.nextFrame - slot.firstFrame;
+    this.inbound += inbound;
+    this.outbound += outbound;
+  }
+
+  /** Steps, silences, and the window: frames of a segment may stand slightly out of order, so that is the extent of their times. */
+  private observeTimes(slot: Slot): void {
+    const { timeNs, marks } = slot.chunk.frames;
+    const { segment } = slot.chunk;
+    let lastNs = this.lastNs;
+    let first = -1;
+    let last = -1;
+    for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
+      const at = timeNs[index];
+      if (Number.isNaN(at) || (marks[index] & MARK_NO_TIME) !== 0) {
+        this.note(this.withoutTime, slot, index);
+        continue;
+      }
+      if (at < lastNs - STEP_BACK_NS) {
+        this.note(this.stepsBack, slot, index);
+        this.stepsBack.largestNs = Math.max(this.stepsBack.largestNs, lastNs - at);
+      }
+      if (at - lastNs >= SILENCE_MIN_NS) this.noteSilence(segment, lastNs, at);
+      lastNs = at;
+      if (first < 0 || at < timeNs[first]) first = index;
+      if (last < 0 || at > timeNs[last]) last = index;
+    }
+    this.lastNs = lastNs;
+    if (first >= 0) this.widenWindow(refOf(slot, first), refOf(slot, last));
   }
 
   /** Counts headers that did not fit; again for those of messages that the assembler put together. */
@@ -170,24 +195,11 @@ export class CaptureQualityObserver {
     );
   }
 
-  /** Frames of a segment may stand slightly out of order: the window is the extent of their times. */
-  private widenWindow(slot: Slot): void {
-    const { timeNs } = slot.chunk.frames;
-    const { segment } = slot.chunk;
-    let first = -1;
-    let last = -1;
-    for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
-      if (Number.isNaN(timeNs[index])) continue;
-      if (first < 0 || timeNs[index] < timeNs[first]) first = index;
-      if (last < 0 || timeNs[index] > timeNs[last]) last = index;
-    }
-    if (first < 0) return;
-    const known = this.windows[segment];
-    const firstRef = refOf(slot, first);
-    const lastRef = refOf(slot, last);
-    this.windows[segment] = {
-      first: known && known.first.timeNs <= firstRef.timeNs ? known.first : firstRef,
-      last: known && known.last.timeNs >= lastRef.timeNs ? known.last : lastRef,
+  private widenWindow(first: FrameRef, last: FrameRef): void {
+    const known = this.windows[first.segment];
+    this.windows[first.segment] = {
+      first: known && known.first.timeNs <= first.timeNs ? known.first : first,
+      last: known && known.last.timeNs >= last.timeNs ? known.last : last,
     };
   }
 
