@@ -144,7 +144,10 @@ describe('a healthy capture', () => {
   });
 });
 
-describe.each(CAPTURE_QUALITY_CAPTURES.map(({ file, must, write }) => ({ file, must, write })))(
+// capture.too-short speaks of what other diagnoses could not judge: its sample needs the whole catalogue.
+const SAMPLES = CAPTURE_QUALITY_CAPTURES.filter(({ must }) => !must.includes('capture.too-short'));
+
+describe.each(SAMPLES.map(({ file, must, write }) => ({ file, must, write })))(
   'the sample $file',
   ({ must, write }) => {
     const file = write();
