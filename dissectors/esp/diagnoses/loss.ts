@@ -63,7 +63,7 @@ export default defineDiagnosis({
     'The capture itself missed packets: buffer too small, busy host',
   ],
   nextSteps: [
-    'Capture on both gateways at once and run capan compare: it tells loss on the path from loss in the capture',
+    'Capture on both gateways at once and look for the missing numbers in the capture of the sender: that tells loss on the path from loss in the capture',
     'mtr -u -P 4500 <peer> in both directions; ping -f -c 1000 -s 1400 <peer> as root, if ICMP is allowed',
     'ip -s link and ethtool -S on both gateways: drops and errors of the external interface',
   ],

@@ -37,7 +37,7 @@ export default defineDiagnosis({
   ],
   nextSteps: [
     'Capture on the inside interface of the silent gateway: are there answers? tcpdump -n -i <inside> host <client>',
-    "Capture on both gateways at once, tcpdump -n -s 0 -w sgN.pcap 'host <peer> and not port 22', and run capan compare",
+    "Capture on both gateways at once, tcpdump -n -s 0 -w sgN.pcap 'host <peer> and not port 22', and see whether what leaves one arrives at the other",
     'On the silent gateway look for errors of the SA: ip -s xfrm state, /proc/net/xfrm_stat, ipsec statusall',
     'Check that firewalls in between let protocol 50 and UDP 4500 through in both directions',
   ],

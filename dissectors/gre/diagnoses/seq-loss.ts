@@ -30,7 +30,7 @@ export default defineDiagnosis({
     'Several sources count in the same tunnel (some mirror sessions of distributed switches do)',
   ],
   nextSteps: [
-    'Capture at the sender at the same time and run capan compare: it tells where the packets are lost',
+    'Capture at the sender at the same time: are the missing numbers in its capture?',
     'Look at the interface counters on the path: drops, policers, queues',
   ],
   refutedBy: 'The missing numbers in a capture taken at the same place with more buffer.',

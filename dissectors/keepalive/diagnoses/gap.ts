@@ -55,7 +55,7 @@ export default defineDiagnosis({
     'A firewall or NAT dropped the direction for a while (state expired, rules reloaded)',
   ],
   nextSteps: [
-    'Capture on both hosts at once, tcpdump -n -s 0 -w SIDE.pcap host PEER, and run capan compare: it says whether the keepalives were sent',
+    'Capture on both hosts at once, tcpdump -n -s 0 -w SIDE.pcap host PEER: were the missing keepalives sent?',
     'On the sender look at the time of the gap: process log, dmesg, steal time (vmstat 1), suspended virtual machine',
     'On the way look for a rekey, a route change or a reload of firewall rules at that time',
   ],

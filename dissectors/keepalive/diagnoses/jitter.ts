@@ -43,7 +43,7 @@ export default defineDiagnosis({
   nextSteps: [
     'Ping the peer for a minute during the trouble: mtr -n PEER; does the delay vary with the keepalives?',
     'On the sender: vmstat 1 (steal and run queue), and the load of the process at that time',
-    'Capture on both hosts at once and run capan compare: it tells the delay of the path from a late sender',
+    'Capture on both hosts at once: does the capture of the sender show the same jitter?',
   ],
   refutedBy: 'Even intervals in a capture taken at the receiver at the same time',
   source: 'SCIONLab guide (intervals of 0.93 to 1.07 s in its example)',

@@ -43,7 +43,7 @@ export default defineDiagnosis({
   nextSteps: [
     'On the silent host: ss -lunp shows whether the process listens on the port; is it configured with the address and port that the keepalives come from?',
     'On the silent host: tcpdump -n -i any udp port PORT shows whether the keepalives arrive and whether its own leave',
-    'If its own leave, capture on both hosts at once and run capan compare',
+    'If its own leave, capture on both hosts at once and see whether what leaves one arrives at the other',
   ],
   refutedBy:
     'Keepalives of the silent side in a capture taken at that host that also arrive at the other one',

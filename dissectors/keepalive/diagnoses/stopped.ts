@@ -55,7 +55,7 @@ export default defineDiagnosis({
   nextSteps: [
     'On the sender: is the process running, and what does its log say at that time (SCIONLab: scion.sh status, then logs/)',
     'On the sender: tcpdump -n -i any udp port PORT shows whether keepalives still leave it',
-    'If they leave it, capture on both hosts at once and run capan compare',
+    'If they leave it, capture on both hosts at once and see whether what leaves one arrives at the other',
   ],
   refutedBy: 'Keepalives after that moment in a capture taken at the receiver',
   source: 'SCIONLab guide (one packet per second and direction; down after three periods)',

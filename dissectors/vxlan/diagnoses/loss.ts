@@ -36,7 +36,7 @@ export default defineDiagnosis({
   ],
   nextSteps: [
     'Ping the underlay addresses at the same time as the overlay: losses in both point at the path',
-    "Capture at both ends: tcpdump -n -s 0 -w cellN.pcap 'udp port PORT or icmp or arp', and run capan compare to see where packets are lost",
+    "Capture at both ends: tcpdump -n -s 0 -w cellN.pcap 'udp port PORT or icmp or arp', and see which of the packets that left one end are missing at the other",
     'Compare the time with interface and routing events of the path, and with restarts of the peer',
   ],
   refutedBy: 'A capture at the peer in which the requests arrive, are answered, and the answers leave.',

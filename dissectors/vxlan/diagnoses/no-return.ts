@@ -55,7 +55,7 @@ export default defineDiagnosis({
   ],
   nextSteps: [
     'Ping the underlay address of the peer endpoint: ping PEER; then its overlay address',
-    "Capture at both ends at once: tcpdump -n -s 0 -w cellN.pcap 'udp port PORT or icmp or arp', and run capan compare",
+    "Capture at both ends at once: tcpdump -n -s 0 -w cellN.pcap 'udp port PORT or icmp or arp', and see whether what leaves one arrives at the other",
     'Compare id, local address, dstport and gbp on both ends: ip -d link show type vxlan; forwarding entries: bridge fdb show dev DEVICE',
     'If packets leave but do not arrive, open the UDP port in the infrastructure or choose another one (vtep_port in Cloud Foundry)',
   ],
