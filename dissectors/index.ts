@@ -6,6 +6,8 @@ import ahCorrelators from './ah/correlator.js';
 import ahDissector from './ah/dissector.js';
 import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
+import arpDuplicateIp from './arp/diagnoses/duplicate-ip.js';
+import arpUnanswered from './arp/diagnoses/unanswered.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
 import dnsError from './dns/diagnoses/error.js';
@@ -154,7 +156,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'ARP',
     dissector: arpDissector,
     correlators: arpCorrelators,
-    diagnoses: [],
+    diagnoses: [arpDuplicateIp, arpUnanswered],
   },
   {
     protocol: 'dns',

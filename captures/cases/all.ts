@@ -1,3 +1,4 @@
+import { ARP_CAPTURES } from './arp.js';
 import { CAPTURE_QUALITY_CAPTURES } from './capture-quality.js';
 import { ESP_CAPTURES } from './esp.js';
 import { FRAGMENT_CAPTURES } from './fragments.js';
@@ -23,6 +24,7 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...KEEPALIVE_CAPTURES,
   ...OVERLAY_CAPTURES,
   ...SILK_CAPTURES,
+  ...ARP_CAPTURES,
   ...GRE_AND_DNS_CAPTURES,
   ...TCP_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,

@@ -1,5 +1,5 @@
+import { MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import {
-  type Batch,
   type Correlation,
   type CorrelationRun,
   type Correlator,
@@ -7,9 +7,11 @@ import {
 } from '../../src/correlate/correlator.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import type { SegmentIndex } from '../../src/units.js';
+import { NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { formatIpv4 } from '../../src/wire/address.js';
+import { formatMac, type Rows, refOf } from './arp-rows.js';
 import dissector, { ARP_REPLY, ARP_REQUEST, type arp } from './dissector.js';
+import { arpOwners } from './owners.js';
 
 /** A MAC address that claimed to have an IPv4 address. */
 export interface ArpClaim {
@@ -34,6 +36,10 @@ export interface ArpPair {
   replies: number;
   /** Requests after the last reply. */
   readonly open: { count: number; first: FrameRef | null; last: FrameRef | null };
+  /** Of those open, how the asker repeated itself. */
+  readonly insistence: Insistence;
+  /** Requests that the capture marks as sent by the host it was taken on. */
+  outbound: number;
   readonly first: FrameRef;
   last: FrameRef;
   lastReply: FrameRef | null;
@@ -45,10 +51,21 @@ export interface ArpPair {
   readonly targetMacs: ArpClaim[];
 }
 
+/** Requests that stand apart from each other; sightings of one request on several interfaces are one try. */
+export interface Insistence {
+  /** Times of the last two tries in ns, older first; NaN where there was none. */
+  previousNs: number;
+  latestNs: number;
+  /** Whether 3 tries ever stood within BURST_SECONDS. */
+  isBurst: boolean;
+}
+
+export const BURST_SECONDS = 10;
+const TRY_APART_NS = 0.1 * NS_PER_SECOND;
+const BURST_NS = BURST_SECONDS * NS_PER_SECOND;
+
 const PAIRS_MAX = 4096;
 const CLAIMS_MAX = 8;
-
-type Rows = Batch<typeof arp.observes>;
 
 /**
  * Matches replies to requests by the addresses in both. Holds at most PAIRS_MAX pairs between epochs; the
@@ -87,6 +104,8 @@ class ArpCorrelation implements Correlation<ArpPair, typeof arp.observes> {
     pair.open.count++;
     pair.open.first ??= at;
     pair.open.last = at;
+    if ((batch.marks[columns.rows.frame[row]] & MARK_OUTBOUND) !== 0) pair.outbound++;
+    insist(pair.insistence, at.timeNs);
     claim(pair.askerMacs, formatMac(columns.senderMacHigh[row], columns.senderMacLow[row]), at);
   }
 
@@ -103,6 +122,9 @@ class ArpCorrelation implements Correlation<ArpPair, typeof arp.observes> {
     pair.open.count = 0;
     pair.open.first = null;
     pair.open.last = null;
+    pair.insistence.previousNs = Number.NaN;
+    pair.insistence.latestNs = Number.NaN;
+    pair.insistence.isBurst = false;
     claim(pair.targetMacs, formatMac(columns.senderMacHigh[row], columns.senderMacLow[row]), at);
   }
 
@@ -129,6 +151,8 @@ class ArpCorrelation implements Correlation<ArpPair, typeof arp.observes> {
       requests: 0,
       replies: 0,
       open: { count: 0, first: null, last: null },
+      insistence: { previousNs: Number.NaN, latestNs: Number.NaN, isBurst: false },
+      outbound: 0,
       first: at,
       last: at,
       lastReply: null,
@@ -159,6 +183,13 @@ class ArpCorrelation implements Correlation<ArpPair, typeof arp.observes> {
   }
 }
 
+function insist(tries: Insistence, timeNs: number): void {
+  if (timeNs - tries.latestNs < TRY_APART_NS) return;
+  if (timeNs - tries.previousNs <= BURST_NS) tries.isBurst = true;
+  tries.previousNs = tries.latestNs;
+  tries.latestNs = timeNs;
+}
+
 function claim(claims: ArpClaim[], mac: string, at: FrameRef): void {
   const known = claims.find((one) => one.mac === mac);
   if (known) {
@@ -169,16 +200,6 @@ function claim(claims: ArpClaim[], mac: string, at: FrameRef): void {
   }
 }
 
-function formatMac(high: number, low: number): string {
-  const digits = high.toString(16).padStart(4, '0') + low.toString(16).padStart(8, '0');
-  return digits.replace(/..(?!$)/g, '$&:');
-}
-
-function refOf(batch: Rows, row: number): FrameRef {
-  const index = batch.columns.rows.frame[row];
-  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
-}
-
 /** Every question of one host about another, with the answers. */
 export const arpPairs = defineCorrelator<ArpPair, typeof arp.observes>({
   name: 'arp',
@@ -187,4 +208,4 @@ export const arpPairs = defineCorrelator<ArpPair, typeof arp.observes>({
   create: (run) => new ArpCorrelation(run),
 });
 
-export default [arpPairs as Correlator] satisfies Correlator[];
+export default [arpPairs as Correlator, arpOwners as Correlator] satisfies Correlator[];

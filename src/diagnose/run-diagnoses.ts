@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
-import type { Checked, Finding, Report, Tunnel } from '../report/report.js';
+import type { Checked, Finding, Report, Subject, Tunnel } from '../report/report.js';
 import { type Accused, assignBlame, BLAME_LAYERS } from './blame-order.js';
 import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
@@ -47,7 +47,7 @@ export function runDiagnoses(
     accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock),
   );
   assignBlame(accused, clock);
-  linkTunnels(accused, tunnels);
+  linkTunnels(accused, tunnels, catalogue);
   return {
     findings: fold(accused),
     checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
@@ -106,16 +106,33 @@ function checkedOf(id: string, judgements: readonly Judgement[]): Checked {
   return reason === undefined ? { id, result, subjects } : { id, result, subjects, reason };
 }
 
-/** The tunnel between the endpoints that a finding names. */
-function linkTunnels(accused: readonly Accused[], tunnels: readonly Tunnel[]): void {
-  for (const { problem, finding } of accused) {
-    const { pair } = problem;
+/**
+ * The tunnel between the endpoints that a finding names: of several, one of the kind that the diagnosis' own folder
+ * follows, and never one that the subject contradicts (another VNI, key or SPI).
+ */
+function linkTunnels(
+  accused: readonly Accused[],
+  tunnels: readonly Tunnel[],
+  catalogue: readonly CatalogueEntry[],
+): void {
+  for (const { diagnosis, problem, finding } of accused) {
+    const { pair, subject } = problem;
     if (!pair) continue;
-    const tunnel = tunnels.find(
-      ({ endpoints }) => endpoints.includes(pair[0]) && endpoints.includes(pair[1]),
+    const ownKind = catalogue.find(({ diagnoses }) => diagnoses.includes(diagnosis))?.tunnel?.kind;
+    const fitting = tunnels.filter(
+      (tunnel) =>
+        tunnel.endpoints.includes(pair[0]) && tunnel.endpoints.includes(pair[1]) && fits(tunnel, subject),
     );
+    const tunnel = fitting.find(({ kind }) => kind === ownKind) ?? fitting[0];
     if (tunnel) finding.tunnel = tunnel.id;
   }
+}
+
+function fits({ kind, key }: Tunnel, subject: Subject): boolean {
+  if (typeof subject.tunnel === 'string' && subject.tunnel !== kind) return false;
+  const named = subject.vni ?? subject.key ?? subject.spi;
+  if (named === undefined || key === undefined) return true;
+  return Array.isArray(key) ? key.some((one) => one === named) : key === named;
 }
 
 const SEVERITIES = ['error', 'warning', 'info'];

@@ -179,7 +179,7 @@ function problemOf(
     confidence: confidenceOf(pair, direction, tally, quality),
     explanation:
       `${tally.lost} of ${tally.expected} ESP packets from ${from} to ${to} (${percent} %) are missing at the capture ` +
-      `point, by their sequence numbers, in ${tally.gapCount} gaps of at most ${largest}.`,
+      `point, by their sequence numbers, in ${tally.gapCount} gap${tally.gapCount === 1 ? '' : 's'} of at most ${largest}.`,
     pair: [pair.low, pair.high],
     direction: { from, to },
     where: 'path',

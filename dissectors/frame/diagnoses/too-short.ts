@@ -49,5 +49,5 @@ export default defineDiagnosis({
 });
 
 function neededSecondsOf(judgement: Judgement): number {
-  return judgement.result === 'insufficient-data' ? (judgement.neededSeconds ?? 0) : 0;
+  return judgement.result === 'insufficient-data' ? Math.ceil(judgement.neededSeconds ?? 0) : 0;
 }

@@ -90,7 +90,7 @@ function problemOf(sequence: GreSequence, share: number, limitedBy: string | nul
     confidence: limitedBy ? 'low' : 'medium',
     explanation:
       `Of ${distinct + missing} GRE packets from ${from} to ${to} (${kind === 'erspan' ? 'mirror session' : 'key'} ${key}) ` +
-      `${missing} (${share.toFixed(1)} %) never passed the capture point, in ${gapCount} gaps of the sequence numbers.`,
+      `${missing} (${share.toFixed(1)} %) never passed the capture point, in ${gapCount} gap${gapCount === 1 ? '' : 's'} of the sequence numbers.`,
     pair: [from, to],
     direction: { from, to },
     where: 'path',

@@ -201,7 +201,9 @@ function explain(
       : `In ${gaps.length} gaps ${missed} are missing, ${longest.missed} in the longest one of ${intervalText(lengthOf(longest))}`);
   const other = reverseWentOn
     ? ' while the other direction went on'
-    : ', and the other direction is silent in the meantime too';
+    : stream.reverseShare === 0
+      ? ' (on these ports nothing is sent the other way)'
+      : ', and the other direction is silent in the meantime too';
   const step = isInStep
     ? ' They resume in step with the old cadence: the sender kept its timer running.'
     : '';

@@ -1,0 +1,250 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { isBefore } from '../../../src/correlate/traffic.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type FrameRef,
+  type Judgement,
+  type Moment,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import type { Severity } from '../../../src/report/report.js';
+import { isSmallCapture, isTunnelFlow } from '../../icmp/loudness.js';
+import { durationWords, insideWords, pairSubject, plural } from '../../icmp/pair-subject.js';
+import { type ArpPair, arpPairs, BURST_SECONDS } from '../correlator.js';
+
+const REQUESTS_MIN = 3;
+const SCANNED_MIN = 10;
+const ANSWER_SECONDS = 1;
+const UNICAST_PEERS_MIN = 2;
+
+export default defineDiagnosis({
+  id: 'arp.unanswered',
+  title: 'ARP request without reply',
+  severity: 'info',
+  subject: 'pair',
+  layer: 'link',
+  priority: 1,
+  rule:
+    'A host asks for an address at least 3 times within 10 s, no reply follows until the capture ends, and the address sends nothing, ' +
+    'neither IP nor ARP, from then on. Warning where the address is an end of a tunnel, or is the only such address of a small ' +
+    'capture without tunnels; otherwise information. A host that gets no answer from 10 addresses or more is told once.',
+  notWhen:
+    'The capture could not show the reply: neither host is the one that captures, and no unicast packet to the asker is seen (a switch ' +
+    'port shows the broadcasts of everybody, but not the replies). Announcements and probes ask nothing.',
+  causes: [
+    'The host is down, or has another address',
+    'Asker and target are not on the same link: wrong VLAN, netmask, or a missing or stale neighbour or forwarding entry in an overlay',
+    'A switch, hypervisor or security group drops ARP',
+  ],
+  nextSteps: [
+    'On the asker: ip neigh show ADDRESS (FAILED or INCOMPLETE), ip route get ADDRESS, arping -c 3 -I INTERFACE ADDRESS',
+    'On the target: tcpdump -eni INTERFACE arp; do the requests arrive, and does it answer?',
+  ],
+  refutedBy: 'A reply in a capture on the asker.',
+  source: 'RFC 826; RFC 1122, section 2.3.2; MidoNet operations guide (ip neigh: REACHABLE)',
+  thresholds: {
+    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'Linux asks 3 times before it gives up' },
+    within: {
+      value: BURST_SECONDS,
+      unit: 's',
+      why: 'three tries of Linux take 3 s, those of routers longer',
+    },
+    scanned: { value: SCANNED_MIN, unit: 'addresses', why: 'scans and monitoring ask for absent hosts' },
+    unicastPeers: {
+      value: UNICAST_PEERS_MIN,
+      unit: 'hosts',
+      why: 'unicast from one host alone may be that of the capturing host; then information only',
+    },
+  },
+  explains: ['vxlan.no-return', 'underlay.ping-loss', 'tcp.syn-unanswered'],
+  *diagnose(evidence) {
+    const view = viewOf(evidence);
+    for (const pairs of byAsker(evidence.sessions(arpPairs))) {
+      const silent = pairs.filter((pair) => isSilent(view, pair));
+      const isScan = silent.length >= SCANNED_MIN;
+      const told = silent.filter((pair) => pair.insistence.isBurst);
+      const single = told.filter((pair) => !isScan || view.tunnelEnds.has(pair.target));
+      const folded = told.filter((pair) => !single.includes(pair));
+      const seen = new Set<string>();
+      for (const pair of single) {
+        seen.add(pair.target);
+        yield judge(evidence.quality, view, pair);
+      }
+      if (folded.length > 0 && sightOf(view, folded[0]) !== 'none') yield scanOf(evidence.quality, folded);
+      for (const pair of pairs) {
+        if (pair.replies === 0 || silent.includes(pair) || seen.has(pair.target)) continue;
+        seen.add(pair.target);
+        yield { result: 'healthy', subject: subjectOf(evidence.quality, pair) };
+      }
+    }
+  },
+});
+
+/** What the capture can show. */
+interface View {
+  readonly quality: CaptureQuality;
+  /** By address: the last sign of life, in IP or ARP. */
+  readonly lastSent: ReadonlyMap<string, Moment>;
+  /** By tunnel stack and address: hosts that sent unicast to it. */
+  readonly heardFrom: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly tunnelEnds: ReadonlySet<string>;
+  /** Addresses that were asked for in vain. */
+  readonly silentTargets: number;
+}
+
+function viewOf(evidence: Evidence): View {
+  const { quality } = evidence;
+  const lastSent = new Map<string, Moment>();
+  const heardFrom = new Map<string, Set<string>>();
+  const tunnelEnds = new Set<string>();
+  const sent = (address: string, at: FrameRef | null): void => {
+    const known = lastSent.get(address);
+    if (at && !(known && isBefore(at, known))) lastSent.set(address, at);
+  };
+  const heard = (stack: number, to: string, from: string): void => {
+    const key = `${stack} ${to}`;
+    heardFrom.set(key, (heardFrom.get(key) ?? new Set()).add(from));
+  };
+  for (const { a, b, stack, fromA, fromB, conversations } of quality.traffic.all()) {
+    sent(a, fromA.last);
+    sent(b, fromB.last);
+    if (fromA.packets > 0) heard(stack, b, a);
+    if (fromB.packets > 0) heard(stack, a, b);
+    if (conversations.some(({ protocol, portOfA, portOfB }) => isTunnelFlow(protocol, portOfA, portOfB)))
+      tunnelEnds.add(a).add(b);
+  }
+  const pairs = evidence.sessions(arpPairs);
+  for (const { stack, asker, target, requests, replies, lastReply, last } of pairs) {
+    if (replies > 0) heard(stack, asker, target);
+    sent(target, lastReply);
+    // A pair's last frame is a request of the asker, unless it is the reply.
+    if (requests > 0 && last !== lastReply) sent(asker, last);
+  }
+  const view = { quality, lastSent, heardFrom, tunnelEnds, silentTargets: 0 };
+  const inVain = pairs.filter((pair) => pair.insistence.isBurst && isSilent(view, pair));
+  return { ...view, silentTargets: new Set(inVain.map(({ target }) => target)).size };
+}
+
+function byAsker(pairs: readonly ArpPair[]): ArpPair[][] {
+  const groups = new Map<string, ArpPair[]>();
+  for (const pair of pairs) {
+    const key = `${pair.stack} ${pair.asker}`;
+    const group = groups.get(key);
+    if (group) group.push(pair);
+    else groups.set(key, [pair]);
+  }
+  return [...groups.values()];
+}
+
+/** Asked for without any sign of life since. */
+function isSilent(view: View, { open, target }: ArpPair): boolean {
+  if (!open.first || isGroup(target)) return false;
+  const life = view.lastSent.get(target);
+  return life === undefined || isBefore(life, open.first);
+}
+
+function isGroup(address: string): boolean {
+  return Number(address.split('.')[0]) >= 224 || address.endsWith('.255');
+}
+
+/** Whether the capture would show the reply: surely, probably, or not. */
+function sightOf({ quality, heardFrom }: View, { stack, asker, target, outbound }: ArpPair) {
+  if (outbound > 0 || quality.local.includes(asker) || quality.local.includes(target)) return 'sure';
+  const peers = heardFrom.get(`${stack} ${asker}`)?.size ?? 0;
+  if (peers === 0) return 'none';
+  return peers >= UNICAST_PEERS_MIN ? 'sure' : 'probable';
+}
+
+function judge(quality: CaptureQuality, view: View, pair: ArpPair): Judgement {
+  const subject = subjectOf(quality, pair);
+  const { open, asker, target, lastReply, stack } = pair;
+  const sight = sightOf(view, pair);
+  const first = open.first;
+  const last = open.last;
+  if (sight === 'none' || !first || !last) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `Nothing sent to ${asker} itself is in the capture, so a reply would not be either: capture on ${asker} or ${target}.`,
+    };
+  }
+  if (!(quality.secondsToEnd(first) >= ANSWER_SECONDS)) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `The capture ends less than ${ANSWER_SECONDS} s after the first request: capture longer.`,
+      neededSeconds: ANSWER_SECONDS,
+    };
+  }
+  const since = lastReply
+    ? `after ${plural(pair.replies, 'earlier reply').replace('replys', 'replies')}, `
+    : '';
+  return {
+    result: 'problem',
+    subject,
+    severity: severityOf(view, pair, sight === 'sure'),
+    confidence: sight === 'sure' ? 'high' : 'low',
+    explanation:
+      `${asker} asked for the MAC address of ${target}${insideWords(quality, stack)} ${open.count} times over ` +
+      `${durationWords(first, last)}; ${since}no reply came, and ${target} sent nothing else from then on.`,
+    pair: [asker, target],
+    direction: { from: asker, to: target },
+    where: 'unknown',
+    first,
+    last,
+    lastGood: lastReply,
+    ongoingAtEnd: true,
+    counts: { requests: open.count, replies: pair.replies, targets: 1 },
+    evidence: [
+      ...(lastReply ? [{ ...lastReply, summary: `last reply of ${target}` }] : []),
+      { ...first, summary: 'first request without reply' },
+      { ...last, summary: `last request without reply (of ${open.count})` },
+    ],
+    displayFilter: lastReply
+      ? `arp && ((arp.src.proto_ipv4 == ${asker} && arp.dst.proto_ipv4 == ${target}) || (arp.src.proto_ipv4 == ${target} && arp.dst.proto_ipv4 == ${asker}))`
+      : `arp.opcode == 1 && arp.src.proto_ipv4 == ${asker} && arp.dst.proto_ipv4 == ${target}`,
+  };
+}
+
+function severityOf(view: View, { stack, target }: ArpPair, isSure: boolean): Severity {
+  if (!isSure || stack !== 0) return 'info';
+  if (view.tunnelEnds.has(target)) return 'warning';
+  const isSubject = view.tunnelEnds.size === 0 && view.silentTargets === 1 && isSmallCapture(view.quality);
+  // A link-local address is often asked for only to see that it is free.
+  return isSubject && !target.startsWith('169.254.') ? 'warning' : 'info';
+}
+
+function scanOf(quality: CaptureQuality, pairs: readonly ArpPair[]): Problem {
+  const [one] = pairs;
+  const ends = pairs.flatMap(({ open }) => (open.first && open.last ? [open.first, open.last] : []));
+  const first = ends.reduce((a, b) => (isBefore(b, a) ? b : a));
+  const last = ends.reduce((a, b) => (isBefore(a, b) ? b : a));
+  const requests = pairs.reduce((sum, { open }) => sum + open.count, 0);
+  const targets = new Set(pairs.map(({ target }) => target)).size;
+  return {
+    result: 'problem',
+    subject: pairSubject(quality, { source: one.asker, destination: '*', stack: one.stack }),
+    severity: 'info',
+    confidence: 'medium',
+    title: 'ARP requests for many addresses without reply',
+    explanation:
+      `${one.asker} asked for ${plural(targets, 'address').replace('addresss', 'addresses')}${insideWords(quality, one.stack)}, each at least ` +
+      `${REQUESTS_MIN} times, and got no reply: a scan, or monitoring of absent hosts.`,
+    where: 'sender',
+    first,
+    last,
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: { requests, replies: 0, targets },
+    evidence: [
+      { ...first, summary: 'first request without reply' },
+      { ...last, summary: 'last request without reply' },
+    ],
+    displayFilter: `arp.opcode == 1 && arp.src.proto_ipv4 == ${one.asker}`,
+  };
+}
+
+function subjectOf(quality: CaptureQuality, { stack, asker, target }: ArpPair) {
+  return pairSubject(quality, { source: asker, destination: target, stack });
+}
