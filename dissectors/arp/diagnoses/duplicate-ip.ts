@@ -41,7 +41,7 @@ export default defineDiagnosis({
     returns: { value: RETURNS_MIN, unit: 'returns', why: 'failover and failback make one' },
     proxied: { value: PROXIED_MIN, unit: 'addresses', why: 'who answers for that many does so for others' },
   },
-  explains: ['arp.unanswered'],
+  explains: ['underlay.ping-loss'],
   *diagnose(evidence) {
     const owners = evidence.sessions(arpOwners);
     const addressesOf = addressesByMac(owners);
@@ -98,7 +98,7 @@ function universalForm(mac: string): string {
 }
 
 function subjectOf({ stack, address }: ArpOwner, inside: (stack: number) => string) {
-  const subject = { kind: 'pair', endpoints: [address, address] };
+  const subject = { kind: 'pair', endpoints: [address] };
   return stack === 0 ? subject : { ...subject, inside: inside(stack).trim() };
 }
 

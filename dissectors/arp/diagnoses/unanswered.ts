@@ -10,7 +10,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
 import { isSmallCapture, isTunnelFlow } from '../../icmp/loudness.js';
-import { durationWords, insideWords, pairSubject, plural } from '../../icmp/pair-subject.js';
+import { durationWords, insideWords, pairSubject } from '../../icmp/pair-subject.js';
 import { type ArpPair, arpPairs, BURST_SECONDS } from '../correlator.js';
 
 const REQUESTS_MIN = 3;
@@ -57,7 +57,7 @@ export default defineDiagnosis({
       why: 'unicast from one host alone may be that of the capturing host; then information only',
     },
   },
-  explains: ['vxlan.no-return', 'underlay.ping-loss', 'tcp.syn-unanswered'],
+  explains: ['underlay.ping-loss', 'tcp.syn-unanswered'],
   *diagnose(evidence) {
     const view = viewOf(evidence);
     for (const pairs of byAsker(evidence.sessions(arpPairs))) {
@@ -177,9 +177,7 @@ function judge(quality: CaptureQuality, view: View, pair: ArpPair): Judgement {
       neededSeconds: ANSWER_SECONDS,
     };
   }
-  const since = lastReply
-    ? `after ${plural(pair.replies, 'earlier reply').replace('replys', 'replies')}, `
-    : '';
+  const since = lastReply ? `after earlier replies (${pair.replies}), ` : '';
   return {
     result: 'problem',
     subject,
@@ -229,8 +227,8 @@ function scanOf(quality: CaptureQuality, pairs: readonly ArpPair[]): Problem {
     confidence: 'medium',
     title: 'ARP requests for many addresses without reply',
     explanation:
-      `${one.asker} asked for ${plural(targets, 'address').replace('addresss', 'addresses')}${insideWords(quality, one.stack)}, each at least ` +
-      `${REQUESTS_MIN} times, and got no reply: a scan, or monitoring of absent hosts.`,
+      `${one.asker} asked for absent addresses, ${targets} of them${insideWords(quality, one.stack)} at least ` +
+      `${REQUESTS_MIN} times within ${BURST_SECONDS} s, and got no reply: a scan, or monitoring of absent hosts.`,
     where: 'sender',
     first,
     last,
