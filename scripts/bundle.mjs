@@ -1,11 +1,11 @@
 // Bundles the compiled program: loading some 200 small modules costs more than analysing a small capture. Entries keep
-// the places that other files and programs know: dist/src/cli.js, dist/src/index.js, dist/src/dissect-worker.js.
+// the places that other files and programs know: dist/src/cli.js, dist/src/index.js, dist/src/dissect-worker.cjs.
 import { chmodSync, rmSync } from 'node:fs';
 import { rolldown } from 'rolldown';
 
 const root = new URL('..', import.meta.url).pathname;
 
-async function bundle(input) {
+async function bundle(input, format, extension) {
   const built = await rolldown({
     input,
     platform: 'node',
@@ -15,15 +15,16 @@ async function bundle(input) {
   });
   await built.write({
     dir: `${root}dist/src`,
-    format: 'esm',
-    entryFileNames: '[name].js',
+    format,
+    entryFileNames: `[name].${extension}`,
     chunkFileNames: 'part-[name]-[hash].js',
     sourcemap: true,
   });
 }
 
 rmSync(`${root}dist`, { recursive: true, force: true });
-await bundle({ cli: `${root}src/cli.ts`, index: `${root}src/index.ts` });
-// By itself, so that a worker loads the dissectors and nothing else of the catalogue.
-await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` });
+await bundle({ cli: `${root}src/cli.ts`, index: `${root}src/index.ts` }, 'esm', 'js');
+// By itself, so that a worker loads the dissectors and nothing else of the catalogue. CommonJS, since piscina requires
+// its workers, and Node 22 and 24 abort where a thread is ended while it requires an ES module.
+await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` }, 'cjs', 'cjs');
 chmodSync(`${root}dist/src/cli.js`, 0o755);

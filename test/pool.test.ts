@@ -20,7 +20,7 @@ describe('a worker that dies', () => {
   it('costs the frame it died on; that frame is named and the rest counts', async () => {
     const { runner, frameFailures } = await runPipeline(new FrameSource(frames(12)), dissectors, [], {
       threads: 1,
-      workerFile: new URL('./build/mortal-worker.mjs', import.meta.url),
+      workerFile: new URL('./build/mortal-worker.cjs', import.meta.url),
     });
     expect(frameFailures.map(({ frame }) => frameNumberOf(frame))).toEqual([6]);
     expect(runner.quality.frames).toBe(11);

@@ -81,7 +81,8 @@ describe('where bytes come from', () => {
     expect(source.captures[0].damaged).toEqual([]);
     const cut = await readAll([write('cut.zst', two.subarray(0, two.length - 50))]);
     expect(cut.frames.length).toBeGreaterThan(100);
-    expect(cut.source.captures[0].damaged.at(-1)?.reason).toContain('zstd');
+    // Some decoders say so themselves, others just end; then the last record is short.
+    expect(cut.source.captures[0].damaged.at(-1)?.reason).toMatch(/zstd|ends inside a record/);
   });
 
   it('refuses a zstd window of more than 128 MiB', async () => {

@@ -30,7 +30,7 @@ export class PoolDissector implements ChunkDissector {
     threads: number,
     slots: readonly Slot[],
     setup: WorkerSetup,
-    workerFile: URL = new URL('./dissect-worker.js', import.meta.url),
+    workerFile: URL = new URL('./dissect-worker.cjs', import.meta.url),
   ): Promise<PoolDissector> {
     const { Piscina } = await import('piscina');
     const pool = new Piscina({
