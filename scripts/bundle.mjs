@@ -19,6 +19,7 @@ async function bundle(input, format, extension) {
     entryFileNames: `[name].${extension}`,
     chunkFileNames: 'part-[name]-[hash].js',
     sourcemap: true,
+    exports: 'named',
   });
 }
 

@@ -1,57 +1,124 @@
 import type { DissectEngine } from '../dissect/dissect-engine.js';
-import type { Slot } from '../observe/slot.js';
-import type { DissectOrder, WorkerSetup } from './chunk-protocol.js';
+import type { Slot, SlotLayout } from '../observe/slot.js';
+import { type DissectOrder, OrderBoard } from './order-board.js';
 
-/** Dissects the frames of a slot, here or elsewhere. Rejects where the dissector threw or its thread died. */
+/** What every worker is given once: the slots of the run, over shared memory. */
+export interface WorkerSetup {
+  readonly layout: SlotLayout;
+  readonly buffers: readonly SharedArrayBuffer[];
+  readonly board: SharedArrayBuffer;
+}
+
+/** Dissects the frames of slots, here or elsewhere. */
 export interface ChunkDissector {
-  dissect(order: DissectOrder): Promise<void> | void;
+  /** The slot belongs to the dissector until it is settled. */
+  submit(order: DissectOrder): void;
+  /** Rejects where a dissector threw or its thread died. */
+  settle(slotIndex: number): void | Promise<void>;
   close(): Promise<void>;
 }
 
 /** Everything on the calling thread: the same path without a pool. */
 export class InlineDissector implements ChunkDissector {
+  private readonly orders = new Map<number, DissectOrder>();
+
   constructor(private readonly engines: readonly DissectEngine[]) {}
 
-  dissect({ slotIndex, firstFrame, endFrame }: DissectOrder): void {
-    this.engines[slotIndex].dissectChunk(firstFrame, endFrame);
+  submit(order: DissectOrder): void {
+    this.orders.set(order.slotIndex, order);
+  }
+
+  settle(slotIndex: number): void {
+    const order = this.orders.get(slotIndex);
+    if (order) this.engines[slotIndex].dissectChunk(order.firstFrame, order.endFrame);
   }
 
   async close(): Promise<void> {}
 }
 
-/** A pool of piscina workers over slots in shared memory. Back-pressure is the number of slots. */
+/** The main thread, where it takes an order itself. */
+const MAIN_THREAD = -1;
+
+/**
+ * A pool of piscina workers over slots in shared memory, each busy with one task for the whole run. Back-pressure is the
+ * number of slots. Where the orders wait, this thread takes the one that it needs next instead of sleeping.
+ */
 export class PoolDissector implements ChunkDissector {
+  private closed = false;
+  private serving = 0;
+
   private constructor(
-    private readonly pool: { run(order: DissectOrder): Promise<unknown>; destroy(): Promise<void> },
+    private readonly pool: { run(worker: number): Promise<unknown>; destroy(): Promise<void> },
     private readonly slots: readonly Slot[],
+    private readonly engines: readonly DissectEngine[],
+    private readonly board: OrderBoard,
   ) {}
 
+  /** `engines` are those of this thread, one a slot. */
   static async start(
     threads: number,
     slots: readonly Slot[],
-    setup: WorkerSetup,
+    engines: readonly DissectEngine[],
+    setup: Omit<WorkerSetup, 'board'>,
     workerFile: URL = new URL('./dissect-worker.cjs', import.meta.url),
   ): Promise<PoolDissector> {
     const { Piscina } = await import('piscina');
+    const board = OrderBoard.create(slots.length);
     const pool = new Piscina({
       filename: workerFile.href,
       minThreads: threads,
       maxThreads: threads,
-      workerData: setup,
-      // Tasks are synchronous and long enough that polling for the next one costs nothing that matters.
-      atomics: 'sync',
+      workerData: { ...setup, board: board.buffer } satisfies WorkerSetup,
     });
-    return new PoolDissector(pool, slots);
+    const dissector = new PoolDissector(pool, slots, engines, board);
+    for (let worker = 0; worker < threads; worker++) void dissector.keepServing(worker);
+    return dissector;
   }
 
-  async dissect(order: DissectOrder): Promise<void> {
-    const slot = this.slots[order.slotIndex];
-    slot.publish();
-    await this.pool.run(order);
-    slot.adopt();
+  submit(order: DissectOrder): void {
+    this.slots[order.slotIndex].publish();
+    this.board.post(order);
+  }
+
+  settle(slotIndex: number): void | Promise<void> {
+    // The last order that waits is left to a worker, which will be awake in a moment.
+    const waitingMin = this.serving > 0 ? 2 : 1;
+    if (this.board.waiting >= waitingMin && this.board.take(slotIndex, MAIN_THREAD)) {
+      return this.settleHere(slotIndex);
+    }
+    return this.board.whenSettled(slotIndex).then((succeeded) => {
+      if (!succeeded) throw new Error('dissecting failed in a worker');
+      this.slots[slotIndex].adopt();
+    });
   }
 
   close(): Promise<void> {
+    this.closed = true;
+    this.board.close();
     return this.pool.destroy();
+  }
+
+  private settleHere(slotIndex: number): void {
+    const { firstFrame, endFrame } = this.board.orderOf(slotIndex);
+    this.board.settle(slotIndex, true);
+    this.engines[slotIndex].dissectChunk(firstFrame, endFrame);
+  }
+
+  /**
+   * The pool replaces a thread that died; its order fails, and the new one serves on. One that dies before it takes an
+   * order will not do better the next time.
+   */
+  private async keepServing(worker: number): Promise<void> {
+    this.serving++;
+    let serves = true;
+    while (serves && !this.closed) {
+      try {
+        await this.pool.run(worker);
+      } catch {
+        serves = this.board.failOrderOf(worker);
+      }
+    }
+    this.serving--;
+    if (this.serving === 0 && !this.closed) this.board.failWaiting();
   }
 }

@@ -3,14 +3,16 @@ import { dissectors } from '../../dissectors/index.js';
 import { DispatchTable } from '../dissect/dispatch-table.js';
 import { DissectEngine } from '../dissect/dissect-engine.js';
 import { Slot } from '../observe/slot.js';
-import type { DissectOrder, WorkerSetup } from './chunk-protocol.js';
+import type { WorkerSetup } from './dissect-pool.js';
+import { type DissectOrder, OrderBoard } from './order-board.js';
 
 /*
- * The worker's side of the pool. While an order runs this thread owns the slot that it names; the main thread
- * neither reads nor writes it until the task settles. Nothing is kept between orders.
+ * The worker's side of the pool: one task that lasts as long as the run, so that handing a chunk over is an atomic
+ * write and not a message. Nothing is kept between orders.
  */
 
 const setup = workerData as WorkerSetup;
+const board = new OrderBoard(setup.board);
 const dispatch = new DispatchTable(dissectors);
 const engines = setup.buffers.map((buffer) => {
   const slot = new Slot(setup.layout, buffer);
@@ -18,9 +20,25 @@ const engines = setup.buffers.map((buffer) => {
 });
 
 /** Dissects the frames that the order names; the result lies in the slot. */
-export default function dissect({ slotIndex, firstFrame, endFrame }: DissectOrder): void {
+export function dissect({ slotIndex, firstFrame, endFrame }: DissectOrder): void {
   const { slot, engine } = engines[slotIndex];
   slot.adopt();
   engine.dissectChunk(firstFrame, endFrame);
   slot.publish();
+}
+
+/** Serves orders until the board is closed. `worker` numbers the workers of the run. */
+export default function serve(worker: number, dissectOrder: typeof dissect = dissect): void {
+  for (;;) {
+    const order = board.takeNext(worker);
+    if (order === null) return;
+    let succeeded = false;
+    try {
+      dissectOrder(order);
+      succeeded = true;
+    } catch {
+      // Which frame it was is found by the main thread, which asks again frame by frame.
+    }
+    board.settle(order.slotIndex, succeeded);
+  }
 }

@@ -9,6 +9,7 @@ import type { Dissector } from '../dissect/dissector.js';
 import { Slot } from '../observe/slot.js';
 import { type FrameId, frameId } from '../units.js';
 import { type ChunkDissector, InlineDissector, PoolDissector } from './dissect-pool.js';
+import { SlotQueue } from './slot-queue.js';
 
 export interface PipelineOptions {
   /** Worker threads; 0: everything on this thread; undefined: decided by the size of the input. */
@@ -34,6 +35,8 @@ export interface PipelineResult {
 }
 
 const CHUNK_BYTES = 1 << 20;
+/** One that is consumed and one that is read into. */
+const SLOTS_OF_MAIN_THREAD = 2;
 const THREADS_MAX = 8;
 /** Below this a pool costs more than it saves: starting it takes as long as dissecting about 100 MB. */
 const POOL_BYTES_MIN = 256 << 20;
@@ -81,7 +84,7 @@ class Pipeline {
     const frameCapacity = Math.max(16, Math.ceil(chunkBytes / BYTES_PER_FRAME_MIN));
     const layout = slotLayout(dissectors, { chunkBytes, frameCapacity, seed });
     const byteLength = Slot.byteLength(layout);
-    const buffers = Array.from({ length: Math.max(1, threads * 2) }, () =>
+    const buffers = Array.from({ length: threads * 2 + SLOTS_OF_MAIN_THREAD }, () =>
       threads > 0 ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength),
     );
     const slots = buffers.map((buffer) => new Slot(layout, buffer));
@@ -90,7 +93,7 @@ class Pipeline {
     const shared = buffers.filter((buffer) => buffer instanceof SharedArrayBuffer);
     const dissector =
       threads > 0
-        ? await PoolDissector.start(threads, slots, { layout, buffers: shared }, options.workerFile)
+        ? await PoolDissector.start(threads, slots, engines, { layout, buffers: shared }, options.workerFile)
         : new InlineDissector(engines);
     return new Pipeline(
       source,
@@ -102,28 +105,41 @@ class Pipeline {
     );
   }
 
-  /** Keeps every slot busy; consumes them in the order in which they were filled. */
+  /** Reads ahead into every free slot, and consumes slots in the order in which they were filled. */
   async run(): Promise<void> {
-    const busy: { slotIndex: number; done: Promise<void> }[] = [];
-    const free = this.slots.map((_, index) => index);
-    let atEnd = false;
-    while (!this.options.signal?.aborted) {
-      while (!atEnd && free.length > 0) {
-        const slotIndex = free[0];
-        atEnd = !(await this.source.fill(this.slots[slotIndex].chunk));
-        if (atEnd) break;
-        free.shift();
-        busy.push({ slotIndex, done: this.dissectRound(slotIndex, 0) });
-      }
-      const next = busy.shift();
-      if (!next) break;
-      await next.done;
-      await this.finishSlot(next.slotIndex);
-      free.push(next.slotIndex);
+    const free = new SlotQueue(this.slots.map((_, index) => index));
+    const filled = new SlotQueue();
+    let failure: { readonly cause: unknown } | null = null;
+    const reading = this.readInto(free, filled).catch((cause: unknown) => {
+      failure = { cause };
+    });
+    for (;;) {
+      const slotIndex = await filled.take();
+      if (slotIndex < 0) break;
+      await this.finishSlot(slotIndex);
+      free.push(slotIndex);
       this.options.onProgress?.(this.source.consumedBytes, this.source.totalBytes);
+      if (this.options.signal?.aborted) break;
     }
-    await Promise.allSettled(busy.map(({ done }) => done));
+    free.close();
+    await reading;
+    if (failure !== null) throw (failure as { readonly cause: unknown }).cause;
     this.runner.endEpoch();
+  }
+
+  /** The reading side: fills and submits free slots until the input ends. */
+  private async readInto(free: SlotQueue, filled: SlotQueue): Promise<void> {
+    try {
+      while (!this.options.signal?.aborted) {
+        const slotIndex = await free.take();
+        if (slotIndex < 0) return;
+        if (!(await this.source.fill(this.slots[slotIndex].chunk))) return;
+        this.submit(slotIndex, 0);
+        filled.push(slotIndex);
+      }
+    } finally {
+      filled.close();
+    }
   }
 
   result(): PipelineResult {
@@ -135,11 +151,15 @@ class Pipeline {
     return this.dissector.close();
   }
 
-  private async dissectRound(slotIndex: number, firstFrame: number): Promise<void> {
+  private submit(slotIndex: number, firstFrame: number): void {
+    const endFrame = this.slots[slotIndex].chunk.frameCount;
+    this.dissector.submit({ slotIndex, firstFrame, endFrame });
+  }
+
+  private async settle(slotIndex: number, firstFrame: number): Promise<void> {
     const slot = this.slots[slotIndex];
-    const endFrame = slot.chunk.frameCount;
     try {
-      await this.dissector.dissect({ slotIndex, firstFrame, endFrame });
+      await this.dissector.settle(slotIndex);
     } catch {
       // Which frame it was is found in `finishSlot`, by going frame by frame.
       slot.firstFrame = firstFrame;
@@ -147,10 +167,11 @@ class Pipeline {
     }
   }
 
-  /** Consumes the round that is done, then whatever did not fit into the tables, round by round. */
+  /** Consumes the round that is due, then whatever did not fit into the tables, round by round. */
   private async finishSlot(slotIndex: number): Promise<void> {
     const slot = this.slots[slotIndex];
     const engine = this.engines[slotIndex];
+    await this.settle(slotIndex, 0);
     for (;;) {
       if (slot.nextFrame === slot.firstFrame && slot.nextFrame < slot.chunk.frameCount) {
         await this.dissectSingly(slotIndex, slot.nextFrame);
@@ -158,7 +179,8 @@ class Pipeline {
       }
       this.runner.consume(slot, engine);
       if (slot.nextFrame >= slot.chunk.frameCount) break;
-      await this.dissectRound(slotIndex, slot.nextFrame);
+      this.submit(slotIndex, slot.nextFrame);
+      await this.settle(slotIndex, slot.nextFrame);
     }
     if (slot.chunk.endsEpoch) this.runner.endEpoch();
   }
@@ -169,7 +191,8 @@ class Pipeline {
     const { frames, frameCount } = slot.chunk;
     for (let index = firstFrame; index < frameCount; index++) {
       try {
-        await this.dissector.dissect({ slotIndex, firstFrame: index, endFrame: index + 1 });
+        this.dissector.submit({ slotIndex, firstFrame: index, endFrame: index + 1 });
+        await this.dissector.settle(slotIndex);
         this.runner.consume(slot, this.engines[slotIndex]);
       } catch (error) {
         slot.chunk.frameCount = frameCount;
@@ -185,5 +208,5 @@ class Pipeline {
 function defaultThreads(totalBytes: number | null): number {
   if (totalBytes !== null && totalBytes < POOL_BYTES_MIN) return 0;
   const cores = availableParallelism();
-  return cores < 2 ? 0 : Math.min(THREADS_MAX, cores);
+  return Math.min(THREADS_MAX, cores - 1);
 }
