@@ -8,12 +8,10 @@ import {
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import dissector from './dissector.js';
-import { formatMac, hasSilkForm } from './mac.js';
 import { OpenFlow, type OpenSide } from './open-flow.js';
 import { OpenRef } from './open-ref.js';
-import { OpenTunnel, type OpenVxlanDirection } from './open-tunnel.js';
+import { OpenTunnel } from './open-tunnel.js';
 import type { VXLAN_ROWS } from './rows.js';
 import type { VxlanTunnel } from './session.js';
 
@@ -33,8 +31,6 @@ type Rows = Batch<typeof VXLAN_ROWS>;
 
 /** Inner flows whose state is kept in a time segment; of further ones only the tunnel's sums are. */
 const FLOWS_MAX = 1 << 18;
-const MAC_GROUP = 0x0100;
-const POLICY_MASK = 0xffff;
 
 /**
  * Follows tunnels by VNI and endpoints, and in them inner flows. Holds one state for each tunnel of the stack
@@ -77,16 +73,16 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
 
   private take(state: OpenFlow, batch: Rows, from: number, to: number): void {
     const { columns, order } = batch;
-    const { direction, frame } = columns.rows;
-    const { lane, outerLength } = columns;
+    const { direction } = columns.rows;
+    const { lane, outerLength, outerBytes, packets, lastFrame } = columns;
     const { sides } = state;
     for (let at = from; at < to; at++) {
       const row = order[at];
       const side = sides[direction[row]];
       if (side.lane !== lane[row] || side.sent === null) this.resolve(state, side, batch, row);
-      side.pending++;
-      side.pendingBytes += outerLength[row];
-      side.pendingFrame = frame[row];
+      side.pending += packets[row];
+      side.pendingBytes += outerBytes[row];
+      side.pendingFrame = lastFrame[row];
       if (outerLength[row] > side.largest) this.enlarge(side, batch, row);
     }
     if (sides[0].pending > 0) flush(sides[0], batch);
@@ -101,7 +97,8 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     const { sent } = side;
     if (!sent) return;
     sent.enlarge(columns.outerLength[row], columns.innerLength[row]);
-    if (side.isFragmented) sent.fragment(refOf(batch, columns.rows.frame[row]), columns.outerLength[row]);
+    if (side.use?.isFragmented)
+      sent.fragment(refOf(batch, columns.rows.frame[row]), columns.outerLength[row]);
     else side.largest = columns.outerLength[row];
   }
 
@@ -127,10 +124,7 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     return tunnel;
   }
 
-  /**
-   * Finds the counters of the tunnel for a packet that differs from the one before it in port, MACs or
-   * direction.
-   */
+  /** Finds the counters of the tunnel for a packet of another lane than the one before it. */
   private resolve(state: OpenFlow, side: OpenSide, batch: Rows, row: number): void {
     const { columns } = batch;
     const at = refOf(batch, columns.rows.frame[row]);
@@ -143,43 +137,21 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     side.first ??= at;
     side.lane = columns.lane[row];
     side.sent = sent;
-    side.portUse = sent.port(columns.destinationPort[row], at);
     sent.span(at.frame, at.timeNs, at.segment);
-    this.resolveHeader(side, sent, batch, row);
-    side.isFlooded = (columns.destinationMacHigh[row] & MAC_GROUP) !== 0;
-    if (side.isFlooded) tunnel.flood(0, at);
-    side.macPair = null;
-    side.source = null;
-    side.destination = null;
+    const use = sent.laneUse(tunnel, batch, row, at);
+    side.use = use;
+    if (use.isTagged) side.policyId = use.policyId;
+    side.largest = use.isFragmented ? -1 : 0;
+    if (use.isFlooded) tunnel.flood(0, at);
     const ends = this.sourceOf(state, columns.rows.direction[row]);
     if (identity && ends && isNewWay) tunnel.place(ends.from, ends.to, outerDirection);
-    if (columns.innerType[row] === 0) return;
-    const sourceMac = formatMac(columns.sourceMacHigh[row], columns.sourceMacLow[row]);
-    const destinationMac = formatMac(columns.destinationMacHigh[row], columns.destinationMacLow[row]);
-    side.macPair = tunnel.macPair(sourceMac, destinationMac, outerDirection, at);
+    side.source = null;
+    side.destination = null;
     if (!ends || ends.from.includes(':')) return;
-    if (hasSilkForm(columns.sourceMacHigh[row], columns.sourceMacLow[row])) {
-      side.source = tunnel.addressing(sourceMac, ends.from, true, outerDirection, at);
-    }
-    if (hasSilkForm(columns.destinationMacHigh[row], columns.destinationMacLow[row])) {
-      side.destination = tunnel.addressing(destinationMac, ends.to, false, outerDirection, at);
-    }
-  }
-
-  private resolveHeader(side: OpenSide, sent: OpenVxlanDirection, batch: Rows, row: number): void {
-    const { columns } = batch;
-    const header = columns.header[row];
-    side.isTagged = header < 0;
-    side.policyUse = null;
-    if (header < 0) {
-      side.policyId = header & POLICY_MASK;
-      side.policyUse = sent.policy(side.policyId);
-    }
-    const isPlain = columns.stray[row] === 0 && columns.trailer[row] === 0;
-    const at = refOf(batch, columns.rows.frame[row]);
-    side.reservedUse = isPlain ? null : sent.reserve(columns.stray[row], columns.trailer[row], at);
-    side.isFragmented = columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT;
-    side.largest = side.isFragmented ? -1 : 0;
+    const { silkSource, silkDestination } = use;
+    if (silkSource !== null) side.source = tunnel.addressing(silkSource, ends.from, true, outerDirection, at);
+    if (silkDestination !== null)
+      side.destination = tunnel.addressing(silkDestination, ends.to, false, outerDirection, at);
   }
 
   private sourceOf({ identity }: OpenFlow, direction: number): { from: string; to: string } | null {

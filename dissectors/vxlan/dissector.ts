@@ -7,13 +7,14 @@ import * as ethernet from '../../src/wire/ethernet.js';
 import * as vxlan from './layout.js';
 import { isInnerFrame, isUnmistakable } from './recognition.js';
 import { VXLAN_ROWS, type VxlanTable } from './rows.js';
+import { RunFolder } from './run-folder.js';
 
 const KIND = TUNNEL_KINDS.indexOf('vxlan');
 /** Above guesses by behaviour: header and inner frame agree in more than 40 bits. */
 const HEURISTIC_PRIORITY = 80;
 
 /**
- * One row a packet, of a fragmented one from its first fragment. The row's flow is that of the inner packet,
+ * One row a packet, of a fragmented one from its first fragment; or one for a run of packets (see `RunFolder`). The row's flow is that of the inner packet,
  * with its direction; where that is not IP, a flow of the tunnel itself in the direction of the outer packet.
  */
 export const vxlanDissector = defineDissector({
@@ -28,14 +29,15 @@ export const vxlanDissector = defineDissector({
   hasEntropySourcePort: true,
   observes: VXLAN_ROWS,
   bind(table, binding) {
-    return (frame, offset, end) => dissectHeader(table, binding, frame, offset, end);
+    const runs = new RunFolder(table);
+    return (frame, offset, end) => dissectHeader(runs, binding, frame, offset, end);
   },
 });
 
 export default vxlanDissector;
 
 function dissectHeader(
-  table: VxlanTable,
+  runs: RunFolder,
   binding: Binding,
   frame: FrameContext,
   offset: number,
@@ -47,76 +49,81 @@ function dissectHeader(
   if (frame.claim === CLAIM_PORT && !isPlausible(frame, isGpe, offset, end)) {
     return frame.observeShortfallOf(binding.protocolIndex, SHORTFALL_MALFORMED);
   }
-  const view = frame.view;
-  const row = table.rows.append(frame);
-  const header = view.getInt32(offset + vxlan.FLAGS);
-  table.header[row] = header;
-  table.stray[row] = isGpe ? 0 : header & ~(header < 0 ? vxlan.GROUP_BITS : vxlan.PLAIN_BITS);
-  table.vni[row] = view.getUint32(offset + vxlan.VNI_AND_RESERVED) >>> 8;
-  table.trailer[row] = isGpe ? 0 : view.getUint8(offset + vxlan.RESERVED);
-  table.isGpe[row] = isGpe ? 1 : 0;
-  table.outerDirection[row] = frame.addressDirection();
-  table.destinationPort[row] = frame.destinationPort;
-  table.outerLength[row] = frame.networkLength;
-  dissectInner(table, row, binding, frame, offset, end);
-}
-
-function dissectInner(
-  table: VxlanTable,
-  row: number,
-  binding: Binding,
-  frame: FrameContext,
-  offset: number,
-  end: number,
-): void {
-  const { flow: outerFlow, networkOffset: outerOffset } = frame;
-  const next = table.isGpe[row] === 1 ? frame.view.getUint8(offset + vxlan.NEXT_PROTOCOL) : 0;
+  const { view, flow: outerFlow, networkOffset: outerOffset, origin, claim } = frame;
+  const outerDirection = frame.addressDirection();
+  const outerLength = frame.networkLength;
+  const vni = view.getUint32(offset + vxlan.VNI_AND_RESERVED) >>> 8;
   const inner = offset + vxlan.HEADER_LENGTH;
-  const isEthernet =
-    ((table.header[row] >> 24) & vxlan.FLAG_NEXT_PROTOCOL) === 0 ||
-    next === 0 ||
-    next === vxlan.NEXT_ETHERNET;
-  copyInnerHeader(table, row, frame.view, inner, isEthernet ? end : inner);
-  table.lane[row] = laneOf(table, row);
-  table.innerLength[row] = 0;
-  if (!frame.enterTunnel(KIND, table.vni[row])) {
+  const isEthernet = carriesEthernet(view, offset, isGpe);
+  const innerEthernetEnd = isEthernet ? end : inner;
+  if (!frame.enterTunnel(KIND, vni)) {
     return frame.observeShortfallOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
   }
   frame.payloadLength -= vxlan.HEADER_LENGTH;
   if (isEthernet) {
     if (inner < end) binding.innerEthernet(frame, inner, end);
   } else {
-    dissectNextProtocol(binding, frame, next, inner, end);
+    dissectNextProtocol(binding, frame, view.getUint8(offset + vxlan.NEXT_PROTOCOL), inner, end);
   }
-  if (frame.flow !== outerFlow) {
-    table.rows.flow[row] = frame.flow;
-    table.rows.direction[row] = frame.direction;
-    table.innerLength[row] = frame.networkLength;
-    // The outer header of a first fragment tells only its own length.
-    if (frame.origin !== ORIGIN_WHOLE) {
-      table.outerLength[row] = frame.networkOffset - outerOffset + frame.networkLength;
-    }
-  } else {
-    table.rows.flow[row] = frame.discriminatedFlow(0, table.innerType[row]);
-    table.rows.direction[row] = table.outerDirection[row];
-  }
+  const hasInnerFlow = frame.flow !== outerFlow;
+  const flow = hasInnerFlow
+    ? frame.flow
+    : frame.discriminatedFlow(0, innerTypeOf(view, inner, innerEthernetEnd));
+  const direction = hasInnerFlow ? frame.direction : outerDirection;
+  const innerLength = hasInnerFlow ? frame.networkLength : 0;
+  // The outer header of a first fragment tells only its own length.
+  const wholeLength =
+    hasInnerFlow && origin !== ORIGIN_WHOLE
+      ? frame.networkOffset - outerOffset + frame.networkLength
+      : outerLength;
   frame.leaveTunnel();
+  const way = (frame.destinationPort << 4) | (origin << 1) | outerDirection;
+  const lane = laneOf(view, offset, innerEthernetEnd, way);
+  const mayFold = frame.foldsRows && claim === CLAIM_PORT && origin === ORIGIN_WHOLE;
+  if (mayFold && runs.extend(frame, flow, direction, lane, wholeLength, innerLength)) return;
+  const { table } = runs;
+  const row = table.rows.append(frame);
+  table.rows.flow[row] = flow;
+  table.rows.direction[row] = direction;
+  table.lane[row] = lane;
+  table.vni[row] = vni;
+  table.isGpe[row] = isGpe ? 1 : 0;
+  table.outerDirection[row] = outerDirection;
+  table.outerLength[row] = table.outerBytes[row] = wholeLength;
+  table.innerLength[row] = innerLength;
+  table.packets[row] = 1;
+  table.lastFrame[row] = frame.index;
+  copyHeaders(table, row, frame, offset, innerEthernetEnd);
+  runs.begin(row);
 }
 
-/** Inner MAC addresses and EtherType, as far as they are there; all 0 otherwise. */
-function copyInnerHeader(table: VxlanTable, row: number, view: DataView, offset: number, end: number): void {
-  if (end - offset < ethernet.ETHERNET_HEADER_LENGTH) {
-    table.destinationMacHigh[row] = 0;
-    table.destinationMacLow[row] = 0;
-    table.sourceMacHigh[row] = 0;
-    table.sourceMacLow[row] = 0;
-    table.innerType[row] = 0;
-    return;
-  }
-  table.destinationMacHigh[row] = view.getUint16(offset + ethernet.ETHERNET_DESTINATION);
-  table.destinationMacLow[row] = view.getUint32(offset + ethernet.ETHERNET_DESTINATION + 2);
-  table.sourceMacHigh[row] = view.getUint16(offset + ethernet.ETHERNET_SOURCE);
-  table.sourceMacLow[row] = view.getUint32(offset + ethernet.ETHERNET_SOURCE + 2);
+function carriesEthernet(view: DataView, offset: number, isGpe: boolean): boolean {
+  if ((view.getUint8(offset + vxlan.FLAGS) & vxlan.FLAG_NEXT_PROTOCOL) === 0 || !isGpe) return true;
+  const next = view.getUint8(offset + vxlan.NEXT_PROTOCOL);
+  return next === 0 || next === vxlan.NEXT_ETHERNET;
+}
+
+/** The columns that are the same for all packets of a lane. */
+function copyHeaders(table: VxlanTable, row: number, frame: FrameContext, offset: number, end: number): void {
+  const { view } = frame;
+  const isGpe = table.isGpe[row] === 1;
+  const header = view.getInt32(offset + vxlan.FLAGS);
+  table.header[row] = header;
+  table.stray[row] = isGpe ? 0 : header & ~(header < 0 ? vxlan.GROUP_BITS : vxlan.PLAIN_BITS);
+  table.trailer[row] = isGpe ? 0 : view.getUint8(offset + vxlan.RESERVED);
+  table.destinationPort[row] = frame.destinationPort;
+  const inner = offset + vxlan.HEADER_LENGTH;
+  const hasMacs = end - inner >= ethernet.ETHERNET_HEADER_LENGTH;
+  table.destinationMacHigh[row] = hasMacs ? view.getUint16(inner + ethernet.ETHERNET_DESTINATION) : 0;
+  table.destinationMacLow[row] = hasMacs ? view.getUint32(inner + ethernet.ETHERNET_DESTINATION + 2) : 0;
+  table.sourceMacHigh[row] = hasMacs ? view.getUint16(inner + ethernet.ETHERNET_SOURCE) : 0;
+  table.sourceMacLow[row] = hasMacs ? view.getUint32(inner + ethernet.ETHERNET_SOURCE + 2) : 0;
+  table.innerType[row] = innerTypeOf(view, inner, end);
+}
+
+/** EtherType behind VLAN tags; 0 where there is no Ethernet header. */
+function innerTypeOf(view: DataView, offset: number, end: number): number {
+  if (end - offset < ethernet.ETHERNET_HEADER_LENGTH) return 0;
   let at = offset + ethernet.ETHERNET_TYPE;
   let type = view.getUint16(at);
   while (
@@ -126,18 +133,19 @@ function copyInnerHeader(table: VxlanTable, row: number, view: DataView, offset:
     at += ethernet.VLAN_TAG_LENGTH;
     type = view.getUint16(at);
   }
-  table.innerType[row] = type;
+  return type;
 }
 
-function laneOf(table: VxlanTable, row: number): number {
-  const way = (table.destinationPort[row] << 4) | (table.rows.origin[row] << 1) | table.outerDirection[row];
-  let hash = Math.imul(way ^ table.header[row], 0x9e3779b1) ^ table.trailer[row];
-  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ table.sourceMacLow[row];
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ table.destinationMacLow[row];
-  return (
-    Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) ^
-    ((table.sourceMacHigh[row] << 16) | table.destinationMacHigh[row])
-  );
+/** `way`: what else a lane has in common, as bits. */
+function laneOf(view: DataView, offset: number, end: number, way: number): number {
+  const header = view.getInt32(offset + vxlan.FLAGS);
+  const inner = offset + vxlan.HEADER_LENGTH;
+  let hash = Math.imul(way ^ header, 0x9e3779b1) ^ view.getUint8(offset + vxlan.RESERVED);
+  if (end - inner < ethernet.ETHERNET_HEADER_LENGTH) return hash;
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b) ^ view.getInt32(inner);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35) ^ view.getInt32(inner + 4);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x27d4eb2f) ^ view.getInt32(inner + 8);
+  return hash;
 }
 
 function dissectNextProtocol(

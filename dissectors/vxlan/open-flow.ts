@@ -1,14 +1,8 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { LaneUse } from './lane-use.js';
 import type { OpenRef } from './open-ref.js';
-import type {
-  OpenAddressing,
-  OpenMacPair,
-  OpenReservedUse,
-  OpenTunnel,
-  OpenVxlanDirection,
-} from './open-tunnel.js';
-import type { InnerFlow, InnerSide, PolicyUse } from './session.js';
-import type { PortUse } from './tunnel-direction.js';
+import type { OpenAddressing, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';
+import type { InnerFlow, InnerSide } from './session.js';
 
 /**
  * One direction of an inner flow: its own counts, and the counters of the tunnel that its last packet went
@@ -32,14 +26,8 @@ export class OpenSide implements InnerSide {
   untagged = 0;
   policyId = -1;
   reserved = 0;
-  /** Of the last packet: G, bits that must be 0, fragmented, to a group address. */
-  isTagged = false;
-  reservedUse: OpenReservedUse | null = null;
-  isFragmented = false;
-  isFlooded = false;
-  portUse: PortUse | null = null;
-  policyUse: PolicyUse | null = null;
-  macPair: OpenMacPair | null = null;
+  /** Of the last packet. */
+  use: LaneUse | null = null;
   source: OpenAddressing | null = null;
   destination: OpenAddressing | null = null;
   /** Of `packets` those that the counters of the tunnel have got. */
@@ -47,31 +35,31 @@ export class OpenSide implements InnerSide {
 
   /** Hands the packets since the last call on to the counters of the tunnel that the lane belongs to. */
   settle(tunnel: OpenTunnel): void {
-    const { last, sent } = this;
+    const { last, sent, use } = this;
     const packets = this.packets - this.settled;
-    if (packets === 0 || !last || !sent) return;
+    if (packets === 0 || !last || !sent || !use) return;
     this.settled = this.packets;
-    if (this.isTagged) {
+    if (use.isTagged) {
       this.tagged += packets;
       sent.tagged += packets;
     } else {
       this.untagged += packets;
       sent.untagged += packets;
     }
-    if (this.portUse) this.portUse.packets += packets;
-    if (this.policyUse) this.policyUse.packets += packets;
-    if (this.reservedUse) {
+    if (use.portUse) use.portUse.packets += packets;
+    if (use.policyUse) use.policyUse.packets += packets;
+    if (use.reservedUse) {
       this.reserved += packets;
-      this.reservedUse.packets += packets;
-      advance(this.reservedUse.last, last);
+      use.reservedUse.packets += packets;
+      advance(use.reservedUse.last, last);
     }
-    if (this.macPair) advance(this.macPair.last, last);
+    if (use.macPair) advance(use.macPair.last, last);
     for (const addressing of [this.source, this.destination]) {
       if (!addressing) continue;
       addressing.packets += packets;
       advance(addressing.last, last);
     }
-    if (this.isFlooded) tunnel.flood(packets, last);
+    if (use.isFlooded) tunnel.flood(packets, last);
   }
 }
 

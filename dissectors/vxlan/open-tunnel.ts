@@ -1,8 +1,11 @@
+import type { Batch } from '../../src/correlate/correlator.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { SegmentIndex } from '../../src/units.js';
+import { LaneUse } from './lane-use.js';
 import type { OpenFlow } from './open-flow.js';
 import { OpenRef } from './open-ref.js';
+import type { VXLAN_ROWS } from './rows.js';
 import type {
   Addressing,
   InnerFlow,
@@ -19,15 +22,27 @@ const POLICIES_MAX = 256;
 const MAC_PAIRS_MAX = 1024;
 const ADDRESSINGS_MAX = 1024;
 const HOSTS_MAX = 4096;
+const LANES_MAX = 1024;
 
 export class OpenVxlanDirection extends OpenDirection implements VxlanDirection {
   tagged = 0;
   untagged = 0;
   reserved: OpenReservedUse | null = null;
   private readonly byPolicy = new Map<number, PolicyUse>();
+  /** By the hash of the lane. */
+  private readonly laneUses = new Map<number, LaneUse>();
 
   get policies(): readonly PolicyUse[] {
     return [...this.byPolicy.values()];
+  }
+
+  laneUse(tunnel: OpenTunnel, batch: Batch<typeof VXLAN_ROWS>, row: number, at: FrameRef): LaneUse {
+    const lane = batch.columns.lane[row];
+    const known = this.laneUses.get(lane);
+    if (known?.fits(batch, row)) return known;
+    const use = new LaneUse(this, tunnel, batch, row, at);
+    if (!known && this.laneUses.size < LANES_MAX) this.laneUses.set(lane, use);
+    return use;
   }
 
   policy(policyId: number): PolicyUse | null {

@@ -1,6 +1,6 @@
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 
-/** What is observed of a VXLAN or VXLAN-GPE packet. */
+/** What is observed of a VXLAN or VXLAN-GPE packet, or of several that differ in their lengths only. */
 export const VXLAN_ROWS = {
   /**
    * Bytes 0 to 3 as one word. VXLAN: G 0x80000000 (the sign), I 0x08000000, with G also D 0x00400000, A
@@ -23,9 +23,15 @@ export const VXLAN_ROWS = {
   /** Direction between the tunnel endpoints: 0 from the low address to the high one. */
   outerDirection: 'u8',
   destinationPort: 'u16',
-  /** Length of the outer IP packet in bytes; of a fragmented one the length it had before. */
+  /** Packets that the row stands for: one, or several of one lane that followed each other on the inner flow. */
+  packets: 'u32',
+  /** Index of the last of their frames. */
+  lastFrame: 'u32',
+  /** Sum of their outer IP packets in bytes; of a fragmented one the length it had before. */
+  outerBytes: 'u32',
+  /** Length of the longest of their outer IP packets in bytes. */
   outerLength: 'u32',
-  /** Length that the inner IP header claims, in bytes; 0 where the inner packet is not IP. */
+  /** Length that the inner IP header in it claims, in bytes; 0 where the inner packet is not IP. */
   innerLength: 'u32',
   /**
    * EtherType of the inner frame behind VLAN tags, or its 802.3 length; 0 where there is no inner Ethernet

@@ -124,6 +124,9 @@ describe('the dissector', () => {
         // 10.0.16.17 is the lower address.
         outerDirection: 1,
         destinationPort: 4789,
+        packets: 1,
+        lastFrame: 0,
+        outerBytes: 184,
         outerLength: 184,
         innerLength: 134,
         innerType: 0x0800,

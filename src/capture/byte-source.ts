@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, fstatSync, open, openSync, read, readSync, statSync } from 'node:fs';
+import { closeSync, createReadStream, fstatSync, open, openSync, readSync, statSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { CaptureError } from './capture-error.js';
@@ -17,40 +17,19 @@ export interface ByteSource {
   close(): void;
 }
 
-/** From this size on a file is read by another thread, which then copies while this one correlates. */
-const OVERLAPPED_BYTES_MIN = 64 << 20;
-
-/** A regular file, read straight into the caller's memory. */
+/** A regular file, read synchronously straight into the caller's memory. */
 export class FileByteSource implements ByteSource {
   consumedBytes = 0;
   fault: string | null = null;
   private open = true;
-  private readonly overlaps: boolean;
 
   constructor(
     private readonly descriptor: number,
     private readonly ownsDescriptor: boolean,
-    size: number,
-  ) {
-    this.overlaps = size >= OVERLAPPED_BYTES_MIN;
-  }
+  ) {}
 
-  readInto(bytes: Uint8Array, from: number, to: number): number | Promise<number> {
+  readInto(bytes: Uint8Array, from: number, to: number): number {
     if (!this.open || from >= to) return 0;
-    return this.overlaps ? this.readMeanwhile(bytes, from, to) : this.readNow(bytes, from, to);
-  }
-
-  private readMeanwhile(bytes: Uint8Array, from: number, to: number): Promise<number> {
-    return new Promise((resolve) => {
-      read(this.descriptor, bytes, from, to - from, null, (error, count) => {
-        if (error) this.fault = `reading stopped: ${error.message}`;
-        else this.consumedBytes += count;
-        resolve(error ? 0 : count);
-      });
-    });
-  }
-
-  private readNow(bytes: Uint8Array, from: number, to: number): number {
     try {
       const count = readSync(this.descriptor, bytes, from, to - from, null);
       this.consumedBytes += count;
@@ -175,10 +154,10 @@ export async function openByteSource(input: InputFile): Promise<ByteSource> {
   const { path, size } = input;
   try {
     if (path === '-') {
-      if (size !== null) return new FileByteSource(0, false, size);
+      if (size !== null) return new FileByteSource(0, false);
       return new StreamByteSource(process.stdin, () => process.stdin.destroy());
     }
-    if (size !== null) return new FileByteSource(openSync(path, 'r'), true, size);
+    if (size !== null) return new FileByteSource(openSync(path, 'r'), true);
     return await openPipe(path);
   } catch (error) {
     throw new CaptureError(`${path}: ${whyUnreadable(error)}`, path);

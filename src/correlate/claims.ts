@@ -106,6 +106,11 @@ export class Claims {
     this.fresh = [];
   }
 
+  /** False where every row of a table may be seen. */
+  hasDecided(table: number): boolean {
+    return this.verdicts[table] !== undefined;
+  }
+
   /**
    * Leaves in `order[0 … count)` the rows that correlators may see, and puts released rows in.
    * @returns the new count.

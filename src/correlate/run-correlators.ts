@@ -1,6 +1,7 @@
 import type { DispatchTable } from '../dissect/dispatch-table.js';
 import type { DissectEngine } from '../dissect/dissect-engine.js';
-import type { Slot } from '../observe/slot.js';
+import { RowGroups } from '../observe/row-groups.js';
+import { inOrder, type Slot } from '../observe/slot.js';
 import type { ObservationTable, Schema } from '../observe/table.js';
 import { frameId, type SegmentIndex } from '../units.js';
 import { Assembler } from './assembler.js';
@@ -37,8 +38,8 @@ export class CorrelatorRunner implements CorrelationRun {
   private readonly running: Running[];
   private segment: SegmentIndex = 0;
   private order = new Uint32Array(1024);
-  private flowStart = new Uint32Array(1024);
-  private grouped = new Uint32Array(1024);
+  private ordered = 0;
+  private readonly regrouped = new RowGroups(1024, 1024);
 
   constructor(
     private readonly dispatch: DispatchTable,
@@ -56,11 +57,27 @@ export class CorrelatorRunner implements CorrelationRun {
     }));
   }
 
+  /** True once there are copies of frames: from then on it pays to dissect without folding rows. */
+  get needsEveryRow(): boolean {
+    return this.copies.copies > 0;
+  }
+
   /** Takes a dissected round in; afterwards its slot may be used again. `engine` is bound to that slot. */
   consume(slot: Slot, engine: DissectEngine): void {
     if (slot.chunk.segment !== this.segment) this.beginSegment(slot.chunk.segment);
-    let global = this.flows.mapFlows(slot, 0);
     const isCopy = this.copies.detect(slot);
+    if (isCopy === null || !slot.foldsRows) return this.consumeRound(slot, engine, isCopy);
+    // A folded row may stand for a copy and for what it is a copy of.
+    slot.foldsRows = false;
+    const { nextFrame } = slot;
+    for (let first = slot.firstFrame; first < nextFrame; first = slot.nextFrame) {
+      engine.dissectChunk(first, nextFrame);
+      this.consumeRound(slot, engine, isCopy);
+    }
+  }
+
+  private consumeRound(slot: Slot, engine: DissectEngine, isCopy: Uint8Array | null): void {
+    let global = this.flows.mapFlows(slot, 0);
     this.flows.mergeCounters(slot, global);
     if (isCopy) this.uncountCopies(slot, global, isCopy);
     this.quality.observe(slot, isCopy);
@@ -134,20 +151,31 @@ export class CorrelatorRunner implements CorrelationRun {
     const readers = this.running.filter((running) => running.table === table && running.correlation);
     if (readers.length === 0) return;
     const columns = slot.tables[table];
-    const kept = this.orderRows(columns, isCopy, until);
-    const accepted = this.claims.accept(table, this.order, kept);
-    const batch = batchOf(slot, columns, this.order, global);
+    const { length } = columns.rows;
+    const isWhole =
+      isCopy === null &&
+      until === slot.chunk.frameCount - 1 &&
+      !this.claims.hasDecided(table) &&
+      isGrouped(slot, table);
+    if (!isWhole) this.orderRows(columns, isCopy, until);
+    const accepted = isWhole ? length : this.claims.accept(table, this.order, this.ordered);
+    const order = isWhole ? inOrder(length) : this.order;
+    const batch = batchOf(slot, columns, order, global);
     for (const running of readers) {
       if (running.correlator.order === 'capture') {
         this.guard(running, (correlation) => correlation.consume(batch, -1, 0, accepted));
       }
     }
     const perFlow = readers.filter(({ correlator }) => correlator.order === 'flow');
-    if (perFlow.length > 0) this.consumePerFlow(perFlow, batch, accepted, slot.flows.keys.length);
+    if (perFlow.length === 0) return;
+    if (isWhole) return this.consumePerFlow(perFlow, batch, slot.groups[table], slot.groupedFlows);
+    const flowCount = slot.flows.keys.length;
+    this.regrouped.group(order, accepted, columns.rows.flow, flowCount);
+    this.consumePerFlow(perFlow, batch, this.regrouped, flowCount);
   }
 
   /** Writes the rows that are no copies into `order`, by frame; rows of the assembler stand at the table's end. */
-  private orderRows(columns: ObservationTable<Schema>, isCopy: Uint8Array | null, until: number): number {
+  private orderRows(columns: ObservationTable<Schema>, isCopy: Uint8Array | null, until: number): void {
     const { frame, length } = columns.rows;
     if (this.order.length < length) this.order = new Uint32Array(length * 2);
     let kept = 0;
@@ -158,38 +186,25 @@ export class CorrelatorRunner implements CorrelationRun {
       this.order[kept++] = row;
     }
     if (!isSorted) this.order.subarray(0, kept).sort((a, b) => frame[a] - frame[b] || a - b);
-    return kept;
+    this.ordered = kept;
   }
 
-  /** Groups the ordered rows by flow (stable counting sort) and calls each correlator once per flow. */
+  /** Calls each correlator once per flow. */
   private consumePerFlow(
     readers: readonly Running[],
     batch: Batch<Schema>,
-    count: number,
+    { rows, starts }: RowGroups,
     flowCount: number,
   ): void {
-    const flowOfRow = batch.columns.rows.flow;
-    if (this.flowStart.length < flowCount + 2) this.flowStart = new Uint32Array(flowCount * 2 + 2);
-    const start = this.flowStart;
-    start.fill(0, 0, flowCount + 2);
-    for (let at = 0; at < count; at++) start[flowOfRow[this.order[at]] + 2]++;
-    for (let flow = 1; flow < flowCount + 2; flow++) start[flow] += start[flow - 1];
-    if (this.grouped.length < count) this.grouped = new Uint32Array(count * 2);
-    const grouped = this.grouped;
-    for (let at = 0; at < count; at++) {
-      const row = this.order[at];
-      grouped[start[flowOfRow[row] + 1]++] = row;
-    }
-    // After the scatter start[f + 1] is the end of group f, with rows without a flow (-1) in front.
-    const view: Batch<Schema> = { ...batch, order: grouped };
-    for (let flow = -1; flow < flowCount; flow++) {
-      const from = flow < 0 ? 0 : start[flow];
-      const to = start[flow + 1];
-      if (from === to) continue;
-      const id = flow < 0 ? -1 : batch.flowOf(grouped[from]);
-      for (const running of readers) {
-        this.guard(running, (correlation) => correlation.consume(view, id, from, to));
-      }
+    const view: Batch<Schema> = { ...batch, order: rows };
+    for (const running of readers) {
+      this.guard(running, (correlation) => {
+        for (let flow = -1; flow < flowCount; flow++) {
+          const from = starts[flow + 1];
+          const to = starts[flow + 2];
+          if (from < to) correlation.consume(view, flow < 0 ? -1 : batch.flowOf(rows[from]), from, to);
+        }
+      });
     }
   }
 
@@ -204,6 +219,10 @@ export class CorrelatorRunner implements CorrelationRun {
       this.failures.push({ where: `correlator ${running.correlator.name}`, message });
     }
   }
+}
+
+function isGrouped(slot: Slot, table: number): boolean {
+  return slot.groupedFlows >= 0 && slot.groups[table].length === slot.tables[table].rows.length;
 }
 
 function batchOf(

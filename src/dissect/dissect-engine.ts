@@ -97,6 +97,8 @@ export class DissectEngine {
     const { frames } = slot.chunk;
     slot.clearTables();
     slot.firstFrame = firstFrame;
+    frame.foldsRows = slot.foldsRows;
+    frame.beginRound();
     let index = firstFrame;
     for (; index < endFrame; index++) {
       if (!slot.hasRoom()) break;
@@ -108,6 +110,7 @@ export class DissectEngine {
       frames.marks[index] = frame.marks;
     }
     slot.nextFrame = index;
+    slot.groupRows();
     return index;
   }
 
@@ -125,6 +128,8 @@ export class DissectEngine {
     frame.begin(view, frameIndex, this.slot.chunk.frames.marks[frameIndex], view.byteLength, false);
     describe(frame);
     frame.origin = ORIGIN_ASSEMBLED;
+    frame.foldsRows = false;
+    frame.beginRound();
     frame.payloadLength = view.byteLength;
     if (leaf !== NOBODY) this.leaves[leaf](frame, 0, view.byteLength);
     else if (frame.protocol === PROTOCOL_UDP)

@@ -15,11 +15,16 @@ import {
 import { KEY_WORDS } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../observe/table.js';
+import { IPV4_MAPPED } from '../wire/ip.js';
 
 /** How sure the choice of the dissector was. */
 export const CLAIM_PORT = 0;
 export const CLAIM_WEAK = 1;
 export const CLAIM_STRONG = 2;
+
+/** Stacks remembered by the conversation that carries them, a power of two. */
+const RECENT_STACKS = 256;
+const RECENT_WORDS = 5;
 
 const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
 
@@ -59,6 +64,10 @@ export class FrameContext {
   /** Index in the chunk's stack dictionary; 0: not in a tunnel. */
   stack = 0;
   depth = 0;
+  /** `Slot.foldsRows`: one row may stand for several packets. */
+  foldsRows = false;
+  /** Differs from one round of dissecting to the next: indices of rows are good within one. */
+  round = 0;
 
   /** Of the IP fragment in hand, for the dissector of fragments. */
   readonly fragmentIdentification = new Uint32Array(1);
@@ -68,9 +77,16 @@ export class FrameContext {
   wireEnd = 0;
 
   private readonly key = new Int32Array(KEY_WORDS);
+  /** Stacks looked up lately: round, flow of the carrier, key and kind of the tunnel, stack. */
+  private readonly recentStacks = new Int32Array(RECENT_STACKS * RECENT_WORDS);
   private readonly outer: OuterLayer[] = Array.from({ length: TUNNEL_DEPTH_MAX }, () => new OuterLayer());
 
   constructor(public slot: Slot) {}
+
+  /** What is known of flows, stacks and rows by their index no longer holds. */
+  beginRound(): void {
+    this.round = (this.round + 1) & 0x3fff_ffff;
+  }
 
   /** Makes the context that of a new frame, outside every tunnel. */
   begin(view: DataView, index: number, marks: number, wireEnd: number, isCut = false): void {
@@ -115,6 +131,8 @@ export class FrameContext {
     const flow = this.flow;
     if (flow < 0) return;
     this.slot.flows.count(flow, this.direction, this.index, this.networkLength);
+    // Only frames that turn out to be copies are counted out again.
+    if (this.foldsRows) return;
     const row = this.slot.touches.rows.append(this);
     this.slot.touches.byteLength[row] = this.networkLength;
   }
@@ -148,19 +166,38 @@ export class FrameContext {
   /** Goes into a tunnel: the inner headers may now overwrite the context. False where the nesting is too deep. */
   enterTunnel(kind: number, tunnelKey: number): boolean {
     if (this.depth >= TUNNEL_DEPTH_MAX) return false;
+    const stack = this.stackOf(kind, tunnelKey);
+    if (stack < 0) return false;
     this.outer[this.depth].save(this);
-    this.writeEndpoints(0, 0);
+    this.depth++;
+    this.stack = stack;
+    this.claim = CLAIM_PORT;
+    return true;
+  }
+
+  /** The stack inside a tunnel that the conversation in hand carries. */
+  private stackOf(kind: number, tunnelKey: number): number {
+    const { flow, recentStacks } = this;
+    const at = ((Math.imul(flow, 31) + tunnelKey) & (RECENT_STACKS - 1)) * RECENT_WORDS;
+    const isRecent =
+      recentStacks[at] === this.round &&
+      recentStacks[at + 1] === flow &&
+      recentStacks[at + 2] === (tunnelKey | 0) &&
+      recentStacks[at + 3] === kind;
+    if (isRecent && flow >= 0) return recentStacks[at + 4];
     // A stack's key holds its endpoints where a flow's does.
+    this.writeEndpoints(0, 0);
     this.key[STACK_PARENT] = this.stack;
     this.key[STACK_KIND] = kind;
     this.key[FLOW_PORTS] = 0;
     this.key[STACK_KEY] = tunnelKey;
     const stack = this.slot.stacks.findOrAdd(this.key);
-    if (stack < 0) return false;
-    this.depth++;
-    this.stack = stack;
-    this.claim = CLAIM_PORT;
-    return true;
+    recentStacks[at] = this.round;
+    recentStacks[at + 1] = flow;
+    recentStacks[at + 2] = tunnelKey;
+    recentStacks[at + 3] = kind;
+    recentStacks[at + 4] = stack;
+    return stack;
   }
 
   leaveTunnel(): void {
@@ -187,16 +224,34 @@ export class FrameContext {
 
   /** Writes both endpoints into the key in canonical order and returns the direction: 0 if the source is the low one. */
   private writeEndpoints(sourcePort: number, destinationPort: number): number {
-    let order = compareAddresses(this.source, this.destination);
+    const { source, destination, key } = this;
+    if (this.family === 4) {
+      const order =
+        source[3] === destination[3]
+          ? sourcePort - destinationPort
+          : source[3] >>> 0 < destination[3] >>> 0
+            ? -1
+            : 1;
+      key[FLOW_LOW] = key[FLOW_LOW + 1] = key[FLOW_HIGH] = key[FLOW_HIGH + 1] = 0;
+      key[FLOW_LOW + 2] = key[FLOW_HIGH + 2] = IPV4_MAPPED;
+      key[FLOW_LOW + 3] = order > 0 ? destination[3] : source[3];
+      key[FLOW_HIGH + 3] = order > 0 ? source[3] : destination[3];
+      return this.writePorts(order, sourcePort, destinationPort);
+    }
+    let order = compareAddresses(source, destination);
     if (order === 0) order = sourcePort - destinationPort;
-    const low = order > 0 ? this.destination : this.source;
-    const high = order > 0 ? this.source : this.destination;
-    const key = this.key;
+    const low = order > 0 ? destination : source;
+    const high = order > 0 ? source : destination;
     for (let word = 0; word < 4; word++) {
       key[FLOW_LOW + word] = low[word];
       key[FLOW_HIGH + word] = high[word];
     }
-    key[FLOW_PORTS] = order > 0 ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
+    return this.writePorts(order, sourcePort, destinationPort);
+  }
+
+  private writePorts(order: number, sourcePort: number, destinationPort: number): number {
+    this.key[FLOW_PORTS] =
+      order > 0 ? (destinationPort << 16) | sourcePort : (sourcePort << 16) | destinationPort;
     return order > 0 ? 1 : 0;
   }
 }

@@ -2,6 +2,8 @@ import type { Arena } from './arena.js';
 
 /** Words of a key: enough for a flow (stack, protocol, two addresses, ports, discriminator). */
 export const KEY_WORDS = 12;
+/** Slots of an empty table; doubled as keys come. */
+const SLOTS_START = 2048;
 
 /**
  * Maps keys of KEY_WORDS 32-bit words to dense indices 0, 1, 2 … in order of first appearance.
@@ -16,8 +18,9 @@ export class KeyTable {
   /** The hash of each key, beside its words. */
   readonly sums: Int32Array;
   private readonly slots: Int32Array;
-  private readonly slotMask: number;
-  private readonly slotShift: number;
+  /** Of `slots` this many are in use, so that few keys stay in few cache lines. */
+  private slotMask = 0;
+  private slotShift = 0;
   private readonly multipliers: Int32Array;
   /** False where the words were written on another thread and `slots` does not know them yet. */
   private isIndexed = true;
@@ -28,9 +31,6 @@ export class KeyTable {
     seed: number,
     arena?: Arena,
   ) {
-    const slotCount = capacity * 2;
-    this.slotMask = slotCount - 1;
-    this.slotShift = Math.clz32(this.slotMask);
     this.multipliers = multipliersFrom(seed);
     this.words = arena
       ? new Int32Array(arena.buffer, arena.take(capacity * KEY_WORDS * 4), capacity * KEY_WORDS)
@@ -38,7 +38,8 @@ export class KeyTable {
     this.sums = arena
       ? new Int32Array(arena.buffer, arena.take(capacity * 4), capacity)
       : new Int32Array(capacity);
-    this.slots = new Int32Array(slotCount).fill(-1);
+    this.slots = new Int32Array(capacity * 2);
+    this.useSlots(Math.min(capacity * 2, SLOTS_START));
   }
 
   static byteLength(capacity: number): number {
@@ -70,7 +71,7 @@ export class KeyTable {
   }
 
   clear(): void {
-    if (this.length > 0 || !this.isIndexed) this.slots.fill(-1);
+    if (this.length > 0 || !this.isIndexed) this.useSlots(Math.min(this.slots.length, SLOTS_START));
     this.length = 0;
     this.isIndexed = true;
   }
@@ -84,13 +85,25 @@ export class KeyTable {
   /** Makes adopted keys findable. */
   reindex(): void {
     if (this.isIndexed) return;
-    this.slots.fill(-1);
+    let slotCount = Math.min(this.slots.length, SLOTS_START);
+    while (slotCount < this.length * 2) slotCount *= 2;
+    this.index(slotCount);
+    this.isIndexed = true;
+  }
+
+  private index(slotCount: number): void {
+    this.useSlots(slotCount);
     for (let index = 0; index < this.length; index++) {
       let slot = this.slotOf(this.sums[index]);
       while (this.slots[slot] !== -1) slot = (slot + 1) & this.slotMask;
       this.slots[slot] = index;
     }
-    this.isIndexed = true;
+  }
+
+  private useSlots(slotCount: number): void {
+    this.slotMask = slotCount - 1;
+    this.slotShift = Math.clz32(this.slotMask);
+    this.slots.fill(-1, 0, slotCount);
   }
 
   /** Looks up the key whose words stand at `words[at]`, but for the first one. */
@@ -113,6 +126,7 @@ export class KeyTable {
     const to = index * KEY_WORDS;
     this.words[to] = firstWord;
     for (let word = 1; word < KEY_WORDS; word++) this.words[to + word] = words[at + word];
+    if (this.length * 2 > this.slotMask + 1) this.index((this.slotMask + 1) * 2);
     return index;
   }
 

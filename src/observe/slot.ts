@@ -3,10 +3,12 @@ import { Arena } from './arena.js';
 import { FINGERPRINT, PIECE, SHORTFALL, TOUCH } from './engine-tables.js';
 import { FlowDictionary } from './flow-dictionary.js';
 import { KeyTable } from './key-table.js';
+import { RowGroups } from './row-groups.js';
 import {
   createTable,
   keepRowsBetween,
   type ObservationTable,
+  physicalRows,
   type Room,
   type Schema,
   type TableRows,
@@ -40,6 +42,8 @@ const HEAD_NEXT_FRAME = 2;
 const HEAD_FLOWS = 3;
 const HEAD_STACKS = 4;
 const HEAD_BLOB = 5;
+const HEAD_FOLDS_ROWS = 6;
+const HEAD_GROUPED_FLOWS = 7;
 const HEAD_TABLES = 8;
 
 /** Flow rows that one frame may add above the limit at which dissecting stops. */
@@ -75,6 +79,15 @@ export class Slot {
   /** Payload bytes for the assembler. */
   readonly blob: Uint8Array;
   blobLength = 0;
+  /** By table: its rows by flow, as they were when the round was dissected. */
+  readonly groups: readonly RowGroups[];
+  /** Flows there were then; -1 where rows are not grouped. */
+  groupedFlows = -1;
+  /**
+   * True where dissectors may write one row for several packets that differ in nothing but their counts, and no touches:
+   * good as long as no frame of the round turns out to be a copy.
+   */
+  foldsRows = false;
   /** Frames `[firstFrame, nextFrame)` of the chunk are dissected. */
   firstFrame = 0;
   nextFrame = 0;
@@ -112,6 +125,10 @@ export class Slot {
     this.tables = layout.tables.map(({ schema, capacity, revivableRows }) =>
       createTable(schema, capacity, arena, this.room, revivableRows),
     );
+    this.groups = layout.tables.map(
+      ({ capacity, revivableRows }) =>
+        new RowGroups(physicalRows(capacity, revivableRows), layout.flowCapacity, arena),
+    );
     this.allRows = [this.shortfalls, this.touches, this.pieces, this.fingerprints, ...this.tables].map(
       (table) => table.rows,
     );
@@ -131,7 +148,10 @@ export class Slot {
       tableByteLength(PIECE, frames) +
       tableByteLength(FINGERPRINT, frames) +
       layout.tables.reduce(
-        (sum, table) => sum + tableByteLength(table.schema, table.capacity, table.revivableRows),
+        (sum, { schema, capacity, revivableRows }) =>
+          sum +
+          tableByteLength(schema, capacity, revivableRows) +
+          RowGroups.byteLength(physicalRows(capacity, revivableRows), layout.flowCapacity),
         0,
       )
     );
@@ -144,7 +164,20 @@ export class Slot {
     this.stacks.clear();
     this.stacks.findOrAdd(this.noTunnel);
     this.blobLength = 0;
+    this.groupedFlows = -1;
     this.room.isExhausted = false;
+  }
+
+  /** Groups the rows of every table by flow, after the round is dissected. */
+  groupRows(): void {
+    const flowCount = this.flows.keys.length;
+    for (let table = 0; table < this.tables.length; table++) {
+      const { rows } = this.tables[table];
+      const groups = this.groups[table];
+      groups.length = 0;
+      if (rows.length > 0) groups.group(inOrder(rows.length), rows.length, rows.flow, flowCount);
+    }
+    this.groupedFlows = flowCount;
   }
 
   /** The bytes behind a view that a dissector reads: the chunk's, or a message's that the assembler put together. */
@@ -203,6 +236,8 @@ export class Slot {
     head[HEAD_FLOWS] = this.flows.keys.length;
     head[HEAD_STACKS] = this.stacks.length;
     head[HEAD_BLOB] = this.blobLength;
+    head[HEAD_FOLDS_ROWS] = this.foldsRows ? 1 : 0;
+    head[HEAD_GROUPED_FLOWS] = this.groupedFlows;
     for (let table = 0; table < this.allRows.length; table++) {
       head[HEAD_TABLES + table] = this.allRows[table].length;
     }
@@ -217,10 +252,23 @@ export class Slot {
     this.flows.keys.adopt(head[HEAD_FLOWS]);
     this.stacks.adopt(head[HEAD_STACKS]);
     this.blobLength = head[HEAD_BLOB];
+    this.foldsRows = head[HEAD_FOLDS_ROWS] === 1;
+    this.groupedFlows = head[HEAD_GROUPED_FLOWS];
     for (let table = 0; table < this.allRows.length; table++) {
       this.allRows[table].length = head[HEAD_TABLES + table];
     }
+    for (let table = 0; table < this.tables.length; table++) {
+      this.groups[table].length = this.tables[table].rows.length;
+    }
   }
+}
+
+let ascending = new Uint32Array(0);
+
+/** 0, 1, 2 … for at least `count` rows. */
+export function inOrder(count: number): Uint32Array {
+  if (ascending.length < count) ascending = new Uint32Array(count * 2).map((_, row) => row);
+  return ascending;
 }
 
 /** The first `count` frames of an index, over the same memory. */

@@ -89,7 +89,8 @@ export type ObservationTable<S extends Schema> = Columns<S> & { readonly rows: T
 
 const BYTES: Readonly<Record<ColumnType, number>> = { u8: 1, u16: 2, u32: 4, i32: 4, f64: 8 };
 
-function physicalRows(capacity: number, revivableRows: number): number {
+/** Rows that a table of that soft limit has memory for. */
+export function physicalRows(capacity: number, revivableRows: number): number {
   return capacity + MESSAGE_ROWS_SPARE + ROWS_PER_FRAME_MAX + revivableRows;
 }
 

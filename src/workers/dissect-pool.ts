@@ -41,7 +41,7 @@ const MAIN_THREAD = -1;
 
 /**
  * A pool of piscina workers over slots in shared memory, each busy with one task for the whole run. Back-pressure is the
- * number of slots. Where the orders wait, this thread takes the one that it needs next instead of sleeping.
+ * number of slots. Where orders wait, this thread takes them instead of sleeping.
  */
 export class PoolDissector implements ChunkDissector {
   private closed = false;
@@ -81,13 +81,12 @@ export class PoolDissector implements ChunkDissector {
   }
 
   settle(slotIndex: number): void | Promise<void> {
-    // The last order that waits is left to a worker, which will be awake in a moment.
-    const waitingMin = this.serving > 0 ? 2 : 1;
-    if (this.board.waiting >= waitingMin && this.board.take(slotIndex, MAIN_THREAD)) {
-      return this.settleHere(slotIndex);
+    while (!this.board.isSettled(slotIndex) && this.mayHelp()) {
+      const oldest = this.board.takeOldest(MAIN_THREAD);
+      if (oldest >= 0) this.dissectHere(oldest);
     }
     return this.board.whenSettled(slotIndex).then((succeeded) => {
-      if (!succeeded) throw new Error('dissecting failed in a worker');
+      if (!succeeded) throw new Error('dissecting failed');
       this.slots[slotIndex].adopt();
     });
   }
@@ -98,10 +97,23 @@ export class PoolDissector implements ChunkDissector {
     return this.pool.destroy();
   }
 
-  private settleHere(slotIndex: number): void {
+  /** An order that a worker which is awake, or about to be, can take is left to it. */
+  private mayHelp(): boolean {
+    const { waiting, taken } = this.board;
+    return waiting > 1 || (waiting === 1 && taken >= this.serving);
+  }
+
+  private dissectHere(slotIndex: number): void {
     const { firstFrame, endFrame } = this.board.orderOf(slotIndex);
-    this.board.settle(slotIndex, true);
-    this.engines[slotIndex].dissectChunk(firstFrame, endFrame);
+    let succeeded = false;
+    try {
+      this.engines[slotIndex].dissectChunk(firstFrame, endFrame);
+      this.slots[slotIndex].publish();
+      succeeded = true;
+    } catch {
+      // Which frame it was is found by asking again frame by frame.
+    }
+    this.board.settle(slotIndex, succeeded);
   }
 
   /**

@@ -59,15 +59,29 @@ export class OrderBoard {
 
   /** Orders that nobody has taken yet. */
   get waiting(): number {
-    let count = 0;
-    for (let slot = 0; slot < this.slotCount; slot++) {
-      if (Atomics.load(this.words, slotAt(slot) + STATE) === POSTED) count++;
-    }
-    return count;
+    return this.count(POSTED);
   }
 
-  /** Takes the order of one slot; false where somebody else did. */
-  take(slotIndex: number, owner: number): boolean {
+  /** Orders that are being worked on. */
+  get taken(): number {
+    return this.count(TAKEN);
+  }
+
+  /** Takes the oldest order that waits; -1 where there is none. */
+  takeOldest(owner: number): number {
+    for (;;) {
+      const slotIndex = this.oldestWaiting();
+      if (slotIndex < 0 || this.take(slotIndex, owner)) return slotIndex;
+    }
+  }
+
+  /** False while the order of the slot waits or is being worked on. */
+  isSettled(slotIndex: number): boolean {
+    const state = Atomics.load(this.words, slotAt(slotIndex) + STATE);
+    return state !== POSTED && state !== TAKEN;
+  }
+
+  private take(slotIndex: number, owner: number): boolean {
     const at = slotAt(slotIndex);
     if (Atomics.compareExchange(this.words, at + STATE, POSTED, TAKEN) !== POSTED) return false;
     Atomics.store(this.words, at + OWNER, owner);
@@ -79,9 +93,9 @@ export class OrderBoard {
     for (;;) {
       const bell = Atomics.load(this.words, BELL);
       if (Atomics.load(this.words, CLOSED) === 1) return null;
-      const slotIndex = this.oldestWaiting();
-      if (slotIndex < 0) Atomics.wait(this.words, BELL, bell);
-      else if (this.take(slotIndex, owner)) return this.orderOf(slotIndex);
+      const slotIndex = this.takeOldest(owner);
+      if (slotIndex >= 0) return this.orderOf(slotIndex);
+      Atomics.wait(this.words, BELL, bell);
     }
   }
 
@@ -133,6 +147,14 @@ export class OrderBoard {
     Atomics.store(this.words, CLOSED, 1);
     Atomics.add(this.words, BELL, 1);
     Atomics.notify(this.words, BELL);
+  }
+
+  private count(state: number): number {
+    let count = 0;
+    for (let slot = 0; slot < this.slotCount; slot++) {
+      if (Atomics.load(this.words, slotAt(slot) + STATE) === state) count++;
+    }
+    return count;
   }
 
   private oldestWaiting(): number {

@@ -1,0 +1,77 @@
+import type { Batch } from '../../src/correlate/correlator.js';
+import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
+import { formatMac, hasSilkForm } from './mac.js';
+import type { OpenMacPair, OpenReservedUse, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';
+import type { VXLAN_ROWS } from './rows.js';
+import type { PolicyUse } from './session.js';
+import type { PortUse } from './tunnel-direction.js';
+
+type Rows = Batch<typeof VXLAN_ROWS>;
+
+const MAC_GROUP = 0x0100;
+const POLICY_MASK = 0xffff;
+
+/** What all packets of a lane of one direction have in common, and the counters of the tunnel that they belong to. */
+export class LaneUse {
+  readonly isTagged: boolean;
+  /** Group policy id, or -1. */
+  readonly policyId: number;
+  readonly isFragmented: boolean;
+  /** To a group address. */
+  readonly isFlooded: boolean;
+  readonly portUse: PortUse | null;
+  readonly policyUse: PolicyUse | null;
+  readonly reservedUse: OpenReservedUse | null;
+  readonly macPair: OpenMacPair | null;
+  /** Where the address has silk's form, else null. */
+  readonly silkSource: string | null = null;
+  readonly silkDestination: string | null = null;
+  private readonly identity: readonly number[];
+
+  constructor(sent: OpenVxlanDirection, tunnel: OpenTunnel, batch: Rows, row: number, at: FrameRef) {
+    const { columns } = batch;
+    this.identity = identityOf(batch, row);
+    const header = columns.header[row];
+    this.isTagged = header < 0;
+    this.policyId = header < 0 ? header & POLICY_MASK : -1;
+    this.policyUse = header < 0 ? sent.policy(this.policyId) : null;
+    this.portUse = sent.port(columns.destinationPort[row], at);
+    const isPlain = columns.stray[row] === 0 && columns.trailer[row] === 0;
+    this.reservedUse = isPlain ? null : sent.reserve(columns.stray[row], columns.trailer[row], at);
+    this.isFragmented = columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT;
+    this.isFlooded = (columns.destinationMacHigh[row] & MAC_GROUP) !== 0;
+    if (columns.innerType[row] === 0) {
+      this.macPair = null;
+      return;
+    }
+    const source = formatMac(columns.sourceMacHigh[row], columns.sourceMacLow[row]);
+    const destination = formatMac(columns.destinationMacHigh[row], columns.destinationMacLow[row]);
+    this.macPair = tunnel.macPair(source, destination, columns.outerDirection[row], at);
+    if (hasSilkForm(columns.sourceMacHigh[row], columns.sourceMacLow[row])) this.silkSource = source;
+    if (hasSilkForm(columns.destinationMacHigh[row], columns.destinationMacLow[row])) {
+      this.silkDestination = destination;
+    }
+  }
+
+  /** False where two lanes have one hash. */
+  fits(batch: Rows, row: number): boolean {
+    const other = identityOf(batch, row);
+    return this.identity.every((value, index) => value === other[index]);
+  }
+}
+
+function identityOf({ columns }: Rows, row: number): number[] {
+  return [
+    columns.header[row],
+    columns.stray[row],
+    columns.trailer[row],
+    columns.destinationPort[row],
+    columns.rows.origin[row],
+    columns.sourceMacHigh[row],
+    columns.sourceMacLow[row],
+    columns.destinationMacHigh[row],
+    columns.destinationMacLow[row],
+    columns.innerType[row] === 0 ? 0 : 1,
+  ];
+}
