@@ -45,7 +45,8 @@ const MAIN_THREAD = -1;
  */
 export class PoolDissector implements ChunkDissector {
   private closed = false;
-  private serving = 0;
+  /** Workers that are up or will be. */
+  private alive = 0;
 
   private constructor(
     private readonly pool: { run(worker: number): Promise<unknown>; destroy(): Promise<void> },
@@ -97,10 +98,11 @@ export class PoolDissector implements ChunkDissector {
     return this.pool.destroy();
   }
 
-  /** An order that a worker which is awake, or about to be, can take is left to it. */
+  /** An order that an idle worker will take is left to it; while none is up yet, the last one waits for the first. */
   private mayHelp(): boolean {
-    const { waiting, taken } = this.board;
-    return waiting > 1 || (waiting === 1 && taken >= this.serving);
+    const { waiting, taken, serving } = this.board;
+    if (this.alive === 0) return waiting > 0;
+    return serving === 0 ? waiting > 1 : waiting > 0 && taken >= serving;
   }
 
   private dissectHere(slotIndex: number): void {
@@ -121,16 +123,17 @@ export class PoolDissector implements ChunkDissector {
    * order will not do better the next time.
    */
   private async keepServing(worker: number): Promise<void> {
-    this.serving++;
+    this.alive++;
     let serves = true;
     while (serves && !this.closed) {
       try {
         await this.pool.run(worker);
       } catch {
         serves = this.board.failOrderOf(worker);
+        if (serves) this.board.countServing(-1);
       }
     }
-    this.serving--;
-    if (this.serving === 0 && !this.closed) this.board.failWaiting();
+    this.alive--;
+    if (this.alive === 0 && !this.closed) this.board.failWaiting();
   }
 }

@@ -29,6 +29,7 @@ export function dissect({ slotIndex, firstFrame, endFrame }: DissectOrder): void
 
 /** Serves orders until the board is closed. `worker` numbers the workers of the run. */
 export default function serve(worker: number, dissectOrder: typeof dissect = dissect): void {
+  board.countServing(1);
   for (;;) {
     const order = board.takeNext(worker);
     if (order === null) return;

@@ -3,11 +3,13 @@
  *
  *   0 BELL     raised with every order; workers sleep on it
  *   1 CLOSED   1: no more orders will come
+ *   2 SERVING  workers that wait for orders or work on one
  *   then for each slot: STATE, TICKET (orders in turn), FIRST and END frame, OWNER (the worker that took it)
  */
 const BELL = 0;
 const CLOSED = 1;
-const HEAD_WORDS = 2;
+const SERVING = 2;
+const HEAD_WORDS = 3;
 const STATE = 0;
 const TICKET = 1;
 const FIRST_FRAME = 2;
@@ -65,6 +67,16 @@ export class OrderBoard {
   /** Orders that are being worked on. */
   get taken(): number {
     return this.count(TAKEN);
+  }
+
+  /** Workers that are up. */
+  get serving(): number {
+    return Atomics.load(this.words, SERVING);
+  }
+
+  /** Worker: it is up, or (`change` is then -1) no more. */
+  countServing(change: number): void {
+    Atomics.add(this.words, SERVING, change);
   }
 
   /** Takes the oldest order that waits; -1 where there is none. */
