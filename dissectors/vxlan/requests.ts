@@ -67,15 +67,27 @@ const DNS_ANSWER_SECONDS = 5;
 const ARP_ANSWER_SECONDS = 1;
 const DNS_PORT = 53;
 
+/** Seven diagnoses ask for the same. */
+const requestsOfRun = new WeakMap<Evidence, readonly TunnelRequests[]>();
+
 /**
  * Tunnels between two hosts, with the requests in them. Left out: floods to a group, and mirrored traffic.
  */
-export function tunnelRequests(evidence: Evidence): TunnelRequests[] {
+export function tunnelRequests(evidence: Evidence): readonly TunnelRequests[] {
+  const known = requestsOfRun.get(evidence);
+  if (known) return known;
   const finder = new RequestFinder(evidence);
-  return evidence
+  const found = evidence
     .sessions(vxlanTunnels)
     .filter((tunnel) => !tunnel.isMirror && !isGroup(tunnel.low) && !isGroup(tunnel.high))
-    .map((tunnel) => ({ tunnel, sides: [finder.requestsOf(tunnel, 0), finder.requestsOf(tunnel, 1)] }));
+    .map(
+      (tunnel): TunnelRequests => ({
+        tunnel,
+        sides: [finder.requestsOf(tunnel, 0), finder.requestsOf(tunnel, 1)],
+      }),
+    );
+  requestsOfRun.set(evidence, found);
+  return found;
 }
 
 /** IPv4 and IPv6 multicast, and the limited broadcast address. */
