@@ -1,0 +1,284 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type FrameRef,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import type { Severity } from '../../../src/report/report.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import type { Stream } from '../../keepalive/session.js';
+import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
+import { scionLinks } from '../correlator.js';
+import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
+import {
+  directionSubject,
+  directionText,
+  isCapturedOnTunnelInterface,
+  limitsOf,
+  linkFilter,
+  secondsBetween,
+} from '../links.js';
+import type { ScionLink } from '../session.js';
+
+const MISSING_SECONDS = 5;
+/** Two directions that end within this time ended together. */
+const TOGETHER_SECONDS = 2;
+
+export default defineDiagnosis({
+  id: 'scion.keepalive-missing',
+  title: 'SCION keepalives missing in one direction',
+  severity: 'error',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'On a link of the 2018 generation no keepalive comes in one direction for at least 5 s, up to the end, while the other ' +
+    'direction has one a second. A warning where both directions end and other traffic of the two hosts goes on; information ' +
+    'where the direction was silent at first and its keepalives then began.',
+  notWhen:
+    'The capture goes on for less than 5 s after the last one; nothing at all comes from that host and the capture was not ' +
+    'taken on the tunnel interface itself, so that it may show one direction only; the sender goes on from another port.',
+  causes: [
+    'Missing from the attachment point: its border router is down, sends to another address or port, or the path back is cut',
+    'Missing from this side: border router or beacon service not running, or the beacon service is not the master',
+    'The two ends have topology files of different age (addresses or ports no longer agree)',
+  ],
+  nextSteps: [
+    'On the silent side: ./scion.sh status, and logs/br*.log and logs/bs*.log; restart with ./scion.sh stop && ./scion.sh start',
+    'Does ping reach the other overlay address through tun0? If so, the tunnel works and SCION does not',
+    'Compare PublicOverlay and RemoteOverlay in topology.json with the addresses and ports here; after a change at the coordinator allow 15 minutes',
+    'If your side sends and the attachment point does not, contact its operators with this capture',
+  ],
+  refutedBy: 'Keepalives of that direction in a capture taken at the other end at the same time',
+  source:
+    'SCIONLab guide ("one of these per second, per direction"); SCION 2018: interface keepalive 1 s, time-out 3 s',
+  thresholds: {
+    missing: {
+      value: MISSING_SECONDS,
+      unit: 's',
+      why: 'the receiver takes the interface down after 3 s; two more leave room for a loss at the edge',
+    },
+  },
+  explains: [
+    'scion.keepalive-gap',
+    'scion.pcb-silence',
+    'scion.registration-silence',
+    'scion.echo-loss',
+  ],
+
+  *diagnose(evidence) {
+    const links = evidence.sessions(scionLinks);
+    for (const one of linkKeepalives(evidence)) {
+      const judgement = judge(one, links, evidence.quality);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+function judge(one: LinkKeepalive, links: readonly ScionLink[], quality: CaptureQuality): Judgement | null {
+  if (one.stream !== null) return judgeStream(one, one.stream, links, quality);
+  return one.reverseStream === null ? null : judgeSilence(one, one.reverseStream, quality);
+}
+
+/** The direction has keepalives: do they last as long as those of the other one, and did they begin with them? */
+function judgeStream(
+  one: LinkKeepalive,
+  stream: Stream,
+  links: readonly ScionLink[],
+  quality: CaptureQuality,
+): Judgement | null {
+  const { link, index, reverseStream } = one;
+  const subject = directionSubject(quality, link, index);
+  const quiet = quality.secondsToEnd(stream.last);
+  if (quiet < MISSING_SECONDS) {
+    const isEarly =
+      reverseStream !== null && secondsBetween(reverseStream.first, stream.first) >= MISSING_SECONDS;
+    if (isEarly) return lateBeginning(one, stream, reverseStream, quality);
+    if (quiet < DOWN_AFTER_MISSED * PERIOD_SECONDS) return { result: 'healthy', subject };
+    return { result: 'insufficient-data', subject, ...tooShort(quality, stream.last) };
+  }
+  if (hasMoved(one, stream, links)) return { result: 'healthy', subject };
+  const missed = Math.floor((quiet * NS_PER_SECOND) / stream.periodNs - 0.5);
+  if (
+    dueWhileCapturing(quality, link.segment, stream.last.timeNs, stream.periodNs, missed) < DOWN_AFTER_MISSED
+  ) {
+    const reason =
+      'The capture holds no frame at all while the keepalives were due; capture at the other end.';
+    return { result: 'insufficient-data', subject, reason };
+  }
+  if (reverseStream !== null && secondsBetween(stream.last, reverseStream.last) >= MISSING_SECONDS) {
+    return problemOf(one, quality, {
+      severity: 'error',
+      first: dueAfter(stream.last, stream.periodNs),
+      lastGood: stream.last,
+      missed,
+      words: `They end ${intervalText(quiet * NS_PER_SECOND)} before the end of the capture, while the other direction goes on.`,
+      evidence: [
+        { ...stream.last, summary: 'last keepalive of the direction' },
+        { ...reverseStream.last, summary: 'last keepalive of the other direction' },
+      ],
+    });
+  }
+  return judgeBothEnded(one, stream, missed, quality);
+}
+
+/** Both ended, or the other direction never had any: other traffic of the two hosts shows whether the link broke. */
+function judgeBothEnded(
+  one: LinkKeepalive,
+  stream: Stream,
+  missed: number,
+  quality: CaptureQuality,
+): Judgement | null {
+  const { link, index, direction, reverseStream } = one;
+  const subject = directionSubject(quality, link, index);
+  if (reverseStream !== null && isSecondToEnd(stream, reverseStream)) return null;
+  const from = stream.last.timeNs + MISSING_SECONDS * NS_PER_SECOND;
+  const pair = quality.traffic.between(direction.from, direction.to, link.stack);
+  const goesOn = (last: FrameRef | null): boolean =>
+    last !== null && last.segment === link.segment && last.timeNs >= from;
+  if (!pair || !goesOn(pair.fromA.last) || !goesOn(pair.fromB.last)) {
+    const reason =
+      'The keepalives end, and the other traffic of the two hosts with them; a capture at the sender shows whether it went on sending.';
+    return { result: 'insufficient-data', subject, reason };
+  }
+  return problemOf(one, quality, {
+    severity: 'warning',
+    first: dueAfter(stream.last, stream.periodNs),
+    lastGood: stream.last,
+    missed,
+    words:
+      'The keepalives of both directions end, while other traffic between the two hosts goes on both ways.',
+    evidence: [{ ...stream.last, summary: 'last keepalive of the direction' }],
+  });
+}
+
+/** Of two directions that end together the one that ended first speaks for both. */
+function isSecondToEnd(stream: Stream, reverse: Stream): boolean {
+  const apart = secondsBetween(reverse.last, stream.last);
+  return apart > 0 && apart <= Math.max(TOGETHER_SECONDS, MISSING_SECONDS);
+}
+
+function lateBeginning(
+  one: LinkKeepalive,
+  stream: Stream,
+  reverse: Stream,
+  quality: CaptureQuality,
+): Judgement {
+  const seconds = secondsBetween(reverse.first, stream.first);
+  return problemOf(one, quality, {
+    severity: 'info',
+    first: reverse.first,
+    last: stream.first,
+    lastGood: null,
+    missed: Math.floor(seconds / PERIOD_SECONDS),
+    words: `They begin ${intervalText(seconds * NS_PER_SECOND)} after those of the other direction, and go on to the end.`,
+    evidence: [
+      { ...reverse.first, summary: 'first keepalive of the other direction' },
+      { ...stream.first, summary: 'first keepalive of the direction' },
+    ],
+  });
+}
+
+/** No keepalives at all in this direction, and a stream of them in the other one. */
+function judgeSilence(one: LinkKeepalive, reverse: Stream, quality: CaptureQuality): Judgement {
+  const { link, index, direction } = one;
+  const subject = directionSubject(quality, link, index);
+  const insufficient = (reason: string): Judgement => ({ result: 'insufficient-data', subject, reason });
+  if (secondsBetween(reverse.first, reverse.last) < MISSING_SECONDS) {
+    return { result: 'insufficient-data', subject, ...tooShort(quality, reverse.last) };
+  }
+  const { last } = direction;
+  if (last && secondsBetween(last, reverse.last) < MISSING_SECONDS) {
+    return insufficient(
+      'Keepalives of this direction have only just begun, or come irregularly; capture for at least 30 s.',
+    );
+  }
+  const limit =
+    oneSidedLimit(quality, direction.from, direction.to, link.stack) ??
+    captureMayHide(quality, { protocol: PROTOCOL_UDP, port: direction.toPort });
+  if (limit) return insufficient(limit.reason);
+  const pair = quality.traffic.between(direction.from, direction.to, link.stack);
+  const heard = pair?.fromA.packets ?? 0;
+  if (heard === 0 && !isCapturedOnTunnelInterface(quality)) {
+    return insufficient(
+      `The capture holds nothing at all from ${direction.from} to ${direction.to}: it may show one direction only; capture on the tunnel interface (tcpdump -i tun0).`,
+    );
+  }
+  return problemOf(one, quality, {
+    severity: 'error',
+    first: last ? dueAfter(last, reverse.periodNs) : reverse.first,
+    lastGood: last,
+    missed: Math.floor(secondsBetween(last ?? reverse.first, reverse.last) / PERIOD_SECONDS),
+    words:
+      `The other direction has ${reverse.packets} of them, ${lengthText(reverse)} each, one every ${intervalText(reverse.periodNs)}; ` +
+      (heard === 0 ? 'nothing at all comes back.' : `${heard} other packets come back, but no keepalives.`),
+    evidence: [
+      { ...reverse.first, summary: 'first keepalive of the other direction' },
+      { ...reverse.last, summary: 'last keepalive of the other direction' },
+      ...(last ? [{ ...last, summary: 'last keepalive of the direction' }] : []),
+    ],
+    isThin: heard === 0,
+  });
+}
+
+/** The sender, or the receiver, goes on at another port: the coordinator assigned a new one. */
+function hasMoved({ direction, link }: LinkKeepalive, stream: Stream, links: readonly ScionLink[]): boolean {
+  return links.some((other) => {
+    if (other === link || other.segment !== link.segment || other.stack !== link.stack) return false;
+    const moved = other.keepalive?.directions.find(
+      ({ from, to }) => from === direction.from && to === direction.to,
+    );
+    return (
+      moved?.stream !== null && moved?.stream !== undefined && moved.stream.last.timeNs > stream.last.timeNs
+    );
+  });
+}
+
+interface Finding {
+  readonly severity: Severity;
+  readonly first: { readonly segment: number; readonly timeNs: number };
+  readonly last?: FrameRef;
+  readonly lastGood: FrameRef | null;
+  readonly missed: number;
+  readonly words: string;
+  readonly evidence: readonly Citation[];
+  /** Absence alone, in one capture. */
+  readonly isThin?: boolean;
+}
+
+function problemOf(one: LinkKeepalive, quality: CaptureQuality, found: Finding): Judgement {
+  const { link, index, direction, reverse, stream, reverseStream } = one;
+  const end = quality.window(link.segment)?.last ?? reverseStream?.last ?? found.first;
+  return {
+    result: 'problem',
+    subject: directionSubject(quality, link, index),
+    severity: found.severity,
+    ...limitsOf(quality, found.isThin ? 'low' : 'medium'),
+    explanation: `SCION keepalives ${directionText(link, index)} are missing. ${found.words}`,
+    pair: [direction.from, direction.to],
+    direction: { from: direction.from, to: direction.to },
+    first: found.first,
+    last: found.last ?? end,
+    lastGood: found.lastGood,
+    ongoingAtEnd: found.last === undefined,
+    counts: {
+      missed: found.missed,
+      received: stream?.packets ?? direction.packets,
+      reverseReceived: reverseStream?.packets ?? reverse.packets,
+    },
+    evidence: found.evidence,
+    displayFilter: linkFilter(link),
+    packetClass: 'keepalive',
+  };
+}
+
+function tooShort(quality: CaptureQuality, after: FrameRef): { reason: string; neededSeconds: number } {
+  const shortage = tooShortAfter(quality, after, MISSING_SECONDS);
+  return {
+    reason: shortage?.reason ?? 'Too few keepalives to judge; capture for at least 30 s.',
+    neededSeconds: MISSING_SECONDS,
+  };
+}
