@@ -26,6 +26,8 @@ export interface ControlKind {
   tally(direction: ScionDirection): ControlTally;
   /** The kind that flows the other way between parent and child. */
   counterpart(direction: ScionDirection): ControlTally;
+  /** False where the silence may follow from one of the other direction: then blame must not tell them apart by it. */
+  readonly isDirected: boolean;
   /** What an absence from the start is worth, where the counterpart shows the role of the link. */
   readonly neverSeen: Severity;
 }
@@ -151,7 +153,7 @@ function problemOf(
     ...limitsOf(quality, from === null ? 'low' : 'medium'),
     explanation: `${directionText(link, index)}: ${words}`,
     pair: [ends.from, ends.to],
-    direction: { from: ends.from, to: ends.to },
+    ...(kind.isDirected ? { direction: { from: ends.from, to: ends.to } } : {}),
     first: onset,
     last: end ?? onset,
     lastGood: from,
@@ -169,6 +171,5 @@ function problemOf(
       ...(back.last ? [{ ...back.last, summary: 'last control message of the other direction' }] : []),
     ],
     displayFilter: linkFilter(link),
-    packetClass: 'scion-control',
   };
 }

@@ -15,6 +15,8 @@ import {
   CONTENT_GATEWAY,
   CONTENT_SCMP,
   CONTENT_UDP,
+  PATH_KIND_EMPTY,
+  PATH_KIND_LONGER,
   scionDissector,
 } from './dissector.js';
 import * as scion from './layout.js';
@@ -99,13 +101,16 @@ class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
     const direction = columns.rows.direction[row];
     const own = link.directions[direction];
     const isCurrent = columns.generation[row] === GENERATION_CURRENT;
-    const isLinkLocal = columns.isLinkLocal[row] === 1;
+    const pathKind = columns.pathKind[row];
+    const content = columns.content[row];
     own.notePacket(at, isCurrent, columns.packetLength[row]);
     const source = own.source.of(columns.sourceIsd[row], columns.sourceAs[row]);
     const destination = own.destination.of(columns.destinationIsd[row], columns.destinationAs[row]);
-    own.noteEnds(source, destination, isLinkLocal);
+    own.noteEnds(source, destination);
+    // With an empty path the router of one AS speaks to that of the next; a path of one hop may begin at a service.
+    if (content === CONTENT_BFD || pathKind === PATH_KIND_EMPTY) own.noteNeighbours(source, destination);
+    else if (pathKind !== PATH_KIND_LONGER) own.oneHopPackets++;
     if (columns.expirySeconds[row] > 0) own.notePath(columns.expirySeconds[row], at);
-    const content = columns.content[row];
     if (content === CONTENT_SCMP) this.takeScmp(link, columns, row, source, destination, at);
     else if (content === CONTENT_BFD) own.bfd.note(at);
     else if (content === CONTENT_GATEWAY) {
@@ -133,7 +138,7 @@ class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
       else own.otherControl.note(at);
       return;
     }
-    const isUnread = columns.content[row] === CONTENT_UDP && columns.isLinkLocal[row] === 1;
+    const isUnread = columns.content[row] === CONTENT_UDP && columns.pathKind[row] !== PATH_KIND_LONGER;
     if (isUnread && length >= CONTROL_LENGTH_MIN) {
       own.unreadControl.note(at);
       return;

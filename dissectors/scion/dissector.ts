@@ -25,6 +25,11 @@ export const CONTENT_BFD = 4;
 export const CONTENT_GATEWAY = 5;
 export const CONTENT_TCP = 6;
 
+/** Values of `pathKind`: with an empty path or one of one hop a packet gets no further than the next AS. */
+export const PATH_KIND_LONGER = 0;
+export const PATH_KIND_EMPTY = 1;
+export const PATH_KIND_ONE_HOP = 2;
+
 const SCION_ROWS = {
   /** GENERATION_ value. */
   generation: 'u8',
@@ -33,8 +38,8 @@ const SCION_ROWS = {
   content: 'u8',
   /** CONTROL_ value of a control message. */
   control: 'u8',
-  /** 1 where the packet goes over this link only: its path is empty or one hop long. */
-  isLinkLocal: 'u8',
+  /** PATH_KIND_ value. */
+  pathKind: 'u8',
   destinationIsd: 'u16',
   destinationAs: 'f64',
   sourceIsd: 'u16',
@@ -123,7 +128,7 @@ function dissectPacket(
 function clearRow(table: ScionTable, row: number): void {
   table.content[row] = CONTENT_OTHER;
   table.control[row] = 0;
-  table.isLinkLocal[row] = 0;
+  table.pathKind[row] = PATH_KIND_LONGER;
   table.expirySeconds[row] = 0;
   table.scmp[row] = 0;
   table.identifier[row] = 0;
@@ -149,11 +154,9 @@ function readCurrentPath(
   headerLength: number,
 ): void {
   const type = view.getUint8(offset + scion.CURRENT_PATH_TYPE);
-  if (type === scion.PATH_EMPTY || type === scion.PATH_ONE_HOP) {
-    table.isLinkLocal[row] = 1;
-    return;
-  }
-  if (type === scion.PATH_COLIBRI) return;
+  if (type === scion.PATH_EMPTY) table.pathKind[row] = PATH_KIND_EMPTY;
+  if (type === scion.PATH_ONE_HOP) table.pathKind[row] = PATH_KIND_ONE_HOP;
+  if (type !== scion.PATH_SCION && type !== scion.PATH_EPIC) return;
   const prefix = type === scion.PATH_EPIC ? scion.EPIC_PREFIX_LENGTH : 0;
   const metaAt = offset + currentPathOffset(view, offset) + prefix;
   const meta = view.getUint32(metaAt);
@@ -180,7 +183,7 @@ function readOldPath(
 ): void {
   const headerEnd = offset + headerLength;
   let at = offset + oldPathOffset(view, offset);
-  if (at === headerEnd) table.isLinkLocal[row] = 1;
+  if (at === headerEnd) table.pathKind[row] = PATH_KIND_EMPTY;
   while (at + scion.OLD_LINE <= headerEnd) {
     const info = at;
     const hops = view.getUint8(info + scion.OLD_INFO_HOPS);
@@ -234,7 +237,7 @@ function dissectOldExtensions(
     if (next !== scion.OLD_NEXT_HOP_BY_HOP && next !== scion.OLD_NEXT_END_TO_END) break;
     const isHopByHop = next === scion.OLD_NEXT_HOP_BY_HOP;
     if (isHopByHop && view.getUint8(at + 2) === scion.OLD_EXTENSION_ONE_HOP) {
-      table.isLinkLocal[row] = 1;
+      table.pathKind[row] = PATH_KIND_ONE_HOP;
       // The next hop's field is still empty, and the receiver fills it in.
       table.expirySeconds[row] = 0;
     }

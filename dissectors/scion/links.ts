@@ -4,7 +4,7 @@ import type { FrameRef, Moment } from '../../src/diagnose/diagnosis.js';
 import type { Confidence, Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { endpointText, linkFilter as udpFilter } from '../keepalive/streams.js';
-import type { ScionDirection, ScionLink } from './session.js';
+import type { ScionLink } from './session.js';
 
 /** LINKTYPE_ values of interfaces that carry IP alone, as a tun interface does (RAW in its variants, IPv4, IPv6). */
 const LINK_TYPES_RAW: ReadonlySet<number> = new Set([12, 14, 101, 228, 229]);
@@ -53,11 +53,6 @@ export function directionText(link: ScionLink, direction: number): string {
 /** Display filter for both directions of a link. */
 export function linkFilter(link: ScionLink): string {
   return udpFilter(endsOf(link, 0));
-}
-
-/** Any generation: both directions together. */
-export function tallyOf(link: ScionLink, of: (direction: ScionDirection) => number): number {
-  return of(link.directions[0]) + of(link.directions[1]);
 }
 
 /** All interfaces of the capture carry IP without a link layer. */

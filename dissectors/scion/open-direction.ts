@@ -51,6 +51,7 @@ export class OpenDirection {
   readonly registrations = new Counter();
   readonly otherControl = new Counter();
   readonly unreadControl = new Counter();
+  oneHopPackets = 0;
   private bytes = 0;
   private largestPacket = 0;
   private readonly sources = new Set<string>();
@@ -66,10 +67,13 @@ export class OpenDirection {
     if (length > this.largestPacket) this.largestPacket = length;
   }
 
-  noteEnds(source: string, destination: string, isLinkLocal: boolean): void {
+  noteEnds(source: string, destination: string): void {
     keep(this.sources, source);
     keep(this.destinations, destination);
-    if (isLinkLocal) this.neighbours ??= { from: source, to: destination };
+  }
+
+  noteNeighbours(from: string, to: string): void {
+    this.neighbours ??= { from, to };
   }
 
   noteSession(session: number): void {
@@ -108,6 +112,7 @@ export class OpenDirection {
       sources: [...this.sources],
       destinations: [...this.destinations],
       neighbours: this.neighbours,
+      oneHopPackets: this.oneHopPackets,
       bfd: this.bfd.tally(),
       gatewayFrames: this.gatewayFrames.tally(),
       gatewaySessions: [...this.sessions].sort((a, b) => a - b),

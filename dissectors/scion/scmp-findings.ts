@@ -61,6 +61,5 @@ export function scmpProblem(
       ...(count > 1 ? [{ ...last, summary: `${text} (the last one)` }] : []),
     ],
     displayFilter: linkFilter(link),
-    packetClass: 'scmp',
   };
 }

@@ -46,7 +46,7 @@ function describe(
     facts: {
       ports: [lowPort, highPort],
       generation: generationsOf(link),
-      isdAs: neighboursOf(link),
+      ...neighboursOf(link),
       ...(periods.length > 0
         ? { keepalive: { periodMs: Math.round(Math.max(...periods) / NS_PER_MILLISECOND) } }
         : {}),
@@ -75,10 +75,8 @@ function generationsOf({ directions }: ScionLink): string {
   return old && current ? 'mixed' : old ? '2018' : 'current';
 }
 
-/** The ASes at the low and the high end, by packets that stay on the link; null where none was seen. */
-function neighboursOf({ directions: [up, down] }: ScionLink): (string | null)[] {
-  return [
-    up.neighbours?.from ?? down.neighbours?.to ?? null,
-    up.neighbours?.to ?? down.neighbours?.from ?? null,
-  ];
+/** The ASes at the low and the high end, where packets of router to router name them. */
+function neighboursOf({ directions: [up, down] }: ScionLink): { readonly isdAs?: readonly string[] } {
+  if (up.neighbours) return { isdAs: [up.neighbours.from, up.neighbours.to] };
+  return down.neighbours ? { isdAs: [down.neighbours.to, down.neighbours.from] } : {};
 }

@@ -94,13 +94,20 @@ function currentPath({ segments = [], oneHopTimestamp }: ScionPacket): [number, 
 export function oldScionPacket(packet: ScionPacket): Uint8Array {
   const { source, destination, nextHeader, payload, segments = [] } = packet;
   const host = (one: ScionHost): Uint8Array => (isService(one.host) ? u16(one.host) : address(one.host));
-  const type = (one: ScionHost): number => (isService(one.host) ? 3 : address(one.host).length === 16 ? 2 : 1);
+  const type = (one: ScionHost): number =>
+    isService(one.host) ? 3 : address(one.host).length === 16 ? 2 : 1;
   const hosts = concat(host(destination), host(source));
   const path = concat(
     ...segments.flatMap(({ timestamp, hops }) => [
       concat(u8(1), u32(timestamp), u16(17), u8(hops.length)),
       ...hops.map(({ expiry, ingress, egress }) =>
-        concat(u8(0), u8(expiry), u8(ingress >> 4), u16(((ingress & 15) << 12) | egress), Uint8Array.from(MAC.slice(0, 3))),
+        concat(
+          u8(0),
+          u8(expiry),
+          u8(ingress >> 4),
+          u16(((ingress & 15) << 12) | egress),
+          Uint8Array.from(MAC.slice(0, 3)),
+        ),
       ),
     ]),
   );
@@ -200,7 +207,13 @@ export interface ControlMessage {
 }
 
 /** A control message of 2018 as UDP/SCION carries it: length, then SignedCtrlPld with an empty signature. */
-export function controlPayload({ tag, managementTag, interfaceId, requestId, filling }: ControlMessage): Uint8Array {
+export function controlPayload({
+  tag,
+  managementTag,
+  interfaceId,
+  requestId,
+  filling,
+}: ControlMessage): Uint8Array {
   const contents = filling ?? zeros(0);
   const hasPointers = interfaceId === undefined;
   const blob = message(

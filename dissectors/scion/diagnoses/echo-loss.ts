@@ -87,6 +87,5 @@ function judge(quality: CaptureQuality, link: ScionLink, echo: EchoStream): Judg
       summary: `echo request from ${source} to ${destination} without a reply`,
     })),
     displayFilter: linkFilter(link),
-    packetClass: 'scmp-echo',
   };
 }

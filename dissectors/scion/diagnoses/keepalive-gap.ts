@@ -126,7 +126,6 @@ function problemOf(
       { ...after, summary: 'first keepalive after the gap' },
     ]),
     displayFilter: linkFilter(link),
-    packetClass: 'keepalive',
   };
 }
 

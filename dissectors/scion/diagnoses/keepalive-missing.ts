@@ -62,12 +62,7 @@ export default defineDiagnosis({
       why: 'the receiver takes the interface down after 3 s; two more leave room for a loss at the edge',
     },
   },
-  explains: [
-    'scion.keepalive-gap',
-    'scion.pcb-silence',
-    'scion.registration-silence',
-    'scion.echo-loss',
-  ],
+  explains: ['scion.keepalive-gap', 'scion.pcb-silence', 'scion.registration-silence', 'scion.echo-loss'],
 
   *diagnose(evidence) {
     const links = evidence.sessions(scionLinks);
@@ -196,6 +191,11 @@ function judgeSilence(one: LinkKeepalive, reverse: Stream, quality: CaptureQuali
       'Keepalives of this direction have only just begun, or come irregularly; capture for at least 30 s.',
     );
   }
+  if (link.directions[index].packets === 0 && link.directions[1 - index].oneHopPackets > 0) {
+    return insufficient(
+      'These keepalives have a path of one hop and may be on their way from the beacon service to the border router; capture on the interface of the link itself.',
+    );
+  }
   const limit =
     oneSidedLimit(quality, direction.from, direction.to, link.stack) ??
     captureMayHide(quality, { protocol: PROTOCOL_UDP, port: direction.toPort });
@@ -271,7 +271,6 @@ function problemOf(one: LinkKeepalive, quality: CaptureQuality, found: Finding):
     },
     evidence: found.evidence,
     displayFilter: linkFilter(link),
-    packetClass: 'keepalive',
   };
 }
 

@@ -74,7 +74,6 @@ function judge(quality: CaptureQuality, link: ScionLink): Judgement {
       { ...current.last, summary: 'last packet with the current header' },
     ],
     displayFilter: linkFilter(link),
-    packetClass: 'scion-control',
   };
 }
 

@@ -117,7 +117,6 @@ function judgeExpired(
       { ...last, summary: 'last packet on an expired path' },
     ],
     displayFilter: linkFilter(link),
-    packetClass: 'scion-data',
   };
 }
 

@@ -38,6 +38,7 @@ export default defineDiagnosis({
       name: 'path beacon',
       tally: ({ beacons }) => beacons,
       counterpart: ({ registrations }) => registrations,
+      isDirected: true,
       neverSeen: 'error',
     }),
 });

@@ -37,6 +37,8 @@ export default defineDiagnosis({
       name: 'path registration',
       tally: ({ registrations }) => registrations,
       counterpart: ({ beacons }) => beacons,
+      // A child without beacons has nothing to register.
+      isDirected: false,
       neverSeen: 'warning',
     }),
 });
