@@ -247,7 +247,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'scion',
-    title: 'scion',
+    title: 'SCION',
     dissector: scionDissector,
     correlators: scionCorrelators,
     tunnel: scionTunnel,

@@ -30,6 +30,9 @@ const LINKS_MAX = 8192;
 /** UDP that goes over one link only and is longer than this is a control message, not a keepalive. */
 const CONTROL_LENGTH_MIN = 200;
 
+/** Epochs without a packet after which a link is closed, once half the room is taken. */
+const IDLE_EPOCHS_MAX = 2;
+
 /** State of a flow that found no room. */
 const TOO_MANY = 'too many';
 
@@ -37,7 +40,7 @@ type ScionSchema = typeof scionDissector.observes;
 type Rows = Batch<ScionSchema>;
 
 /**
- * Follows at most LINKS_MAX links; of closed ones the first 500 and the 500 with most SCMP errors. Links beyond that
+ * Follows at most LINKS_MAX links, and closes idle ones once half of that is taken; of closed ones the first 500 and the 500 with most SCMP errors. Links beyond that
  * are counted in `summarised`.
  */
 class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
@@ -47,6 +50,7 @@ class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
     errors.reduce((sum, { count }) => sum + count, 0),
   );
   private untracked = 0;
+  private epoch = 0;
   private readonly arrival: Arrival = {
     ns: 0,
     frame: 0,
@@ -71,13 +75,14 @@ class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
     if (flow < 0) return;
     const link = this.follow(batch, flow, batch.columns.rows.frame[batch.order[from]]);
     if (link === null) return;
+    link.lastEpoch = this.epoch;
     for (let at = from; at < to; at++) this.take(link, batch, flow, batch.order[at]);
   }
 
   private follow(batch: Rows, flow: FlowId, frame: number): OpenLink | null {
     const known = this.states.get(flow);
     if (known === TOO_MANY) return null;
-    if (known) return known;
+    if (known && this.open.has(known)) return known;
     if (this.open.size >= LINKS_MAX) {
       this.untracked++;
       this.states.set(flow, TOO_MANY);
@@ -179,8 +184,15 @@ class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
   }
 
   private close(link: OpenLink): void {
-    this.open.delete(link);
-    this.closed.add(link.describe());
+    if (this.open.delete(link)) this.closed.add(link.describe());
+  }
+
+  endEpoch(): void {
+    this.epoch++;
+    if (this.open.size < LINKS_MAX / 2) return;
+    for (const link of this.open) {
+      if (this.epoch - link.lastEpoch > IDLE_EPOCHS_MAX) this.close(link);
+    }
   }
 
   endSegment(): void {

@@ -197,6 +197,30 @@ describe('a link of 2018', () => {
     expect((await loud(t)).filter((id) => id === 'scion.keepalive-missing')).toEqual([]);
   });
 
+  it('does not call either direction missing where each has ports of its own', async () => {
+    const t = start();
+    keepalives(t, up({ to: { ...PARENT, socket: { ...PARENT.socket, port: 50_202 } } }));
+    keepalives(t, down({}));
+    expect(await loud(t)).toEqual([]);
+    expect(await results(t, keepaliveMissing)).toContain('insufficient-data');
+  });
+
+  it('is not misled by a second link between the same hosts', async () => {
+    const t = start();
+    const second = { ...PARENT, socket: { ...PARENT.socket, port: 50_016 } };
+    keepalives(t, up({}));
+    keepalives(t, down({ until: 15 }));
+    keepalives(t, up({ to: second, at: 0.5 }));
+    keepalives(t, down({ from: second, at: 0.9 }));
+    expect(await problem(t, keepaliveMissing)).toMatchObject({ severity: 'error', ongoingAtEnd: true });
+  });
+
+  it('does not take the way from the beacon service to its router for a link', async () => {
+    const t = start();
+    keepalives(t, up({ isOneHop: true }));
+    expect(await loud(t)).toEqual([]);
+  });
+
   it('mentions keepalives that began late', async () => {
     const t = start();
     keepalives(t, up({}));

@@ -16,6 +16,8 @@ type Endpoints = ReturnType<FlowRegistry['endpoints']>;
 export class OpenLink {
   readonly directions = [new OpenDirection(), new OpenDirection()] as const;
   readonly echoes = new EchoLedger();
+  /** Epoch of its latest packet. */
+  lastEpoch = 0;
   private readonly keepalives: LinkTracker;
   private readonly errors = new Map<string, { -readonly [Name in keyof ScmpError]: ScmpError[Name] }>();
 

@@ -31,6 +31,8 @@ export interface Beat {
   readonly period?: number;
   /** Packets that do not reach the capture point, by their number. */
   readonly lost?: (beat: number) => boolean;
+  /** With a path of one hop, as the beacon service sends it. */
+  readonly isOneHop?: boolean;
 }
 
 function hostOf({ isdAs, socket }: Router): ScionHost {
@@ -49,11 +51,13 @@ function repeat(t: Timeline, { from, to, at, until, period = 1, lost }: Beat, ma
 export function keepalives(t: Timeline, beat: Beat): void {
   repeat(t, beat, () => {
     const control = controlPayload({ tag: 2, interfaceId: 1, requestId: t.random.bytes(8) });
+    const udp = scionUdp(30_042, 0, control);
+    const extension = Uint8Array.of(NEXT.udp, 1, 1, 0, 0, 0, 0, 0);
     return oldScionPacket({
       source: hostOf(beat.from),
       destination: { isdAs: beat.to.isdAs, host: 0 },
-      nextHeader: NEXT.udp,
-      payload: scionUdp(30_042, 0, control),
+      nextHeader: beat.isOneHop ? 0 : NEXT.udp,
+      payload: beat.isOneHop ? concat(extension, udp) : udp,
     });
   });
 }

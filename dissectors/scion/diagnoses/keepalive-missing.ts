@@ -11,7 +11,6 @@ import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import type { Stream } from '../../keepalive/session.js';
 import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
-import { scionLinks } from '../correlator.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
 import {
   directionSubject,
@@ -21,7 +20,6 @@ import {
   linkFilter,
   secondsBetween,
 } from '../links.js';
-import type { ScionLink } from '../session.js';
 
 const MISSING_SECONDS = 5;
 /** Two directions that end within this time ended together. */
@@ -40,7 +38,8 @@ export default defineDiagnosis({
     'where the direction was silent at first and its keepalives then began.',
   notWhen:
     'The capture goes on for less than 5 s after the last one; nothing at all comes from that host and the capture was not ' +
-    'taken on the tunnel interface itself, so that it may show one direction only; the sender goes on from another port.',
+    'taken on the tunnel interface itself, so that it may show one direction only; the sender goes on from another port, or each ' +
+    'direction has ports of its own.',
   causes: [
     'Missing from the attachment point: its border router is down, sends to another address or port, or the path back is cut',
     'Missing from this side: border router or beacon service not running, or the beacon service is not the master',
@@ -65,24 +64,24 @@ export default defineDiagnosis({
   explains: ['scion.keepalive-gap', 'scion.pcb-silence', 'scion.registration-silence', 'scion.echo-loss'],
 
   *diagnose(evidence) {
-    const links = evidence.sessions(scionLinks);
-    for (const one of linkKeepalives(evidence)) {
-      const judgement = judge(one, links, evidence.quality);
+    const all = linkKeepalives(evidence);
+    for (const one of all) {
+      const judgement = judge(one, all, evidence.quality);
       if (judgement) yield judgement;
     }
   },
 });
 
-function judge(one: LinkKeepalive, links: readonly ScionLink[], quality: CaptureQuality): Judgement | null {
-  if (one.stream !== null) return judgeStream(one, one.stream, links, quality);
-  return one.reverseStream === null ? null : judgeSilence(one, one.reverseStream, quality);
+function judge(one: LinkKeepalive, all: readonly LinkKeepalive[], quality: CaptureQuality): Judgement | null {
+  if (one.stream !== null) return judgeStream(one, one.stream, all, quality);
+  return one.reverseStream === null ? null : judgeSilence(one, one.reverseStream, all, quality);
 }
 
 /** The direction has keepalives: do they last as long as those of the other one, and did they begin with them? */
 function judgeStream(
   one: LinkKeepalive,
   stream: Stream,
-  links: readonly ScionLink[],
+  all: readonly LinkKeepalive[],
   quality: CaptureQuality,
 ): Judgement | null {
   const { link, index, reverseStream } = one;
@@ -95,7 +94,7 @@ function judgeStream(
     if (quiet < DOWN_AFTER_MISSED * PERIOD_SECONDS) return { result: 'healthy', subject };
     return { result: 'insufficient-data', subject, ...tooShort(quality, stream.last) };
   }
-  if (hasMoved(one, stream, links)) return { result: 'healthy', subject };
+  if (hasMoved(one, stream, all)) return { result: 'healthy', subject };
   const missed = Math.floor((quiet * NS_PER_SECOND) / stream.periodNs - 0.5);
   if (
     dueWhileCapturing(quality, link.segment, stream.last.timeNs, stream.periodNs, missed) < DOWN_AFTER_MISSED
@@ -178,7 +177,12 @@ function lateBeginning(
 }
 
 /** No keepalives at all in this direction, and a stream of them in the other one. */
-function judgeSilence(one: LinkKeepalive, reverse: Stream, quality: CaptureQuality): Judgement {
+function judgeSilence(
+  one: LinkKeepalive,
+  reverse: Stream,
+  all: readonly LinkKeepalive[],
+  quality: CaptureQuality,
+): Judgement {
   const { link, index, direction } = one;
   const subject = directionSubject(quality, link, index);
   const insufficient = (reason: string): Judgement => ({ result: 'insufficient-data', subject, reason });
@@ -189,6 +193,12 @@ function judgeSilence(one: LinkKeepalive, reverse: Stream, quality: CaptureQuali
   if (last && secondsBetween(last, reverse.last) < MISSING_SECONDS) {
     return insufficient(
       'Keepalives of this direction have only just begun, or come irregularly; capture for at least 30 s.',
+    );
+  }
+  const half = otherHalf(one, all);
+  if (half) {
+    return insufficient(
+      `The keepalives of this direction come on other ports (${directionText(half.link, half.index)}); compare the ports in topology.json of both ends.`,
     );
   }
   if (link.directions[index].packets === 0 && link.directions[1 - index].oneHopPackets > 0) {
@@ -225,16 +235,36 @@ function judgeSilence(one: LinkKeepalive, reverse: Stream, quality: CaptureQuali
 }
 
 /** The sender, or the receiver, goes on at another port: the coordinator assigned a new one. */
-function hasMoved({ direction, link }: LinkKeepalive, stream: Stream, links: readonly ScionLink[]): boolean {
-  return links.some((other) => {
-    if (other === link || other.segment !== link.segment || other.stack !== link.stack) return false;
-    const moved = other.keepalive?.directions.find(
-      ({ from, to }) => from === direction.from && to === direction.to,
-    );
-    return (
-      moved?.stream !== null && moved?.stream !== undefined && moved.stream.last.timeNs > stream.last.timeNs
-    );
-  });
+function hasMoved(one: LinkKeepalive, stream: Stream, all: readonly LinkKeepalive[]): boolean {
+  return all.some(
+    (other) =>
+      isSameWay(one, other) &&
+      other.stream !== null &&
+      other.stream.last.timeNs > stream.last.timeNs &&
+      secondsBetween(stream.last, other.stream.first) > -DOWN_AFTER_MISSED * PERIOD_SECONDS,
+  );
+}
+
+/** The keepalives of this direction come on other ports, where in turn those of the other direction are missing. */
+function otherHalf(one: LinkKeepalive, all: readonly LinkKeepalive[]): LinkKeepalive | undefined {
+  return all.find(
+    (other) =>
+      isSameWay(one, other) &&
+      other.stream !== null &&
+      (other.reverseStream === null ||
+        secondsBetween(other.reverseStream.last, other.stream.last) >= MISSING_SECONDS),
+  );
+}
+
+/** Another link between the same hosts, in the same direction. */
+function isSameWay({ link, direction }: LinkKeepalive, other: LinkKeepalive): boolean {
+  return (
+    other.link !== link &&
+    other.link.segment === link.segment &&
+    other.link.stack === link.stack &&
+    other.direction.from === direction.from &&
+    other.direction.to === direction.to
+  );
 }
 
 interface Finding {
