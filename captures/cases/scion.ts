@@ -16,7 +16,7 @@ import {
   sendOldScmp,
   sendScion,
 } from '../../test/build/scenario-scion.js';
-import { NEXT, type ScionPacket, scionUdp, scmp, scmpEcho } from '../../test/build/scion.js';
+import { NEXT, oldScionPacket, type ScionPacket, scionUdp, scmp, scmpEcho } from '../../test/build/scion.js';
 import type { SampleCapture } from './sample-capture.js';
 import { namedTimeline, PUBLIC_SITE, siteTimeline } from './sites.js';
 
@@ -101,11 +101,25 @@ function missing(): Uint8Array {
   return rawFile(t);
 }
 
-/** Beacons and registrations end after 20 s, the keepalives go on for more than ten minutes. */
+/**
+ * Beacons and registrations end after 20 s, while data goes on for more than ten minutes. The capture filter was
+ * `greater 200`: keepalives are not in the capture.
+ */
 function controlSilence(): Uint8Array {
   const t = namedTimeline('scion-control-silence', rawFraming);
-  bothKeepalives(t, 640);
   control(t, 20);
+  const data = (from: Router, to: Router): Uint8Array =>
+    oldScionPacket({
+      source: { isdAs: from.isdAs, host: '10.0.2.15' },
+      destination: { isdAs: to.isdAs, host: '192.0.2.9' },
+      segments: path(t),
+      nextHeader: NEXT.udp,
+      payload: scionUdp(40_002, 40_001, t.random.bytes(200)),
+    });
+  for (let at = 1.5; at < 640; at += 11.3) {
+    t.sendUdp(at, CHILD.socket, PARENT.socket, data(CHILD, PARENT));
+    t.sendUdp(at + 0.04, PARENT.socket, CHILD.socket, data(PARENT, CHILD));
+  }
   return rawFile(t);
 }
 
@@ -267,7 +281,8 @@ export const SCION_CAPTURES: readonly SampleCapture[] = [
   },
   {
     file: 'scion-control-silence.pcap',
-    shows: 'beacons and registrations end after 20 s, the keepalives go on for ten minutes',
+    shows:
+      'beacons and registrations end after 20 s, data goes on for ten minutes (captured with the filter `greater 200`)',
     must: ['scion.pcb-silence', 'scion.registration-silence'],
     healthy: false,
     write: controlSilence,
