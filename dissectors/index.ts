@@ -92,6 +92,19 @@ import keepaliveGap from './keepalive/diagnoses/gap.js';
 import keepaliveJitter from './keepalive/diagnoses/jitter.js';
 import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
+import scionCorrelators from './scion/correlator.js';
+import scionDissector from './scion/dissector.js';
+import scionEchoLoss from './scion/diagnoses/echo-loss.js';
+import scionForeignTraffic from './scion/diagnoses/foreign-traffic.js';
+import scionKeepaliveGap from './scion/diagnoses/keepalive-gap.js';
+import scionKeepaliveMissing from './scion/diagnoses/keepalive-missing.js';
+import scionMixedHeader from './scion/diagnoses/mixed-header.js';
+import scionMtuExceeded from './scion/diagnoses/mtu-exceeded.js';
+import scionPathExpired from './scion/diagnoses/path-expired.js';
+import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
+import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
+import scionScmpError from './scion/diagnoses/scmp-error.js';
+import scionTunnel from './scion/tunnel.js';
 import tcpBlackhole from './tcp/diagnoses/blackhole.js';
 import tcpBreakdown from './tcp/diagnoses/breakdown.js';
 import tcpCorrelators from './tcp/correlator.js';
@@ -138,6 +151,7 @@ export const dissectors: readonly Dissector[] = [
   ipipDissector,
   isakmpDissector,
   keepaliveDissector,
+  scionDissector,
   tcpDissector,
   udpencapDissector,
   vxlanDissector,
@@ -230,6 +244,14 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: keepaliveDissector,
     correlators: keepaliveCorrelators,
     diagnoses: [keepaliveGap, keepaliveJitter, keepaliveOneWay, keepaliveStopped],
+  },
+  {
+    protocol: 'scion',
+    title: 'SCION',
+    dissector: scionDissector,
+    correlators: scionCorrelators,
+    tunnel: scionTunnel,
+    diagnoses: [scionEchoLoss, scionForeignTraffic, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScmpError],
   },
   {
     protocol: 'tcp',

@@ -10,6 +10,7 @@ import { NAT_TRAVERSAL_CAPTURES } from './nat-traversal.js';
 import { OVERLAY_CAPTURES } from './overlays.js';
 import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
+import { SCION_CAPTURES } from './scion.js';
 import { SILK_CAPTURES } from './silk.js';
 import { TCP_CAPTURES } from './tcp.js';
 
@@ -22,6 +23,7 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...FRAGMENT_CAPTURES,
   ...PATH_CAPTURES,
   ...KEEPALIVE_CAPTURES,
+  ...SCION_CAPTURES,
   ...OVERLAY_CAPTURES,
   ...SILK_CAPTURES,
   ...ARP_CAPTURES,

@@ -188,7 +188,12 @@ export function intervalText(interval: Nanoseconds): string {
 }
 
 /** Display filter for both directions of the link. */
-export function linkFilter({ from, fromPort, to, toPort }: LinkDirection): string {
+export function linkFilter({
+  from,
+  fromPort,
+  to,
+  toPort,
+}: Pick<LinkDirection, 'from' | 'fromPort' | 'to' | 'toPort'>): string {
   const field = from.includes(':') ? 'ipv6' : 'ip';
   return `${field}.addr == ${from} && ${field}.addr == ${to} && udp.port == ${fromPort} && udp.port == ${toPort}`;
 }

@@ -39,6 +39,8 @@ export const TUNNEL_KINDS = [
   'ipsec',
   /** Mirrored traffic: copies of what flows elsewhere, one way by design. */
   'erspan',
+  /** IP packets that SCION gateways carry. */
+  'scion',
 ] as const;
 
 export type TunnelKind = (typeof TUNNEL_KINDS)[number];

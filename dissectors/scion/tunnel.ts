@@ -1,0 +1,82 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import { NS_PER_MILLISECOND } from '../../src/units.js';
+import { scionLinks } from './correlator.js';
+import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives } from './keepalives.js';
+import { endsOf } from './links.js';
+import type { ScionLink } from './session.js';
+
+/** One row a UDP conversation that carries SCION: the link of two border routers, or of a router and a host. */
+const view: TunnelView = {
+  kind: 'scion',
+  *describe(evidence) {
+    const keepalives = linkKeepalives(evidence);
+    for (const link of evidence.sessions(scionLinks)) {
+      yield describe(
+        evidence.quality,
+        link,
+        keepalives.filter((one) => one.link === link),
+      );
+    }
+  },
+};
+
+export default view;
+
+function describe(
+  quality: CaptureQuality,
+  link: ScionLink,
+  keepalives: readonly LinkKeepalive[],
+): TunnelDraft {
+  const [up, down] = link.directions;
+  const directions = [up, down].flatMap(({ packets, bytes, first, last }, index) => {
+    if (first === null || last === null) return [];
+    const { from, to } = endsOf(link, index);
+    return [{ from, to, packets, bytes, first, last }];
+  });
+  const { low, lowPort, high, highPort } = link;
+  const inside = quality.flows.tunnelLayers(link.stack).map((layer) => `${layer.kind} ${layer.key}`);
+  const periods = keepalives.flatMap(({ stream }) => (stream === null ? [] : [stream.periodNs]));
+  const sessions = [...new Set([...up.gatewaySessions, ...down.gatewaySessions])];
+  return {
+    kind: 'scion',
+    endpoints: [low, high],
+    state: stateOf(quality, keepalives, directions.length),
+    directions,
+    facts: {
+      ports: [lowPort, highPort],
+      generation: generationsOf(link),
+      ...neighboursOf(link),
+      ...(periods.length > 0
+        ? { keepalive: { periodMs: Math.round(Math.max(...periods) / NS_PER_MILLISECOND) } }
+        : {}),
+      ...(up.bfd.count + down.bfd.count > 0 ? { bfdPackets: up.bfd.count + down.bfd.count } : {}),
+      ...(sessions.length > 0 ? { gatewaySessions: sessions } : {}),
+      mtu: { largestPacket: Math.max(up.largestPacket, down.largestPacket) },
+      ...(inside.length > 0 ? { inside } : {}),
+    },
+  };
+}
+
+/** Down where the keepalives of a direction are missing at the end: the receiver has taken the interface down. */
+function stateOf(quality: CaptureQuality, keepalives: readonly LinkKeepalive[], directions: number): string {
+  if (directions < 2) return 'one-way';
+  const isDown = keepalives.some(
+    ({ stream }) =>
+      stream === null ||
+      quality.secondsToEnd(stream.last) * 1e9 > (DOWN_AFTER_MISSED + 0.5) * stream.periodNs,
+  );
+  return isDown ? 'down' : 'up';
+}
+
+function generationsOf({ directions }: ScionLink): string {
+  const old = directions.some((one) => one.old.count > 0);
+  const current = directions.some((one) => one.current.count > 0);
+  return old && current ? 'mixed' : old ? '2018' : 'current';
+}
+
+/** The ASes at the low and the high end, where packets of router to router name them. */
+function neighboursOf({ directions: [up, down] }: ScionLink): { readonly isdAs?: readonly string[] } {
+  if (up.neighbours) return { isdAs: [up.neighbours.from, up.neighbours.to] };
+  return down.neighbours ? { isdAs: [down.neighbours.to, down.neighbours.from] } : {};
+}
