@@ -23,7 +23,9 @@ export interface FailedAttempts {
 
 /** A SYN that nobody answers, in whatever way. */
 export function isUnanswered({ client, server }: PeerConnection): boolean {
-  return client.syn !== null && server.lastSegment === null;
+  const { syn, lastSegment } = client;
+  // A client that goes on after its SYN was answered, wherever the answer went.
+  return syn !== null && server.lastSegment === null && lastSegment?.frame === syn.last.frame;
 }
 
 /** RST instead of SYN-ACK; or accepted, and closed by the server before it sent a message. */

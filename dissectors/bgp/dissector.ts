@@ -5,7 +5,7 @@ import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import * as bgp from './layout.js';
 
 /** Bytes of the administrator's message (RFC 9003) that a row keeps; reports show the rest as cut. */
-export const TEXT_BYTES_KEPT = 32;
+export const TEXT_BYTES_KEPT = 64;
 const TEXT_WORDS = TEXT_BYTES_KEPT / 4;
 /** Prefixes of a message of 4,096 bytes are fewer; longer messages are counted up to here. */
 const PREFIXES_MAX = 16_384;
@@ -40,6 +40,14 @@ const BGP_ROWS = {
   text5: 'i32',
   text6: 'i32',
   text7: 'i32',
+  text8: 'i32',
+  text9: 'i32',
+  text10: 'i32',
+  text11: 'i32',
+  text12: 'i32',
+  text13: 'i32',
+  text14: 'i32',
+  text15: 'i32',
 } as const satisfies Schema;
 
 export type BgpTable = ObservationTable<typeof BGP_ROWS>;
@@ -47,7 +55,25 @@ export type BgpTable = ObservationTable<typeof BGP_ROWS>;
 /** The text columns of a table in order. */
 export function textColumns(table: BgpTable): readonly Int32Array[] {
   const { text0, text1, text2, text3, text4, text5, text6, text7 } = table;
-  return [text0, text1, text2, text3, text4, text5, text6, text7];
+  const { text8, text9, text10, text11, text12, text13, text14, text15 } = table;
+  return [
+    text0,
+    text1,
+    text2,
+    text3,
+    text4,
+    text5,
+    text6,
+    text7,
+    text8,
+    text9,
+    text10,
+    text11,
+    text12,
+    text13,
+    text14,
+    text15,
+  ];
 }
 
 /** One row a message; the assembler cuts them out of the stream. */

@@ -17,7 +17,7 @@ export interface BgpNotification extends FrameRef {
   /** What a hard reset stands for (RFC 8538); otherwise the two above. */
   readonly reasonCode: number;
   readonly reasonSubcode: number;
-  /** The administrator's message, cut after 32 bytes; empty where there is none. */
+  /** The administrator's message, cut after 64 bytes; empty where there is none. */
   readonly text: string;
 }
 

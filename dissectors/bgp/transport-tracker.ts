@@ -19,6 +19,11 @@ export interface Segment {
   authentication: number;
 }
 
+interface Hole {
+  from: number;
+  to: number;
+}
+
 /** Follows one TCP connection; holds PAUSES_MAX pauses a direction. */
 export class TransportTracker {
   readonly sides: readonly [Mutable<TransportSide>, Mutable<TransportSide>] = [newSide(), newSide()];
@@ -27,6 +32,11 @@ export class TransportTracker {
   private readonly synSequence: [number, number] = [-1, -1];
   /** Next sequence number of each direction, or -1. */
   private readonly next: [number, number] = [-1, -1];
+  /** The newest stretch of each direction that was left out, as `[from, to)`; equal where there is none. */
+  private readonly holes: readonly [Hole, Hole] = [
+    { from: 0, to: 0 },
+    { from: 0, to: 0 },
+  ];
 
   /** True where a SYN opens another connection of the same ports. */
   isOpenedAnew(direction: 0 | 1, { flags, sequence }: Segment): boolean {
@@ -76,15 +86,32 @@ export class TransportTracker {
     if (isKnown && ((end - next) | 0) <= 0) {
       // The probe of a TCP keepalive repeats one byte (RFC 9293, section 3.8.4).
       if (payloadLength === 1) return;
+      if (this.fillsHole(direction, sequence, end)) {
+        side.lastData = ref;
+        return;
+      }
       side.repeats++;
       side.lastRepeat = ref;
       return;
     }
-    this.notePause(side, ref, isKnown && ((sequence - next) | 0) > 0);
+    const isAhead = isKnown && ((sequence - next) | 0) > 0;
+    if (isAhead) {
+      this.holes[direction].from = next;
+      this.holes[direction].to = sequence;
+    }
+    this.notePause(side, ref, isAhead);
     side.dataSegments++;
     side.firstData ??= ref;
     side.lastData = ref;
     this.next[direction] = end;
+  }
+
+  /** Late or sent again, it was not seen before. */
+  private fillsHole(direction: 0 | 1, sequence: number, end: number): boolean {
+    const hole = this.holes[direction];
+    if (hole.from === hole.to || ((end - hole.to) | 0) > 0 || ((sequence - hole.from) | 0) < 0) return false;
+    hole.from = end;
+    return true;
   }
 
   /** What was acknowledged was sent, whether or not it is in the capture. */

@@ -216,7 +216,7 @@ function problemOf(quality: CaptureQuality, session: BfdSession, found: readonly
     last,
     lastGood: null,
     ongoingAtEnd: session.last.timeNs - last.timeNs < 2 * NS_PER_SECOND,
-    counts: { stretches: found.length, packetsNotHeard: found.reduce((sum, one) => sum + one.passed, 0) },
+    counts: { packetsNotHeard: passed, seconds: Math.round((last.timeNs - first.timeNs) / NS_PER_SECOND) },
     evidence: citationsInOrder(
       found
         .slice(0, 3)

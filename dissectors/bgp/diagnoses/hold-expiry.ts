@@ -20,11 +20,12 @@ import {
   secondsText,
 } from '../peering-subject.js';
 import { bgpPeerings, notificationsOf, type PeerConnection, type Peering } from '../peerings.js';
-import { type Silence, silencesOf, timersOf } from '../silences.js';
+import { isAsleep, type Silence, silencesOf, timersOf } from '../silences.js';
 
 /** Timers of daemons fire up to a second late. */
 const SLACK_SECONDS = 1;
 const KEEPALIVES_PER_HOLD = 3;
+const KEEPALIVE_SHARE_MIN = 0.75;
 const CITED = 3;
 
 export default defineDiagnosis({
@@ -36,7 +37,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'A NOTIFICATION with code 4 (hold timer expired): its sender heard no message of the peer for the hold time. Or, without one in the capture: a side of an ' +
-    'established session sends nothing new for longer than the hold time (smaller one of both OPENs; three usual keepalive intervals where no OPEN is ' +
+    'established session sends nothing new for longer than the hold time (smaller one of both OPENs; a warning after four usual keepalive intervals where no OPEN is ' +
     'in the capture), while the other side goes on sending or repeating.',
   notWhen:
     'Hold time 0. Data of that time is missing in the capture. The other side keeps the session after that: then it heard what the capture lacks. ' +
@@ -99,7 +100,10 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
       },
     ];
   });
-  const silent = notified.length > 0 ? [] : silences.flatMap((one) => silentExpiry(one) ?? []);
+  const silent =
+    notified.length > 0
+      ? []
+      : silences.flatMap((one) => (isAsleep(quality, one) ? [] : (silentExpiry(one) ?? [])));
   const expiries = [...notified, ...silent];
   if (expiries.length > 0) return problemOf(quality, peering, expiries);
   if (established.length === 0) return null;
@@ -126,7 +130,8 @@ function isNoticed(silence: Silence, connection: PeerConnection, from: string, {
 
 function holdLimitNs({ connection, speaker }: Silence): number {
   const { holdNs, keepaliveNs } = timersOf(connection, speaker);
-  const limit = Number.isNaN(holdNs) ? KEEPALIVES_PER_HOLD * keepaliveNs : holdNs;
+  // Keepalives come up to 25 % early (RFC 4271, section 10).
+  const limit = Number.isNaN(holdNs) ? (KEEPALIVES_PER_HOLD / KEEPALIVE_SHARE_MIN) * keepaliveNs : holdNs;
   return limit > 0 ? limit + seconds(SLACK_SECONDS) : Number.NaN;
 }
 
@@ -142,7 +147,8 @@ function silentExpiry(silence: Silence): Expiry | null {
   const alive = signs.sort((a, b) => a.frame - b.frame).at(-1);
   if (!alive || !(alive.timeNs - from.timeNs >= NS_PER_SECOND)) return null;
   const newest = listener.lastData;
-  const keepsUp = newest !== null && newest.timeNs - from.timeNs > 2 * holdLimitNs(silence);
+  // After the hold time nobody sends a new message in a session but the one that ends it.
+  const keepsUp = newest !== null && newest.timeNs - from.timeNs > holdLimitNs(silence);
   if (keepsUp) return null;
   return {
     from: speaker.address,
@@ -165,6 +171,7 @@ function problemOf(quality: CaptureQuality, peering: Peering, expiries: readonly
   return {
     result: 'problem',
     ...peeringFacts(quality, peering),
+    ...(estimated && !isNotified ? { severity: 'warning' } : {}),
     confidence: isNotified ? 'high' : estimated ? 'low' : 'medium',
     explanation:
       (isNotified
@@ -214,7 +221,10 @@ function silenceWords({ silence, from, shown, isNotified }: Expiry): string {
       : '';
   }
   const quiet = secondsText(shown.timeNs - silence.from.timeNs);
-  const { lastSegment } = silence.speaker;
+  const { lastSegment, lastRepeat } = silence.speaker;
+  if (lastRepeat && lastRepeat.frame > silence.from.frame) {
+    return `In the capture it sends nothing new for ${quiet} either, but repeats what was not acknowledged: segments are lost on the way.`;
+  }
   const acknowledges = lastSegment !== null && lastSegment.timeNs - silence.from.timeNs > NS_PER_SECOND;
   return acknowledges
     ? `In the capture it sends no message for ${quiet} either, but its TCP goes on acknowledging: the path works, the process hangs.`
