@@ -252,11 +252,14 @@ function countPrefixes(view: DataView, offset: number, end: number): number {
 function walkPrefixes(view: DataView, offset: number, end: number, before: number): number {
   let at = offset;
   let count = 0;
+  let defaults = 0;
   while (at < end && count < PREFIXES_MAX) {
     at += before;
     if (at >= end) return -1;
     const bits = view.getUint8(at);
     if (bits > 32) return -1;
+    // Nobody names the default route twice: these are the zeros of path identifiers.
+    if (bits === 0 && ++defaults > 1 && before === 0) return -1;
     at += 1 + ((bits + 7) >> 3);
     count++;
   }
