@@ -180,14 +180,14 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'bfd',
-    title: 'bfd',
+    title: 'Bidirectional Forwarding Detection (BFD)',
     dissector: bfdDissector,
     correlators: bfdCorrelators,
     diagnoses: [bfdDetectExpired, bfdFlap, bfdSessionDown, bfdStuck, bfdTtl],
   },
   {
     protocol: 'bgp',
-    title: 'bgp',
+    title: 'Border Gateway Protocol (BGP-4)',
     dissector: bgpDissector,
     correlators: bgpCorrelators,
     diagnoses: [bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused],
