@@ -8,6 +8,24 @@ import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
 import arpDuplicateIp from './arp/diagnoses/duplicate-ip.js';
 import arpUnanswered from './arp/diagnoses/unanswered.js';
+import bfdCorrelators from './bfd/correlator.js';
+import bfdDetectExpired from './bfd/diagnoses/detect-expired.js';
+import bfdDissector from './bfd/dissector.js';
+import bfdFlap from './bfd/diagnoses/flap.js';
+import bfdSessionDown from './bfd/diagnoses/session-down.js';
+import bfdStuck from './bfd/diagnoses/stuck.js';
+import bfdTtl from './bfd/diagnoses/ttl.js';
+import bgpCorrelators from './bgp/correlator.js';
+import bgpDissector from './bgp/dissector.js';
+import bgpFlap from './bgp/diagnoses/flap.js';
+import bgpHoldExpiry from './bgp/diagnoses/hold-expiry.js';
+import bgpKeepaliveGap from './bgp/diagnoses/keepalive-gap.js';
+import bgpMd5Mismatch from './bgp/diagnoses/md5-mismatch.js';
+import bgpMtu from './bgp/diagnoses/mtu.js';
+import bgpNoSession from './bgp/diagnoses/no-session.js';
+import bgpNotification from './bgp/diagnoses/notification.js';
+import bgpOpenRejected from './bgp/diagnoses/open-rejected.js';
+import bgpRefused from './bgp/diagnoses/refused.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
 import dnsError from './dns/diagnoses/error.js';
@@ -142,6 +160,8 @@ import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
 export const dissectors: readonly Dissector[] = [
   ahDissector,
   arpDissector,
+  bfdDissector,
+  bgpDissector,
   dnsDissector,
   espDissector,
   geneveDissector,
@@ -171,6 +191,20 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: arpDissector,
     correlators: arpCorrelators,
     diagnoses: [arpDuplicateIp, arpUnanswered],
+  },
+  {
+    protocol: 'bfd',
+    title: 'Bidirectional Forwarding Detection (BFD)',
+    dissector: bfdDissector,
+    correlators: bfdCorrelators,
+    diagnoses: [bfdDetectExpired, bfdFlap, bfdSessionDown, bfdStuck, bfdTtl],
+  },
+  {
+    protocol: 'bgp',
+    title: 'Border Gateway Protocol (BGP-4)',
+    dissector: bgpDissector,
+    correlators: bgpCorrelators,
+    diagnoses: [bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused],
   },
   {
     protocol: 'dns',

@@ -1,4 +1,6 @@
 import { ARP_CAPTURES } from './arp.js';
+import { BFD_CAPTURES } from './bfd.js';
+import { BGP_CAPTURES } from './bgp.js';
 import { CAPTURE_QUALITY_CAPTURES } from './capture-quality.js';
 import { ESP_CAPTURES } from './esp.js';
 import { FRAGMENT_CAPTURES } from './fragments.js';
@@ -29,5 +31,7 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...ARP_CAPTURES,
   ...GRE_AND_DNS_CAPTURES,
   ...TCP_CAPTURES,
+  ...BFD_CAPTURES,
+  ...BGP_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

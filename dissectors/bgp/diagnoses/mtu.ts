@@ -1,0 +1,151 @@
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { tcpServices } from '../../tcp/correlator.js';
+import type { ServiceStuckSegment } from '../../tcp/tcp-service.js';
+import { PORT_BGP } from '../layout.js';
+import {
+  citationsInOrder,
+  cite,
+  establishedAfter,
+  momentOf,
+  peeringFacts,
+  peeringSubject,
+  secondsText,
+} from '../peering-subject.js';
+import { bgpPeerings, type PeerConnection, type Peering } from '../peerings.js';
+import type { TransportSide } from '../session.js';
+
+const REPEATS_MIN = 3;
+const LARGE_BYTES_MIN = 500;
+
+export default defineDiagnosis({
+  id: 'bgp.mtu',
+  title: 'BGP updates too large for the path',
+  severity: 'error',
+  subject: 'session',
+  layer: 'overlay-control',
+  priority: 3,
+  rule:
+    'In an established session a segment of at least 500 bytes, larger than any that was acknowledged before, is repeated at least 3 times without ' +
+    'progress, while the other side is still heard. Everything behind it waits, KEEPALIVEs too, until the hold timer expires.',
+  notWhen:
+    'The receiver’s window is closed. The segment is acknowledged in the end. Segments of its size passed before.',
+  causes: [
+    'The path carries less than the maximum segment size that both sides agreed on, and ICMP packet too big does not come through',
+    'A tunnel on the path takes bytes for its headers',
+    'Jumbo frames are configured on one side only',
+  ],
+  nextSteps: [
+    'ping -M do -s 1472 NEIGHBOR, then smaller, until it is answered: that is the path MTU less 28',
+    'Let ICMP type 3 code 4 (ICMPv6 type 2) pass on the way',
+    'Clamp the maximum segment size: ip tcp adjust-mss, neighbor ADDRESS tcp-mss, or path MTU discovery on the session',
+  ],
+  refutedBy: 'A larger segment of the same direction that was acknowledged.',
+  source: 'RFC 4271, section 6.5; RFC 2923; RFC 4821',
+  thresholds: {
+    repeats: { value: REPEATS_MIN, unit: 'repetitions', why: 'TCP makes up for single losses' },
+    bytes: { value: LARGE_BYTES_MIN, unit: 'bytes', why: 'every path carries 576 bytes' },
+  },
+  explains: ['bgp.hold-expiry', 'bgp.keepalive-gap', 'bgp.flap', 'tcp.retransmissions', 'tcp.half-open'],
+  *diagnose(evidence) {
+    for (const peering of bgpPeerings(evidence)) {
+      const judgement = judge(evidence, peering);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+interface StuckUpdate {
+  readonly segment: ServiceStuckSegment;
+  readonly connection: PeerConnection;
+  readonly sender: TransportSide;
+  readonly receiver: TransportSide;
+}
+
+function judge(evidence: Evidence, peering: Peering): Judgement | null {
+  if (peering.connections.every(({ established }) => established === null)) return null;
+  const stuck = stuckUpdates(evidence, peering).sort((a, b) => a.segment.first.frame - b.segment.first.frame);
+  if (stuck.length > 0) return problemOf(evidence, peering, stuck);
+  return { result: 'healthy', subject: peeringSubject(evidence.quality, peering) };
+}
+
+function stuckUpdates(evidence: Evidence, peering: Peering): StuckUpdate[] {
+  return evidence.sessions(tcpServices).flatMap((service) => {
+    const { client, server, port, stack, fromClient, fromServer } = service;
+    const isPeering = [client, server].every((one) => one === peering.a || one === peering.b);
+    if (port !== PORT_BGP || stack !== peering.stack || !isPeering) return [];
+    return [
+      ...(fromClient.trouble?.stuck ?? []).flatMap(
+        (segment) => stuckUpdate(peering, client, segment, true) ?? [],
+      ),
+      ...(fromServer.trouble?.stuck ?? []).flatMap(
+        (segment) => stuckUpdate(peering, client, segment, false) ?? [],
+      ),
+    ];
+  });
+}
+
+function stuckUpdate(
+  { connections }: Peering,
+  client: string,
+  segment: ServiceStuckSegment,
+  isFromClient: boolean,
+): StuckUpdate | null {
+  const { length, largestEver, repeats, isRecovered, clientPort, first } = segment;
+  if (isRecovered || repeats < REPEATS_MIN || length < LARGE_BYTES_MIN || length <= largestEver) return null;
+  const connection = connections.find(
+    (one) =>
+      one.client.address === client &&
+      one.client.port === clientPort &&
+      one.transport.first.frame <= first.frame &&
+      one.transport.last.frame >= first.frame,
+  );
+  if (!connection?.established || connection.established.frame > first.frame) return null;
+  const [sender, receiver] = isFromClient
+    ? [connection.client, connection.server]
+    : [connection.server, connection.client];
+  const isHeard = receiver.lastSegment !== null && receiver.lastSegment.frame > first.frame;
+  return isHeard ? { segment, connection, sender, receiver } : null;
+}
+
+function problemOf({ quality }: Evidence, peering: Peering, stuck: readonly StuckUpdate[]): Problem {
+  const [{ segment, sender, receiver, connection }] = stuck;
+  const last = stuck[stuck.length - 1].segment;
+  const recovered = establishedAfter(peering, last.last);
+  const end = connection.end;
+  return {
+    result: 'problem',
+    ...peeringFacts(quality, peering),
+    confidence: 'medium',
+    explanation:
+      `${sender.address} repeated a segment of ${segment.length} bytes ${segment.repeats} times within ` +
+      `${secondsText(segment.last.timeNs - segment.first.timeNs)} without progress; nothing larger than ${segment.largestEver} bytes ` +
+      `was acknowledged before, and ${receiver.address} is heard meanwhile.` +
+      (end ? ` The session then ended by ${end.words} of ${end.by}.` : ''),
+    direction: { from: sender.address, to: receiver.address },
+    where: 'path',
+    first: momentOf(segment.first),
+    last: momentOf(recovered?.established ?? last.last),
+    lastGood: null,
+    ongoingAtEnd: recovered === null,
+    counts: {
+      segments: stuck.length,
+      repeats: stuck.reduce((sum, one) => sum + one.segment.repeats, 0),
+      bytes: segment.length,
+      largestAcknowledged: segment.largestEver,
+    },
+    evidence: citationsInOrder([
+      ...stuck
+        .slice(0, 4)
+        .flatMap((one) => [
+          cite(one.segment.first, `first repetition of ${one.segment.length} bytes of ${one.sender.address}`),
+          cite(one.segment.last, `repetition ${one.segment.repeats} of it`),
+        ]),
+      ...(end ? [cite(end, `${end.words} of ${end.by}`)] : []),
+    ]),
+  };
+}

@@ -1,0 +1,72 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { dropLimit } from '../../src/correlate/gates.js';
+import type { Citation, FrameRef, Moment, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../src/report/report.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+import { PORT_BGP } from './layout.js';
+import type { PeerConnection, Peering } from './peerings.js';
+
+const EVIDENCE_MAX = 10;
+
+/** The session between two speakers, whichever connection carries it. */
+export function peeringSubject(quality: CaptureQuality, { a, b, stack }: Peering): Subject {
+  const subject = { kind: 'session', endpoints: [a, b], protocol: 'bgp' };
+  if (stack === 0) return subject;
+  const inside = quality.flows
+    .tunnelLayers(stack)
+    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
+  return { ...subject, inside };
+}
+
+/** What every finding about a peering says of it. */
+export function peeringFacts(
+  quality: CaptureQuality,
+  peering: Peering,
+): Pick<Problem, 'subject' | 'pair' | 'displayFilter' | 'packetClass'> & {
+  readonly limitedBy?: readonly string[];
+} {
+  const drops = dropLimit(quality);
+  return {
+    subject: peeringSubject(quality, peering),
+    pair: [peering.a, peering.b],
+    displayFilter: peeringFilter(quality, peering),
+    packetClass: 'bgp',
+    ...(drops ? { limitedBy: [drops.id] } : {}),
+  };
+}
+
+/** All segments of port 179 between the two; inside a tunnel, the packets of the tunnel. */
+function peeringFilter(quality: CaptureQuality, { a, b, stack }: Peering): string {
+  const [outermost] = quality.flows.tunnelLayers(stack);
+  const hosts = outermost ? [outermost.low, outermost.high] : [a, b];
+  const filters = hosts.map((host) => `${host.includes(':') ? 'ipv6' : 'ip'}.addr == ${host}`);
+  return [...filters, ...(outermost ? [] : [`tcp.port == ${PORT_BGP}`])].join(' && ');
+}
+
+/** In order of frames, each once, at most ten: the first nine and the last. */
+export function citationsInOrder(citations: readonly Citation[]): Citation[] {
+  const seen = new Set<number>();
+  const all = [...citations]
+    .sort((x, y) => x.frame - y.frame)
+    .filter(({ frame }) => !seen.has(frame) && seen.add(frame));
+  return all.length <= EVIDENCE_MAX ? all : [...all.slice(0, EVIDENCE_MAX - 1), all[all.length - 1]];
+}
+
+export function momentOf({ segment, timeNs }: Moment): Moment {
+  return { segment, timeNs };
+}
+
+export function cite({ frame, segment, timeNs }: FrameRef, summary: string): Citation {
+  return { frame, segment, timeNs, summary };
+}
+
+/** A session that was established after a frame; null: there is none in the capture. */
+export function establishedAfter({ connections }: Peering, { frame }: FrameRef): PeerConnection | null {
+  return connections.find(({ established }) => established !== null && established.frame > frame) ?? null;
+}
+
+export function secondsText(ns: number): string {
+  const seconds = ns / NS_PER_SECOND;
+  if (!(seconds >= 0)) return 'an unknown time';
+  return `${seconds >= 10 ? seconds.toFixed(0) : seconds.toFixed(1)} s`;
+}
