@@ -96,6 +96,8 @@ export class Claims {
     this.dissectors = dissectors;
     this.releases = [];
     this.revivedFrames = 0;
+    this.verdicts = [];
+    if (!this.asksAnything(slot, global)) return;
     const candidates = this.collect(slot, isCopy, until);
     for (;;) {
       const next = earliest(slot, candidates);
@@ -138,9 +140,23 @@ export class Claims {
     for (const waiting of this.waiting) this.giveUp(waiting);
   }
 
+  /** False where every row belongs to the dissector that owns its flow: so it is with nearly all rounds. */
+  private asksAnything(slot: Slot, global: Int32Array): boolean {
+    for (let table = 0; table < slot.tables.length; table++) {
+      if (!this.dissectors[table].carriedBy.udpHeuristic) continue;
+      const { claim, flow, length } = slot.tables[table].rows;
+      for (let row = 0; row < length; row++) {
+        if (claim[row] === CLAIM_PORT) continue;
+        const known = flow[row] < 0 ? undefined : this.states.get(global[flow[row]]);
+        if (known?.owner !== table) return true;
+        if (claim[row] === CLAIM_STRONG && known.strength !== CLAIM_STRONG) return true;
+      }
+    }
+    return false;
+  }
+
   private collect(slot: Slot, isCopy: Uint8Array | null, until: number): Candidates[] {
     const candidates: Candidates[] = [];
-    this.verdicts = [];
     for (let table = 0; table < slot.tables.length; table++) {
       if (!this.dissectors[table].carriedBy.udpHeuristic) continue;
       const { frame, claim, length } = slot.tables[table].rows;
