@@ -108,6 +108,7 @@ import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
+import vppDissector from './vpp/dissector.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
@@ -140,6 +141,7 @@ export const dissectors: readonly Dissector[] = [
   keepaliveDissector,
   tcpDissector,
   udpencapDissector,
+  vppDissector,
   vxlanDissector,
 ];
 
@@ -244,6 +246,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: udpencapDissector,
     correlators: udpencapCorrelators,
     diagnoses: [udpencapKeepaliveMissing],
+  },
+  {
+    protocol: 'vpp',
+    title: 'vpp',
+    dissector: vppDissector,
+    correlators: [],
+    diagnoses: [],
   },
   {
     protocol: 'vxlan',

@@ -134,7 +134,8 @@ export class CorrelatorRunner implements CorrelationRun {
     const readers = this.running.filter((running) => running.table === table && running.correlation);
     if (readers.length === 0) return;
     const columns = slot.tables[table];
-    const kept = this.orderRows(columns, isCopy, until);
+    const { keepsCopies } = this.dispatch.dissectors[table];
+    const kept = this.orderRows(columns, keepsCopies ? null : isCopy, until);
     const accepted = this.claims.accept(table, this.order, kept);
     const batch = batchOf(slot, columns, this.order, global);
     for (const running of readers) {
