@@ -108,7 +108,16 @@ import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
+import vppCnatMiss from './vpp/diagnoses/cnat-miss.js';
+import vppCorrelators from './vpp/correlator.js';
 import vppDissector from './vpp/dissector.js';
+import vppDrop from './vpp/diagnoses/drop.js';
+import vppErrorCounter from './vpp/diagnoses/error-counter.js';
+import vppMtuDrop from './vpp/diagnoses/mtu-drop.js';
+import vppNoBuffers from './vpp/diagnoses/no-buffers.js';
+import vppNoTx from './vpp/diagnoses/no-tx.js';
+import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
+import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
@@ -251,8 +260,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'vpp',
     title: 'vpp',
     dissector: vppDissector,
-    correlators: [],
-    diagnoses: [],
+    correlators: vppCorrelators,
+    diagnoses: [vppCnatMiss, vppDrop, vppErrorCounter, vppMtuDrop, vppNoBuffers, vppNoTx, vppPuntMissing, vppTraceIncomplete],
   },
   {
     protocol: 'vxlan',
