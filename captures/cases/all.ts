@@ -12,6 +12,7 @@ import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
 import { SILK_CAPTURES } from './silk.js';
 import { TCP_CAPTURES } from './tcp.js';
+import { VPP_CAPTURES } from './vpp.js';
 
 /** Every capture that ships, in the order of the README. */
 export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
@@ -27,5 +28,6 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...ARP_CAPTURES,
   ...GRE_AND_DNS_CAPTURES,
   ...TCP_CAPTURES,
+  ...VPP_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

@@ -1,6 +1,5 @@
 import { type Binding, defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
 import { ETHERTYPE_ARP } from '../../src/wire/ethernet.js';
 import { LINKTYPE_USER13, LINKTYPE_VPP_DISPATCH } from '../../src/wire/link-types.js';
 import * as vpp from '../../src/wire/vpp.js';
@@ -93,7 +92,7 @@ function dissectRecord(reader: Reader, frame: FrameContext, offset: number, end:
   if (nameEnd < 0) {
     // USER13 may be anything of anybody's: what is no record of VPP is not malformed.
     const isVpp = frame.slot.chunk.frames.linkType[frame.index] === LINKTYPE_VPP_DISPATCH;
-    if (isVpp) frame.observeShortfallOf(protocolIndex, SHORTFALL_MALFORMED);
+    if (isVpp) frame.observeShortfall(protocolIndex);
     return;
   }
   const metadataEnd = text.endOfString(view, nameEnd + 1, end);

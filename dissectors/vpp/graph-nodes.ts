@@ -13,6 +13,8 @@ const ICMP_ERROR = /^ip[46]-icmp-error$/;
 const CNAT = /cnat/;
 const LOOKUP = /^ip[46]-lookup$/;
 const LOCAL = /^ip[46]-(?:local|receive)/;
+/** Looks for who takes a packet that is for VPP itself. */
+const LOCAL_LOOKUP = /^ip[46]-(?:udp-lookup|local-end-of-arc|icmp-error)$/;
 const REWRITE = /^ip[46]-(?:rewrite|midchain)/;
 const RESOLVE = /^(?:ip[46]-(?:glean|arp)|ip6-discover-neighbor|adj-.*-incomplete)$/;
 const START = /^(?:ethernet-input|ip[46]-input(?:-no-checksum)?)$/;
@@ -36,6 +38,7 @@ export const isIcmpErrorNode = (node: string): boolean => ICMP_ERROR.test(node);
 export const isCnatNode = (node: string): boolean => CNAT.test(node);
 export const isLookupNode = (node: string): boolean => LOOKUP.test(node);
 export const isLocalNode = (node: string): boolean => LOCAL.test(node);
+export const isLocalLookup = (node: string): boolean => LOCAL_LOOKUP.test(node);
 export const isRewriteNode = (node: string): boolean => REWRITE.test(node);
 export const isResolvingNode = (node: string): boolean => RESOLVE.test(node);
 export const isStartNode = (node: string): boolean => START.test(node);

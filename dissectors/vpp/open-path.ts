@@ -70,12 +70,18 @@ export class OpenPath {
     if (this.rxInterface < 0) this.rxInterface = table.rxInterface[row];
     if (table.txInterface[row] >= 0) this.txInterface = table.txInterface[row];
     if (reason !== '') this.reason = reason;
-    if (table.family[row] !== 0) this.takePacket(packetOf(table, row));
+    if (table.family[row] !== 0) this.takePacket(packetOf(table, row), node);
     if (graph.isCnatNode(node)) this.wasAtCnat = true;
   }
 
-  private takePacket(packet: VppPacket): void {
+  private takePacket(packet: VppPacket, node: string): void {
     const before = this.sent;
+    if (before && graph.isStartNode(node) && isOther(before, packet)) {
+      // A tunnel's header was taken off: the path is that of the packet inside.
+      this.received = packet;
+      this.translation = null;
+      this.wasAtCnat = false;
+    }
     if (before && this.wasAtCnat && this.translation === null && isTranslated(before, packet))
       this.translation = { before, after: packet };
     this.received ??= packet;
@@ -124,7 +130,11 @@ function isTranslated(before: VppPacket, after: VppPacket): boolean {
     before.protocol === after.protocol &&
     before.identification === after.identification &&
     before.totalLength === after.totalLength;
-  return isSame && (before.source !== after.source || before.destination !== after.destination);
+  return isSame && isOther(before, after);
+}
+
+function isOther(before: VppPacket, after: VppPacket): boolean {
+  return before.source !== after.source || before.destination !== after.destination;
 }
 
 function packetOf(table: Rows['columns'], row: number): VppPacket {

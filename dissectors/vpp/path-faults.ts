@@ -23,6 +23,8 @@ const PROTOCOL_ICMP = 1;
 const PROTOCOL_ICMPV6 = 58;
 const PROTOCOL_IGMP = 2;
 const LINK_LOCAL = /^fe[89ab]/;
+/** 148 bytes in UDP and IPv6. */
+const WIREGUARD_HANDSHAKE_LENGTH = 196;
 const UNSPECIFIED: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 const TRACEROUTE_PORT_MIN = 33_434;
 const TRACEROUTE_PORT_MAX = 33_534;
@@ -31,8 +33,14 @@ const TRACEROUTE_PORT_MAX = 33_534;
 export function isHousekeeping({ received, nodes, decidedBy }: VppPath): boolean {
   if (received === null || !received.isUnicast || received.destination.endsWith('.255')) return true;
   if (received.protocol === PROTOCOL_IGMP || UNSPECIFIED.has(received.source)) return true;
+  if (received.protocol === PROTOCOL_UDP && isWireGuardHandshake(received, decidedBy)) return true;
   if (LINK_LOCAL.test(received.source) || LINK_LOCAL.test(received.destination)) return true;
   return nodes.some(graph.isHousekeepingNode) || graph.isHousekeepingNode(decidedBy);
+}
+
+/** Handshakes and keepalives of WireGuard, at most 148 bytes of UDP payload: the node that takes them drops their buffers. */
+function isWireGuardHandshake({ totalLength }: VppPacket, node: string): boolean {
+  return /^wg|wireguard/.test(node) && totalLength <= WIREGUARD_HANDSHAKE_LENGTH;
 }
 
 /** Null where the packet got through, or where nothing can be said. */
@@ -50,7 +58,7 @@ export function faultOf(path: VppPath): VppFaultKind | null {
   }
 }
 
-function dropKind(path: VppPath): VppFaultKind {
+function dropKind(path: VppPath): VppFaultKind | null {
   const { reason, decidedBy, nodes, cnat } = path;
   if (MTU.test(reason)) return 'mtu';
   if (TTL.test(reason)) return 'ttl';
@@ -59,15 +67,36 @@ function dropKind(path: VppPath): VppFaultKind {
   if (POLICY.test(reason) || POLICY_NODE.test(decidedBy)) return 'policy';
   if (graph.isCnatNode(decidedBy) || cnat === CNAT_FAILED) return 'cnat';
   if (cnat === CNAT_MISSED && nodes.some(graph.isCnatNode)) return 'cnat';
-  if (nodes.some(graph.isLocalNode)) return 'local';
+  const end = localEnd(nodes);
+  if (end === 'handled') return null;
+  if (end === 'unclaimed') return 'local';
   return exceedsMtu(path) ? 'mtu' : 'drop';
+}
+
+/**
+ * How a packet ended that VPP took for its own. 'handled': by a host stack, BFD, IKE, the reader of echo replies, which hand
+ * buffers to a drop node when their work is done. 'unclaimed': nobody took it. 'no': it was not for VPP, or only its
+ * outer header was, as that of a tunnel.
+ */
+function localEnd(nodes: readonly string[]): 'handled' | 'unclaimed' | 'no' {
+  const rejected = nodes.findIndex(graph.isIcmpErrorNode);
+  const judged = rejected < 0 ? nodes : nodes.slice(0, rejected);
+  const local = judged.findLastIndex(graph.isLocalNode);
+  if (local < 0) return 'no';
+  const since = judged
+    .slice(local + 1)
+    .filter((node) => !graph.isDropNode(node) && !graph.isLocalLookup(node));
+  const last = since.at(-1);
+  if (last === undefined) return 'unclaimed';
+  const wentOn = since.some((node) => graph.isStartNode(node) || graph.isLookupNode(node));
+  return wentOn || graph.mayInputAgain(last) ? 'no' : 'handled';
 }
 
 /** VPP answers by ICMP: which error, the node before tells. */
 function rejectionKind(path: VppPath): VppFaultKind {
   const { decidedBy, received, nodes } = path;
   const atLookup = /^ip[46]-(?:input|lookup)/.test(decidedBy);
-  if (nodes.some(graph.isLocalNode)) return 'local';
+  if (localEnd(nodes) === 'unclaimed') return 'local';
   if (TTL.test(path.reason) || (received !== null && received.timeToLive <= 1)) return 'ttl';
   if (POLICY_NODE.test(decidedBy)) return 'policy';
   if (!atLookup && graph.isRewriteNode(decidedBy) && received?.dontFragment === true) return 'mtu';

@@ -37,7 +37,7 @@ export default defineDiagnosis({
       why: 'one packet may belong to a session that is over',
     },
   },
-  explains: ['tcp.syn-unanswered', 'dns.timeout', 'vpp.drop'],
+  explains: ['tcp.syn-unanswered', 'dns.timeout'],
   ownWord: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

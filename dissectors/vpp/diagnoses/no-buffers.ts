@@ -26,7 +26,7 @@ export default defineDiagnosis({
   refutedBy: 'show buffers has available buffers while the traffic stands still.',
   source: 'VPP: show buffers, buffer pools; Calico VPP troubleshooting guide (non-zero free buffers)',
   thresholds: {},
-  explains: ['vpp.drop', 'tcp.syn-unanswered', 'dns.timeout', 'underlay.ping-loss'],
+  explains: [],
   ownWord: true,
   *diagnose(evidence) {
     const subject = captureSubject(evidence.quality);
