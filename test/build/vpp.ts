@@ -22,6 +22,7 @@ export interface VppRecord {
 export function vppRecord(record: VppRecord): Uint8Array {
   const { node, buffer, packet, trace, error = 0, rxInterface = 2, txInterface = -1 } = record;
   const hint = record.hint ?? (node.startsWith('ip4-input') ? 2 : 0);
+  // Of the opaque texts only what capan reads; VPP's own have some twenty lines.
   const metadata =
     `flags: \ncurrent_data: 0, current_length: ${packet.length}\n` +
     'current_config_index/punt_reason: 0, flow_id: 0, next_buffer: 0\n' +
