@@ -258,7 +258,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'vpp',
-    title: 'vpp',
+    title: 'VPP packet traces',
     dissector: vppDissector,
     correlators: vppCorrelators,
     diagnoses: [vppCnatMiss, vppDrop, vppErrorCounter, vppMtuDrop, vppNoBuffers, vppNoTx, vppPuntMissing, vppTraceIncomplete],

@@ -50,10 +50,10 @@ function placeWords(path: VppPath): string {
   return `line ${path.first.line}${packet}: `;
 }
 
-/** One citation of a packet: its last node. */
+/** One citation of a packet: where its path was decided. */
 export function citationOf(path: VppPath): Citation {
   const reason = path.reason === '' ? '' : ` (${path.decidedBy}: ${path.reason})`;
-  return { ...refOf(path.last), summary: `${placeWords(path)}${pathWords(path)}${reason}` };
+  return { ...refOf(path.end), summary: `${placeWords(path)}${pathWords(path)}${reason}` };
 }
 
 export function refOf({ frame, timeNs, segment }: VppVisit): FrameRef {

@@ -16,6 +16,7 @@ const ORIGINS: readonly VppOrigin[] = ['dispatch', 'show-trace', 'drop-capture']
 export class OpenPath {
   readonly nodes: string[] = [];
   last: VppVisit;
+  private end: VppVisit | null = null;
   private received: VppPacket | null = null;
   private sent: VppPacket | null = null;
   private translation: VppPath['translation'] = null;
@@ -61,6 +62,7 @@ export class OpenPath {
     this.last = visit;
     if (this.nodes.length < NODES_KEPT) this.nodes.push(node);
     if (graph.isIcmpErrorNode(node)) this.hasRejection = true;
+    if (graph.isIcmpErrorNode(node) || graph.isDropNode(node)) this.end ??= visit;
     if (graph.isPuntNode(node)) this.hasPunt = true;
     if (table.isCut[row] === 1) this.isCut = true;
     if (table.error[row] !== 0) this.error = table.error[row];
@@ -96,6 +98,7 @@ export class OpenPath {
     return {
       ...{ origin, buffer, thread, number, isCut, nodes, first, last, received, sent },
       ...{ error, cnat, translation, mtu, isGso, rxInterface, txInterface },
+      end: this.end ?? last,
       outcome: this.outcome(),
       reason,
       decidedBy,

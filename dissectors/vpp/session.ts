@@ -45,6 +45,8 @@ export interface VppPath {
   readonly nodes: readonly string[];
   readonly first: VppVisit;
   readonly last: VppVisit;
+  /** The node that drops or rejects; the last one of other paths. */
+  readonly end: VppVisit;
   /** As first and as last seen: translated or encapsulated in between. Null where no node showed an IP header. */
   readonly received: VppPacket | null;
   readonly sent: VppPacket | null;
