@@ -1,5 +1,5 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { captureSubject } from '../../frame/capture-facts.js';
+import type { Subject } from '../../../src/report/report.js';
 import { type VppTrace, vppTraces } from '../correlator.js';
 import { refOf } from '../flow-words.js';
 import type { VppCounter } from '../session.js';
@@ -14,7 +14,7 @@ export default defineDiagnosis({
   id: 'vpp.error-counter',
   title: 'VPP error counters grow',
   severity: 'info',
-  subject: 'capture',
+  subject: 'session',
   layer: 'underlay',
   priority: 2,
   rule: 'Between two tables of show errors in the text, a counter of lost packets grows. Warning where VPP lacked buffers.',
@@ -30,7 +30,7 @@ export default defineDiagnosis({
   thresholds: {},
   explains: [],
   *diagnose(evidence) {
-    const subject = captureSubject(evidence.quality);
+    const subject = { kind: 'session', protocol: 'vpp', table: 'errors' };
     for (const trace of evidence.sessions(vppTraces)) {
       const losses = trace.counters.filter(({ reason }) => LOSS.test(reason));
       const tables = Math.max(0, ...trace.counters.map(({ table }) => table));
@@ -41,7 +41,7 @@ export default defineDiagnosis({
   },
 });
 
-function onlyOne(subject: { kind: 'capture' }, losses: readonly VppCounter[]): Judgement {
+function onlyOne(subject: Subject, losses: readonly VppCounter[]): Judgement {
   if (losses.length === 0) return { result: 'healthy', subject };
   const reason =
     'One table of show errors counts since VPP started; put a second one, taken while the traffic fails, into the same text.';
@@ -53,7 +53,7 @@ interface Growth {
   readonly by: number;
 }
 
-function judge(trace: VppTrace, losses: readonly VppCounter[], subject: { kind: 'capture' }): Judgement {
+function judge(trace: VppTrace, losses: readonly VppCounter[], subject: Subject): Judgement {
   const grown = growthOf(losses).sort((a, b) => b.by - a.by);
   if (grown.length === 0 || trace.first === null || trace.last === null)
     return { result: 'healthy', subject };

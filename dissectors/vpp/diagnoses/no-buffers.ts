@@ -1,5 +1,5 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { captureSubject } from '../../frame/capture-facts.js';
+import type { Subject } from '../../../src/report/report.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { type VppTrace, vppTraces } from '../correlator.js';
 import { citationsOf, countOf, refOf } from '../flow-words.js';
@@ -8,7 +8,7 @@ export default defineDiagnosis({
   id: 'vpp.no-buffers',
   title: 'VPP has no free buffers',
   severity: 'error',
-  subject: 'capture',
+  subject: 'session',
   layer: 'underlay',
   priority: 2,
   rule: 'A pool of show buffers has neither available nor cached buffers; or VPP drops packets for want of buffers.',
@@ -29,7 +29,7 @@ export default defineDiagnosis({
   explains: [],
   ownWord: true,
   *diagnose(evidence) {
-    const subject = captureSubject(evidence.quality);
+    const subject = { kind: 'session', protocol: 'vpp', table: 'buffers' };
     for (const trace of evidence.sessions(vppTraces)) {
       const problem = problemOf(trace, subject);
       if (problem) yield problem;
@@ -38,7 +38,7 @@ export default defineDiagnosis({
   },
 });
 
-function problemOf(trace: VppTrace, subject: { kind: 'capture' }): Judgement | null {
+function problemOf(trace: VppTrace, subject: Subject): Judgement | null {
   const empty = trace.pools.filter(({ free }) => free === 0);
   const faults = trace.flows.flatMap((flow) => flow.faults.filter(({ kind }) => kind === 'buffers'));
   if (empty.length + faults.length === 0 || trace.first === null || trace.last === null) return null;
