@@ -139,6 +139,16 @@ import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
+import vppCnatMiss from './vpp/diagnoses/cnat-miss.js';
+import vppCorrelators from './vpp/correlator.js';
+import vppDissector from './vpp/dissector.js';
+import vppDrop from './vpp/diagnoses/drop.js';
+import vppErrorCounter from './vpp/diagnoses/error-counter.js';
+import vppMtuDrop from './vpp/diagnoses/mtu-drop.js';
+import vppNoBuffers from './vpp/diagnoses/no-buffers.js';
+import vppNoTx from './vpp/diagnoses/no-tx.js';
+import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
+import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
@@ -174,6 +184,7 @@ export const dissectors: readonly Dissector[] = [
   scionDissector,
   tcpDissector,
   udpencapDissector,
+  vppDissector,
   vxlanDissector,
 ];
 
@@ -300,6 +311,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: udpencapDissector,
     correlators: udpencapCorrelators,
     diagnoses: [udpencapKeepaliveMissing],
+  },
+  {
+    protocol: 'vpp',
+    title: 'VPP packet traces',
+    dissector: vppDissector,
+    correlators: vppCorrelators,
+    diagnoses: [vppCnatMiss, vppDrop, vppErrorCounter, vppMtuDrop, vppNoBuffers, vppNoTx, vppPuntMissing, vppTraceIncomplete],
   },
   {
     protocol: 'vxlan',

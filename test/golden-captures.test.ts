@@ -13,7 +13,7 @@ import { type Report, reportSchema } from '../src/report/report.js';
 
 const folder = resolve(import.meta.dirname, '../captures');
 const goldenFolder = join(folder, 'golden');
-const files = readdirSync(folder).filter((file) => /\.pcap(ng)?$/.test(file));
+const files = readdirSync(folder).filter((file) => /\.(pcap(ng)?|txt)$/.test(file));
 
 interface Expectation {
   readonly must: readonly string[];

@@ -15,6 +15,7 @@ import type { SampleCapture } from './sample-capture.js';
 import { SCION_CAPTURES } from './scion.js';
 import { SILK_CAPTURES } from './silk.js';
 import { TCP_CAPTURES } from './tcp.js';
+import { VPP_CAPTURES } from './vpp.js';
 
 /** Every capture that ships, in the order of the README. */
 export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
@@ -33,5 +34,6 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...TCP_CAPTURES,
   ...BFD_CAPTURES,
   ...BGP_CAPTURES,
+  ...VPP_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

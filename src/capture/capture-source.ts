@@ -24,7 +24,8 @@ export interface CaptureInterface {
 /** What is known of one input file; fields grow while it is read and are final at its end. */
 export interface CaptureFacts {
   readonly file: string;
-  format: 'pcap' | 'pcapng' | 'unknown';
+  /** 'vpp-text': what VPP printed (show trace, show errors, show buffers). */
+  format: 'pcap' | 'pcapng' | 'vpp-text' | 'unknown';
   readonly linkTypes: number[];
   /** Frames as tshark lists them. */
   frames: number;

@@ -3,7 +3,7 @@ import { CaptureError } from './capture-error.js';
 import type { CaptureFacts } from './capture-source.js';
 import { SHB_TYPE, sectionByteOrder } from './pcapng-blocks.js';
 
-export type CaptureFormat = Exclude<CaptureFacts['format'], 'unknown'>;
+export type CaptureFormat = Exclude<CaptureFacts['format'], 'unknown' | 'vpp-text'>;
 export type Compression = 'gzip' | 'zstd' | 'lz4';
 
 /** Bytes that suffice to recognise any input. */

@@ -14,6 +14,7 @@ import { PCAP_HEADER_LENGTH, readPcapHeader } from './pcap-header.js';
 import { PcapReader } from './pcap-reader.js';
 import { PcapngReader } from './pcapng-reader.js';
 import { SegmentClock, type SequenceEnd } from './segment-clock.js';
+import { dispatchRecordsOf, looksLikeVppText } from './show-trace/trace-source.js';
 
 /** A path (`-`: standard input; a directory: its capture files), or bytes that come from elsewhere. */
 export type CaptureInput = string | { readonly name: string; readonly stream: AsyncIterable<Uint8Array> };
@@ -143,6 +144,7 @@ async function openReader(
   const head = feed.heldBytes();
   const { fault } = feed.source;
   if (head.length === 0 && fault !== null) throw new CaptureError(`${name}: ${fault}`, name, 0);
+  if (!looksLikeCapture(head) && looksLikeVppText(head)) return openVppText(feed, target);
   input.recognised = compression === null;
   const format = sniffFormat(head, name);
   input.recognised = true;
@@ -160,6 +162,21 @@ async function openReader(
   }
   const walker = new PcapReader(layout, facts, captureIndex, interfaces, clock);
   return new CaptureFileReader(facts, clock, walker, feed, PCAP_HEADER_LENGTH);
+}
+
+async function openVppText(text: ByteFeed, target: ReaderTarget): Promise<CaptureFileReader> {
+  const { facts, captureIndex, interfaces, segments, previousEnd } = target;
+  const records = await dispatchRecordsOf(text, facts);
+  text.close();
+  const clock = new SegmentClock(segments, facts, captureIndex, previousEnd);
+  const layout = readPcapHeader(records, facts.file);
+  const walker = new PcapReader(layout, facts, captureIndex, interfaces, clock);
+  facts.format = 'vpp-text';
+  const feed = new ByteFeed(new MemoryByteSource(records));
+  await feed.ensure(PCAP_HEADER_LENGTH);
+  feed.discardHeld(PCAP_HEADER_LENGTH);
+  // Bytes are counted so that the last record ends where the text does.
+  return new CaptureFileReader(facts, clock, walker, feed, facts.bytes - records.length + PCAP_HEADER_LENGTH);
 }
 
 /**

@@ -10,6 +10,7 @@ import type { FrameRef } from '../diagnose/diagnosis.js';
 import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP, SHORTFALL_TRUNCATED } from '../observe/engine-tables.js';
 import type { Slot } from '../observe/slot.js';
 import { frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
+import { LINKTYPE_VPP_DISPATCH } from '../wire/link-types.js';
 import type { CopyPair } from './copies.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
@@ -112,7 +113,7 @@ export class CaptureQualityObserver {
   }
 
   private observeFrames(slot: Slot): void {
-    const { originalLength, capturedLength, marks } = slot.chunk.frames;
+    const { originalLength, capturedLength, linkType, marks } = slot.chunk.frames;
     let inbound = 0;
     let outbound = 0;
     for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
@@ -121,7 +122,8 @@ export class CaptureQualityObserver {
         this.note(this.cut, slot, index);
         this.cut.smallestBytes = Math.min(this.cut.smallestBytes, capturedLength[index]);
       }
-      if (original > ORDINARY_FRAME_MAX) {
+      // A dispatch record is a packet with pages of text in front of it.
+      if (original > ORDINARY_FRAME_MAX && linkType[index] !== LINKTYPE_VPP_DISPATCH) {
         this.note(this.giant, slot, index);
         this.giant.largestBytes = Math.max(this.giant.largestBytes, original);
       }

@@ -152,12 +152,13 @@ export class CorrelatorRunner implements CorrelationRun {
     if (readers.length === 0) return;
     const columns = slot.tables[table];
     const { length } = columns.rows;
+    const copies = this.dispatch.dissectors[table].keepsCopies ? null : isCopy;
     const isWhole =
-      isCopy === null &&
+      copies === null &&
       until === slot.chunk.frameCount - 1 &&
       !this.claims.hasDecided(table) &&
       isGrouped(slot, table);
-    if (!isWhole) this.orderRows(columns, isCopy, until);
+    if (!isWhole) this.orderRows(columns, copies, until);
     const accepted = isWhole ? length : this.claims.accept(table, this.order, this.ordered);
     const order = isWhole ? inOrder(length) : this.order;
     const batch = batchOf(slot, columns, order, global);

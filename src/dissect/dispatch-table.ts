@@ -16,6 +16,8 @@ export class DispatchTable {
   readonly linkType = new Uint8Array(PORTS).fill(NOBODY);
   /** Who reads single IP fragments. */
   ipFragment: number = NOBODY;
+  /** Who reads what stands behind the outermost IP packet. */
+  ipTrailer: number = NOBODY;
   readonly udpHeuristics: readonly { readonly recognise: Recognise; readonly index: number }[];
   /** Who reads UDP datagrams that nobody else takes. */
   udpUnclaimed: number = NOBODY;
@@ -39,6 +41,7 @@ export class DispatchTable {
       hang(this.linkType, carriedBy.linkType, index, `${protocol}: link type`);
       for (const name of carriedBy.exit ?? []) this.exits.set(name, index);
       if (carriedBy.ipFragment) this.ipFragment = index;
+      if (carriedBy.ipTrailer) this.ipTrailer = index;
       if (carriedBy.udpUnclaimed) {
         if (this.udpUnclaimed !== NOBODY) throw new Error(`${protocol}: unclaimed UDP is taken`);
         this.udpUnclaimed = index;

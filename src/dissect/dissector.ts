@@ -20,6 +20,8 @@ export interface CarriedBy {
   readonly tcpPort?: readonly number[];
   /** LINKTYPE_ values that are this protocol. */
   readonly linkType?: readonly number[];
+  /** Bytes behind the end that the outermost IP header states (VPP writes there why it dropped the packet). */
+  readonly ipTrailer?: boolean;
   /** An exit that another protocol declares, such as 'udpencap.esp'. */
   readonly exit?: readonly string[];
   /** IP fragments, each by itself, from the byte after the (unfragmentable part of the) IP header. */
@@ -62,6 +64,8 @@ export interface Dissector<S extends Schema = Schema> {
    * protocol's port are one conversation, whatever their source port (RFC 7348, section 5).
    */
   readonly hasEntropySourcePort?: boolean;
+  /** True where the rows are about frames, not about the packets in them: those of copies are correlated too. */
+  readonly keepsCopies?: boolean;
   /** True where a message may span IP fragments: the dissector is called again with the whole, `origin` assembled. */
   readonly assembles?: boolean;
   readonly stream?: Stream;

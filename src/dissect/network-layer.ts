@@ -69,7 +69,10 @@ export class NetworkLayer {
     const payloadEnd = frame.clamp(offset + totalLength, end);
     const payload = offset + headerLength;
     frame.payloadLength = totalLength - headerLength;
-    if (frame.depth === 0) this.onOutermost(frame, offset, payload, payloadEnd);
+    if (frame.depth === 0) {
+      this.onOutermost(frame, offset, payload, payloadEnd);
+      if (payloadEnd < end && claimed !== 0) this.dissectTrailer(frame, payloadEnd, end);
+    }
     const fragment = view.getUint16(offset + ip.IPV4_FRAGMENT);
     if ((fragment & (ip.IPV4_MORE_FRAGMENTS | ip.IPV4_OFFSET_MASK)) === 0) {
       this.dissectPayload(frame, payload, payloadEnd);
@@ -103,13 +106,21 @@ export class NetworkLayer {
     }
     const payloadEnd = frame.clamp(offset + ip.IPV6_HEADER_LENGTH + payloadLength, end);
     frame.payloadLength = payloadLength;
-    if (frame.depth === 0) this.onOutermost(frame, offset, offset + ip.IPV6_HEADER_LENGTH, payloadEnd);
+    if (frame.depth === 0) {
+      this.onOutermost(frame, offset, offset + ip.IPV6_HEADER_LENGTH, payloadEnd);
+      if (payloadEnd < end && claimed !== 0) this.dissectTrailer(frame, payloadEnd, end);
+    }
     this.dissectExtensions(
       frame,
       view.getUint8(offset + ip.IPV6_NEXT_HEADER),
       offset + ip.IPV6_HEADER_LENGTH,
       payloadEnd,
     );
+  }
+
+  private dissectTrailer(frame: FrameContext, offset: number, end: number): void {
+    const leaf = this.dispatch.ipTrailer;
+    if (leaf !== NOBODY) this.leaves[leaf](frame, offset, end);
   }
 
   /** Walks extension headers from `offset` to the payload (RFC 8200, section 4). */

@@ -27,6 +27,9 @@ export const LINKTYPE_IPV6 = 229;
 export const LINKTYPE_NFLOG = 239;
 export const LINKTYPE_PKTAP = 258;
 export const LINKTYPE_LINUX_SLL2 = 276;
+/** VPP dispatch records; USER13 was used for them before they had a number. */
+export const LINKTYPE_VPP_DISPATCH = 280;
+export const LINKTYPE_USER13 = 160;
 
 /** Linux cooked capture: packet type, ARPHRD, address length, address (8), protocol. */
 export const SLL_PACKET_TYPE = 0;

@@ -24,7 +24,9 @@ describe('sample captures', () => {
       expectationsOf(SAMPLE_CAPTURES),
     );
     const described = new Set(SAMPLE_CAPTURES.map(({ file }) => file));
-    const orphans = readdirSync(FOLDER).filter((name) => /\.pcap(ng)?$/.test(name) && !described.has(name));
+    const orphans = readdirSync(FOLDER).filter(
+      (name) => /\.(pcap(ng)?|txt)$/.test(name) && !described.has(name),
+    );
     expect(orphans).toEqual([]);
   });
 });
@@ -33,7 +35,8 @@ describe.skipIf(tsharkMissing)(
   `sample captures as tshark dissects them (${tsharkMissing ?? 'installed'})`,
   TSHARK_RUNS,
   () => {
-    it.each(SAMPLE_CAPTURES)('$file has no malformed packet and no wrong checksum', ({ file, write }) => {
+    const captures = SAMPLE_CAPTURES.filter(({ file }) => !file.endsWith('.txt'));
+    it.each(captures)('$file has no malformed packet and no wrong checksum', ({ file, write }) => {
       // A sending host with offload shows checksums that its network card fills in later.
       const filter = file === 'capture-offload.pcap' ? `(${MALFORMED}) && !tcp` : MALFORMED;
       // tshark ends with an error where the file ends inside a record.
