@@ -64,6 +64,8 @@ export interface CaptureSource {
   readonly segments: readonly TimeSegment[];
   /** Sum of the sizes of the input files in bytes, or null for pipes. */
   readonly totalBytes: number | null;
+  /** True where `fill` gave out less than a chunk (perhaps nothing) because no more has arrived; live sources only. */
+  readonly isWaiting?: boolean;
   /** Bytes of the input files (as stored) consumed so far, for the progress bar. */
   readonly consumedBytes: number;
   /**

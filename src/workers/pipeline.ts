@@ -16,6 +16,8 @@ export interface PipelineOptions {
   readonly chunkBytes?: number;
   readonly onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
   readonly signal?: AbortSignal;
+  /** Called when a chunk was consumed; live captures judge here. The slots stand still meanwhile. */
+  readonly onConsumed?: (runner: CorrelatorRunner) => void;
   /** Compiled file of the worker, where it is not the program's own. */
   readonly workerFile?: URL;
 }
@@ -114,12 +116,14 @@ class Pipeline {
         if (atEnd) break;
         free.shift();
         busy.push({ slotIndex, done: this.dissectRound(slotIndex, 0) });
+        if (this.source.isWaiting) break;
       }
       const next = busy.shift();
       if (!next) break;
       await next.done;
       await this.finishSlot(next.slotIndex);
       free.push(next.slotIndex);
+      this.options.onConsumed?.(this.runner);
       this.options.onProgress?.(this.source.consumedBytes, this.source.totalBytes);
     }
     await Promise.allSettled(busy.map(({ done }) => done));
