@@ -15,7 +15,7 @@ import {
 import { UsageError } from './usage-error.js';
 
 const RING_FILES_MAX = 99_999;
-const RING_BYTES_MIN = 65_536;
+const RING_BYTES_MIN = 64_000;
 const SECONDS_PER: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
 const BYTES_PER: Readonly<Record<string, number>> = { '': 1, k: 1e3, m: 1e6, g: 1e9 };
 
@@ -78,9 +78,9 @@ export const LIVE_OPTIONS = {
     requiresArg: true,
     description: 'with --write: N,SIZE: the last N files of SIZE bytes each (100M, 1G)',
   },
+  // Two values make an array of it.
   'dump-on': {
-    type: 'array',
-    string: true,
+    type: 'string',
     nargs: 2,
     description: 'SEVERITY FOLDER: keep the packets around each finding of that severity or above',
   },

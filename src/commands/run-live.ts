@@ -83,20 +83,21 @@ class LiveRun {
     const { runner } = result;
     const quality = captureQuality(source, runner, options.local ?? []);
     const present = options.endIsKnown() ? this.present(runner) : null;
-    const verdicts = judgeAt(entries, runner.sessions(), quality, present);
+    const verdicts = judgeAt(entries, runner.sessions(), quality, present, false);
     const report = reportOf('live', source, result, verdicts, options);
     const { forgotten } = this.tracker;
     const findings = this.tracker.final(report.findings, presentTime(quality, present));
-    if (forgotten === 0) return { ...report, findings };
+    const checked = withRetracted(report, findings);
+    if (forgotten === 0) return { ...report, findings, checked };
     const summarised = [...(report.summarised ?? []), { what: 'findings that were over', count: forgotten }];
-    return { ...report, findings, summarised };
+    return { ...report, findings, checked, summarised };
   }
 
   private round(runner: CorrelatorRunner, nowMs: number): void {
     const { source, options, entries, tracker } = this;
     const quality = captureQuality(source, runner, options.local ?? []);
     const present = this.present(runner);
-    const verdicts = judgeAt(entries, runner.sessions(), quality, present);
+    const verdicts = judgeAt(entries, runner.sessions(), quality, present, true);
     const now = presentTime(quality, present);
     const isReported = reportedFindings(options);
     const findings = verdicts.findings.filter(
@@ -121,4 +122,20 @@ class LiveRun {
     const sinceMs = performance.now() - this.source.lastArrivalMs;
     return presentOf(quality, sinceMs, this.options.marginSeconds);
   }
+}
+
+/** An id whose findings are all over was not healthy throughout. */
+function withRetracted(report: Report, findings: readonly Finding[]): Report['checked'] {
+  const held = new Set(report.findings.map(({ key }) => key));
+  const retracted = new Map<string, number>();
+  for (const { id, key } of findings) if (!held.has(key)) retracted.set(id, (retracted.get(id) ?? 0) + 1);
+  return report.checked.map((check) => {
+    const more = retracted.get(check.id) ?? 0;
+    if (more === 0) return check;
+    return {
+      ...check,
+      result: 'problem',
+      subjects: { ...check.subjects, problem: check.subjects.problem + more },
+    };
+  });
 }

@@ -8,7 +8,7 @@ const NO_PERMISSION = /permission|not permitted|must be root/i;
 const NO_DEVICE = /no such device|no device named|doesn't exist|couldn't find/i;
 const DOWN = /network is down|is not up/i;
 const GONE =
-  /(interface|device|adapter|network)[^.\n]*(disappeared|no longer (running|exists)|went down|is down)|no longer running|No such device/i;
+  /(interface|device|adapter|network)[^.\n]*(disappeared|no longer (running|exists|attached)|went down|is down)|no longer running|No such device/i;
 
 /** Whether a running capture ended because its interface went away or down. */
 export function isInterfaceGone(stderr: string): boolean {

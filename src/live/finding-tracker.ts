@@ -16,6 +16,8 @@ interface Tracked {
   /** Rounds in a row that found it over, or not at all. */
   quietRounds: number;
   clearedAt: string | null;
+  /** The present of the round that held it last. */
+  heldAt: string | null;
   /** What was told last: the words that matter, and the counts. */
   toldWords: string;
   toldCounts: string;
@@ -82,7 +84,7 @@ export class FindingTracker {
     });
     const retracted = [...this.tracked.entries()]
       .filter(([key, { state }]) => !keys.has(key) && state !== 'seen')
-      .map(([, { finding, clearedAt }]) => overFinding(finding, clearedAt ?? now));
+      .map(([, tracked]) => retractedFinding(tracked, now));
     return [...kept, ...retracted].sort((a, b) => rank(a) - rank(b));
   }
 
@@ -94,6 +96,7 @@ export class FindingTracker {
         state: 'seen',
         quietRounds: 0,
         clearedAt: null,
+        heldAt: now,
         toldWords: '',
         toldCounts: '',
         toldAtMs: nowMs,
@@ -101,6 +104,7 @@ export class FindingTracker {
       return;
     }
     known.finding = finding;
+    known.heldAt = now;
     if (known.state === 'seen') {
       this.raise(known, nowMs, events);
       if (!finding.ongoingAtEnd) this.clear(known, finding.last ?? now, events);
@@ -169,8 +173,11 @@ export class FindingTracker {
   }
 }
 
-function overFinding(finding: Finding, clearedAt: string | null): Finding {
-  return { ...finding, ongoingAtEnd: false, clearedAt };
+/** Its words are those of the moment: what they call the end of the capture was the present then. */
+function retractedFinding({ finding, clearedAt, heldAt }: Tracked, now: string | null): Finding {
+  const when = heldAt === null ? 'while the capture went on' : `at ${heldAt}, while the capture went on`;
+  const explanation = `${finding.explanation} So it stood ${when}; what came later ended it.`;
+  return { ...finding, explanation, ongoingAtEnd: false, clearedAt: clearedAt ?? now };
 }
 
 const SEVERITIES = ['error', 'warning', 'info'];

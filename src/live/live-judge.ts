@@ -6,14 +6,15 @@ import type { Finding } from '../report/report.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type Present, qualityAt } from './live-quality.js';
 
-/** Judges the run as it stands at the present. */
+/** Judges the run as it stands at the present, while it goes on or when it has ended. */
 export function judgeAt(
   catalogue: readonly CatalogueEntry[],
   sessions: ReadonlyMap<string, readonly unknown[]>,
   quality: CaptureQuality,
   present: Present | null,
+  isRunning: boolean,
 ): Verdicts {
-  const verdicts = runDiagnoses(catalogue, sessions, qualityAt(quality, present));
+  const verdicts = runDiagnoses(catalogue, sessions, qualityAt(quality, present, isRunning));
   if (present !== null) restoreFrameTimes(verdicts.findings, quality, present);
   return verdicts;
 }

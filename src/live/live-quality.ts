@@ -38,8 +38,16 @@ export function presentOf(
   return { segment, lastPacketNs, nowNs: presentNs(lastPacketNs, sinceArrivalMs, marginSeconds) };
 }
 
-/** The capture as it stands now: it goes on to the present, although its last packet came earlier. */
-export function qualityAt(quality: CaptureQuality, present: Present | null): CaptureQuality {
+/**
+ * The capture as it stands now: it goes on to the present, although its last packet came earlier.
+ * @param isRunning false for the final report.
+ */
+export function qualityAt(
+  known: CaptureQuality,
+  present: Present | null,
+  isRunning: boolean,
+): CaptureQuality {
+  const quality = isRunning ? { ...known, isRunning } : known;
   if (present === null || present.nowNs <= present.lastPacketNs) return quality;
   const { segment, lastPacketNs, nowNs } = present;
   const isSilence = nowNs - lastPacketNs >= SILENCE_MIN_NS;
@@ -50,9 +58,9 @@ export function qualityAt(quality: CaptureQuality, present: Present | null): Cap
       ? [...quality.silences, { segment, fromNs: lastPacketNs, toNs: nowNs }]
       : quality.silences,
     window(wanted): Window | null {
-      const known = quality.window(wanted);
-      if (wanted !== segment || known === null) return known;
-      return { first: known.first, last: { ...known.last, timeNs: nowNs } };
+      const window = quality.window(wanted);
+      if (wanted !== segment || window === null) return window;
+      return { first: window.first, last: { ...window.last, timeNs: nowNs } };
     },
     secondsToEnd(moment): number {
       if (moment.segment !== segment) return quality.secondsToEnd(moment);

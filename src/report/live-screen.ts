@@ -129,7 +129,7 @@ function troubleLines(
     const start = finding.first === null ? '' : shortTime(finding.first, date);
     const end = typeof clearedAt === 'string' ? `-${shortTime(clearedAt, date)}` : '';
     const when = isOver ? `${start}${end}` : start === '' ? '' : `since ${start}`;
-    const text = `${word.padEnd(8)}${when.padEnd(18)}${finding.id}  ${finding.title}, ${subjectText(finding.subject)}`;
+    const text = `${word.padEnd(8)}${when.padEnd(18)}${finding.id}  ${finding.title}, ${whoText(finding)}`;
     const line = shorten(escapeText(text), columns);
     if (isOver) return style.dim(line);
     return line.replace(word, () => style.severity(finding.severity, word));
@@ -200,6 +200,13 @@ function worstFirst(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(
     (a, b) => severityRank(b.severity) - severityRank(a.severity) || consequence(a) - consequence(b),
   );
+}
+
+/** Who is concerned, as short as a line of a table wants it. */
+function whoText({ subject, direction }: Finding): string {
+  if (direction !== undefined) return `${direction.from} -> ${direction.to}`;
+  if (Array.isArray(subject.endpoints)) return endpointsText(subject.endpoints.map(String));
+  return subjectText(subject);
 }
 
 function shortTime(time: string, date: string | null): string {
