@@ -67,8 +67,10 @@ async function captureAndJudge(
     options.write === undefined ? null : new CaptureKeeper(options.write, options.ring ?? null, application);
   const dump = options.dumpOn === undefined ? null : new FindingDump(options.dumpOn.folder, application);
   const keepers = [...(keeper === null ? [] : [keeper]), ...(dump === null ? [] : [dump])];
+  const request =
+    origin.kind === 'stdin' ? ({ kind: 'stream', name: '-', stream: process.stdin } as const) : origin;
   const input = await openInput(
-    origin,
+    request,
     { packetsMax: options.packets ?? Number.POSITIVE_INFINITY, keepers },
     signal,
   );

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { CaptureError } from '../capture/capture-error.js';
 import type { Backend } from './capture-command.js';
 import type { CaptureProcess } from './capture-process.js';
@@ -10,7 +11,7 @@ import { dropsToldBy } from './told-drops.js';
 
 /** What is captured, and where. */
 export type LiveRequest =
-  | { readonly kind: 'stdin' }
+  | { readonly kind: 'stream'; readonly name: string; readonly stream: Readable }
   | {
       readonly kind: 'interface';
       readonly interfaces: readonly string[];
@@ -50,7 +51,7 @@ export interface OpenInput {
 }
 
 /**
- * Starts capturing, or takes the standard input, and waits for the first bytes.
+ * Starts capturing, or takes a stream that another program writes, and waits for the first bytes.
  * @returns null where the signal came first.
  * @throws CaptureError in one line where nothing can be captured.
  */
@@ -59,25 +60,36 @@ export async function openInput(
   reading: ReadingOptions,
   signal: AbortSignal,
 ): Promise<OpenInput | null> {
-  return request.kind === 'stdin' ? openStdin(reading, signal) : openProgram(request, reading, signal);
+  return request.kind === 'stream'
+    ? openStream(request.name, request.stream, reading, signal)
+    : openProgram(request, reading, signal);
 }
 
-async function openStdin(reading: ReadingOptions, signal: AbortSignal): Promise<OpenInput | null> {
+async function openStream(
+  name: string,
+  stream: Readable,
+  reading: ReadingOptions,
+  signal: AbortSignal,
+): Promise<OpenInput | null> {
   const opening = LiveSource.open(
-    process.stdin,
-    { name: '-', filter: null, interfaceName: null, packetsMax: reading.packetsMax },
+    stream,
+    { name, filter: null, interfaceName: null, packetsMax: reading.packetsMax },
     reading.keepers,
   );
   const source = await orAborted(opening, signal);
   if (source === 'aborted') return null;
   if (source === null)
-    throw new CaptureError('-: is empty; pipe a capture in: ssh HOST tcpdump -U -w - | capan live -', '-', 0);
+    throw new CaptureError(
+      `${name}: is empty; pipe a capture in: ssh HOST tcpdump -U -w - | capan live -`,
+      name,
+      0,
+    );
   const stop = () => source.stop(true);
   signal.addEventListener('abort', stop, { once: true });
   if (signal.aborted) stop();
   return {
     source,
-    title: 'standard input',
+    title: name === '-' ? 'standard input' : name,
     notes: [],
     endIsKnown: true,
     stop,
@@ -89,7 +101,7 @@ async function openStdin(reading: ReadingOptions, signal: AbortSignal): Promise<
 }
 
 async function openProgram(
-  request: Exclude<LiveRequest, { kind: 'stdin' }>,
+  request: Exclude<LiveRequest, { kind: 'stream' }>,
   reading: ReadingOptions,
   signal: AbortSignal,
 ): Promise<OpenInput | null> {

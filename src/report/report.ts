@@ -50,6 +50,9 @@ export const findingSchema = z.object({
   folded: z.optional(z.number().int()),
   /** Only live: when the symptom was over; null where the capture has no date. */
   clearedAt: z.optional(timeSchema),
+  /** Only lines of a live run in ndjson: what became of the finding, and when by the clock of the capture. */
+  event: z.optional(z.enum(['raised', 'updated', 'cleared'])),
+  at: z.optional(timeSchema),
 });
 
 export const captureSchema = z.object({
