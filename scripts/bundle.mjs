@@ -10,7 +10,7 @@ async function bundle(input, format, extension) {
     input,
     platform: 'node',
     // Loaded on demand, and with files of its own beside it.
-    external: ['piscina'],
+    external: ['piscina', 'cap'],
     logLevel: 'warn',
   });
   await built.write({
@@ -28,4 +28,6 @@ await bundle({ cli: `${root}src/cli.ts`, index: `${root}src/index.ts` }, 'esm', 
 // By itself, so that a worker loads the dissectors and nothing else of the catalogue. CommonJS, since piscina requires
 // its workers, and Node 22 and 24 abort where a thread is ended while it requires an ES module.
 await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` }, 'cjs', 'cjs');
+// A program of its own, which runs in a child process.
+await bundle({ 'cap-child': `${root}src/live/cap-child.ts` }, 'esm', 'js');
 chmodSync(`${root}dist/src/cli.js`, 0o755);

@@ -2,7 +2,7 @@
 import { CaptureError } from './capture/capture-error.js';
 import { readCommandLine } from './commands/command-line.js';
 import { EXIT } from './commands/exit-code.js';
-import type { Terminal } from './commands/terminal.js';
+import type { ScreenStream, Terminal } from './commands/terminal.js';
 import { UsageError } from './commands/usage-error.js';
 import { escapeText } from './report/escape.js';
 import { toolIdentity } from './report/tool.js';
@@ -12,6 +12,8 @@ import { toolIdentity } from './report/tool.js';
 const INTERRUPT_GRACE_MS = 1000;
 
 const interruption = new AbortController();
+/** True for commands that an interruption ends with a report. */
+let endsWithReport = false;
 
 /** A reader that has seen enough (`| head`) is no failure: the rest is not written and the exit code stays. */
 function writeStdout(text: string): Promise<void> {
@@ -26,12 +28,55 @@ function message(line: string): void {
 
 const noColor = (process.env.NO_COLOR ?? '') !== '' || process.env.TERM === 'dumb';
 
+const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l';
+const LEAVE_SCREEN = '\u001b[?25h\u001b[?1049l';
+const HOME = '\u001b[H';
+const ERASE_REST_OF_LINE = '\u001b[K';
+const ERASE_REST = '\u001b[J';
+
+/** The terminal's second screen, so that what stood there before comes back when the report is printed. */
+class Screen implements ScreenStream {
+  private isEntered = false;
+  private isBusy = false;
+
+  get columns(): number {
+    return process.stdout.columns;
+  }
+
+  get rows(): number {
+    return process.stdout.rows;
+  }
+
+  enter(): void {
+    this.isEntered = true;
+    process.stdout.write(ENTER_SCREEN);
+  }
+
+  draw(lines: readonly string[]): boolean {
+    if (!this.isEntered || this.isBusy) return false;
+    this.isBusy = true;
+    const picture = HOME + lines.join(`${ERASE_REST_OF_LINE}\r\n`) + ERASE_REST_OF_LINE + ERASE_REST;
+    process.stdout.write(picture, () => {
+      this.isBusy = false;
+    });
+    return true;
+  }
+
+  leave(): void {
+    if (this.isEntered) process.stdout.write(LEAVE_SCREEN);
+    this.isEntered = false;
+  }
+}
+
+const screen = process.stdout.isTTY === true && process.env.TERM !== 'dumb' ? new Screen() : null;
+
 const terminal: Terminal = {
   color: process.stdout.isTTY === true && !noColor,
   columns: process.stdout.isTTY === true ? process.stdout.columns : null,
   write: writeStdout,
   message,
   progress: process.stderr.isTTY === true ? process.stderr : null,
+  screen,
 };
 
 async function run(args: readonly string[]): Promise<number> {
@@ -41,6 +86,14 @@ async function run(args: readonly string[]): Promise<number> {
   switch (invocation.command) {
     case 'analyze':
       return (await import('./commands/analyze.js')).runAnalyze(
+        invocation.options,
+        terminal,
+        interruption.signal,
+      );
+    case 'live':
+      endsWithReport = true;
+      for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+      return (await import('./commands/live.js')).runLiveCommand(
         invocation.options,
         terminal,
         interruption.signal,
@@ -55,7 +108,7 @@ async function run(args: readonly string[]): Promise<number> {
 
 /** One line on stderr, never a stack unless asked for. @returns the exit code. */
 function reportFailure(error: unknown): number {
-  if (interruption.signal.aborted) return EXIT.interrupted;
+  if (interruption.signal.aborted && !endsWithReport) return EXIT.interrupted;
   if (error instanceof UsageError || error instanceof CaptureError) {
     message(error.message);
     return EXIT.usageOrInput;
@@ -71,11 +124,15 @@ function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }
 
-process.on('SIGINT', () => {
+function interrupt(): void {
   if (interruption.signal.aborted) process.exit(EXIT.interrupted);
   interruption.abort();
-  setTimeout(() => process.exit(EXIT.interrupted), INTERRUPT_GRACE_MS).unref();
-});
+  if (!endsWithReport) setTimeout(() => process.exit(EXIT.interrupted), INTERRUPT_GRACE_MS).unref();
+}
+
+process.on('SIGINT', interrupt);
+// Whatever ends the process, the terminal gets its first screen back.
+process.on('exit', () => screen?.leave());
 // The rejected write says the same to whoever waits for it; without a listener it would end the process.
 process.stdout.on('error', () => {});
 process.on('uncaughtException', (error) => process.exit(reportFailure(error)));

@@ -3,6 +3,12 @@
  * async iterable of bytes.
  */
 export { CaptureError } from './capture/capture-error.js';
+export {
+  type LiveInput,
+  type LiveSession,
+  type OpenLiveOptions,
+  openLive,
+} from './commands/open-live.js';
 export { type AnalyzeOptions, analyze, type CaptureInput } from './commands/run-analysis.js';
 export type {
   CaptureSummary,

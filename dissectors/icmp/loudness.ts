@@ -46,8 +46,9 @@ export function severityFor(loudness: Loudness, whenTunnel: Severity): Severity 
   return loudness === 'focus' ? 'warning' : 'info';
 }
 
-/** Taken for one purpose: under 60 s, or under 5 server endpoints. */
+/** Taken for one purpose: under 60 s, or under 5 server endpoints. Of one that goes on, neither is known in its first 60 s. */
 export function isSmallCapture(quality: CaptureQuality): boolean {
+  if (quality.isRunning && secondsCaptured(quality) < SMALL_CAPTURE_SECONDS) return false;
   const servers = serverCount(quality, BUSY_CAPTURE_SERVERS);
   if (servers < SMALL_CAPTURE_SERVERS) return true;
   return servers < BUSY_CAPTURE_SERVERS && secondsCaptured(quality) < SMALL_CAPTURE_SECONDS;

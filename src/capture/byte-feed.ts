@@ -23,7 +23,7 @@ export class ByteFeed {
     return this.held.subarray(this.heldStart, this.heldEnd);
   }
 
-  /** Reads into `bytes[from, to)`; 0 only at the end. */
+  /** Reads into `bytes[from, to)`; 0 only at the end. NOTHING_YET is handed on. */
   readInto(bytes: Uint8Array, from: number, to: number): number | Promise<number> {
     if (this.heldStart < this.heldEnd) {
       const count = Math.min(to - from, this.heldEnd - this.heldStart);
@@ -64,11 +64,11 @@ export class ByteFeed {
       const got = this.source.readInto(this.held, this.heldEnd, this.held.length);
       if (typeof got !== 'number') {
         return got.then((value) => {
-          this.heldEnd += this.noteCount(value);
+          this.heldEnd += Math.max(0, this.noteCount(value));
           return this.ensure(count);
         });
       }
-      this.heldEnd += this.noteCount(got);
+      this.heldEnd += Math.max(0, this.noteCount(got));
     }
   }
 

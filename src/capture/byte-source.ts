@@ -3,11 +3,14 @@ import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { CaptureError } from './capture-error.js';
 
+/** No byte has come for a while, and more may: whoever reads should give out what there is. Only live sources say so. */
+export const NOTHING_YET = -1;
+
 /** Bytes of one input, in order. */
 export interface ByteSource {
   /**
    * Reads at least one byte into `bytes[from, to)`.
-   * @returns how many; 0 at the end of the input
+   * @returns how many; 0 at the end of the input; NOTHING_YET
    */
   readInto(bytes: Uint8Array, from: number, to: number): number | Promise<number>;
   /** Bytes of the input as stored that were consumed so far. */

@@ -1,7 +1,8 @@
 // Fills chunks from one file: brings its bytes into the chunk's own memory, lets the walker of its format
 // write rows, and carries over what a chunk cannot take. Knows the order of bytes, not of files.
 import type { ByteFeed } from './byte-feed.js';
-import { addDamage } from './capture-facts.js';
+import { NOTHING_YET } from './byte-source.js';
+import { addDamage, countSkipped } from './capture-facts.js';
 import type { CaptureFacts } from './capture-source.js';
 import { type FrameChunk, type FrameIndex, frameIndexByteLength, frameIndexOver } from './chunk.js';
 import {
@@ -29,6 +30,8 @@ export const CHUNK_FRAME_COUNT_MIN = HELD_ROW_COUNT_MAX + 1;
 export class CaptureFileReader {
   /** True when every frame of the file has been given out. */
   ended = false;
+  /** True where the input was stopped on purpose: a record that it cut is then no damage. */
+  tailMayBeCut = false;
   private readonly window = new ReadWindow();
   private readonly heldRows: FrameIndex;
   private heldRowCount = 0;
@@ -39,6 +42,8 @@ export class CaptureFileReader {
   private searching = false;
   private searchedBytes = 0;
   private atEnd = false;
+  /** A read that was waited for ended the chunk. */
+  private flushed = false;
   private faultNoted = false;
 
   constructor(
@@ -71,6 +76,7 @@ export class CaptureFileReader {
     chunk.endsEpoch = false;
     if (this.ended || this.paused) return;
     this.rowBudget = rowBudget;
+    this.flushed = false;
     const { window } = this;
     window.open(chunk, Math.min(chunk.frames.timeNs.length, rowBudget + HELD_ROW_COUNT_MAX - 1));
     this.restoreHeld(chunk.frames);
@@ -90,7 +96,7 @@ export class CaptureFileReader {
     for (;;) {
       const step = this.advance(chunk);
       if (step === true) return;
-      if (step !== false) return step.then(() => this.run(chunk));
+      if (step !== false) return step.then(() => (this.flushed ? undefined : this.run(chunk)));
     }
   }
 
@@ -131,9 +137,17 @@ export class CaptureFileReader {
     }
     const to = Math.min(window.bytes.length, window.end + READ_STEP);
     const count = feed.readInto(window.bytes, window.end, to);
-    if (typeof count !== 'number') return count.then((value) => this.noteRead(value));
+    if (typeof count !== 'number') return this.awaitRead(chunk, count);
+    if (count === NOTHING_YET) return this.emit(chunk, window.rows);
     this.noteRead(count);
     return false;
+  }
+
+  /** Gives out the rows there are where nothing comes; the pause of the chunk is over then, and `run` ends. */
+  private async awaitRead(chunk: FrameChunk, pending: Promise<number>): Promise<void> {
+    const count = await pending;
+    if (count === NOTHING_YET) this.flushed = this.emit(chunk, this.window.rows);
+    else this.noteRead(count);
   }
 
   private noteRead(count: number): void {
@@ -148,7 +162,8 @@ export class CaptureFileReader {
     this.atEnd = true;
     if (window.at < window.end) {
       const left = window.end - window.at;
-      addDamage(facts, window.fileOffset, `the file ends inside a record, ${left} bytes into it`);
+      if (this.tailMayBeCut) countSkipped(facts, 'record cut off where the capture was stopped');
+      else addDamage(facts, window.fileOffset, `the file ends inside a record, ${left} bytes into it`);
       window.end = window.at;
     }
     if (fault !== null && !this.faultNoted) addDamage(facts, window.fileOffset, fault);

@@ -9,7 +9,13 @@ import { CaptureFileReader } from './capture-file-reader.js';
 import type { CaptureFacts, CaptureInterface, TimeSegment } from './capture-source.js';
 import { type FrameChunk, frameIndexByteLength, frameIndexOver } from './chunk.js';
 import { decompress } from './decompress.js';
-import { looksLikeCapture, SNIFF_LENGTH, sniffCompression, sniffFormat } from './format-sniffer.js';
+import {
+  type CaptureFormat,
+  looksLikeCapture,
+  SNIFF_LENGTH,
+  sniffCompression,
+  sniffFormat,
+} from './format-sniffer.js';
 import { PCAP_HEADER_LENGTH, readPcapHeader } from './pcap-header.js';
 import { PcapReader } from './pcap-reader.js';
 import { PcapngReader } from './pcapng-reader.js';
@@ -148,13 +154,22 @@ async function openReader(
   input.recognised = compression === null;
   const format = sniffFormat(head, name);
   input.recognised = true;
-  const { facts, captureIndex, interfaces, segments, previousEnd } = target;
+  return readerOf(feed, format, name, target);
+}
+
+/** The reader of a format on a feed that holds the head of the file, 24 bytes of it at least for pcap. */
+export function readerOf(
+  feed: ByteFeed,
+  format: CaptureFormat,
+  name: string,
+  { facts, captureIndex, interfaces, segments, previousEnd }: ReaderTarget,
+): CaptureFileReader {
   const clock = new SegmentClock(segments, facts, captureIndex, previousEnd);
   if (format === 'pcapng') {
     const walker = new PcapngReader(facts, captureIndex, interfaces, clock);
     return new CaptureFileReader(facts, clock, walker, feed, 0);
   }
-  const layout = readPcapHeader(head, name);
+  const layout = readPcapHeader(feed.heldBytes(), name);
   feed.discardHeld(PCAP_HEADER_LENGTH);
   facts.bytes = PCAP_HEADER_LENGTH;
   if (layout.oddVersion !== null) {

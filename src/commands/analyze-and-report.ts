@@ -30,6 +30,8 @@ export interface AnalyzePipeline {
   readonly diagnosisIds: readonly string[];
 }
 
+type ReportOptions = Pick<AnalyzeCommandOptions, 'format' | 'output' | 'color' | 'verbose' | 'quiet'>;
+
 /**
  * Runs the analysis and writes its report.
  * @returns the exit code.
@@ -54,6 +56,16 @@ export async function analyzeAndReport(
   }
   // An interrupted analysis ends early with what it has; half a capture is no ground for a verdict.
   if (signal?.aborted === true) return EXIT.interrupted;
+  await writeTheReport(report, options, terminal);
+  return exitCodeOf(report, options.failOn);
+}
+
+/** Writes the report where it was asked for; to a file, the verdict is said as well. */
+export async function writeTheReport(
+  report: Report,
+  options: ReportOptions,
+  terminal: Terminal,
+): Promise<void> {
   const batches = await reportBatches(report, options, terminal);
   if (options.output === undefined) {
     for (const batch of batches) await terminal.write(batch);
@@ -61,7 +73,6 @@ export async function analyzeAndReport(
     writeOutputFile(options.output, batches);
     if (!options.quiet) terminal.message(verdict(report, reportClock(report.captures)));
   }
-  return exitCodeOf(report, options.failOn);
 }
 
 function pipelineOptions(options: AnalyzeCommandOptions, progress: Progress | null, signal?: AbortSignal) {
@@ -80,7 +91,7 @@ function pipelineOptions(options: AnalyzeCommandOptions, progress: Progress | nu
 
 async function reportBatches(
   report: Report,
-  options: AnalyzeCommandOptions,
+  options: ReportOptions,
   terminal: Terminal,
 ): Promise<readonly string[]> {
   const batches: string[] = [];

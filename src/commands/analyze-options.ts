@@ -5,7 +5,7 @@ import type { FailOn } from './exit-code.js';
 import { UsageError } from './usage-error.js';
 
 const THREADS_MAX = 256;
-const SEVERITIES = ['info', 'warning', 'error'] as const;
+export const SEVERITIES = ['info', 'warning', 'error'] as const;
 const FAIL_ON = ['error', 'warning', 'info', 'never'] as const;
 
 /** The command line of `capan analyze`, checked. Absent where the option was not given. */
@@ -104,24 +104,24 @@ export function analyzeOptions(
   };
 }
 
-function listOf(value: unknown): string[] {
+export function listOf(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : [];
 }
 
-function single(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
+export function single(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
   const value = argv[name];
   if (value === undefined) return undefined;
   if (Array.isArray(value)) throw new UsageError(`--${name} is given more than once`);
   return String(value);
 }
 
-function flag(argv: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
+export function flag(argv: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
   const value = argv[name];
   if (Array.isArray(value)) return value.at(-1) === true;
   return value === undefined ? undefined : value === true;
 }
 
-function oneOf<Choice extends string>(
+export function oneOf<Choice extends string>(
   argv: Readonly<Record<string, unknown>>,
   name: string,
   choices: readonly Choice[],
@@ -133,7 +133,7 @@ function oneOf<Choice extends string>(
   return choice;
 }
 
-function wholeNumber(
+export function wholeNumber(
   argv: Readonly<Record<string, unknown>>,
   name: string,
   min: number,

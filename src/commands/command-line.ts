@@ -1,11 +1,13 @@
 import yargs from 'yargs';
 import { ANALYZE_OPTIONS, type AnalyzeCommandOptions, analyzeOptions } from './analyze-options.js';
+import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
 import { nearestIds } from './nearest-ids.js';
 import { UsageError } from './usage-error.js';
 
 /** What the command line asks for; `print` is help, the version or a completion, ready to be written. */
 export type Invocation =
   | { readonly command: 'analyze'; readonly options: AnalyzeCommandOptions }
+  | { readonly command: 'live'; readonly options: LiveCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null }
   | { readonly command: 'print'; readonly text: string };
 
@@ -13,7 +15,13 @@ const EXPLAIN_OPTIONS = {
   verbose: { type: 'boolean', description: 'a stack with internal errors' },
 } as const;
 
-const COMMANDS = ['analyze', 'explain', 'completion'];
+const OPTIONS_OF: Readonly<Record<string, object>> = {
+  analyze: ANALYZE_OPTIONS,
+  live: LIVE_OPTIONS,
+  explain: EXPLAIN_OPTIONS,
+};
+
+const COMMANDS = ['analyze', 'live', 'explain', 'completion'];
 
 const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
@@ -84,6 +92,19 @@ function parserOf(
       },
     )
     .command(
+      'live',
+      'capture and judge while it happens; ends with the full report (Ctrl-C, --duration, --packets)',
+      (command) =>
+        command
+          .usage(
+            '$0 live -i IFACE [FILTER...] [options]\n$0 live - [options]      a capture that another program pipes in\n$0 live --ssh HOST -i IFACE [FILTER...]\n$0 live --list',
+          )
+          .options(LIVE_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'live', options: liveOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'explain',
       'what a diagnosis means: rule, thresholds, causes, next steps; without an id: the catalogue',
       (command) => command.usage('$0 explain [ID]').options(EXPLAIN_OPTIONS),
@@ -99,7 +120,7 @@ function parserOf(
       (current: string, _argv: unknown, defaults: () => unknown, done: (completions: string[]) => unknown) =>
         ids.length > 0 ? done(ids.filter((id) => id.startsWith(current))) : defaults(),
     )
-    .demandCommand(1, 'name a command: analyze or explain')
+    .demandCommand(1, 'name a command: analyze, live or explain')
     .strictOptions()
     .help()
     .alias('help', 'h')
@@ -119,8 +140,8 @@ function assertCommand(args: readonly string[]): void {
 
 /** Said before yargs takes the word after an unknown option for its value and misses that instead. */
 function assertOptions(args: readonly string[]): void {
-  const options = args[0] === 'analyze' ? ANALYZE_OPTIONS : args[0] === 'explain' ? EXPLAIN_OPTIONS : null;
-  if (options === null || args.includes('--get-yargs-completions')) return;
+  const options = OPTIONS_OF[args[0] ?? ''];
+  if (options === undefined || args.includes('--get-yargs-completions')) return;
   const known = [...Object.keys(options), 'help', 'version'];
   const end = args.indexOf('--');
   for (const arg of end < 0 ? args : args.slice(0, end)) {

@@ -9,7 +9,7 @@ import type { CatalogueEntry } from '../diagnose/catalogue.js';
 import { formatRfc3339 } from '../diagnose/clock.js';
 import type { Moment } from '../diagnose/diagnosis.js';
 import { runDiagnoses, type Verdicts } from '../diagnose/run-diagnoses.js';
-import type { CaptureSummary, Report, Severity } from '../report/report.js';
+import type { CaptureSummary, Finding, Report, Severity } from '../report/report.js';
 import { toolIdentity } from '../report/tool.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type PipelineOptions, type PipelineResult, runPipeline } from '../workers/pipeline.js';
@@ -53,7 +53,7 @@ export async function analyzeSource(
   const result = await runPipeline(source, used, correlators, options);
   const quality = captureQuality(source, result.runner, options.local ?? []);
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality);
-  return reportOf(source, result, verdicts, options);
+  return reportOf('analyze', source, result, verdicts, options);
 }
 
 /** Everything that diagnoses may know of the capture itself. */
@@ -93,23 +93,24 @@ export function captureQuality(
   };
 }
 
-function reportOf(
+/** The report of a run; findings are filtered here, after blame. */
+export function reportOf(
+  command: Report['command'],
   source: CaptureSource,
   result: PipelineResult,
   verdicts: Verdicts,
   options: AnalyzeOptions,
 ): Report {
   const isWanted = wantedIds(options);
+  const isReported = reportedFindings(options);
   return {
     schema: 'capan-report/1',
     tool: toolIdentity(),
-    command: 'analyze',
+    command,
     captures: source.captures.map((facts) => captureSummary(facts)),
     quality: verdicts.quality,
     tunnels: verdicts.tunnels,
-    findings: verdicts.findings.filter(
-      ({ id, severity }) => isWanted(id) && isLoud(severity, options.minSeverity),
-    ),
+    findings: verdicts.findings.filter(isReported),
     checked: verdicts.checked.filter(({ id }) => isWanted(id)),
     errors: [...verdicts.errors, ...pipelineErrors(result)],
     ...summarisedOf(result.runner),
@@ -153,6 +154,12 @@ function captureSummary(facts: CaptureFacts): CaptureSummary {
     ...(facts.snaplen > 0 ? { snaplen: facts.snaplen } : {}),
     ...(facts.skipped.size > 0 ? { skipped: Object.fromEntries(facts.skipped) } : {}),
   };
+}
+
+/** What `--only`, `--skip` and `--min-severity` leave. */
+export function reportedFindings(options: AnalyzeOptions): (finding: Finding) => boolean {
+  const isWanted = wantedIds(options);
+  return ({ id, severity }) => isWanted(id) && isLoud(severity, options.minSeverity);
 }
 
 const SEVERITY_ORDER: readonly Severity[] = ['info', 'warning', 'error'];

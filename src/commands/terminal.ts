@@ -10,6 +10,19 @@ export interface Terminal {
   message(line: string): void;
   /** Where a progress bar may be drawn, or null where stderr is no terminal. */
   readonly progress: ProgressStream | null;
+  /** Where a live table may be drawn; absent or null where stdout is no terminal. */
+  readonly screen?: ScreenStream | null;
+}
+
+/** A terminal that a picture can be redrawn on in place. */
+export interface ScreenStream {
+  readonly columns: number;
+  readonly rows: number;
+  /** Leaves what stands on the terminal as it is, until `leave`. */
+  enter(): void;
+  /** @returns false while the terminal has not taken what was drawn before; then the picture is left out. */
+  draw(lines: readonly string[]): boolean;
+  leave(): void;
 }
 
 /** The part of a TTY stream that a progress bar needs. */

@@ -68,6 +68,8 @@ export interface CaptureQuality {
   readonly truncatedHeaders: number;
   readonly malformedHeaders: number;
   readonly tooDeep: number;
+  /** True while a live capture goes on: how long it will be, and what else it will hold, is not known yet. */
+  readonly isRunning?: boolean;
   /** Operator's `--local` addresses. */
   readonly local: readonly string[];
   readonly flows: FlowRegistry;

@@ -8,7 +8,7 @@ import { findingOf } from './finding.js';
 import { describeTunnels } from './tunnels.js';
 
 /** Findings of one diagnosis that are listed one by one; the rest is counted in `folded`. */
-const FINDINGS_PER_DIAGNOSIS_MAX = 20;
+export const FINDINGS_PER_DIAGNOSIS_MAX = 20;
 
 export interface Verdicts {
   readonly findings: Finding[];

@@ -53,7 +53,8 @@ export function onset(finding: Finding, clock: Clock): { time: string; relativeS
   };
 }
 
-function timeOfDay(time: string, knownDate: string | null): string {
+/** "12:00:31.123", with its date in front where that is not the known one. */
+export function timeOfDay(time: string, knownDate: string | null): string {
   const match = RFC_3339_UTC.exec(time);
   if (match === null) return time;
   const [, date, clock, fraction = ''] = match;

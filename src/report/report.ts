@@ -48,6 +48,11 @@ export const findingSchema = z.object({
   limitedBy: z.array(z.string()),
   causedBy: z.optional(z.array(z.string())),
   folded: z.optional(z.number().int()),
+  /** Only live: when the symptom was over; null where the capture has no date. */
+  clearedAt: z.optional(timeSchema),
+  /** Only lines of a live run in ndjson: what became of the finding, and when by the clock of the capture. */
+  event: z.optional(z.enum(['raised', 'updated', 'cleared'])),
+  at: z.optional(timeSchema),
 });
 
 export const captureSchema = z.object({
@@ -65,6 +70,8 @@ export const captureSchema = z.object({
   drops: z.optional(z.number()),
   snaplen: z.optional(z.number().int()),
   skipped: z.optional(z.record(z.string(), z.number())),
+  /** What the way of capturing leaves unknown. */
+  notes: z.optional(z.array(z.string())),
 });
 
 export const tunnelDirectionSchema = z.object({

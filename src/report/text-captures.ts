@@ -76,6 +76,7 @@ function oneCapture(capture: CaptureSummary, mark: string, clock: Clock, style: 
     ([name, count]) => `${formatCount(count)} ${name}`,
   );
   if (skipped.length > 0) lines.push(...hang(deeper, `skipped: ${skipped.join(', ')}`, style.width));
+  for (const note of capture.notes ?? []) lines.push(...hang(deeper, note, style.width));
   return lines;
 }
 

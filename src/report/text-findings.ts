@@ -111,6 +111,8 @@ function whenText(finding: Finding, clock: Clock): string {
   const start = time === '' ? relative : relative === '' ? time : `${time} (${relative})`;
   const parts = start === '' ? [] : [`since ${start}`];
   if (finding.ongoingAtEnd) parts.push('not over at the end of the capture');
+  else if (typeof finding.clearedAt === 'string')
+    parts.push(`cleared at ${clock.timeOfDay(finding.clearedAt)}`);
   else if (finding.last !== null) parts.push(`until ${clock.timeOfDay(finding.last)}`);
   else parts.push('over before the end of the capture');
   if (finding.subject.kind === 'capture') return parts.join(', ');

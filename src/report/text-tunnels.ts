@@ -1,6 +1,6 @@
-import Table from 'cli-table3';
 import { escapeTableCell } from './escape.js';
 import { displayWidth, shorten, wrapWords } from './line-wrap.js';
+import { COLUMN_GAP, plainTable } from './plain-table.js';
 import { counted, formatCount } from './quantity.js';
 import type { Report, Tunnel } from './report.js';
 import type { Clock } from './report-time.js';
@@ -9,10 +9,10 @@ import { hang, INDENT, type TextStyle } from './text-style.js';
 
 /** cli-table3 grows faster than linearly: 200 rows take some 40 ms, 10,000 take 7 s. */
 const ROWS_MAX = 200;
-const GAP = 2;
 const HEADINGS = ['tunnel', 'from', 'packets', 'last packet', 'state'];
 const PACKETS_COLUMN = 2;
 const STATE_COLUMN = 4;
+const ALIGNMENTS = HEADINGS.map((_, column) => (column === PACKETS_COLUMN ? 'right' : 'left'));
 /** State is free text and is wrapped into what the other columns leave; those keep to their line. */
 const STATE_WIDTH_MIN = 11;
 const STATE_WIDTH_MAX = 24;
@@ -90,7 +90,7 @@ function nameLines(tunnel: Tunnel, tunnels: readonly Tunnel[]): string[] {
 }
 
 function table(tunnels: readonly TunnelCells[], style: TextStyle): string[] {
-  const available = style.width - INDENT.length - GAP * (HEADINGS.length - 1);
+  const available = style.width - INDENT.length - COLUMN_GAP * (HEADINGS.length - 1);
   const widths = columnWidths(
     tunnels.flatMap(({ cells }) => cells),
     available - STATE_WIDTH_MIN,
@@ -98,38 +98,10 @@ function table(tunnels: readonly TunnelCells[], style: TextStyle): string[] {
   const taken = widths.reduce((sum, width) => sum + width, 0);
   widths.push(Math.min(STATE_WIDTH_MAX, available - taken));
   const rows = tunnels.flatMap((tunnel) => withState(tunnel, widths[STATE_COLUMN] ?? 0));
-  const none = '';
-  const grid = new Table({
-    colWidths: widths.map((width) => width + GAP),
-    colAligns: HEADINGS.map((_, column) => (column === PACKETS_COLUMN ? 'right' : 'left')),
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': GAP, compact: true },
-    chars: {
-      top: none,
-      'top-mid': none,
-      'top-left': none,
-      'top-right': none,
-      bottom: none,
-      'bottom-mid': none,
-      'bottom-left': none,
-      'bottom-right': none,
-      left: none,
-      'left-mid': none,
-      mid: none,
-      'mid-mid': none,
-      right: none,
-      'right-mid': none,
-      middle: none,
-    },
+  return plainTable([HEADINGS, ...rows], widths, ALIGNMENTS).map((line, index) => {
+    const text = (INDENT + line).trimEnd();
+    return index === 0 ? style.dim(text) : text;
   });
-  for (const row of [HEADINGS, ...rows])
-    grid.push(row.map((cell, column) => shorten(cell, widths[column] ?? 0)));
-  return grid
-    .toString()
-    .split('\n')
-    .map((line, index) => {
-      const text = (INDENT + line).trimEnd();
-      return index === 0 ? style.dim(text) : text;
-    });
 }
 
 function withState({ cells, state }: TunnelCells, width: number): string[][] {

@@ -17,6 +17,8 @@ export interface PipelineOptions {
   readonly chunkBytes?: number;
   readonly onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
   readonly signal?: AbortSignal;
+  /** Called when a chunk was consumed; live captures judge here. The slots stand still meanwhile. */
+  readonly onConsumed?: (runner: CorrelatorRunner) => void;
   /** Compiled file of the worker, where it is not the program's own. */
   readonly workerFile?: URL;
 }
@@ -117,6 +119,7 @@ class Pipeline {
       const slotIndex = await filled.take();
       if (slotIndex < 0) break;
       await this.finishSlot(slotIndex);
+      this.options.onConsumed?.(this.runner);
       free.push(slotIndex);
       this.options.onProgress?.(this.source.consumedBytes, this.source.totalBytes);
       if (this.options.signal?.aborted) break;
