@@ -21,6 +21,7 @@ interface OpenHandshake extends Handshake {
   messagesDropped: number;
   readonly alerts: TlsAlert[];
   readonly firstData: [FrameRef | null, FrameRef | null];
+  readonly acknowledgedIds: [number, number];
   readonly lastControl: [FrameRef | null, FrameRef | null];
 }
 
@@ -73,6 +74,7 @@ export class ControlLedger {
       messages: one.messages.map(copyOf),
       alerts: [...one.alerts],
       firstData: [one.firstData[0], one.firstData[1]],
+      acknowledgedIds: [one.acknowledgedIds[0], one.acknowledgedIds[1]],
       lastControl: [one.lastControl[0], one.lastControl[1]],
     }));
   }
@@ -117,6 +119,7 @@ export class ControlLedger {
       messagesDropped: 0,
       alerts: [],
       firstData: [null, null],
+      acknowledgedIds: [0, 0],
       lastControl: [null, null],
     };
     if (this.handshakes.length >= HANDSHAKES_KEPT) {
@@ -166,6 +169,10 @@ export class ControlLedger {
   private noteAcknowledgments(handshake: OpenHandshake, facts: PacketFacts): void {
     const { ackCount, ackHighest, ackBits, way, ref } = facts;
     if (ackCount === 0) return;
+    for (let below = 0; below < 32 && below <= ackHighest; below++) {
+      const id = ackHighest - below;
+      if (id < 32 && (ackBits & (1 << below)) !== 0) handshake.acknowledgedIds[way] |= 1 << id;
+    }
     for (const message of handshake.messages) {
       if (message.way === way || message.id === null) continue;
       const below = ackHighest - message.id;

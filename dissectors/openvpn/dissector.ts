@@ -1,10 +1,18 @@
 import { type Binding, type Dissect, defineDissector } from '../../src/dissect/dissector.js';
-import type { FrameContext } from '../../src/dissect/frame-context.js';
+import { CLAIM_PORT, CLAIM_WEAK, type FrameContext } from '../../src/dissect/frame-context.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { UDP_HEADER_LENGTH, UDP_LENGTH } from '../../src/wire/transport.js';
 import * as openvpn from './layout.js';
-import { controlShape, recognise, SHAPE_NONE, SHAPE_PLAIN, SHAPE_TLS_CRYPT } from './recognition.js';
+import {
+  controlShape,
+  controlStrength,
+  looksRandom,
+  recognise,
+  SHAPE_NONE,
+  SHAPE_PLAIN,
+  SHAPE_TLS_CRYPT,
+} from './recognition.js';
 import {
   OPENVPN_ROWS,
   type OpenvpnTable,
@@ -84,6 +92,11 @@ function dissectControl(
   const row = appendRow(table, frame, offset, end, opcode);
   table.sessionHigh[row] = frame.view.getInt32(offset + openvpn.SESSION_ID);
   table.sessionLow[row] = frame.view.getInt32(offset + openvpn.SESSION_ID + 4);
+  table.strength[row] = isWhole
+    ? controlStrength(frame.view, offset, end, opcode, shape)
+    : looksRandom(frame.view, offset + openvpn.SESSION_ID)
+      ? CLAIM_WEAK
+      : CLAIM_PORT;
   if (shape === SHAPE_NONE) table.wrapping[row] = WRAP_UNREAD;
   else if (shape === SHAPE_TLS_CRYPT) table.wrapping[row] = WRAP_TLS_CRYPT;
   else {
@@ -153,6 +166,7 @@ function appendRow(
   table.keyId[row] = frame.view.getUint8(offset) & openvpn.KEY_ID_MASK;
   table.length[row] = lengthOf(frame, offset, end);
   table.wrapping[row] = WRAP_PLAIN;
+  table.strength[row] = CLAIM_PORT;
   table.sessionHigh[row] = 0;
   table.sessionLow[row] = 0;
   table.remoteHigh[row] = 0;

@@ -69,6 +69,8 @@ export const DATA_V2_LENGTH_MIN = 24;
 /** TLS record: type, version (two bytes, the first one 3), length (two bytes). RFC 8446, section 5.1. */
 export const TLS_RECORD_LENGTH = 5;
 export const TLS_MAJOR_VERSION = 3;
+/** SSL 3.0 to TLS 1.3, which says 1.2. */
+export const TLS_MINOR_VERSION_MAX = 4;
 export const TLS_TYPE_MIN = 20;
 export const TLS_TYPE_MAX = 23;
 export const TLS_ALERT = 21;

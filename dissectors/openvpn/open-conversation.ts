@@ -1,6 +1,7 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { Batch } from '../../src/correlate/correlator.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import { CLAIM_STRONG, CLAIM_WEAK } from '../../src/dissect/frame-context.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ControlLedger } from './control-ledger.js';
@@ -42,6 +43,8 @@ export class OpenConversation {
   private readonly control = new ControlLedger();
   private readonly directions: readonly [OpenDirection, OpenDirection];
   private readonly wrappings = new Set<number>();
+  /** A control packet was seen that can hardly be anything else. */
+  private isClaimed = false;
   private readonly runs: OneWayRun[] = [];
   private clientWay: Way | null;
   private first: FrameRef | null = null;
@@ -76,6 +79,8 @@ export class OpenConversation {
     const isFragment = columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT;
     this.first ??= { frame, timeNs: ns, segment: batch.segment };
     this.lastFrame = frame;
+    const strength = columns.strength[row];
+    if (strength === CLAIM_STRONG || (strength === CLAIM_WEAK && this.key.isOnPort)) this.isClaimed = true;
     const mark = batch.marks[index];
     if ((mark & MARK_INBOUND) !== 0) direction.inbound++;
     else if ((mark & MARK_OUTBOUND) !== 0) direction.outbound++;
@@ -183,7 +188,7 @@ export class OpenConversation {
   }
 
   /**
-   * Null where nothing proves that this is OpenVPN: a control packet that was read, packet ids that count up, or, on the
+   * Null where nothing proves that this is OpenVPN: a control packet with random session ids where they must be, packet ids that count up, or, on the
    * protocol's own port, nothing but data of one kind.
    */
   describe(): OpenvpnConversation | null {
@@ -193,8 +198,7 @@ export class OpenConversation {
     const lowDirection = low.describe(key.low, key.high, high.packets, high.lastNs);
     const highDirection = high.describe(key.high, key.low, low.packets, low.lastNs);
     const data = low.dataPackets + high.dataPackets;
-    const isProven =
-      this.wrappings.size > 0 || lowDirection.packetIds !== null || highDirection.packetIds !== null;
+    const isProven = this.isClaimed || lowDirection.packetIds !== null || highDirection.packetIds !== null;
     const isDataAlone =
       key.isOnPort &&
       data >= DATA_ALONE_MIN &&

@@ -19,7 +19,6 @@ const STATELESS_REPLAY_PREFIX = 0x0f;
 /** 2001-09-09 to 2068: a time of day in seconds. Before the first, clocks are unset, and random bytes rarely lie between. */
 const TIME_MIN = 1_000_000_000;
 const TIME_MAX = 3_100_000_000;
-const RESET_LENGTH_PLAIN = 14;
 const CRYPT_RESET_LENGTH_MIN = openvpn.CRYPT_HEADER_LENGTH + 5;
 /** A wrapped client key is a tag, keys of 256 bytes, metadata, and its length. */
 const WRAPPED_KEY_LENGTH_MIN = 290;
@@ -140,10 +139,10 @@ function hasWrappedKey(view: DataView, offset: number, end: number): boolean {
 }
 
 /**
- * OpenVPN on a port that nobody owns. Strong: control packets whose ids fit where they must, 2^-5 for the opcode and
- * 2^-21 (plain) or 2^-35 (tls-auth) for the ids; resets with tls-crypt, 2^-8 for a reset of key 0, 2^-17 for ids and
- * time, and their length. Weak: other packets with tls-crypt, and data with a peer id and a packet id as
- * they are in the first hours of a tunnel.
+ * OpenVPN on a port that nobody owns. Other protocols are not random: headers full of zeros pass for "no acknowledgment, small
+ * message id". So session ids, which are random, have to look so. Strong: resets of exact length, packets that name
+ * both sessions, a TLS record where it must begin, and everything with tls-auth. Weak: other control packets, and data with
+ * a peer id and a packet id as they are in the first hours of a tunnel. The README has the arithmetic.
  */
 export function recognise(frame: FrameContext, offset: number, end: number): number {
   const length = end - offset;
@@ -154,15 +153,62 @@ export function recognise(frame: FrameContext, offset: number, end: number): num
   if (opcode < openvpn.SOFT_RESET || opcode > openvpn.CONTROL_WRAPPED_KEY) return CLAIM_PORT;
   if (opcode === openvpn.DATA_V2) return recogniseDataV2(view, offset, end);
   if (opcode === openvpn.DATA_V1 || frame.isCut) return CLAIM_PORT;
-  if (view.getInt32(offset + openvpn.SESSION_ID) === 0) return CLAIM_PORT;
   const isReset = openvpn.isClientReset(opcode) || openvpn.isServerReset(opcode);
   if (isReset && (first & openvpn.KEY_ID_MASK) !== 0) return CLAIM_PORT;
-  const shape = controlShape(view, offset, end, opcode, true);
-  if (shape === SHAPE_NONE) return CLAIM_PORT;
-  if (shape === SHAPE_PLAIN && isReset && opcode === openvpn.HARD_RESET_CLIENT_V2) {
-    return length === RESET_LENGTH_PLAIN ? CLAIM_STRONG : CLAIM_PORT;
+  return controlStrength(view, offset, end, opcode, controlShape(view, offset, end, opcode, true));
+}
+
+/** How sure a whole control packet of that shape is one, as a CLAIM_ value; CLAIM_PORT: the port alone speaks for it. */
+export function controlStrength(
+  view: DataView,
+  offset: number,
+  end: number,
+  opcode: number,
+  shape: number,
+): number {
+  if (shape === SHAPE_NONE || !looksRandom(view, offset + openvpn.SESSION_ID)) return CLAIM_PORT;
+  const isReset = openvpn.isClientReset(opcode) || openvpn.isServerReset(opcode);
+  if (shape === SHAPE_TLS_CRYPT) return isReset ? CLAIM_STRONG : CLAIM_WEAK;
+  return shape === SHAPE_PLAIN ? plainStrength(view, offset, end, opcode) : CLAIM_STRONG;
+}
+
+function plainStrength(view: DataView, offset: number, end: number, opcode: number): number {
+  // `controlShape` has seen to its length and zeros.
+  if (openvpn.isClientReset(opcode)) return CLAIM_STRONG;
+  const count = view.getUint8(offset + openvpn.ACK_COUNT);
+  const remote = offset + openvpn.CONTROL_LENGTH_MIN + count * openvpn.ID_LENGTH;
+  if (count > 0) {
+    const isOwn =
+      view.getInt32(remote) === view.getInt32(offset + openvpn.SESSION_ID) &&
+      view.getInt32(remote + 4) === view.getInt32(offset + openvpn.SESSION_ID + 4);
+    return !isOwn && looksRandom(view, remote) ? CLAIM_STRONG : CLAIM_PORT;
   }
-  return shape === SHAPE_TLS_CRYPT && !isReset ? CLAIM_WEAK : CLAIM_STRONG;
+  if (openvpn.isServerReset(opcode)) return CLAIM_PORT;
+  const record = remote + openvpn.ID_LENGTH;
+  if (end - record < openvpn.TLS_RECORD_LENGTH) return CLAIM_WEAK;
+  const type = view.getUint8(record);
+  const isRecord =
+    type >= openvpn.TLS_TYPE_MIN &&
+    type <= openvpn.TLS_TYPE_MAX &&
+    view.getUint8(record + 1) === openvpn.TLS_MAJOR_VERSION &&
+    view.getUint8(record + 2) <= openvpn.TLS_MINOR_VERSION_MAX;
+  return isRecord ? CLAIM_STRONG : CLAIM_WEAK;
+}
+
+/** Whether eight bytes may be a session id: random ones hold at most one zero and six different values, but for one in a thousand. */
+export function looksRandom(view: DataView, offset: number): boolean {
+  let zeros = 0;
+  let different = 0;
+  for (let index = 0; index < openvpn.SESSION_ID_LENGTH; index++) {
+    const byte = view.getUint8(offset + index);
+    if (byte === 0) zeros++;
+    let isNew = 1;
+    for (let before = 0; before < index; before++) {
+      if (view.getUint8(offset + before) === byte) isNew = 0;
+    }
+    different += isNew;
+  }
+  return zeros <= 1 && different >= 6;
 }
 
 function recogniseDataV2(view: DataView, offset: number, end: number): number {

@@ -16,6 +16,8 @@ export const OPENVPN_ROWS = {
   length: 'u16',
   /** Control: WRAP_ value. */
   wrapping: 'u8',
+  /** Control: CLAIM_ value by what the packet itself shows, whatever its port. */
+  strength: 'u8',
   sessionHigh: 'i32',
   sessionLow: 'i32',
   /** Peer's session id, with acknowledgments only. */

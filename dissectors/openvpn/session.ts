@@ -51,6 +51,8 @@ export interface Handshake {
   readonly alerts: readonly TlsAlert[];
   /** First data packet with the new key, by way. */
   readonly firstData: readonly [FrameRef | null, FrameRef | null];
+  /** Message ids that each way acknowledged, bit i for id i; ids above 31 are left out. */
+  readonly acknowledgedIds: readonly [number, number];
   /** The last control packet by way. */
   readonly lastControl: readonly [FrameRef | null, FrameRef | null];
 }

@@ -5,6 +5,7 @@ import { outagesOf } from './outages.js';
 import { attemptsOf, fromClient, fromServer, isAnswered, type OpenvpnPeers, openvpnPeers } from './peers.js';
 import { WRAP_PLAIN, WRAP_TLS_AUTH, WRAP_TLS_CRYPT } from './rows.js';
 import type { OpenvpnDirection } from './session.js';
+import { stallsOf } from './tls-stalls.js';
 
 /** A handshake whose last packet is this fresh may still go on. */
 const NEGOTIATING_SECONDS = 10;
@@ -104,6 +105,7 @@ function stateOf(peers: OpenvpnPeers, { quality }: Evidence): string {
   if (data.some(Boolean)) return 'one-way';
   const end = quality.window(latest.segment)?.last ?? null;
   if (end && secondsTo(latest.last, end) < NEGOTIATING_SECONDS) return 'negotiating';
+  if (stallsOf(latest, quality).length > 0) return 'failed';
   const attempts = attemptsOf(peers);
   const isDone = attempts.some(isAnswered) && latest.handshakes.some(({ messages }) => messages.length > 0);
   return isDone ? 'idle' : 'failed';

@@ -6,6 +6,7 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { plural } from '../../icmp/pair-subject.js';
 import { openvpnConversations } from '../correlator.js';
 import { overduePauses, PINGS_MISSED_MIN } from '../outages.js';
 import {
@@ -76,7 +77,7 @@ function judge(
     return {
       result: 'insufficient-data',
       subject,
-      reason: `${from.address} sent ${pings} packets that may be pings, too few to learn their period (or the tunnel was never idle); capture an idle tunnel for some minutes.`,
+      reason: `${from.address} sent ${pings === 0 ? 'no packet' : plural(pings, 'packet')} of the length of a ping: no period can be learned, because it does not ping or the tunnel was never idle; capture an idle tunnel for some minutes.`,
     };
   }
   const isClient = conversation.clientWay === way;

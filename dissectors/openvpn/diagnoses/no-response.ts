@@ -7,12 +7,14 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { openvpnConversations } from '../correlator.js';
 import {
   type Attempt,
   attemptsOf,
   conversationFilter,
   dataAfter,
   fromClient,
+  fromServer,
   isAnswered,
   isCapturedAtReceiver,
   type OpenvpnPeers,
@@ -35,7 +37,7 @@ export default defineDiagnosis({
     'A client sends at least 3 hard resets (with one session id or several) over at least 5 s, and no packet comes from the server in ' +
     'between; or the server answers, and the client repeats its reset 3 times more as if it had not. Warning where the tunnel works later.',
   notWhen:
-    'The server answered before the third reset. The capture holds one direction only. Resets go to several servers: each is judged by itself.',
+    'The server answered before the third reset, or from another of its addresses. The capture holds one direction only. Resets go to several servers: each is judged by itself.',
   causes: [
     'A firewall on the way does not let the port of OpenVPN pass (UDP 1194 as a rule)',
     'The server is down, or listens on another port, address or transport (UDP, TCP)',
@@ -86,7 +88,28 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
       port: peers.serverPort,
     });
   if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  const elsewhere = answeredElsewhere(evidence, unanswered);
+  if (elsewhere) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${elsewhere} answers in place of ${server} (its resets name the session of the client), which the client takes only with float; see what the client does with them in a capture taken there, and set multihome or local on the server.`,
+    };
+  }
   return noAnswer(evidence, peers, unanswered, refs);
+}
+
+/** Another address from which a server answered one of these sessions, or null: a server with several addresses. */
+function answeredElsewhere({ sessions }: Evidence, unanswered: readonly Attempt[]): string | null {
+  const asked = new Set(unanswered.map(({ handshake }) => handshake.clientSession));
+  for (const conversation of sessions(openvpnConversations)) {
+    const answered = conversation.handshakes.some(
+      ({ clientSession, serverResets }) =>
+        serverResets !== null && clientSession !== null && asked.has(clientSession),
+    );
+    if (answered) return fromServer(conversation).from.address;
+  }
+  return null;
 }
 
 /** Resets in the order of the capture; of those that are kept one by one. */

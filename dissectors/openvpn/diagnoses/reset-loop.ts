@@ -31,7 +31,7 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'At least 3 sessions of one client with one server, each answered by the server, begin one after the other within 10 minutes. Warning where ' +
-    'one of them carried data both ways for a minute.',
+    'half of them carried data both ways, or one of them for a minute.',
   notWhen:
     'The sessions overlap in time: several clients behind one address. Renewal of keys inside a session (soft reset).',
   causes: [
@@ -110,7 +110,8 @@ function problemOf(peers: OpenvpnPeers, loop: readonly Attempt[]): Judgement {
   return {
     result: 'problem',
     subject,
-    severity: worked.length > 0 ? 'warning' : 'error',
+    // Short sessions that carried data may have been ended on purpose.
+    severity: worked.length === 0 && withData.length * 2 < loop.length ? 'error' : 'warning',
     confidence: 'medium',
     explanation:
       `${client} began ${loop.length} sessions with ${server} within ${secondsText(secondsBetween(first, last))}, each answered by the server. ` +

@@ -7,7 +7,6 @@ import {
   type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import { TLS_FATAL } from '../layout.js';
 import {
   conversationFilter,
   dataAfter,
@@ -16,21 +15,9 @@ import {
   secondsBetween,
   secondsText,
 } from '../peers.js';
-import type { ControlMessage, Handshake, OpenvpnConversation, TlsAlert } from '../session.js';
+import type { ControlMessage, Handshake, TlsAlert } from '../session.js';
 import { alertText } from '../tls-alerts.js';
-
-const SENDS_MIN = 3;
-const SPAN_SECONDS_MIN = 5;
-/** Repetitions of the reliability layer are this far apart at least. */
-const REPEAT_SECONDS_MIN = 0.9;
-
-interface Stall {
-  readonly conversation: OpenvpnConversation;
-  readonly handshake: Handshake;
-  /** Messages that are sent again and again; none where an alert says it. */
-  readonly stuck: readonly ControlMessage[];
-  readonly alert: TlsAlert | null;
-}
+import { SENDS_MIN, SPAN_SECONDS_MIN, STARVED_SECONDS, type Stall, stallsOf } from '../tls-stalls.js';
 
 export default defineDiagnosis({
   id: 'openvpn.tls-stalled',
@@ -41,8 +28,8 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'The hard resets of both sides are exchanged (or keys are renegotiated), then a control packet is sent at least 3 times over at least 5 s, is not ' +
-    'acknowledged or is repeated in spite of it, and no data follows with the new key; or a fatal TLS alert stands in clear. Warning where ' +
-    'the tunnel works later.',
+    'acknowledged or is repeated in spite of it, and no data follows with the new key; or 10 s after the first TLS message of the client those of the server are ' +
+    'missing, wholly or in part (message ids); or a fatal TLS alert stands in clear. Warning where the tunnel works later.',
   notWhen:
     'The repeated packet is acknowledged in the end, or data follows. The capture holds one direction only.',
   causes: [
@@ -63,13 +50,18 @@ export default defineDiagnosis({
   thresholds: {
     sends: { value: SENDS_MIN, unit: 'sendings', why: 'a packet repeated twice got lost twice' },
     spanSeconds: { value: SPAN_SECONDS_MIN, unit: 's', why: 'repetitions come after 2, 4 and 8 s' },
+    starvedSeconds: {
+      value: STARVED_SECONDS,
+      unit: 's',
+      why: 'the answer takes a round trip and some computing',
+    },
   },
   explains: ['openvpn.reset-loop', 'openvpn.one-way-data', 'openvpn.keepalive-gap'],
   *diagnose(evidence) {
     for (const peers of openvpnPeers(evidence)) {
       const seen = peers.conversations.some(({ handshakes }) => handshakes.some(isJudged));
       if (!seen) continue;
-      const stalls = peers.conversations.flatMap(stallsOf);
+      const stalls = peers.conversations.flatMap((one) => stallsOf(one, evidence.quality));
       yield stalls.length === 0
         ? { result: 'healthy', subject: peers.subject }
         : judge(evidence, peers, stalls);
@@ -82,62 +74,17 @@ function isJudged({ messages }: Handshake): boolean {
   return messages.length > 0;
 }
 
-function stallsOf(conversation: OpenvpnConversation): Stall[] {
-  return conversation.handshakes.flatMap((handshake) => {
-    const alert = handshake.alerts.find(({ level }) => level === TLS_FATAL) ?? null;
-    const stuck = handshake.messages.filter((message) => isStuck(message, handshake));
-    return stuck.length > 0 || alert ? [{ conversation, handshake, stuck, alert }] : [];
-  });
-}
-
-function isStuck(message: ControlMessage, handshake: Handshake): boolean {
-  const { sends, sendings, acknowledged, id } = message;
-  if (sends < SENDS_MIN) return false;
-  const first = sendings[0];
-  const last = sendings[sendings.length - 1];
-  if (!(secondsBetween(first, last) >= SPAN_SECONDS_MIN)) return false;
-  if (handshake.firstData.some((data) => data !== null && data.frame > first.frame)) return false;
-  // Acknowledged and done, however late.
-  if (acknowledged && acknowledged.frame > last.frame) return false;
-  if (acknowledged && repeatsAfter(message, acknowledged) < SENDS_MIN - 1) return false;
-  if (id !== null) return !hasLaterMessage(message, handshake, last);
-  return sendings.every(
-    (ref, index) => index === 0 || !(secondsBetween(sendings[index - 1], ref) < REPEAT_SECONDS_MIN),
-  );
-}
-
-function repeatsAfter({ sendings }: ControlMessage, acknowledged: FrameRef): number {
-  return sendings.filter(({ frame }) => frame > acknowledged.frame).length;
-}
-
-/** The sender went on to messages beyond its window: then the repeated one has arrived, whatever the capture shows. */
-function hasLaterMessage(message: ControlMessage, handshake: Handshake, last: FrameRef): boolean {
-  return handshake.messages.some(
-    ({ way, id, sendings }) =>
-      way === message.way &&
-      id !== null &&
-      message.id !== null &&
-      id > message.id + WINDOW &&
-      sendings[0].frame > last.frame,
-  );
-}
-
-/** Messages that a sender may have under way. */
-const WINDOW = 4;
-
 function judge(evidence: Evidence, peers: OpenvpnPeers, stalls: readonly Stall[]): Judgement {
   const { subject, client, server, stack } = peers;
   const stuck = stalls.flatMap((stall) => stall.stuck);
   const alert = stalls.find((stall) => stall.alert !== null)?.alert ?? null;
   const limit = alert ? null : oneSidedLimit(evidence.quality, client, server, stack);
   if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
-  const refs = [...stuck.flatMap(({ sendings }) => sendings), ...(alert ? [alert] : [])].sort(
-    (a, b) => a.frame - b.frame,
-  );
+  const refs = stalls.flatMap(refsOf).sort((a, b) => a.frame - b.frame);
   const first = refs[0];
   const last = refs[refs.length - 1];
   const recovered = dataAfter(peers, last.frame);
-  const blamed = stuck.length > 0 ? lossDirection(stalls[0]) : null;
+  const blamed = alert ? null : lossDirection(stalls[0]);
   return {
     result: 'problem',
     subject,
@@ -146,7 +93,7 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, stalls: readonly Stall[]
     confidence: alert ? 'high' : 'medium',
     explanation: explain(peers, stalls, alert, evidence.quality),
     pair: [client, server],
-    ...(blamed && !alert && { direction: blamed }),
+    ...(blamed && { direction: blamed }),
     where: alert ? senderPlace(stalls, alert) : 'unknown',
     first,
     last,
@@ -167,6 +114,20 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, stalls: readonly Stall[]
   };
 }
 
+/** What shows the stall: the repeated sendings, the alert, or the messages that wait for the missing ones. */
+function refsOf(stall: Stall): FrameRef[] {
+  const { stuck, alert, starvedOf, handshake } = stall;
+  const refs: FrameRef[] = stuck.flatMap(({ sendings }) => sendings);
+  if (alert) refs.push(alert);
+  if (starvedOf) refs.push(...waitingFor(stall).flatMap(({ sendings }) => sendings), handshake.last);
+  return refs;
+}
+
+/** TLS messages of the side that waits for the peer's. */
+function waitingFor({ handshake, starvedOf }: Stall): readonly ControlMessage[] {
+  return handshake.messages.filter(({ way }) => way !== starvedOf?.way);
+}
+
 /** An alert is sent by the side that refuses. */
 function senderPlace(stalls: readonly Stall[], alert: TlsAlert): 'receiver' | 'sender' {
   const stall = stalls.find((one) => one.alert === alert);
@@ -174,8 +135,9 @@ function senderPlace(stalls: readonly Stall[], alert: TlsAlert): 'receiver' | 's
 }
 
 /** The way that loses packets: that of the repeated message, or that of its acknowledgment where this one was seen. */
-function lossDirection({ conversation, stuck }: Stall): { from: string; to: string } | null {
+function lossDirection({ conversation, stuck, starvedOf }: Stall): { from: string; to: string } | null {
   const ways = new Set(stuck.map(({ way, acknowledged }) => (acknowledged ? 1 - way : way)));
+  if (starvedOf) ways.add(starvedOf.way);
   if (ways.size !== 1) return null;
   const [way] = ways;
   const { from, to } = conversation.directions[way];
@@ -188,7 +150,7 @@ function explain(
   alert: TlsAlert | null,
   quality: CaptureQuality,
 ): string {
-  const [{ conversation, handshake, stuck }] = stalls;
+  const [{ conversation, handshake, stuck, starvedOf }] = stalls;
   const where = `between ${client} and ${server}`;
   const parts: string[] = [];
   if (alert) {
@@ -209,6 +171,17 @@ function explain(
     );
     const size = sizeText(message, handshake);
     if (size) parts.push(size);
+  }
+  if (starvedOf) {
+    const { from, to } = conversation.directions[starvedOf.way];
+    const lacking =
+      starvedOf.missingIds.length === 0
+        ? 'none of its TLS messages is'
+        : `of its TLS messages number ${starvedOf.missingIds.join(', ')} ${starvedOf.missingIds.length === 1 ? 'is' : 'are'} not`;
+    parts.push(
+      `${from.address} answered the hard reset of ${to.address}, but ${lacking} in this capture, and the handshake does not go on. ` +
+        'Those messages are the first large packets.',
+    );
   }
   if (stalls.length > 1) parts.push(`${stalls.length} handshakes ended so.`);
   const left = quality.secondsToEnd(handshake.last);
@@ -239,27 +212,47 @@ function lastGoodBefore({ conversation, handshake, stuck }: Stall, first: FrameR
 
 function citationsOf(stalls: readonly Stall[]): Citation[] {
   return stalls
-    .flatMap(({ conversation, stuck, alert }) => [
-      ...stuck.slice(0, 2).flatMap(({ sendings, id, length, way, sends }) =>
-        sendings.map((ref, index) => ({
-          frame: ref.frame,
-          timeNs: ref.timeNs,
-          segment: ref.segment,
-          summary:
-            `control packet${id === null ? '' : ` ${id}`} of ${conversation.directions[way].from.address}, ${length} bytes, ` +
-            `sending ${index === sendings.length - 1 ? sends : index + 1} of ${sends}`,
-        })),
-      ),
-      ...(alert
-        ? [
-            {
-              frame: alert.frame,
-              timeNs: alert.timeNs,
-              segment: alert.segment,
-              summary: `fatal TLS alert of ${conversation.directions[alert.way].from.address}: ${alertText(alert.description)}`,
-            },
-          ]
-        : []),
-    ])
+    .flatMap((stall) => [...starvedCitations(stall), ...stuckCitations(stall)])
     .sort((a, b) => a.frame - b.frame);
+}
+
+function starvedCitations(stall: Stall): Citation[] {
+  const { conversation, handshake, starvedOf } = stall;
+  if (!starvedOf) return [];
+  const { from, to } = conversation.directions[starvedOf.way];
+  const sent = waitingFor(stall).map(({ sendings, length }) => ({
+    ...sendings[0],
+    summary: `control packet of ${to.address}, ${length} bytes`,
+  }));
+  const reset = handshake.serverResets?.sendings[0];
+  return [
+    ...(reset ? [{ ...reset, summary: `hard reset of ${from.address}` }] : []),
+    ...sent.slice(0, 4),
+    { ...handshake.last, summary: 'last control packet of the handshake' },
+  ];
+}
+
+function stuckCitations({ conversation, stuck, alert }: Stall): Citation[] {
+  return [
+    ...stuck.slice(0, 2).flatMap(({ sendings, id, length, way, sends }) =>
+      sendings.map((ref, index) => ({
+        frame: ref.frame,
+        timeNs: ref.timeNs,
+        segment: ref.segment,
+        summary:
+          `control packet${id === null ? '' : ` ${id}`} of ${conversation.directions[way].from.address}, ${length} bytes, ` +
+          `sending ${index === sendings.length - 1 ? sends : index + 1} of ${sends}`,
+      })),
+    ),
+    ...(alert
+      ? [
+          {
+            frame: alert.frame,
+            timeNs: alert.timeNs,
+            segment: alert.segment,
+            summary: `fatal TLS alert of ${conversation.directions[alert.way].from.address}: ${alertText(alert.description)}`,
+          },
+        ]
+      : []),
+  ];
 }
