@@ -53,7 +53,7 @@ function outageOf(
   const base = { run, live, silent };
   const restarted = restartAfter(conversation, run, all);
   const isClientSilent = conversation.clientWay !== null && conversation.clientWay !== run.way;
-  if (isClientSilent && run.nextBack === null && (restarted || run.pings === run.packets)) {
+  if (isClientSilent && run.nextBack === null && (restarted || hasPingsAlone(run))) {
     return { ...base, severity: 'info', confidence: 'medium', why: 'client-gone' };
   }
   if (isOverdue(silent, seconds)) {
@@ -66,7 +66,7 @@ function outageOf(
   if (run.lastBack !== null || run.nextBack !== null) return null;
   const isSeenBothWays =
     silent.packets > 0 && !oneSidedLimit(quality, live.from.address, live.to.address, conversation.stack);
-  if (!isSeenBothWays || run.pings === run.packets) return null;
+  if (!isSeenBothWays || hasPingsAlone(run)) return null;
   const hasHandshake = conversation.handshakes.some(({ kind }) => kind === 'hard');
   const isLong = hasHandshake && seconds >= NEVER_SECONDS;
   return { ...base, severity: isLong ? 'warning' : 'info', confidence: 'low', why: 'never' };
@@ -77,14 +77,15 @@ export function isOverdue({ pingPeriodNs }: OpenvpnDirection, seconds: number): 
   return seconds * 1e9 > PINGS_MISSED_MIN * pingPeriodNs;
 }
 
+/** Nobody waits for answers: what is no ping are the last packets before it went quiet. */
+function hasPingsAlone({ packets, pings }: OneWayRun): boolean {
+  return packets - pings < ANSWERED_MIN;
+}
+
 /** More than half of what the live side sends used to be answered at once. */
 function expectsAnswers(live: OpenvpnDirection, run: OneWayRun): boolean {
   const others = live.dataPackets - run.packets;
-  return (
-    live.answered >= ANSWERED_MIN &&
-    live.answered >= ANSWERED_SHARE * others &&
-    run.packets - run.pings >= ANSWERED_MIN
-  );
+  return live.answered >= ANSWERED_MIN && live.answered >= ANSWERED_SHARE * others && !hasPingsAlone(run);
 }
 
 /** The client starts over after the run, in this conversation or from another port. */
