@@ -1,12 +1,12 @@
 import { type Binding, type Dissect, defineDissector } from '../../src/dissect/dissector.js';
-import { CLAIM_PORT, CLAIM_WEAK, type FrameContext } from '../../src/dissect/frame-context.js';
+import { CLAIM_PORT, CLAIM_STRONG, CLAIM_WEAK, type FrameContext } from '../../src/dissect/frame-context.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { UDP_HEADER_LENGTH, UDP_LENGTH } from '../../src/wire/transport.js';
 import * as openvpn from './layout.js';
 import {
+  controlProof,
   controlShape,
-  controlStrength,
   looksRandom,
   recognise,
   SHAPE_NONE,
@@ -16,6 +16,9 @@ import {
 import {
   OPENVPN_ROWS,
   type OpenvpnTable,
+  PROOF_NONE,
+  PROOF_STRONG,
+  PROOF_WEAK,
   WRAP_PLAIN,
   WRAP_TLS_AUTH,
   WRAP_TLS_CRYPT,
@@ -34,7 +37,7 @@ export const openvpnDissector = defineDissector({
   carriedBy: {
     udpPort: [OPENVPN_PORT],
     tcpPort: [OPENVPN_PORT],
-    udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise },
+    udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise: claim },
   },
   observes: OPENVPN_ROWS,
   rowsPerChunk: ROWS_PER_CHUNK,
@@ -43,6 +46,12 @@ export const openvpnDissector = defineDissector({
 });
 
 export default openvpnDissector;
+
+function claim(frame: FrameContext, offset: number, end: number): number {
+  const proof = recognise(frame, offset, end);
+  if (proof === PROOF_STRONG) return CLAIM_STRONG;
+  return proof === PROOF_WEAK ? CLAIM_WEAK : CLAIM_PORT;
+}
 
 function bind(table: OpenvpnTable, { protocolIndex }: Binding): Dissect {
   return function dissectOpenvpn(frame, offset, end) {
@@ -92,11 +101,11 @@ function dissectControl(
   const row = appendRow(table, frame, offset, end, opcode);
   table.sessionHigh[row] = frame.view.getInt32(offset + openvpn.SESSION_ID);
   table.sessionLow[row] = frame.view.getInt32(offset + openvpn.SESSION_ID + 4);
-  table.strength[row] = isWhole
-    ? controlStrength(frame.view, offset, end, opcode, shape)
+  table.proof[row] = isWhole
+    ? controlProof(frame.view, offset, end, opcode, shape)
     : looksRandom(frame.view, offset + openvpn.SESSION_ID)
-      ? CLAIM_WEAK
-      : CLAIM_PORT;
+      ? PROOF_WEAK
+      : PROOF_NONE;
   if (shape === SHAPE_NONE) table.wrapping[row] = WRAP_UNREAD;
   else if (shape === SHAPE_TLS_CRYPT) table.wrapping[row] = WRAP_TLS_CRYPT;
   else {
@@ -166,7 +175,7 @@ function appendRow(
   table.keyId[row] = frame.view.getUint8(offset) & openvpn.KEY_ID_MASK;
   table.length[row] = lengthOf(frame, offset, end);
   table.wrapping[row] = WRAP_PLAIN;
-  table.strength[row] = CLAIM_PORT;
+  table.proof[row] = PROOF_NONE;
   table.sessionHigh[row] = 0;
   table.sessionLow[row] = 0;
   table.remoteHigh[row] = 0;

@@ -1,7 +1,6 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { Batch } from '../../src/correlate/correlator.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
-import { CLAIM_STRONG, CLAIM_WEAK } from '../../src/dissect/frame-context.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ControlLedger } from './control-ledger.js';
@@ -10,7 +9,7 @@ import { OpenDirection } from './open-direction.js';
 import { type PacketFacts, sessionText } from './packet-facts.js';
 import { PacketIdReader } from './packet-ids.js';
 import { isPingLength, PING_LENGTH_MAX } from './ping.js';
-import { type OPENVPN_ROWS, WRAP_UNREAD } from './rows.js';
+import { type OPENVPN_ROWS, PROOF_STRONG, PROOF_WEAK, WRAP_UNREAD } from './rows.js';
 import {
   type OneWayRun,
   type OpenvpnConversation,
@@ -79,8 +78,8 @@ export class OpenConversation {
     const isFragment = columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT;
     this.first ??= { frame, timeNs: ns, segment: batch.segment };
     this.lastFrame = frame;
-    const strength = columns.strength[row];
-    if (strength === CLAIM_STRONG || (strength === CLAIM_WEAK && this.key.isOnPort)) this.isClaimed = true;
+    const proof = columns.proof[row];
+    if (proof === PROOF_STRONG || (proof === PROOF_WEAK && this.key.isOnPort)) this.isClaimed = true;
     const mark = batch.marks[index];
     if ((mark & MARK_INBOUND) !== 0) direction.inbound++;
     else if ((mark & MARK_OUTBOUND) !== 0) direction.outbound++;

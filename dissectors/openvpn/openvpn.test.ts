@@ -1,14 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
-import { CLAIM_PORT, CLAIM_STRONG, CLAIM_WEAK, FrameContext } from '../../src/dissect/frame-context.js';
+import { FrameContext } from '../../src/dissect/frame-context.js';
 import { Slot } from '../../src/observe/slot.js';
 import type { ObservationTable } from '../../src/observe/table.js';
 import { hex, random, zeros } from '../../test/build/bytes.js';
 import { OPENVPN_OPCODE, openvpnControl, openvpnDataV2, tlsRecord } from '../../test/build/openvpn.js';
 import dissector from './dissector.js';
 import { recognise } from './recognition.js';
-import { WRAP_PLAIN, WRAP_TLS_AUTH, WRAP_TLS_CRYPT, WRAP_UNREAD } from './rows.js';
+import {
+  PROOF_NONE,
+  PROOF_STRONG,
+  PROOF_WEAK,
+  WRAP_PLAIN,
+  WRAP_TLS_AUTH,
+  WRAP_TLS_CRYPT,
+  WRAP_UNREAD,
+} from './rows.js';
 
 const UDP = 17;
 const TCP = 6;
@@ -55,7 +63,7 @@ describe('packets as OpenVPN sends them', () => {
       WRAP_PLAIN,
     ]);
     expect([table.sessionHigh[0] >>> 0, table.sessionLow[0] >>> 0]).toEqual([0x9aa6b1e4, 0x34889ad3]);
-    expect(claim(packet)).toBe(CLAIM_STRONG);
+    expect(claim(packet)).toBe(PROOF_STRONG);
   });
 
   it('hard reset of the server: 26 bytes, with an acknowledgment and the session of the client', () => {
@@ -63,14 +71,14 @@ describe('packets as OpenVPN sends them', () => {
     expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
     expect([table.opcode[0], table.ackCount[0], table.ackHighest[0], table.ackBits[0]]).toEqual([8, 1, 0, 1]);
     expect(table.remoteHigh[0] >>> 0).toBe(0x9aa6b1e4);
-    expect(claim(packet)).toBe(CLAIM_STRONG);
+    expect(claim(packet)).toBe(PROOF_STRONG);
   });
 
   it('a single acknowledgment: 22 bytes', () => {
     const packet = hex('28 9aa6b1e434889ad3 01 00000005 e7a77eba7c1c51b5');
     expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
     expect([table.opcode[0], table.ackHighest[0], table.remoteLow[0]]).toEqual([5, 5, 0x7c1c51b5]);
-    expect(claim(packet)).toBe(CLAIM_STRONG);
+    expect(claim(packet)).toBe(PROOF_STRONG);
   });
 
   it('acknowledgments out of order: the highest, and the others below it', () => {
@@ -114,7 +122,7 @@ describe('packets as OpenVPN sends them', () => {
       1,
       0x9aa6b1e4,
     ]);
-    expect(claim(packet)).toBe(CLAIM_STRONG);
+    expect(claim(packet)).toBe(PROOF_STRONG);
   });
 
   it('tls-crypt: the first replay ids do not pass for a message without acknowledgments', () => {
@@ -123,7 +131,7 @@ describe('packets as OpenVPN sends them', () => {
     expect(reset.length).toBe(54);
     expect(dissect(reset)).toEqual({ rows: 1, shortfalls: 0 });
     expect([table.wrapping[0], table.ackCount[0], table.messageId[0]]).toEqual([WRAP_TLS_CRYPT, 0, 0]);
-    expect(claim(reset)).toBe(CLAIM_STRONG);
+    expect(claim(reset)).toBe(PROOF_STRONG);
     const control = openvpnControl({
       opcode: OPENVPN_OPCODE.control,
       session: client,
@@ -133,7 +141,7 @@ describe('packets as OpenVPN sends them', () => {
     });
     dissect(control);
     expect(table.wrapping[0]).toBe(WRAP_TLS_CRYPT);
-    expect(claim(control)).toBe(CLAIM_WEAK);
+    expect(claim(control)).toBe(PROOF_WEAK);
   });
 
   it('a server of 2.6 marks the replay id of a stateless answer', () => {
@@ -168,7 +176,7 @@ describe('packets as OpenVPN sends them', () => {
     });
     const packet = Uint8Array.from([...reset, ...wrapped]);
     expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
-    expect(claim(packet)).toBe(CLAIM_STRONG);
+    expect(claim(packet)).toBe(PROOF_STRONG);
     wrapped.set([0xff, 0xff], 398);
     expect(dissect(Uint8Array.from([...reset, ...wrapped]))).toEqual({ rows: 0, shortfalls: 1 });
   });
@@ -179,7 +187,7 @@ describe('packets as OpenVPN sends them', () => {
     expect([table.opcode[0], table.keyId[0], table.peerId[0], table.packetId[0], table.length[0]]).toEqual([
       9, 3, 28, 0x11, 40,
     ]);
-    expect(claim(packet)).toBe(CLAIM_WEAK);
+    expect(claim(packet)).toBe(PROOF_WEAK);
     dissect(hex(`30 01020304 ${'aa'.repeat(30)}`));
     expect([table.opcode[0], table.packetId[0], table.packetIdTail[0]]).toEqual([6, 0x01020304, 0xaaaaaaaa]);
   });
@@ -227,7 +235,7 @@ describe('what does not fit', () => {
       fc.property(fc.uint8Array({ minLength: 0, maxLength: 200 }), fc.boolean(), (bytes, isCut) => {
         const { rows, shortfalls } = dissect(bytes, isCut);
         expect(rows + shortfalls).toBe(1);
-        expect(claim(bytes)).not.toBe(CLAIM_STRONG);
+        expect(claim(bytes)).not.toBe(PROOF_STRONG);
       }),
       { numRuns: 2000 },
     );
@@ -244,6 +252,6 @@ describe('what does not fit', () => {
       `38 ${'00'.repeat(13)}`,
       `28 ${'01'.repeat(21)}`,
     ];
-    expect(others.map((text) => claim(hex(text)))).toEqual(others.map(() => CLAIM_PORT));
+    expect(others.map((text) => claim(hex(text)))).toEqual(others.map(() => PROOF_NONE));
   });
 });

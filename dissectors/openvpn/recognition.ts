@@ -1,6 +1,7 @@
-import { CLAIM_PORT, CLAIM_STRONG, CLAIM_WEAK, type FrameContext } from '../../src/dissect/frame-context.js';
+import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { ORIGIN_WHOLE } from '../../src/observe/table.js';
 import * as openvpn from './layout.js';
+import { PROOF_NONE, PROOF_STRONG, PROOF_WEAK } from './rows.js';
 
 /*
  * Which of the ways to protect the control channel a packet was sent with. Nothing in the packet says so: it is told
@@ -146,53 +147,53 @@ function hasWrappedKey(view: DataView, offset: number, end: number): boolean {
  */
 export function recognise(frame: FrameContext, offset: number, end: number): number {
   const length = end - offset;
-  if (length < openvpn.RESET_LENGTH_MIN || frame.origin !== ORIGIN_WHOLE) return CLAIM_PORT;
+  if (length < openvpn.RESET_LENGTH_MIN || frame.origin !== ORIGIN_WHOLE) return PROOF_NONE;
   const view = frame.view;
   const first = view.getUint8(offset);
   const opcode = first >> openvpn.OPCODE_SHIFT;
-  if (opcode < openvpn.SOFT_RESET || opcode > openvpn.CONTROL_WRAPPED_KEY) return CLAIM_PORT;
+  if (opcode < openvpn.SOFT_RESET || opcode > openvpn.CONTROL_WRAPPED_KEY) return PROOF_NONE;
   if (opcode === openvpn.DATA_V2) return recogniseDataV2(view, offset, end);
-  if (opcode === openvpn.DATA_V1 || frame.isCut) return CLAIM_PORT;
+  if (opcode === openvpn.DATA_V1 || frame.isCut) return PROOF_NONE;
   const isReset = openvpn.isClientReset(opcode) || openvpn.isServerReset(opcode);
-  if (isReset && (first & openvpn.KEY_ID_MASK) !== 0) return CLAIM_PORT;
-  return controlStrength(view, offset, end, opcode, controlShape(view, offset, end, opcode, true));
+  if (isReset && (first & openvpn.KEY_ID_MASK) !== 0) return PROOF_NONE;
+  return controlProof(view, offset, end, opcode, controlShape(view, offset, end, opcode, true));
 }
 
-/** How sure a whole control packet of that shape is one, as a CLAIM_ value; CLAIM_PORT: the port alone speaks for it. */
-export function controlStrength(
+/** How sure a whole control packet of that shape is one, as a PROOF_ value; PROOF_NONE: the port alone speaks for it. */
+export function controlProof(
   view: DataView,
   offset: number,
   end: number,
   opcode: number,
   shape: number,
 ): number {
-  if (shape === SHAPE_NONE || !looksRandom(view, offset + openvpn.SESSION_ID)) return CLAIM_PORT;
+  if (shape === SHAPE_NONE || !looksRandom(view, offset + openvpn.SESSION_ID)) return PROOF_NONE;
   const isReset = openvpn.isClientReset(opcode) || openvpn.isServerReset(opcode);
-  if (shape === SHAPE_TLS_CRYPT) return isReset ? CLAIM_STRONG : CLAIM_WEAK;
-  return shape === SHAPE_PLAIN ? plainStrength(view, offset, end, opcode) : CLAIM_STRONG;
+  if (shape === SHAPE_TLS_CRYPT) return isReset ? PROOF_STRONG : PROOF_WEAK;
+  return shape === SHAPE_PLAIN ? plainProof(view, offset, end, opcode) : PROOF_STRONG;
 }
 
-function plainStrength(view: DataView, offset: number, end: number, opcode: number): number {
+function plainProof(view: DataView, offset: number, end: number, opcode: number): number {
   // `controlShape` has seen to its length and zeros.
-  if (openvpn.isClientReset(opcode)) return CLAIM_STRONG;
+  if (openvpn.isClientReset(opcode)) return PROOF_STRONG;
   const count = view.getUint8(offset + openvpn.ACK_COUNT);
   const remote = offset + openvpn.CONTROL_LENGTH_MIN + count * openvpn.ID_LENGTH;
   if (count > 0) {
     const isOwn =
       view.getInt32(remote) === view.getInt32(offset + openvpn.SESSION_ID) &&
       view.getInt32(remote + 4) === view.getInt32(offset + openvpn.SESSION_ID + 4);
-    return !isOwn && looksRandom(view, remote) ? CLAIM_STRONG : CLAIM_PORT;
+    return !isOwn && looksRandom(view, remote) ? PROOF_STRONG : PROOF_NONE;
   }
-  if (openvpn.isServerReset(opcode)) return CLAIM_PORT;
+  if (openvpn.isServerReset(opcode)) return PROOF_NONE;
   const record = remote + openvpn.ID_LENGTH;
-  if (end - record < openvpn.TLS_RECORD_LENGTH) return CLAIM_WEAK;
+  if (end - record < openvpn.TLS_RECORD_LENGTH) return PROOF_WEAK;
   const type = view.getUint8(record);
   const isRecord =
     type >= openvpn.TLS_TYPE_MIN &&
     type <= openvpn.TLS_TYPE_MAX &&
     view.getUint8(record + 1) === openvpn.TLS_MAJOR_VERSION &&
     view.getUint8(record + 2) <= openvpn.TLS_MINOR_VERSION_MAX;
-  return isRecord ? CLAIM_STRONG : CLAIM_WEAK;
+  return isRecord ? PROOF_STRONG : PROOF_WEAK;
 }
 
 /** Whether eight bytes may be a session id: random ones hold at most one zero and six different values, but for one in a thousand. */
@@ -212,9 +213,9 @@ export function looksRandom(view: DataView, offset: number): boolean {
 }
 
 function recogniseDataV2(view: DataView, offset: number, end: number): number {
-  if (end - offset < openvpn.DATA_V2_LENGTH_MIN) return CLAIM_PORT;
+  if (end - offset < openvpn.DATA_V2_LENGTH_MIN) return PROOF_NONE;
   const peerId = view.getUint32(offset) & 0xff_ffff;
-  if (peerId > COUNTER_MAX && peerId !== openvpn.PEER_ID_UNSET) return CLAIM_PORT;
+  if (peerId > COUNTER_MAX && peerId !== openvpn.PEER_ID_UNSET) return PROOF_NONE;
   const packetId = view.getUint32(offset + openvpn.DATA_V2_PACKET_ID);
-  return packetId > 0 && packetId < 1 << 26 ? CLAIM_WEAK : CLAIM_PORT;
+  return packetId > 0 && packetId < 1 << 26 ? PROOF_WEAK : PROOF_NONE;
 }

@@ -8,6 +8,11 @@ export const WRAP_TLS_CRYPT = 2;
 /** The capture cut the packet before it could be told. */
 export const WRAP_UNREAD = 3;
 
+/** What a packet shows of itself, whatever its port: nothing, what may be chance, what can hardly be. */
+export const PROOF_NONE = 0;
+export const PROOF_WEAK = 1;
+export const PROOF_STRONG = 2;
+
 /** One row a packet, data and control. Fields of the other kind are 0. */
 export const OPENVPN_ROWS = {
   opcode: 'u8',
@@ -16,8 +21,8 @@ export const OPENVPN_ROWS = {
   length: 'u16',
   /** Control: WRAP_ value. */
   wrapping: 'u8',
-  /** Control: CLAIM_ value by what the packet itself shows, whatever its port. */
-  strength: 'u8',
+  /** Control: PROOF_ value. */
+  proof: 'u8',
   sessionHigh: 'i32',
   sessionLow: 'i32',
   /** Peer's session id, with acknowledgments only. */
