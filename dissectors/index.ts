@@ -110,6 +110,18 @@ import keepaliveGap from './keepalive/diagnoses/gap.js';
 import keepaliveJitter from './keepalive/diagnoses/jitter.js';
 import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
+import openvpnCorrelators from './openvpn/correlator.js';
+import openvpnDissector from './openvpn/dissector.js';
+import openvpnKeepaliveGap from './openvpn/diagnoses/keepalive-gap.js';
+import openvpnLoss from './openvpn/diagnoses/loss.js';
+import openvpnNoResponse from './openvpn/diagnoses/no-response.js';
+import openvpnOneWayData from './openvpn/diagnoses/one-way-data.js';
+import openvpnOuterFragmentation from './openvpn/diagnoses/outer-fragmentation.js';
+import openvpnPeerMoved from './openvpn/diagnoses/peer-moved.js';
+import openvpnPortUnreachable from './openvpn/diagnoses/port-unreachable.js';
+import openvpnResetLoop from './openvpn/diagnoses/reset-loop.js';
+import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
+import openvpnTunnel from './openvpn/tunnel.js';
 import scionCorrelators from './scion/correlator.js';
 import scionDissector from './scion/dissector.js';
 import scionEchoLoss from './scion/diagnoses/echo-loss.js';
@@ -181,6 +193,7 @@ export const dissectors: readonly Dissector[] = [
   ipipDissector,
   isakmpDissector,
   keepaliveDissector,
+  openvpnDissector,
   scionDissector,
   tcpDissector,
   udpencapDissector,
@@ -289,6 +302,14 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: keepaliveDissector,
     correlators: keepaliveCorrelators,
     diagnoses: [keepaliveGap, keepaliveJitter, keepaliveOneWay, keepaliveStopped],
+  },
+  {
+    protocol: 'openvpn',
+    title: 'OpenVPN',
+    dissector: openvpnDissector,
+    correlators: openvpnCorrelators,
+    tunnel: openvpnTunnel,
+    diagnoses: [openvpnKeepaliveGap, openvpnLoss, openvpnNoResponse, openvpnOneWayData, openvpnOuterFragmentation, openvpnPeerMoved, openvpnPortUnreachable, openvpnResetLoop, openvpnTlsStalled],
   },
   {
     protocol: 'scion',

@@ -9,6 +9,7 @@ import { IKE_V1_CAPTURES } from './ike-v1.js';
 import { IKE_V2_CAPTURES } from './ike-v2.js';
 import { KEEPALIVE_CAPTURES } from './keepalives.js';
 import { NAT_TRAVERSAL_CAPTURES } from './nat-traversal.js';
+import { OPENVPN_CAPTURES } from './openvpn.js';
 import { OVERLAY_CAPTURES } from './overlays.js';
 import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
@@ -27,6 +28,7 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...PATH_CAPTURES,
   ...KEEPALIVE_CAPTURES,
   ...SCION_CAPTURES,
+  ...OPENVPN_CAPTURES,
   ...OVERLAY_CAPTURES,
   ...SILK_CAPTURES,
   ...ARP_CAPTURES,

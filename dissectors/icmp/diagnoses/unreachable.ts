@@ -9,6 +9,8 @@ const PROTOCOL_ESP = 50;
 const PROTOCOL_AH = 51;
 /** IKE ports: `ike.port-unreachable` speaks of them. */
 const IKE_PORTS: ReadonlySet<number> = new Set([500, 4500]);
+/** `openvpn.port-unreachable` speaks of it. */
+const OPENVPN_PORT = 1194;
 /** VXLAN and VXLAN-GPE as destination: `vxlan.port-mismatch` speaks of them. */
 const VXLAN_PORTS: ReadonlySet<number> = new Set([4789, 4790]);
 
@@ -24,7 +26,7 @@ export default defineDiagnosis({
     'of the pair. Error where the pair are the ends of a tunnel, warning in a small capture, information otherwise. Fewer ' +
     'than 3 errors: warning between the ends of a tunnel if the destination is not heard again, else information.',
   notWhen:
-    'A more specific diagnosis owns the quoted packet: UDP 500 and 4500 (ike.port-unreachable), 4789 and 4790 (vxlan.port-mismatch), ESP and AH refused by ' +
+    'A more specific diagnosis owns the quoted packet: UDP 500 and 4500 (ike.port-unreachable), 1194 (openvpn.port-unreachable), 4789 and 4790 (vxlan.port-mismatch), ESP and AH refused by ' +
     'protocol (esp.proto-unreachable), GRE refused by protocol or port (gre.proto-unreachable). The port is one of those that traceroute probes. The quoted source is not the ' +
     'receiver of the error. Information only: the quoted packets answer a program of the destination that asked first and ' +
     'has ended (port unreachable for less than 10 s).',
@@ -98,6 +100,8 @@ function accepts({ meaning, quoted }: IcmpError): boolean {
       return (
         !IKE_PORTS.has(destinationPort) &&
         !IKE_PORTS.has(sourcePort) &&
+        destinationPort !== OPENVPN_PORT &&
+        sourcePort !== OPENVPN_PORT &&
         !VXLAN_PORTS.has(destinationPort) &&
         !isTraceroutePort(destinationPort)
       );

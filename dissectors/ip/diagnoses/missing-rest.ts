@@ -78,6 +78,8 @@ export default defineDiagnosis({
     'esp.one-way-spi',
     'openvpn.tls-stalled',
     'openvpn.loss',
+    'openvpn.outer-fragmentation',
+    'openvpn.one-way-data',
     'vxlan.loss',
     'vxlan.no-return',
     'dns.timeout',

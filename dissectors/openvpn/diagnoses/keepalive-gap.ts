@@ -1,0 +1,149 @@
+import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { plural } from '../../icmp/pair-subject.js';
+import { openvpnConversations } from '../correlator.js';
+import { overduePauses, PINGS_MISSED_MIN } from '../outages.js';
+import {
+  conversationFilter,
+  directionSubject,
+  isCapturedAtSender,
+  periodText,
+  secondsText,
+} from '../peers.js';
+import type { OpenvpnConversation, OpenvpnDirection, Pause, Way } from '../session.js';
+
+const GAPS_CITED = 4;
+
+export default defineDiagnosis({
+  id: 'openvpn.keepalive-gap',
+  title: 'OpenVPN pings stop',
+  severity: 'warning',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 2,
+  rule:
+    'A side that pings after a learned time of silence sends nothing at all for more than three times as long, inside one session, while the other side ' +
+    'goes on. The period is learned from at least 3 pings. Information where the silent side is a client that does not come back.',
+  notWhen:
+    'No period can be learned: then silence is no fault. Both sides are silent. A new session begins because the silent client itself starts over. The client ' +
+    'goes on from another address. The capture holds one direction only.',
+  causes: [
+    'The path loses everything in that direction for a while: link, route, NAT mapping, firewall state',
+    'The silent side hangs or was suspended (a laptop asleep, an overloaded host)',
+    'The process was stopped, or lost its network',
+  ],
+  nextSteps: [
+    'Capture on both ends at the same time: do the pings leave their sender?',
+    'Compare with the log of the other side: Inactivity timeout (--ping-restart), restarting',
+    'If a NAT stands between: a shorter keepalive than its UDP timer (often 30 s) keeps the mapping',
+  ],
+  refutedBy: 'Packets of the silent side in a capture at its peer in that time.',
+  source: 'OpenVPN manual: ping, ping-restart, keepalive',
+  thresholds: {
+    pingsMissed: {
+      value: PINGS_MISSED_MIN,
+      unit: 'pings',
+      why: 'a lost packet or two is normal; ping-restart is 3 to 12 periods',
+    },
+  },
+  explains: ['openvpn.reset-loop'],
+  *diagnose(evidence) {
+    const all = evidence.sessions(openvpnConversations);
+    for (const conversation of all) {
+      for (const way of [0, 1] as const) {
+        const direction = conversation.directions[way];
+        if (direction.dataPackets > 0) yield judge(evidence, conversation, way, all);
+      }
+    }
+  },
+});
+
+function judge(
+  evidence: Evidence,
+  conversation: OpenvpnConversation,
+  way: Way,
+  all: readonly OpenvpnConversation[],
+): Judgement {
+  const direction = conversation.directions[way];
+  const { from, to, pingPeriodNs, pings } = direction;
+  const subject = directionSubject(conversation, direction, evidence.quality);
+  if (Number.isNaN(pingPeriodNs)) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${from.address} sent ${pings === 0 ? 'no packet' : plural(pings, 'packet')} of the length of a ping: no period can be learned, because it does not ping or the tunnel was never idle; capture an idle tunnel for some minutes.`,
+    };
+  }
+  const isClient = conversation.clientWay === way;
+  const gaps = overduePauses(conversation, way, all).filter(
+    ({ endedBy }) => !(isClient && endedBy === 'restart'),
+  );
+  if (gaps.length === 0) return { result: 'healthy', subject };
+  const limit = oneSidedLimit(evidence.quality, from.address, to.address, conversation.stack);
+  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  return problemOf(evidence, conversation, direction, gaps, isClient);
+}
+
+function problemOf(
+  evidence: Evidence,
+  conversation: OpenvpnConversation,
+  direction: OpenvpnDirection,
+  gaps: readonly Pause[],
+  isClient: boolean,
+): Judgement {
+  const { from, to, pingPeriodNs } = direction;
+  const longest = gaps.reduce((a, b) => (b.lengthNs > a.lengthNs ? b : a));
+  const first = gaps[0].before;
+  const last = gaps[gaps.length - 1];
+  const isGone = isClient && gaps.every(({ endedBy }) => endedBy === 'end');
+  const missed = gaps.reduce((sum, { lengthNs }) => sum + Math.floor(lengthNs / pingPeriodNs), 0);
+  const segment = first.segment;
+  return {
+    result: 'problem',
+    subject: directionSubject(conversation, direction, evidence.quality),
+    ...(isGone && { severity: 'info' as const }),
+    confidence: 'medium',
+    explanation:
+      `${from.address} pings ${to.address} after ${periodText(pingPeriodNs)} of silence, but sent nothing for ` +
+      `${secondsText(longest.lengthNs / NS_PER_SECOND)}${gaps.length > 1 ? ` (the longest of ${gaps.length} gaps)` : ''}, ` +
+      `while ${to.address} sent ${longest.reverse} packets. ${endText(last, isGone)}`,
+    pair: [from.address, to.address],
+    direction: { from: from.address, to: to.address },
+    where: isCapturedAtSender(direction, evidence.quality) ? 'sender' : 'unknown',
+    // The ping that is missing was due a period after the last packet.
+    first: { segment, timeNs: first.timeNs + pingPeriodNs },
+    last: last.after ?? { segment, timeNs: last.before.timeNs + last.lengthNs },
+    lastGood: first,
+    ongoingAtEnd: last.endedBy === 'end' && !isGone,
+    counts: {
+      gaps: gaps.length,
+      missed,
+      longestSeconds: Math.round(longest.lengthNs / NS_PER_SECOND),
+      periodSeconds: Math.round(pingPeriodNs / NS_PER_SECOND),
+      reverseMeanwhile: gaps.reduce((sum, { reverse }) => sum + reverse, 0),
+    },
+    evidence: cite(gaps, from.address),
+    displayFilter: conversationFilter([conversation]),
+    packetClass: 'openvpn-data',
+  };
+}
+
+function endText({ endedBy }: Pause, isGone: boolean): string {
+  if (isGone) return 'It does not come back: the client has probably ended.';
+  if (endedBy === 'packet') return 'Then it went on.';
+  return endedBy === 'restart' ? 'Then the client started over.' : 'It is silent to the end.';
+}
+
+function cite(gaps: readonly Pause[], address: string): Citation[] {
+  const cited = gaps.length <= GAPS_CITED ? gaps : [...gaps.slice(0, GAPS_CITED - 1), gaps[gaps.length - 1]];
+  return cited.flatMap(({ before, after }) => [
+    { ...before, summary: `last packet of ${address} before the gap` },
+    ...(after ? [{ ...after, summary: `first packet of ${address} after the gap` }] : []),
+  ]);
+}

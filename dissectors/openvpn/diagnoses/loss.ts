@@ -1,0 +1,200 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Confidence, Severity } from '../../../src/report/report.js';
+import { openvpnConversations } from '../correlator.js';
+import { outagesOf } from '../outages.js';
+import {
+  conversationFilter,
+  directionSubject,
+  isCapturedAtReceiver,
+  isCapturedAtSender,
+  secondsBetween,
+} from '../peers.js';
+import type { OpenvpnConversation, OpenvpnDirection, PacketIdCounts, PacketIdGap } from '../session.js';
+
+const WARNING_PERCENT = 1;
+const ERROR_PERCENT = 5;
+const LOST_MIN = 3;
+const BURST_PACKETS = 5;
+const BURST_SECONDS = 3;
+/** Packets of the other direction from which its lack of gaps speaks for the capture. */
+const WITNESS_PACKETS = 100;
+/** Losses that end this long before the last packet are over. */
+const OVER_SECONDS = 10;
+const GAPS_CITED = 5;
+
+interface Tally {
+  readonly lost: number;
+  readonly expected: number;
+  readonly gapCount: number;
+  readonly gaps: readonly PacketIdGap[];
+}
+
+export default defineDiagnosis({
+  id: 'openvpn.loss',
+  title: 'OpenVPN packets lost on the path',
+  severity: 'warning',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 2,
+  rule:
+    'Packet ids of one direction are missing at a capture point that is not the sender: warning above 1 %, error above 5 %, with at least 3 missing ids; warning ' +
+    'also for 5 ids in a row over at least 3 s. Late packets are not missing. Only for AEAD ciphers, whose packet ids are in clear.',
+  notWhen:
+    'The capture was taken at the sender (then the capture itself missed packets); the ids are missing because the direction was dead ' +
+    '(openvpn.one-way-data); the sender began anew or skipped ahead.',
+  causes: [
+    'Congestion or policing on the way: a queue overflows',
+    'Large packets are dropped (MTU): compare the lengths of what arrives with what is sent',
+    'A lossy link (radio, DSL), or a socket buffer of the sender that overflows (sndbuf)',
+    'The capture itself missed packets: buffer too small, busy host',
+  ],
+  nextSteps: [
+    'Capture on both ends at once and look for the missing packet ids in the capture of the sender',
+    'Inside the tunnel: ping -s 56 and ping -s 1300 the other end; if large ones fail only: mssfix 1300 or tun-mtu 1400',
+    'mtr -u -P 1194 PEER in both directions; ip -s link on both hosts',
+  ],
+  refutedBy: 'The missing packet ids in a second capture at the same place, or in one at the receiver.',
+  source:
+    'OpenVPN protocol documentation (data channel, AEAD packet format); RFC 4303 section 3.4.3 for the method',
+  thresholds: {
+    warningPercent: {
+      value: WARNING_PERCENT,
+      unit: '%',
+      why: 'above it the throughput of TCP suffers at LAN round trips',
+    },
+    errorPercent: { value: ERROR_PERCENT, unit: '%', why: 'above it interactive traffic becomes unusable' },
+    lost: { value: LOST_MIN, unit: 'packets', why: 'one or two lost packets are normal' },
+    burstPackets: {
+      value: BURST_PACKETS,
+      unit: 'packets',
+      why: 'consecutive losses are an outage, not chance',
+    },
+    burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for esp.loss' },
+  },
+  explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  *diagnose(evidence) {
+    const all = evidence.sessions(openvpnConversations);
+    for (const conversation of all) {
+      if (conversation.transport === 'tcp') continue;
+      const outages = outagesOf(conversation, all, evidence.quality).filter(
+        ({ severity }) => severity !== 'info',
+      );
+      for (const direction of conversation.directions) {
+        if (!direction.packetIds) continue;
+        const dead = outages.filter(({ silent }) => silent === direction).map(({ run }) => run);
+        const isDead = ({ before, after }: PacketIdGap): boolean =>
+          dead.some(
+            ({ lastBack, nextBack }) => lastBack?.frame === before.frame && nextBack?.frame === after.frame,
+          );
+        yield judge(evidence.quality, conversation, direction, tallyOf(direction.packetIds, isDead));
+      }
+    }
+  },
+});
+
+function tallyOf(counts: PacketIdCounts, isDead: (gap: PacketIdGap) => boolean): Tally {
+  const dead = counts.gaps.filter(isDead);
+  const lost = counts.missing - dead.reduce((sum, { missing }) => sum + missing, 0);
+  return {
+    lost,
+    expected: counts.distinct + lost,
+    gapCount: counts.gapCount - dead.length,
+    gaps: counts.gaps.filter((gap) => !isDead(gap)),
+  };
+}
+
+function judge(
+  quality: CaptureQuality,
+  conversation: OpenvpnConversation,
+  direction: OpenvpnDirection,
+  tally: Tally,
+): Judgement {
+  const subject = directionSubject(conversation, direction, quality);
+  const severity = severityOf(tally);
+  if (severity === null) return { result: 'healthy', subject };
+  if (isCapturedAtSender(direction, quality)) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason:
+        `${tally.lost} packet ids of ${direction.from.address} are missing where they were sent, so the capture missed them or the sender's socket dropped them; ` +
+        'capture at the receiver, to a file, with a larger buffer (-B 4096).',
+    };
+  }
+  return problemOf(quality, conversation, direction, tally, severity);
+}
+
+function severityOf({ lost, expected, gaps }: Tally): Severity | null {
+  if (lost < LOST_MIN) return null;
+  const percent = (100 * lost) / expected;
+  if (percent > ERROR_PERCENT) return 'error';
+  const hasBurst = gaps.some(
+    ({ missing, before, after }) =>
+      missing >= BURST_PACKETS && secondsBetween(before, after) >= BURST_SECONDS,
+  );
+  return percent > WARNING_PERCENT || hasBurst ? 'warning' : null;
+}
+
+function problemOf(
+  quality: CaptureQuality,
+  conversation: OpenvpnConversation,
+  direction: OpenvpnDirection,
+  tally: Tally,
+  severity: Severity,
+): Judgement {
+  const { from, to } = direction;
+  const { lost, expected, gapCount, gaps } = tally;
+  const drops = dropLimit(quality);
+  const start = gaps[0]?.before ?? conversation.first;
+  const end = gaps[gaps.length - 1]?.after ?? conversation.last;
+  const largest = gaps.reduce((most, { missing }) => Math.max(most, missing), 0);
+  return {
+    result: 'problem',
+    subject: directionSubject(conversation, direction, quality),
+    severity: drops && drops.share > DROP_SHARE_SEVERE ? 'info' : severity,
+    confidence: confidenceOf(quality, conversation, direction, tally),
+    explanation:
+      `${lost} of ${expected} data packets from ${from.address} to ${to.address} (${((100 * lost) / expected).toFixed(1)} %) are missing at the ` +
+      `capture point, by their packet ids, in ${gapCount} gap${gapCount === 1 ? '' : 's'} of at most ${largest}.`,
+    pair: [from.address, to.address],
+    direction: { from: from.address, to: to.address },
+    where: 'path',
+    first: start,
+    last: end,
+    lastGood: gaps.length > 0 ? gaps[0].before : null,
+    ongoingAtEnd: direction.last !== null && secondsBetween(end, direction.last) <= OVER_SECONDS,
+    counts: { lost, expected, gaps: gapCount, largestGap: largest, received: direction.dataPackets },
+    evidence: cite(gaps),
+    displayFilter: conversationFilter([conversation]),
+    ...(drops ? { limitedBy: [drops.id] } : {}),
+    packetClass: 'openvpn-data',
+  };
+}
+
+/** A capture that misses packets misses them in both directions: a direction without gaps speaks for it. */
+function confidenceOf(
+  quality: CaptureQuality,
+  { directions }: OpenvpnConversation,
+  direction: OpenvpnDirection,
+  { lost, expected }: Tally,
+): Confidence {
+  if (dropLimit(quality)) return 'low';
+  if (isCapturedAtReceiver(direction, quality)) return 'high';
+  const other = directions.find((one) => one !== direction)?.packetIds;
+  const isWitness =
+    other && other.distinct >= WITNESS_PACKETS && other.missing / other.distinct < lost / expected / 10;
+  return isWitness ? 'high' : 'medium';
+}
+
+function cite(gaps: readonly PacketIdGap[]): Citation[] {
+  const worst = [...gaps].sort((a, b) => b.missing - a.missing || a.after.frame - b.after.frame);
+  return worst
+    .slice(0, GAPS_CITED)
+    .sort((a, b) => a.after.frame - b.after.frame)
+    .flatMap(({ before, after, missing, length, packetId }) => [
+      { ...before, summary: `last data packet before packet id ${packetId}` },
+      { ...after, summary: `${missing} of ${length} packet ids from ${packetId} on are missing` },
+    ]);
+}

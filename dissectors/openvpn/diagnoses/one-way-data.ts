@@ -1,0 +1,139 @@
+import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import { openvpnConversations } from '../correlator.js';
+import { type Outage, outagesOf } from '../outages.js';
+import {
+  conversationFilter,
+  fromClient,
+  isCapturedAtSender,
+  periodText,
+  secondsBetween,
+  secondsText,
+  socketText,
+  subjectOf,
+} from '../peers.js';
+import { type OpenvpnConversation, RUN_PACKETS_MIN, RUN_SECONDS_MIN } from '../session.js';
+
+const SEVERITIES = ['info', 'warning', 'error'];
+
+export default defineDiagnosis({
+  id: 'openvpn.one-way-data',
+  title: 'OpenVPN data one way only',
+  severity: 'error',
+  subject: 'tunnel',
+  layer: 'tunnel-data',
+  priority: 2,
+  rule:
+    'At least 10 data packets over at least 30 s one way and none back, where something is due: the silent side pings and three pings are missing; or ' +
+    'most packets used to be answered within a second; or the client starts over afterwards. Warning where no data ever came back for 60 s after a ' +
+    'handshake; information below that, and where the silent side is a client that has ended.',
+  notWhen:
+    'The silent side does not ping and was never expected to answer (logs, video): one-way data is then the habit of the tunnel. The client went on from ' +
+    'another address. The capture holds one direction only.',
+  causes: [
+    'A firewall or NAT on the way lost the state of one direction (idle timer), or filters by size',
+    'Routing: the answers take another way, or the route back inside the tunnel is missing',
+    'The silent side hangs, or its tun device or forwarding does',
+    'The silent side cannot decrypt what it gets (different cipher, keys or compression) and has nothing to answer',
+  ],
+  nextSteps: [
+    'Capture on both ends at the same time: does the missing direction leave its sender?',
+    'On the silent side: ip -s link show tun0, ip route, and its log (Authenticate/Decrypt packet error, bad source address)',
+    'Inside the tunnel: ping -s 56 and ping -s 1300 the other end; compare',
+    'Set keepalive 10 60 in the configuration of the server, so that both sides notice',
+  ],
+  refutedBy: 'Data packets of the silent side in a capture at the other end in that time.',
+  source: 'OpenVPN manual: ping, ping-restart, keepalive; RFC 4787 section 4.3 (UDP mapping timers)',
+  thresholds: {
+    packets: { value: RUN_PACKETS_MIN, unit: 'packets', why: 'fewer are no stream' },
+    seconds: { value: RUN_SECONDS_MIN, unit: 's', why: 'three pings of the usual 10 s' },
+  },
+  explains: ['openvpn.keepalive-gap', 'underlay.ping-loss', 'tcp.retransmissions', 'tcp.syn-unanswered'],
+  *diagnose(evidence) {
+    const all = evidence.sessions(openvpnConversations);
+    for (const conversation of all) {
+      if (conversation.transport === 'tcp') continue;
+      if (conversation.directions.every(({ dataPackets }) => dataPackets === 0)) continue;
+      yield judge(evidence, conversation, outagesOf(conversation, all, evidence.quality));
+    }
+  },
+});
+
+function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: readonly Outage[]): Judgement {
+  const { from, to } = fromClient(conversation);
+  const subject = {
+    ...subjectOf('tunnel', conversation, evidence.quality, [from.address, to.address]),
+    from: socketText(from),
+    to: socketText(to),
+  };
+  const limit = oneSidedLimit(evidence.quality, from.address, to.address, conversation.stack);
+  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (outages.length === 0) return { result: 'healthy', subject };
+  const worst = outages.reduce((a, b) => (isWorse(b, a) ? b : a));
+  const { run, live, silent, severity, confidence, why } = worst;
+  const start = run.lastBack ?? run.first;
+  const isOver = run.nextBack !== null;
+  return {
+    result: 'problem',
+    subject,
+    severity,
+    confidence,
+    ...(why === 'client-gone' && { title: 'OpenVPN client has gone, its server goes on sending' }),
+    explanation: explain(worst),
+    pair: [live.from.address, live.to.address],
+    direction: { from: silent.from.address, to: silent.to.address },
+    where: isCapturedAtSender(silent, evidence.quality) ? 'sender' : 'unknown',
+    first: run.first,
+    last: run.nextBack ?? run.last,
+    lastGood: run.lastBack,
+    ongoingAtEnd: !isOver && why !== 'client-gone',
+    counts: {
+      packetsOneWay: run.packets,
+      packetsBack: 0,
+      pings: run.pings,
+      outages: outages.filter((one) => one.severity !== 'info').length,
+      silentSeconds: Math.round(secondsBetween(start, run.last)),
+    },
+    evidence: citationsOf(worst),
+    displayFilter: conversationFilter([conversation]),
+    packetClass: 'openvpn-data',
+  };
+}
+
+function isWorse(a: Outage, b: Outage): boolean {
+  const difference = SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity);
+  return difference > 0 || (difference === 0 && a.run.packets > b.run.packets);
+}
+
+function explain({ run, live, silent, why }: Outage): string {
+  const seconds = secondsText(secondsBetween(run.first, run.last));
+  const what = `${live.from.address} sent ${run.packets} data packets to ${live.to.address} within ${seconds}, and no data packet came back`;
+  const control =
+    run.controlBack > 0 ? ` Control packets did (${run.controlBack}): the path is not dead altogether.` : '';
+  switch (why) {
+    case 'pings-missing':
+      return `${what}, although ${silent.from.address} otherwise pings after ${periodText(silent.pingPeriodNs)} of silence.${control}`;
+    case 'restarted':
+      return `${what}; then the client started over.${control}`;
+    case 'answers-stopped':
+      return `${what}; ${live.answered} of the ${live.dataPackets - run.packets} other packets were answered within a second.${control}`;
+    case 'never':
+      return `${what}, nor at any other time in this capture. One-way traffic inside the tunnel would look the same if ${silent.from.address} does not ping.${control}`;
+    case 'client-gone':
+      return `${what}: the client has ended or starts over, and the server goes on until its ping-restart.`;
+  }
+}
+
+function citationsOf({ run, live, silent }: Outage): Citation[] {
+  return [
+    ...(run.lastBack ? [{ ...run.lastBack, summary: `last data packet of ${silent.from.address}` }] : []),
+    { ...run.first, summary: `data packet of ${live.from.address}, the first without one back` },
+    { ...run.last, summary: `data packet of ${live.from.address}, the last of ${run.packets} one way` },
+    ...(run.nextBack ? [{ ...run.nextBack, summary: `data packet of ${silent.from.address} again` }] : []),
+  ];
+}

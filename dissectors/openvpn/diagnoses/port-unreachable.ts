@@ -1,0 +1,173 @@
+import { isBefore } from '../../../src/correlate/traffic.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type FrameRef,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../../src/report/report.js';
+import { type IcmpError, icmpErrors, type QuotedPacket } from '../../icmp/correlator.js';
+import { OPENVPN_PORT, openvpnConversations } from '../correlator.js';
+import { attemptsOf, fromClient, isAnswered, openvpnPeers } from '../peers.js';
+
+const PROTOCOL_UDP = 17;
+/** A single error may belong to a server that stops in good order. */
+const ERRORS_MIN = 2;
+
+type Refusal = IcmpError & { readonly quoted: QuotedPacket };
+
+export default defineDiagnosis({
+  id: 'openvpn.port-unreachable',
+  title: 'No OpenVPN on the port',
+  severity: 'error',
+  subject: 'session',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule:
+    'ICMP port unreachable (3/3, ICMPv6 1/4) quotes a packet to UDP 1194, at least twice, or once for a packet of a client that never got an ' +
+    'answer. Warning where the port answers again afterwards. Information where the refused packets go to a client: it has ended, and the server goes on for a while.',
+  notWhen: 'The quoted source is not the receiver of the error; a single error after a session that worked.',
+  causes: [
+    'The OpenVPN server is not running, or restarts',
+    'It listens on another port or address, or on TCP only',
+    'A firewall on the way or on the server rejects with an ICMP error (iptables REJECT)',
+  ],
+  nextSteps: [
+    'On the server: systemctl status "openvpn*", ss -lunp | grep 1194',
+    'Look into its log for why it stopped (certificate, port in use, tun device)',
+    'iptables -L -v -n on the server, for REJECT rules; compare port and proto of both configurations',
+  ],
+  refutedBy: 'A listener on that address and port at that time (ss -lunp).',
+  source: 'RFC 792, RFC 1122 section 3.2.2.1, RFC 4443 section 3.1; SCIONLab guide, "no tun0"',
+  thresholds: {
+    errors: { value: ERRORS_MIN, unit: 'errors', why: 'a single one may be the end of an orderly stop' },
+  },
+  explains: [
+    'openvpn.no-response',
+    'openvpn.tls-stalled',
+    'openvpn.reset-loop',
+    'openvpn.one-way-data',
+    'openvpn.keepalive-gap',
+  ],
+  ownWord: true,
+  *diagnose(evidence) {
+    const accused = new Set<string>();
+    for (const refusals of refusalsByDirection(evidence)) {
+      const { source, destination } = refusals[0].quoted;
+      accused.add(`${source} ${destination}`);
+      yield judge(evidence, refusals);
+    }
+    for (const peers of openvpnPeers(evidence)) {
+      const hasAnswer = peers.conversations.some(({ directions }) =>
+        directions.every(({ packets }) => packets > 0),
+      );
+      const isAccused =
+        accused.has(`${peers.client} ${peers.server}`) || accused.has(`${peers.server} ${peers.client}`);
+      if (hasAnswer && !isAccused) yield { result: 'healthy', subject: peers.subject };
+    }
+  },
+});
+
+function refusalsByDirection(evidence: Evidence): Refusal[][] {
+  const groups = new Map<string, Refusal[]>();
+  for (const error of evidence.sessions(icmpErrors)) {
+    if (!isRefusal(error)) continue;
+    const key = `${error.stack} ${error.quoted.source} ${error.quoted.destination}`;
+    const group = groups.get(key);
+    if (group) group.push(error);
+    else groups.set(key, [error]);
+  }
+  return [...groups.values()];
+}
+
+function isRefusal(error: IcmpError): error is Refusal {
+  const { meaning, quoted, isPlausible } = error;
+  if (meaning !== 'port-unreachable' || !isPlausible || quoted?.protocol !== PROTOCOL_UDP) return false;
+  return quoted.destinationPort === OPENVPN_PORT || quoted.sourcePort === OPENVPN_PORT;
+}
+
+function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
+  const { source, destination } = refusals[0].quoted;
+  const subject: Subject = { kind: 'session', protocol: 'openvpn', endpoints: [source, destination] };
+  const errors = refusals.reduce((sum, { count }) => sum + count, 0);
+  const first = refusals[0].first;
+  const last = refusals.map((error) => error.last).reduce((a, b) => (isBefore(a, b) ? b : a));
+  const isClient = refusals.every((refusal) => goesToClient(evidence, refusal));
+  if (errors < ERRORS_MIN && (isClient || hasWorked(evidence, refusals[0])))
+    return { result: 'healthy', subject };
+  const recovered = answerAfter(evidence, refusals[0], last);
+  return {
+    result: 'problem',
+    subject,
+    ...(isClient
+      ? { severity: 'info' as const, title: 'OpenVPN client has ended, its server goes on sending' }
+      : recovered && { severity: 'warning' as const }),
+    confidence: 'high',
+    explanation: isClient
+      ? `${refusals[0].reporter} refused ${errors} packets of the server ${source}: no program of ${destination} listens on that port any more. ` +
+        'Servers go on until their ping-restart, unless the client says good-bye (explicit-exit-notify).'
+      : `${refusals[0].reporter} reported port unreachable for UDP ${refusals[0].quoted.destinationPort} of ${destination}, ` +
+        `${errors} times, to ${source}.${recovered ? ` ${destination} answered there again afterwards.` : ''}`,
+    pair: [source, destination],
+    direction: { from: source, to: destination },
+    where: refusals.every(({ reporter }) => reporter === destination) ? 'receiver' : 'path',
+    first,
+    last,
+    ongoingAtEnd: recovered === null,
+    counts: { errors },
+    evidence: refusals
+      .flatMap((error) => error.frames)
+      .sort((a, b) => a.frame - b.frame)
+      .map((ref) => ({
+        ...ref,
+        summary: `ICMP port unreachable from ${refusals[0].reporter} about UDP to ${destination}`,
+      })),
+    displayFilter: filterOf(refusals[0]),
+    packetClass: 'openvpn',
+  };
+}
+
+/** By the roles that a handshake showed, else by the port: a client's own is not the service's. */
+function goesToClient(evidence: Evidence, { quoted }: Refusal): boolean {
+  const { sourcePort, destinationPort, source, destination } = quoted;
+  if (sourcePort !== destinationPort) return sourcePort === OPENVPN_PORT;
+  return evidence
+    .sessions(openvpnConversations)
+    .some(
+      (one) =>
+        one.clientWay !== null &&
+        fromClient(one).from.address === destination &&
+        fromClient(one).to.address === source,
+    );
+}
+
+/** A session between the two that got its answers. */
+function hasWorked(evidence: Evidence, { quoted, stack }: Refusal): boolean {
+  return openvpnPeers(evidence).some(
+    (peers) =>
+      peers.stack === stack &&
+      peers.client === quoted.source &&
+      peers.server === quoted.destination &&
+      (attemptsOf(peers).some(isAnswered) ||
+        peers.conversations.some(({ directions }) => directions.every(({ packets }) => packets > 0))),
+  );
+}
+
+function answerAfter(evidence: Evidence, { quoted, stack }: Refusal, last: FrameRef): FrameRef | null {
+  const { source, destination, destinationPort } = quoted;
+  const conversations = evidence.quality.traffic.between(source, destination, stack)?.conversations ?? [];
+  const answer = conversations.find(
+    ({ protocol, portOfB, fromB }) =>
+      protocol === PROTOCOL_UDP &&
+      portOfB === destinationPort &&
+      fromB.last !== null &&
+      isBefore(last, fromB.last),
+  );
+  return answer?.fromB.last ?? null;
+}
+
+function filterOf({ family, quoted }: Refusal): string {
+  return family === 6
+    ? `icmpv6.type == 1 && icmpv6.code == 4 && ipv6.addr == ${quoted.source} && ipv6.addr == ${quoted.destination} && udp.port == ${OPENVPN_PORT}`
+    : `icmp.type == 3 && icmp.code == 3 && ip.addr == ${quoted.source} && ip.addr == ${quoted.destination} && udp.port == ${OPENVPN_PORT}`;
+}

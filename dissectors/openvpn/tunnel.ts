@@ -1,0 +1,116 @@
+import type { Evidence, FrameRef, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+import { DATA_V2 } from './layout.js';
+import { outagesOf } from './outages.js';
+import { attemptsOf, fromClient, fromServer, isAnswered, type OpenvpnPeers, openvpnPeers } from './peers.js';
+import { WRAP_PLAIN, WRAP_TLS_AUTH, WRAP_TLS_CRYPT } from './rows.js';
+import type { OpenvpnDirection } from './session.js';
+import { stallsOf } from './tls-stalls.js';
+
+/** A handshake whose last packet is this fresh may still go on. */
+const NEGOTIATING_SECONDS = 10;
+
+const PROTECTION: ReadonlyMap<number, string> = new Map([
+  [WRAP_PLAIN, 'none'],
+  [WRAP_TLS_AUTH, 'tls-auth'],
+  [WRAP_TLS_CRYPT, 'tls-crypt'],
+]);
+
+/** One tunnel a client address and server socket, however often the client connects. */
+const view: TunnelView = {
+  kind: 'openvpn',
+  *describe(evidence) {
+    for (const peers of openvpnPeers(evidence)) yield describe(peers, evidence);
+  },
+};
+
+export default view;
+
+function describe(peers: OpenvpnPeers, evidence: Evidence): TunnelDraft {
+  const { client, server, serverPort, conversations } = peers;
+  const there = conversations.map(fromClient);
+  const back = conversations.map(fromServer);
+  const wrappings = [...new Set(conversations.flatMap((one) => one.wrappings))];
+  const protection = wrappings.flatMap((wrapping) => PROTECTION.get(wrapping) ?? []);
+  const peerIds = [...new Set([...there, ...back].flatMap((one) => one.peerIds))].sort((a, b) => a - b);
+  const handshakes = conversations.flatMap((one) => one.handshakes);
+  return {
+    kind: 'openvpn',
+    endpoints: [client, server],
+    state: stateOf(peers, evidence),
+    directions: [sumOf(there), sumOf(back)].flatMap((one) => (one ? [one] : [])),
+    facts: {
+      transport: conversations[0].transport,
+      port: serverPort,
+      sessions: handshakes.filter(({ kind }) => kind === 'hard').length,
+      renegotiations: handshakes.filter(({ kind }) => kind === 'soft').length,
+      ...(protection.length > 0
+        ? { controlProtection: protection.length === 1 ? protection[0] : protection }
+        : {}),
+      ...dataFacts([...there, ...back]),
+      ...(peerIds.length > 0 && there.some(({ dataOpcode }) => dataOpcode === DATA_V2) ? { peerIds } : {}),
+      ...pingFacts(there, back),
+    },
+  };
+}
+
+function dataFacts(directions: readonly OpenvpnDirection[]): Record<string, unknown> {
+  const opcodes = [...new Set(directions.map(({ dataOpcode }) => dataOpcode))].filter((opcode) => opcode > 0);
+  if (opcodes.length === 0) return {};
+  const readable = directions.find(({ packetIds }) => packetIds !== null)?.packetIds;
+  return {
+    dataVersion: Math.max(...opcodes) === DATA_V2 ? 2 : 1,
+    ...(readable ? { packetIds: readable.hasEpochs ? 'epochs' : 'in clear (AEAD)' } : {}),
+  };
+}
+
+/** Learned ping periods in milliseconds, by who sends them. */
+function pingFacts(
+  there: readonly OpenvpnDirection[],
+  back: readonly OpenvpnDirection[],
+): Record<string, unknown> {
+  const periods: Record<string, number> = {};
+  for (const { from, pingPeriodNs } of [...there, ...back]) {
+    if (!Number.isNaN(pingPeriodNs))
+      periods[from.address] = Math.round((pingPeriodNs * 1000) / NS_PER_SECOND);
+  }
+  return Object.keys(periods).length === 0 ? {} : { pingPeriodMs: periods };
+}
+
+function sumOf(directions: readonly OpenvpnDirection[]): TunnelDraft['directions'][number] | null {
+  const seen = directions.filter(({ packets }) => packets > 0);
+  if (seen.length === 0) return null;
+  const [{ from, to }] = seen;
+  const refs = seen.flatMap(({ first, last }) => (first && last ? [first, last] : []));
+  return {
+    from: from.address,
+    to: to.address,
+    packets: seen.reduce((sum, { packets }) => sum + packets, 0),
+    bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
+    first: refs.reduce((a, b) => (b.frame < a.frame ? b : a)),
+    last: refs.reduce((a, b) => (b.frame > a.frame ? b : a)),
+  };
+}
+
+function stateOf(peers: OpenvpnPeers, { quality }: Evidence): string {
+  const { conversations } = peers;
+  const latest = conversations[conversations.length - 1];
+  const data = latest.directions.map(({ dataPackets }) => dataPackets > 0);
+  if (data.every(Boolean)) {
+    const outages = outagesOf(latest, conversations, quality);
+    return outages.some(({ run, severity }) => severity !== 'info' && run.nextBack === null)
+      ? 'one-way'
+      : 'up';
+  }
+  if (data.some(Boolean)) return 'one-way';
+  const end = quality.window(latest.segment)?.last ?? null;
+  if (end && secondsTo(latest.last, end) < NEGOTIATING_SECONDS) return 'negotiating';
+  if (stallsOf(latest, quality).length > 0) return 'failed';
+  const attempts = attemptsOf(peers);
+  const isDone = attempts.some(isAnswered) && latest.handshakes.some(({ messages }) => messages.length > 0);
+  return isDone ? 'idle' : 'failed';
+}
+
+function secondsTo(from: FrameRef, to: FrameRef): number {
+  return (to.timeNs - from.timeNs) / NS_PER_SECOND;
+}
