@@ -18,13 +18,15 @@ export function checked<Shape extends z.ZodType>(
   throw new SideFileError(file, `is no usable ${what}: ${field === '' ? '' : `${field}: `}${reason(issue)}`);
 }
 
-/** Of the alternatives of a union, the one that got furthest says best what is wrong. */
+/** Of the alternatives of a union, the one with the fewest faults is meant, and of those the one that got furthest. */
 function deepest(issues: readonly z.core.$ZodIssue[], under: readonly PropertyKey[] = []): z.core.$ZodIssue {
   const candidates = issues.map((issue) => {
     const path = [...under, ...issue.path];
     const inner = issue.code === 'invalid_union' ? issue.errors.filter((errors) => errors.length > 0) : [];
     if (inner.length === 0) return { ...issue, path };
+    const fewest = Math.min(...inner.map((errors) => errors.length));
     return inner
+      .filter((errors) => errors.length === fewest)
       .map((errors) => deepest(errors, path))
       .reduce((best, one) => (one.path.length > best.path.length ? one : best));
   });

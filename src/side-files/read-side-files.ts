@@ -28,6 +28,14 @@ export interface SideFilePaths {
 type Knowledge = { -readonly [Field in keyof SideKnowledge]: SideKnowledge[Field] };
 type Diagnoses = readonly Pick<DiagnosisMetadata, 'id' | 'thresholds'>[];
 
+/** As they stand in a sentence. */
+const WORDS_OF_KIND: Readonly<Partial<Record<SideFileKind, string>>> = {
+  configuration: 'a configuration',
+  'SCION topology': 'a SCION topology',
+  'policy tags': 'policy tags',
+  'container store': 'a container store',
+};
+
 const OPTION_OF_KIND: Readonly<Partial<Record<SideFileKind, string>>> = {
   configuration: '--config',
   'SCION topology': '--topology',
@@ -100,11 +108,17 @@ function readJson(
 ): Found[] {
   const value = jsonValue(file, content);
   if (value === null)
-    throw new SideFileError(file, `is no JSON, and a ${wanted} is; give logs and outputs with --log`);
+    throw new SideFileError(
+      file,
+      `holds no JSON; expected ${WORDS_OF_KIND[wanted ?? 'configuration']}; give logs and outputs with --log`,
+    );
   const kind = kindOf(value);
   // A file of the wanted kind that lacks what it is told by gets the word of its own reader.
   if (kind !== null && wanted !== null && kind !== wanted) {
-    throw new SideFileError(file, `is a ${kind}, not a ${wanted}; give it with ${OPTION_OF_KIND[kind]}`);
+    throw new SideFileError(
+      file,
+      `holds ${WORDS_OF_KIND[kind]}, not ${WORDS_OF_KIND[wanted]}; give it with ${OPTION_OF_KIND[kind]}`,
+    );
   }
   const facts = readKind(knowledge, file, value, kind ?? wanted, diagnoses);
   const read = kind ?? wanted;

@@ -197,7 +197,7 @@ function readFirst(file: string, value: object): ScionTopology {
   return {
     ...oldFacts(file, topology, value),
     generation: 1,
-    links: interfacesOf(file, topology.BorderRouters, (one) => ({
+    links: interfacesOf(file, topology.BorderRouters, (one: z.output<typeof firstInterface>) => ({
       local: { host: one.Public.Addr, port: one.Public.L4Port },
       bind: one.Bind?.Addr ?? null,
       remote: { host: one.Remote.Addr, port: one.Remote.L4Port },
@@ -214,7 +214,7 @@ function readSecond(file: string, value: object): ScionTopology {
   return {
     ...oldFacts(file, topology, value),
     generation: 2,
-    links: interfacesOf(file, topology.BorderRouters, (one) => ({
+    links: interfacesOf(file, topology.BorderRouters, (one: z.output<typeof secondInterface>) => ({
       local: { host: one.PublicOverlay.Addr, port: one.PublicOverlay.OverlayPort ?? null },
       bind: one.BindOverlay?.Addr ?? null,
       remote: { host: one.RemoteOverlay.Addr, port: one.RemoteOverlay.OverlayPort ?? null },

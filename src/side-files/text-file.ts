@@ -65,10 +65,18 @@ export function looksLikeJson(content: string): boolean {
   return /^\s*[{[]\s*(?:["}\]{[]|$)/m.test(content.slice(0, 65_536));
 }
 
+/** Characters before the wrong one in the excerpt that V8 gives. */
+const EXCERPT_LEAD = 10;
+
+/** V8 names the position, or cites the place, or says that the text ends. */
 function placeOf(error: unknown, content: string, start: number): string {
-  const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-  if (position === undefined) return ' (it ends too soon)';
-  const before = content.slice(0, start + Number(position));
-  const line = before.split('\n').length;
-  return ` at line ${line}, column ${before.length - before.lastIndexOf('\n')}`;
+  const message = error instanceof Error ? error.message : '';
+  if (/end of JSON/.test(message)) return ' (it ends too soon)';
+  const position = /position (\d+)/.exec(message)?.[1];
+  const excerpt = /\.\.\."?([\s\S]{1,40}?)"(?:\.\.\.)? is not valid JSON/.exec(message)?.[1] ?? '';
+  const cited = excerpt === '' ? -1 : content.indexOf(excerpt.replace(/^"/, ''), start);
+  if (position === undefined && cited < 0) return '';
+  const at = position === undefined ? cited + EXCERPT_LEAD : start + Number(position);
+  const before = content.slice(0, at);
+  return ` at line ${before.split('\n').length}, column ${before.length - before.lastIndexOf('\n')}`;
 }
