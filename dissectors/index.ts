@@ -109,20 +109,28 @@ import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
 import vxlanCorrelators from './vxlan/correlator.js';
+import vxlanCounterOneWay from './vxlan/diagnoses/counter-one-way.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
+import vxlanGbpUnknownTag from './vxlan/diagnoses/gbp-unknown-tag.js';
 import vxlanGbpUntagged from './vxlan/diagnoses/gbp-untagged.js';
 import vxlanLeaseMismatch from './vxlan/diagnoses/lease-mismatch.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
+import vxlanMetadataMissing from './vxlan/diagnoses/metadata-missing.js';
 import vxlanMssTooLarge from './vxlan/diagnoses/mss-too-large.js';
 import vxlanMtuExceeded from './vxlan/diagnoses/mtu-exceeded.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
+import vxlanPortAccessUnsupported from './vxlan/diagnoses/port-access-unsupported.js';
 import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
 import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
+import vxlanSubnetOverlap from './vxlan/diagnoses/subnet-overlap.js';
+import vxlanTagIpMismatch from './vxlan/diagnoses/tag-ip-mismatch.js';
 import vxlanTunnel from './vxlan/tunnel.js';
 import vxlanUnexpectedArp from './vxlan/diagnoses/unexpected-arp.js';
+import vxlanUnknownContainer from './vxlan/diagnoses/unknown-container.js';
+import vxlanUnknownVtep from './vxlan/diagnoses/unknown-vtep.js';
 import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
 
 /** What workers need; listed by itself so that they load nothing else. */
@@ -251,6 +259,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanGatewayMismatch, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortMismatch, vxlanReservedBits, vxlanUnexpectedArp, vxlanVniMismatch],
+    diagnoses: [vxlanCounterOneWay, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
   },
 ];
