@@ -22,12 +22,15 @@ import espLoss from './esp/diagnoses/loss.js';
 import espMixedEncapsulation from './esp/diagnoses/mixed-encapsulation.js';
 import espNoTraffic from './esp/diagnoses/no-traffic.js';
 import espOneWaySpi from './esp/diagnoses/one-way-spi.js';
+import espPlaintextLeak from './esp/diagnoses/plaintext-leak.js';
 import espProtoUnreachable from './esp/diagnoses/proto-unreachable.js';
 import espReorder from './esp/diagnoses/reorder.js';
 import espReplayWindow from './esp/diagnoses/replay-window.js';
 import espSeqWrapSoon from './esp/diagnoses/seq-wrap-soon.js';
+import espSpiMismatch from './esp/diagnoses/spi-mismatch.js';
 import espStaleSpi from './esp/diagnoses/stale-spi.js';
 import espTunnel from './esp/tunnel.js';
+import expectNoTraffic from './expect/diagnoses/no-traffic.js';
 import frameDuplicates from './frame/diagnoses/duplicates.js';
 import frameFilter from './frame/diagnoses/filter.js';
 import frameKernelDrops from './frame/diagnoses/kernel-drops.js';
@@ -179,7 +182,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: espDissector,
     correlators: espCorrelators,
     tunnel: espTunnel,
-    diagnoses: [espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espStaleSpi],
+    diagnoses: [espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi],
+  },
+  {
+    protocol: 'expect',
+    title: 'Expectations of the operator',
+    correlators: [],
+    diagnoses: [expectNoTraffic],
   },
   {
     protocol: 'frame',

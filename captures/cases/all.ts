@@ -10,6 +10,7 @@ import { NAT_TRAVERSAL_CAPTURES } from './nat-traversal.js';
 import { OVERLAY_CAPTURES } from './overlays.js';
 import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
+import { SIDE_FILE_CAPTURES } from './side-files.js';
 import { SILK_CAPTURES } from './silk.js';
 import { TCP_CAPTURES } from './tcp.js';
 
@@ -28,4 +29,5 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...GRE_AND_DNS_CAPTURES,
   ...TCP_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
+  ...SIDE_FILE_CAPTURES,
 ];

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { type InnerHost, innerHosts, tagText } from '../inner-hosts.js';
 import type { VxlanTunnel } from '../session.js';
 import { momentOf } from '../tunnel-draft.js';
@@ -53,8 +53,7 @@ export default defineDiagnosis({
       for (const tag of unknown) {
         yield problemOf(evidence.quality, tunnel, tag, senders, policyTags.files, anyKnown);
       }
-      if (unknown.length === 0)
-        yield { result: 'healthy', subject: tunnelSubject(tunnel) } satisfies Judgement;
+      if (unknown.length === 0) yield { result: 'healthy', subject: tunnelSubject(tunnel) };
     }
   },
 });
@@ -81,7 +80,7 @@ function problemOf(
     subject: { ...tunnelSubject(tunnel), tag },
     confidence: anyKnown ? 'medium' : 'low',
     explanation:
-      `${tunnelWords(tunnel)}: ${who}${senders.length > 3 ? ` and ${senders.length - 3} more` : ''} send with group policy id ${tag} (${tagText(tag)}), ` +
+      `${tunnelWords(tunnel)}: ${who}${senders.length > 3 ? ` and ${senders.length - 3} more` : ''} ${senders.length === 1 ? 'sends' : 'send'} with group policy id ${tag} (${tagText(tag)}), ` +
       `which is not among the tags of ${files.join(', ')}.${anyKnown ? '' : ' No other id of the capture is among them either.'}`,
     pair: pairOf(tunnel),
     where: 'sender',
