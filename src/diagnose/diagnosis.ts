@@ -137,6 +137,18 @@ export function thresholdOf({ side }: Pick<Evidence, 'side'>, id: string, name: 
   return side.configuration?.thresholds.get(id)?.get(name) ?? own;
 }
 
+/** As `thresholdOf`, for several of one diagnosis. */
+export function thresholdsOf<Name extends string>(
+  evidence: Pick<Evidence, 'side'>,
+  id: string,
+  own: Readonly<Record<Name, number>>,
+): Readonly<Record<Name, number>> {
+  const names = Object.keys(own) as Name[];
+  return Object.fromEntries(
+    names.map((name) => [name, thresholdOf(evidence, id, name, own[name])]),
+  ) as Record<Name, number>;
+}
+
 export function defineDiagnosis(diagnosis: Diagnosis): Diagnosis {
   return diagnosis;
 }

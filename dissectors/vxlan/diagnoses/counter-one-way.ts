@@ -3,6 +3,7 @@ import {
   type Evidence,
   type FrameRef,
   type Judgement,
+  thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Datapath, DatapathPort } from '../../../src/side-files/datapath.js';
 import { originText } from '../../../src/side-files/side-knowledge.js';
@@ -10,13 +11,14 @@ import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations } from '../tunnel-subject.js';
 
+const ID = 'overlay.counter-one-way';
 const SENT_MIN = 10;
 const FAULT_SHARE = 0.01;
 const PROTOCOL_GRE = 47;
 const VXLAN_PORTS: readonly number[] = [4789, 6677, 8472];
 
 export default defineDiagnosis({
-  id: 'overlay.counter-one-way',
+  id: ID,
   title: 'Tunnel counters grow one way only',
   severity: 'warning',
   subject: 'tunnel',
@@ -39,11 +41,17 @@ export default defineDiagnosis({
   refutedBy: 'A later output in which the received packets grow.',
   source: 'MidoNet guide, overlay network (packets over the tunnel interface, no errors or drops)',
   thresholds: {
-    sent: { value: SENT_MIN, unit: 'packets', why: 'a few packets may have had no answer to get' },
+    sent: {
+      value: SENT_MIN,
+      unit: 'packets',
+      why: 'a few packets may have had no answer to get',
+      adjustable: true,
+    },
     faultShare: {
       value: FAULT_SHARE,
       unit: 'share',
       why: 'a counter grows since the start; single drops are normal',
+      adjustable: true,
     },
   },
   explains: [],
@@ -93,8 +101,9 @@ function judge(evidence: Evidence, port: CountedPort): Judgement {
   const { datapath, name, type, sentPackets, receivedPackets, isDifference, origin } = port;
   const subject = { kind: 'tunnel', datapath, port: name };
   const faults = port.receiveErrors + port.sendErrors + port.receiveDrops + port.sendDrops;
-  const isOneWay = sentPackets >= SENT_MIN && receivedPackets === 0;
-  const isFaulty = faults >= SENT_MIN && faults >= FAULT_SHARE * (sentPackets + receivedPackets);
+  const limits = thresholdsOf(evidence, ID, { sent: SENT_MIN, faultShare: FAULT_SHARE });
+  const isOneWay = sentPackets >= limits.sent && receivedPackets === 0;
+  const isFaulty = faults >= limits.sent && faults >= limits.faultShare * (sentPackets + receivedPackets);
   if (!isOneWay && !isFaulty) return { result: 'healthy', subject };
   const refs = packetsOf(evidence, type);
   const window = evidence.quality.window(0);
