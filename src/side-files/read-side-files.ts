@@ -164,7 +164,7 @@ function readKind(
         );
       }
       knowledge.configuration = readConfiguration(file, value, diagnoses);
-      return Object.keys(value as object).length;
+      return Object.keys(value as object).filter((key) => key !== '$schema').length;
     }
     default:
       return 0;
