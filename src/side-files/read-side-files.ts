@@ -78,9 +78,10 @@ export function readInto(
   wanted: SideFileKind | null,
   diagnoses: Diagnoses,
 ): void {
-  const isJson = wanted !== null || looksLikeJson(content);
-  const read = isJson ? readJson(knowledge, file, content, wanted, diagnoses) : [];
-  const found = isJson ? read : readText(knowledge, textFile(file, content));
+  const found =
+    wanted === null
+      ? readAnything(knowledge, file, content, diagnoses)
+      : readJson(knowledge, file, content, wanted, diagnoses);
   if (found.length === 0) {
     throw new SideFileError(
       file,
@@ -92,6 +93,18 @@ export function readInto(
     ...knowledge.files,
     { file, kinds: found.map(({ kind }) => kind), facts: found.reduce((sum, { facts }) => sum + facts, 0) },
   ];
+}
+
+/** JSON or text; text in the midst of which JSON was pasted is text. */
+function readAnything(knowledge: Knowledge, file: string, content: string, diagnoses: Diagnoses): Found[] {
+  if (!looksLikeJson(content)) return readText(knowledge, textFile(file, content));
+  try {
+    return readJson(knowledge, file, content, null, diagnoses);
+  } catch (error) {
+    const found = readText(knowledge, textFile(file, content));
+    if (found.length > 0) return found;
+    throw error;
+  }
 }
 
 interface Found {
