@@ -40,12 +40,15 @@ import espLoss from './esp/diagnoses/loss.js';
 import espMixedEncapsulation from './esp/diagnoses/mixed-encapsulation.js';
 import espNoTraffic from './esp/diagnoses/no-traffic.js';
 import espOneWaySpi from './esp/diagnoses/one-way-spi.js';
+import espPlaintextLeak from './esp/diagnoses/plaintext-leak.js';
 import espProtoUnreachable from './esp/diagnoses/proto-unreachable.js';
 import espReorder from './esp/diagnoses/reorder.js';
 import espReplayWindow from './esp/diagnoses/replay-window.js';
 import espSeqWrapSoon from './esp/diagnoses/seq-wrap-soon.js';
+import espSpiMismatch from './esp/diagnoses/spi-mismatch.js';
 import espStaleSpi from './esp/diagnoses/stale-spi.js';
 import espTunnel from './esp/tunnel.js';
+import expectNoTraffic from './expect/diagnoses/no-traffic.js';
 import frameDuplicates from './frame/diagnoses/duplicates.js';
 import frameFilter from './frame/diagnoses/filter.js';
 import frameKernelDrops from './frame/diagnoses/kernel-drops.js';
@@ -125,7 +128,9 @@ import openvpnTunnel from './openvpn/tunnel.js';
 import scionCorrelators from './scion/correlator.js';
 import scionDissector from './scion/dissector.js';
 import scionEchoLoss from './scion/diagnoses/echo-loss.js';
+import scionEndpointMismatch from './scion/diagnoses/endpoint-mismatch.js';
 import scionForeignTraffic from './scion/diagnoses/foreign-traffic.js';
+import scionIaMismatch from './scion/diagnoses/ia-mismatch.js';
 import scionKeepaliveGap from './scion/diagnoses/keepalive-gap.js';
 import scionKeepaliveMissing from './scion/diagnoses/keepalive-missing.js';
 import scionMixedHeader from './scion/diagnoses/mixed-header.js';
@@ -134,6 +139,7 @@ import scionPathExpired from './scion/diagnoses/path-expired.js';
 import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
 import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
 import scionScmpError from './scion/diagnoses/scmp-error.js';
+import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
 import scionTunnel from './scion/tunnel.js';
 import tcpBlackhole from './tcp/diagnoses/blackhole.js';
 import tcpBreakdown from './tcp/diagnoses/breakdown.js';
@@ -162,20 +168,28 @@ import vppNoTx from './vpp/diagnoses/no-tx.js';
 import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
 import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
 import vxlanCorrelators from './vxlan/correlator.js';
+import vxlanCounterOneWay from './vxlan/diagnoses/counter-one-way.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
+import vxlanGbpUnknownTag from './vxlan/diagnoses/gbp-unknown-tag.js';
 import vxlanGbpUntagged from './vxlan/diagnoses/gbp-untagged.js';
 import vxlanLeaseMismatch from './vxlan/diagnoses/lease-mismatch.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
+import vxlanMetadataMissing from './vxlan/diagnoses/metadata-missing.js';
 import vxlanMssTooLarge from './vxlan/diagnoses/mss-too-large.js';
 import vxlanMtuExceeded from './vxlan/diagnoses/mtu-exceeded.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
+import vxlanPortAccessUnsupported from './vxlan/diagnoses/port-access-unsupported.js';
 import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
 import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
+import vxlanSubnetOverlap from './vxlan/diagnoses/subnet-overlap.js';
+import vxlanTagIpMismatch from './vxlan/diagnoses/tag-ip-mismatch.js';
 import vxlanTunnel from './vxlan/tunnel.js';
 import vxlanUnexpectedArp from './vxlan/diagnoses/unexpected-arp.js';
+import vxlanUnknownContainer from './vxlan/diagnoses/unknown-container.js';
+import vxlanUnknownVtep from './vxlan/diagnoses/unknown-vtep.js';
 import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
 
 /** What workers need; listed by itself so that they load nothing else. */
@@ -243,7 +257,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: espDissector,
     correlators: espCorrelators,
     tunnel: espTunnel,
-    diagnoses: [espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espStaleSpi],
+    diagnoses: [espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi],
+  },
+  {
+    protocol: 'expect',
+    title: 'Expectations of the operator',
+    correlators: [],
+    diagnoses: [expectNoTraffic],
   },
   {
     protocol: 'frame',
@@ -317,7 +337,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: scionDissector,
     correlators: scionCorrelators,
     tunnel: scionTunnel,
-    diagnoses: [scionEchoLoss, scionForeignTraffic, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScmpError],
+    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScmpError, scionTunAddressMismatch],
   },
   {
     protocol: 'tcp',
@@ -346,6 +366,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanGatewayMismatch, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortMismatch, vxlanReservedBits, vxlanUnexpectedArp, vxlanVniMismatch],
+    diagnoses: [vxlanCounterOneWay, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
   },
 ];

@@ -6,6 +6,7 @@ import type { ScreenStream, Terminal } from './commands/terminal.js';
 import { UsageError } from './commands/usage-error.js';
 import { escapeText } from './report/escape.js';
 import { toolIdentity } from './report/tool.js';
+import { SideFileError } from './side-files/side-file-error.js';
 
 /* The only place that prints to the terminal or ends the process. */
 
@@ -109,7 +110,7 @@ async function run(args: readonly string[]): Promise<number> {
 /** One line on stderr, never a stack unless asked for. @returns the exit code. */
 function reportFailure(error: unknown): number {
   if (interruption.signal.aborted && !endsWithReport) return EXIT.interrupted;
-  if (error instanceof UsageError || error instanceof CaptureError) {
+  if (error instanceof UsageError || error instanceof CaptureError || error instanceof SideFileError) {
     message(error.message);
     return EXIT.usageOrInput;
   }

@@ -22,3 +22,5 @@ export type {
   Tunnel,
   TunnelDirection,
 } from './report/report.js';
+export type { SideFilePaths } from './side-files/read-side-files.js';
+export { SideFileError } from './side-files/side-file-error.js';

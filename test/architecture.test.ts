@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { catalogue } from '../dissectors/index.js';
 
@@ -83,6 +83,24 @@ describe('who may import what', () => {
           .map(({ target }) => `${file} imports ${target}`),
       );
     expect(offenders).toEqual([]);
+  });
+
+  it('loads no schema library on the way to an analysis', () => {
+    const reached = new Set<string>();
+    const visit = (file: string): void => {
+      if (reached.has(file)) return;
+      reached.add(file);
+      // Dynamic imports are what keeps it away, so they are not followed.
+      const statements = textOf(file).matchAll(/^(?:import|export)\s(?!type\s)[^'"]*?from\s+'([^']+)';/gm);
+      for (const [, target] of statements) {
+        if (target.startsWith('.')) visit(join(dirname(file), target.replace(/\.js$/, '.ts')));
+        else reached.add(target);
+      }
+    };
+    visit('src/cli.ts');
+    visit('src/commands/analyze.ts');
+    expect(reached.size).toBeGreaterThan(100);
+    expect([...reached].filter((one) => one === 'zod')).toEqual([]);
   });
 
   it('lets only cli.ts print or exit', () => {

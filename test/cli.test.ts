@@ -12,6 +12,7 @@ const cli = join(root, 'dist/src/cli.js');
 const healthy = join(root, 'captures/esp-healthy.pcap');
 const faulty = join(root, 'captures/esp-one-way.pcap');
 const damaged = join(root, 'captures/capture-truncated.pcap');
+const sideFile = (name: string): string => join(root, 'captures/side-files', name);
 let scratch = '';
 
 function capan(
@@ -43,6 +44,16 @@ describe('exit codes', () => {
     expect(capan(['analyze', faulty, '--fail-on', 'never']).code).toBe(0);
   });
 
+  it('judges with side files, and names what they name', () => {
+    const files = ['--config', sideFile('ipsec.json'), '--log', sideFile('ipsec-up.txt')];
+    const { code, out, err } = capan(['analyze', join(root, 'captures/esp-spi-mismatch.pcap'), ...files]);
+    expect(err).toBe('');
+    expect(code).toBe(1);
+    expect(out).toContain('esp.spi-mismatch');
+    expect(out).toContain('192.0.2.1 (sg1)');
+    expect(out).toContain('ipsec-up.txt: IKE log');
+  });
+
   it('2 for wrong usage, in one line', () => {
     for (const args of [
       ['analyze'],
@@ -50,6 +61,8 @@ describe('exit codes', () => {
       ['analyze', healthy, '--format', 'xml'],
       ['analyze', healthy, '--only', 'no.such.id'],
       ['explain', 'no.such-id'],
+      ['analyze', healthy, '--store', sideFile('silk-tags.json')],
+      ['analyze', healthy, '--log', sideFile('no-such-file')],
       ['frobnicate'],
     ]) {
       const { code, out, err } = capan(args);

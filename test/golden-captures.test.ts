@@ -5,6 +5,7 @@ import { catalogue } from '../dissectors/index.js';
 import { matchesIdPattern } from '../src/commands/id-patterns.js';
 import { analyze } from '../src/commands/run-analysis.js';
 import { type Report, reportSchema } from '../src/report/report.js';
+import type { SideFilePaths } from '../src/side-files/read-side-files.js';
 
 /*
  * Every capture that ships, with the report that it must give. After a change that is meant to change reports:
@@ -19,6 +20,7 @@ interface Expectation {
   readonly must: readonly string[];
   readonly healthy: boolean;
   readonly allow: readonly string[];
+  readonly sideFiles?: Readonly<Record<string, readonly string[]>>;
 }
 
 const expectations = new Map<string, Expectation>(
@@ -32,12 +34,24 @@ const reports = new Map<string, Report>();
 async function reportOf(file: string): Promise<Report> {
   const known = reports.get(file);
   if (known) return known;
-  const report = await analyze([join(folder, file)], { threads: 0 });
+  const sideFiles = sidePaths(expectations.get(file)?.sideFiles);
+  const report = await analyze([join(folder, file)], { threads: 0, ...(sideFiles ? { sideFiles } : {}) });
   // The folder in which the project stands is not part of the golden report, nor is its version.
   for (const capture of report.captures) capture.file = file;
   const fixed = { ...report, tool: { ...report.tool, version: '0' } };
   reports.set(file, fixed);
   return fixed;
+}
+
+function sidePaths(names: Expectation['sideFiles']): SideFilePaths | null {
+  if (!names) return null;
+  const { config, ...lists } = Object.fromEntries(
+    Object.entries(names).map(([option, list]) => [
+      option,
+      list.map((name) => join(folder, 'side-files', name)),
+    ]),
+  );
+  return { ...lists, ...(config ? { config: config[0] } : {}) };
 }
 
 describe.each(files)('%s', (file) => {

@@ -14,6 +14,7 @@ import { OVERLAY_CAPTURES } from './overlays.js';
 import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
 import { SCION_CAPTURES } from './scion.js';
+import { SIDE_FILE_CAPTURES } from './side-files.js';
 import { SILK_CAPTURES } from './silk.js';
 import { TCP_CAPTURES } from './tcp.js';
 import { VPP_CAPTURES } from './vpp.js';
@@ -38,4 +39,5 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...BGP_CAPTURES,
   ...VPP_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
+  ...SIDE_FILE_CAPTURES,
 ];

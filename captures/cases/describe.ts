@@ -3,7 +3,8 @@ import type { SampleCapture } from './sample-capture.js';
 /** Text of README.md beside the captures. */
 export function readmeOf(captures: readonly SampleCapture[]): string {
   const rows = captures.map(
-    ({ file, shows, must, healthy }) => `| \`${file}\` | ${shows} | ${expectation(must, healthy)} |`,
+    ({ file, shows, must, healthy, sideFiles }) =>
+      `| \`${file}\` | ${shows}${optionsOf(sideFiles)} | ${expectation(must, healthy)} |`,
   );
   return [
     '# Sample captures',
@@ -13,6 +14,7 @@ export function readmeOf(captures: readonly SampleCapture[]): string {
     'and private ones, keys and payloads are pseudo-random. The cases are described in `captures/cases/`.',
     '',
     'A capture is healthy where no finding of severity warning or error may be reported on it.',
+    'Where options are named, the expectation holds with those side files, which stand in `side-files/`.',
     '`expect.json` says so for tests: `must` lists the findings that have to be there, `allow` those that may',
     'stand beside them.',
     '',
@@ -31,9 +33,30 @@ function expectation(must: readonly string[], healthy: boolean): string {
 
 /** Text of expect.json: what an analysis of each file must say. */
 export function expectationsOf(captures: readonly SampleCapture[]): string {
-  const entries = captures.map(({ file, must, healthy, allow }) => [
+  const entries = captures.map(({ file, must, healthy, allow, sideFiles }) => [
     file,
-    { must, healthy, allow: allow ?? [] },
+    {
+      must,
+      healthy,
+      allow: allow ?? [],
+      ...(sideFiles === undefined ? {} : { sideFiles: namesOf(sideFiles) }),
+    },
   ]);
   return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
+}
+
+type SideFiles = NonNullable<SampleCapture['sideFiles']>;
+
+/** Names by option, as the options of the command take them. */
+function namesOf(sideFiles: SideFiles): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(sideFiles).map(([option, files]) => [option, files.map(({ file }) => file)]),
+  );
+}
+
+function optionsOf(sideFiles: SideFiles = {}): string {
+  const options = Object.entries(namesOf(sideFiles)).flatMap(([option, files]) =>
+    files.map((file) => `\`--${option} ${file}\``),
+  );
+  return options.length === 0 ? '' : ` (${options.join(', ')})`;
 }

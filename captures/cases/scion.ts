@@ -256,6 +256,57 @@ function mixed(): Uint8Array {
   return rawFile(t);
 }
 
+/** The topology of the child, as its border router has it. */
+function topology(isdAs: string, local: string, remote: string): { file: string; text: string } {
+  const link = { underlay: { local, remote }, isd_as: PARENT.isdAs, link_to: 'parent', mtu: 1472 };
+  const router = { internal_addr: '127.0.0.17:30001', interfaces: { '1': link } };
+  const text = { isd_as: isdAs, mtu: 1472, border_routers: { 'br-1': router } };
+  const name = [isdAs, local, remote].join(' ').replace(/[^0-9a-f]+/g, '-');
+  return { file: `scion-topology-${name}.json`, text: `${JSON.stringify(text, null, 2)}\n` };
+}
+
+const TUN_ADDRESS = {
+  file: 'scion-tun0.txt',
+  text: '4: tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UNKNOWN\n    inet 10.0.8.8/24 scope global tun0\n',
+};
+
+/** The healthy link, held against topologies that are and are not its own. */
+const WITH_TOPOLOGY: readonly SampleCapture[] = [
+  {
+    file: 'scion-topology-healthy.pcap',
+    shows: 'a link of 2018 whose topology names the endpoints and ASes that speak',
+    must: [],
+    healthy: true,
+    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50015')], log: [TUN_ADDRESS] },
+    write: healthy,
+  },
+  {
+    file: 'scion-endpoint-mismatch.pcap',
+    shows: 'the topology names another port of the attachment point than the one in use',
+    must: ['scion.endpoint-mismatch'],
+    healthy: false,
+    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50202')] },
+    write: healthy,
+  },
+  {
+    file: 'scion-ia-mismatch.pcap',
+    shows: 'the configuration of another AS was unpacked: the packets name theirs',
+    must: ['scion.ia-mismatch'],
+    healthy: false,
+    sideFiles: { topology: [topology('17-ffaa:1:99', '10.0.8.8:50000', '10.0.8.1:50015')] },
+    write: healthy,
+  },
+  {
+    file: 'scion-tun-address-mismatch.pcap',
+    shows: 'tun0 has another address than the topology',
+    must: ['scion.tun-address-mismatch'],
+    healthy: false,
+    allow: ['scion.endpoint-mismatch'],
+    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.77:50000', '10.0.8.1:50015')], log: [TUN_ADDRESS] },
+    write: healthy,
+  },
+];
+
 export const SCION_CAPTURES: readonly SampleCapture[] = [
   {
     file: 'scion-2018-healthy.pcap',
@@ -324,4 +375,5 @@ export const SCION_CAPTURES: readonly SampleCapture[] = [
     allow: ['scion.keepalive-missing'],
     write: mixed,
   },
+  ...WITH_TOPOLOGY,
 ];

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
 import type { Citation, Evidence, FrameRef, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { logSentences } from './daemon-log.js';
 import { messageName } from './names.js';
 import { establishedAfter, type IkePair, ikePairs } from './pair-sessions.js';
 import { timerOf, timerText } from './retransmission-timer.js';
@@ -72,6 +73,7 @@ function stallProblem(evidence: Evidence, pair: IkePair, stalls: readonly Stall[
     ...(drops && { limitedBy: [drops.id] }),
     packetClass: 'ike',
     ...text,
+    explanation: text.explanation + logSentences(evidence, pair),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Report, Severity } from '../report/report.js';
 import { reportClock } from '../report/report-time.js';
 import { verdict } from '../report/verdict.js';
 import { writeReport } from '../report/write-report.js';
+import type { SideFilePaths } from '../side-files/read-side-files.js';
 import type { AnalyzeCommandOptions } from './analyze-options.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { assertPatternsMatch } from './id-patterns.js';
@@ -22,6 +23,7 @@ export interface AnalyzePipeline {
       skip?: string[];
       minSeverity?: Severity;
       local?: string[];
+      sideFiles?: SideFilePaths;
       chunkBytes?: number;
       onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
       signal?: AbortSignal;
@@ -45,7 +47,8 @@ export async function analyzeAndReport(
 ): Promise<number> {
   assertPatternsMatch('--only', options.only, pipeline.diagnosisIds);
   assertPatternsMatch('--skip', options.skip, pipeline.diagnosisIds);
-  if (options.output !== undefined) assertWritable(options.output, options.captures);
+  if (options.output !== undefined)
+    assertWritable(options.output, [...options.captures, ...pathsOf(options.sideFiles)]);
   const shown = terminal.progress !== null && !options.quiet;
   const progress = shown && terminal.progress !== null ? startProgress(terminal.progress) : null;
   let report: Report;
@@ -75,12 +78,17 @@ export async function writeTheReport(
   }
 }
 
+function pathsOf({ config, topology = [], tags = [], store = [], log = [] }: SideFilePaths = {}): string[] {
+  return [...(config === undefined ? [] : [config]), ...topology, ...tags, ...store, ...log];
+}
+
 function pipelineOptions(options: AnalyzeCommandOptions, progress: Progress | null, signal?: AbortSignal) {
-  const { only, skip, local, threads, minSeverity, chunkBytes } = options;
+  const { only, skip, local, sideFiles, threads, minSeverity, chunkBytes } = options;
   return {
     ...(only.length === 0 ? {} : { only: [...only] }),
     ...(skip.length === 0 ? {} : { skip: [...skip] }),
     ...(local.length === 0 ? {} : { local: [...local] }),
+    ...(sideFiles === undefined ? {} : { sideFiles }),
     ...(threads === undefined ? {} : { threads }),
     ...(minSeverity === undefined ? {} : { minSeverity }),
     ...(chunkBytes === undefined ? {} : { chunkBytes }),

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Severity } from '../report/report.js';
 import { FORMATS, type Format } from '../report/write-report.js';
+import type { SideFilePaths } from '../side-files/read-side-files.js';
 import type { FailOn } from './exit-code.js';
 import { UsageError } from './usage-error.js';
 
@@ -20,11 +21,16 @@ export interface AnalyzeCommandOptions {
   readonly failOn: FailOn;
   readonly threads?: number;
   readonly local: readonly string[];
+  /** Absent where none is given. */
+  readonly sideFiles?: SideFilePaths;
   readonly color: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly chunkBytes?: number;
 }
+
+/** Options that may be given several times. */
+const FILES = { type: 'array', string: true, requiresArg: true } as const;
 
 /** Options as the yargs table of a command; values stay text and are checked by `analyzeOptions`. */
 export const ANALYZE_OPTIONS = {
@@ -35,6 +41,15 @@ export const ANALYZE_OPTIONS = {
     requiresArg: true,
     description: 'write the report to this file [stdout]',
   },
+  config: {
+    type: 'string',
+    requiresArg: true,
+    description: 'thresholds, names and expectations (docs/configuration.schema.json)',
+  },
+  topology: { ...FILES, description: 'SCION topology.json' },
+  tags: { ...FILES, description: 'tags and policies of Cloud Foundry (JSON)' },
+  store: { ...FILES, description: 'store.json of a Cloud Foundry cell' },
+  log: { ...FILES, description: 'IKE log, ip -d link, ntpq -pn …: recognised by content' },
   only: {
     type: 'array',
     string: true,
@@ -87,6 +102,7 @@ export function analyzeOptions(
   const verbose = flag(argv, 'verbose') ?? false;
   if (quiet && verbose) throw new UsageError('--quiet and --verbose exclude each other');
   if (output === '') throw new UsageError('--output needs a file name');
+  const sideFiles = sideFilePaths(argv);
   return {
     captures,
     format: oneOf(argv, 'format', FORMATS) ?? 'text',
@@ -98,10 +114,27 @@ export function analyzeOptions(
     quiet,
     verbose,
     ...(toFile ? { output } : {}),
+    ...(sideFiles === undefined ? {} : { sideFiles }),
     ...(minSeverity === undefined ? {} : { minSeverity }),
     ...(threads === undefined ? {} : { threads }),
     ...(chunkBytes === undefined ? {} : { chunkBytes }),
   };
+}
+
+function sideFilePaths(argv: Readonly<Record<string, unknown>>): SideFilePaths | undefined {
+  const config = single(argv, 'config');
+  const lists = {
+    topology: listOf(argv.topology),
+    tags: listOf(argv.tags),
+    store: listOf(argv.store),
+    log: listOf(argv.log),
+  };
+  const given = Object.entries(lists).filter(([, paths]) => paths.length > 0);
+  for (const [name, paths] of [...given, ['config', config === undefined ? [] : [config]] as const]) {
+    if (paths.includes('')) throw new UsageError(`--${name} needs a file name`);
+  }
+  if (given.length === 0 && config === undefined) return undefined;
+  return { ...(config === undefined ? {} : { config }), ...Object.fromEntries(given) };
 }
 
 export function listOf(value: unknown): string[] {

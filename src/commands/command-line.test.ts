@@ -29,7 +29,8 @@ describe('capan analyze', () => {
   it('takes every option', async () => {
     const line =
       'analyze a b --format ndjson -o out --only esp.*,ike.? --only x --skip y --min-severity warning ' +
-      '--fail-on never --threads 0 --local 10.0.0.1,fe80::1 --no-color --verbose --chunk-bytes 300';
+      '--fail-on never --threads 0 --local 10.0.0.1,fe80::1 --no-color --verbose --chunk-bytes 300 ' +
+      '--config c --topology t --tags g --store s1 --store s2 --log l,m';
     expect(await read(...line.split(' '))).toEqual({
       command: 'analyze',
       options: {
@@ -46,6 +47,7 @@ describe('capan analyze', () => {
         quiet: false,
         verbose: true,
         chunkBytes: 300,
+        sideFiles: { config: 'c', topology: ['t'], tags: ['g'], store: ['s1', 's2'], log: ['l,m'] },
       },
     });
   });
@@ -77,8 +79,8 @@ describe('capan analyze', () => {
     ['analyze', 'name at least one capture'],
     ['analyze --bogus f', 'unknown option --bogus; see capan analyze --help'],
     ['analyze f --formt json', 'unknown option --formt; did you mean --format?'],
-    ['analyze f --config x', 'unknown option --config'],
-    ['analyze f --topology x', 'unknown option --topology'],
+    ['analyze f --config x --config y', '--config is given more than once'],
+    ['analyze f --topology', '--topology needs a value'],
     ['analyze f --no-quiet', 'unknown option --no-quiet'],
     ['analyze f -x', 'unknown argument: x'],
     ['analyze f --format xml', 'Given: "xml"'],

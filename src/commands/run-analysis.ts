@@ -11,6 +11,10 @@ import type { Moment } from '../diagnose/diagnosis.js';
 import { runDiagnoses, type Verdicts } from '../diagnose/run-diagnoses.js';
 import type { CaptureSummary, Finding, Report, Severity } from '../report/report.js';
 import { toolIdentity } from '../report/tool.js';
+import { withTallies } from '../side-files/capture-tallies.js';
+import { sideSummary } from '../side-files/in-report.js';
+import type { SideFilePaths } from '../side-files/read-side-files.js';
+import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type PipelineOptions, type PipelineResult, runPipeline } from '../workers/pipeline.js';
 import { matchesIdPattern } from './id-patterns.js';
@@ -24,11 +28,13 @@ export interface AnalyzeOptions extends PipelineOptions {
   readonly minSeverity?: Severity;
   /** Addresses of the capturing host. */
   readonly local?: readonly string[];
+  /** Files that the operator gives beside the captures. */
+  readonly sideFiles?: SideFilePaths;
 }
 
 /**
  * Reads captures and says what is wrong.
- * @throws CaptureError where nothing of the input can be read.
+ * @throws CaptureError where nothing of the input can be read, SideFileError for a side file that cannot be used.
  */
 export async function analyze(
   inputs: readonly CaptureInput[],
@@ -48,12 +54,28 @@ export async function analyzeSource(
   entries: readonly CatalogueEntry[],
   options: AnalyzeOptions = {},
 ): Promise<Report> {
+  const side = await sideKnowledge(options.sideFiles, entries);
   const correlators = entries.flatMap((entry) => entry.correlators);
   const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
   const result = await runPipeline(source, used, correlators, options);
-  const quality = captureQuality(source, result.runner, options.local ?? []);
-  const verdicts = runDiagnoses(entries, result.runner.sessions(), quality);
-  return reportOf('analyze', source, result, verdicts, options);
+  const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
+  const captures = withTallies(source.captures, side.captureTallies);
+  const quality = { ...captureQuality(source, result.runner, local), captures };
+  const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
+  return { ...reportOf('analyze', captures, result, verdicts, options), ...sideSummary(side, verdicts) };
+}
+
+/** Readers of side files, and the library that checks their shape, are loaded only where there is one to read. */
+export async function sideKnowledge(
+  paths: SideFilePaths | undefined,
+  entries: readonly CatalogueEntry[],
+): Promise<SideKnowledge> {
+  if (paths === undefined) return NO_SIDE_KNOWLEDGE;
+  const { readSideFiles } = await import('../side-files/read-side-files.js');
+  return readSideFiles(
+    paths,
+    entries.flatMap(({ diagnoses }) => diagnoses),
+  );
 }
 
 /** Everything that diagnoses may know of the capture itself. */
@@ -96,7 +118,7 @@ export function captureQuality(
 /** The report of a run; findings are filtered here, after blame. */
 export function reportOf(
   command: Report['command'],
-  source: CaptureSource,
+  captures: readonly CaptureFacts[],
   result: PipelineResult,
   verdicts: Verdicts,
   options: AnalyzeOptions,
@@ -107,7 +129,7 @@ export function reportOf(
     schema: 'capan-report/1',
     tool: toolIdentity(),
     command,
-    captures: source.captures.map((facts) => captureSummary(facts)),
+    captures: captures.map((facts) => captureSummary(facts)),
     quality: verdicts.quality,
     tunnels: verdicts.tunnels,
     findings: verdicts.findings.filter(isReported),

@@ -6,8 +6,16 @@ import { judgeAt, presentTime } from '../live/live-judge.js';
 import { type Present, presentOf } from '../live/live-quality.js';
 import type { LiveSource } from '../live/live-source.js';
 import type { Finding, Report, Tunnel } from '../report/report.js';
+import { sideSummary } from '../side-files/in-report.js';
+import type { SideKnowledge } from '../side-files/side-knowledge.js';
 import { type PipelineResult, runPipeline } from '../workers/pipeline.js';
-import { type AnalyzeOptions, captureQuality, reportedFindings, reportOf } from './run-analysis.js';
+import {
+  type AnalyzeOptions,
+  captureQuality,
+  reportedFindings,
+  reportOf,
+  sideKnowledge,
+} from './run-analysis.js';
 
 /** Rounds are no nearer to each other than this, and take no more than a tenth of the time. */
 const ROUND_EVERY_MS = 1000;
@@ -44,7 +52,8 @@ export interface LiveRunOptions extends AnalyzeOptions {
  * @returns the report of the whole run; what was raised and is over has `clearedAt`.
  */
 export async function runLive(source: LiveSource, options: LiveRunOptions): Promise<Report> {
-  const run = new LiveRun(source, catalogue, options);
+  const side = await sideKnowledge(options.sideFiles, catalogue);
+  const run = new LiveRun(source, catalogue, options, side);
   const result = await runPipeline(
     source,
     dissectors,
@@ -67,7 +76,12 @@ class LiveRun {
     private readonly source: LiveSource,
     private readonly entries: readonly CatalogueEntry[],
     private readonly options: LiveRunOptions,
+    private readonly side: SideKnowledge,
   ) {}
+
+  private get local(): readonly string[] {
+    return [...(this.options.local ?? []), ...(this.side.configuration?.local ?? [])];
+  }
 
   consumed(runner: CorrelatorRunner): void {
     this.options.onTick?.();
@@ -81,10 +95,13 @@ class LiveRun {
   report(result: PipelineResult): Report {
     const { source, options, entries } = this;
     const { runner } = result;
-    const quality = captureQuality(source, runner, options.local ?? []);
+    const quality = captureQuality(source, runner, this.local);
     const present = options.endIsKnown() ? this.present(runner) : null;
-    const verdicts = judgeAt(entries, runner.sessions(), quality, present, false);
-    const report = reportOf('live', source, result, verdicts, options);
+    const verdicts = judgeAt(entries, runner.sessions(), quality, present, false, this.side);
+    const report = {
+      ...reportOf('live', source.captures, result, verdicts, options),
+      ...sideSummary(this.side, verdicts),
+    };
     const { forgotten } = this.tracker;
     const findings = this.tracker.final(report.findings, presentTime(quality, present));
     const checked = withRetracted(report, findings);
@@ -95,9 +112,9 @@ class LiveRun {
 
   private round(runner: CorrelatorRunner, nowMs: number): void {
     const { source, options, entries, tracker } = this;
-    const quality = captureQuality(source, runner, options.local ?? []);
+    const quality = captureQuality(source, runner, this.local);
     const present = this.present(runner);
-    const verdicts = judgeAt(entries, runner.sessions(), quality, present, true);
+    const verdicts = judgeAt(entries, runner.sessions(), quality, present, true, this.side);
     const now = presentTime(quality, present);
     const isReported = reportedFindings(options);
     const findings = verdicts.findings.filter(

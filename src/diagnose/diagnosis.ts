@@ -1,12 +1,18 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
+import type { SideKnowledge } from '../side-files/side-knowledge.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
 
 export interface Threshold {
   readonly value: number;
   readonly unit: string;
   readonly why: string;
+  /**
+   * True where a configuration may set another value: the diagnosis reads it by `thresholdOf`. Others are built into
+   * what correlators keep, or follow from a protocol.
+   */
+  readonly adjustable?: true;
 }
 
 /** What a finding is about; each id of the catalogue names one. */
@@ -113,6 +119,8 @@ export interface Evidence {
   /** Sessions of a correlator, in order of their first frame. */
   sessions<Session>(correlator: Correlator<Session>): readonly Session[];
   readonly quality: CaptureQuality;
+  /** What the operator said beside the captures; empty where no side file was given. */
+  readonly side: SideKnowledge;
   /** What every other diagnosis said, by id; empty except for diagnoses with `judgesLast`. */
   readonly judgements: ReadonlyMap<string, readonly Judgement[]>;
 }
@@ -122,6 +130,23 @@ export interface Diagnosis extends DiagnosisMetadata {
   readonly judgesLast?: boolean;
   /** Judges every subject it applies to; no judgement at all means "not applicable". Pure. */
   diagnose(evidence: Evidence): Iterable<Judgement>;
+}
+
+/** The value of an adjustable threshold: that of the configuration, or else the diagnosis' own. */
+export function thresholdOf({ side }: Pick<Evidence, 'side'>, id: string, name: string, own: number): number {
+  return side.configuration?.thresholds.get(id)?.get(name) ?? own;
+}
+
+/** As `thresholdOf`, for several of one diagnosis. */
+export function thresholdsOf<Name extends string>(
+  evidence: Pick<Evidence, 'side'>,
+  id: string,
+  own: Readonly<Record<Name, number>>,
+): Readonly<Record<Name, number>> {
+  const names = Object.keys(own) as Name[];
+  return Object.fromEntries(
+    names.map((name) => [name, thresholdOf(evidence, id, name, own[name])]),
+  ) as Record<Name, number>;
 }
 
 export function defineDiagnosis(diagnosis: Diagnosis): Diagnosis {

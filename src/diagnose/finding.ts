@@ -1,15 +1,21 @@
 import { createHash } from 'node:crypto';
 import type { Finding, Subject } from '../report/report.js';
+import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import type { CaptureClock } from './clock.js';
-import type { Citation, Diagnosis, Problem } from './diagnosis.js';
+import { type Citation, type Diagnosis, type Problem, thresholdOf } from './diagnosis.js';
 
 /** Citations that a finding keeps: the first and the last ones, in order. */
 const CITATIONS_MAX = 10;
 const KEY_HEX_DIGITS = 12;
 
 /** Makes the public finding of a problem; `causedBy` and `tunnel` are added later. */
-export function findingOf(diagnosis: Diagnosis, problem: Problem, clock: CaptureClock): Finding {
+export function findingOf(
+  diagnosis: Diagnosis,
+  problem: Problem,
+  clock: CaptureClock,
+  side: SideKnowledge = NO_SIDE_KNOWLEDGE,
+): Finding {
   const finding: Finding = {
     key: findingKey(diagnosis.id, problem.subject),
     id: diagnosis.id,
@@ -27,7 +33,10 @@ export function findingOf(diagnosis: Diagnosis, problem: Problem, clock: Capture
     ongoingAtEnd: problem.ongoingAtEnd,
     counts: { ...problem.counts },
     thresholds: Object.fromEntries(
-      Object.entries(diagnosis.thresholds).map(([name, { value }]) => [name, value]),
+      Object.entries(diagnosis.thresholds).map(([name, { value }]) => [
+        name,
+        thresholdOf({ side }, diagnosis.id, name, value),
+      ]),
     ),
     evidence: keptCitations(problem.evidence).map((citation) => ({
       capture: captureIndexOf(citation.frame),

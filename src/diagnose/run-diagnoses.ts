@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Checked, Finding, Report, Subject, Tunnel } from '../report/report.js';
+import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { type Accused, assignBlame, BLAME_LAYERS } from './blame-order.js';
 import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
@@ -23,6 +24,7 @@ export function runDiagnoses(
   catalogue: readonly CatalogueEntry[],
   sessions: ReadonlyMap<string, readonly unknown[]>,
   quality: CaptureQuality,
+  side: SideKnowledge = NO_SIDE_KNOWLEDGE,
 ): Verdicts {
   const errors: Report['errors'] = [];
   const judgements = new Map<string, readonly Judgement[]>();
@@ -30,6 +32,7 @@ export function runDiagnoses(
     sessions: <Session>({ name }: { readonly name: string }) =>
       (sessions.get(name) ?? []) as readonly Session[],
     quality,
+    side,
     judgements,
   };
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
@@ -44,7 +47,7 @@ export function runDiagnoses(
   const clock = new CaptureClock(quality.captures, quality.segments);
   const tunnels = describeTunnels(catalogue, evidence, clock, errors);
   const accused = diagnoses.flatMap((diagnosis) =>
-    accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock),
+    accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock, side),
   );
   assignBlame(accused, clock);
   linkTunnels(accused, tunnels, catalogue);
@@ -73,12 +76,17 @@ function judge(diagnosis: Diagnosis, evidence: Evidence, errors: Report['errors'
 }
 
 /** One problem a subject: of several (one a time segment, say) the earliest stays and counts the others. */
-function accuse(diagnosis: Diagnosis, judgements: readonly Judgement[], clock: CaptureClock): Accused[] {
+function accuse(
+  diagnosis: Diagnosis,
+  judgements: readonly Judgement[],
+  clock: CaptureClock,
+  side: SideKnowledge,
+): Accused[] {
   const bySubject = new Map<string, Accused>();
   for (const judgement of judgements) {
     if (judgement.result !== 'problem') continue;
     const problem: Problem = judgement;
-    const finding = findingOf(diagnosis, problem, clock);
+    const finding = findingOf(diagnosis, problem, clock, side);
     const known = bySubject.get(finding.key);
     if (known) known.finding.folded = (known.finding.folded ?? 0) + 1;
     else bySubject.set(finding.key, { diagnosis, problem, finding });

@@ -3,6 +3,7 @@ import type { CatalogueEntry } from '../diagnose/catalogue.js';
 import { CaptureClock, formatRfc3339 } from '../diagnose/clock.js';
 import { runDiagnoses, type Verdicts } from '../diagnose/run-diagnoses.js';
 import type { Finding } from '../report/report.js';
+import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type Present, qualityAt } from './live-quality.js';
 
@@ -13,8 +14,9 @@ export function judgeAt(
   quality: CaptureQuality,
   present: Present | null,
   isRunning: boolean,
+  side: SideKnowledge = NO_SIDE_KNOWLEDGE,
 ): Verdicts {
-  const verdicts = runDiagnoses(catalogue, sessions, qualityAt(quality, present, isRunning));
+  const verdicts = runDiagnoses(catalogue, sessions, qualityAt(quality, present, isRunning), side);
   if (present !== null) restoreFrameTimes(verdicts.findings, quality, present);
   return verdicts;
 }

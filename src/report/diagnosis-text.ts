@@ -53,7 +53,8 @@ export function diagnosisText(diagnosis: DiagnosisMetadata, options: TextOptions
 /** "packetsMin = 10 packets: below that a one-shot stream is plausible". */
 export function thresholdTexts(diagnosis: DiagnosisMetadata): string[] {
   return Object.entries(diagnosis.thresholds).map(
-    ([name, { value, unit, why }]) => `${name} = ${value} ${unit}: ${why}`,
+    ([name, { value, unit, why, adjustable }]) =>
+      `${name} = ${value} ${unit}: ${why}${adjustable === true ? ' (--config can set it)' : ''}`,
   );
 }
 

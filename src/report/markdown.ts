@@ -65,6 +65,11 @@ function captureSection(report: Report, clock: Clock): string[] {
       limits.push(`- capture ${index}: skipped ${formatCount(count)} ${escapeMarkdown(name)}`);
     }
   }
+  for (const { file, kinds, facts } of report.sideFiles ?? []) {
+    limits.push(
+      `- read beside them: ${escapeMarkdown(`${file} (${kinds.join(', ')}; ${counted(facts, 'fact')})`)}`,
+    );
+  }
   return limits.length === 0 ? lines : [...lines, '', ...limits];
 }
 
@@ -88,7 +93,7 @@ function tunnelRow(tunnel: Tunnel, report: Report, clock: Clock): string {
     tunnel.directions.map((direction) => `${direction.from}: ${show(direction)}`).join('; ');
   return tableRow([
     carrier === undefined ? tunnelName(tunnel) : `${tunnelName(tunnel)} in ${tunnelName(carrier)}`,
-    endpointsText(tunnel.endpoints),
+    endpointsText(tunnel.endpoints, report.names),
     tunnel.state,
     ways((direction) => formatCount(direction.packets)),
     ways((direction) => formatBytes(direction.bytes)),
@@ -108,7 +113,7 @@ function findingSection(
     escapeMarkdown(root.explanation),
     '',
     `- id: ${escapeMarkdown(root.id)}, confidence ${root.confidence}`,
-    `- where: ${escapeMarkdown(placeLines(root, report.tunnels).join('; '))}`,
+    `- where: ${escapeMarkdown(placeLines(root, report).join('; '))}`,
     `- when: ${escapeMarkdown(whenText(root, clock))}`,
   ];
   const counts = Object.entries(root.counts).map(([name, count]) => `${name} ${formatCount(count)}`);

@@ -12,6 +12,7 @@ export function writeNdjson(report: Report, out: (text: string) => void): void {
   for (const finding of report.findings) line('finding', finding);
   for (const checked of report.checked) line('checked', checked);
   for (const error of report.errors) line('error', error);
+  for (const sideFile of report.sideFiles ?? []) line('sideFile', sideFile);
   line('summary', summaryOf(report));
 }
 
@@ -36,6 +37,7 @@ function summaryOf(report: Report) {
       'not-applicable': results('not-applicable'),
     },
     errors: errors.length,
+    ...(report.names ? { names: report.names } : {}),
     ...(report.summarised ? { summarised: report.summarised } : {}),
   };
 }

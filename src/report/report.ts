@@ -104,6 +104,13 @@ export const checkedSchema = z.object({
   reason: z.optional(z.string()),
 });
 
+/** A file that the operator gave beside the captures. */
+export const sideFileSchema = z.object({
+  file: z.string(),
+  kinds: z.array(z.string()),
+  facts: z.number().int(),
+});
+
 export const reportSchema = z.object({
   schema: z.literal('capan-report/1'),
   tool: z.object({ name: z.string(), version: z.string() }),
@@ -114,6 +121,9 @@ export const reportSchema = z.object({
   findings: z.array(findingSchema),
   checked: z.array(checkedSchema),
   errors: z.array(z.object({ where: z.string(), message: z.string() })),
+  sideFiles: z.optional(z.array(sideFileSchema)),
+  /** What side files call the addresses of tunnels and findings. */
+  names: z.optional(z.record(z.string(), z.string())),
   /** What was counted and not kept one by one, because of a bound. */
   summarised: z.optional(z.array(z.object({ what: z.string(), count: z.number().int() }))),
 });
@@ -127,4 +137,5 @@ export type CaptureSummary = z.infer<typeof captureSchema>;
 export type Tunnel = z.infer<typeof tunnelSchema>;
 export type TunnelDirection = z.infer<typeof tunnelDirectionSchema>;
 export type Checked = z.infer<typeof checkedSchema>;
+export type SideFileSummary = z.infer<typeof sideFileSchema>;
 export type Report = z.infer<typeof reportSchema>;

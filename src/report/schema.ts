@@ -1,5 +1,12 @@
 import * as z from 'zod';
-import { captureSchema, checkedSchema, findingSchema, reportSchema, tunnelSchema } from './report.js';
+import {
+  captureSchema,
+  checkedSchema,
+  findingSchema,
+  reportSchema,
+  sideFileSchema,
+  tunnelSchema,
+} from './report.js';
 
 const count = z.number().int();
 
@@ -19,6 +26,7 @@ const summarySchema = z.object({
     'not-applicable': count,
   }),
   errors: count,
+  names: reportSchema.shape.names,
   summarised: reportSchema.shape.summarised,
 });
 
@@ -29,6 +37,7 @@ export const ndjsonLineSchema = z.discriminatedUnion('type', [
   tunnelSchema.extend({ type: z.literal('tunnel') }),
   findingSchema.extend({ type: z.literal('finding') }),
   checkedSchema.extend({ type: z.literal('checked') }),
+  sideFileSchema.extend({ type: z.literal('sideFile') }),
   reportSchema.shape.errors.element.extend({ type: z.literal('error') }),
   summarySchema.extend({ type: z.literal('summary') }),
 ]);

@@ -1,4 +1,4 @@
-import type { Finding, Subject, Tunnel } from './report.js';
+import type { Finding, Report, Subject, Tunnel } from './report.js';
 
 const PLACES: Readonly<Record<Finding['where'], string>> = {
   sender: 'at the sender',
@@ -17,9 +17,17 @@ const TUNNEL_FACTS_SHOWN_ELSEWHERE = new Set([
   'state',
 ]);
 
+/** What the operator's side files call addresses. */
+export type Names = NonNullable<Report['names']>;
+
+/** "10.1.1.1 (sg1)", or the address alone where nobody named it. */
+export function namedAddress(address: string, names: Names = {}): string {
+  return Object.hasOwn(names, address) ? `${address} (${names[address]})` : address;
+}
+
 /** "10.1.1.1 <-> 10.2.2.2". */
-export function endpointsText(endpoints: readonly string[]): string {
-  return endpoints.join(' <-> ');
+export function endpointsText(endpoints: readonly string[], names: Names = {}): string {
+  return endpoints.map((endpoint) => namedAddress(endpoint, names)).join(' <-> ');
 }
 
 /** "vxlan 7", "ipsec 0xaa6fa19a 0x12345678". */
@@ -29,28 +37,36 @@ export function tunnelName(tunnel: Tunnel): string {
 }
 
 /** "vxlan 7, 10.1.1.1 <-> 10.2.2.2". */
-export function tunnelText(tunnel: Tunnel): string {
-  return `${tunnelName(tunnel)}, ${endpointsText(tunnel.endpoints)}`;
+export function tunnelText(tunnel: Tunnel, names: Names = {}): string {
+  return `${tunnelName(tunnel)}, ${endpointsText(tunnel.endpoints, names)}`;
 }
 
 /** What a finding is about: "session 10.1.1.1 <-> 10.2.2.2, spi 0xaa6fa19a". */
-export function subjectText(subject: Subject): string {
+export function subjectText(subject: Subject, names: Names = {}): string {
   const { kind, endpoints, ...fields } = subject;
-  const parts = Array.isArray(endpoints) ? [endpointsText(endpoints.map(String))] : [];
+  const parts = Array.isArray(endpoints) ? [endpointsText(endpoints.map(String), names)] : [];
   for (const [name, value] of Object.entries(fields)) {
-    if (value !== null && value !== undefined) parts.push(`${name} ${valueText(value)}`);
+    if (value !== null && value !== undefined)
+      parts.push(`${name} ${typeof value === 'string' ? namedAddress(value, names) : valueText(value)}`);
   }
   return parts.length === 0 ? kind : `${kind} ${parts.join(', ')}`;
 }
 
 /** The tunnel, the direction and the place of a finding, as far as each is known. */
-export function placeLines(finding: Finding, tunnels: readonly Tunnel[]): string[] {
-  const lines = [subjectText(finding.subject)];
+export function placeLines(
+  finding: Finding,
+  { tunnels, names = {} }: Pick<Report, 'tunnels' | 'names'>,
+): string[] {
+  const lines = [subjectText(finding.subject, names)];
   const tunnel = tunnels.find((candidate) => candidate.id === finding.tunnel);
-  if (tunnel !== undefined && finding.subject.kind !== 'tunnel') lines.push(`in ${tunnelText(tunnel)}`);
+  if (tunnel !== undefined && finding.subject.kind !== 'tunnel')
+    lines.push(`in ${tunnelText(tunnel, names)}`);
   if (finding.subject.kind === 'capture') return lines;
+  const { direction } = finding;
   const parts =
-    finding.direction === undefined ? [] : [`from ${finding.direction.from} to ${finding.direction.to}`];
+    direction === undefined
+      ? []
+      : [`from ${namedAddress(direction.from, names)} to ${namedAddress(direction.to, names)}`];
   // What no one has to repair needs no word on where it was not found.
   if (finding.where !== 'unknown' || finding.severity !== 'info') parts.push(PLACES[finding.where]);
   if (parts.length > 0) lines.push(parts.join(', '));

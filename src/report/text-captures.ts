@@ -30,6 +30,15 @@ export function captureLines(report: Report, clock: Clock, style: TextStyle): st
     const text = finding === undefined ? detail : `${finding.title} (see FINDINGS)`;
     lines.push(...hang(`${INDENT}limited by `, `${id}: ${text}`, style.width));
   }
+  for (const { file, kinds, facts } of report.sideFiles ?? []) {
+    lines.push(
+      ...hang(
+        `${INDENT}beside them `,
+        `${file}: ${kinds.join(', ')}, ${counted(facts, 'fact')}`,
+        style.width,
+      ),
+    );
+  }
   for (const { what, count } of report.summarised ?? []) {
     const text = `${formatCount(count)} ${what} were counted, not kept one by one`;
     lines.push(...hang(`${INDENT}summarised: `, text, style.width));

@@ -56,9 +56,7 @@ function oneFinding({ root, consequences }: BlameGroup, context: Context): strin
     ...titleLines(root, style),
     ...labelled('id', `${root.id}, confidence ${root.confidence}`, width),
     ...labelled('what', root.explanation, width),
-    ...placeLines(root, report.tunnels).flatMap((line, index) =>
-      labelled(index === 0 ? 'where' : '', line, width),
-    ),
+    ...placeLines(root, report).flatMap((line, index) => labelled(index === 0 ? 'where' : '', line, width)),
     ...labelled('when', whenText(root, context.clock), width),
   ];
   if (inFull) lines.push(...labelled('counts', countsText(root), width));

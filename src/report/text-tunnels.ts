@@ -4,7 +4,7 @@ import { COLUMN_GAP, plainTable } from './plain-table.js';
 import { counted, formatCount } from './quantity.js';
 import type { Report, Tunnel } from './report.js';
 import type { Clock } from './report-time.js';
-import { tunnelFacts, tunnelName } from './subject-text.js';
+import { namedAddress, tunnelFacts, tunnelName } from './subject-text.js';
 import { hang, INDENT, type TextStyle } from './text-style.js';
 
 /** cli-table3 grows faster than linearly: 200 rows take some 40 ms, 10,000 take 7 s. */
@@ -38,7 +38,7 @@ export function tunnelLines(report: Report, clock: Clock, style: TextStyle): str
   const tunnels: TunnelCells[] = [];
   let rowCount = 0;
   for (const tunnel of report.tunnels) {
-    const cells = tunnelCells(tunnel, report.tunnels, clock);
+    const cells = tunnelCells(tunnel, report, clock);
     rowCount += Math.max(cells.length, STATE_LINES_MAX);
     if (rowCount > ROWS_MAX) break;
     tunnels.push({ cells, state: escapeTableCell(tunnel.state) });
@@ -57,9 +57,9 @@ export function tunnelLines(report: Report, clock: Clock, style: TextStyle): str
   return lines;
 }
 
-function tunnelCells(tunnel: Tunnel, tunnels: readonly Tunnel[], clock: Clock): string[][] {
+function tunnelCells(tunnel: Tunnel, { tunnels, names }: Report, clock: Clock): string[][] {
   const ways = tunnel.directions.map((direction) => [
-    direction.from,
+    namedAddress(direction.from, names),
     formatCount(direction.packets),
     clock.timeOfDay(direction.last),
   ]);
@@ -68,12 +68,12 @@ function tunnelCells(tunnel: Tunnel, tunnels: readonly Tunnel[], clock: Clock): 
   );
   // Ends that are written otherwise than in the directions (with a port, say) are there already.
   if (tunnel.directions.length < tunnel.endpoints.length) {
-    for (const endpoint of silent) ways.push([endpoint, '0', 'none']);
+    for (const endpoint of silent) ways.push([namedAddress(endpoint, names), '0', 'none']);
   }
-  const names = nameLines(tunnel, tunnels);
-  const height = Math.max(ways.length, names.length);
+  const kinds = nameLines(tunnel, tunnels);
+  const height = Math.max(ways.length, kinds.length);
   return Array.from({ length: height }, (_, line) =>
-    [names[line] ?? '', ...(ways[line] ?? ['', '', ''])].map(escapeTableCell),
+    [kinds[line] ?? '', ...(ways[line] ?? ['', '', ''])].map(escapeTableCell),
   );
 }
 

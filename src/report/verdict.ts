@@ -2,7 +2,7 @@ import { groupByBlame, isAboutCapture, severityRank } from './finding-order.js';
 import { counted } from './quantity.js';
 import type { Finding, Report } from './report.js';
 import { type Clock, formatRelative, onset } from './report-time.js';
-import { endpointsText } from './subject-text.js';
+import { endpointsText, namedAddress } from './subject-text.js';
 
 /** The answer in a sentence or two: what is broken, since when, still broken at the end or not, did it ever work. */
 export function verdict(report: Report, clock: Clock): string {
@@ -54,10 +54,12 @@ function concerned(finding: Finding, report: Report): string {
   const endpoints = Array.isArray(listed) ? listed.map(String) : (tunnel?.endpoints ?? []);
   if (finding.direction !== undefined) {
     const { from, to } = finding.direction;
-    return finding.title.includes(from) && finding.title.includes(to) ? '' : ` (from ${from} to ${to})`;
+    return finding.title.includes(from) && finding.title.includes(to)
+      ? ''
+      : ` (from ${namedAddress(from, report.names)} to ${namedAddress(to, report.names)})`;
   }
   const named = endpoints.length === 0 || endpoints.some((endpoint) => finding.title.includes(endpoint));
-  return named ? '' : ` (${endpointsText(endpoints)})`;
+  return named ? '' : ` (${endpointsText(endpoints, report.names)})`;
 }
 
 function nothingWrong(report: Report): string {

@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import { openCaptureSource } from '../../src/capture/file-source.js';
 import { captureQuality } from '../../src/commands/run-analysis.js';
 import type { Diagnosis, Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
+import { NO_SIDE_KNOWLEDGE } from '../../src/side-files/side-knowledge.js';
 import { runPipeline } from '../../src/workers/pipeline.js';
 import type { CaptureRun, Parts } from './run-capture.js';
 
@@ -21,6 +22,7 @@ export async function runBytes(
     const evidence: Evidence = {
       sessions: ({ name }: { readonly name: string }) => (sessions.get(name) ?? []) as never,
       quality: captureQuality(source, runner, []),
+      side: NO_SIDE_KNOWLEDGE,
       judgements: earlier,
     };
     return {

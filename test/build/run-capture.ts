@@ -4,6 +4,7 @@ import type { CatalogueEntry } from '../../src/diagnose/catalogue.js';
 import type { Diagnosis, Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
 import type { Dissector } from '../../src/dissect/dissector.js';
 import type { Report } from '../../src/report/report.js';
+import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../../src/side-files/side-knowledge.js';
 import { runPipeline } from '../../src/workers/pipeline.js';
 import { FrameSource, type TestFrame } from './frame-source.js';
 
@@ -24,6 +25,7 @@ export async function runFrames(
   frames: readonly TestFrame[],
   { dissectors, correlators = [] }: Parts,
   framesPerChunk?: number,
+  side: SideKnowledge = NO_SIDE_KNOWLEDGE,
 ): Promise<CaptureRun> {
   const source = new FrameSource(frames, framesPerChunk);
   const { runner } = await runPipeline(source, dissectors, correlators, { threads: 0 });
@@ -33,6 +35,7 @@ export async function runFrames(
     sessions: <Session>({ name }: { readonly name: string }) =>
       (sessions.get(name) ?? []) as readonly Session[],
     quality: captureQuality(source, runner, []),
+    side,
     judgements: new Map(),
   };
   return {

@@ -18,6 +18,15 @@ describe('sample captures', () => {
     expect(Buffer.compare(bytes, readFileSync(url)), REMAKE).toBe(0);
   });
 
+  it('side files are what their cases say, and none stands there without one', () => {
+    const described = SAMPLE_CAPTURES.flatMap(({ sideFiles = {} }) => Object.values(sideFiles).flat());
+    for (const { file, content } of described) {
+      expect(readFileSync(new URL(`side-files/${file}`, FOLDER), 'utf8'), REMAKE).toBe(content);
+    }
+    const names = new Set(described.map(({ file }) => file));
+    expect(readdirSync(new URL('side-files/', FOLDER)).filter((name) => !names.has(name))).toEqual([]);
+  });
+
   it('README.md and expect.json are current, and no capture stands there without a case', () => {
     expect(readFileSync(new URL('README.md', FOLDER), 'utf8'), REMAKE).toBe(readmeOf(SAMPLE_CAPTURES));
     expect(readFileSync(new URL('expect.json', FOLDER), 'utf8'), REMAKE).toBe(

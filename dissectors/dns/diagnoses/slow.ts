@@ -3,6 +3,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
 import { dnsServers } from '../correlator.js';
@@ -15,8 +16,11 @@ const SEVERE_SECONDS = 1;
 const SLOW_MIN = 3;
 const SLOW_SHARE = 0.05;
 
+const ID = 'dns.slow';
+const LIMITS = { severeSeconds: SEVERE_SECONDS, slowCount: SLOW_MIN, slowShare: SLOW_SHARE };
+
 export default defineDiagnosis({
-  id: 'dns.slow',
+  id: ID,
   title: 'Slow name resolution',
   severity: 'warning',
   subject: 'server',
@@ -49,9 +53,24 @@ export default defineDiagnosis({
       unit: 'ms',
       why: 'a resolver on the host itself answers in about 2 ms',
     },
-    severeSeconds: { value: SEVERE_SECONDS, unit: 's', why: 'people notice; clients begin to repeat' },
-    slowCount: { value: SLOW_MIN, unit: 'answers', why: 'the first question for a name may take longer' },
-    slowShare: { value: SLOW_SHARE, unit: 'share', why: 'then the 95th percentile is slow' },
+    severeSeconds: {
+      value: SEVERE_SECONDS,
+      unit: 's',
+      why: 'people notice; clients begin to repeat',
+      adjustable: true,
+    },
+    slowCount: {
+      value: SLOW_MIN,
+      unit: 'answers',
+      why: 'the first question for a name may take longer',
+      adjustable: true,
+    },
+    slowShare: {
+      value: SLOW_SHARE,
+      unit: 'share',
+      why: 'then the 95th percentile is slow',
+      adjustable: true,
+    },
   },
   explains: ['app.slow-response'],
   *diagnose(evidence) {
@@ -64,13 +83,14 @@ export default defineDiagnosis({
 function judge(evidence: Evidence, server: DnsServer): Judgement {
   const subject = serverSubject(evidence.quality, server);
   const { slow, slowCount } = server;
-  if (slowCount < SLOW_MIN || slowCount <= SLOW_SHARE * server.answered)
+  const limits = thresholdsOf(evidence, ID, LIMITS);
+  if (slowCount < limits.slowCount || slowCount <= limits.slowShare * server.answered)
     return { result: 'healthy', subject };
-  const p95 = server.responseTimes.quantile(1 - SLOW_SHARE);
+  const p95 = server.responseTimes.quantile(1 - limits.slowShare);
   const median = server.responseTimes.quantile(0.5);
   const isSevere = isNear(server.address)
     ? slowCount > server.answered / 2
-    : median > SEVERE_SECONDS * NS_PER_SECOND;
+    : median > limits.severeSeconds * NS_PER_SECOND;
   const first = slow[0].first;
   const last = slow.reduce((a, { answer }) => (answer && answer.frame > a.frame ? answer : a), first);
   const repeated = slow.filter(({ tries }) => tries > 1).length;

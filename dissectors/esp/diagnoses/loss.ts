@@ -5,6 +5,7 @@ import {
   defineDiagnosis,
   type Judgement,
   type Problem,
+  thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -20,6 +21,7 @@ import {
 import type { SequenceGap } from '../sequence-tracker.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
+const ID = 'esp.loss';
 const WARNING_PERCENT = 1;
 const ERROR_PERCENT = 5;
 const LOST_MIN = 3;
@@ -42,8 +44,18 @@ interface Tally {
   readonly gapCount: number;
 }
 
+/** What makes missing numbers a finding. */
+const LIMITS = {
+  warningPercent: WARNING_PERCENT,
+  errorPercent: ERROR_PERCENT,
+  lost: LOST_MIN,
+  burstPackets: BURST_PACKETS,
+  burstSeconds: BURST_SECONDS,
+};
+type Limits = Readonly<typeof LIMITS>;
+
 export default defineDiagnosis({
-  id: 'esp.loss',
+  id: ID,
   title: 'ESP packets lost on the path',
   severity: 'warning',
   subject: 'tunnel',
@@ -74,23 +86,31 @@ export default defineDiagnosis({
       value: WARNING_PERCENT,
       unit: '%',
       why: 'above it the throughput of TCP suffers at LAN round trips',
+      adjustable: true,
     },
-    errorPercent: { value: ERROR_PERCENT, unit: '%', why: 'above it interactive traffic becomes unusable' },
-    lost: { value: LOST_MIN, unit: 'packets', why: 'one or two lost packets are normal' },
+    errorPercent: {
+      value: ERROR_PERCENT,
+      unit: '%',
+      why: 'above it interactive traffic becomes unusable',
+      adjustable: true,
+    },
+    lost: { value: LOST_MIN, unit: 'packets', why: 'one or two lost packets are normal', adjustable: true },
     burstPackets: {
       value: BURST_PACKETS,
       unit: 'packets',
       why: 'consecutive losses are an outage, not chance',
+      adjustable: true,
     },
-    burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for underlay.path-loss' },
+    burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for underlay.path-loss', adjustable: true },
   },
   explains: ['tcp.retransmissions', 'underlay.ping-loss'],
 
-  *diagnose({ quality, ...evidence }) {
-    for (const pair of judgedPairs({ quality, ...evidence })) {
+  *diagnose(evidence) {
+    const limits = thresholdsOf(evidence, ID, LIMITS);
+    for (const pair of judgedPairs(evidence)) {
       const outages = outagesOf(pair).filter(({ severity }) => severity !== 'info');
       for (const direction of pair.directions) {
-        if (direction.packets > 0) yield judge(pair, direction, outages, quality);
+        if (direction.packets > 0) yield judge(pair, direction, outages, evidence.quality, limits);
       }
     }
   },
@@ -101,11 +121,12 @@ function judge(
   direction: EspDirection,
   outages: readonly Outage[],
   quality: CaptureQuality,
+  limits: Limits,
 ): Judgement {
   const { from, to } = direction;
   const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to };
   const tally = tallyOf(direction.sas, direction.folded, outages);
-  const severity = severityOf(tally, direction, outages);
+  const severity = severityOf(tally, direction, outages, limits);
   if (severity === null) return { result: 'healthy', subject };
   if (isCapturedAtSender(direction.sas, quality.local)) {
     return {
@@ -138,20 +159,25 @@ function tallyOf(sas: readonly EspSa[], folded: EspDirection['folded'], outages:
   };
 }
 
-function severityOf(tally: Tally, direction: EspDirection, outages: readonly Outage[]): Severity | null {
-  if (tally.lost < LOST_MIN) return null;
+function severityOf(
+  tally: Tally,
+  direction: EspDirection,
+  outages: readonly Outage[],
+  limits: Limits,
+): Severity | null {
+  if (tally.lost < limits.lost) return null;
   const noFolded = { sas: 0, distinct: 0, missing: 0 };
   const tallies = [tally, ...direction.sas.map((sa) => tallyOf([sa], noFolded, outages))];
   const percent = Math.max(
-    ...tallies.filter(({ lost }) => lost >= LOST_MIN).map(({ lost, expected }) => (100 * lost) / expected),
+    ...tallies.filter(({ lost }) => lost >= limits.lost).map(({ lost, expected }) => (100 * lost) / expected),
   );
-  if (percent > ERROR_PERCENT) return 'error';
-  if (percent > WARNING_PERCENT || tally.gaps.some(isBurst)) return 'warning';
+  if (percent > limits.errorPercent) return 'error';
+  if (percent > limits.warningPercent || tally.gaps.some((gap) => isBurst(gap, limits))) return 'warning';
   return null;
 }
 
-function isBurst(gap: SequenceGap): boolean {
-  return gap.missing >= BURST_PACKETS && gap.afterNs - gap.beforeNs >= BURST_SECONDS * NS_PER_SECOND;
+function isBurst(gap: SequenceGap, { burstPackets, burstSeconds }: Limits): boolean {
+  return gap.missing >= burstPackets && gap.afterNs - gap.beforeNs >= burstSeconds * NS_PER_SECOND;
 }
 
 function problemOf(

@@ -1,15 +1,21 @@
-import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, tooShortAfter } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type FrameRef,
+  type Judgement,
+  thresholdOf,
+} from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { ahPairs } from '../../ah/correlator.js';
 import { type Gateways, gatewaysOf } from '../gateways.js';
 
+const ID = 'esp.no-traffic';
 const SILENT_SECONDS = 30;
 const NAT_TRAVERSAL_PORT = 4500;
 
 export default defineDiagnosis({
-  id: 'esp.no-traffic',
+  id: ID,
   title: 'SA established but no ESP',
   severity: 'info',
   subject: 'tunnel',
@@ -35,6 +41,7 @@ export default defineDiagnosis({
       value: SILENT_SECONDS,
       unit: 's',
       why: 'time for somebody to send something after the tunnel is up',
+      adjustable: true,
     },
   },
   explains: [],
@@ -50,16 +57,17 @@ export default defineDiagnosis({
       const children = gateways.ike.flatMap(({ childEstablished }) => childEstablished);
       const [first] = children.sort((a, b) => a.frame - b.frame);
       if (!first || withAh.has(gateways.endpoints.join(' '))) continue;
-      yield judge(gateways, first, children.length, evidence.quality);
+      yield judge(gateways, first, children.length, evidence);
     }
   },
 });
 
-function judge(gateways: Gateways, child: FrameRef, children: number, quality: CaptureQuality): Judgement {
+function judge(gateways: Gateways, child: FrameRef, children: number, evidence: Evidence): Judgement {
   const { endpoints, ike } = gateways;
+  const { quality } = evidence;
   const subject = { kind: 'tunnel', endpoints: [...endpoints].sort() };
   if (gateways.esp.length > 0) return { result: 'healthy', subject };
-  const shortage = tooShortAfter(quality, child, SILENT_SECONDS);
+  const shortage = tooShortAfter(quality, child, thresholdOf(evidence, ID, 'silent', SILENT_SECONDS));
   if (shortage) {
     const { reason, neededSeconds } = shortage;
     return { result: 'insufficient-data', subject, reason, neededSeconds };

@@ -1,6 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Judgement,
+  thresholdsOf,
+} from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
 import { greSequences } from '../correlator.js';
 import type { GreSequence } from '../session.js';
@@ -11,8 +16,11 @@ const PACKETS_MIN = 100;
 const MISSING_MIN = 3;
 const CITED_GAPS_MAX = 5;
 
+const ID = 'gre.seq-loss';
+const LIMITS = { share: SHARE_MIN, packets: PACKETS_MIN, missing: MISSING_MIN };
+
 export default defineDiagnosis({
-  id: 'gre.seq-loss',
+  id: ID,
   title: 'GRE sequence gaps',
   severity: 'warning',
   subject: 'tunnel',
@@ -36,34 +44,35 @@ export default defineDiagnosis({
   refutedBy: 'The missing numbers in a capture taken at the same place with more buffer.',
   source: 'RFC 2890, section 2.2; RFC 2637, section 4.1; draft-foschiano-erspan-03',
   thresholds: {
-    share: { value: SHARE_MIN, unit: '%', why: 'more slows TCP inside down noticeably' },
-    packets: { value: PACKETS_MIN, unit: 'numbers', why: 'a share of fewer says nothing' },
-    missing: { value: MISSING_MIN, unit: 'packets', why: 'a lost packet or two is normal' },
+    share: { value: SHARE_MIN, unit: '%', why: 'more slows TCP inside down noticeably', adjustable: true },
+    packets: { value: PACKETS_MIN, unit: 'numbers', why: 'a share of fewer says nothing', adjustable: true },
+    missing: { value: MISSING_MIN, unit: 'packets', why: 'a lost packet or two is normal', adjustable: true },
   },
   explains: ['tcp.retransmissions', 'underlay.ping-loss'],
-  *diagnose({ sessions, quality }) {
-    for (const sequence of sessions(greSequences)) yield judge(quality, sequence);
+  *diagnose(evidence) {
+    const limits = thresholdsOf(evidence, ID, LIMITS);
+    for (const sequence of evidence.sessions(greSequences)) yield judge(evidence.quality, sequence, limits);
   },
 });
 
-function judge(quality: CaptureQuality, sequence: GreSequence): Judgement {
+function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<typeof LIMITS>): Judgement {
   const { from, to, distinct, missing, outbound } = sequence;
   const subject = subjectOf(sequence);
   const expected = distinct + missing;
   const share = (100 * missing) / expected;
-  if (missing < MISSING_MIN || share <= SHARE_MIN) {
-    if (expected >= PACKETS_MIN) return { result: 'healthy', subject };
+  if (missing < limits.missing || share <= limits.share) {
+    if (expected >= limits.packets) return { result: 'healthy', subject };
     return {
       result: 'insufficient-data',
       subject,
-      reason: `${distinct} GRE packets with sequence numbers from ${from} to ${to} are too few to judge loss; capture at least ${PACKETS_MIN}.`,
+      reason: `${distinct} GRE packets with sequence numbers from ${from} to ${to} are too few to judge loss; capture at least ${limits.packets}.`,
     };
   }
-  if (expected < PACKETS_MIN) {
+  if (expected < limits.packets) {
     return {
       result: 'insufficient-data',
       subject,
-      reason: `${missing} of ${expected} GRE packets from ${from} to ${to} are missing, which is too few to judge a share; capture at least ${PACKETS_MIN}.`,
+      reason: `${missing} of ${expected} GRE packets from ${from} to ${to} are missing, which is too few to judge a share; capture at least ${limits.packets}.`,
     };
   }
   if (outbound > distinct / 2) {

@@ -7,6 +7,7 @@ import {
   type Evidence,
   type Judgement,
   type Problem,
+  thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
 import { type EchoPair, echoFilter, echoPairs } from '../echo-pairs.js';
@@ -21,8 +22,15 @@ const UNANSWERED_MIN = 3;
 const PARTIAL_REQUESTS_MIN = 10;
 const PARTIAL_SHARE = 0.1;
 
+const ID = 'underlay.ping-loss';
+const LIMITS = {
+  unanswered: UNANSWERED_MIN,
+  partialRequests: PARTIAL_REQUESTS_MIN,
+  partialShare: PARTIAL_SHARE,
+};
+
 export default defineDiagnosis({
-  id: 'underlay.ping-loss',
+  id: ID,
   title: 'Ping between tunnel ends fails',
   severity: 'error',
   subject: 'pair',
@@ -51,9 +59,19 @@ export default defineDiagnosis({
   source: 'RFC 792; guides: SCIONLab (ping the remote overlay), Cloud Foundry, VPP, MidoNet, openswan',
   thresholds: {
     replySeconds: { value: 2, unit: 's', why: 'ping waits about that long' },
-    unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'one lost echo is normal' },
-    partialRequests: { value: PARTIAL_REQUESTS_MIN, unit: 'requests', why: 'a share of fewer says nothing' },
-    partialShare: { value: PARTIAL_SHARE, unit: 'share', why: 'below it, loss is judged by other rules' },
+    unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'one lost echo is normal', adjustable: true },
+    partialRequests: {
+      value: PARTIAL_REQUESTS_MIN,
+      unit: 'requests',
+      why: 'a share of fewer says nothing',
+      adjustable: true,
+    },
+    partialShare: {
+      value: PARTIAL_SHARE,
+      unit: 'share',
+      why: 'below it, loss is judged by other rules',
+      adjustable: true,
+    },
   },
   explains: [],
   *diagnose(evidence) {
@@ -70,12 +88,13 @@ function judge(evidence: Evidence, pair: EchoPair): Judgement {
   const { quality } = evidence;
   const { source, destination, stack, answered, unanswered, undecided } = pair;
   const subject = pairSubject(quality, pair);
-  if (!isLoss(pair)) {
+  const limits = thresholdsOf(evidence, ID, LIMITS);
+  if (!isLoss(pair, limits)) {
     if (answered > 0) return { result: 'healthy', subject };
     return {
       result: 'insufficient-data',
       subject,
-      reason: `${unanswered + undecided} unanswered pings from ${source} to ${destination} are too few to judge, or the capture ends within 2 s of them; send at least 3 and capture for 2 s more.`,
+      reason: `${unanswered + undecided} unanswered pings from ${source} to ${destination} are too few to judge, or the capture ends within 2 s of them; send at least ${limits.unanswered} and capture for 2 s more.`,
       neededSeconds: 2,
     };
   }
@@ -84,11 +103,13 @@ function judge(evidence: Evidence, pair: EchoPair): Judgement {
   return problemOf(evidence, pair);
 }
 
-function isLoss({ answered, unanswered }: EchoPair): boolean {
+function isLoss({ answered, unanswered }: EchoPair, limits: Readonly<typeof LIMITS>): boolean {
   const decided = answered + unanswered;
-  if (answered === 0) return unanswered >= UNANSWERED_MIN;
+  if (answered === 0) return unanswered >= limits.unanswered;
   return (
-    decided >= PARTIAL_REQUESTS_MIN && unanswered >= UNANSWERED_MIN && unanswered > PARTIAL_SHARE * decided
+    decided >= limits.partialRequests &&
+    unanswered >= limits.unanswered &&
+    unanswered > limits.partialShare * decided
   );
 }
 

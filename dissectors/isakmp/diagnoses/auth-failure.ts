@@ -1,11 +1,12 @@
-import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { isAuthenticationRefused } from '../daemon-log.js';
 import { notifyName } from '../names.js';
-import { judgeStalls, sendingText, stallCounts } from '../pair-judgement.js';
+import { judgeStalls, type StallRule, sendingText, stallCounts } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
 import { hasEspAfter } from '../pair-sessions.js';
 import { REFUSED_AUTH_LENGTH_MAX } from '../progress.js';
 import type { IkeSession } from '../session.js';
-import { firstOf, INFORMATIONAL_SECONDS, type Stall, transmissionsOf } from '../stall.js';
+import { firstOf, INFORMATIONAL_SECONDS, type Stall, type StallKind, transmissionsOf } from '../stall.js';
 
 export default defineDiagnosis({
   id: 'ike.auth-failure',
@@ -17,7 +18,8 @@ export default defineDiagnosis({
   rule:
     'IKEv1: an informational of the responder with the same cookies within 2 s of MI3, on whatever port, in place of ' +
     'MR3. IKEv2: the last IKE_AUTH answer has less than 64 encrypted bytes, room for an error notify and nothing else. ' +
-    'High confidence where AUTHENTICATION-FAILED is readable, medium where the informational is repeated or readable.',
+    'High confidence where AUTHENTICATION-FAILED is readable, or where the log of a daemon (--log) says that authentication failed; ' +
+    'medium where the informational is repeated or readable. With such a log also: MI3 or the IKE_AUTH request stays unanswered.',
   notWhen: 'MR3 came; the IKE SA went on after the short answer (EAP does); ESP follows.',
   causes: [
     'Different pre-shared keys: the responder decrypts MI3 to garbage (PAYLOAD-MALFORMED, INVALID-ID-INFORMATION)',
@@ -43,16 +45,47 @@ export default defineDiagnosis({
       why: 'measured: refused authentication 52, refused CHILD_SA 116, success 196',
     },
   },
-  explains: ['ike.mi3-unanswered', 'ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  explains: [
+    'ike.mi3-unanswered',
+    'ike.v2-request-unanswered',
+    'ike.retry-loop',
+    'esp.no-traffic',
+    'esp.one-way-spi',
+  ],
   ownWord: true,
-  diagnose: (evidence) =>
-    judgeStalls(evidence, {
+  *diagnose(evidence) {
+    yield* judgeStalls(evidence, {
       kind: 'auth-failure',
       applies: ({ established }: IkeSession) => established !== null,
       accepts: (_pair, { session, instead }) => !hasEspAfter(evidence, session, firstOf(instead).frame),
-      describe,
-    }),
+      describe: (pair, stalls) => ({
+        ...describe(pair, stalls),
+        ...(isAuthenticationRefused(evidence, pair) ? { confidence: 'high' as const } : {}),
+      }),
+    });
+    for (const kind of SILENT_REFUSALS) yield* judgeStalls(evidence, refusedByLog(evidence, kind));
+  },
 });
+
+/** A responder that refuses without a word leaves these; its log is what tells them from loss. */
+const SILENT_REFUSALS: readonly StallKind[] = ['mi3-unanswered', 'v2-request-unanswered'];
+
+function refusedByLog(evidence: Evidence, kind: StallKind): StallRule {
+  return {
+    kind,
+    applies: () => false,
+    accepts: (pair, { insufficient }) =>
+      insufficient === null &&
+      isAuthenticationRefused(evidence, pair) &&
+      !pair.stalls.some((stall) => stall.kind === 'auth-failure'),
+    describe: (pair, stalls) => ({
+      explanation: `${pair.initiator} authenticated itself with its ${sendingText(stalls)}, and ${pair.responder} did not answer.`,
+      confidence: 'high',
+      counts: { ...stallCounts(stalls), refusals: 0 },
+      where: 'receiver',
+    }),
+  };
+}
 
 function describe({ initiator, responder }: IkePair, stalls: readonly Stall[]) {
   const answers = stalls.flatMap(({ instead }) => instead);

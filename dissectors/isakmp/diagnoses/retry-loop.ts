@@ -1,5 +1,10 @@
 import { captureMayHide } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Evidence, type FrameRef } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type FrameRef,
+  thresholdsOf,
+} from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
 import { EXCHANGE_MAIN } from '../layout.js';
 import { directionOf, secondsText, sessionFilter } from '../pair-judgement.js';
@@ -11,8 +16,10 @@ const COOKIES_MIN = 3;
 const WINDOW_SECONDS = 600;
 const ENCAPSULATED = { protocol: 17, port: 4500 };
 
+const ID = 'ike.retry-loop';
+
 export default defineDiagnosis({
-  id: 'ike.retry-loop',
+  id: ID,
   title: 'IKE starts over and over',
   severity: 'warning',
   subject: 'session',
@@ -32,21 +39,31 @@ export default defineDiagnosis({
   refutedBy: 'One of the attempts led to an IKE SA, by the log of either side.',
   source: 'Openswan guide (keying retries); RFC 2408 section 5.1, RFC 7296 section 2.4',
   thresholds: {
-    cookies: { value: COOKIES_MIN, unit: 'attempts', why: 'one failure may be chance, two a collision' },
+    cookies: {
+      value: COOKIES_MIN,
+      unit: 'attempts',
+      why: 'one failure may be chance, two a collision',
+      adjustable: true,
+    },
     windowSeconds: {
       value: WINDOW_SECONDS,
       unit: 's',
       why: 'openswan starts over every 40 to 70 s, others sooner',
+      adjustable: true,
     },
   },
   explains: ['esp.no-traffic', 'esp.one-way-spi'],
   *diagnose(evidence) {
+    const limits = thresholdsOf(evidence, ID, { cookies: COOKIES_MIN, windowSeconds: WINDOW_SECONDS });
     for (const pair of ikePairs(evidence)) {
       const opened = pair.sessions.filter(({ startSeen }) => startSeen);
       if (opened.length === 0) continue;
-      const failed = longestLoop(opened.filter((session) => isFailed(evidence, session)));
+      const failed = longestLoop(
+        opened.filter((session) => isFailed(evidence, session)),
+        limits.windowSeconds,
+      );
       const hidden = failed.some(mayHaveMoved) ? captureMayHide(evidence.quality, ENCAPSULATED) : null;
-      if (failed.length < COOKIES_MIN) yield { result: 'healthy', subject: pair.subject };
+      if (failed.length < limits.cookies) yield { result: 'healthy', subject: pair.subject };
       else if (hidden) yield { result: 'insufficient-data', subject: pair.subject, reason: hidden.reason };
       else yield problemOf(evidence, pair, failed);
     }
@@ -67,18 +84,18 @@ function isFailed(evidence: Evidence, session: IkeSession): boolean {
 }
 
 /** The largest number of sessions whose beginnings lie within the window of each other, one time segment only. */
-function longestLoop(sessions: readonly IkeSession[]): readonly IkeSession[] {
+function longestLoop(sessions: readonly IkeSession[], windowSeconds: number): readonly IkeSession[] {
   let longest: readonly IkeSession[] = [];
   let start = 0;
   for (let end = 0; end < sessions.length; end++) {
-    while (!isWithinWindow(sessions[start].first, sessions[end].first)) start++;
+    while (!isWithinWindow(sessions[start].first, sessions[end].first, windowSeconds)) start++;
     if (end + 1 - start > longest.length) longest = sessions.slice(start, end + 1);
   }
   return longest;
 }
 
-function isWithinWindow(a: FrameRef, b: FrameRef): boolean {
-  return a === b || (a.segment === b.segment && b.timeNs - a.timeNs <= seconds(WINDOW_SECONDS));
+function isWithinWindow(a: FrameRef, b: FrameRef, windowSeconds: number): boolean {
+  return a === b || (a.segment === b.segment && b.timeNs - a.timeNs <= seconds(windowSeconds));
 }
 
 function problemOf(evidence: Evidence, pair: IkePair, failed: readonly IkeSession[]) {

@@ -1,4 +1,9 @@
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  thresholdsOf,
+} from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import {
   durationText,
@@ -18,8 +23,17 @@ const NOTABLE_MS = 50;
 const LONG_MS = 200;
 const SLOW_SHARE = 0.1;
 
+const ID = 'tcp.high-rtt';
+const LIMITS = {
+  handshakes: HANDSHAKES_MIN,
+  factor: FACTOR,
+  notableMs: NOTABLE_MS,
+  longMs: LONG_MS,
+  slowShare: SLOW_SHARE,
+};
+
 export default defineDiagnosis({
-  id: 'tcp.high-rtt',
+  id: ID,
   title: 'High network round trip time',
   severity: 'warning',
   subject: 'server',
@@ -44,11 +58,26 @@ export default defineDiagnosis({
   refutedBy: 'Steady round trips in a ping that runs at the same time over the same path.',
   source: 'RFC 9293, section 3.5; Cloud Foundry guide, latency of the network',
   thresholds: {
-    handshakes: { value: HANDSHAKES_MIN, unit: 'handshakes', why: 'a median of fewer says nothing' },
-    factor: { value: FACTOR, unit: 'times the median', why: 'ordinary jitter stays below' },
-    notableMs: { value: NOTABLE_MS, unit: 'ms', why: 'shorter ones do not matter to users' },
-    longMs: { value: LONG_MS, unit: 'ms', why: 'longer than any path within a continent' },
-    slowShare: { value: SLOW_SHARE, unit: 'share', why: 'single slow handshakes are everyday' },
+    handshakes: {
+      value: HANDSHAKES_MIN,
+      unit: 'handshakes',
+      why: 'a median of fewer says nothing',
+      adjustable: true,
+    },
+    factor: { value: FACTOR, unit: 'times the median', why: 'ordinary jitter stays below', adjustable: true },
+    notableMs: {
+      value: NOTABLE_MS,
+      unit: 'ms',
+      why: 'shorter ones do not matter to users',
+      adjustable: true,
+    },
+    longMs: { value: LONG_MS, unit: 'ms', why: 'longer than any path within a continent', adjustable: true },
+    slowShare: {
+      value: SLOW_SHARE,
+      unit: 'share',
+      why: 'single slow handshakes are everyday',
+      adjustable: true,
+    },
   },
   explains: [],
   *diagnose(evidence) {
@@ -62,17 +91,18 @@ export default defineDiagnosis({
 function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
   const timed = endpoint.services.filter(({ roundTrip }) => roundTrip.count > 0);
   if (timed.length === 0) return null;
-  const slow = timed.filter(isUnsteady);
-  const long = timed.filter(({ roundTrip }) => roundTrip.quantile(0.5) >= LONG_MS * NS_PER_MILLISECOND);
+  const limits = thresholdsOf(evidence, ID, LIMITS);
+  const slow = timed.filter((service) => isUnsteady(service, limits));
+  const long = timed.filter(({ roundTrip }) => roundTrip.quantile(0.5) >= limits.longMs * NS_PER_MILLISECOND);
   const [worst] = [...(slow.length > 0 ? slow : long)].sort((a, b) => b.roundTrip.maxNs - a.roundTrip.maxNs);
   if (!worst) return healthy(evidence, endpoint);
   return problemOf(evidence, endpoint, worst, slow.length > 0);
 }
 
-function isUnsteady({ roundTrip }: TcpService): boolean {
-  if (roundTrip.count < HANDSHAKES_MIN) return false;
-  const slow = roundTrip.quantile(1 - SLOW_SHARE);
-  return slow > FACTOR * roundTrip.quantile(0.5) && slow > NOTABLE_MS * NS_PER_MILLISECOND;
+function isUnsteady({ roundTrip }: TcpService, limits: Readonly<typeof LIMITS>): boolean {
+  if (roundTrip.count < limits.handshakes) return false;
+  const slow = roundTrip.quantile(1 - limits.slowShare);
+  return slow > limits.factor * roundTrip.quantile(0.5) && slow > limits.notableMs * NS_PER_MILLISECOND;
 }
 
 function problemOf(

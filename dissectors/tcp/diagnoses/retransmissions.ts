@@ -4,6 +4,7 @@ import {
   type Evidence,
   type Judgement,
   type Problem,
+  thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { both } from '../occurrences.js';
 import {
@@ -24,8 +25,18 @@ const SEGMENTS_MIN = 100;
 const REPEATS_MIN = 3;
 const REPEATS_SEVERE = 10;
 
+const ID = 'tcp.retransmissions';
+const LIMITS = {
+  notableShare: SHARE_NOTABLE,
+  severeShare: SHARE_SEVERE,
+  segments: SEGMENTS_MIN,
+  repeats: REPEATS_MIN,
+  severeRepeats: REPEATS_SEVERE,
+};
+type Limits = Readonly<typeof LIMITS>;
+
 export default defineDiagnosis({
-  id: 'tcp.retransmissions',
+  id: ID,
   title: 'Many TCP retransmissions',
   severity: 'warning',
   subject: 'server',
@@ -52,11 +63,36 @@ export default defineDiagnosis({
   refutedBy: 'A capture at the receiver in which the first transmissions arrive as well.',
   source: 'RFC 9293, section 3.8.1; RFC 6298; RFC 5681; Cloud Foundry guide, latency',
   thresholds: {
-    notableShare: { value: SHARE_NOTABLE, unit: 'share', why: 'above it throughput collapses' },
-    severeShare: { value: SHARE_SEVERE, unit: 'share', why: 'connections stall again and again' },
-    segments: { value: SEGMENTS_MIN, unit: 'segments', why: 'a share of fewer says nothing' },
-    repeats: { value: REPEATS_MIN, unit: 'segments', why: 'one or two losses are everyday' },
-    severeRepeats: { value: REPEATS_SEVERE, unit: 'segments', why: 'a few repeats are one burst of loss' },
+    notableShare: {
+      value: SHARE_NOTABLE,
+      unit: 'share',
+      why: 'above it throughput collapses',
+      adjustable: true,
+    },
+    severeShare: {
+      value: SHARE_SEVERE,
+      unit: 'share',
+      why: 'connections stall again and again',
+      adjustable: true,
+    },
+    segments: {
+      value: SEGMENTS_MIN,
+      unit: 'segments',
+      why: 'a share of fewer says nothing',
+      adjustable: true,
+    },
+    repeats: {
+      value: REPEATS_MIN,
+      unit: 'segments',
+      why: 'one or two losses are everyday',
+      adjustable: true,
+    },
+    severeRepeats: {
+      value: REPEATS_SEVERE,
+      unit: 'segments',
+      why: 'a few repeats are one burst of loss',
+      adjustable: true,
+    },
   },
   explains: ['app.slow-response'],
   *diagnose(evidence) {
@@ -78,9 +114,10 @@ interface Sent {
 function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
   const sides = [sentBy(endpoint, 'client'), sentBy(endpoint, 'server')];
   if (sides.every(({ segments }) => segments === 0)) return null;
-  const lossy = sides.filter(isLossy);
+  const limits = thresholdsOf(evidence, ID, LIMITS);
+  const lossy = sides.filter((sent) => isLossy(sent, limits));
   if (lossy.length === 0) return healthy(evidence, endpoint);
-  return problemOf(evidence, endpoint, lossy);
+  return problemOf(evidence, endpoint, lossy, limits);
 }
 
 function sentBy(endpoint: ServerEndpoint, side: 'client' | 'server'): Sent {
@@ -101,13 +138,19 @@ function repeatsOf(service: TcpService, side: 'client' | 'server'): number {
   return sideOf(service, side).trouble?.retransmissions ?? 0;
 }
 
-function isLossy({ segments, total }: Sent): boolean {
+function isLossy({ segments, total }: Sent, limits: Limits): boolean {
   const repeats = total.trouble?.retransmissions ?? 0;
-  if (segments >= SEGMENTS_MIN) return repeats >= REPEATS_MIN && repeats >= SHARE_NOTABLE * segments;
-  return (total.trouble?.worst?.count ?? 0) >= REPEATS_MIN;
+  if (segments >= limits.segments)
+    return repeats >= limits.repeats && repeats >= limits.notableShare * segments;
+  return (total.trouble?.worst?.count ?? 0) >= limits.repeats;
 }
 
-function problemOf(evidence: Evidence, endpoint: ServerEndpoint, lossy: readonly Sent[]): Problem {
+function problemOf(
+  evidence: Evidence,
+  endpoint: ServerEndpoint,
+  lossy: readonly Sent[],
+  limits: Limits,
+): Problem {
   const [main] = [...lossy].sort(
     (a, b) => (b.total.trouble?.retransmissions ?? 0) - (a.total.trouble?.retransmissions ?? 0),
   );
@@ -123,7 +166,7 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, lossy: readonly
   const worst = trouble?.worst;
   const at = span.first ?? main.worst.first;
   const last = span.last ?? at;
-  const isSevere = share >= SHARE_SEVERE && retransmissions >= REPEATS_SEVERE;
+  const isSevere = share >= limits.severeShare && retransmissions >= limits.severeRepeats;
   const affected = endpoint.services.filter((service) => repeatsOf(service, main.side) > 0);
   return {
     result: 'problem',

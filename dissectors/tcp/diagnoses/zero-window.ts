@@ -3,6 +3,7 @@ import {
   type Evidence,
   type Judgement,
   type Problem,
+  thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import {
@@ -20,8 +21,10 @@ import type { SideTrouble, TcpService } from '../tcp-service.js';
 const NOTABLE_SECONDS = 1;
 const SEVERE_SECONDS = 5;
 
+const ID = 'tcp.zero-window';
+
 export default defineDiagnosis({
-  id: 'tcp.zero-window',
+  id: ID,
   title: 'Receiver stops reading',
   severity: 'warning',
   subject: 'server',
@@ -49,8 +52,9 @@ export default defineDiagnosis({
       value: NOTABLE_SECONDS,
       unit: 's',
       why: 'the sender probes after 200 ms at the earliest and doubles the time',
+      adjustable: true,
     },
-    severeSeconds: { value: SEVERE_SECONDS, unit: 's', why: 'users and timeouts notice' },
+    severeSeconds: { value: SEVERE_SECONDS, unit: 's', why: 'users and timeouts notice', adjustable: true },
   },
   explains: ['app.slow-response'],
   *diagnose(evidence) {
@@ -76,8 +80,9 @@ function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
   )
     return null;
   const closed = endpoint.services.flatMap(closedSides);
+  const notableSeconds = thresholdOf(evidence, ID, 'notableSeconds', NOTABLE_SECONDS);
   const [worst] = closed
-    .filter(({ trouble }) => trouble.longestZeroNs >= NOTABLE_SECONDS * NS_PER_SECOND)
+    .filter(({ trouble }) => trouble.longestZeroNs >= notableSeconds * NS_PER_SECOND)
     .sort((a, b) => b.trouble.longestZeroNs - a.trouble.longestZeroNs);
   return worst ? problemOf(evidence, endpoint, worst, closed) : healthy(evidence, endpoint);
 }
@@ -105,7 +110,8 @@ function problemOf(
   const to = longestZero?.to ?? null;
   const totalNs = closed.reduce((sum, one) => sum + one.trouble.zeroNs, 0);
   const times = closed.reduce((sum, one) => sum + one.trouble.zeroWindows, 0);
-  const isSevere = longestZeroNs >= SEVERE_SECONDS * NS_PER_SECOND;
+  const isSevere =
+    longestZeroNs >= thresholdOf(evidence, ID, 'severeSeconds', SEVERE_SECONDS) * NS_PER_SECOND;
   return {
     result: 'problem',
     subject: serverSubject(evidence.quality, endpoint),

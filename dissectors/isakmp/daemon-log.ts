@@ -1,0 +1,47 @@
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { IkeLogEvent, IkeLogEventKind } from '../../src/side-files/ike-log.js';
+import { originText } from '../../src/side-files/side-knowledge.js';
+import { type IkePair, ikePairs } from './pair-sessions.js';
+
+/* What the log of a gateway says about the negotiation of a pair: the reason that the wire does not show. */
+
+const SENTENCES_CITED = 2;
+const SENTENCE_LENGTH_MAX = 160;
+/** What a daemon says when it gives up or refuses; retransmissions and successes explain no stall. */
+const TELLING: readonly IkeLogEventKind[] = ['authentication-failed', 'no-proposal', 'gave-up'];
+
+/**
+ * Lines of the given logs about that pair: those that name one of its addresses; and those without an address where
+ * the capture has one pair only and the log one connection only.
+ */
+export function logEventsOf(evidence: Evidence, pair: IkePair): IkeLogEvent[] {
+  const isAlone = ikePairs(evidence).length === 1;
+  const ends = new Set(
+    pair.sessions.flatMap(({ paths }) => paths.flatMap((path) => [path.initiator, path.responder])),
+  );
+  return evidence.side.ikeLogs.flatMap(({ events }) => {
+    const connections = new Set(events.flatMap(({ connection }) => connection ?? []));
+    const isOnlyOne = isAlone && connections.size <= 1;
+    return events.filter(({ peer }) => (peer === null ? isOnlyOne : ends.has(peer)));
+  });
+}
+
+/** True where a daemon says that it refused the authentication, or was refused; pluto's guesses do not count. */
+export function isAuthenticationRefused(evidence: Evidence, pair: IkePair): boolean {
+  return logEventsOf(evidence, pair).some(({ kind }) => kind === 'authentication-failed');
+}
+
+/** ` The log says: "…" (pluto.log, line 7).`, or nothing. */
+export function logSentences(evidence: Evidence, pair: IkePair): string {
+  const telling = logEventsOf(evidence, pair)
+    .filter(({ kind }) => TELLING.includes(kind))
+    .sort((a, b) => TELLING.indexOf(a.kind) - TELLING.indexOf(b.kind))
+    .slice(0, SENTENCES_CITED);
+  return telling
+    .map(({ text, origin }) => ` The log says: "${shortened(text)}" (${originText(origin)}).`)
+    .join('');
+}
+
+function shortened(text: string): string {
+  return text.length <= SENTENCE_LENGTH_MAX ? text : `${text.slice(0, SENTENCE_LENGTH_MAX)}…`;
+}

@@ -1,0 +1,58 @@
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { type IsdAsSighting, isdAsJudgements } from '../../../src/side-files/scion-links.js';
+import { scionLinks } from '../correlator.js';
+import type { ScionDirection, ScionLink } from '../session.js';
+
+export default defineDiagnosis({
+  id: 'scion.ia-mismatch',
+  title: 'Wrong ISD-AS in packets',
+  severity: 'error',
+  subject: 'tunnel',
+  layer: 'tunnel-control',
+  priority: 1,
+  rule: 'A topology is given (--topology). On a link of it the SCION headers name another ISD-AS than the topology: for the own side, or, in packets from router to router, for the neighbour.',
+  notWhen:
+    'The AS may be crossed by others (it has child, core or peer links) and the packets are not from router to router. Packets of a direction name several ASes at both ends.',
+  causes: [
+    'The configuration of another AS was unpacked on the host',
+    'The topology given here is that of another AS',
+  ],
+  nextSteps: [
+    'Compare the ISD-AS in topology.json with the one that the coordinator assigned (in file names it is written with _ for :)',
+    'Download the configuration again and restart all services',
+  ],
+  refutedBy: 'A topology of the time of the capture with the ISD-AS that the packets name.',
+  source: 'SCIONLab guide (the AS in gen/ia); SCION header specification, address header',
+  explains: [
+    'scion.keepalive-missing',
+    'scion.registration-silence',
+    'scion.pcb-silence',
+    'scion.scmp-error',
+  ],
+  *diagnose(evidence) {
+    const sightings = evidence.sessions(scionLinks).flatMap((link) => [...sightingsOf(link)]);
+    yield* isdAsJudgements(evidence.side.scion, sightings);
+  },
+});
+
+function* sightingsOf({ low, high, directions }: ScionLink): Generator<IsdAsSighting> {
+  for (const [from, to, direction] of [
+    [low, high, directions[0]],
+    [high, low, directions[1]],
+  ] as const) {
+    const { neighbours, first, last, sources, destinations, packets } = direction;
+    if (!first || !last) continue;
+    if (neighbours) {
+      const { from: source, to: destination } = neighbours;
+      yield { from, to, source, destination, isOfLink: true, packets: routerPackets(direction), first, last };
+    }
+    // Where both ends vary it is not known which source goes with which destination.
+    if (sources.length !== 1 && destinations.length !== 1) continue;
+    const [source, destination] = [sources[0], destinations[0]];
+    yield { from, to, source, destination, isOfLink: false, packets, first, last };
+  }
+}
+
+function routerPackets({ bfd, oneHopPackets }: ScionDirection): number {
+  return Math.max(1, bfd.count + oneHopPackets);
+}

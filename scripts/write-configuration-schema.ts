@@ -1,0 +1,9 @@
+import { writeFileSync } from 'node:fs';
+import { catalogue } from '../dissectors/index.js';
+import { configurationJsonSchema } from '../src/side-files/configuration-schema.js';
+
+const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
+writeFileSync(
+  new URL('../docs/configuration.schema.json', import.meta.url),
+  configurationJsonSchema(diagnoses),
+);

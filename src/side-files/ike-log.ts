@@ -1,0 +1,180 @@
+import { canonicalAddress } from './networks.js';
+import type { Origin } from './side-knowledge.js';
+import type { TextFile, TextLine } from './text-file.js';
+
+/*
+ * Logs of IKE daemons and what `ipsec auto --up` prints: pluto (openswan, libreswan) and charon (strongSwan). Only
+ * sentences of known meaning are taken; everything else in a log is left alone.
+ */
+
+export type IkeLogEventKind =
+  | 'initiated'
+  | 'retransmitted'
+  | 'gave-up'
+  | 'ike-established'
+  | 'child-established'
+  | 'authentication-failed'
+  | 'no-proposal'
+  | 'nat-decision';
+
+export interface IkeLogEvent {
+  readonly origin: Origin;
+  readonly kind: IkeLogEventKind;
+  /** Name of the connection, null where the line has none. */
+  readonly connection: string | null;
+  /** Address of the peer, where the line has it. */
+  readonly peer: string | null;
+  /** The sentence, without what stands before it. */
+  readonly text: string;
+}
+
+/** A pair of SAs as the daemon of one gateway logs them. */
+export interface LoggedSa {
+  readonly origin: Origin;
+  readonly connection: string | null;
+  readonly peer: string | null;
+  readonly protocol: 'esp' | 'ah' | 'ipcomp';
+  /** The gateway sends with this SPI, and receives with that one. */
+  readonly outboundSpi: number;
+  readonly inboundSpi: number;
+  readonly inUdp: boolean;
+  /** NAT that the daemon found (`NATD=`), as it writes it; null where it says none or nothing. */
+  readonly nat: string | null;
+  /** Protected networks of this side and of the peer; empty where the line has none. */
+  readonly localNetworks: readonly string[];
+  readonly remoteNetworks: readonly string[];
+}
+
+export interface IkeLog {
+  readonly file: string;
+  readonly events: readonly IkeLogEvent[];
+  readonly sas: readonly LoggedSa[];
+}
+
+const EVENTS_MAX = 100_000;
+
+/** `"conn"`, `"conn"[2] 192.0.2.1`, then `#797:`; at times without the serial. */
+const PLUTO = /"([^"]{1,200})"(?:\[\d{1,9}\])?(?: ([0-9a-fA-F.:]{2,45}))? ?(?:#\d{1,9})?: (.*)$/;
+/** `05[IKE] …`, `charon: 05[CFG] …`, with or without the name `<conn|3>`. */
+const CHARON =
+  /\b\d{1,3}\[(?:IKE|CFG|ENC|NET|KNL|CHD|ESP|MGR|DMN|LIB)\d?\] (?:<([^|>]{1,200})\|\d{1,9}> )?(.*)$/;
+const PLUTO_SA =
+  /\b(ESP(?:\/NAT|inUDP|inTCP)?(?:\/NAT|\/ESN)*|AH|IPCOMP)=>0x([0-9a-f]{1,8}) <0x([0-9a-f]{1,8})([^}]{0,400})/i;
+const CHARON_SA =
+  /CHILD_SA ([^\s{]{1,200})\{\d{1,9}\} (?:established|rekeyed)? ?.{0,40}?with SPIs ([0-9a-f]{8})_i ([0-9a-f]{8})_o(?: and TS (.{1,400}?) === (.{1,400}))?$/;
+
+const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
+  [
+    'authentication-failed',
+    /AUTHENTICATION_FAILED|authentication failed|probable authentication failure|but MAC mis-?matched|no shared key found|no preshared key found|can't authenticate|unable to locate my private key|no RSA public key known|invalid HASH_V1 payload length|does not match HASH payload/i,
+  ],
+  [
+    'no-proposal',
+    /NO_PROPOSAL_CHOSEN|no acceptable (?:oakley )?(?:transform|proposal)|no proposal (?:chosen|found)/i,
+  ],
+  [
+    'gave-up',
+    /max number of retransmissions \(\d{1,4}\) reached|giving up after \d{1,4} retransmits|peer not responding, trying again/,
+  ],
+  ['retransmitted', /retransmission; will wait|^retransmit \d{1,4} of (?:request|response) with message ID/],
+  ['child-established', /IPsec SA established|CHILD_SA .{1,200} established/],
+  [
+    'ike-established',
+    /ISAKMP SA established|IKE SA established|^IKE_SA .{1,200} established|PARENT SA established/i,
+  ],
+  [
+    'nat-decision',
+    /NAT-Traversal: Result using|(?:local|remote) host is behind NAT|no NAT detected|i am NATed|peer is NATed|both are NATed/i,
+  ],
+  ['initiated', /^(?:STATE_\w+: )?initiate\b|^initiating |^sent IKE_SA_INIT request/i],
+];
+
+/** Null where no line is one of an IKE daemon's. */
+export function readIkeLog({ file, lines }: TextFile): IkeLog | null {
+  const events: IkeLogEvent[] = [];
+  const sas: LoggedSa[] = [];
+  for (const line of lines) {
+    if (events.length + sas.length >= EVENTS_MAX) break;
+    const said = pluto(line) ?? charon(line);
+    if (said === null) continue;
+    const origin = { file, place: `line ${line.number}` };
+    const sa = loggedSa(said, origin);
+    if (sa !== null) sas.push(sa);
+    const kind = SENTENCES.find(([, pattern]) => pattern.test(said.text))?.[0];
+    if (kind !== undefined) events.push({ origin, kind, ...said });
+  }
+  return events.length + sas.length === 0 ? null : { file, events, sas };
+}
+
+interface Said {
+  readonly connection: string | null;
+  readonly peer: string | null;
+  readonly text: string;
+}
+
+function pluto({ text }: TextLine): Said | null {
+  const parts = PLUTO.exec(text);
+  if (parts === null) return null;
+  const [, connection, peer, said] = parts;
+  return { connection, peer: peer === undefined ? null : canonicalAddress(peer), text: said };
+}
+
+/** charon names the peer in some sentences only: `initiating IKE_SA net[1] to 192.0.2.2`, `between A[id]...B[id]`. */
+function charon({ text }: TextLine): Said | null {
+  const parts = CHARON.exec(text);
+  if (parts === null) return null;
+  const [, named, said] = parts;
+  const connection = named ?? /(?:IKE_SA|CHILD_SA) ([^\s[{]{1,200})[[{]\d/.exec(said)?.[1] ?? null;
+  const peer = /\bto ([0-9a-fA-F.:]{3,45})\b|\.\.\.([0-9a-fA-F.:]{3,45})\[/.exec(said);
+  const address = peer === null ? null : canonicalAddress((peer[1] ?? peer[2]).replace(/[.:]$/, ''));
+  return { connection, peer: address, text: said };
+}
+
+const PROTOCOLS: readonly (readonly [RegExp, LoggedSa['protocol']])[] = [
+  [/^ESP/i, 'esp'],
+  [/^AH/i, 'ah'],
+  [/^IPCOMP/i, 'ipcomp'],
+];
+
+function loggedSa({ connection, peer, text }: Said, origin: Origin): LoggedSa | null {
+  const byPluto = PLUTO_SA.exec(text);
+  if (byPluto !== null) {
+    const [, name, outbound, inbound, rest] = byPluto;
+    const nat = /NATD=([^\s}]{1,64})/.exec(rest)?.[1] ?? 'none';
+    return {
+      origin,
+      connection,
+      peer,
+      protocol: PROTOCOLS.find(([pattern]) => pattern.test(name))?.[1] ?? 'esp',
+      outboundSpi: Number.parseInt(outbound, 16),
+      inboundSpi: Number.parseInt(inbound, 16),
+      inUdp: /NAT|UDP/i.test(name),
+      nat: /^(?:none|<invalid>|<?unset)/i.test(nat) ? null : nat,
+      localNetworks: [],
+      remoteNetworks: [],
+    };
+  }
+  const byCharon = CHARON_SA.exec(text);
+  if (byCharon === null) return null;
+  const [, name, inbound, outbound, local = '', remote = ''] = byCharon;
+  return {
+    origin,
+    connection: connection ?? name,
+    peer,
+    protocol: 'esp',
+    outboundSpi: Number.parseInt(outbound, 16),
+    inboundSpi: Number.parseInt(inbound, 16),
+    inUdp: /UDP/.test(text),
+    nat: null,
+    localNetworks: networksOf(local),
+    remoteNetworks: networksOf(remote),
+  };
+}
+
+/** Traffic selectors: `10.1.0.0/16 10.3.0.0/16[tcp]`. */
+function networksOf(text: string): string[] {
+  return text
+    .split(/\s+/)
+    .map((part) => part.replace(/\[.*$/, ''))
+    .filter((part) => part !== '');
+}

@@ -1,0 +1,174 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nameOf } from './names.js';
+import { readInto, readSideFiles } from './read-side-files.js';
+import { SideFileError } from './side-file-error.js';
+import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from './side-knowledge.js';
+
+const DIAGNOSES = [
+  {
+    id: 'dns.slow',
+    thresholds: {
+      slow: { value: 100, unit: 'ms', why: 'x', adjustable: true as const },
+      fixed: { value: 3, unit: 'answers', why: 'x' },
+    },
+  },
+  { id: 'dns.timeout', thresholds: {} },
+];
+
+const TOPOLOGY = '{"isd_as": "1-ff00:0:110", "border_routers": {}}';
+const STORE = '{"h": {"ip": "10.255.82.67", "metadata": {"app_id": "1ee630fd-528a-4d80-97cd-dea170be759d"}}}';
+const TAGS = '{"tags": [{"id": "a", "tag": "0003"}]}';
+const LOG = '"net" #1: STATE_MAIN_I1: initiate';
+
+let folder = '';
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'capan-side-files-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  return path;
+}
+
+function read(content: string): SideKnowledge {
+  const knowledge = { ...NO_SIDE_KNOWLEDGE };
+  readInto(knowledge, 'f', content, null, DIAGNOSES);
+  return knowledge;
+}
+
+describe('readSideFiles', () => {
+  it('joins all files and lists them', async () => {
+    const side = await readSideFiles(
+      {
+        topology: [file('topology.json', TOPOLOGY)],
+        tags: [file('tags.json', TAGS)],
+        store: [file('store.json', STORE), file('store-b.json', STORE.replace('.67', '.68'))],
+        log: [file('pluto.log', LOG)],
+        config: file('config.json', '{"names": {"10.255.82.68": "frontend"}, "local": ["192.0.2.1"]}'),
+      },
+      DIAGNOSES,
+    );
+    expect(side.files.map(({ file: name, kinds }) => [name, ...kinds])).toEqual([
+      ['config.json', 'configuration'],
+      ['topology.json', 'SCION topology'],
+      ['tags.json', 'policy tags'],
+      ['store.json', 'container store'],
+      ['store-b.json', 'container store'],
+      ['pluto.log', 'IKE log'],
+    ]);
+    expect(side.containers.map(({ address }) => address)).toEqual(['10.255.82.67', '10.255.82.68']);
+    expect(nameOf(side, '10.255.82.67')).toBe('app 1ee630fd');
+    expect(nameOf(side, '10.255.82.68')).toBe('frontend');
+    expect(nameOf(side, '10.255.82.69')).toBeNull();
+  });
+
+  it('tells the kind by content', () => {
+    expect(read(TOPOLOGY).scion).toHaveLength(1);
+    expect(read(STORE).containers).toHaveLength(1);
+    expect(read(`${TAGS}\n`).policyTags?.byTag.size).toBe(1);
+    expect(read(`$ cat store.json\n${STORE}\n$ `).containers).toHaveLength(1);
+    expect(read(LOG).ikeLogs).toHaveLength(1);
+  });
+
+  it('finds several kinds in a pasted terminal', () => {
+    const side = read(`${LOG}\n1 packets captured\n0 packets dropped by kernel\nrouter bgp 65000`);
+    expect(side.files[0].kinds).toEqual(['IKE log', 'tcpdump summary', 'BGP configuration']);
+  });
+
+  it.each([
+    ['topology', STORE, 'holds a container store, not a SCION topology; give it with --store'],
+    ['store', TOPOLOGY, 'holds a SCION topology, not a container store; give it with --topology'],
+    ['store', '{"h": {"ip": 7}}', 'h.ip: expected string, received number'],
+    ['tags', '{"tags": 3}', 'tags: expected array, received number'],
+    ['tags', 'no JSON at all', 'holds no JSON; expected policy tags'],
+    ['topology', '{"isd_as": "1-ff00:0:110",\n "border_routers": }', 'no valid JSON at line 2'],
+    ['topology', '{"isd_as": "1-ff00:0:110", ', 'no valid JSON'],
+    ['log', 'nothing of use', 'holds nothing that is known; expected a log of pluto'],
+    ['log', '', 'holds nothing that is known'],
+    ['config', '{"treshold": {}}', "has the unknown key 'treshold'; known: thresholds"],
+    ['config', '{"thresholds": {"dns.slo": {}}}', "no diagnosis is called 'dns.slo'; known: dns.slow"],
+    ['config', '{"thresholds": {"dns.slow": {"slwo": 3}}}', "dns.slow has no threshold 'slwo'; known: slow"],
+    [
+      'config',
+      '{"thresholds": {"dns.slow": {"fixed": 3}}}',
+      "dns.slow cannot have another 'fixed': that one is fixed; known: slow",
+    ],
+    ['config', '{"thresholds": {"dns.timeout": {"x": 3}}}', 'none of its thresholds can be set'],
+    [
+      'config',
+      '{"thresholds": {"dns.slow": {"slow": "3"}}}',
+      'thresholds.dns.slow.slow: expected number, received string',
+    ],
+    ['config', '{"thresholds": {"dns.slow": {"slow": 0}}}', 'thresholds.dns.slow.slow'],
+    ['config', '{"names": {"sg1": "x"}}', "'sg1' is neither an address nor a network"],
+    ['config', '{"local": ["x"]}', 'local.0: expected an IPv4 or IPv6 address'],
+    ['config', '{"expect": [{"protocol": "udp", "port": 4789}]}', 'expect.0: name from or to'],
+    [
+      'config',
+      '{"expect": [{"protocol": "esp", "to": "192.0.2.1", "port": 1}]}',
+      'expect.0.port: esp has no ports',
+    ],
+    ['config', '{"expect": [{"protocol": "foo", "to": "192.0.2.1"}]}', 'expect.0.protocol'],
+    ['config', '{"expect": [{"tunnel": "vxlan", "endpoints": ["192.0.2.1"]}]}', 'expect.0.endpoints'],
+    ['config', '[]', 'is no usable configuration'],
+  ])('--%s %s: one line that names file and field', async (option, content, message) => {
+    const path = file('given', content);
+    const paths = option === 'config' ? { config: path } : { [option]: [path] };
+    const failure: unknown = await readSideFiles(paths, DIAGNOSES).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(SideFileError);
+    if (!(failure instanceof SideFileError)) return;
+    expect(failure.message).toContain(message);
+    expect(failure.message.startsWith(`${path}: `)).toBe(true);
+    expect(failure.message).not.toContain('\n');
+  });
+
+  it('says what cannot be read', async () => {
+    await expect(readSideFiles({ log: [join(folder, 'none')] }, [])).rejects.toThrow(
+      'cannot be read: it does not exist',
+    );
+    await expect(readSideFiles({ log: [folder] }, [])).rejects.toThrow('is a directory');
+  });
+
+  it('never fails on text but by its own error', () => {
+    const words = fc.constantFrom(
+      '"net" #1: ',
+      'Port #1 "a" Gre Stats{',
+      '1: a: <UP> mtu 1',
+      'router bgp 1',
+      '\u001b[31m',
+      '{',
+      '}',
+      '$ ',
+      'ESP=>0x1 <0x2',
+      '\n',
+      'Flow:',
+    );
+    fc.assert(
+      fc.property(fc.array(fc.oneof(words, fc.string()), { maxLength: 30 }), (pieces) => {
+        try {
+          expect(read(pieces.join('')).files).toHaveLength(1);
+        } catch (error) {
+          expect(error).toBeInstanceOf(SideFileError);
+        }
+      }),
+    );
+  });
+
+  it('takes no long over a hostile line', () => {
+    const started = performance.now();
+    for (const unit of ['"a" ', '[1] ', '0:', 'NATD=', 'CHILD_SA a{1} ', '-1 ', 'a@b:~']) {
+      try {
+        read(unit.repeat(200_000));
+      } catch (error) {
+        expect(error).toBeInstanceOf(SideFileError);
+      }
+    }
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});

@@ -1,0 +1,82 @@
+import { SideFileError } from './side-file-error.js';
+
+/** Side files are excerpts of logs and outputs of commands; what is larger is a mistake, or hostile. */
+export const SIDE_FILE_BYTES_MAX = 64 * 1024 * 1024;
+/** Longer lines are cut: no statement that is looked for is that long. */
+export const LINE_LENGTH_MAX = 4096;
+
+export interface TextLine {
+  readonly text: string;
+  /** Counts from 1. */
+  readonly number: number;
+}
+
+/** A side file as lines: prompts, colours, carriage returns and blanks at the end are gone. */
+export interface TextFile {
+  readonly file: string;
+  readonly lines: readonly TextLine[];
+}
+
+/** `$ `, `# `, `root@host:~# `, `[user@host dir]$ `, `midonet> ` in front of a command. Linear: no nested repetition. */
+const PROMPT = /^(?:\[[^\]]{1,120}\]|[\w.@:~/-]{0,120})[$#>] (?=\S)/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colour sequences begin with an escape character.
+const COLOUR = /\u001b\[[0-9;]{0,32}[mK]/g;
+const CODE_FENCE = /^\s*```/;
+
+export function textFile(file: string, content: string): TextFile {
+  const lines = content
+    .split(/\r\n|\n|\r/)
+    .map((raw, index) => ({ text: plain(raw), number: index + 1 }))
+    .filter(({ text }) => text !== '' && !CODE_FENCE.test(text));
+  return { file, lines };
+}
+
+function plain(raw: string): string {
+  return raw.slice(0, LINE_LENGTH_MAX).replace(COLOUR, '').replace(/\s+$/, '');
+}
+
+/** The command behind a prompt, or the line itself. */
+export function withoutPrompt(text: string): string {
+  return text.replace(PROMPT, '');
+}
+
+/**
+ * The JSON value of a file, with prompts and remarks before and after it left out.
+ * @returns null where no line begins with `{` or `[`.
+ * @throws SideFileError for JSON that does not parse.
+ */
+export function jsonValue(file: string, content: string): unknown {
+  const start = content.search(/^\s*[{[]/m);
+  if (start < 0) return null;
+  const end = Math.max(content.lastIndexOf('}'), content.lastIndexOf(']')) + 1;
+  const text = content.slice(start, Math.max(end, start + 1));
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new SideFileError(
+      file,
+      `no valid JSON${placeOf(error, content, start)}; compare with the original file`,
+    );
+  }
+}
+
+/** Whether a file is meant to be JSON: its first character that is no prompt's is a brace. */
+export function looksLikeJson(content: string): boolean {
+  return /^\s*[{[]\s*(?:["}\]{[]|$)/m.test(content.slice(0, 65_536));
+}
+
+/** Characters before the wrong one in the excerpt that V8 gives. */
+const EXCERPT_LEAD = 10;
+
+/** V8 names the position, or cites the place, or says that the text ends. */
+function placeOf(error: unknown, content: string, start: number): string {
+  const message = error instanceof Error ? error.message : '';
+  if (/end of JSON/.test(message)) return ' (it ends too soon)';
+  const position = /position (\d+)/.exec(message)?.[1];
+  const excerpt = /\.\.\."?([\s\S]{1,40}?)"(?:\.\.\.)? is not valid JSON/.exec(message)?.[1] ?? '';
+  const cited = excerpt === '' ? -1 : content.indexOf(excerpt.replace(/^"/, ''), start);
+  if (position === undefined && cited < 0) return '';
+  const at = position === undefined ? cited + EXCERPT_LEAD : start + Number(position);
+  const before = content.slice(0, at);
+  return ` at line ${before.split('\n').length}, column ${before.length - before.lastIndexOf('\n')}`;
+}
