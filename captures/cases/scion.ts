@@ -17,7 +17,7 @@ import {
   sendScion,
 } from '../../test/build/scenario-scion.js';
 import { NEXT, oldScionPacket, type ScionPacket, scionUdp, scmp, scmpEcho } from '../../test/build/scion.js';
-import type { SampleCapture } from './sample-capture.js';
+import type { SampleCapture, SampleSideFile } from './sample-capture.js';
 import { namedTimeline, PUBLIC_SITE, siteTimeline } from './sites.js';
 
 /** A child AS in a virtual machine and its attachment point, in a tunnel. */
@@ -257,17 +257,18 @@ function mixed(): Uint8Array {
 }
 
 /** The topology of the child, as its border router has it. */
-function topology(isdAs: string, local: string, remote: string): { file: string; text: string } {
+function topology(isdAs: string, local: string, remote: string): SampleSideFile {
   const link = { underlay: { local, remote }, isd_as: PARENT.isdAs, link_to: 'parent', mtu: 1472 };
   const router = { internal_addr: '127.0.0.17:30001', interfaces: { '1': link } };
   const text = { isd_as: isdAs, mtu: 1472, border_routers: { 'br-1': router } };
   const name = [isdAs, local, remote].join(' ').replace(/[^0-9a-f]+/g, '-');
-  return { file: `scion-topology-${name}.json`, text: `${JSON.stringify(text, null, 2)}\n` };
+  return { file: `scion-topology-${name}.json`, content: `${JSON.stringify(text, null, 2)}\n` };
 }
 
 const TUN_ADDRESS = {
   file: 'scion-tun0.txt',
-  text: '4: tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UNKNOWN\n    inet 10.0.8.8/24 scope global tun0\n',
+  content:
+    '4: tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UNKNOWN\n    inet 10.0.8.8/24 scope global tun0\n',
 };
 
 /** The healthy link, held against topologies that are and are not its own. */

@@ -9,7 +9,8 @@ import { originText, type SideKnowledge } from './side-knowledge.js';
  * packets carry. Pure; the diagnoses of the scion folder hand on what these yield.
  */
 
-const STRANGER_PACKETS_MIN = 3;
+/** Packets from which on a conversation with an endpoint that no topology lists counts. */
+export const STRANGER_PACKETS_MIN = 3;
 
 /** UDP between two underlay endpoints, `a` being the local one of a link. */
 interface Conversation {

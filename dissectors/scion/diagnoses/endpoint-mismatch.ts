@@ -1,5 +1,5 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { endpointJudgements } from '../../../src/side-files/scion-links.js';
+import { endpointJudgements, STRANGER_PACKETS_MIN } from '../../../src/side-files/scion-links.js';
 
 export default defineDiagnosis({
   id: 'scion.endpoint-mismatch',
@@ -25,6 +25,13 @@ export default defineDiagnosis({
   refutedBy: 'A topology of the time of the capture that names the addresses and ports seen.',
   source:
     'SCIONLab guide (RemoteOverlay; its own listings differ in the port); SCION topology files of 2017 to today',
+  thresholds: {
+    strangerPackets: {
+      value: STRANGER_PACKETS_MIN,
+      unit: 'packets',
+      why: 'a single packet to another address is a scan or a mistake of the moment',
+    },
+  },
   explains: ['scion.keepalive-missing', 'keepalive.one-way', 'underlay.unreachable', 'scion.foreign-traffic'],
   *diagnose({ side, quality }) {
     yield* endpointJudgements(side.scion, quality);

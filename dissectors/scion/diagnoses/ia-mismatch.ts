@@ -23,6 +23,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A topology of the time of the capture with the ISD-AS that the packets name.',
   source: 'SCIONLab guide (the AS in gen/ia); SCION header specification, address header',
+  thresholds: {},
   explains: [
     'scion.keepalive-missing',
     'scion.registration-silence',
