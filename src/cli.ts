@@ -45,6 +45,12 @@ async function run(args: readonly string[]): Promise<number> {
         terminal,
         interruption.signal,
       );
+    case 'compare':
+      return (await import('./commands/compare.js')).runCompare(
+        invocation.options,
+        terminal,
+        interruption.signal,
+      );
     case 'explain':
       return (await import('./commands/explain.js')).runExplain(invocation.id, terminal);
     case 'print':

@@ -35,20 +35,34 @@ export interface AnalyzePipeline {
  * @returns the exit code.
  * @throws UsageError, CaptureError
  */
-export async function analyzeAndReport(
+export function analyzeAndReport(
   options: AnalyzeCommandOptions,
   terminal: Terminal,
   pipeline: AnalyzePipeline,
   signal?: AbortSignal,
 ): Promise<number> {
-  assertPatternsMatch('--only', options.only, pipeline.diagnosisIds);
-  assertPatternsMatch('--skip', options.skip, pipeline.diagnosisIds);
-  if (options.output !== undefined) assertWritable(options.output, options.captures);
+  return runAndReport(options, options.captures, terminal, pipeline.diagnosisIds, signal, (progress) =>
+    pipeline.analyze(options.captures, pipelineOptions(options, progress, signal)),
+  );
+}
+
+/** What every command that ends in a report does around its work. */
+export async function runAndReport(
+  options: Omit<AnalyzeCommandOptions, 'captures'>,
+  inputs: readonly string[],
+  terminal: Terminal,
+  diagnosisIds: readonly string[],
+  signal: AbortSignal | undefined,
+  work: (progress: Progress | null) => Promise<Report>,
+): Promise<number> {
+  assertPatternsMatch('--only', options.only, diagnosisIds);
+  assertPatternsMatch('--skip', options.skip, diagnosisIds);
+  if (options.output !== undefined) assertWritable(options.output, inputs);
   const shown = terminal.progress !== null && !options.quiet;
   const progress = shown && terminal.progress !== null ? startProgress(terminal.progress) : null;
   let report: Report;
   try {
-    report = await pipeline.analyze(options.captures, pipelineOptions(options, progress, signal));
+    report = await work(progress);
   } finally {
     progress?.clear();
   }
@@ -64,7 +78,11 @@ export async function analyzeAndReport(
   return exitCodeOf(report, options.failOn);
 }
 
-function pipelineOptions(options: AnalyzeCommandOptions, progress: Progress | null, signal?: AbortSignal) {
+export function pipelineOptions(
+  options: Omit<AnalyzeCommandOptions, 'captures'>,
+  progress: Progress | null,
+  signal?: AbortSignal,
+) {
   const { only, skip, local, threads, minSeverity, chunkBytes } = options;
   return {
     ...(only.length === 0 ? {} : { only: [...only] }),
@@ -80,7 +98,7 @@ function pipelineOptions(options: AnalyzeCommandOptions, progress: Progress | nu
 
 async function reportBatches(
   report: Report,
-  options: AnalyzeCommandOptions,
+  options: Omit<AnalyzeCommandOptions, 'captures'>,
   terminal: Terminal,
 ): Promise<readonly string[]> {
   const batches: string[] = [];

@@ -77,6 +77,14 @@ export function analyzeOptions(
   captures: readonly string[],
 ): AnalyzeCommandOptions {
   if (captures.length === 0) throw new UsageError('name at least one capture to analyse (- for stdin)');
+  return { captures, ...reportOptions(argv, captures) };
+}
+
+/** What analyze and compare have in common. `captures`: all inputs, whatever their side. */
+export function reportOptions(
+  argv: Readonly<Record<string, unknown>>,
+  captures: readonly string[],
+): Omit<AnalyzeCommandOptions, 'captures'> {
   if (captures.includes('')) throw new UsageError('the name of a capture is empty');
   const minSeverity = oneOf(argv, 'min-severity', SEVERITIES);
   const output = single(argv, 'output');
@@ -88,7 +96,6 @@ export function analyzeOptions(
   if (quiet && verbose) throw new UsageError('--quiet and --verbose exclude each other');
   if (output === '') throw new UsageError('--output needs a file name');
   return {
-    captures,
     format: oneOf(argv, 'format', FORMATS) ?? 'text',
     only: commaList(argv, 'only'),
     skip: commaList(argv, 'skip'),
@@ -104,18 +111,18 @@ export function analyzeOptions(
   };
 }
 
-function listOf(value: unknown): string[] {
+export function listOf(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : [];
 }
 
-function single(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
+export function single(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
   const value = argv[name];
   if (value === undefined) return undefined;
   if (Array.isArray(value)) throw new UsageError(`--${name} is given more than once`);
   return String(value);
 }
 
-function flag(argv: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
+export function flag(argv: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
   const value = argv[name];
   if (Array.isArray(value)) return value.at(-1) === true;
   return value === undefined ? undefined : value === true;

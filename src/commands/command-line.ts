@@ -1,11 +1,13 @@
 import yargs from 'yargs';
 import { ANALYZE_OPTIONS, type AnalyzeCommandOptions, analyzeOptions } from './analyze-options.js';
+import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
 import { nearestIds } from './nearest-ids.js';
 import { UsageError } from './usage-error.js';
 
 /** What the command line asks for; `print` is help, the version or a completion, ready to be written. */
 export type Invocation =
   | { readonly command: 'analyze'; readonly options: AnalyzeCommandOptions }
+  | { readonly command: 'compare'; readonly options: CompareCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null }
   | { readonly command: 'print'; readonly text: string };
 
@@ -13,7 +15,13 @@ const EXPLAIN_OPTIONS = {
   verbose: { type: 'boolean', description: 'a stack with internal errors' },
 } as const;
 
-const COMMANDS = ['analyze', 'explain', 'completion'];
+const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
+  ['analyze', ANALYZE_OPTIONS],
+  ['compare', COMPARE_OPTIONS],
+  ['explain', EXPLAIN_OPTIONS],
+]);
+
+const COMMANDS = ['analyze', 'compare', 'explain', 'completion'];
 
 const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
@@ -84,6 +92,17 @@ function parserOf(
       },
     )
     .command(
+      'compare',
+      'compare captures of both ends of a path: what was lost, which way, since when and why',
+      (command) =>
+        command
+          .usage('$0 compare A B [options]\n$0 compare --at NAME=FILE --at NAME=FILE ... [options]')
+          .options(COMPARE_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'compare', options: compareOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'explain',
       'what a diagnosis means: rule, thresholds, causes, next steps; without an id: the catalogue',
       (command) => command.usage('$0 explain [ID]').options(EXPLAIN_OPTIONS),
@@ -99,7 +118,7 @@ function parserOf(
       (current: string, _argv: unknown, defaults: () => unknown, done: (completions: string[]) => unknown) =>
         ids.length > 0 ? done(ids.filter((id) => id.startsWith(current))) : defaults(),
     )
-    .demandCommand(1, 'name a command: analyze or explain')
+    .demandCommand(1, 'name a command: analyze, compare or explain')
     .strictOptions()
     .help()
     .alias('help', 'h')
@@ -119,8 +138,8 @@ function assertCommand(args: readonly string[]): void {
 
 /** Said before yargs takes the word after an unknown option for its value and misses that instead. */
 function assertOptions(args: readonly string[]): void {
-  const options = args[0] === 'analyze' ? ANALYZE_OPTIONS : args[0] === 'explain' ? EXPLAIN_OPTIONS : null;
-  if (options === null || args.includes('--get-yargs-completions')) return;
+  const options = OPTIONS_OF.get(args[0] ?? '');
+  if (options === undefined || args.includes('--get-yargs-completions')) return;
   const known = [...Object.keys(options), 'help', 'version'];
   const end = args.indexOf('--');
   for (const arg of end < 0 ? args : args.slice(0, end)) {

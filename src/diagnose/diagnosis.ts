@@ -1,3 +1,4 @@
+import type { Comparison } from '../compare/comparison.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
@@ -122,10 +123,32 @@ export interface Diagnosis extends DiagnosisMetadata {
   readonly judgesLast?: boolean;
   /** Judges every subject it applies to; no judgement at all means "not applicable". Pure. */
   diagnose(evidence: Evidence): Iterable<Judgement>;
+  /**
+   * Judges what only captures of both ends can show; asked once for every comparison, after `diagnose` of every
+   * diagnosis on each side. Frames and moments are those of the comparison (see `Comparison.refOf`).
+   */
+  judgePair?(evidence: PairEvidence): Iterable<Judgement>;
+  /** True where one capture never suffices: outside a comparison such a diagnosis is not asked. */
+  readonly needsTwoCaptures?: boolean;
+}
+
+/** All that a rule about two ends may look at. */
+export interface PairEvidence {
+  readonly comparison: Comparison;
+  /** What each side shows by itself, with its own frames and moments. */
+  readonly a: Evidence;
+  readonly b: Evidence;
 }
 
 export function defineDiagnosis(diagnosis: Diagnosis): Diagnosis {
   return diagnosis;
+}
+
+/** A diagnosis that rests on captures of both ends alone. */
+export function definePairDiagnosis(
+  diagnosis: DiagnosisMetadata & { judgePair(evidence: PairEvidence): Iterable<Judgement> },
+): Diagnosis {
+  return { ...diagnosis, needsTwoCaptures: true, diagnose: () => [] };
 }
 
 /** A row of `tunnels[]` before times are written out. */
