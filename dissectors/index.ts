@@ -28,11 +28,13 @@ import espReplayWindow from './esp/diagnoses/replay-window.js';
 import espSeqWrapSoon from './esp/diagnoses/seq-wrap-soon.js';
 import espStaleSpi from './esp/diagnoses/stale-spi.js';
 import espTunnel from './esp/tunnel.js';
+import frameCaptureSkew from './frame/diagnoses/capture-skew.js';
 import frameDuplicates from './frame/diagnoses/duplicates.js';
 import frameFilter from './frame/diagnoses/filter.js';
 import frameKernelDrops from './frame/diagnoses/kernel-drops.js';
 import frameOffload from './frame/diagnoses/offload.js';
 import frameOneSided from './frame/diagnoses/one-sided.js';
+import framePairMismatch from './frame/diagnoses/pair-mismatch.js';
 import frameSelfTraffic from './frame/diagnoses/self-traffic.js';
 import frameSnaplen from './frame/diagnoses/snaplen.js';
 import frameTimeAnomaly from './frame/diagnoses/time-anomaly.js';
@@ -59,10 +61,15 @@ import icmpTtlExceeded from './icmp/diagnoses/ttl-exceeded.js';
 import icmpUnreachable from './icmp/diagnoses/unreachable.js';
 import ipCorrelators from './ip/correlator.js';
 import ipDissector from './ip/dissector.js';
+import ipFilteredInPath from './ip/diagnoses/filtered-in-path.js';
+import ipLocalDrop from './ip/diagnoses/local-drop.js';
 import ipMissingFirst from './ip/diagnoses/missing-first.js';
 import ipMissingRest from './ip/diagnoses/missing-rest.js';
+import ipNatInPath from './ip/diagnoses/nat-in-path.js';
 import ipOverlap from './ip/diagnoses/overlap.js';
+import ipPathLoss from './ip/diagnoses/path-loss.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
+import ipSelectiveLoss from './ip/diagnoses/selective-loss.js';
 import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
 import ipipTunnel from './ipip/tunnel.js';
@@ -108,6 +115,7 @@ import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
+import vxlanBlockedInPath from './vxlan/diagnoses/blocked-in-path.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
@@ -177,7 +185,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'frame',
     title: 'The capture itself',
     correlators: [],
-    diagnoses: [frameDuplicates, frameFilter, frameKernelDrops, frameOffload, frameOneSided, frameSelfTraffic, frameSnaplen, frameTimeAnomaly, frameTooShort, frameTruncatedFile],
+    diagnoses: [frameCaptureSkew, frameDuplicates, frameFilter, frameKernelDrops, frameOffload, frameOneSided, framePairMismatch, frameSelfTraffic, frameSnaplen, frameTimeAnomaly, frameTooShort, frameTruncatedFile],
   },
   {
     protocol: 'geneve',
@@ -207,7 +215,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'IP fragments',
     dissector: ipDissector,
     correlators: ipCorrelators,
-    diagnoses: [ipMissingFirst, ipMissingRest, ipOverlap, ipReverseOrder],
+    diagnoses: [ipFilteredInPath, ipLocalDrop, ipMissingFirst, ipMissingRest, ipNatInPath, ipOverlap, ipPathLoss, ipReverseOrder, ipSelectiveLoss],
   },
   {
     protocol: 'ipip',
@@ -251,6 +259,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanGatewayMismatch, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortMismatch, vxlanReservedBits, vxlanUnexpectedArp, vxlanVniMismatch],
+    diagnoses: [vxlanBlockedInPath, vxlanGatewayMismatch, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortMismatch, vxlanReservedBits, vxlanUnexpectedArp, vxlanVniMismatch],
   },
 ];

@@ -1,3 +1,4 @@
+import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
 import type { Nanoseconds } from '../units.js';
 import type { ComparedPacket } from './compared-packet.js';
 import { DelayHistogram } from './delay-histogram.js';
@@ -31,6 +32,9 @@ export class DirectionTally {
   modified = 0;
   /** Arrived in other pieces than they left. */
   recut = 0;
+  /** Sent as fragments, and the protocols of all packets as bits. */
+  fragments = 0;
+  protocols = 0;
   /** Captured where they arrived, not where they were sent. */
   receivedOnly = 0;
   readonly notComparable = { outsideWindow: 0, snaplen: 0, captureLoss: 0, captureFilter: 0 };
@@ -52,7 +56,7 @@ export class DirectionTally {
   constructor(readonly plan: DirectionPlan) {}
 
   noteDelivered(packet: ComparedPacket, delayNs: Nanoseconds, port: number): void {
-    this.sent++;
+    this.noteSent(packet);
     this.matched++;
     if (packet.change === 'recut') this.recut++;
     else this.delays.add(delayNs);
@@ -65,7 +69,7 @@ export class DirectionTally {
   }
 
   noteLost(packet: ComparedPacket, port: number): void {
-    this.sent++;
+    this.noteSent(packet);
     if (this.lost === 0) this.lastGood = this.lastDelivered;
     this.lost++;
     this.nextGood = null;
@@ -111,6 +115,12 @@ export class DirectionTally {
 
   get citedLost(): readonly ComparedPacket[] {
     return [...this.firstLost, ...this.lastLost];
+  }
+
+  private noteSent(packet: ComparedPacket): void {
+    this.sent++;
+    this.protocols |= packet.protocols;
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) this.fragments++;
   }
 
   private noteModified(packet: ComparedPacket): void {

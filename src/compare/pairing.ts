@@ -101,7 +101,7 @@ class Pairing {
     const taken = new Set<Lane>();
     for (const [laneA, { lane: laneB }] of lanes) {
       const a = this.ends('a', laneA);
-      if (a.protocol < 0 || taken.has(laneB)) continue;
+      if (taken.has(laneB) || !this.isCounted('a', laneA)) continue;
       taken.add(laneB);
       const channel = this.openChannel(a, laneA, laneB);
       this.channelOf.a[laneA] = channel;

@@ -78,7 +78,7 @@ function raiseCauses(accused: readonly Accused[]): void {
 function explains(cause: Accused, consequence: Accused, clock: CaptureClock, hostOf: HostOf): boolean {
   return (
     cause.diagnosis.layer !== 'capture' &&
-    cause.diagnosis.explains.includes(consequence.diagnosis.id) &&
+    listsAsConsequence(cause, consequence.diagnosis.id) &&
     isAtPlaceOf(cause, consequence, hostOf) &&
     sameClass(cause, consequence) &&
     isLoudEnough(cause, consequence) &&
@@ -91,13 +91,17 @@ function isLower(a: Accused, b: Accused): boolean {
   return difference < 0 || (difference === 0 && a.finding.key < b.finding.key);
 }
 
+function listsAsConsequence({ diagnosis, problem }: Accused, id: string): boolean {
+  return diagnosis.explains.includes(id) || problem.explains?.includes(id) === true;
+}
+
 /**
  * Same endpoints and direction. What captures of both ends prove of a path takes down both directions of a conversation
  * on it, and all that runs in a tunnel between its ends.
  */
 function isAtPlaceOf(cause: Accused, consequence: Accused, hostOf: HostOf): boolean {
   const isPair = samePair(named(cause.problem.pair, hostOf), named(consequence.problem.pair, hostOf));
-  if (!cause.diagnosis.needsTwoCaptures)
+  if (cause.problem.provenAtBothEnds !== true)
     return isPair && sameDirection(cause.problem.direction, consequence.problem.direction);
   return (
     isPair ||

@@ -95,6 +95,13 @@ export interface Problem {
   readonly limitedBy?: readonly string[];
   /** Class of the packets concerned ('ike', 'esp', 'fragment' …): a cause with another class does not explain it. */
   readonly packetClass?: string;
+  /**
+   * True where captures of both ends prove it: then it takes down both directions of a conversation, and what runs in a
+   * tunnel between its ends.
+   */
+  readonly provenAtBothEnds?: boolean;
+  /** Ids of possible consequences beyond those that the diagnosis lists. */
+  readonly explains?: readonly string[];
 }
 
 export type Judgement =

@@ -39,7 +39,13 @@ export function runPairDiagnoses(
     const both = diagnosis.judgePair ? judgePairOf(diagnosis, pair, errors) : [];
     judgements.set(diagnosis.id, [...own.flat(), ...both]);
     const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated));
-    accused.push(...merge(a, b, hostOf), ...accuse(diagnosis, both, clocks.stated));
+    const proven = accuse(diagnosis, both, clocks.stated);
+    const subjects = new Set(proven.map(({ finding }) => canonicalSubject(finding.subject, hostOf)));
+    // What both ends prove replaces what one of them suspects.
+    const alone = merge(a, b, hostOf).filter(
+      ({ finding }) => !subjects.has(canonicalSubject(finding.subject, hostOf)),
+    );
+    accused.push(...alone, ...proven);
   }
   assignBlame(accused, clocks.corrected, hostOf);
   const tunnels = tunnelsOf(catalogue, sides, hostOf, errors);
