@@ -46,18 +46,31 @@ export async function compare(
   b: readonly CaptureInput[],
   options: CompareOptions = {},
 ): Promise<Report> {
-  const seed = randomInt(2 ** 31);
   const sources: CaptureSource[] = [];
+  try {
+    for (const inputs of [a, b]) sources.push(await openCaptureSource(inputs));
+    const [sourceA, sourceB] = sources;
+    return await compareSources(sourceA, sourceB, options);
+  } finally {
+    for (const source of sources) await source.close();
+  }
+}
+
+/** As `compare`, over any sources. */
+export async function compareSources(
+  a: CaptureSource,
+  b: CaptureSource,
+  options: CompareOptions = {},
+): Promise<Report> {
+  const seed = randomInt(2 ** 31);
   const runs: SideRun[] = [];
   const errors: Report['errors'] = [];
   try {
-    for (const inputs of [a, b]) sources.push(await openCaptureSource(inputs));
-    for (const source of sources) runs.push(await runSide(source, seed, options, sources, errors));
+    for (const source of [a, b]) runs.push(await runSide(source, seed, options, [a, b], errors));
     const [runA, runB] = runs;
     return reportOf({ a: runA, b: runB }, options, errors);
   } finally {
     for (const { collector } of runs) collector.store.close();
-    for (const source of sources) await source.close();
   }
 }
 

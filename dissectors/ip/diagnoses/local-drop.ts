@@ -92,7 +92,28 @@ function isUnansweredThere(there: Evidence, id: string, problem: Problem, compar
   );
 }
 
-function judge(comparison: Comparison, id: string, problem: Problem, side: Side, arrived: number): Judgement {
+/** Packets of the direction were lost meanwhile: a request may have arrived in part only. */
+function isLossy(
+  { tally }: ComparedDirection,
+  comparison: Comparison,
+  side: Side,
+  problem: Problem,
+): boolean {
+  const first = comparison.shift(side, problem.first);
+  const last = comparison.shift(side, problem.last);
+  return tally.citedLost.some((packet) => {
+    const at = comparison.refOf(packet);
+    return at.segment === first.segment && at.timeNs >= first.timeNs && at.timeNs <= last.timeNs;
+  });
+}
+
+function judge(
+  comparison: Comparison,
+  id: string,
+  problem: Problem,
+  side: Side,
+  arrived: number,
+): Judgement | null {
   const [from, to] = problem.direction
     ? [problem.direction.from, problem.direction.to]
     : (problem.pair ?? ['', '']);
