@@ -63,6 +63,7 @@ import ipCorrelators from './ip/correlator.js';
 import ipDissector from './ip/dissector.js';
 import ipFilteredInPath from './ip/diagnoses/filtered-in-path.js';
 import ipLocalDrop from './ip/diagnoses/local-drop.js';
+import ipLostBetween from './ip/diagnoses/lost-between.js';
 import ipMissingFirst from './ip/diagnoses/missing-first.js';
 import ipMissingRest from './ip/diagnoses/missing-rest.js';
 import ipNatInPath from './ip/diagnoses/nat-in-path.js';
@@ -215,7 +216,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'IP fragments',
     dissector: ipDissector,
     correlators: ipCorrelators,
-    diagnoses: [ipFilteredInPath, ipLocalDrop, ipMissingFirst, ipMissingRest, ipNatInPath, ipOverlap, ipPathLoss, ipReverseOrder, ipSelectiveLoss],
+    diagnoses: [ipFilteredInPath, ipLocalDrop, ipLostBetween, ipMissingFirst, ipMissingRest, ipNatInPath, ipOverlap, ipPathLoss, ipReverseOrder, ipSelectiveLoss],
   },
   {
     protocol: 'ipip',

@@ -4,9 +4,12 @@
  */
 export { CaptureError } from './capture/capture-error.js';
 export { type AnalyzeOptions, analyze, type CaptureInput } from './commands/run-analysis.js';
+export { type CompareOptions, compare } from './commands/run-compare.js';
 export type {
   CaptureSummary,
   Checked,
+  CompareDirection,
+  CompareSection,
   Confidence,
   Evidence,
   Finding,

@@ -3,10 +3,9 @@ import { catalogue, dissectors } from '../../dissectors/index.js';
 import type { CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { compareReport } from '../compare/compare-report.js';
-import { type CompareInput, compareSides } from '../compare/compare-sides.js';
-import type { Comparison } from '../compare/comparison.js';
+import { compareSides } from '../compare/compare-sides.js';
+import type { ComparedSegment, Comparison, Numbering } from '../compare/comparison.js';
 import { IdentityCollector } from '../compare/identity-collector.js';
-import { SIDES, type Side } from '../compare/plan.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Judgement } from '../diagnose/diagnosis.js';
 import { runPairDiagnoses, type SideJudgements } from '../diagnose/pair-verdicts.js';
@@ -28,8 +27,9 @@ export interface CompareOptions extends Omit<AnalyzeOptions, 'identities'> {
   readonly offsetSeconds?: number;
 }
 
-/** One side, read and correlated. */
-interface SideRun {
+/** One capture point, read and correlated. */
+interface PointRun {
+  readonly name: string;
   readonly source: CaptureSource;
   readonly result: PipelineResult;
   readonly quality: CaptureQuality;
@@ -37,50 +37,71 @@ interface SideRun {
   readonly judged: SideJudgements;
 }
 
+/** A capture point of a path: its name, and its files or streams. */
+export interface ComparePoint {
+  readonly name: string;
+  readonly captures: readonly CaptureInput[];
+}
+
 /**
  * Reads captures of both ends of a path and says what was lost, where and why.
  * @throws CaptureError where nothing of one side can be read.
  */
-export async function compare(
+export function compare(
   a: readonly CaptureInput[],
   b: readonly CaptureInput[],
   options: CompareOptions = {},
 ): Promise<Report> {
-  const sources: CaptureSource[] = [];
+  return comparePoints(
+    [
+      { name: 'a', captures: a },
+      { name: 'b', captures: b },
+    ],
+    options,
+  );
+}
+
+/** As `compare`, for two or more points of one path in the order in which packets pass them. */
+export async function comparePoints(
+  points: readonly ComparePoint[],
+  options: CompareOptions = {},
+): Promise<Report> {
+  const sources: { name: string; source: CaptureSource }[] = [];
   try {
-    for (const inputs of [a, b]) sources.push(await openCaptureSource(inputs));
-    const [sourceA, sourceB] = sources;
-    return await compareSources(sourceA, sourceB, options);
+    for (const { name, captures } of points)
+      sources.push({ name, source: await openCaptureSource(captures) });
+    return await compareSources(sources, options);
   } finally {
-    for (const source of sources) await source.close();
+    for (const { source } of sources) await source.close();
   }
 }
 
-/** As `compare`, over any sources. */
+/** As `comparePoints`, over any sources. */
 export async function compareSources(
-  a: CaptureSource,
-  b: CaptureSource,
+  points: readonly { readonly name: string; readonly source: CaptureSource }[],
   options: CompareOptions = {},
 ): Promise<Report> {
   const seed = randomInt(2 ** 31);
-  const runs: SideRun[] = [];
+  const runs: PointRun[] = [];
   const errors: Report['errors'] = [];
+  const sources = points.map(({ source }) => source);
   try {
-    for (const source of [a, b]) runs.push(await runSide(source, seed, options, [a, b], errors));
-    const [runA, runB] = runs;
-    return reportOf({ a: runA, b: runB }, options, errors);
+    for (const { name, source } of points) {
+      runs.push({ name, ...(await runPoint(source, seed, options, sources, errors)) });
+    }
+    return reportOf(runs, options, errors);
   } finally {
     for (const { collector } of runs) collector.store.close();
   }
 }
 
-async function runSide(
+async function runPoint(
   source: CaptureSource,
   seed: number,
   options: CompareOptions,
   sources: readonly CaptureSource[],
   errors: Report['errors'],
-): Promise<SideRun> {
+): Promise<Omit<PointRun, 'name'>> {
   const collector = new IdentityCollector(seed, source.segments);
   const { onProgress } = options;
   const result = await runPipeline(
@@ -104,16 +125,19 @@ function progressOf(sources: readonly CaptureSource[]): [number, number | null] 
   return [sources.reduce((sum, { consumedBytes }) => sum + consumedBytes, 0), total];
 }
 
-function reportOf(
-  runs: Readonly<Record<Side, SideRun>>,
-  options: CompareOptions,
-  errors: Report['errors'],
-): Report {
-  const comparison = comparisonOf(runs, options);
-  const verdicts = runPairDiagnoses(catalogue, { a: runs.a.judged, b: runs.b.judged }, comparison, errors);
-  const summarised = SIDES.flatMap((side) =>
-    (summarisedOf(runs[side].result.runner).summarised ?? []).map(({ what, count }) => ({
-      what: `${what} (side ${side})`,
+function reportOf(points: readonly PointRun[], options: CompareOptions, errors: Report['errors']): Report {
+  const first = points[0];
+  const last = points[points.length - 1];
+  const comparison = comparisonOf(points, 0, points.length - 1, options);
+  const segments = points.length > 2 ? segmentsOf(points) : [];
+  const verdicts = runPairDiagnoses(catalogue, { a: first.judged, b: last.judged }, comparison, errors, {
+    captures: points.flatMap(({ source }) => source.captures),
+    timeSegments: points.flatMap(({ source }) => source.segments),
+    segments,
+  });
+  const summarised = points.flatMap(({ name, result }) =>
+    (summarisedOf(result.runner).summarised ?? []).map(({ what, count }) => ({
+      what: `${what} (${name})`,
       count,
     })),
   );
@@ -121,27 +145,63 @@ function reportOf(
     schema: 'capan-report/1',
     tool: toolIdentity(),
     command: 'compare',
-    captures: SIDES.flatMap((side) =>
-      runs[side].source.captures.map((facts) => ({ ...captureSummary(facts), side })),
+    captures: points.flatMap((point) =>
+      point.source.captures.map((facts) => ({
+        ...captureSummary(facts),
+        ...(point === first ? { side: 'a' as const } : point === last ? { side: 'b' as const } : {}),
+        ...(points.length > 2 ? { point: point.name } : {}),
+      })),
     ),
     quality: verdicts.quality,
     tunnels: verdicts.tunnels,
     ...wantedFindings(verdicts, options),
-    errors: [...verdicts.errors, ...SIDES.flatMap((side) => pipelineErrors(runs[side].result))],
+    errors: [...verdicts.errors, ...points.flatMap(({ result }) => pipelineErrors(result))],
     ...(summarised.length > 0 ? { summarised } : {}),
-    compare: compareReport(comparison, verdicts.tunnels),
+    compare: {
+      ...compareReport(comparison, verdicts.tunnels),
+      ...(segments.length > 0
+        ? {
+            segments: segments.map(({ from, to, comparison: stretch }) => {
+              const { clock, directions } = compareReport(stretch, verdicts.tunnels);
+              return { from, to, clock, directions };
+            }),
+          }
+        : {}),
+    },
   };
 }
 
-function comparisonOf(runs: Readonly<Record<Side, SideRun>>, options: CompareOptions): Comparison {
-  const input: CompareInput = {
-    collectors: { a: runs.a.collector, b: runs.b.collector },
-    qualities: { a: runs.a.quality, b: runs.b.quality },
+function segmentsOf(points: readonly PointRun[]): ComparedSegment[] {
+  return points.slice(1).map((point, index) => ({
+    from: points[index].name,
+    to: point.name,
+    comparison: comparisonOf(points, index, index + 1, {}),
+  }));
+}
+
+function comparisonOf(
+  points: readonly PointRun[],
+  indexA: number,
+  indexB: number,
+  options: CompareOptions,
+): Comparison {
+  const [a, b] = [points[indexA], points[indexB]];
+  return compareSides({
+    collectors: { a: a.collector, b: b.collector },
+    qualities: { a: a.quality, b: b.quality },
     offsetSeconds: options.offsetSeconds ?? null,
     protocols: dissectors.map(({ protocol }) => protocol),
-    watched: { a: citedFrames(runs.a.judged), b: citedFrames(runs.b.judged) },
+    numbering: { a: numberingOf(points, indexA), b: numberingOf(points, indexB) },
+    watched: { a: citedFrames(a.judged), b: citedFrames(b.judged) },
+  });
+}
+
+function numberingOf(points: readonly PointRun[], index: number): Numbering {
+  const before = points.slice(0, index);
+  return {
+    captures: before.reduce((sum, { source }) => sum + source.captures.length, 0),
+    segments: before.reduce((sum, { source }) => sum + source.segments.length, 0),
   };
-  return compareSides(input);
 }
 
 function citedFrames({ judgements }: SideJudgements): Set<number> {

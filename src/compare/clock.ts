@@ -231,7 +231,9 @@ function oneWaySlope(only: Envelope, sign: number): number {
     if (at(left) < at(right)) low = left;
     else high = right;
   }
-  return (low + high) / 2;
+  const slope = (low + high) / 2;
+  // At the end of the search it is no clock but a queue that fills or empties.
+  return Math.abs(slope) > SLOPE_MAX * 0.9 ? 0 : slope;
 }
 
 function spanOf({ times }: Envelope): number {

@@ -6,7 +6,13 @@ import { frameId, type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { ClockModel, type ClockSample } from './clock.js';
 import type { ComparedPacket } from './compared-packet.js';
-import { CommonNumbers, type ComparedDirection, type Comparison, type Fate } from './comparison.js';
+import {
+  CommonNumbers,
+  type ComparedDirection,
+  type Comparison,
+  type Fate,
+  type Numbering,
+} from './comparison.js';
 import { DirectionTally } from './direction-tally.js';
 import { patternOf } from './loss-pattern.js';
 import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from './packet-join.js';
@@ -19,6 +25,7 @@ export interface CompareInput {
   /** Clock of B minus clock of A, where the operator knows it. */
   readonly offsetSeconds: number | null;
   readonly protocols: readonly string[];
+  readonly numbering: Readonly<Record<Side, Numbering>>;
   /** Frames by side whose fate is asked for, in that side's own numbering. */
   readonly watched: Readonly<Record<Side, ReadonlySet<number>>>;
 }
@@ -51,7 +58,7 @@ class SideComparison implements JoinResults {
     this.plan = planComparison(collectors, given);
     this.clock = this.plan.clock ?? ClockModel.fixed(-baseDifferenceNs(qualities));
     this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction));
-    this.numbers = new CommonNumbers(collectors, qualities.a.captures.length, qualities.a.segments.length);
+    this.numbers = new CommonNumbers(collectors, input.numbering);
   }
 
   compare(): Comparison {

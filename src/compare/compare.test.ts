@@ -6,7 +6,8 @@ import { compareSources } from '../commands/run-compare.js';
 import type { CompareDirection, Report } from '../report/report.js';
 
 async function compareEnds(ends: Pick<TwoEnds, 'a' | 'b'>, options = {}): Promise<Report> {
-  return compareSources(new FrameSource(ends.a), new FrameSource(ends.b), { threads: 0, ...options });
+  const points = (['a', 'b'] as const).map((name) => ({ name, source: new FrameSource(ends[name]) }));
+  return compareSources(points, { threads: 0, ...options });
 }
 
 function directionsOf({ compare }: Report): { forward: CompareDirection; backward: CompareDirection } {

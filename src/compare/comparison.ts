@@ -55,12 +55,17 @@ export interface Comparison {
   shift<Ref extends { readonly segment: number }>(side: Side, ref: Ref): Ref;
 }
 
-/** How frames and time segments of both sides are numbered together: those of B follow those of A. */
+/** What stands before the captures and time segments of a side in the numbering of the report. */
+export interface Numbering {
+  readonly captures: number;
+  readonly segments: number;
+}
+
+/** How frames and time segments of both sides are numbered together: in the order of the capture points. */
 export class CommonNumbers {
   constructor(
     private readonly collectors: Collectors,
-    private readonly captureCount: number,
-    private readonly segmentCount: number,
+    private readonly numbering: Readonly<Record<Side, Numbering>>,
   ) {}
 
   refOf(packet: ComparedPacket): FrameRef {
@@ -70,9 +75,16 @@ export class CommonNumbers {
   }
 
   shift<Ref extends { readonly segment: number }>(side: Side, ref: Ref): Ref {
-    if (side === 'a') return ref;
-    const segment = ref.segment + this.segmentCount;
+    const before = this.numbering[side];
+    const segment = ref.segment + before.segments;
     if (!('frame' in ref) || typeof ref.frame !== 'number') return { ...ref, segment };
-    return { ...ref, segment, frame: ref.frame + frameId(this.captureCount, 0) };
+    return { ...ref, segment, frame: ref.frame + frameId(before.captures, 0) };
   }
+}
+
+/** One stretch of a path with more than two capture points. */
+export interface ComparedSegment {
+  readonly from: string;
+  readonly to: string;
+  readonly comparison: Comparison;
 }

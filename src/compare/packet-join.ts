@@ -116,6 +116,8 @@ export class PacketJoin {
       if (timeA <= timeB) this.take(a, timeA);
       else this.take(b, timeB);
     }
+    // Whether a packet at the end is lost depends on what was sent after it, however that arrived.
+    for (const packet of this.sent.all()) this.look(packet);
     this.settle(Number.POSITIVE_INFINITY);
   }
 
@@ -261,14 +263,20 @@ export class PacketJoin {
   private settleSent(packet: ComparedPacket): void {
     const channel = this.plan.channels[packet.channel];
     const state = this.states[channel.direction];
-    if (packet.partner === null) {
-      const isFound = rejoin(packet, channel, this.plan.directions[channel.direction], state, this.nowNs);
-      if (isFound && packet.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = packet.timeNs;
-    }
+    this.look(packet);
     const arrivedNs = packet.partner?.timeNs ?? packet.arrivedNs;
     if (Number.isNaN(arrivedNs)) this.results.missing(packet, state);
     else this.results.delivered(packet, arrivedNs - packet.timeNs);
     this.release(packet);
+  }
+
+  /** Looks for a packet that did not arrive as it left. */
+  private look(packet: ComparedPacket): void {
+    if (!packet.isOpen) return;
+    const channel = this.plan.channels[packet.channel];
+    const state = this.states[channel.direction];
+    const isFound = rejoin(packet, channel, this.plan.directions[channel.direction], state, this.nowNs);
+    if (isFound && packet.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = packet.timeNs;
   }
 
   private settleReceived(packet: ComparedPacket): void {
@@ -343,6 +351,13 @@ class Waiting {
 
   push(packet: ComparedPacket): void {
     this.packets.push(packet);
+  }
+
+  *all(): IterableIterator<ComparedPacket> {
+    for (let index = this.head; index < this.packets.length; index++) {
+      const packet = this.packets[index];
+      if (packet) yield packet;
+    }
   }
 
   shift(): void {

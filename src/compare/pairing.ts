@@ -7,7 +7,7 @@ import type { IdentityCollector } from './identity-collector.js';
 import { type Lane, type LaneEnds, PROTOCOL_ARP_REPLY, PROTOCOL_ARP_REQUEST } from './lane-table.js';
 import { matchSketches, type PacketMatch } from './packet-matches.js';
 import type { Channel, DirectionPlan, Plan, Side } from './plan.js';
-import { SIDES } from './plan.js';
+import { otherSide, SIDES } from './plan.js';
 
 export type Collectors = Readonly<Record<Side, IdentityCollector>>;
 
@@ -204,7 +204,11 @@ class Pairing {
     const index = this.directions.length;
     this.directionByKey.set(key, index);
     const lean = this.sides.lean(named.from, named.to);
-    const sender = this.senderOf(lean, laneA, laneB);
+    const back = this.directions[this.directionByKey.get(directionKey(named.to, named.from)) ?? -1];
+    const sender =
+      lean === 0 && back
+        ? { side: otherSide(back.sender), knownBy: back.senderKnownBy }
+        : this.senderOf(lean, laneA, laneB);
     const b = laneB >= 0 ? this.ends('b', laneB) : null;
     const atB = { from: b?.from ?? this.names.ofA(named.from), to: b?.to ?? this.names.ofA(named.to) };
     const [own, other] = sender.side === 'a' ? [named, atB] : [atB, named];

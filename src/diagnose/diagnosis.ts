@@ -1,4 +1,4 @@
-import type { Comparison } from '../compare/comparison.js';
+import type { ComparedSegment, Comparison } from '../compare/comparison.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
@@ -142,6 +142,8 @@ export interface Diagnosis extends DiagnosisMetadata {
 /** All that a rule about two ends may look at. */
 export interface PairEvidence {
   readonly comparison: Comparison;
+  /** The stretches between neighbouring capture points, in the order of the path; none where there are only two points. */
+  readonly segments: readonly ComparedSegment[];
   /** What each side shows by itself, with its own frames and moments. */
   readonly a: Evidence;
   readonly b: Evidence;

@@ -1,4 +1,5 @@
-import type { Comparison } from '../compare/comparison.js';
+import type { CaptureFacts, TimeSegment } from '../capture/capture-source.js';
+import type { ComparedSegment, Comparison } from '../compare/comparison.js';
 import { SIDES, type Side } from '../compare/plan.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Finding, Report, Subject, Tunnel } from '../report/report.js';
@@ -16,6 +17,13 @@ export interface SideJudgements {
   readonly judgements: ReadonlyMap<string, readonly Judgement[]>;
 }
 
+/** All capture points of the path, in its order; the first and the last are the two sides. */
+export interface PathView {
+  readonly captures: readonly CaptureFacts[];
+  readonly timeSegments: readonly TimeSegment[];
+  readonly segments: readonly ComparedSegment[];
+}
+
 /**
  * One report of both sides: what each shows alone, what only both show, and which of these is the cause of which. A
  * finding that both sides make stays one, with evidence of both.
@@ -25,10 +33,16 @@ export function runPairDiagnoses(
   sides: Readonly<Record<Side, SideJudgements>>,
   comparison: Comparison,
   errors: Report['errors'],
+  path: PathView,
 ): Verdicts {
-  const clocks = clocksOf(comparison);
+  const clocks = clocksOf(comparison, path);
   const hostOf: HostOf = (address) => comparison.plan.hostsOfB.get(address) ?? address;
-  const pair: PairEvidence = { comparison, a: sides.a.evidence, b: sides.b.evidence };
+  const pair: PairEvidence = {
+    comparison,
+    segments: path.segments,
+    a: sides.a.evidence,
+    b: sides.b.evidence,
+  };
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
   const judgements = new Map<string, readonly Judgement[]>();
   const accused: Accused[] = [];
@@ -68,19 +82,18 @@ function judgePairOf(
 }
 
 /** The times that each capture states, and for blame the same with B's clock set to A's. */
-function clocksOf({ qualities, offsetSeconds }: Comparison): {
-  stated: CaptureClock;
-  corrected: CaptureClock;
-} {
-  const captures = [...qualities.a.captures, ...qualities.b.captures];
+function clocksOf(
+  { offsetSeconds, qualities }: Comparison,
+  { captures, timeSegments }: PathView,
+): { stated: CaptureClock; corrected: CaptureClock } {
   const offsetNs = BigInt(Math.round((offsetSeconds ?? 0) * 1e9));
-  const correctedB = qualities.b.segments.map((segment) => ({
-    ...segment,
-    baseNs: segment.baseNs - offsetNs,
-  }));
+  const ofB = timeSegments.length - qualities.b.segments.length;
+  const corrected = timeSegments.map((segment, index) =>
+    index < ofB ? segment : { ...segment, baseNs: segment.baseNs - offsetNs },
+  );
   return {
-    stated: new CaptureClock(captures, [...qualities.a.segments, ...qualities.b.segments]),
-    corrected: new CaptureClock(captures, [...qualities.a.segments, ...correctedB]),
+    stated: new CaptureClock(captures, timeSegments),
+    corrected: new CaptureClock(captures, corrected),
   };
 }
 

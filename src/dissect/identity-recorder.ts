@@ -213,7 +213,9 @@ export class IdentityRecorder {
         bits |= view.getUint8(offset + transport.TCP_FLAGS) << IDENTITY_TCP_FLAGS_SHIFT;
       }
     }
-    const from = this.payloadFrom(view, protocol, offset, headerLength, wireEnd, fragmentOffset);
+    let from = this.payloadFrom(view, protocol, offset, headerLength, wireEnd, fragmentOffset);
+    if (frame.stableFrom > from && frame.stableFrom <= wireEnd) from = frame.stableFrom;
+    frame.stableFrom = -1;
     table.length[row] = wireEnd - offset - (protocol === ip.PROTOCOL_TCP && !isFragment ? headerLength : 0);
     shape = (Math.imul(shape ^ Math.imul(wireEnd - offset, 0x9e3779b1), 0x85ebca6b) + header) | 0;
     const base = fragmentOffset + (from - offset);

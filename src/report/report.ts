@@ -53,6 +53,8 @@ export const findingSchema = z.object({
 export const captureSchema = z.object({
   file: z.string(),
   side: z.optional(z.enum(['a', 'b'])),
+  /** Name of the capture point, where there are more than two. */
+  point: z.optional(z.string()),
   format: z.string(),
   linkTypes: z.array(z.string()),
   frames: z.number().int(),
@@ -135,23 +137,36 @@ export const compareDirectionSchema = z.object({
   delaySeconds: z.union([delaySchema, z.null()]),
 });
 
+export const compareClockSchema = z.object({
+  /** Clock of B minus clock of A; an upper or lower bound where `oneWay` is true. */
+  offsetSeconds: z.union([z.number(), z.null()]),
+  halfWidthSeconds: z.union([z.number(), z.null()]),
+  skewPpm: z.union([z.number(), z.null()]),
+  steps: z.array(z.object({ time: timeSchema, seconds: z.number() })),
+  /** Packets were matched in one direction only. */
+  oneWay: z.optional(z.boolean()),
+  /** The operator stated the offset. */
+  given: z.optional(z.boolean()),
+});
+
 export const compareSchema = z.object({
-  clock: z.object({
-    /** Clock of B minus clock of A; an upper or lower bound where `oneWay` is true. */
-    offsetSeconds: z.union([z.number(), z.null()]),
-    halfWidthSeconds: z.union([z.number(), z.null()]),
-    skewPpm: z.union([z.number(), z.null()]),
-    steps: z.array(z.object({ time: timeSchema, seconds: z.number() })),
-    /** Packets were matched in one direction only. */
-    oneWay: z.optional(z.boolean()),
-    /** The operator stated the offset. */
-    given: z.optional(z.boolean()),
-  }),
+  clock: compareClockSchema,
   nat: z.array(z.object({ a: z.string(), b: z.string(), translatedAt: z.enum(['a', 'b']) })),
   directions: z.array(compareDirectionSchema),
   /** Packets between hosts of which the other side shows nothing. */
   unpaired: z.array(
     z.object({ side: z.enum(['a', 'b']), from: z.string(), to: z.string(), packets: z.number().int() }),
+  ),
+  /** Between neighbouring capture points, where there are more than two: `from` is side a of the stretch. */
+  segments: z.optional(
+    z.array(
+      z.object({
+        from: z.string(),
+        to: z.string(),
+        clock: compareClockSchema,
+        directions: z.array(compareDirectionSchema),
+      }),
+    ),
   ),
 });
 

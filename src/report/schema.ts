@@ -1,5 +1,13 @@
 import * as z from 'zod';
-import { captureSchema, checkedSchema, findingSchema, reportSchema, tunnelSchema } from './report.js';
+import {
+  captureSchema,
+  checkedSchema,
+  compareDirectionSchema,
+  compareSchema,
+  findingSchema,
+  reportSchema,
+  tunnelSchema,
+} from './report.js';
 
 const count = z.number().int();
 
@@ -29,6 +37,10 @@ export const ndjsonLineSchema = z.discriminatedUnion('type', [
   tunnelSchema.extend({ type: z.literal('tunnel') }),
   findingSchema.extend({ type: z.literal('finding') }),
   checkedSchema.extend({ type: z.literal('checked') }),
+  compareSchema.shape.clock.extend({ type: z.literal('clock') }),
+  compareSchema.shape.nat.element.extend({ type: z.literal('nat') }),
+  compareDirectionSchema.extend({ type: z.literal('direction') }),
+  compareSchema.shape.unpaired.element.extend({ type: z.literal('unpaired') }),
   reportSchema.shape.errors.element.extend({ type: z.literal('error') }),
   summarySchema.extend({ type: z.literal('summary') }),
 ]);

@@ -66,7 +66,7 @@ function* judge(direction: ComparedDirection, comparison: Comparison): Iterable<
   const { tally, pattern } = direction;
   if (tally.matched + tally.lost === 0) return;
   if (pattern === null) yield { result: 'healthy', subject: directionSubject(direction) };
-  if (pattern?.kind !== 'class' || className(pattern.lossClass, comparison) === 'VXLAN') return;
+  if (pattern?.kind !== 'class' || isVxlan(direction, pattern, comparison)) return;
   const limit = receiverLimit(direction, comparison);
   if (limit) yield limit;
   else yield problemOf(direction, comparison, pattern);
@@ -102,6 +102,16 @@ function problemOf(
       othersLost: run.othersLost,
     },
   });
+}
+
+/** The lost packets are VXLAN, whatever else they have in common: vxlan.blocked-in-path knows more of it. */
+function isVxlan(
+  { tally }: ComparedDirection,
+  { run }: LossPattern & { kind: 'class' },
+  { protocols }: Comparison,
+): boolean {
+  const vxlan = tally.profile?.classOf('protocol', protocols.indexOf('vxlan'))?.longest;
+  return vxlan?.first === run.first && vxlan.count >= run.count;
 }
 
 /** The class in a network engineer's words. */
