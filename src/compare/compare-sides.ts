@@ -186,7 +186,8 @@ class SideComparison implements JoinResults {
     const frame = frameId(packet.capture, packet.frame);
     if (!this.input.watched[packet.side].has(frame)) return;
     const counterpart = packet.partner ? this.numbers.refOf(packet.partner) : null;
-    this.fates[packet.side].set(frame, { fate, counterpart });
+    const { direction } = this.plan.channels[packet.channel];
+    this.fates[packet.side].set(frame, { fate, counterpart, direction });
   }
 
   /**

@@ -13,6 +13,8 @@ export interface Fate {
   readonly fate: 'arrived' | 'lost' | 'unknown';
   /** The same packet on the other side. */
   readonly counterpart: FrameRef | null;
+  /** Index of the direction in which it went. */
+  readonly direction: number;
 }
 
 /** One direction between two hosts, seen at both ends. */

@@ -11,9 +11,9 @@ import type { ClockModel } from './clock.js';
 import type { Bucket } from './compared-packet.js';
 import { ComparedPacket } from './compared-packet.js';
 import { hashOf } from './identity-collector.js';
-import type { RecordBlock } from './identity-record.js';
 import type { Collectors } from './pairing.js';
 import { type Channel, otherSide, type Plan, type Side } from './plan.js';
+import { Cursor, Waiting } from './record-cursor.js';
 import { rejoin } from './recut.js';
 
 /** A packet that has not arrived after this is lost (RFC 7680 leaves the time to the method). */
@@ -334,80 +334,4 @@ function remove(packets: ComparedPacket[], packet: ComparedPacket): void {
   }
   const at = packets.indexOf(packet);
   if (at >= 0) packets.splice(at, 1);
-}
-
-/** First in, first out, without moving what is left. */
-class Waiting {
-  private packets: (ComparedPacket | null)[] = [];
-  private head = 0;
-
-  get length(): number {
-    return this.packets.length - this.head;
-  }
-
-  get first(): ComparedPacket | null {
-    return this.packets[this.head] ?? null;
-  }
-
-  push(packet: ComparedPacket): void {
-    this.packets.push(packet);
-  }
-
-  *all(): IterableIterator<ComparedPacket> {
-    for (let index = this.head; index < this.packets.length; index++) {
-      const packet = this.packets[index];
-      if (packet) yield packet;
-    }
-  }
-
-  shift(): void {
-    this.packets[this.head++] = null;
-    if (this.head > 4096 && this.head * 2 > this.packets.length) {
-      this.packets = this.packets.slice(this.head);
-      this.head = 0;
-    }
-  }
-}
-
-/** The records of a side that belong to a channel, one after the other. */
-class Cursor {
-  block: RecordBlock;
-  record = -1;
-  isAtEnd = false;
-  private readonly blocks: Iterator<RecordBlock>;
-
-  constructor(
-    readonly side: Side,
-    collectors: Collectors,
-    private readonly plan: Plan,
-  ) {
-    this.blocks = collectors[side].store.read();
-    this.block = this.blocks.next().value;
-    this.advance();
-  }
-
-  get timeNs(): Nanoseconds {
-    return this.block.timeNs(this.record);
-  }
-
-  get channel(): number {
-    return this.plan.channelOf[this.side][this.block.lane(this.record)];
-  }
-
-  advance(): void {
-    const channels = this.plan.channelOf[this.side];
-    for (;;) {
-      this.record++;
-      while (this.record >= this.block.length) {
-        const next = this.blocks.next();
-        if (next.done === true) {
-          this.isAtEnd = true;
-          return;
-        }
-        this.block = next.value;
-        this.record = 0;
-      }
-      if (channels[this.block.lane(this.record)] >= 0) return;
-    }
-  }
 }

@@ -63,17 +63,32 @@ function* judgeSide({ comparison, a, b }: PairEvidence, side: Side): Iterable<Ju
   for (const id of UNANSWERED) {
     for (const judgement of here.judgements.get(id) ?? []) {
       if (judgement.result !== 'problem' || !judgement.pair || judgement.severity === 'info') continue;
-      const requests = requestsOf(judgement, side, comparison);
+      const direction = directionOf(judgement, side, comparison);
+      if (!direction) continue;
+      const requests = requestsOf(judgement, side, direction, comparison);
       if (requests.lost > 0 || requests.arrived === 0) continue;
       if (!isUnansweredThere(there, id, judgement, comparison)) continue;
-      const judged = judge(comparison, id, judgement, side, requests.arrived);
+      const judged = judge(comparison, id, judgement, direction, requests.arrived);
       if (judged) yield judged;
     }
   }
 }
 
-function requestsOf(problem: Problem, side: Side, comparison: Comparison): { arrived: number; lost: number } {
-  const fates = problem.evidence.map(({ frame }) => comparison.fateOf(side, frame));
+/** The direction of the requests, if `side` is where they left. */
+function directionOf(problem: Problem, side: Side, { directions }: Comparison): ComparedDirection | null {
+  const { from, to } = problem.direction ?? { from: problem.pair?.[0], to: problem.pair?.[1] };
+  return directions.find(({ plan }) => plan.sender === side && plan.from === from && plan.to === to) ?? null;
+}
+
+function requestsOf(
+  problem: Problem,
+  side: Side,
+  { plan }: ComparedDirection,
+  comparison: Comparison,
+): { arrived: number; lost: number } {
+  const fates = problem.evidence
+    .map(({ frame }) => comparison.fateOf(side, frame))
+    .filter((one) => one?.direction === plan.index);
   return {
     arrived: fates.filter((one) => one?.fate === 'arrived').length,
     lost: fates.filter((one) => one?.fate === 'lost').length,
@@ -111,18 +126,15 @@ function judge(
   comparison: Comparison,
   id: string,
   problem: Problem,
-  side: Side,
+  direction: ComparedDirection,
   arrived: number,
 ): Judgement | null {
-  const [from, to] = problem.direction
-    ? [problem.direction.from, problem.direction.to]
-    : (problem.pair ?? ['', '']);
+  const { from, to, sender: side } = direction.plan;
   const subject = { kind: 'pair', endpoints: [from, to], unanswered: id };
   const receiver = otherSide(side);
-  const direction = comparison.directions.find(({ plan }) => plan.from === from && plan.to === to);
-  const back = direction && comparison.directions[direction.plan.reverse];
-  if (direction && isLossy(direction, comparison, side, problem)) return null;
-  if (!direction || arrived < REQUESTS_MIN || !back || back.tally.sent === 0) {
+  const back = comparison.directions[direction.plan.reverse];
+  if (isLossy(direction, comparison, side, problem)) return null;
+  if (arrived < REQUESTS_MIN || !back || back.tally.sent === 0) {
     return {
       result: 'insufficient-data',
       subject,
@@ -132,7 +144,8 @@ function judge(
     };
   }
   const cited = problem.evidence.flatMap((citation) => {
-    const counterpart = comparison.fateOf(side, citation.frame)?.counterpart;
+    const fate = comparison.fateOf(side, citation.frame);
+    const counterpart = fate?.direction === direction.plan.index ? fate.counterpart : null;
     if (!counterpart) return [];
     return [
       { ...comparison.shift(side, citation), summary: `${citation.summary} leaves at ${sideName(side)}` },
