@@ -69,9 +69,9 @@ export class ComparedPacket {
 /** Packets of one identity that are in flight or were so a moment ago. */
 export interface Bucket {
   readonly key: number;
-  /** Not yet found on the other side, in order. */
-  readonly sent: ComparedPacket[];
-  readonly received: ComparedPacket[];
+  /** Not yet found on the other side, in order; null where none is. */
+  sent: ComparedPacket[] | null;
+  received: ComparedPacket[] | null;
   sentCount: number;
   matched: number;
   alive: number;

@@ -87,15 +87,18 @@ export class IdentitySketch {
 
   private compact(): void {
     const { values } = this;
-    const order = Array.from({ length: this.length }, (_, index) => index);
-    order.sort((a, b) => values[a * FIELDS] - values[b * FIELDS] || a - b);
-    const cut = values[order[KEPT] * FIELDS];
-    const kept = order.slice(0, KEPT).filter((index) => values[index * FIELDS] < cut);
-    kept.sort((a, b) => a - b);
-    kept.forEach((from, to) => {
-      values.copyWithin(to * FIELDS, from * FIELDS, (from + 1) * FIELDS);
-    });
-    this.length = kept.length;
+    const hashes = new Float64Array(this.length);
+    for (let packet = 0; packet < this.length; packet++) hashes[packet] = values[packet * FIELDS];
+    hashes.sort();
+    const cut = hashes[KEPT];
+    let kept = 0;
+    for (let packet = 0; packet < this.length; packet++) {
+      if (values[packet * FIELDS] >= cut) continue;
+      for (let field = 0; field < FIELDS; field++)
+        values[kept * FIELDS + field] = values[packet * FIELDS + field];
+      kept++;
+    }
+    this.length = kept;
     this.ceiling = cut;
     this.repeats.fill(0);
   }

@@ -25,6 +25,8 @@ const RECEIVED_WAIT_NS = WAIT_NS + NS_PER_SECOND;
 const WAITING_MAX = 1 << 20;
 /** Equal packets that are looked through for the one that fits best. */
 const CANDIDATES_MAX = 64;
+/** Packets without a partner from which on the settled ones among them are taken out. */
+const WAITING_CLEANED = 1024;
 const TYPICAL_WEIGHT = 1 / 16;
 
 /** Where settled packets go. */
@@ -50,11 +52,15 @@ export class DirectionState {
   lastArrivedSentNs = Number.NEGATIVE_INFINITY;
   /** Packets that arrived without a partner so far; those settled since are still in it until `openReceived` cleans up. */
   private waiting: ComparedPacket[] = [];
+  private waitingLimit = WAITING_CLEANED;
   /** Fragments that arrived, by identification. */
   readonly fragments = new Map<number, ComparedPacket[]>();
 
   wait(packet: ComparedPacket): void {
     this.waiting.push(packet);
+    if (this.waiting.length < this.waitingLimit) return;
+    this.openReceived(packet.timeNs);
+    this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
   }
 
   /** Packets that arrived and are no packet of the sender as it left; parts of one are still among them. */
@@ -175,7 +181,8 @@ export class PacketJoin {
     bucket.sentCount++;
     const receiver = choose(bucket.received, packet.timeNs + (state.typicalNs || 0), packet.identification);
     if (receiver) this.match(packet, receiver, state, bucket);
-    else bucket.sent.push(packet);
+    else if (bucket.sent) bucket.sent.push(packet);
+    else bucket.sent = [packet];
   }
 
   private takeReceived(packet: ComparedPacket, state: DirectionState, channel: Channel): void {
@@ -187,7 +194,8 @@ export class PacketJoin {
       this.match(sender, packet, state, bucket);
       return;
     }
-    bucket.received.push(packet);
+    if (bucket.received) bucket.received.push(packet);
+    else bucket.received = [packet];
     state.wait(packet);
   }
 
@@ -219,7 +227,7 @@ export class PacketJoin {
     );
     let bucket = this.buckets.get(key);
     if (!bucket) {
-      bucket = { key, sent: [], received: [], sentCount: 0, matched: 0, alive: 0 };
+      bucket = { key, sent: null, received: null, sentCount: 0, matched: 0, alive: 0 };
       this.buckets.set(key, bucket);
     }
     bucket.alive++;
@@ -310,10 +318,11 @@ function isDistinct(packet: ComparedPacket, bucket: Bucket): boolean {
 
 /** Of equal packets the one with the same identification, else the one nearest to the time expected. */
 function choose(
-  candidates: readonly ComparedPacket[],
+  candidates: readonly ComparedPacket[] | null,
   expectedNs: Nanoseconds,
   identification: number,
 ): ComparedPacket | null {
+  if (candidates === null) return null;
   let best: ComparedPacket | null = null;
   let least = Number.POSITIVE_INFINITY;
   for (let index = 0; index < candidates.length && index < CANDIDATES_MAX; index++) {
@@ -327,7 +336,8 @@ function choose(
   return best;
 }
 
-function remove(packets: ComparedPacket[], packet: ComparedPacket): void {
+function remove(packets: ComparedPacket[] | null, packet: ComparedPacket): void {
+  if (packets === null) return;
   if (packets[0] === packet) {
     packets.shift();
     return;
