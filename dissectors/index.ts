@@ -49,11 +49,13 @@ import espSpiMismatch from './esp/diagnoses/spi-mismatch.js';
 import espStaleSpi from './esp/diagnoses/stale-spi.js';
 import espTunnel from './esp/tunnel.js';
 import expectNoTraffic from './expect/diagnoses/no-traffic.js';
+import frameCaptureSkew from './frame/diagnoses/capture-skew.js';
 import frameDuplicates from './frame/diagnoses/duplicates.js';
 import frameFilter from './frame/diagnoses/filter.js';
 import frameKernelDrops from './frame/diagnoses/kernel-drops.js';
 import frameOffload from './frame/diagnoses/offload.js';
 import frameOneSided from './frame/diagnoses/one-sided.js';
+import framePairMismatch from './frame/diagnoses/pair-mismatch.js';
 import frameSelfTraffic from './frame/diagnoses/self-traffic.js';
 import frameSnaplen from './frame/diagnoses/snaplen.js';
 import frameTimeAnomaly from './frame/diagnoses/time-anomaly.js';
@@ -80,10 +82,16 @@ import icmpTtlExceeded from './icmp/diagnoses/ttl-exceeded.js';
 import icmpUnreachable from './icmp/diagnoses/unreachable.js';
 import ipCorrelators from './ip/correlator.js';
 import ipDissector from './ip/dissector.js';
+import ipFilteredInPath from './ip/diagnoses/filtered-in-path.js';
+import ipLocalDrop from './ip/diagnoses/local-drop.js';
+import ipLostBetween from './ip/diagnoses/lost-between.js';
 import ipMissingFirst from './ip/diagnoses/missing-first.js';
 import ipMissingRest from './ip/diagnoses/missing-rest.js';
+import ipNatInPath from './ip/diagnoses/nat-in-path.js';
 import ipOverlap from './ip/diagnoses/overlap.js';
+import ipPathLoss from './ip/diagnoses/path-loss.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
+import ipSelectiveLoss from './ip/diagnoses/selective-loss.js';
 import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
 import ipipTunnel from './ipip/tunnel.js';
@@ -167,6 +175,7 @@ import vppNoBuffers from './vpp/diagnoses/no-buffers.js';
 import vppNoTx from './vpp/diagnoses/no-tx.js';
 import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
 import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
+import vxlanBlockedInPath from './vxlan/diagnoses/blocked-in-path.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanCounterOneWay from './vxlan/diagnoses/counter-one-way.js';
 import vxlanDissector from './vxlan/dissector.js';
@@ -269,7 +278,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'frame',
     title: 'The capture itself',
     correlators: [],
-    diagnoses: [frameDuplicates, frameFilter, frameKernelDrops, frameOffload, frameOneSided, frameSelfTraffic, frameSnaplen, frameTimeAnomaly, frameTooShort, frameTruncatedFile],
+    diagnoses: [frameCaptureSkew, frameDuplicates, frameFilter, frameKernelDrops, frameOffload, frameOneSided, framePairMismatch, frameSelfTraffic, frameSnaplen, frameTimeAnomaly, frameTooShort, frameTruncatedFile],
   },
   {
     protocol: 'geneve',
@@ -299,7 +308,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'IP fragments',
     dissector: ipDissector,
     correlators: ipCorrelators,
-    diagnoses: [ipMissingFirst, ipMissingRest, ipOverlap, ipReverseOrder],
+    diagnoses: [ipFilteredInPath, ipLocalDrop, ipLostBetween, ipMissingFirst, ipMissingRest, ipNatInPath, ipOverlap, ipPathLoss, ipReverseOrder, ipSelectiveLoss],
   },
   {
     protocol: 'ipip',
@@ -366,6 +375,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanCounterOneWay, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
   },
 ];

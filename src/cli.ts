@@ -91,6 +91,12 @@ async function run(args: readonly string[]): Promise<number> {
         terminal,
         interruption.signal,
       );
+    case 'compare':
+      return (await import('./commands/compare.js')).runCompare(
+        invocation.options,
+        terminal,
+        interruption.signal,
+      );
     case 'live':
       endsWithReport = true;
       for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);

@@ -10,9 +10,12 @@ export {
   openLive,
 } from './commands/open-live.js';
 export { type AnalyzeOptions, analyze, type CaptureInput } from './commands/run-analysis.js';
+export { type CompareOptions, compare } from './commands/run-compare.js';
 export type {
   CaptureSummary,
   Checked,
+  CompareDirection,
+  CompareSection,
   Confidence,
   Evidence,
   Finding,

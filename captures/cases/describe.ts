@@ -1,3 +1,4 @@
+import type { SamplePath } from './pairs.js';
 import type { SampleCapture } from './sample-capture.js';
 
 /** Text of README.md beside the captures. */
@@ -59,4 +60,33 @@ function optionsOf(sideFiles: SideFiles = {}): string {
     files.map((file) => `\`--${option} ${file}\``),
   );
   return options.length === 0 ? '' : ` (${options.join(', ')})`;
+}
+
+/** Text of paths/README.md. */
+export function pathsReadmeOf(paths: readonly SamplePath[]): string {
+  const rows = paths.map(
+    ({ name, points, shows, must, healthy }) =>
+      `| \`${name}\` | ${points.join(', ')} | ${shows} | ${expectation(must, healthy)} |`,
+  );
+  return [
+    '# Sample paths',
+    '',
+    'The same traffic captured at several points of a path, for `capan compare`: generated like the captures above',
+    '(`npx tsx captures/make.ts`; the cases are in `captures/cases/pairs.ts`). `expect.json` says what a comparison',
+    'must report.',
+    '',
+    '| path | points | what it shows | expected |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+}
+
+/** Text of paths/expect.json: what a comparison of each path must say. */
+export function pathExpectationsOf(paths: readonly SamplePath[]): string {
+  const entries = paths.map(({ name, points, must, healthy, allow }) => [
+    name,
+    { points, must, healthy, allow: allow ?? [] },
+  ]);
+  return `${JSON.stringify(Object.fromEntries(entries), null, 2)}\n`;
 }

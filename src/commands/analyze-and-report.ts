@@ -39,21 +39,35 @@ type ReportOptions = Pick<AnalyzeCommandOptions, 'format' | 'output' | 'color' |
  * @returns the exit code.
  * @throws UsageError, CaptureError
  */
-export async function analyzeAndReport(
+export function analyzeAndReport(
   options: AnalyzeCommandOptions,
   terminal: Terminal,
   pipeline: AnalyzePipeline,
   signal?: AbortSignal,
 ): Promise<number> {
-  assertPatternsMatch('--only', options.only, pipeline.diagnosisIds);
-  assertPatternsMatch('--skip', options.skip, pipeline.diagnosisIds);
+  return runAndReport(options, options.captures, terminal, pipeline.diagnosisIds, signal, (progress) =>
+    pipeline.analyze(options.captures, pipelineOptions(options, progress, signal)),
+  );
+}
+
+/** What every command that ends in a report does around its work. */
+export async function runAndReport(
+  options: Omit<AnalyzeCommandOptions, 'captures'>,
+  inputs: readonly string[],
+  terminal: Terminal,
+  diagnosisIds: readonly string[],
+  signal: AbortSignal | undefined,
+  work: (progress: Progress | null) => Promise<Report>,
+): Promise<number> {
+  assertPatternsMatch('--only', options.only, diagnosisIds);
+  assertPatternsMatch('--skip', options.skip, diagnosisIds);
   if (options.output !== undefined)
-    assertWritable(options.output, [...options.captures, ...pathsOf(options.sideFiles)]);
+    assertWritable(options.output, [...inputs, ...pathsOf(options.sideFiles)]);
   const shown = terminal.progress !== null && !options.quiet;
   const progress = shown && terminal.progress !== null ? startProgress(terminal.progress) : null;
   let report: Report;
   try {
-    report = await pipeline.analyze(options.captures, pipelineOptions(options, progress, signal));
+    report = await work(progress);
   } finally {
     progress?.clear();
   }
@@ -82,7 +96,11 @@ function pathsOf({ config, topology = [], tags = [], store = [], log = [] }: Sid
   return [...(config === undefined ? [] : [config]), ...topology, ...tags, ...store, ...log];
 }
 
-function pipelineOptions(options: AnalyzeCommandOptions, progress: Progress | null, signal?: AbortSignal) {
+export function pipelineOptions(
+  options: Omit<AnalyzeCommandOptions, 'captures'>,
+  progress: Progress | null,
+  signal?: AbortSignal,
+) {
   const { only, skip, local, sideFiles, threads, minSeverity, chunkBytes } = options;
   return {
     ...(only.length === 0 ? {} : { only: [...only] }),

@@ -92,6 +92,14 @@ export function analyzeOptions(
   captures: readonly string[],
 ): AnalyzeCommandOptions {
   if (captures.length === 0) throw new UsageError('name at least one capture to analyse (- for stdin)');
+  return { captures, ...reportOptions(argv, captures) };
+}
+
+/** What analyze and compare have in common. `captures`: all inputs, whatever their side. */
+export function reportOptions(
+  argv: Readonly<Record<string, unknown>>,
+  captures: readonly string[],
+): Omit<AnalyzeCommandOptions, 'captures'> {
   if (captures.includes('')) throw new UsageError('the name of a capture is empty');
   const minSeverity = oneOf(argv, 'min-severity', SEVERITIES);
   const output = single(argv, 'output');
@@ -104,7 +112,6 @@ export function analyzeOptions(
   if (output === '') throw new UsageError('--output needs a file name');
   const sideFiles = sideFilePaths(argv);
   return {
-    captures,
     format: oneOf(argv, 'format', FORMATS) ?? 'text',
     only: commaList(argv, 'only'),
     skip: commaList(argv, 'skip'),

@@ -1,5 +1,6 @@
 import yargs from 'yargs';
 import { ANALYZE_OPTIONS, type AnalyzeCommandOptions, analyzeOptions } from './analyze-options.js';
+import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
 import { nearestIds } from './nearest-ids.js';
 import { UsageError } from './usage-error.js';
@@ -8,6 +9,7 @@ import { UsageError } from './usage-error.js';
 export type Invocation =
   | { readonly command: 'analyze'; readonly options: AnalyzeCommandOptions }
   | { readonly command: 'live'; readonly options: LiveCommandOptions }
+  | { readonly command: 'compare'; readonly options: CompareCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null }
   | { readonly command: 'print'; readonly text: string };
 
@@ -15,13 +17,14 @@ const EXPLAIN_OPTIONS = {
   verbose: { type: 'boolean', description: 'a stack with internal errors' },
 } as const;
 
-const OPTIONS_OF: Readonly<Record<string, object>> = {
-  analyze: ANALYZE_OPTIONS,
-  live: LIVE_OPTIONS,
-  explain: EXPLAIN_OPTIONS,
-};
+const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
+  ['analyze', ANALYZE_OPTIONS],
+  ['compare', COMPARE_OPTIONS],
+  ['live', LIVE_OPTIONS],
+  ['explain', EXPLAIN_OPTIONS],
+]);
 
-const COMMANDS = ['analyze', 'live', 'explain', 'completion'];
+const COMMANDS = ['analyze', 'compare', 'live', 'explain', 'completion'];
 
 const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
@@ -92,6 +95,17 @@ function parserOf(
       },
     )
     .command(
+      'compare',
+      'compare captures of both ends of a path: what was lost, which way, since when and why',
+      (command) =>
+        command
+          .usage('$0 compare A B [options]\n$0 compare --at NAME=FILE --at NAME=FILE ... [options]')
+          .options(COMPARE_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'compare', options: compareOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'live',
       'capture and judge while it happens; ends with the full report (Ctrl-C, --duration, --packets)',
       (command) =>
@@ -120,7 +134,7 @@ function parserOf(
       (current: string, _argv: unknown, defaults: () => unknown, done: (completions: string[]) => unknown) =>
         ids.length > 0 ? done(ids.filter((id) => id.startsWith(current))) : defaults(),
     )
-    .demandCommand(1, 'name a command: analyze, live or explain')
+    .demandCommand(1, 'name a command: analyze, compare, live or explain')
     .strictOptions()
     .help()
     .alias('help', 'h')
@@ -140,7 +154,7 @@ function assertCommand(args: readonly string[]): void {
 
 /** Said before yargs takes the word after an unknown option for its value and misses that instead. */
 function assertOptions(args: readonly string[]): void {
-  const options = OPTIONS_OF[args[0] ?? ''];
+  const options = OPTIONS_OF.get(args[0] ?? '');
   if (options === undefined || args.includes('--get-yargs-completions')) return;
   const known = [...Object.keys(options), 'help', 'version'];
   const end = args.indexOf('--');

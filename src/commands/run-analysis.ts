@@ -123,8 +123,6 @@ export function reportOf(
   verdicts: Verdicts,
   options: AnalyzeOptions,
 ): Report {
-  const isWanted = wantedIds(options);
-  const isReported = reportedFindings(options);
   return {
     schema: 'capan-report/1',
     tool: toolIdentity(),
@@ -132,14 +130,27 @@ export function reportOf(
     captures: captures.map((facts) => captureSummary(facts)),
     quality: verdicts.quality,
     tunnels: verdicts.tunnels,
-    findings: verdicts.findings.filter(isReported),
-    checked: verdicts.checked.filter(({ id }) => isWanted(id)),
+    ...wantedFindings(verdicts, options),
     errors: [...verdicts.errors, ...pipelineErrors(result)],
     ...summarisedOf(result.runner),
   };
 }
 
-function pipelineErrors({ runner, frameFailures, moreFailures }: PipelineResult): Report['errors'] {
+/** Filtered after blame, so that a cause that is left out does not set its consequences free. */
+export function wantedFindings(
+  verdicts: Verdicts,
+  options: Pick<AnalyzeOptions, 'only' | 'skip' | 'minSeverity'>,
+): Pick<Report, 'findings' | 'checked'> {
+  const isWanted = wantedIds(options);
+  return {
+    findings: verdicts.findings.filter(
+      ({ id, severity }) => isWanted(id) && isLoud(severity, options.minSeverity),
+    ),
+    checked: verdicts.checked.filter(({ id }) => isWanted(id)),
+  };
+}
+
+export function pipelineErrors({ runner, frameFailures, moreFailures }: PipelineResult): Report['errors'] {
   const errors = frameFailures.map(({ frame, message }) => ({
     where: `frame ${frameNumberOf(frame)} of captures[${captureIndexOf(frame)}]`,
     message: `could not be dissected and was skipped: ${message}`,
@@ -150,7 +161,7 @@ function pipelineErrors({ runner, frameFailures, moreFailures }: PipelineResult)
 }
 
 /** What was counted only, because of the bounds on flows and sessions. */
-function summarisedOf(runner: CorrelatorRunner): Pick<Report, 'summarised'> {
+export function summarisedOf(runner: CorrelatorRunner): Pick<Report, 'summarised'> {
   const entries = [
     { what: 'flows', count: runner.flows.evicted.flows },
     ...runner.summarised().map(({ name, count }) => ({ what: `sessions of ${name}`, count })),
@@ -158,7 +169,7 @@ function summarisedOf(runner: CorrelatorRunner): Pick<Report, 'summarised'> {
   return entries.length > 0 ? { summarised: entries } : {};
 }
 
-function captureSummary(facts: CaptureFacts): CaptureSummary {
+export function captureSummary(facts: CaptureFacts): CaptureSummary {
   const time = (ns: bigint | null): string | null =>
     ns === null || facts.clock === 'relative' ? null : formatRfc3339(ns);
   return {
@@ -190,7 +201,7 @@ function isLoud(severity: Severity, least: Severity = 'info'): boolean {
   return SEVERITY_ORDER.indexOf(severity) >= SEVERITY_ORDER.indexOf(least);
 }
 
-function wantedIds({ only = [], skip = [] }: AnalyzeOptions): (id: string) => boolean {
+function wantedIds({ only = [], skip = [] }: Pick<AnalyzeOptions, 'only' | 'skip'>): (id: string) => boolean {
   return (id) =>
     (only.length === 0 || only.some((pattern) => matchesIdPattern(id, pattern))) &&
     !skip.some((pattern) => matchesIdPattern(id, pattern));

@@ -11,6 +11,7 @@ import { CopyDetector } from './copies.js';
 import type { Batch, Correlation, CorrelationRun, Correlator } from './correlator.js';
 import { FlowRegistry } from './flow-registry.js';
 import { HearsPeer } from './hears-peer.js';
+import type { IdentitySink } from './identity-sink.js';
 
 export interface CorrelatorFailure {
   readonly where: string;
@@ -45,6 +46,7 @@ export class CorrelatorRunner implements CorrelationRun {
     private readonly dispatch: DispatchTable,
     correlators: readonly Correlator[],
     seed: number,
+    private readonly identities: IdentitySink | null = null,
   ) {
     this.flows = new FlowRegistry(seed);
     this.quality = new CaptureQualityObserver();
@@ -81,6 +83,7 @@ export class CorrelatorRunner implements CorrelationRun {
     this.flows.mergeCounters(slot, global);
     if (isCopy) this.uncountCopies(slot, global, isCopy);
     this.quality.observe(slot, isCopy);
+    this.identities?.take(slot, isCopy);
     const mapped = slot.flows.keys.length;
     // More than once only where messages of the assembler fill a table.
     for (;;) {

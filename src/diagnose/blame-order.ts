@@ -15,6 +15,9 @@ export const BLAME_LAYERS: readonly BlameLayer[] = [
   'application',
 ];
 
+/** One name of a host that goes by several (behind a NAT). */
+export type HostOf = (address: string) => string;
+
 /** A problem on its way to the report. */
 export interface Accused {
   readonly diagnosis: Diagnosis;
@@ -28,11 +31,17 @@ export interface Accused {
  * protocol's own word (notify, RST, ICMP) is never a consequence, and what the capture lacks is never a cause, nor
  * is a remark (info) the cause of something loud. A cause is as severe as the worst that it explains.
  */
-export function assignBlame(accused: readonly Accused[], clock: CaptureClock): void {
+export function assignBlame(
+  accused: readonly Accused[],
+  clock: CaptureClock,
+  hostOf: HostOf = (address) => address,
+): void {
   const causesOf = new Map<Accused, Accused[]>();
   for (const consequence of accused) {
     if (consequence.diagnosis.ownWord) continue;
-    const causes = accused.filter((cause) => cause !== consequence && explains(cause, consequence, clock));
+    const causes = accused.filter(
+      (cause) => cause !== consequence && explains(cause, consequence, clock, hostOf),
+    );
     if (causes.length > 0) causesOf.set(consequence, causes);
   }
   for (const [consequence, causes] of causesOf) {
@@ -66,12 +75,11 @@ function raiseCauses(accused: readonly Accused[]): void {
   }
 }
 
-function explains(cause: Accused, consequence: Accused, clock: CaptureClock): boolean {
+function explains(cause: Accused, consequence: Accused, clock: CaptureClock, hostOf: HostOf): boolean {
   return (
     cause.diagnosis.layer !== 'capture' &&
-    cause.diagnosis.explains.includes(consequence.diagnosis.id) &&
-    samePair(cause.problem.pair, consequence.problem.pair) &&
-    sameDirection(cause.problem.direction, consequence.problem.direction) &&
+    listsAsConsequence(cause, consequence.diagnosis.id) &&
+    isAtPlaceOf(cause, consequence, hostOf) &&
     sameClass(cause, consequence) &&
     isLoudEnough(cause, consequence) &&
     overlaps(cause, consequence, clock)
@@ -81,6 +89,40 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock): bo
 function isLower(a: Accused, b: Accused): boolean {
   const difference = BLAME_LAYERS.indexOf(a.diagnosis.layer) - BLAME_LAYERS.indexOf(b.diagnosis.layer);
   return difference < 0 || (difference === 0 && a.finding.key < b.finding.key);
+}
+
+function listsAsConsequence({ diagnosis, problem }: Accused, id: string): boolean {
+  return diagnosis.explains.includes(id) || problem.explains?.includes(id) === true;
+}
+
+/**
+ * Same endpoints and direction. What captures of both ends prove of a path takes down both directions of a conversation
+ * on it, and all that runs in a tunnel between its ends.
+ */
+function isAtPlaceOf(cause: Accused, consequence: Accused, hostOf: HostOf): boolean {
+  const isPair = samePair(named(cause.problem.pair, hostOf), named(consequence.problem.pair, hostOf));
+  if (cause.problem.provenAtBothEnds !== true)
+    return isPair && sameDirection(cause.problem.direction, consequence.problem.direction);
+  return (
+    isPair ||
+    enclosingPairs(consequence.problem).some((pair) =>
+      samePair(named(cause.problem.pair, hostOf), named(pair, hostOf)),
+    )
+  );
+}
+
+function named(pair: Problem['pair'], hostOf: HostOf): Problem['pair'] {
+  return pair && [hostOf(pair[0]), hostOf(pair[1])];
+}
+
+/** Ends of the tunnels that a subject lies in: `inside` holds `kind key end end`. */
+function enclosingPairs({ subject }: Problem): [string, string][] {
+  const { inside } = subject;
+  if (!Array.isArray(inside)) return [];
+  return inside.flatMap((layer): [string, string][] => {
+    const [, , low, high] = String(layer).split(' ');
+    return low !== undefined && high !== undefined ? [[low, high]] : [];
+  });
 }
 
 function samePair(a: Problem['pair'], b: Problem['pair']): boolean {

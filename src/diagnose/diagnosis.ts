@@ -1,3 +1,4 @@
+import type { ComparedSegment, Comparison } from '../compare/comparison.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
@@ -100,6 +101,13 @@ export interface Problem {
   readonly limitedBy?: readonly string[];
   /** Class of the packets concerned ('ike', 'esp', 'fragment' …): a cause with another class does not explain it. */
   readonly packetClass?: string;
+  /**
+   * True where captures of both ends prove it: then it takes down both directions of a conversation, and what runs in a
+   * tunnel between its ends.
+   */
+  readonly provenAtBothEnds?: boolean;
+  /** Ids of possible consequences beyond those that the diagnosis lists. */
+  readonly explains?: readonly string[];
 }
 
 export type Judgement =
@@ -130,6 +138,23 @@ export interface Diagnosis extends DiagnosisMetadata {
   readonly judgesLast?: boolean;
   /** Judges every subject it applies to; no judgement at all means "not applicable". Pure. */
   diagnose(evidence: Evidence): Iterable<Judgement>;
+  /**
+   * Judges what only captures of both ends can show; asked once for every comparison, after `diagnose` of every
+   * diagnosis on each side. Frames and moments are those of the comparison (see `Comparison.refOf`).
+   */
+  judgePair?(evidence: PairEvidence): Iterable<Judgement>;
+  /** True where one capture never suffices: outside a comparison such a diagnosis is not asked. */
+  readonly needsTwoCaptures?: boolean;
+}
+
+/** All that a rule about two ends may look at. */
+export interface PairEvidence {
+  readonly comparison: Comparison;
+  /** The stretches between neighbouring capture points, in the order of the path; none where there are only two points. */
+  readonly segments: readonly ComparedSegment[];
+  /** What each side shows by itself, with its own frames and moments. */
+  readonly a: Evidence;
+  readonly b: Evidence;
 }
 
 /** The value of an adjustable threshold: that of the configuration, or else the diagnosis' own. */
@@ -151,6 +176,13 @@ export function thresholdsOf<Name extends string>(
 
 export function defineDiagnosis(diagnosis: Diagnosis): Diagnosis {
   return diagnosis;
+}
+
+/** A diagnosis that rests on captures of both ends alone. */
+export function definePairDiagnosis(
+  diagnosis: DiagnosisMetadata & { judgePair(evidence: PairEvidence): Iterable<Judgement> },
+): Diagnosis {
+  return { ...diagnosis, needsTwoCaptures: true, diagnose: () => [] };
 }
 
 /** A row of `tunnels[]` before times are written out. */

@@ -27,6 +27,32 @@ export function runDiagnoses(
   side: SideKnowledge = NO_SIDE_KNOWLEDGE,
 ): Verdicts {
   const errors: Report['errors'] = [];
+  const { evidence, judgements } = judgeAll(catalogue, sessions, quality, errors, side);
+  const clock = new CaptureClock(quality.captures, quality.segments);
+  const tunnels = describeTunnels(catalogue, evidence, clock, errors);
+  const diagnoses = catalogue.flatMap((entry) => entry.diagnoses).filter((one) => !one.needsTwoCaptures);
+  const accused = diagnoses.flatMap((diagnosis) =>
+    accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock, side),
+  );
+  assignBlame(accused, clock);
+  linkTunnels(accused, tunnels, catalogue);
+  return {
+    findings: fold(accused),
+    checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
+    quality: qualityOf(accused),
+    tunnels,
+    errors,
+  };
+}
+
+/** What every diagnosis says of one capture, before any is blamed on another. */
+export function judgeAll(
+  catalogue: readonly CatalogueEntry[],
+  sessions: ReadonlyMap<string, readonly unknown[]>,
+  quality: CaptureQuality,
+  errors: Report['errors'],
+  side: SideKnowledge = NO_SIDE_KNOWLEDGE,
+): { evidence: Evidence; judgements: ReadonlyMap<string, readonly Judgement[]> } {
   const judgements = new Map<string, readonly Judgement[]>();
   const evidence: Evidence = {
     sessions: <Session>({ name }: { readonly name: string }) =>
@@ -41,34 +67,30 @@ export function runDiagnoses(
     ...diagnoses.filter((one) => one.judgesLast),
   ];
   for (const diagnosis of inOrder) {
-    const judged = judge(diagnosis, evidence, errors);
+    const judged = judge(diagnosis.id, () => diagnosis.diagnose(evidence), errors);
     if (judged) judgements.set(diagnosis.id, judged);
   }
-  const clock = new CaptureClock(quality.captures, quality.segments);
-  const tunnels = describeTunnels(catalogue, evidence, clock, errors);
-  const accused = diagnoses.flatMap((diagnosis) =>
-    accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock, side),
-  );
-  assignBlame(accused, clock);
-  linkTunnels(accused, tunnels, catalogue);
-  return {
-    findings: fold(accused),
-    checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
-    quality: accused
-      .filter(({ diagnosis }) => diagnosis.layer === 'capture')
-      .map(({ finding }) => ({ id: finding.id, detail: finding.explanation })),
-    tunnels,
-    errors,
-  };
+  return { evidence, judgements };
+}
+
+/** What limits the verdicts: the findings about captures. */
+export function qualityOf(accused: readonly Accused[]): Report['quality'] {
+  return accused
+    .filter(({ diagnosis }) => diagnosis.layer === 'capture')
+    .map(({ finding }) => ({ id: finding.id, detail: finding.explanation }));
 }
 
 /** A diagnosis that throws becomes an error entry; the others still run. */
-function judge(diagnosis: Diagnosis, evidence: Evidence, errors: Report['errors']): Judgement[] | null {
+export function judge(
+  id: string,
+  diagnose: () => Iterable<Judgement>,
+  errors: Report['errors'],
+): Judgement[] | null {
   try {
-    return [...diagnosis.diagnose(evidence)];
+    return [...diagnose()];
   } catch (error) {
     errors.push({
-      where: `diagnosis ${diagnosis.id}`,
+      where: `diagnosis ${id}`,
       message: error instanceof Error ? error.message : String(error),
     });
     return null;
@@ -76,11 +98,11 @@ function judge(diagnosis: Diagnosis, evidence: Evidence, errors: Report['errors'
 }
 
 /** One problem a subject: of several (one a time segment, say) the earliest stays and counts the others. */
-function accuse(
+export function accuse(
   diagnosis: Diagnosis,
   judgements: readonly Judgement[],
   clock: CaptureClock,
-  side: SideKnowledge,
+  side: SideKnowledge = NO_SIDE_KNOWLEDGE,
 ): Accused[] {
   const bySubject = new Map<string, Accused>();
   for (const judgement of judgements) {
@@ -94,7 +116,7 @@ function accuse(
   return [...bySubject.values()];
 }
 
-function checkedOf(id: string, judgements: readonly Judgement[]): Checked {
+export function checkedOf(id: string, judgements: readonly Judgement[]): Checked {
   const count = (result: Judgement['result']): number =>
     judgements.filter((judgement) => judgement.result === result).length;
   const subjects = {
@@ -118,7 +140,7 @@ function checkedOf(id: string, judgements: readonly Judgement[]): Checked {
  * The tunnel between the endpoints that a finding names: of several, one of the kind that the diagnosis' own folder
  * follows, and never one that the subject contradicts (another VNI, key or SPI).
  */
-function linkTunnels(
+export function linkTunnels(
   accused: readonly Accused[],
   tunnels: readonly Tunnel[],
   catalogue: readonly CatalogueEntry[],
@@ -147,7 +169,7 @@ const SEVERITIES = ['error', 'warning', 'info'];
 const CONFIDENCES = ['high', 'medium', 'low'];
 
 /** Worst first: severity, causes before consequences, layer from the bottom, confidence, time. */
-function fold(accused: readonly Accused[]): Finding[] {
+export function fold(accused: readonly Accused[]): Finding[] {
   const rank = ({ diagnosis, finding }: Accused): (number | string)[] => [
     SEVERITIES.indexOf(finding.severity),
     finding.causedBy ? 1 : 0,

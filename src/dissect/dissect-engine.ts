@@ -5,6 +5,7 @@ import { type DispatchTable, ignore, NOBODY } from './dispatch-table.js';
 import type { Binding, Dissect, Dissector } from './dissector.js';
 import { Fingerprints } from './fingerprints.js';
 import { FrameContext } from './frame-context.js';
+import { IdentityRecorder } from './identity-recorder.js';
 import { LinkLayer } from './link-layer.js';
 import { NetworkLayer } from './network-layer.js';
 import { PieceRecorder } from './piece-recorder.js';
@@ -19,6 +20,7 @@ export interface SlotSizes {
   readonly chunkBytes: number;
   readonly frameCapacity: number;
   readonly seed: number;
+  readonly identitySeed?: number;
 }
 
 /** The layout of every slot of a run. */
@@ -65,6 +67,8 @@ export class DissectEngine {
     const fingerprints = new Fingerprints(slot.fingerprints);
     network.onOutermost = (frame, offset, payload, end) =>
       fingerprints.record(frame, this.link.addressHash, offset, payload, end);
+    const { identitySeed } = slot.layout;
+    if (identitySeed !== undefined) network.identities = new IdentityRecorder(slot.identities, identitySeed);
     this.bind(network);
   }
 

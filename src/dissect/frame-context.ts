@@ -73,6 +73,11 @@ export class FrameContext {
   readonly fragmentIdentification = new Uint32Array(1);
   fragmentOffset = 0;
   moreFragments = 0;
+  /**
+   * Where the bytes begin that stay equal on the whole path, for a protocol whose routers rewrite its header (SCION);
+   * -1: nothing is rewritten. Set last by the dissector, for the packet in hand; read where captures are compared.
+   */
+  stableFrom = -1;
   /** Offset at which the frame would end had the capture not cut it. */
   wireEnd = 0;
 
@@ -102,6 +107,7 @@ export class FrameContext {
     this.origin = ORIGIN_WHOLE;
     this.claim = CLAIM_PORT;
     this.isCut = isCut;
+    this.stableFrom = -1;
   }
 
   /** Bytes on the wire from `offset` to the end of the frame. */

@@ -1,9 +1,11 @@
 import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
+import { ETHERTYPE_ARP } from '../wire/ethernet.js';
 import * as ip from '../wire/ip.js';
 import { DESTINATION_PORT, PORTS_LENGTH, SOURCE_PORT } from '../wire/transport.js';
 import { type DispatchTable, NOBODY } from './dispatch-table.js';
 import type { Dissect } from './dissector.js';
 import type { FrameContext } from './frame-context.js';
+import type { IdentityRecorder } from './identity-recorder.js';
 import type { PieceRecorder } from './piece-recorder.js';
 import type { TransportLayer } from './transport-layer.js';
 
@@ -14,6 +16,9 @@ const EXTENSION_HEADERS_MAX = 8;
 export class NetworkLayer {
   /** Called with the first IP header of a frame, to tell copies of a frame. */
   onOutermost: (frame: FrameContext, offset: number, payload: number, end: number) => void = () => {};
+
+  /** Records what identifies each packet; null unless two captures are compared. */
+  identities: IdentityRecorder | null = null;
 
   constructor(
     private readonly dispatch: DispatchTable,
@@ -26,6 +31,8 @@ export class NetworkLayer {
   dissectEtherTypeLeaf(frame: FrameContext, etherType: number, offset: number, end: number): void {
     const leaf = this.dispatch.etherType[etherType];
     if (leaf !== NOBODY) this.leaves[leaf](frame, offset, end);
+    if (this.identities !== null && etherType === ETHERTYPE_ARP)
+      this.identities.recordArp(frame, offset, end);
   }
 
   dissectLinkTypeLeaf(frame: FrameContext, linkType: number, offset: number, end: number): void {
@@ -39,7 +46,9 @@ export class NetworkLayer {
     const version = frame.view.getUint8(offset) >> 4;
     if (version === 4) this.dissectIpv4(frame, offset, end);
     else if (version === 6) this.dissectIpv6(frame, offset, end);
-    else frame.observeShortfall(this.protocolIndex);
+    else return frame.observeShortfall(this.protocolIndex);
+    // Afterwards: only now is the packet's flow known.
+    if (this.identities !== null) this.identities.record(frame, offset, end);
   }
 
   private dissectIpv4(frame: FrameContext, offset: number, end: number): void {

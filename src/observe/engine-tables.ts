@@ -53,3 +53,48 @@ export const FINGERPRINT = {
   /** Hash of the link-layer addresses, 0 where there are none. */
   link: 'i32',
 } as const satisfies Schema;
+
+/**
+ * What identifies a packet at another capture point: one row for every IP header of a frame (inner ones too) and one for
+ * ARP, recorded only where two captures are compared. What routers and NATs change (addresses, ports, TTL, DSCP,
+ * checksums, the MSS option) is left out of the digests; each digest includes the one before it.
+ */
+export const IDENTITY = {
+  /** Protocol, length, fragment offset and transport header. */
+  shape: 'i32',
+  /** With the first 16 bytes of payload, and with the first 48. */
+  head: 'i32',
+  body: 'i32',
+  /** Of everything; equal for fragments in sum and for the datagram they make up. */
+  full: 'i32',
+  identification: 'u32',
+  /** Byte offset of a fragment, or the TCP sequence number. */
+  offset: 'u32',
+  /** Payload bytes on the wire: of the fragment, or above the transport header. */
+  length: 'u32',
+  acknowledgment: 'u32',
+  /** Of the IP packet, header included. */
+  networkLength: 'u32',
+  /** IDENTITY_ bits, the depth of tunnels around, and the TCP flags. */
+  flags: 'u32',
+  timeToLive: 'u8',
+  trafficClass: 'u8',
+} as const satisfies Schema;
+
+/** How much of a packet the capture holds, in the low bits of `flags`: nothing above IP … everything. */
+export const IDENTITY_LEVEL_MASK = 7;
+export const LEVEL_NONE = 0;
+export const LEVEL_SHAPE = 1;
+export const LEVEL_HEAD = 2;
+export const LEVEL_BODY = 3;
+export const LEVEL_FULL = 4;
+export const IDENTITY_FRAGMENT = 0x08;
+export const IDENTITY_MORE_FRAGMENTS = 0x10;
+export const IDENTITY_DONT_FRAGMENT = 0x20;
+export const IDENTITY_IPV6 = 0x40;
+export const IDENTITY_ARP = 0x80;
+/** The frame is marked as sent by the capturing host. */
+export const IDENTITY_OUTBOUND = 0x1000;
+export const IDENTITY_DEPTH_SHIFT = 8;
+export const IDENTITY_DEPTH_MASK = 0x0f;
+export const IDENTITY_TCP_FLAGS_SHIFT = 16;

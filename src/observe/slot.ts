@@ -1,6 +1,6 @@
 import { type FrameChunk, type FrameIndex, frameIndexByteLength, frameIndexOver } from '../capture/chunk.js';
 import { Arena } from './arena.js';
-import { FINGERPRINT, PIECE, SHORTFALL, TOUCH } from './engine-tables.js';
+import { FINGERPRINT, IDENTITY, PIECE, SHORTFALL, TOUCH } from './engine-tables.js';
 import { FlowDictionary } from './flow-dictionary.js';
 import { KeyTable } from './key-table.js';
 import { RowGroups } from './row-groups.js';
@@ -32,6 +32,8 @@ export interface SlotLayout {
   readonly tables: readonly TableLayout[];
   /** Seed of the hash tables: random per process. */
   readonly seed: number;
+  /** Seed of packet identities, equal on both sides of a comparison; absent where nothing is compared. */
+  readonly identitySeed?: number;
 }
 
 /** Head of the slot's memory, as 32-bit words: what one thread tells the other. */
@@ -74,6 +76,8 @@ export class Slot {
   readonly touches: ObservationTable<typeof TOUCH>;
   readonly pieces: ObservationTable<typeof PIECE>;
   readonly fingerprints: ObservationTable<typeof FINGERPRINT>;
+  /** Empty unless `layout.identitySeed` is given. */
+  readonly identities: ObservationTable<typeof IDENTITY>;
   /** Tables of the protocols, in the order of the catalogue. */
   readonly tables: readonly ObservationTable<Schema>[];
   /** Payload bytes for the assembler. */
@@ -122,6 +126,7 @@ export class Slot {
     this.touches = createTable(TOUCH, layout.frameCapacity * 2, arena, this.room);
     this.pieces = createTable(PIECE, layout.frameCapacity, arena, this.room);
     this.fingerprints = createTable(FINGERPRINT, layout.frameCapacity, arena, this.room);
+    this.identities = createTable(IDENTITY, identityCapacity(layout), arena, this.room);
     this.tables = layout.tables.map(({ schema, capacity, revivableRows }) =>
       createTable(schema, capacity, arena, this.room, revivableRows),
     );
@@ -129,9 +134,14 @@ export class Slot {
       ({ capacity, revivableRows }) =>
         new RowGroups(physicalRows(capacity, revivableRows), layout.flowCapacity, arena),
     );
-    this.allRows = [this.shortfalls, this.touches, this.pieces, this.fingerprints, ...this.tables].map(
-      (table) => table.rows,
-    );
+    this.allRows = [
+      this.shortfalls,
+      this.touches,
+      this.pieces,
+      this.fingerprints,
+      this.identities,
+      ...this.tables,
+    ].map((table) => table.rows);
   }
 
   static byteLength(layout: SlotLayout): number {
@@ -147,6 +157,7 @@ export class Slot {
       tableByteLength(TOUCH, frames * 2) +
       tableByteLength(PIECE, frames) +
       tableByteLength(FINGERPRINT, frames) +
+      tableByteLength(IDENTITY, identityCapacity(layout)) +
       layout.tables.reduce(
         (sum, { schema, capacity, revivableRows }) =>
           sum +
@@ -284,6 +295,11 @@ function firstFrames(index: FrameIndex, count: number): FrameIndex {
     interfaceIndex: index.interfaceIndex.subarray(0, count),
     marks: index.marks.subarray(0, count),
   };
+}
+
+/** Two a frame: most captures have one level of tunnels at most. */
+function identityCapacity({ identitySeed, frameCapacity }: SlotLayout): number {
+  return identitySeed === undefined ? 1 : frameCapacity * 2;
 }
 
 /** Most payload that one frame may put into the blob. */

@@ -1,3 +1,4 @@
+import { clockText, DIRECTION_HEADINGS, directionCells, directionsShown, remarksOf } from './compare-text.js';
 import { escapeMarkdown, escapeText } from './escape.js';
 import { groupByBlame, isConsequence } from './finding-order.js';
 import { counted, formatBytes, formatCount } from './quantity.js';
@@ -7,6 +8,7 @@ import { endpointsText, placeLines, tunnelName } from './subject-text.js';
 import { verdict } from './verdict.js';
 
 const TUNNELS_SHOWN_MAX = 200;
+const DIRECTIONS_SHOWN_MAX = 200;
 
 /** The report for a ticket or a pull request: the same parts as the text. */
 export function writeMarkdown(report: Report, out: (text: string) => void): void {
@@ -14,6 +16,7 @@ export function writeMarkdown(report: Report, out: (text: string) => void): void
   const sections = [
     ['# capan report', '', escapeMarkdown(verdict(report, clock))],
     captureSection(report, clock),
+    compareSection(report),
     tunnelSection(report, clock),
     ...groupByBlame(report.findings).map(({ root, consequences }) =>
       findingSection(root, consequences, report, clock),
@@ -71,6 +74,26 @@ function captureSection(report: Report, clock: Clock): string[] {
     );
   }
   return limits.length === 0 ? lines : [...lines, '', ...limits];
+}
+
+function compareSection(report: Report): string[] {
+  const { compare } = report;
+  if (!compare) return [];
+  const lines = ['## Comparison', '', `Clock: ${escapeMarkdown(clockText(compare))}`, ''];
+  lines.push(tableRow(DIRECTION_HEADINGS), '|---|---|---|--:|--:|--:|---|');
+  for (const direction of directionsShown(report, DIRECTIONS_SHOWN_MAX))
+    lines.push(tableRow(directionCells(direction)));
+  lines.push('');
+  for (const direction of directionsShown(report, DIRECTIONS_SHOWN_MAX)) {
+    const remarks = remarksOf(direction);
+    if (remarks.length > 0)
+      lines.push(`- ${escapeMarkdown(`${direction.from} to ${direction.to}: ${remarks.join(', ')}`)}`);
+  }
+  for (const { a, b, translatedAt } of compare.nat)
+    lines.push(
+      `- NAT: ${escapeMarkdown(`${a} at A is ${b} at B (host of side ${translatedAt.toUpperCase()})`)}`,
+    );
+  return lines;
 }
 
 function tunnelSection(report: Report, clock: Clock): string[] {

@@ -11,6 +11,13 @@ export function writeNdjson(report: Report, out: (text: string) => void): void {
   for (const tunnel of report.tunnels) line('tunnel', tunnel);
   for (const finding of report.findings) line('finding', finding);
   for (const checked of report.checked) line('checked', checked);
+  if (report.compare) {
+    const { clock, nat, directions, unpaired } = report.compare;
+    line('clock', clock);
+    for (const entry of nat) line('nat', entry);
+    for (const direction of directions) line('direction', direction);
+    for (const entry of unpaired) line('unpaired', entry);
+  }
   for (const error of report.errors) line('error', error);
   for (const sideFile of report.sideFiles ?? []) line('sideFile', sideFile);
   line('summary', summaryOf(report));

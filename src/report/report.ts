@@ -58,6 +58,8 @@ export const findingSchema = z.object({
 export const captureSchema = z.object({
   file: z.string(),
   side: z.optional(z.enum(['a', 'b'])),
+  /** Name of the capture point, where there are more than two. */
+  point: z.optional(z.string()),
   format: z.string(),
   linkTypes: z.array(z.string()),
   frames: z.number().int(),
@@ -111,6 +113,77 @@ export const sideFileSchema = z.object({
   facts: z.number().int(),
 });
 
+/** Seconds; null where the clocks are not known well enough to tell. */
+const delaySchema = z.object({
+  min: z.union([z.number(), z.null()]),
+  median: z.union([z.number(), z.null()]),
+  p99: z.union([z.number(), z.null()]),
+  max: z.union([z.number(), z.null()]),
+  halfWidth: z.union([z.number(), z.null()]),
+});
+
+export const compareDirectionSchema = z.object({
+  /** Addresses as in the sender's capture. */
+  from: z.string(),
+  to: z.string(),
+  /** The capture that the packets pass first. */
+  sender: z.enum(['a', 'b']),
+  scope: z.enum(['outer', 'inner']),
+  tunnel: z.optional(z.string()),
+  sent: z.number().int(),
+  matched: z.number().int(),
+  lost: z.number().int(),
+  /** Frames of the sender's capture, at most 1,000; `lost` is the total. */
+  lostFrames: z.array(z.number().int()),
+  duplicated: z.number().int(),
+  reordered: z.number().int(),
+  modified: z.number().int(),
+  /** Arrived in other pieces than they left: fragmented, put together, cut by segmentation offload. */
+  recut: z.number().int(),
+  /** Captured at the receiver, not at the sender. */
+  receivedOnly: z.number().int(),
+  notComparable: z.object({
+    outsideWindow: z.number().int(),
+    snaplen: z.number().int(),
+    captureLoss: z.number().int(),
+    captureFilter: z.number().int(),
+  }),
+  delaySeconds: z.union([delaySchema, z.null()]),
+});
+
+export const compareClockSchema = z.object({
+  /** Clock of B minus clock of A; an upper or lower bound where `oneWay` is true. */
+  offsetSeconds: z.union([z.number(), z.null()]),
+  halfWidthSeconds: z.union([z.number(), z.null()]),
+  skewPpm: z.union([z.number(), z.null()]),
+  steps: z.array(z.object({ time: timeSchema, seconds: z.number() })),
+  /** Packets were matched in one direction only. */
+  oneWay: z.optional(z.boolean()),
+  /** The operator stated the offset. */
+  given: z.optional(z.boolean()),
+});
+
+export const compareSchema = z.object({
+  clock: compareClockSchema,
+  nat: z.array(z.object({ a: z.string(), b: z.string(), translatedAt: z.enum(['a', 'b']) })),
+  directions: z.array(compareDirectionSchema),
+  /** Packets between hosts of which the other side shows nothing. */
+  unpaired: z.array(
+    z.object({ side: z.enum(['a', 'b']), from: z.string(), to: z.string(), packets: z.number().int() }),
+  ),
+  /** Between neighbouring capture points, where there are more than two: `from` is side a of the stretch. */
+  segments: z.optional(
+    z.array(
+      z.object({
+        from: z.string(),
+        to: z.string(),
+        clock: compareClockSchema,
+        directions: z.array(compareDirectionSchema),
+      }),
+    ),
+  ),
+});
+
 export const reportSchema = z.object({
   schema: z.literal('capan-report/1'),
   tool: z.object({ name: z.string(), version: z.string() }),
@@ -126,6 +199,8 @@ export const reportSchema = z.object({
   names: z.optional(z.record(z.string(), z.string())),
   /** What was counted and not kept one by one, because of a bound. */
   summarised: z.optional(z.array(z.object({ what: z.string(), count: z.number().int() }))),
+  /** Only for compare. */
+  compare: z.optional(compareSchema),
 });
 
 export type Severity = z.infer<typeof severitySchema>;
@@ -138,4 +213,6 @@ export type Tunnel = z.infer<typeof tunnelSchema>;
 export type TunnelDirection = z.infer<typeof tunnelDirectionSchema>;
 export type Checked = z.infer<typeof checkedSchema>;
 export type SideFileSummary = z.infer<typeof sideFileSchema>;
+export type CompareSection = z.infer<typeof compareSchema>;
+export type CompareDirection = z.infer<typeof compareDirectionSchema>;
 export type Report = z.infer<typeof reportSchema>;

@@ -2,6 +2,8 @@ import * as z from 'zod';
 import {
   captureSchema,
   checkedSchema,
+  compareDirectionSchema,
+  compareSchema,
   findingSchema,
   reportSchema,
   sideFileSchema,
@@ -38,6 +40,10 @@ export const ndjsonLineSchema = z.discriminatedUnion('type', [
   findingSchema.extend({ type: z.literal('finding') }),
   checkedSchema.extend({ type: z.literal('checked') }),
   sideFileSchema.extend({ type: z.literal('sideFile') }),
+  compareSchema.shape.clock.extend({ type: z.literal('clock') }),
+  compareSchema.shape.nat.element.extend({ type: z.literal('nat') }),
+  compareDirectionSchema.extend({ type: z.literal('direction') }),
+  compareSchema.shape.unpaired.element.extend({ type: z.literal('unpaired') }),
   reportSchema.shape.errors.element.extend({ type: z.literal('error') }),
   summarySchema.extend({ type: z.literal('summary') }),
 ]);

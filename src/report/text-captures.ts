@@ -46,8 +46,15 @@ export function captureLines(report: Report, clock: Clock, style: TextStyle): st
   return lines;
 }
 
-/** "[1] " where there are several captures to tell apart, "" where there is one. */
+/** "[1] " where there are several captures to tell apart, "" where there is one; the side in a comparison. */
 export function captureMark(report: Report, index: number): string {
+  const { side, point } = report.captures[index] ?? {};
+  if (point !== undefined) return `${point} `;
+  if (side !== undefined) {
+    const files = report.captures.filter((capture) => capture.side === side);
+    const place = files.length > 1 ? `[${index}]` : '';
+    return `${side.toUpperCase()}${place} `;
+  }
   return report.captures.length > 1 ? `[${index}] ` : '';
 }
 

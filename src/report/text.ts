@@ -3,6 +3,7 @@ import type { Report } from './report.js';
 import { reportClock } from './report-time.js';
 import { captureLines } from './text-captures.js';
 import { healthyLines, unjudgedLines } from './text-checks.js';
+import { compareLines } from './text-compare.js';
 import { findingLines } from './text-findings.js';
 import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
 import { tunnelLines } from './text-tunnels.js';
@@ -18,6 +19,7 @@ export function writeText(report: Report, out: (text: string) => void, options: 
   const sections = [
     hang('', verdict(safe, clock), style.width).map((line) => style.heading(line)),
     captureLines(safe, clock, style),
+    compareLines(safe, style),
     tunnelLines(safe, clock, style),
     findingLines(safe, clock, style),
     healthyLines(safe, style),

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import type { CaptureSource } from '../capture/capture-source.js';
 import type { Correlator } from '../correlate/correlator.js';
+import type { IdentitySink } from '../correlate/identity-sink.js';
 import { CorrelatorRunner } from '../correlate/run-correlators.js';
 import { DispatchTable } from '../dissect/dispatch-table.js';
 import { DissectEngine, slotLayout } from '../dissect/dissect-engine.js';
@@ -21,6 +22,8 @@ export interface PipelineOptions {
   readonly onConsumed?: (runner: CorrelatorRunner) => void;
   /** Compiled file of the worker, where it is not the program's own. */
   readonly workerFile?: URL;
+  /** Takes the identity of every packet, where captures are compared. */
+  readonly identities?: IdentitySink;
 }
 
 /** A frame that a dissector threw on. The rest of its chunk counts. */
@@ -84,7 +87,14 @@ class Pipeline {
     const seed = randomInt(2 ** 31);
     const chunkBytes = options.chunkBytes ?? CHUNK_BYTES;
     const frameCapacity = Math.max(16, Math.ceil(chunkBytes / BYTES_PER_FRAME_MIN));
-    const layout = slotLayout(dissectors, { chunkBytes, frameCapacity, seed });
+    const identitySeed = options.identities?.seed;
+    const sizes = {
+      chunkBytes,
+      frameCapacity,
+      seed,
+      ...(identitySeed === undefined ? {} : { identitySeed }),
+    };
+    const layout = slotLayout(dissectors, sizes);
     const byteLength = Slot.byteLength(layout);
     const buffers = Array.from({ length: threads * 2 + SLOTS_OF_MAIN_THREAD }, () =>
       threads > 0 ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength),
@@ -103,7 +113,7 @@ class Pipeline {
       slots,
       engines,
       dissector,
-      new CorrelatorRunner(dispatch, correlators, seed),
+      new CorrelatorRunner(dispatch, correlators, seed, options.identities ?? null),
     );
   }
 

@@ -14,6 +14,7 @@ import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
 import { loudnessOfPair, severityFor } from '../../icmp/loudness.js';
 import { type Direction, directionKey, insideWords, pairSubject } from '../../icmp/pair-subject.js';
 import { tcpServices } from '../correlator.js';
+import { judgePathLimits } from '../path-limits.js';
 import { durationText, segmentFilter, severityOf } from '../server-endpoint.js';
 import { isBlackHoleSize } from '../size-limits.js';
 import type { ServiceStuckSegment, TcpService } from '../tcp-service.js';
@@ -33,7 +34,8 @@ export default defineDiagnosis({
     'A TCP segment of 500 bytes or more, larger than any of its direction that was acknowledged, is repeated at least 3 ' +
     'times over 0.5 s without progress, or gets through only after the sender has cut it, while a smaller packet of the ' +
     'same direction was delivered; or of the pings of a pair all up to a size are answered and none above it. No router ' +
-    'reports a smaller MTU. Error between the ends of a tunnel; warning in a small capture, or inside a tunnel where ' +
+    'reports a smaller MTU. With captures of both ends: at least 5 packets of a direction are lost, all of them larger ' +
+    'than any that arrives meanwhile, while smaller ones of the same service arrive. Error between the ends of a tunnel; warning in a small capture, or inside a tunnel where ' +
     'nothing else is wrong; information otherwise.',
   notWhen:
     'The window of the receiver is closed. A segment of that size was acknowledged. ICMP reports the MTU (then ' +
@@ -63,6 +65,7 @@ export default defineDiagnosis({
     'openvpn.tls-stalled',
     'overlay.mss-too-large',
   ],
+  judgePair: ({ comparison }) => judgePathLimits(comparison),
   *diagnose(evidence) {
     const judged = new Set<string>();
     for (const [key, judgement] of [...segmentLimits(evidence), ...echoLimits(evidence)]) {

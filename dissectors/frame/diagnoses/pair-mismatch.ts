@@ -1,0 +1,95 @@
+import type { Comparison } from '../../../src/compare/comparison.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { definePairDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+
+const MATCHES_MIN = 3;
+
+export default definePairDiagnosis({
+  id: 'capture.pair-mismatch',
+  title: 'The two captures have nothing in common',
+  severity: 'error',
+  subject: 'capture',
+  layer: 'capture',
+  priority: 1,
+  rule: 'Fewer than 3 packets of one capture are found in the other, ARP included, and no pair of hosts is in both.',
+  notWhen: 'Both captures show the same pair of hosts, whatever was lost between them.',
+  causes: [
+    'The captures were taken at different times',
+    'One was taken on the wrong interface, or of another tunnel',
+    'One shows the inside of an encrypted tunnel and the other its outside: they cannot be matched without the keys',
+    'A proxy between the two ends takes up every connection anew',
+  ],
+  nextSteps: [
+    'Capture at both ends at the same time, on the interfaces that carry the tunnel: tcpdump -i eth0 -s 0 -w a.pcap host PEER and not port 22',
+    'Compare inside with inside or outside with outside of an encrypted tunnel',
+  ],
+  refutedBy: 'A packet with equal payload in both captures',
+  source: 'openswan guide: run tcpdump on both gateways at the same time',
+  thresholds: { matches: { value: MATCHES_MIN, unit: 'packets', why: 'one or two may be equal by chance' } },
+  explains: [],
+  *judgePair({ comparison }) {
+    yield judge(comparison);
+  },
+});
+
+function judge(comparison: Comparison): Judgement {
+  const subject = { kind: 'capture' };
+  const { plan, edges, qualities } = comparison;
+  if (plan.sampleMatches >= MATCHES_MIN || plan.commonPairs > 0) return { result: 'healthy', subject };
+  const { a, b } = edges;
+  if (!a || !b || qualities.a.frames === 0 || qualities.b.frames === 0) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: 'One of the captures holds no packets; capture again at both ends.',
+    };
+  }
+  const overlap = overlapSeconds(qualities.a, qualities.b);
+  const words =
+    overlap === null
+      ? 'their clocks do not compare'
+      : overlap > 0
+        ? `they overlap by ${overlap.toFixed(1)} s by their own clocks`
+        : `by their own clocks ${(-overlap).toFixed(1)} s lie between them`;
+  const cite = (ref: FrameRef, summary: string) => ({ ...ref, summary });
+  return {
+    result: 'problem',
+    subject,
+    confidence: 'high',
+    explanation:
+      `Of ${qualities.a.frames} frames of A and ${qualities.b.frames} of B, ${plan.sampleMatches} are the same packet, ` +
+      `and no two hosts talk to each other in both; ${words}.`,
+    where: 'unknown',
+    first: a.first,
+    last: a.last,
+    ongoingAtEnd: true,
+    counts: { framesOfA: qualities.a.frames, framesOfB: qualities.b.frames, matched: plan.sampleMatches },
+    evidence: [cite(a.first, 'first frame of A'), cite(b.first, 'first frame of B')],
+    displayFilter: 'frame',
+  };
+}
+
+/** How long both captures ran, by their own clocks; negative: the time between them. Null where one has no date. */
+function overlapSeconds(a: CaptureQuality, b: CaptureQuality): number | null {
+  const spans = [a, b].map(({ captures }) => {
+    const firsts = captures.flatMap(({ firstTimeNs, clock }) =>
+      firstTimeNs === null || clock === 'relative' ? [] : [firstTimeNs],
+    );
+    const lasts = captures.flatMap(({ lastTimeNs, clock }) =>
+      lastTimeNs === null || clock === 'relative' ? [] : [lastTimeNs],
+    );
+    return firsts.length === 0 || lasts.length === 0
+      ? null
+      : { first: least(firsts), last: -least(lasts.map((ns) => -ns)) };
+  });
+  const [first, second] = spans;
+  if (!first || !second) return null;
+  const from = first.first > second.first ? first.first : second.first;
+  const to = first.last < second.last ? first.last : second.last;
+  return Number(to - from) / NS_PER_SECOND;
+}
+
+function least(times: readonly bigint[]): bigint {
+  return times.reduce((a, b) => (b < a ? b : a));
+}

@@ -1,0 +1,174 @@
+import type { ComparedDirection, Comparison } from '../../../src/compare/comparison.js';
+import { otherSide, SIDES, type Side } from '../../../src/compare/plan.js';
+import {
+  definePairDiagnosis,
+  type Evidence,
+  type Judgement,
+  type PairEvidence,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { directionFilter, sideName } from '../pair-loss.js';
+
+/** Findings that say that a request was not answered, of protocols whose requests must be. */
+const UNANSWERED: readonly string[] = [
+  'ike.no-response',
+  'ike.mm2-stalled',
+  'ike.natt-4500-blocked',
+  'ike.v2-request-unanswered',
+  'openvpn.no-response',
+  'tcp.syn-unanswered',
+  'bgp.no-session',
+  'dns.timeout',
+  'gre.no-return',
+];
+
+const REQUESTS_MIN = 3;
+
+export default definePairDiagnosis({
+  id: 'underlay.local-drop',
+  title: 'Requests arrive at the other end and are never answered there',
+  severity: 'error',
+  subject: 'pair',
+  layer: 'underlay',
+  priority: 1,
+  rule:
+    'Requests of a protocol that must be answered (IKE, OpenVPN, TCP connections, DNS …) that one end sees unanswered are in ' +
+    'the capture of the other end, at least 3 of them, and no answer leaves there, although that host sends other packets.',
+  notWhen:
+    'An answer leaves and is lost on the way back (underlay.path-loss). Fewer than 3 requests arrived. The protocol need not ' +
+    'answer (syslog, NetFlow, RTP). The other host sends nothing at all.',
+  causes: [
+    'The host firewall of the receiving end drops the requests: a capture sees packets before the input rules',
+    'The daemon does not run, or is not bound to that address or port',
+    'The daemon drops the request without a word: unknown peer, wrong key (tls-auth), policy',
+  ],
+  nextSteps: [
+    'On the receiving host: iptables -L -v -n and nft list ruleset, look for counters that grow on a drop rule',
+    'On the receiving host: ss -lnup and ss -lntp: is the daemon bound to that address and port?',
+    'Read the log of the daemon on the receiving host at the times of the requests',
+  ],
+  refutedBy: 'An answer to one of the requests in the capture of the receiving end',
+  source:
+    'openswan guide, situation A1 and "firewalling on sg2": in the capture does not mean delivered to the daemon',
+  thresholds: { requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost answer is normal' } },
+  explains: UNANSWERED,
+  *judgePair(evidence) {
+    for (const side of SIDES) yield* judgeSide(evidence, side);
+  },
+});
+
+/** Requests that `side` sent and that it says were not answered. */
+function* judgeSide({ comparison, a, b }: PairEvidence, side: Side): Iterable<Judgement> {
+  const [here, there] = side === 'a' ? [a, b] : [b, a];
+  for (const id of UNANSWERED) {
+    for (const judgement of here.judgements.get(id) ?? []) {
+      if (judgement.result !== 'problem' || !judgement.pair || judgement.severity === 'info') continue;
+      const direction = directionOf(judgement, side, comparison);
+      if (!direction) continue;
+      const requests = requestsOf(judgement, side, direction, comparison);
+      if (requests.lost > 0 || requests.arrived === 0) continue;
+      if (!isUnansweredThere(there, id, judgement, comparison)) continue;
+      const judged = judge(comparison, id, judgement, direction, requests.arrived);
+      if (judged) yield judged;
+    }
+  }
+}
+
+/** The direction of the requests, if `side` is where they left. */
+function directionOf(problem: Problem, side: Side, { directions }: Comparison): ComparedDirection | null {
+  const { from, to } = problem.direction ?? { from: problem.pair?.[0], to: problem.pair?.[1] };
+  return directions.find(({ plan }) => plan.sender === side && plan.from === from && plan.to === to) ?? null;
+}
+
+function requestsOf(
+  problem: Problem,
+  side: Side,
+  { plan }: ComparedDirection,
+  comparison: Comparison,
+): { arrived: number; lost: number } {
+  const fates = problem.evidence
+    .map(({ frame }) => comparison.fateOf(side, frame))
+    .filter((one) => one?.direction === plan.index);
+  return {
+    arrived: fates.filter((one) => one?.fate === 'arrived').length,
+    lost: fates.filter((one) => one?.fate === 'lost').length,
+  };
+}
+
+/** The other side, where an answer would have left, misses it too. */
+function isUnansweredThere(there: Evidence, id: string, problem: Problem, comparison: Comparison): boolean {
+  const names = (pair: Problem['pair']): string =>
+    (pair ?? [])
+      .map((host) => comparison.plan.hostsOfB.get(host) ?? host)
+      .sort()
+      .join(' ');
+  return (there.judgements.get(id) ?? []).some(
+    (one) => one.result === 'problem' && names(one.pair) === names(problem.pair),
+  );
+}
+
+/** Packets of the direction were lost meanwhile: a request may have arrived in part only. */
+function isLossy(
+  { tally }: ComparedDirection,
+  comparison: Comparison,
+  side: Side,
+  problem: Problem,
+): boolean {
+  const first = comparison.shift(side, problem.first);
+  const last = comparison.shift(side, problem.last);
+  return tally.citedLost.some((packet) => {
+    const at = comparison.refOf(packet);
+    return at.segment === first.segment && at.timeNs >= first.timeNs && at.timeNs <= last.timeNs;
+  });
+}
+
+function judge(
+  comparison: Comparison,
+  id: string,
+  problem: Problem,
+  direction: ComparedDirection,
+  arrived: number,
+): Judgement | null {
+  const { from, to, sender: side } = direction.plan;
+  const subject = { kind: 'pair', endpoints: [from, to], unanswered: id };
+  const receiver = otherSide(side);
+  const back = comparison.directions[direction.plan.reverse];
+  if (isLossy(direction, comparison, side, problem)) return null;
+  if (arrived < REQUESTS_MIN || !back || back.tally.sent === 0) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason:
+        `${arrived} requests (${id}) arrive at ${sideName(receiver)} and are not answered there, but ` +
+        `${arrived < REQUESTS_MIN ? 'more of them' : 'another sign of life of that host'} would be needed; capture for longer at both ends.`,
+    };
+  }
+  const cited = problem.evidence.flatMap((citation) => {
+    const fate = comparison.fateOf(side, citation.frame);
+    const counterpart = fate?.direction === direction.plan.index ? fate.counterpart : null;
+    if (!counterpart) return [];
+    return [
+      { ...comparison.shift(side, citation), summary: `${citation.summary} leaves at ${sideName(side)}` },
+      { ...counterpart, summary: `and arrives at ${sideName(receiver)}; no answer leaves there` },
+    ];
+  });
+  return {
+    result: 'problem',
+    subject,
+    severity: problem.severity ?? 'error',
+    confidence: 'medium',
+    explanation:
+      `Requests from ${from} to ${to} that stay without an answer (${id}) are in the capture of ${sideName(receiver)} too: they ` +
+      `arrive, and no answer leaves there. That host sent ${back.tally.sent} other packets to ${from} meanwhile.`,
+    pair: [from, to],
+    direction: { from, to },
+    where: 'receiver',
+    first: comparison.shift(side, problem.first),
+    last: comparison.shift(side, problem.last),
+    ongoingAtEnd: problem.ongoingAtEnd,
+    counts: { requestsArrived: arrived, otherPackets: back.tally.sent },
+    evidence: cited,
+    displayFilter: directionFilter(direction),
+    provenAtBothEnds: true,
+  };
+}

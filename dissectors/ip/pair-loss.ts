@@ -1,0 +1,187 @@
+import type { ComparedPacket } from '../../src/compare/compared-packet.js';
+import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
+import { otherSide } from '../../src/compare/plan.js';
+import { DROP_SHARE_SEVERE, dropShare } from '../../src/correlate/gates.js';
+import type { Citation, FrameRef, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../src/report/report.js';
+
+/** What goes down with packets that are lost between two capture points, whatever they carry. */
+export const CONSEQUENCES_OF_LOSS: readonly string[] = [
+  'frag.missing-first',
+  'frag.missing-rest',
+  'mtu.blackhole',
+  'underlay.ping-loss',
+  'underlay.ping-size-loss',
+  'ike.no-response',
+  'ike.mm2-stalled',
+  'ike.mi3-unanswered',
+  'ike.mi3-never-sent',
+  'ike.natt-4500-blocked',
+  'ike.natt-4500-local',
+  'ike.quick-stalled',
+  'ike.retry-loop',
+  'ike.v2-request-unanswered',
+  'ike.fragments-incomplete',
+  'ike.dpd-unanswered',
+  'esp.one-way-spi',
+  'esp.loss',
+  'esp.no-traffic',
+  'esp.stale-spi',
+  'natt.keepalive-missing',
+  'openvpn.no-response',
+  'openvpn.tls-stalled',
+  'openvpn.reset-loop',
+  'openvpn.one-way-data',
+  'openvpn.keepalive-gap',
+  'openvpn.loss',
+  'scion.keepalive-missing',
+  'scion.keepalive-gap',
+  'scion.pcb-silence',
+  'scion.registration-silence',
+  'scion.echo-loss',
+  'bfd.detect-expired',
+  'bfd.session-down',
+  'bfd.stuck',
+  'bfd.flap',
+  'keepalive.gap',
+  'keepalive.stopped',
+  'keepalive.one-way',
+  'vxlan.no-return',
+  'vxlan.loss',
+  'vxlan.port-mismatch',
+  'gre.no-return',
+  'gre.seq-loss',
+  'tcp.syn-unanswered',
+  'tcp.retransmissions',
+  'tcp.half-open',
+  'tcp.high-rtt',
+  'app.slow-response',
+  'dns.timeout',
+  'dns.slow',
+  'bgp.no-session',
+  'bgp.hold-expiry',
+  'bgp.keepalive-gap',
+  'bgp.flap',
+  'bgp.mtu',
+  'nsdb.unreachable',
+  'zk.session-expired',
+  'time.ntp-no-response',
+  'dhcp.no-offer',
+];
+
+const CITED_LOST_FIRST = 3;
+const CITED_LOST_LAST = 2;
+
+/** The direction as a subject. */
+export function directionSubject({ plan }: ComparedDirection): Subject {
+  return {
+    kind: 'pair',
+    endpoints: [plan.from, plan.to],
+    ...(plan.tunnel === null ? {} : { inside: [plan.tunnel] }),
+  };
+}
+
+/** Share of packets that were lost, of those that both captures could show, in percent. */
+export function lossPercent({ tally }: ComparedDirection): number {
+  const judged = tally.matched + tally.lost;
+  return judged === 0 ? 0 : (100 * tally.lost) / judged;
+}
+
+/** What the packets of a direction are called: `10.0.0.1 to 10.0.0.2`. */
+export function directionWords({ plan }: ComparedDirection): string {
+  const inside = plan.tunnel === null ? '' : ` inside ${plan.tunnel}`;
+  return `from ${plan.from} to ${plan.to}${inside}`;
+}
+
+/** `A` or `B`, as the report calls the sides. */
+export function sideName(side: 'a' | 'b'): string {
+  return side.toUpperCase();
+}
+
+/** A capture that lost packets by itself cannot prove that the network did. */
+export function receiverLimit({ plan }: ComparedDirection, comparison: Comparison): Judgement | null {
+  const receiver = otherSide(plan.sender);
+  const share = dropShare(comparison.qualities[receiver]);
+  if (share < DROP_SHARE_SEVERE) return null;
+  return {
+    result: 'insufficient-data',
+    subject: { kind: 'pair', endpoints: [plan.from, plan.to] },
+    reason:
+      `The capture at ${sideName(receiver)} itself lost ${share.toFixed(1)} % of its packets; ` +
+      'capture there again, to a file, with a larger buffer (-B 4096).',
+  };
+}
+
+/** Everything of a finding about lost packets but its words. */
+export function lossProblem(
+  direction: ComparedDirection,
+  comparison: Comparison,
+  of: Pick<Problem, 'explanation' | 'severity' | 'confidence'> & Partial<Problem>,
+): Problem {
+  const { plan, tally } = direction;
+  const { notComparable } = tally;
+  const cited = tally.citedLost;
+  const first = comparison.refOf(cited[0]);
+  const last = comparison.refOf(cited[cited.length - 1]);
+  const limited = dropShare(comparison.qualities[otherSide(plan.sender)]) > 0;
+  return {
+    result: 'problem',
+    subject: directionSubject(direction),
+    pair: [plan.from, plan.to],
+    direction: { from: plan.from, to: plan.to },
+    where: 'path',
+    first,
+    last,
+    lastGood: tally.lastGood ? comparison.refOf(tally.lastGood) : null,
+    ongoingAtEnd: tally.nextGood === null,
+    counts: {
+      sent: tally.sent,
+      arrived: tally.matched,
+      lost: tally.lost,
+      outsideWindow: notComparable.outsideWindow,
+      notComparable: notComparable.snaplen + notComparable.captureLoss + notComparable.captureFilter,
+    },
+    evidence: lossCitations(direction, comparison),
+    displayFilter: directionFilter(direction),
+    limitedBy: limited ? ['capture.kernel-drops'] : [],
+    provenAtBothEnds: true,
+    ...of,
+  };
+}
+
+/** The last packet that arrived, those that did not, and the next one that did; on both sides. */
+function lossCitations({ plan, tally }: ComparedDirection, comparison: Comparison): Citation[] {
+  const [here, there] = [sideName(plan.sender), sideName(otherSide(plan.sender))];
+  const both = (packet: ComparedPacket | null, words: string): Citation[] => {
+    if (!packet) return [];
+    const left = { ...comparison.refOf(packet), summary: `${words} leaves at ${here}` };
+    if (!packet.partner) return [left];
+    return [left, { ...comparison.refOf(packet.partner), summary: `${words} arrives at ${there}` }];
+  };
+  const lost = [...tally.firstLost.slice(0, CITED_LOST_FIRST), ...tally.lastLost.slice(-CITED_LOST_LAST)];
+  return [
+    ...both(tally.lastGood, 'the last packet before the loss'),
+    ...lost.map((packet) => ({
+      ...comparison.refOf(packet),
+      summary: `${packet.networkLength} bytes leave at ${here} and do not arrive at ${there}`,
+    })),
+    ...both(tally.nextGood, 'the next packet that is not lost'),
+  ];
+}
+
+/** Packets of the direction on either side, whatever a NAT calls their ends. */
+export function directionFilter({ plan }: ComparedDirection): string {
+  const one = (from: string, to: string): string => {
+    const field = from.includes(':') ? 'ipv6' : 'ip';
+    return `(${field}.src == ${from} && ${field}.dst == ${to})`;
+  };
+  const filters = [one(plan.from, plan.to), one(plan.fromAtReceiver, plan.toAtReceiver)];
+  return [...new Set(filters)].join(' || ');
+}
+
+/** Times for sentences: seconds from the first frame of that side. */
+export function secondsAt(ref: FrameRef, comparison: Comparison, side: 'a' | 'b'): string {
+  const start = comparison.edges[side]?.first;
+  if (!start || start.segment !== ref.segment || Number.isNaN(ref.timeNs)) return '';
+  return ` from ${((ref.timeNs - start.timeNs) / 1e9).toFixed(3)} s of capture ${sideName(side)} on`;
+}

@@ -1,0 +1,49 @@
+import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
+import { otherSide } from '../../src/compare/plan.js';
+import type { Judgement } from '../../src/diagnose/diagnosis.js';
+import {
+  CONSEQUENCES_OF_LOSS,
+  directionSubject,
+  directionWords,
+  lossProblem,
+  receiverLimit,
+  sideName,
+} from '../ip/pair-loss.js';
+
+/** Directions of a comparison in which nothing above a size arrives: both ends prove the limit of the path. */
+export function* judgePathLimits(comparison: Comparison): Iterable<Judgement> {
+  for (const direction of comparison.directions) {
+    if (direction.pattern?.kind === 'size') yield judge(direction, comparison);
+    else if (direction.tally.matched > 0 && direction.tally.lost === 0)
+      yield { result: 'healthy', subject: directionSubject(direction) };
+  }
+}
+
+function judge(direction: ComparedDirection, comparison: Comparison): Judgement {
+  const limit = receiverLimit(direction, comparison);
+  const { pattern, plan, tally } = direction;
+  if (limit || pattern?.kind !== 'size') {
+    return limit ?? { result: 'healthy', subject: directionSubject(direction) };
+  }
+  const { largestDelivered, smallestLost } = pattern;
+  const largestLost = tally.profile?.largestLost ?? smallestLost;
+  const sizes = smallestLost === largestLost ? `${smallestLost}` : `${smallestLost} to ${largestLost}`;
+  return lossProblem(direction, comparison, {
+    severity: 'error',
+    confidence: 'high',
+    title: 'Large packets do not arrive at the other end',
+    explanation:
+      `${tally.lost} packets ${directionWords(direction)} of ${sizes} bytes leave at ${sideName(plan.sender)} and none arrives at ` +
+      `${sideName(otherSide(plan.sender))}, while packets of up to ${largestDelivered} bytes arrive: the path takes at least ` +
+      `${largestDelivered} and less than ${smallestLost} bytes (IP length).`,
+    first: comparison.refOf(tally.citedLost[0]),
+    counts: {
+      sent: tally.sent,
+      arrived: tally.matched,
+      lost: tally.lost,
+      largestArrived: largestDelivered,
+      smallestLost,
+    },
+    explains: CONSEQUENCES_OF_LOSS.filter((id) => id !== 'mtu.blackhole'),
+  });
+}

@@ -1,0 +1,43 @@
+import { catalogue } from '../../dissectors/index.js';
+import { clockText } from '../report/compare-text.js';
+import { pipelineOptions, runAndReport } from './analyze-and-report.js';
+import type { CompareCommandOptions } from './compare-options.js';
+import { EXIT } from './exit-code.js';
+import { writeOutputFile } from './output-file.js';
+import { comparePoints } from './run-compare.js';
+import type { Terminal } from './terminal.js';
+
+/** `capan compare`. @returns the exit code. */
+export function runCompare(
+  options: CompareCommandOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const diagnosisIds = catalogue.flatMap((area) => area.diagnoses.map((diagnosis) => diagnosis.id));
+  const inputs = options.points.flatMap(({ captures }) => captures);
+  if (options.clockOnly) return printClock(options, terminal, signal);
+  return runAndReport(options, inputs, terminal, diagnosisIds, signal, (progress) =>
+    comparePoints(options.points, {
+      ...pipelineOptions(options, progress, signal),
+      ...(options.offsetSeconds === undefined ? {} : { offsetSeconds: options.offsetSeconds }),
+    }),
+  );
+}
+
+/** How the clocks differ, in one line or as the `clock` object of the report. */
+async function printClock(
+  options: CompareCommandOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<number> {
+  const report = await comparePoints(options.points, pipelineOptions(options, null, signal));
+  if (signal.aborted) return EXIT.interrupted;
+  if (!report.compare) return EXIT.clean;
+  const text =
+    options.format === 'json' || options.format === 'ndjson'
+      ? JSON.stringify(report.compare.clock)
+      : clockText(report.compare);
+  if (options.output === undefined) await terminal.write(`${text}\n`);
+  else writeOutputFile(options.output, [`${text}\n`]);
+  return EXIT.clean;
+}

@@ -1,0 +1,227 @@
+import { randomInt } from 'node:crypto';
+import { catalogue, dissectors } from '../../dissectors/index.js';
+import type { CaptureSource } from '../capture/capture-source.js';
+import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
+import { compareReport } from '../compare/compare-report.js';
+import { compareSides } from '../compare/compare-sides.js';
+import type { ComparedSegment, Comparison, Numbering } from '../compare/comparison.js';
+import { IdentityCollector } from '../compare/identity-collector.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Judgement } from '../diagnose/diagnosis.js';
+import { runPairDiagnoses, type SideJudgements } from '../diagnose/pair-verdicts.js';
+import { judgeAll } from '../diagnose/run-diagnoses.js';
+import type { Report } from '../report/report.js';
+import { toolIdentity } from '../report/tool.js';
+import { sideSummary } from '../side-files/in-report.js';
+import type { SideKnowledge } from '../side-files/side-knowledge.js';
+import { type PipelineResult, runPipeline } from '../workers/pipeline.js';
+import {
+  type AnalyzeOptions,
+  captureQuality,
+  captureSummary,
+  pipelineErrors,
+  sideKnowledge,
+  summarisedOf,
+  wantedFindings,
+} from './run-analysis.js';
+
+export interface CompareOptions extends Omit<AnalyzeOptions, 'identities'> {
+  /** Clock of B minus clock of A in seconds, where it is known better than packets tell. */
+  readonly offsetSeconds?: number;
+}
+
+/** One capture point, read and correlated. */
+interface PointRun {
+  readonly name: string;
+  readonly source: CaptureSource;
+  readonly result: PipelineResult;
+  readonly quality: CaptureQuality;
+  readonly collector: IdentityCollector;
+  readonly judged: SideJudgements;
+}
+
+/** A capture point of a path: its name, and its files or streams. */
+export interface ComparePoint {
+  readonly name: string;
+  readonly captures: readonly CaptureInput[];
+}
+
+/**
+ * Reads captures of both ends of a path and says what was lost, where and why.
+ * @throws CaptureError where nothing of one side can be read.
+ */
+export function compare(
+  a: readonly CaptureInput[],
+  b: readonly CaptureInput[],
+  options: CompareOptions = {},
+): Promise<Report> {
+  return comparePoints(
+    [
+      { name: 'a', captures: a },
+      { name: 'b', captures: b },
+    ],
+    options,
+  );
+}
+
+/** As `compare`, for two or more points of one path in the order in which packets pass them. */
+export async function comparePoints(
+  points: readonly ComparePoint[],
+  options: CompareOptions = {},
+): Promise<Report> {
+  const sources: { name: string; source: CaptureSource }[] = [];
+  try {
+    for (const { name, captures } of points)
+      sources.push({ name, source: await openCaptureSource(captures) });
+    return await compareSources(sources, options);
+  } finally {
+    for (const { source } of sources) await source.close();
+  }
+}
+
+/** As `comparePoints`, over any sources. */
+export async function compareSources(
+  points: readonly { readonly name: string; readonly source: CaptureSource }[],
+  options: CompareOptions = {},
+): Promise<Report> {
+  const side = await sideKnowledge(options.sideFiles, catalogue);
+  const seed = randomInt(2 ** 31);
+  const runs: PointRun[] = [];
+  const errors: Report['errors'] = [];
+  const sources = points.map(({ source }) => source);
+  try {
+    for (const { name, source } of points) {
+      runs.push({ name, ...(await runPoint(source, seed, options, sources, errors, side)) });
+    }
+    return reportOf(runs, options, errors, side);
+  } finally {
+    for (const { collector } of runs) collector.store.close();
+  }
+}
+
+async function runPoint(
+  source: CaptureSource,
+  seed: number,
+  options: CompareOptions,
+  sources: readonly CaptureSource[],
+  errors: Report['errors'],
+  side: SideKnowledge,
+): Promise<Omit<PointRun, 'name'>> {
+  const collector = new IdentityCollector(seed, source.segments);
+  const { onProgress } = options;
+  const result = await runPipeline(
+    source,
+    dissectors,
+    catalogue.flatMap((entry) => entry.correlators),
+    {
+      ...options,
+      identities: collector,
+      ...(onProgress ? { onProgress: () => onProgress(...progressOf(sources)) } : {}),
+    },
+  );
+  const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
+  const quality = captureQuality(source, result.runner, local);
+  const judged = judgeAll(catalogue, result.runner.sessions(), quality, errors, side);
+  return { source, result, quality, collector, judged };
+}
+
+function progressOf(sources: readonly CaptureSource[]): [number, number | null] {
+  const totals = sources.map(({ totalBytes }) => totalBytes);
+  const total = totals.reduce((sum, bytes) => (sum === null || bytes === null ? null : sum + bytes), 0);
+  return [sources.reduce((sum, { consumedBytes }) => sum + consumedBytes, 0), total];
+}
+
+function reportOf(
+  points: readonly PointRun[],
+  options: CompareOptions,
+  errors: Report['errors'],
+  side: SideKnowledge,
+): Report {
+  const first = points[0];
+  const last = points[points.length - 1];
+  const comparison = comparisonOf(points, 0, points.length - 1, options);
+  const segments = points.length > 2 ? segmentsOf(points) : [];
+  const verdicts = runPairDiagnoses(catalogue, { a: first.judged, b: last.judged }, comparison, errors, {
+    captures: points.flatMap(({ source }) => source.captures),
+    timeSegments: points.flatMap(({ source }) => source.segments),
+    segments,
+    side,
+  });
+  const summarised = points.flatMap(({ name, result }) =>
+    (summarisedOf(result.runner).summarised ?? []).map(({ what, count }) => ({
+      what: `${what} (${name})`,
+      count,
+    })),
+  );
+  return {
+    schema: 'capan-report/1',
+    tool: toolIdentity(),
+    command: 'compare',
+    captures: points.flatMap((point) =>
+      point.source.captures.map((facts) => ({
+        ...captureSummary(facts),
+        ...(point === first ? { side: 'a' as const } : point === last ? { side: 'b' as const } : {}),
+        ...(points.length > 2 ? { point: point.name } : {}),
+      })),
+    ),
+    quality: verdicts.quality,
+    tunnels: verdicts.tunnels,
+    ...wantedFindings(verdicts, options),
+    errors: [...verdicts.errors, ...points.flatMap(({ result }) => pipelineErrors(result))],
+    ...(summarised.length > 0 ? { summarised } : {}),
+    ...sideSummary(side, verdicts),
+    compare: {
+      ...compareReport(comparison, verdicts.tunnels),
+      ...(segments.length > 0
+        ? {
+            segments: segments.map(({ from, to, comparison: stretch }) => {
+              const { clock, directions } = compareReport(stretch, verdicts.tunnels);
+              return { from, to, clock, directions };
+            }),
+          }
+        : {}),
+    },
+  };
+}
+
+function segmentsOf(points: readonly PointRun[]): ComparedSegment[] {
+  return points.slice(1).map((point, index) => ({
+    from: points[index].name,
+    to: point.name,
+    comparison: comparisonOf(points, index, index + 1, {}),
+  }));
+}
+
+function comparisonOf(
+  points: readonly PointRun[],
+  indexA: number,
+  indexB: number,
+  options: CompareOptions,
+): Comparison {
+  const [a, b] = [points[indexA], points[indexB]];
+  return compareSides({
+    collectors: { a: a.collector, b: b.collector },
+    qualities: { a: a.quality, b: b.quality },
+    offsetSeconds: options.offsetSeconds ?? null,
+    protocols: dissectors.map(({ protocol }) => protocol),
+    numbering: { a: numberingOf(points, indexA), b: numberingOf(points, indexB) },
+    watched: { a: citedFrames(a.judged), b: citedFrames(b.judged) },
+  });
+}
+
+function numberingOf(points: readonly PointRun[], index: number): Numbering {
+  const before = points.slice(0, index);
+  return {
+    captures: before.reduce((sum, { source }) => sum + source.captures.length, 0),
+    segments: before.reduce((sum, { source }) => sum + source.segments.length, 0),
+  };
+}
+
+function citedFrames({ judgements }: SideJudgements): Set<number> {
+  const frames = new Set<number>();
+  const note = (judgement: Judgement): void => {
+    if (judgement.result === 'problem') for (const { frame } of judgement.evidence) frames.add(frame);
+  };
+  for (const judged of judgements.values()) judged.forEach(note);
+  return frames;
+}

@@ -1,0 +1,288 @@
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { captureMayHide } from '../correlate/gates.js';
+import { formatRfc3339 } from '../diagnose/clock.js';
+import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
+import { frameId, type Nanoseconds, NS_PER_SECOND } from '../units.js';
+import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
+import { ClockModel, type ClockSample } from './clock.js';
+import type { ComparedPacket } from './compared-packet.js';
+import {
+  CommonNumbers,
+  type ComparedDirection,
+  type Comparison,
+  type Fate,
+  type Numbering,
+} from './comparison.js';
+import { DirectionTally } from './direction-tally.js';
+import { patternOf } from './loss-pattern.js';
+import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from './packet-join.js';
+import { type Collectors, planComparison } from './pairing.js';
+import { otherSide, type Plan, SIDES, type Side } from './plan.js';
+
+export interface CompareInput {
+  readonly collectors: Collectors;
+  readonly qualities: Readonly<Record<Side, CaptureQuality>>;
+  /** Clock of B minus clock of A, where the operator knows it. */
+  readonly offsetSeconds: number | null;
+  readonly protocols: readonly string[];
+  readonly numbering: Readonly<Record<Side, Numbering>>;
+  /** Frames by side whose fate is asked for, in that side's own numbering. */
+  readonly watched: Readonly<Record<Side, ReadonlySet<number>>>;
+}
+
+/** Differences of the clocks that are kept for the final fit, one a bin and direction. */
+const SAMPLE_BINS = 2048;
+
+/** Compares two sides whose identities are gathered, packet by packet. */
+export function compareSides(input: CompareInput): Comparison {
+  return new SideComparison(input).compare();
+}
+
+class SideComparison implements JoinResults {
+  private readonly plan: Plan;
+  private readonly clock: ClockModel;
+  private readonly tallies: readonly DirectionTally[];
+  private readonly fates: Record<Side, Map<number, Fate>> = { a: new Map(), b: new Map() };
+  private readonly numbers: CommonNumbers;
+  private readonly best = new Map<number, ClockSample>();
+  private readonly hidden: Record<Side, Map<number, boolean>> = { a: new Map(), b: new Map() };
+  private readonly ports: Record<Side, Map<number, number>> = { a: new Map(), b: new Map() };
+  private join: PacketJoin | null = null;
+
+  constructor(private readonly input: CompareInput) {
+    const { collectors, qualities, offsetSeconds } = input;
+    const given =
+      offsetSeconds === null
+        ? null
+        : ClockModel.fixed(offsetSeconds * NS_PER_SECOND - baseDifferenceNs(qualities));
+    this.plan = planComparison(collectors, given);
+    this.clock = this.plan.clock ?? ClockModel.fixed(-baseDifferenceNs(qualities));
+    this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction));
+    this.numbers = new CommonNumbers(collectors, input.numbering);
+  }
+
+  compare(): Comparison {
+    this.join = new PacketJoin(this.input.collectors, this.plan, this.clock, this);
+    this.join.run();
+    this.withdrawUnseen();
+    const final = this.finalClock();
+    const shiftNs = final ? this.clock.offsetAt(this.middleNs()) - final.offsetAt(this.middleNs()) : 0;
+    return this.comparison(final, shiftNs);
+  }
+
+  delivered(packet: ComparedPacket, delayNs: Nanoseconds): void {
+    this.tallyOf(packet).noteDelivered(packet, delayNs, this.portOf(packet));
+    this.noteFate(packet, 'arrived');
+    if (packet.partner) this.noteFate(packet.partner, 'arrived');
+  }
+
+  missing(packet: ComparedPacket, state: DirectionState): void {
+    const tally = this.tallyOf(packet);
+    if (!this.wasRunning(packet, state)) {
+      tally.noteNotComparable('outsideWindow');
+      this.noteFate(packet, 'unknown');
+    } else if (this.isHidden(packet)) {
+      tally.noteNotComparable('captureFilter');
+      this.noteFate(packet, 'unknown');
+    } else if (this.join?.wasAcknowledged(packet) === true) {
+      tally.noteNotComparable('captureLoss');
+      this.noteFate(packet, 'arrived');
+    } else {
+      tally.noteLost(packet, this.portOf(packet));
+      this.noteFate(packet, 'lost');
+    }
+  }
+
+  received(packet: ComparedPacket, isDuplicate: boolean): void {
+    if (packet.isOpen && !isDuplicate && !this.couldBeSent(packet)) return;
+    this.tallyOf(packet).noteReceived(packet, isDuplicate);
+  }
+
+  cut(packet: ComparedPacket): void {
+    const tally = this.tallyOf(packet);
+    if (tally.plan.sender === packet.side) tally.noteNotComparable('snaplen');
+  }
+
+  sample(sender: ComparedPacket, receiver: ComparedPacket): void {
+    const isForward = sender.side === 'a';
+    const [a, b] = isForward ? [sender, receiver] : [receiver, sender];
+    const { firstNs, lastNs } = this.plan.windows.a;
+    const bin = Math.floor(((a.ownTimeNs - firstNs) / Math.max(1, lastNs - firstNs)) * SAMPLE_BINS);
+    const key = bin * 2 + (isForward ? 0 : 1);
+    const differenceNs = b.ownTimeNs - a.ownTimeNs;
+    const known = this.best.get(key);
+    if (known && (isForward ? known.differenceNs <= differenceNs : known.differenceNs >= differenceNs))
+      return;
+    this.best.set(key, { timeNs: a.ownTimeNs, differenceNs, isForward });
+  }
+
+  /**
+   * True where the receiver's capture ran when the packet should have arrived: not before its first frame, and either a
+   * later packet of the direction arrived or the capture goes on for LOSS_SECONDS more.
+   */
+  private wasRunning(packet: ComparedPacket, state: DirectionState): boolean {
+    const side = otherSide(packet.side);
+    const { firstNs, lastNs } = this.windowOnB(side);
+    const expectedNs = packet.timeNs + Math.max(0, state.leastNs || 0);
+    const firstArrival = this.plan.firstArrivals[side];
+    const hasBegun =
+      expectedNs >= firstNs + (this.clock.halfWidthNs ?? 0) ||
+      packet.timeNs >= firstArrival + this.clock.offsetAt(firstArrival);
+    return (
+      hasBegun &&
+      (packet.timeNs < state.lastArrivedSentNs || expectedNs + LOSS_SECONDS * NS_PER_SECOND <= lastNs)
+    );
+  }
+
+  /** False for packets that left before the sender's capture began or after it ended. */
+  private couldBeSent(packet: ComparedPacket): boolean {
+    const { firstNs, lastNs } = this.windowOnB(otherSide(packet.side));
+    const state = this.join?.states[this.tallyOf(packet).plan.index];
+    const usualNs = Math.max(0, state?.typicalNs || 0);
+    return packet.timeNs - usualNs >= firstNs && packet.timeNs - usualNs <= lastNs;
+  }
+
+  private windowOnB(side: Side): { firstNs: Nanoseconds; lastNs: Nanoseconds } {
+    const { firstNs, lastNs } = this.plan.windows[side];
+    if (side === 'b') return { firstNs, lastNs };
+    return { firstNs: firstNs + this.clock.offsetAt(firstNs), lastNs: lastNs + this.clock.offsetAt(lastNs) };
+  }
+
+  /** True where a filter of the receiver's capture keeps such packets out. */
+  private isHidden(packet: ComparedPacket): boolean {
+    const known = this.hidden[packet.side].get(packet.lane);
+    if (known !== undefined) return known;
+    const quality = this.input.qualities[otherSide(packet.side)];
+    const { protocol, fromPort, toPort } = this.input.collectors[packet.side].lanes.ends(packet.lane);
+    const isFragment = (packet.flags & IDENTITY_FRAGMENT) !== 0;
+    const classes = isFragment
+      ? [{ protocol, fragment: true }]
+      : protocol === PROTOCOL_TCP || protocol === PROTOCOL_UDP
+        ? [
+            { protocol, port: fromPort },
+            { protocol, port: toPort },
+          ]
+        : [{ protocol }];
+    const isHidden = classes.every((one) => captureMayHide(quality, one) !== null);
+    this.hidden[packet.side].set(packet.lane, isHidden);
+    return isHidden;
+  }
+
+  /** The port of the service (the lower one) with the IP protocol above it; 0 where there is none. */
+  private portOf(packet: ComparedPacket): number {
+    const known = this.ports[packet.side].get(packet.lane);
+    if (known !== undefined) return known;
+    const { protocol, fromPort, toPort } = this.input.collectors[packet.side].lanes.ends(packet.lane);
+    const port = fromPort === 0 || toPort === 0 ? 0 : protocol * 65_536 + Math.min(fromPort, toPort);
+    this.ports[packet.side].set(packet.lane, port);
+    return port;
+  }
+
+  private tallyOf(packet: ComparedPacket): DirectionTally {
+    return this.tallies[this.plan.channels[packet.channel].direction];
+  }
+
+  private noteFate(packet: ComparedPacket, fate: Fate['fate']): void {
+    const frame = frameId(packet.capture, packet.frame);
+    if (!this.input.watched[packet.side].has(frame)) return;
+    const counterpart = packet.partner ? this.numbers.refOf(packet.partner) : null;
+    const { direction } = this.plan.channels[packet.channel];
+    this.fates[packet.side].set(frame, { fate, counterpart, direction });
+  }
+
+  /**
+   * A direction of which the receiver's capture holds nothing, although the receiver provably hears the sender, or whose
+   * answers its capture lacks too, does not pass there.
+   */
+  private withdrawUnseen(): void {
+    for (const tally of this.tallies) {
+      if (tally.lost === 0 || tally.matched > 0) continue;
+      const { from, to, reverse } = tally.plan;
+      const back = this.tallies[reverse];
+      const answersBypass = back !== undefined && back.sent === 0 && back.receivedOnly > 0;
+      const isHeard = SIDES.some((side) => this.input.qualities[side].hearsPeer.find(to, from) !== null);
+      if (answersBypass || isHeard) tally.withdrawLosses();
+    }
+  }
+
+  private finalClock(): ClockModel | null {
+    if (this.input.offsetSeconds !== null) return this.clock;
+    const samples = [...this.best.values()];
+    const fitted = ClockModel.fit(samples);
+    if (fitted && (fitted.isTwoWay || this.plan.clock?.isTwoWay !== true)) return fitted;
+    return this.plan.clock;
+  }
+
+  private middleNs(): Nanoseconds {
+    const { firstNs, lastNs } = this.plan.windows.a;
+    return (firstNs + lastNs) / 2;
+  }
+
+  private comparison(final: ClockModel | null, shiftNs: Nanoseconds): Comparison {
+    const { qualities, protocols, offsetSeconds } = this.input;
+    const { plan, numbers, fates } = this;
+    const piece = final?.pieces.reduce((a, b) =>
+      b.forwardSamples + b.backwardSamples > a.forwardSamples + a.backwardSamples ? b : a,
+    );
+    const base = baseDifferenceNs(qualities);
+    const middle = this.middleNs();
+    const inWindow = piece && (final?.pieces.length ?? 0) > 1 ? piece.atNs : middle;
+    const halfWidthNs = piece?.halfWidthNs ?? null;
+    return {
+      directions: this.tallies.map((tally) => directionOf(tally, shiftNs)),
+      clock: final,
+      offsetSeconds: piece && final ? (final.offsetAt(inWindow) + base) / NS_PER_SECOND : null,
+      halfWidthSeconds: halfWidthNs === null ? null : halfWidthNs / NS_PER_SECOND,
+      skewPpm: piece ? piece.slope * 1e6 : null,
+      steps: (final?.steps ?? []).map(({ timeNs, stepNs }) => ({
+        time: timeText(qualities.a, timeNs),
+        seconds: stepNs / NS_PER_SECOND,
+      })),
+      isOffsetGiven: offsetSeconds !== null,
+      nat: plan.nat,
+      plan,
+      qualities,
+      protocols,
+      edges: { a: edgesOf('a', qualities.a, numbers), b: edgesOf('b', qualities.b, numbers) },
+      fateOf: (side, frame) => fates[side].get(frame) ?? null,
+      refOf: (packet) => numbers.refOf(packet),
+      shift: (side, ref) => numbers.shift(side, ref),
+    };
+  }
+}
+
+function edgesOf(side: Side, quality: CaptureQuality, numbers: CommonNumbers) {
+  const first = quality.segments
+    .map((_, segment) => quality.window(segment))
+    .find((window) => window !== null);
+  const windows = quality.segments.flatMap((_, segment) => quality.window(segment) ?? []);
+  const last = windows[windows.length - 1];
+  if (!first || !last) return null;
+  return { first: numbers.shift(side, first.first), last: numbers.shift(side, last.last) };
+}
+
+function timeText({ segments }: CaptureQuality, timeNs: Nanoseconds): string | null {
+  const [first] = segments;
+  if (!first || first.clock === 'relative') return null;
+  return formatRfc3339(first.baseNs + BigInt(Math.round(timeNs)));
+}
+
+/** Base of B's times minus that of A's. */
+function baseDifferenceNs({ a, b }: Readonly<Record<Side, CaptureQuality>>): Nanoseconds {
+  return Number((b.segments[0]?.baseNs ?? 0n) - (a.segments[0]?.baseNs ?? 0n));
+}
+
+function directionOf(tally: DirectionTally, shiftNs: Nanoseconds): ComparedDirection {
+  const { delays, plan } = tally;
+  const shift = plan.sender === 'a' ? shiftNs : -shiftNs;
+  const delay =
+    delays.count === 0
+      ? null
+      : {
+          minNs: delays.minNs + shift,
+          medianNs: delays.quantileNs(0.5) + shift,
+          p99Ns: delays.quantileNs(0.99) + shift,
+          maxNs: delays.maxNs + shift,
+        };
+  return { plan, tally, pattern: patternOf(tally), delay };
+}

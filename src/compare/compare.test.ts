@@ -1,0 +1,143 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FrameSource } from '../../test/build/frame-source.js';
+import { type PathFaults, type TwoEnds, twoEnds } from '../../test/build/two-ends.js';
+import { compareSources } from '../commands/run-compare.js';
+import type { CompareDirection, Report } from '../report/report.js';
+
+async function compareEnds(ends: Pick<TwoEnds, 'a' | 'b'>, options = {}): Promise<Report> {
+  const points = (['a', 'b'] as const).map((name) => ({ name, source: new FrameSource(ends[name]) }));
+  return compareSources(points, { threads: 0, ...options });
+}
+
+function directionsOf({ compare }: Report): { forward: CompareDirection; backward: CompareDirection } {
+  const forward = compare?.directions.find(({ sender }) => sender === 'a');
+  const backward = compare?.directions.find(({ sender }) => sender === 'b');
+  if (!forward || !backward) throw new Error(JSON.stringify(compare));
+  return { forward, backward };
+}
+
+/** Losses and sums are exact for whatever the path does. */
+async function expectExact(faults: PathFaults): Promise<Report> {
+  const ends = twoEnds(faults);
+  const report = await compareEnds(ends);
+  const { forward, backward } = directionsOf(report);
+  for (const [said, truth] of [
+    [forward, ends.forward],
+    [backward, ends.backward],
+  ] as const) {
+    const { outsideWindow } = said.notComparable;
+    expect({ sent: said.sent, lost: said.lost, outsideWindow, receivedOnly: said.receivedOnly }).toEqual({
+      sent: truth.sent,
+      lost: truth.lost,
+      outsideWindow: 0,
+      receivedOnly: 0,
+    });
+    if (!faults.mtu) {
+      expect({ duplicated: said.duplicated, reordered: said.reordered }).toEqual({
+        duplicated: truth.duplicated,
+        reordered: truth.reordered,
+      });
+    }
+  }
+  return report;
+}
+
+const seeds = fc.integer({ min: 1, max: 2 ** 31 });
+const settings = { numRuns: 12 };
+
+describe('two captures of one path', () => {
+  it('finds every packet of a healthy path, whatever the clocks say', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        fc.double({ min: -20_000, max: 20_000, noNaN: true }),
+        fc.integer({ min: -150, max: 150 }),
+        async (seed, offsetSeconds, skewPpm) => {
+          const report = await expectExact({ seed, offsetSeconds, skewPpm });
+          const clock = report.compare?.clock;
+          // The offset is that of the middle of the capture.
+          const drift = skewPpm * 1e-6 * 5;
+          expect(clock?.offsetSeconds).toBeCloseTo(offsetSeconds + drift, 1);
+          expect(Math.abs((clock?.skewPpm ?? 1e9) - skewPpm)).toBeLessThan(100);
+          expect(report.findings.filter(({ severity }) => severity !== 'info')).toEqual([]);
+        },
+      ),
+      settings,
+    );
+  });
+
+  it('counts random loss, duplication and reordering exactly', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        fc.double({ min: 0, max: 0.4, noNaN: true }),
+        fc.boolean(),
+        fc.boolean(),
+        async (seed, loss, nat, routed) => {
+          await expectExact({
+            seed,
+            loss,
+            nat,
+            routed,
+            duplication: 0.05,
+            reordering: 0.05,
+            offsetSeconds: 7200,
+          });
+        },
+      ),
+      settings,
+    );
+  });
+
+  it('counts fragments that were cut again on the way exactly', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        fc.constantFrom(0, 0.05, 0.3),
+        fc.constantFrom(undefined, 1000, 620),
+        fc.boolean(),
+        async (seed, loss, pathMtu, nat) => {
+          await expectExact({ seed, packets: 200, loss, nat, mtu: 1500, ...(pathMtu ? { pathMtu } : {}) });
+        },
+      ),
+      settings,
+    );
+  });
+
+  it('tells heartbeats without any number apart by their time', async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, async (seed) => {
+        const ends = twoEnds({ seed, heartbeats: true, loss: 0.1, offsetSeconds: -3600 });
+        const { forward, backward } = directionsOf(await compareEnds(ends));
+        expect([forward.lost, backward.lost]).toEqual([ends.forward.lost, ends.backward.lost]);
+      }),
+      settings,
+    );
+  });
+
+  it.each([300, 128, 100, 96])('is exact where one side cut its packets to %i bytes', async (snaplenB) => {
+    await expectExact({ seed: 77, loss: 0.1, snaplenB, nat: true });
+  });
+
+  it('says the same with the sides exchanged', async () => {
+    const ends = twoEnds({ seed: 5, loss: 0.2, offsetSeconds: 12 });
+    const straight = directionsOf(await compareEnds(ends));
+    const exchanged = directionsOf(await compareEnds({ a: ends.b, b: ends.a }));
+    expect(exchanged.backward.lostFrames).toEqual(straight.forward.lostFrames);
+    expect(exchanged.forward.lostFrames).toEqual(straight.backward.lostFrames);
+    expect(exchanged.forward.lost).toBe(ends.backward.lost);
+  });
+
+  it('names the frames that were lost', async () => {
+    const ends = twoEnds({ seed: 9, loss: 0.1 });
+    const { forward } = directionsOf(await compareEnds(ends));
+    const arrived = new Set(ends.b.map(({ bytes }) => Buffer.from(bytes.subarray(14)).toString('hex')));
+    const lost = ends.a.flatMap(({ bytes }, index) => {
+      const isForward = bytes[14 + 15] === 10 && bytes[14 + 13] === 1;
+      const hex = Buffer.from(bytes.subarray(14)).toString('hex');
+      return isForward && !arrived.has(hex) ? [index + 1] : [];
+    });
+    expect(forward.lostFrames).toEqual(lost);
+  });
+});

@@ -1,0 +1,78 @@
+import type { Nanoseconds } from '../units.js';
+import type { RecordBlock } from './identity-record.js';
+import type { Lane } from './lane-table.js';
+import type { Side } from './plan.js';
+
+/** A packet as one side captured it, while it waits for the other side. */
+export class ComparedPacket {
+  /** On B's clock, whichever side it is of. */
+  readonly timeNs: Nanoseconds;
+  readonly ownTimeNs: Nanoseconds;
+  readonly lane: Lane;
+  readonly frame: number;
+  readonly capture: number;
+  readonly segment: number;
+  readonly shape: number;
+  /** The digest of the channel's level. */
+  readonly digest: number;
+  readonly full: number;
+  readonly identification: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly networkLength: number;
+  readonly acknowledgment: number;
+  readonly flags: number;
+  readonly trafficClass: number;
+  readonly protocols: number;
+  /** The same packet on the other side. */
+  partner: ComparedPacket | null = null;
+  /** How it arrived, where not as it left. */
+  change: 'none' | 'recut' | 'modified' = 'none';
+  /** Arrival of the last piece of a packet that was cut otherwise. */
+  arrivedNs = Number.NaN;
+  bucket: Bucket | null = null;
+  /** Position among the sender's packets of its channel. */
+  ordinal = 0;
+
+  constructor(
+    readonly side: Side,
+    readonly channel: number,
+    block: RecordBlock,
+    record: number,
+    level: number,
+    timeNs: Nanoseconds,
+  ) {
+    this.timeNs = timeNs;
+    this.ownTimeNs = block.timeNs(record);
+    this.lane = block.lane(record);
+    this.frame = block.frameNumber(record);
+    this.capture = block.captureIndex(record);
+    this.segment = block.segment(record);
+    this.shape = block.shape(record);
+    this.digest = block.digest(record, level);
+    this.full = block.digest(record, 4);
+    this.identification = block.identification(record);
+    this.offset = block.offset(record);
+    this.length = block.payloadLength(record);
+    this.networkLength = block.networkLength(record);
+    this.acknowledgment = block.acknowledgment(record);
+    this.flags = block.flags(record);
+    this.trafficClass = block.trafficClass(record);
+    this.protocols = block.protocols[record];
+  }
+
+  get isOpen(): boolean {
+    return this.partner === null && this.change === 'none';
+  }
+}
+
+/** Packets of one identity that are in flight or were so a moment ago. */
+export interface Bucket {
+  readonly key: number;
+  /** Not yet found on the other side, in order; null where none is. */
+  sent: ComparedPacket[] | null;
+  received: ComparedPacket[] | null;
+  sentCount: number;
+  matched: number;
+  alive: number;
+}

@@ -1,0 +1,143 @@
+import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
+import type { Nanoseconds } from '../units.js';
+import type { ComparedPacket } from './compared-packet.js';
+import { DelayHistogram } from './delay-histogram.js';
+import { LossProfile } from './loss-profile.js';
+import type { DirectionPlan } from './plan.js';
+
+const LOST_KEPT = 1000;
+const CITED = 5;
+
+/** Losses of one flow one after the other. */
+export interface FlowRun {
+  count: number;
+  readonly first: ComparedPacket;
+  last: ComparedPacket;
+}
+
+/** How the bytes of changed packets differ. */
+export interface Modified {
+  readonly sent: ComparedPacket;
+  readonly received: ComparedPacket;
+}
+
+/** What became of the packets of one direction. Bounded: 1,000 lost frames, the first and last five in full. */
+export class DirectionTally {
+  sent = 0;
+  matched = 0;
+  lost = 0;
+  /** Arrived more often than they were sent. */
+  duplicated = 0;
+  reordered = 0;
+  modified = 0;
+  /** Arrived in other pieces than they left. */
+  recut = 0;
+  /** Sent as fragments, and the protocols of all packets as bits. */
+  fragments = 0;
+  protocols = 0;
+  /** Captured where they arrived, not where they were sent. */
+  receivedOnly = 0;
+  readonly notComparable = { outsideWindow: 0, snaplen: 0, captureLoss: 0, captureFilter: 0 };
+  readonly lostFrames: number[] = [];
+  readonly firstLost: ComparedPacket[] = [];
+  lastLost: ComparedPacket[] = [];
+  firstDelivered: ComparedPacket | null = null;
+  lastDelivered: ComparedPacket | null = null;
+  /** The last packet that arrived before the first loss, and the first one after the last. */
+  lastGood: ComparedPacket | null = null;
+  nextGood: ComparedPacket | null = null;
+  readonly modifications: Modified[] = [];
+  readonly delays = new DelayHistogram();
+  profile: LossProfile | null = null;
+  longestRun: FlowRun | null = null;
+  private readonly runs = new Map<number, FlowRun>();
+  private readonly order = new Map<number, number>();
+
+  constructor(readonly plan: DirectionPlan) {}
+
+  noteDelivered(packet: ComparedPacket, delayNs: Nanoseconds, port: number): void {
+    this.noteSent(packet);
+    this.matched++;
+    if (packet.change === 'recut') this.recut++;
+    else this.delays.add(delayNs);
+    if (packet.change === 'modified') this.noteModified(packet);
+    this.firstDelivered ??= packet;
+    this.lastDelivered = packet;
+    if (this.lost > 0) this.nextGood ??= packet;
+    this.runs.delete(packet.channel);
+    this.profile?.note(packet, false, port);
+  }
+
+  noteLost(packet: ComparedPacket, port: number): void {
+    this.noteSent(packet);
+    if (this.lost === 0) this.lastGood = this.lastDelivered;
+    this.lost++;
+    this.nextGood = null;
+    if (this.lostFrames.length < LOST_KEPT) this.lostFrames.push(packet.frame);
+    if (this.firstLost.length < CITED) this.firstLost.push(packet);
+    else this.lastLost = [...this.lastLost.slice(1 - CITED), packet];
+    this.profile ??= new LossProfile();
+    this.profile.note(packet, true, port);
+    this.extendRun(packet);
+  }
+
+  noteNotComparable(reason: keyof DirectionTally['notComparable']): void {
+    this.sent++;
+    this.notComparable[reason]++;
+  }
+
+  /** In the order of arrival. A packet is reordered if one that was sent later has arrived before it (RFC 4737). */
+  noteReceived(packet: ComparedPacket, isDuplicate: boolean): void {
+    if (isDuplicate) {
+      this.duplicated++;
+      return;
+    }
+    const { partner } = packet;
+    if (partner === null) {
+      if (packet.change === 'none') this.receivedOnly++;
+      return;
+    }
+    const highest = this.order.get(packet.channel) ?? -1;
+    if (partner.ordinal < highest) this.reordered++;
+    else this.order.set(packet.channel, partner.ordinal);
+  }
+
+  /** Of a direction that turns out not to pass the receiver's capture point: what is missing there proves nothing. */
+  withdrawLosses(): void {
+    this.notComparable.captureLoss += this.lost;
+    this.lost = 0;
+    this.lostFrames.length = 0;
+    this.firstLost.length = 0;
+    this.lastLost = [];
+    this.profile = null;
+    this.longestRun = null;
+  }
+
+  get citedLost(): readonly ComparedPacket[] {
+    return [...this.firstLost, ...this.lastLost];
+  }
+
+  private noteSent(packet: ComparedPacket): void {
+    this.sent++;
+    this.protocols |= packet.protocols;
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) this.fragments++;
+  }
+
+  private noteModified(packet: ComparedPacket): void {
+    this.modified++;
+    if (packet.partner && this.modifications.length < CITED)
+      this.modifications.push({ sent: packet, received: packet.partner });
+  }
+
+  private extendRun(packet: ComparedPacket): void {
+    const run = this.runs.get(packet.channel);
+    if (run) {
+      run.count++;
+      run.last = packet;
+    } else {
+      this.runs.set(packet.channel, { count: 1, first: packet, last: packet });
+    }
+    const longest = this.runs.get(packet.channel) ?? null;
+    if (longest && longest.count > (this.longestRun?.count ?? 0)) this.longestRun = longest;
+  }
+}

@@ -1,0 +1,347 @@
+import {
+  IDENTITY_FRAGMENT,
+  IDENTITY_LEVEL_MASK,
+  IDENTITY_TCP_FLAGS_SHIFT,
+  LEVEL_NONE,
+} from '../observe/engine-tables.js';
+import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
+import { PROTOCOL_TCP } from '../wire/ip.js';
+import { TCP_ACK } from '../wire/transport.js';
+import type { ClockModel } from './clock.js';
+import type { Bucket } from './compared-packet.js';
+import { ComparedPacket } from './compared-packet.js';
+import { hashOf } from './identity-collector.js';
+import type { Collectors } from './pairing.js';
+import { type Channel, otherSide, type Plan, type Side } from './plan.js';
+import { Cursor, Waiting } from './record-cursor.js';
+import { rejoin } from './recut.js';
+
+/** A packet that has not arrived after this is lost (RFC 7680 leaves the time to the method). */
+export const LOSS_SECONDS = 3;
+const WAIT_NS = LOSS_SECONDS * NS_PER_SECOND;
+/** What arrived waits longer than what was sent, so that it is still there when its packet is given up. */
+const RECEIVED_WAIT_NS = WAIT_NS + NS_PER_SECOND;
+/** Packets that wait at one time, of both sides; beyond it the oldest are settled early. */
+const WAITING_MAX = 1 << 20;
+/** Equal packets that are looked through for the one that fits best. */
+const CANDIDATES_MAX = 64;
+/** Packets without a partner from which on the settled ones among them are taken out. */
+const WAITING_CLEANED = 1024;
+const TYPICAL_WEIGHT = 1 / 16;
+
+/** Where settled packets go. */
+export interface JoinResults {
+  /** A packet of the sender that arrived: `partner` is set, or `arrivedNs` where it was cut otherwise. */
+  delivered(packet: ComparedPacket, delayNs: Nanoseconds): void;
+  /** A packet of the sender that was not found; in the order in which they were sent. */
+  missing(packet: ComparedPacket, state: DirectionState): void;
+  /** A packet that the receiver's capture holds, in the order of arrival. */
+  received(packet: ComparedPacket, isDuplicate: boolean): void;
+  /** A packet of which too little was captured to compare it. */
+  cut(packet: ComparedPacket): void;
+  /** A packet whose delay is certain. */
+  sample(sender: ComparedPacket, receiver: ComparedPacket): void;
+}
+
+/** What is known of a direction while it is joined. */
+export class DirectionState {
+  /** Usual delay, to choose among equal packets. */
+  typicalNs = Number.NaN;
+  leastNs = Number.NaN;
+  /** When the last packet that arrived was sent. */
+  lastArrivedSentNs = Number.NEGATIVE_INFINITY;
+  /** Packets that arrived without a partner so far; those settled since are still in it until `openReceived` cleans up. */
+  private waiting: ComparedPacket[] = [];
+  private waitingLimit = WAITING_CLEANED;
+  /** Fragments that arrived, by identification. */
+  readonly fragments = new Map<number, ComparedPacket[]>();
+
+  wait(packet: ComparedPacket): void {
+    this.waiting.push(packet);
+    if (this.waiting.length < this.waitingLimit) return;
+    this.openReceived(packet.timeNs);
+    this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
+  }
+
+  /** Packets that arrived and are no packet of the sender as it left; parts of one are still among them. */
+  openReceived(nowNs: Nanoseconds): readonly ComparedPacket[] {
+    this.waiting = this.waiting.filter(
+      (packet) => packet.partner === null && packet.timeNs > nowNs - RECEIVED_WAIT_NS * 2,
+    );
+    return this.waiting;
+  }
+
+  noteDelay(delayNs: Nanoseconds, isCertain: boolean): void {
+    if (!(this.leastNs <= delayNs)) this.leastNs = delayNs;
+    if (!isCertain) return;
+    if (Number.isNaN(this.typicalNs)) this.typicalNs = delayNs;
+    else this.typicalNs += (delayNs - this.typicalNs) * TYPICAL_WEIGHT;
+  }
+}
+
+/**
+ * Finds every packet of one side on the other: a merge of both sides in corrected time, with the packets of some
+ * seconds in memory. Equal packets (retransmissions, heartbeats) are told apart by their identification, else by the
+ * usual delay.
+ */
+export class PacketJoin {
+  readonly states: readonly DirectionState[];
+  /** Packets settled before their time because of WAITING_MAX. */
+  settledEarly = 0;
+  /** By side and lane: the highest acknowledgment number it has sent, or NaN. */
+  private readonly acknowledged: Record<Side, Float64Array>;
+  private readonly buckets = new Map<number, Bucket>();
+  private readonly sent = new Waiting();
+  private readonly received = new Waiting();
+  private readonly ordinals: Uint32Array;
+  private readonly retransmissions = new Map<number, ComparedPacket[]>();
+  /** By channel: the end of the highest TCP segment sent, or NaN. */
+  private readonly highestSent: Float64Array;
+  private nowNs = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly collectors: Collectors,
+    private readonly plan: Plan,
+    private readonly clock: ClockModel,
+    private readonly results: JoinResults,
+  ) {
+    this.states = plan.directions.map(() => new DirectionState());
+    this.ordinals = new Uint32Array(plan.channels.length);
+    this.highestSent = new Float64Array(plan.channels.length).fill(Number.NaN);
+    const lanes = (side: Side) => new Float64Array(plan.channelOf[side].length).fill(Number.NaN);
+    this.acknowledged = { a: lanes('a'), b: lanes('b') };
+  }
+
+  run(): void {
+    const a = new Cursor('a', this.collectors, this.plan);
+    const b = new Cursor('b', this.collectors, this.plan);
+    for (;;) {
+      const timeA = a.isAtEnd ? Number.POSITIVE_INFINITY : a.timeNs + this.clock.offsetAt(a.timeNs);
+      const timeB = b.isAtEnd ? Number.POSITIVE_INFINITY : b.timeNs;
+      if (a.isAtEnd && b.isAtEnd) break;
+      if (timeA <= timeB) this.take(a, timeA);
+      else this.take(b, timeB);
+    }
+    // Whether a packet at the end is lost depends on what was sent after it, however that arrived.
+    for (const packet of this.sent.all()) this.look(packet);
+    this.settle(Number.POSITIVE_INFINITY);
+  }
+
+  /** True where the receiver acknowledged bytes of TCP that its own capture lacks. */
+  wasAcknowledged(packet: ComparedPacket): boolean {
+    const channel = this.plan.channels[packet.channel];
+    const side = otherSide(packet.side);
+    if (channel.protocol !== PROTOCOL_TCP || packet.length === 0 || channel.lanes[side] < 0) return false;
+    const acknowledged = this.acknowledged[side][channel.lanes[side] ^ 1];
+    if (Number.isNaN(acknowledged) || ((acknowledged - (packet.offset + packet.length)) | 0) < 0)
+      return false;
+    const again = this.retransmissions.get(packet.channel) ?? [];
+    return !again.some(
+      (one) => one !== packet && !one.isOpen && ((one.offset - packet.offset - packet.length) | 0) < 0,
+    );
+  }
+
+  /** Remembers segments that were sent again, as long as the first ones may still be looked for. */
+  private noteSegment(packet: ComparedPacket): void {
+    if (packet.length === 0) return;
+    const end = packet.offset + packet.length;
+    const highest = this.highestSent[packet.channel];
+    if (Number.isNaN(highest) || ((end - highest) | 0) > 0) {
+      this.highestSent[packet.channel] = end;
+      return;
+    }
+    const known = this.retransmissions.get(packet.channel) ?? [];
+    const recent = known.filter(({ timeNs }) => timeNs > this.nowNs - 2 * WAIT_NS);
+    this.retransmissions.set(packet.channel, [...recent, packet]);
+  }
+
+  private take(cursor: Cursor, timeNs: Nanoseconds): void {
+    const channelIndex = cursor.channel;
+    const channel = this.plan.channels[channelIndex];
+    const { block, record } = cursor;
+    const packet = new ComparedPacket(cursor.side, channelIndex, block, record, channel.level, timeNs);
+    cursor.advance();
+    if (timeNs > this.nowNs) this.nowNs = timeNs;
+    this.settle(this.nowNs);
+    if ((packet.flags & IDENTITY_LEVEL_MASK) === LEVEL_NONE || channel.level === LEVEL_NONE) {
+      this.results.cut(packet);
+      return;
+    }
+    if (channel.protocol === PROTOCOL_TCP) this.noteAcknowledgment(packet);
+    const direction = this.plan.directions[channel.direction];
+    if (direction.sender === packet.side) this.takeSent(packet, this.states[channel.direction], channel);
+    else this.takeReceived(packet, this.states[channel.direction], channel);
+  }
+
+  private takeSent(packet: ComparedPacket, state: DirectionState, channel: Channel): void {
+    packet.ordinal = this.ordinals[packet.channel]++;
+    if (channel.protocol === PROTOCOL_TCP) this.noteSegment(packet);
+    this.sent.push(packet);
+    const bucket = this.bucketOf(packet, channel);
+    bucket.sentCount++;
+    const receiver = choose(bucket.received, packet.timeNs + (state.typicalNs || 0), packet.identification);
+    if (receiver) this.match(packet, receiver, state, bucket);
+    else if (bucket.sent) bucket.sent.push(packet);
+    else bucket.sent = [packet];
+  }
+
+  private takeReceived(packet: ComparedPacket, state: DirectionState, channel: Channel): void {
+    this.received.push(packet);
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) this.noteFragment(packet, state);
+    const bucket = this.bucketOf(packet, channel);
+    const sender = choose(bucket.sent, packet.timeNs - (state.typicalNs || 0), packet.identification);
+    if (sender) {
+      this.match(sender, packet, state, bucket);
+      return;
+    }
+    if (bucket.received) bucket.received.push(packet);
+    else bucket.received = [packet];
+    state.wait(packet);
+  }
+
+  private match(
+    sender: ComparedPacket,
+    receiver: ComparedPacket,
+    state: DirectionState,
+    bucket: Bucket,
+  ): void {
+    sender.partner = receiver;
+    receiver.partner = sender;
+    bucket.matched++;
+    remove(bucket.sent, sender);
+    remove(bucket.received, receiver);
+    const isCertain = bucket.sentCount === 1 && bucket.matched === 1;
+    state.noteDelay(receiver.timeNs - sender.timeNs, isCertain);
+    if (sender.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = sender.timeNs;
+    if (isCertain) this.results.sample(sender, receiver);
+  }
+
+  private bucketOf(packet: ComparedPacket, channel: Channel): Bucket {
+    const keeps = this.plan.directions[channel.direction].keepsIdentification;
+    const content = hashOf(packet.digest, packet.shape);
+    const context =
+      Math.imul(packet.channel + 1, 0x9e3779b1) ^ (keeps ? Math.imul(packet.identification, 0x2c1b3c6d) : 0);
+    const key = hashOf(
+      (content % 2 ** 32) ^ context,
+      Math.floor(content / 2 ** 32) ^ Math.imul(context, 0x297a2d39),
+    );
+    let bucket = this.buckets.get(key);
+    if (!bucket) {
+      bucket = { key, sent: null, received: null, sentCount: 0, matched: 0, alive: 0 };
+      this.buckets.set(key, bucket);
+    }
+    bucket.alive++;
+    packet.bucket = bucket;
+    return bucket;
+  }
+
+  private noteFragment(packet: ComparedPacket, state: DirectionState): void {
+    const known = state.fragments.get(packet.identification);
+    if (known) known.push(packet);
+    else state.fragments.set(packet.identification, [packet]);
+  }
+
+  private noteAcknowledgment(packet: ComparedPacket): void {
+    if (((packet.flags >> IDENTITY_TCP_FLAGS_SHIFT) & TCP_ACK) === 0) return;
+    const known = this.acknowledged[packet.side];
+    const highest = known[packet.lane];
+    if (Number.isNaN(highest) || ((packet.acknowledgment - highest) | 0) > 0)
+      known[packet.lane] = packet.acknowledgment;
+  }
+
+  private settle(nowNs: Nanoseconds): void {
+    for (let packet = this.sent.first; packet; packet = this.sent.first) {
+      if (!(packet.timeNs < nowNs - WAIT_NS) && !this.isCrowded()) break;
+      this.sent.shift();
+      this.settleSent(packet);
+    }
+    for (let packet = this.received.first; packet; packet = this.received.first) {
+      if (!(packet.timeNs < nowNs - RECEIVED_WAIT_NS) && !this.isCrowded()) break;
+      this.received.shift();
+      this.settleReceived(packet);
+    }
+  }
+
+  private isCrowded(): boolean {
+    if (this.sent.length + this.received.length <= WAITING_MAX) return false;
+    this.settledEarly++;
+    return true;
+  }
+
+  private settleSent(packet: ComparedPacket): void {
+    const channel = this.plan.channels[packet.channel];
+    const state = this.states[channel.direction];
+    this.look(packet);
+    const arrivedNs = packet.partner?.timeNs ?? packet.arrivedNs;
+    if (Number.isNaN(arrivedNs)) this.results.missing(packet, state);
+    else this.results.delivered(packet, arrivedNs - packet.timeNs);
+    this.release(packet);
+  }
+
+  /** Looks for a packet that did not arrive as it left. */
+  private look(packet: ComparedPacket): void {
+    if (!packet.isOpen) return;
+    const channel = this.plan.channels[packet.channel];
+    const state = this.states[channel.direction];
+    const isFound = rejoin(packet, channel, this.plan.directions[channel.direction], state, this.nowNs);
+    if (isFound && packet.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = packet.timeNs;
+  }
+
+  private settleReceived(packet: ComparedPacket): void {
+    const { bucket } = packet;
+    const isDuplicate = packet.isOpen && bucket !== null && bucket.matched > 0 && isDistinct(packet, bucket);
+    this.results.received(packet, isDuplicate);
+    this.release(packet);
+    if ((packet.flags & IDENTITY_FRAGMENT) === 0) return;
+    const { fragments } = this.states[this.plan.channels[packet.channel].direction];
+    const siblings = fragments.get(packet.identification);
+    siblings?.shift();
+    if (siblings?.length === 0) fragments.delete(packet.identification);
+  }
+
+  private release(packet: ComparedPacket): void {
+    const { bucket } = packet;
+    if (!bucket) return;
+    bucket.alive--;
+    if (packet.partner === null) {
+      remove(bucket.sent, packet);
+      remove(bucket.received, packet);
+    }
+    if (bucket.alive === 0) this.buckets.delete(bucket.key);
+  }
+}
+
+/** Content that comes again and again tells a duplicate only by its identification. */
+function isDistinct(packet: ComparedPacket, bucket: Bucket): boolean {
+  return bucket.sentCount === 1 || packet.identification !== 0;
+}
+
+/** Of equal packets the one with the same identification, else the one nearest to the time expected. */
+function choose(
+  candidates: readonly ComparedPacket[] | null,
+  expectedNs: Nanoseconds,
+  identification: number,
+): ComparedPacket | null {
+  if (candidates === null) return null;
+  let best: ComparedPacket | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  for (let index = 0; index < candidates.length && index < CANDIDATES_MAX; index++) {
+    const candidate = candidates[index];
+    const distance = Math.abs(candidate.timeNs - expectedNs);
+    const penalty = candidate.identification === identification ? 0 : WAIT_NS;
+    if (distance > WAIT_NS || distance + penalty >= least) continue;
+    best = candidate;
+    least = distance + penalty;
+  }
+  return best;
+}
+
+function remove(packets: ComparedPacket[] | null, packet: ComparedPacket): void {
+  if (packets === null) return;
+  if (packets[0] === packet) {
+    packets.shift();
+    return;
+  }
+  const at = packets.indexOf(packet);
+  if (at >= 0) packets.splice(at, 1);
+}

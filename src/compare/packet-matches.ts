@@ -1,0 +1,101 @@
+import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
+import type { IdentityCollector } from './identity-collector.js';
+import type { IdentitySketch, SketchedPacket } from './identity-sketch.js';
+import type { Lane } from './lane-table.js';
+
+/** One packet that both sides hold. */
+export interface PacketMatch {
+  readonly laneA: Lane;
+  readonly laneB: Lane;
+  readonly timeA: Nanoseconds;
+  /** B's clock at B minus A's clock at A. */
+  readonly differenceNs: Nanoseconds;
+  /** TTL at A minus TTL at B; 0 for what has none. */
+  readonly hops: number;
+  /** 1: equal and not 0, 0: both 0, -1: different. */
+  readonly identification: number;
+  /** False where equal packets were paired by their order only. */
+  readonly isUnique: boolean;
+}
+
+/** Differences of one clock lie together: delays and their changes are below this. */
+const CLUSTER_GAP_NS = 5 * NS_PER_SECOND;
+/** A cluster of fewer matches beside a larger one is chance. */
+const CLUSTER_MIN = 3;
+
+/** The packets that both sketches hold, less those that agree with nothing else about the clocks. */
+export function matchSketches(a: IdentityCollector, b: IdentityCollector): PacketMatch[] {
+  const found = [...joinSketches(a.byContent, b.byContent), ...joinSketches(a.byHeader, b.byHeader)];
+  const partner = new Map<number, number>();
+  const conflicting = new Set<number>();
+  const distinct: Joined[] = [];
+  for (const joined of found) {
+    const known = partner.get(joined.a.ordinal);
+    if (known === undefined) {
+      partner.set(joined.a.ordinal, joined.b.ordinal);
+      distinct.push(joined);
+    } else if (known !== joined.b.ordinal) conflicting.add(joined.a.ordinal);
+  }
+  const matches = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal)).map(matchOf);
+  const unique = matches.filter(({ isUnique }) => isUnique);
+  const clusters = clustersOf(unique.length > 0 ? unique : matches);
+  return matches.filter(({ differenceNs }) =>
+    clusters.some(
+      ([low, high]) => differenceNs >= low - CLUSTER_GAP_NS && differenceNs <= high + CLUSTER_GAP_NS,
+    ),
+  );
+}
+
+interface Joined {
+  readonly a: SketchedPacket;
+  readonly b: SketchedPacket;
+  readonly isUnique: boolean;
+}
+
+/** Equal packets are paired in order where both sides hold equally many. */
+function joinSketches(a: IdentitySketch, b: IdentitySketch): Joined[] {
+  const limit = Math.min(a.threshold, b.threshold);
+  const others = b.packets();
+  const joined: Joined[] = [];
+  for (const [hash, packets] of a.packets()) {
+    const partners = others.get(hash);
+    if (hash >= limit || !partners || partners.length !== packets.length) continue;
+    packets.forEach((packet, index) => {
+      joined.push({ a: packet, b: partners[index], isUnique: packets.length === 1 });
+    });
+  }
+  return joined;
+}
+
+function matchOf({ a, b, isUnique }: Joined): PacketMatch {
+  const identification = a.identification !== b.identification ? -1 : a.identification === 0 ? 0 : 1;
+  return {
+    laneA: a.lane,
+    laneB: b.lane,
+    timeA: a.timeNs,
+    differenceNs: b.timeNs - a.timeNs,
+    hops: a.timeToLive - b.timeToLive,
+    identification,
+    isUnique,
+  };
+}
+
+/** Ranges of differences that several matches share; the largest one whatever its size. */
+function clustersOf(matches: readonly PacketMatch[]): [number, number][] {
+  const ordered = matches.map(({ differenceNs }) => differenceNs).sort((a, b) => a - b);
+  const clusters: { low: number; high: number; count: number }[] = [];
+  for (const difference of ordered) {
+    const last = clusters[clusters.length - 1];
+    if (last && difference - last.high <= CLUSTER_GAP_NS) {
+      last.high = difference;
+      last.count++;
+    } else {
+      clusters.push({ low: difference, high: difference, count: 1 });
+    }
+  }
+  const largest = Math.max(0, ...clusters.map(({ count }) => count));
+  const least = Math.max(CLUSTER_MIN, largest / 20);
+  return clusters
+    .filter(({ count }) => count === largest || count >= least)
+    .map(({ low, high }) => [low, high]);
+}

@@ -1,0 +1,219 @@
+import type { CaptureFacts, TimeSegment } from '../capture/capture-source.js';
+import type { ComparedSegment, Comparison } from '../compare/comparison.js';
+import { SIDES, type Side } from '../compare/plan.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Finding, Report, Subject, Tunnel } from '../report/report.js';
+import type { SideKnowledge } from '../side-files/side-knowledge.js';
+import { type Accused, assignBlame, type HostOf } from './blame-order.js';
+import type { CatalogueEntry } from './catalogue.js';
+import { CaptureClock } from './clock.js';
+import type { Citation, Diagnosis, Evidence, Judgement, PairEvidence, Problem } from './diagnosis.js';
+import { canonicalJson } from './finding.js';
+import { accuse, checkedOf, fold, judge, linkTunnels, qualityOf, type Verdicts } from './run-diagnoses.js';
+import { describeTunnels } from './tunnels.js';
+
+/** What every diagnosis says of one side by itself. */
+export interface SideJudgements {
+  readonly evidence: Evidence;
+  readonly judgements: ReadonlyMap<string, readonly Judgement[]>;
+}
+
+/** All capture points of the path, in its order; the first and the last are the two sides. */
+export interface PathView {
+  readonly captures: readonly CaptureFacts[];
+  readonly timeSegments: readonly TimeSegment[];
+  readonly segments: readonly ComparedSegment[];
+  /** What files beside the captures say. */
+  readonly side?: SideKnowledge | undefined;
+}
+
+/**
+ * One report of both sides: what each shows alone, what only both show, and which of these is the cause of which. A
+ * finding that both sides make stays one, with evidence of both.
+ */
+export function runPairDiagnoses(
+  catalogue: readonly CatalogueEntry[],
+  sides: Readonly<Record<Side, SideJudgements>>,
+  comparison: Comparison,
+  errors: Report['errors'],
+  path: PathView,
+): Verdicts {
+  const clocks = clocksOf(comparison, path);
+  const hostOf: HostOf = (address) => comparison.plan.hostsOfB.get(address) ?? address;
+  const pair: PairEvidence = {
+    comparison,
+    segments: path.segments,
+    a: sides.a.evidence,
+    b: sides.b.evidence,
+  };
+  const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
+  const judgements = new Map<string, readonly Judgement[]>();
+  const accused: Accused[] = [];
+  for (const diagnosis of diagnoses) {
+    const own = SIDES.map((side) =>
+      (sides[side].judgements.get(diagnosis.id) ?? []).map((one) => onSide(diagnosis, one, side, comparison)),
+    );
+    const both = diagnosis.judgePair ? judgePairOf(diagnosis, pair, errors) : [];
+    judgements.set(diagnosis.id, [...own.flat(), ...both]);
+    const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated, path.side));
+    const proven = accuse(diagnosis, both, clocks.stated, path.side);
+    const subjects = new Set(proven.map(({ finding }) => canonicalSubject(finding.subject, hostOf)));
+    // What both ends prove replaces what one of them suspects.
+    const alone = merge(a, b, hostOf).filter(
+      ({ finding }) => !subjects.has(canonicalSubject(finding.subject, hostOf)),
+    );
+    accused.push(...alone, ...proven);
+  }
+  assignBlame(accused, clocks.corrected, hostOf);
+  const tunnels = tunnelsOf(catalogue, sides, hostOf, errors);
+  linkTunnels(accused, tunnels, catalogue);
+  return {
+    findings: fold(accused),
+    checked: diagnoses.map(({ id }) => checkedOf(id, judgements.get(id) ?? [])),
+    quality: qualityOf(accused),
+    tunnels,
+    errors,
+  };
+}
+
+function judgePairOf(
+  diagnosis: Diagnosis,
+  pair: PairEvidence,
+  errors: Report['errors'],
+): readonly Judgement[] {
+  return judge(diagnosis.id, () => diagnosis.judgePair?.(pair) ?? [], errors) ?? [];
+}
+
+/** The times that each capture states, and for blame the same with B's clock set to A's. */
+function clocksOf(
+  { offsetSeconds, qualities }: Comparison,
+  { captures, timeSegments }: PathView,
+): { stated: CaptureClock; corrected: CaptureClock } {
+  const offsetNs = BigInt(Math.round((offsetSeconds ?? 0) * 1e9));
+  const ofB = timeSegments.length - qualities.b.segments.length;
+  const corrected = timeSegments.map((segment, index) =>
+    index < ofB ? segment : { ...segment, baseNs: segment.baseNs - offsetNs },
+  );
+  return {
+    stated: new CaptureClock(captures, timeSegments),
+    corrected: new CaptureClock(captures, corrected),
+  };
+}
+
+/** A judgement of one side in the numbering of the comparison, with what became of the packets that it cites. */
+function onSide(diagnosis: Diagnosis, judgement: Judgement, side: Side, comparison: Comparison): Judgement {
+  const subject = subjectOn(diagnosis, judgement.subject, side);
+  if (judgement.result !== 'problem') return { ...judgement, subject };
+  const problem: Problem = {
+    ...judgement,
+    subject,
+    first: comparison.shift(side, judgement.first),
+    last: comparison.shift(side, judgement.last),
+    evidence: judgement.evidence.map((citation) => withFate(citation, side, comparison)),
+  };
+  if (!judgement.lastGood) return problem;
+  return { ...problem, lastGood: comparison.shift(side, judgement.lastGood) };
+}
+
+/** A fact about a capture is one of that side only. */
+function subjectOn(diagnosis: Diagnosis, subject: Subject, side: Side): Subject {
+  return diagnosis.layer === 'capture' ? { ...subject, side } : subject;
+}
+
+function withFate(citation: Citation, side: Side, comparison: Comparison): Citation {
+  const shifted = comparison.shift(side, citation);
+  const known = comparison.fateOf(side, citation.frame);
+  if (!known || known.fate === 'unknown') return shifted;
+  const other = side === 'a' ? 'B' : 'A';
+  const frame = known.counterpart ? ` frame ${known.counterpart.frame % 2 ** 40}` : '';
+  const words = known.fate === 'lost' ? `not seen at ${other}` : `${other}${frame || ' too'}`;
+  return { ...shifted, summary: `${citation.summary} (${words})` };
+}
+
+/** Findings of both sides about the same subject become one, as severe and sure as the worse of them. */
+function merge(a: readonly Accused[], b: readonly Accused[], hostOf: HostOf): Accused[] {
+  const bySubject = new Map(a.map((one) => [canonicalSubject(one.finding.subject, hostOf), one]));
+  const rest: Accused[] = [];
+  for (const other of b) {
+    const same = bySubject.get(canonicalSubject(other.finding.subject, hostOf));
+    if (same) join(same.finding, other.finding);
+    else rest.push(other);
+  }
+  return [...a, ...rest];
+}
+
+const SEVERITIES = ['info', 'warning', 'error'] as const;
+const CONFIDENCES = ['low', 'medium', 'high'] as const;
+
+function join(finding: Finding, other: Finding): void {
+  finding.severity = SEVERITIES[Math.max(rank(SEVERITIES, finding), SEVERITIES.indexOf(other.severity))];
+  finding.confidence =
+    CONFIDENCES[Math.max(CONFIDENCES.indexOf(finding.confidence), CONFIDENCES.indexOf(other.confidence))];
+  finding.evidence = [...finding.evidence.slice(0, 5), ...other.evidence.slice(0, 5)];
+  finding.ongoingAtEnd = finding.ongoingAtEnd && other.ongoingAtEnd;
+  finding.limitedBy = [...new Set([...finding.limitedBy, ...other.limitedBy])];
+}
+
+function rank(severities: readonly string[], { severity }: Finding): number {
+  return severities.indexOf(severity);
+}
+
+function canonicalSubject(subject: Subject, hostOf: HostOf): string {
+  return canonicalJson(renamed(subject, hostOf));
+}
+
+function renamed(value: unknown, hostOf: HostOf): unknown {
+  if (typeof value === 'string') return value.split(' ').map(hostOf).join(' ');
+  if (Array.isArray(value)) return value.map((one) => renamed(one, hostOf));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, renamed(field, hostOf)]));
+}
+
+/** Tunnels of both sides; one that both show is listed once, each direction as the side with more of it shows it. */
+function tunnelsOf(
+  catalogue: readonly CatalogueEntry[],
+  sides: Readonly<Record<Side, SideJudgements>>,
+  hostOf: HostOf,
+  errors: Report['errors'],
+): Tunnel[] {
+  const [a, b] = SIDES.map((side) => {
+    const { evidence } = sides[side];
+    return describeTunnels(catalogue, evidence, clockOf(evidence.quality), errors);
+  });
+  const known = new Map(a.map((tunnel) => [tunnelKey(tunnel, hostOf), tunnel]));
+  const tunnels = a.map((tunnel): Tunnel => ({ ...tunnel, sides: ['a'] }));
+  for (const tunnel of b) {
+    const same = known.get(tunnelKey(tunnel, hostOf));
+    const listed = same && tunnels.find(({ id }) => id === same.id);
+    if (!listed) {
+      const ordinal = tunnels.filter(({ kind }) => kind === tunnel.kind).length + 1;
+      tunnels.push({ ...tunnel, id: `${tunnel.kind}-${ordinal}`, sides: ['b'] });
+      continue;
+    }
+    listed.sides = ['a', 'b'];
+    listed.directions = listed.directions.map((direction) => fuller(direction, tunnel, hostOf));
+    if (listed.state !== tunnel.state) listed.state = `a: ${listed.state}; b: ${tunnel.state}`;
+  }
+  return tunnels;
+}
+
+function clockOf({ captures, segments }: CaptureQuality): CaptureClock {
+  return new CaptureClock(captures, segments);
+}
+
+function tunnelKey({ kind, endpoints, key }: Tunnel, hostOf: HostOf): string {
+  return canonicalJson([kind, endpoints.map((end) => renamed(end, hostOf)).sort(), key ?? null]);
+}
+
+function fuller(
+  direction: Tunnel['directions'][number],
+  other: Tunnel,
+  hostOf: HostOf,
+): Tunnel['directions'][number] {
+  const twin = other.directions.find(
+    ({ from, to }) => hostOf(from) === hostOf(direction.from) && hostOf(to) === hostOf(direction.to),
+  );
+  return twin && twin.packets > direction.packets
+    ? { ...twin, from: direction.from, to: direction.to }
+    : direction;
+}
