@@ -5,6 +5,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
@@ -255,11 +256,6 @@ function isEcho(type: number): boolean {
 
 function lastFrame({ stream }: OpenStream): number {
   return Math.max(stream.last.frame, stream.lastReply?.frame ?? 0);
-}
-
-function refOf(batch: Batch<typeof ICMP_ROWS>, row: number): FrameRef {
-  const index = batch.columns.rows.frame[row];
-  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
 }
 
 /** Every ping, by pair, tunnel stack and identifier. */
