@@ -8,6 +8,13 @@ import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
 import arpDuplicateIp from './arp/diagnoses/duplicate-ip.js';
 import arpUnanswered from './arp/diagnoses/unanswered.js';
+import cassandraCorrelators from './cassandra/correlator.js';
+import cassandraDissector from './cassandra/dissector.js';
+import cassandraError from './cassandra/diagnoses/error.js';
+import dhcpCorrelators from './dhcp/correlator.js';
+import dhcpDissector from './dhcp/dissector.js';
+import dhcpMtu from './dhcp/diagnoses/mtu.js';
+import dhcpNoOffer from './dhcp/diagnoses/no-offer.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
 import dnsError from './dns/diagnoses/error.js';
@@ -92,6 +99,13 @@ import keepaliveGap from './keepalive/diagnoses/gap.js';
 import keepaliveJitter from './keepalive/diagnoses/jitter.js';
 import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
+import ntpCorrelators from './ntp/correlator.js';
+import ntpDissector from './ntp/dissector.js';
+import ntpNtpKiss from './ntp/diagnoses/ntp-kiss.js';
+import ntpNtpNoResponse from './ntp/diagnoses/ntp-no-response.js';
+import ntpNtpOffset from './ntp/diagnoses/ntp-offset.js';
+import ntpNtpUnsynchronised from './ntp/diagnoses/ntp-unsynchronised.js';
+import ntpZoneShift from './ntp/diagnoses/zone-shift.js';
 import tcpBlackhole from './tcp/diagnoses/blackhole.js';
 import tcpBreakdown from './tcp/diagnoses/breakdown.js';
 import tcpCorrelators from './tcp/correlator.js';
@@ -124,11 +138,18 @@ import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
 import vxlanTunnel from './vxlan/tunnel.js';
 import vxlanUnexpectedArp from './vxlan/diagnoses/unexpected-arp.js';
 import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
+import zookeeperCorrelators from './zookeeper/correlator.js';
+import zookeeperDissector from './zookeeper/dissector.js';
+import zookeeperNotOk from './zookeeper/diagnoses/not-ok.js';
+import zookeeperSessionExpired from './zookeeper/diagnoses/session-expired.js';
+import zookeeperUnreachable from './zookeeper/diagnoses/unreachable.js';
 
 /** What workers need; listed by itself so that they load nothing else. */
 export const dissectors: readonly Dissector[] = [
   ahDissector,
   arpDissector,
+  cassandraDissector,
+  dhcpDissector,
   dnsDissector,
   espDissector,
   geneveDissector,
@@ -138,9 +159,11 @@ export const dissectors: readonly Dissector[] = [
   ipipDissector,
   isakmpDissector,
   keepaliveDissector,
+  ntpDissector,
   tcpDissector,
   udpencapDissector,
   vxlanDissector,
+  zookeeperDissector,
 ];
 
 export const catalogue: readonly CatalogueEntry[] = [
@@ -157,6 +180,20 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: arpDissector,
     correlators: arpCorrelators,
     diagnoses: [arpDuplicateIp, arpUnanswered],
+  },
+  {
+    protocol: 'cassandra',
+    title: 'Cassandra',
+    dissector: cassandraDissector,
+    correlators: cassandraCorrelators,
+    diagnoses: [cassandraError],
+  },
+  {
+    protocol: 'dhcp',
+    title: 'DHCP',
+    dissector: dhcpDissector,
+    correlators: dhcpCorrelators,
+    diagnoses: [dhcpMtu, dhcpNoOffer],
   },
   {
     protocol: 'dns',
@@ -232,6 +269,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     diagnoses: [keepaliveGap, keepaliveJitter, keepaliveOneWay, keepaliveStopped],
   },
   {
+    protocol: 'ntp',
+    title: 'NTP',
+    dissector: ntpDissector,
+    correlators: ntpCorrelators,
+    diagnoses: [ntpNtpKiss, ntpNtpNoResponse, ntpNtpOffset, ntpNtpUnsynchronised, ntpZoneShift],
+  },
+  {
     protocol: 'tcp',
     title: 'TCP',
     dissector: tcpDissector,
@@ -252,5 +296,12 @@ export const catalogue: readonly CatalogueEntry[] = [
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
     diagnoses: [vxlanGatewayMismatch, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortMismatch, vxlanReservedBits, vxlanUnexpectedArp, vxlanVniMismatch],
+  },
+  {
+    protocol: 'zookeeper',
+    title: 'ZooKeeper',
+    dissector: zookeeperDissector,
+    correlators: zookeeperCorrelators,
+    diagnoses: [zookeeperNotOk, zookeeperSessionExpired, zookeeperUnreachable],
   },
 ];

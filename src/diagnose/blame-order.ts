@@ -25,14 +25,19 @@ export interface Accused {
 /**
  * Writes `causedBy` into findings that are consequences of others. A finding is a consequence only if its id is
  * listed by the cause, endpoints, direction and packet class agree, and the cause's interval covers its onset. The
- * protocol's own word (notify, RST, ICMP) is never a consequence, and what the capture lacks is never a cause, nor
- * is a remark (info) the cause of something loud. A cause is as severe as the worst that it explains.
+ * protocol's own word (notify, RST, ICMP) is never a consequence, except of what only says it more exactly; what the
+ * capture lacks is never a cause, nor is a remark (info) the cause of something loud. A cause is as severe as the worst
+ * that it explains.
  */
 export function assignBlame(accused: readonly Accused[], clock: CaptureClock): void {
   const causesOf = new Map<Accused, Accused[]>();
   for (const consequence of accused) {
-    if (consequence.diagnosis.ownWord) continue;
-    const causes = accused.filter((cause) => cause !== consequence && explains(cause, consequence, clock));
+    const causes = accused.filter(
+      (cause) =>
+        cause !== consequence &&
+        (!consequence.diagnosis.ownWord || restates(cause, consequence)) &&
+        explains(cause, consequence, clock),
+    );
     if (causes.length > 0) causesOf.set(consequence, causes);
   }
   for (const [consequence, causes] of causesOf) {
@@ -70,12 +75,18 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock): bo
   return (
     cause.diagnosis.layer !== 'capture' &&
     cause.diagnosis.explains.includes(consequence.diagnosis.id) &&
-    samePair(cause.problem.pair, consequence.problem.pair) &&
+    (samePair(cause.problem.pair, consequence.problem.pair) || restates(cause, consequence)) &&
     sameDirection(cause.problem.direction, consequence.problem.direction) &&
     sameClass(cause, consequence) &&
     isLoudEnough(cause, consequence) &&
     overlaps(cause, consequence, clock)
   );
+}
+
+/** The cause says of the same subject, more exactly, what the consequence says. */
+function restates(cause: Accused, consequence: Accused): boolean {
+  if (!cause.diagnosis.restates?.includes(consequence.diagnosis.id)) return false;
+  return JSON.stringify(cause.finding.subject) === JSON.stringify(consequence.finding.subject);
 }
 
 function isLower(a: Accused, b: Accused): boolean {

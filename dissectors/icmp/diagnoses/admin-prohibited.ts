@@ -47,7 +47,7 @@ export default defineDiagnosis({
     'keepalive.stopped',
     'keepalive.one-way',
     'bgp.no-session',
-    'tcp.syn-unanswered',
+    'tcp.syn-unanswered', 'nsdb.unreachable',
     'dns.timeout',
     'time.ntp-no-response',
   ],

@@ -73,7 +73,7 @@ export default defineDiagnosis({
     'bfd.session-down',
     'bgp.no-session',
     'bgp.hold-expiry',
-    'tcp.syn-unanswered',
+    'tcp.syn-unanswered', 'nsdb.unreachable',
     'tcp.retransmissions',
     'dns.timeout',
     'time.ntp-no-response',

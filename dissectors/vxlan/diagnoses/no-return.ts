@@ -68,7 +68,7 @@ export default defineDiagnosis({
   explains: [
     'underlay.ping-loss',
     'vxlan.loss',
-    'tcp.syn-unanswered',
+    'tcp.syn-unanswered', 'nsdb.unreachable',
     'tcp.retransmissions',
     'dns.timeout',
     'arp.unanswered',
