@@ -1,5 +1,6 @@
 import { ARP_CAPTURES } from './arp.js';
 import { CAPTURE_QUALITY_CAPTURES } from './capture-quality.js';
+import { CLOCK_CAPTURES } from './clocks.js';
 import { ESP_CAPTURES } from './esp.js';
 import { FRAGMENT_CAPTURES } from './fragments.js';
 import { GRE_AND_DNS_CAPTURES } from './gre-and-dns.js';
@@ -11,6 +12,7 @@ import { OVERLAY_CAPTURES } from './overlays.js';
 import { PATH_CAPTURES } from './path.js';
 import type { SampleCapture } from './sample-capture.js';
 import { SILK_CAPTURES } from './silk.js';
+import { STATE_DATABASE_CAPTURES } from './state-databases.js';
 import { TCP_CAPTURES } from './tcp.js';
 
 /** Every capture that ships, in the order of the README. */
@@ -27,5 +29,7 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...ARP_CAPTURES,
   ...GRE_AND_DNS_CAPTURES,
   ...TCP_CAPTURES,
+  ...CLOCK_CAPTURES,
+  ...STATE_DATABASE_CAPTURES,
   ...CAPTURE_QUALITY_CAPTURES,
 ];

@@ -27,6 +27,8 @@ const CLIENTS_KEPT = 1024;
 const ANNOUNCED_KEPT = 64;
 const ADDRESSES_KEPT = 64;
 
+const UNSPECIFIED = '0.0.0.0';
+
 interface OpenAnnouncement extends Open<Omit<AnnouncedMtu, 'addresses'>> {
   readonly addresses: Set<string>;
 }
@@ -56,7 +58,8 @@ class OpenLink {
     const at = refOf(batch, row);
     this.messages++;
     const client = this.clientOf(formatMac(columns.clientHigh[row], columns.clientLow[row]), at);
-    if (type === DISCOVER) discover(client, at);
+    // A host that has an address looks for other servers; a relay repeats what the client said.
+    if (type === DISCOVER && sender === UNSPECIFIED) discover(client, at);
     else if (type === OFFER || type === ACK || type === NAK) {
       this.answers++;
       answer(client, at);

@@ -75,7 +75,7 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock): bo
   return (
     cause.diagnosis.layer !== 'capture' &&
     cause.diagnosis.explains.includes(consequence.diagnosis.id) &&
-    (samePair(cause.problem.pair, consequence.problem.pair) || restates(cause, consequence)) &&
+    concernsSame(cause, consequence) &&
     sameDirection(cause.problem.direction, consequence.problem.direction) &&
     sameClass(cause, consequence) &&
     isLoudEnough(cause, consequence) &&
@@ -83,9 +83,14 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock): bo
   );
 }
 
-/** The cause says of the same subject, more exactly, what the consequence says. */
+/** The cause says more exactly what the consequence says. */
 function restates(cause: Accused, consequence: Accused): boolean {
-  if (!cause.diagnosis.restates?.includes(consequence.diagnosis.id)) return false;
+  return cause.diagnosis.restates?.includes(consequence.diagnosis.id) ?? false;
+}
+
+/** A cause and its consequence share a pair of hosts; where one only restates the other, the whole subject. */
+function concernsSame(cause: Accused, consequence: Accused): boolean {
+  if (!restates(cause, consequence)) return samePair(cause.problem.pair, consequence.problem.pair);
   return JSON.stringify(cause.finding.subject) === JSON.stringify(consequence.finding.subject);
 }
 

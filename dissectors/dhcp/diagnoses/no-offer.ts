@@ -29,7 +29,7 @@ export default defineDiagnosis({
   priority: 3,
   judgesLast: true,
   rule:
-    'A client sends at least 3 DISCOVERs over 5 s or more and gets neither OFFER, ACK nor NAK within 5 s of the last. Warning where a ' +
+    'A client without address sends at least 3 DISCOVERs over 5 s or more and gets neither OFFER, ACK nor NAK for 10 s. Warning where a ' +
     'server answers other clients of the link, or the capture holds nothing but that, and nothing else is wrong; information otherwise.',
   notWhen:
     'The capture may lack the answers: a switch does not repeat unicast OFFERs to other ports, so where no server is heard and ' +
@@ -75,7 +75,7 @@ function judge(evidence: Evidence, link: DhcpSegment, client: DhcpClient): Judge
   const subject = linkSubject(quality, client.stack, { kind: 'host', endpoints: [client.mac] });
   const { count, first, last } = client.open;
   if (!first || !last) return { result: 'healthy', subject };
-  const shortage = tooShortAfter(quality, last, ANSWER_SECONDS);
+  const shortage = tooShortAfter(quality, first, SPAN_SECONDS + ANSWER_SECONDS);
   if (count < DISCOVERS_MIN || last.timeNs - first.timeNs < SPAN_SECONDS * NS_PER_SECOND || shortage) {
     return {
       result: 'insufficient-data',

@@ -47,7 +47,8 @@ export default defineDiagnosis({
     'keepalive.stopped',
     'keepalive.one-way',
     'bgp.no-session',
-    'tcp.syn-unanswered', 'nsdb.unreachable',
+    'tcp.syn-unanswered',
+    'nsdb.unreachable',
   ],
   ownWord: true,
   diagnose: (evidence) =>

@@ -144,6 +144,8 @@ function judgeCapture(evidence: Evidence, clocks: readonly HostClock[]): Judgeme
     errorNs: captureErrorNs,
   }));
   if (!off) return { result: 'healthy', subject };
+  // A host whose clock is that of the capture was judged by itself.
+  if (off.every(isByOwnClock)) return null;
   const offset = medianOf(off.map(({ captureOffsetNs }) => captureOffsetNs));
   const servers = [...new Set(off.map(({ server }) => server))];
   const right = clocks.filter(({ measurements }) =>
@@ -184,6 +186,10 @@ function judgeCapture(evidence: Evidence, clocks: readonly HostClock[]): Judgeme
       'Add the offset before you compare times of this capture with logs or with another capture',
     ],
   };
+}
+
+function isByOwnClock({ captureOffsetNs, clientOffsetNs, clientErrorNs }: Measurement): boolean {
+  return !isOff(captureOffsetNs - clientOffsetNs, clientErrorNs) && !Number.isNaN(clientOffsetNs);
 }
 
 function spanOf(off: readonly Measurement[]): Pick<Problem, 'first' | 'last' | 'lastGood' | 'ongoingAtEnd'> {

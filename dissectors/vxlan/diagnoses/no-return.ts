@@ -68,7 +68,8 @@ export default defineDiagnosis({
   explains: [
     'underlay.ping-loss',
     'vxlan.loss',
-    'tcp.syn-unanswered', 'nsdb.unreachable',
+    'tcp.syn-unanswered',
+    'nsdb.unreachable',
     'tcp.retransmissions',
     'dns.timeout',
     'arp.unanswered',

@@ -76,7 +76,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
     severity: isOver ? 'info' : severityOfDatabase(evidence, stack),
     confidence: bad.some(({ state }) => state === 'not-ok') ? 'high' : 'medium',
     explanation:
-      `${server} ${stateWords(bad)} ${plural(bad.length, 'ruok')} of ${plural(clients.length, 'host')}; a healthy ZooKeeper answers imok.` +
+      `${server} answers imok to ${good.length} of ${outcomes.length} ruok (${plural(clients.length, 'host')} in vain): ${stateWords(bad)}.` +
       (isOver ? ' A later check succeeded.' : ''),
     ...(clients.length === 1 ? { pair: [clients[0], server] as const } : {}),
     where: 'receiver',
@@ -90,13 +90,18 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   };
 }
 
+/** `1 answered otherwise, 2 left without answer for 5 s`. */
 function stateWords(bad: readonly Outcome[]): string {
-  const kinds = new Set(bad.map(({ state }) => state));
-  const words: string[] = [];
-  if (kinds.has('not-ok')) words.push('did not answer imok to');
-  if (kinds.has('closed')) words.push('closed the connection without an answer to');
-  if (kinds.has('silent')) words.push(`was silent for ${ANSWER_SECONDS} s after`);
-  return words.join(', ');
+  const words = [
+    { state: 'not-ok', text: 'answered otherwise' },
+    { state: 'closed', text: 'answered by closing the connection' },
+    { state: 'silent', text: `left without answer for ${ANSWER_SECONDS} s` },
+  ];
+  return words
+    .map(({ state, text }) => ({ count: bad.filter((one) => one.state === state).length, text }))
+    .filter(({ count }) => count > 0)
+    .map(({ count, text }) => `${count} ${text}`)
+    .join(', ');
 }
 
 function citationsOf(server: string, bad: readonly (Outcome & { readonly client: string })[]): Citation[] {

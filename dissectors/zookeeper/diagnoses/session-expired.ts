@@ -74,7 +74,14 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
     const silence = silenceOf(evidence, one);
     return silence ? [{ conversation: one, silence }] : [];
   });
-  if (ended.length + silent.length === 0) return { result: 'healthy', subject };
+  if (ended.length + silent.length === 0) {
+    const unknown = withSession.find(
+      ({ timeoutMs, openSilence }) => timeoutMs === 0 && (openSilence?.pings ?? 0) > 1,
+    );
+    if (!unknown) return { result: 'healthy', subject };
+    const reason = `Pings of ${unknown.client} port ${unknown.clientPort} to ${server} stay unanswered, and the timeout of the session is not in the capture; capture from the start of the connection.`;
+    return { result: 'insufficient-data', subject, reason };
+  }
   if (ended.length === 0) {
     const limit = oneSidedLimit(quality, silent[0].conversation.client, server, stack) ?? dropLimit(quality);
     if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
@@ -106,7 +113,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
 function wordsOf(server: string, clients: number, told: number, silent: number): string {
   const words: string[] = [];
   if (told > 0)
-    words.push(`${server} told ${plural(clients, 'client')} ${told} times that a session is gone`);
+    words.push(`${server} told ${plural(clients, 'client')} ${plural(told, 'time')} that a session is gone`);
   if (silent > 0) {
     words.push(
       `${server} left the pings of ${plural(silent, 'session')} without answer for more than two thirds of the timeout`,
