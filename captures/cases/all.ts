@@ -1,9 +1,10 @@
 import { ARP_CAPTURES } from './arp.js';
 import { CAPTURE_QUALITY_CAPTURES } from './capture-quality.js';
 import { CLOCK_CAPTURES } from './clocks.js';
+import { DNS_CAPTURES } from './dns.js';
 import { ESP_CAPTURES } from './esp.js';
 import { FRAGMENT_CAPTURES } from './fragments.js';
-import { GRE_AND_DNS_CAPTURES } from './gre-and-dns.js';
+import { GRE_CAPTURES } from './gre.js';
 import { IKE_V1_CAPTURES } from './ike-v1.js';
 import { IKE_V2_CAPTURES } from './ike-v2.js';
 import { KEEPALIVE_CAPTURES } from './keepalives.js';
@@ -27,7 +28,8 @@ export const SAMPLE_CAPTURES: readonly SampleCapture[] = [
   ...OVERLAY_CAPTURES,
   ...SILK_CAPTURES,
   ...ARP_CAPTURES,
-  ...GRE_AND_DNS_CAPTURES,
+  ...GRE_CAPTURES,
+  ...DNS_CAPTURES,
   ...TCP_CAPTURES,
   ...CLOCK_CAPTURES,
   ...STATE_DATABASE_CAPTURES,
