@@ -1,14 +1,15 @@
-import { ascii, zeros } from '../../test/build/bytes.js';
+import { ascii, concat, u8, u16, u32, zeros } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
 import { DHCP_TYPE, type Dhcp, dhcp } from '../../test/build/dhcp.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import type { Endpoint, Timeline } from '../../test/build/scenario.js';
 import {
   CQL_READY,
+  cql,
   cqlError,
   cqlStartup,
-  ZK_CLOSE,
   ZK_PING,
+  zkClose,
   zkConnectRequest,
   zkConnectResponse,
   zkReply,
@@ -23,6 +24,12 @@ const DATABASE: Endpoint = { ...router, address: '192.0.2.40', ttl: 64 };
 const ROUND_TRIP_SECONDS = 0.0008;
 const ZOOKEEPER = 2181;
 const CASSANDRA = 9042;
+const OPCODE_QUERY = 7;
+/** Of an UNAVAILABLE error: consistency, replicas that are needed, replicas that are up. */
+const QUORUM_OF_TWO_ONE_ALIVE = concat(u16(4), u32(2), u32(1));
+/** tshark takes answers with small numbers for another protocol (SMPP). */
+const FIRST_XID = 0x2001;
+const CLOSE_XID = 0x2002;
 
 interface Given {
   readonly t: Timeline;
@@ -83,7 +90,7 @@ function session(given: Given, at: number, pings: number, silentFrom = pings): T
     } else talk.segment(seconds + 0.0004, 'server', ['ACK']);
   };
   ask(at + 0.01, zkConnectRequest(30_000), zkConnectResponse(30_000, 0x1009b61d370014n));
-  ask(at + 0.02, zkRequest(1), zkReply(1));
+  ask(at + 0.02, zkRequest(FIRST_XID), zkReply(FIRST_XID));
   for (let index = 0; index < pings; index += 1) {
     ask(at + 10 * (index + 1), ZK_PING, index < silentFrom ? zkReply(-2) : null);
   }
@@ -104,7 +111,9 @@ function healthy(given: Given): void {
   fourLetterWord(given, 3, 'stat', 'Zookeeper version: 3.4.5--1, built on 01/01/2013\nMode: follower\n');
   fourLetterWord(given, 4, 'ruok', 'ruok is not executed because it is not in the whitelist.\n');
   const talk = session(given, 5, 3);
-  talk.segment(36, 'client', ['PSH', 'ACK'], ZK_CLOSE).segment(36.001, 'server', ['PSH', 'ACK'], zkReply(7));
+  talk
+    .segment(36, 'client', ['PSH', 'ACK'], zkClose(CLOSE_XID))
+    .segment(36.001, 'server', ['PSH', 'ACK'], zkReply(CLOSE_XID));
   talk.segment(36.0011, 'client', ['ACK']).close(36.01);
   cassandraSession(given, 6).close(30);
 }
@@ -140,7 +149,8 @@ function sessionExpired(given: Given): void {
 
 function cassandraErrors(given: Given): void {
   const talk = cassandraSession(given, 3);
-  const query = Uint8Array.of(4, 0, 0, 1, 7, 0, 0, 0, 5, 0, 0, 0, 1, 0x3b);
+  // A statement, the consistency QUORUM, and no flags.
+  const query = cql(OPCODE_QUERY, concat(u32(10), ascii('SELECT 1;\n'), u16(4), u8(0)));
   for (let index = 0; index < 5; index += 1) {
     talk
       .segment(5 + index * 2, 'client', ['PSH', 'ACK'], query)
@@ -148,7 +158,7 @@ function cassandraErrors(given: Given): void {
         5.4 + index * 2,
         'server',
         ['PSH', 'ACK'],
-        cqlError(0x1000, 'Cannot achieve consistency level'),
+        cqlError(0x1000, 'Cannot achieve consistency level', QUORUM_OF_TWO_ONE_ALIVE),
       )
       .segment(5.4001 + index * 2, 'client', ['ACK']);
   }

@@ -5,8 +5,8 @@ import { ascii, concat } from '../../test/build/bytes.js';
 import { type CaptureRun, reportFrames, runFrames } from '../../test/build/run-capture.js';
 import { Talk } from '../../test/build/talk.js';
 import {
-  ZK_CLOSE,
   ZK_PING,
+  zkClose,
   zkConnectRequest,
   zkConnectResponse,
   zkReply,
@@ -48,7 +48,7 @@ describe('ZooKeeper messages', () => {
       .data(0.02, 'server', zkConnectResponse(20_000, 0x1234n))
       .data(0.03, 'client', concat(zkRequest(1), ZK_PING))
       .data(0.04, 'server', concat(zkReply(1), zkReply(-2)))
-      .data(0.05, 'client', ZK_CLOSE);
+      .data(0.05, 'client', zkClose(7));
 
   it('open and keep a session', async () => {
     const [conversation] = (await run(session())).sessions(zookeeperConversations);
@@ -159,7 +159,7 @@ describe('zk.session-expired', () => {
   });
 
   it('lets a client go', async () => {
-    const closed = open().data(10, 'client', ZK_PING).data(10.1, 'client', ZK_CLOSE).until(90);
+    const closed = open().data(10, 'client', ZK_PING).data(10.1, 'client', zkClose(7)).until(90);
     expect(results(await judge(sessionExpired, closed))).toEqual(['healthy']);
   });
 });

@@ -18,7 +18,10 @@ export function zkConnectResponse(timeoutMs: number, session: bigint): Uint8Arra
 }
 
 export const ZK_PING = record(u32(-2), u32(11));
-export const ZK_CLOSE = record(u32(7), u32(-11));
+
+export function zkClose(xid: number): Uint8Array {
+  return record(u32(xid), u32(-11));
+}
 
 export function zkReply(xid: number, error = 0): Uint8Array {
   return record(u32(xid), u64(0x100n), u32(error));
@@ -34,8 +37,9 @@ export function cql(opcode: number, body: Uint8Array, isResponse = false, versio
   return concat(u8(version | (isResponse ? 0x80 : 0)), u8(0), u16(0), u8(opcode), u32(body.length), body);
 }
 
-export function cqlError(code: number, message: string): Uint8Array {
-  return cql(0, concat(u32(code), u16(message.length), ascii(message)), true);
+/** `details`: what follows the message, by the code. */
+export function cqlError(code: number, message: string, details: Uint8Array = zeros(0)): Uint8Array {
+  return cql(0, concat(u32(code), u16(message.length), ascii(message), details), true);
 }
 
 /** STARTUP with the CQL version. */

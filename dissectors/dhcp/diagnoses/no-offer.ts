@@ -81,7 +81,8 @@ function judge(evidence: Evidence, link: DhcpSegment, client: DhcpClient): Judge
       result: 'insufficient-data',
       subject,
       reason: `${plural(count, 'DISCOVER')} of ${client.mac} without an answer; capture until ${DISCOVERS_MIN} of them over ${SPAN_SECONDS} s had ${ANSWER_SECONDS} s for one.`,
-      neededSeconds: SPAN_SECONDS + ANSWER_SECONDS,
+      // With fewer questions it is not length alone that the capture lacks.
+      ...(count < DISCOVERS_MIN ? {} : { neededSeconds: SPAN_SECONDS + ANSWER_SECONDS }),
     };
   }
   return problemOf(evidence, link, client, { count, first, last });

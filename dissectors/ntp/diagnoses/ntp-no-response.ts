@@ -83,7 +83,6 @@ function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<stri
       result: 'insufficient-data',
       subject,
       reason: `Too few requests to ${server.address} to judge; capture until 4 of them in a row, or 3 over ${SPREAD_SECONDS} s, had time for an answer.`,
-      neededSeconds: SPREAD_SECONDS,
     };
   }
   if (silent.some(({ client }) => refused.has(`${client} ${server.address} ${server.stack}`))) {
