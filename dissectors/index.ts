@@ -26,6 +26,13 @@ import bgpNoSession from './bgp/diagnoses/no-session.js';
 import bgpNotification from './bgp/diagnoses/notification.js';
 import bgpOpenRejected from './bgp/diagnoses/open-rejected.js';
 import bgpRefused from './bgp/diagnoses/refused.js';
+import cassandraCorrelators from './cassandra/correlator.js';
+import cassandraDissector from './cassandra/dissector.js';
+import cassandraError from './cassandra/diagnoses/error.js';
+import dhcpCorrelators from './dhcp/correlator.js';
+import dhcpDissector from './dhcp/dissector.js';
+import dhcpMtu from './dhcp/diagnoses/mtu.js';
+import dhcpNoOffer from './dhcp/diagnoses/no-offer.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
 import dnsError from './dns/diagnoses/error.js';
@@ -121,6 +128,13 @@ import keepaliveGap from './keepalive/diagnoses/gap.js';
 import keepaliveJitter from './keepalive/diagnoses/jitter.js';
 import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
+import ntpCorrelators from './ntp/correlator.js';
+import ntpDissector from './ntp/dissector.js';
+import ntpNtpKiss from './ntp/diagnoses/ntp-kiss.js';
+import ntpNtpNoResponse from './ntp/diagnoses/ntp-no-response.js';
+import ntpNtpOffset from './ntp/diagnoses/ntp-offset.js';
+import ntpNtpUnsynchronised from './ntp/diagnoses/ntp-unsynchronised.js';
+import ntpZoneShift from './ntp/diagnoses/zone-shift.js';
 import openvpnCorrelators from './openvpn/correlator.js';
 import openvpnDissector from './openvpn/dissector.js';
 import openvpnKeepaliveGap from './openvpn/diagnoses/keepalive-gap.js';
@@ -200,6 +214,11 @@ import vxlanUnexpectedArp from './vxlan/diagnoses/unexpected-arp.js';
 import vxlanUnknownContainer from './vxlan/diagnoses/unknown-container.js';
 import vxlanUnknownVtep from './vxlan/diagnoses/unknown-vtep.js';
 import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
+import zookeeperCorrelators from './zookeeper/correlator.js';
+import zookeeperDissector from './zookeeper/dissector.js';
+import zookeeperNotOk from './zookeeper/diagnoses/not-ok.js';
+import zookeeperSessionExpired from './zookeeper/diagnoses/session-expired.js';
+import zookeeperUnreachable from './zookeeper/diagnoses/unreachable.js';
 
 /** What workers need; listed by itself so that they load nothing else. */
 export const dissectors: readonly Dissector[] = [
@@ -207,6 +226,8 @@ export const dissectors: readonly Dissector[] = [
   arpDissector,
   bfdDissector,
   bgpDissector,
+  cassandraDissector,
+  dhcpDissector,
   dnsDissector,
   espDissector,
   geneveDissector,
@@ -216,12 +237,14 @@ export const dissectors: readonly Dissector[] = [
   ipipDissector,
   isakmpDissector,
   keepaliveDissector,
+  ntpDissector,
   openvpnDissector,
   scionDissector,
   tcpDissector,
   udpencapDissector,
   vppDissector,
   vxlanDissector,
+  zookeeperDissector,
 ];
 
 export const catalogue: readonly CatalogueEntry[] = [
@@ -252,6 +275,20 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: bgpDissector,
     correlators: bgpCorrelators,
     diagnoses: [bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused],
+  },
+  {
+    protocol: 'cassandra',
+    title: 'Cassandra',
+    dissector: cassandraDissector,
+    correlators: cassandraCorrelators,
+    diagnoses: [cassandraError],
+  },
+  {
+    protocol: 'dhcp',
+    title: 'DHCP',
+    dissector: dhcpDissector,
+    correlators: dhcpCorrelators,
+    diagnoses: [dhcpMtu, dhcpNoOffer],
   },
   {
     protocol: 'dns',
@@ -333,6 +370,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     diagnoses: [keepaliveGap, keepaliveJitter, keepaliveOneWay, keepaliveStopped],
   },
   {
+    protocol: 'ntp',
+    title: 'NTP',
+    dissector: ntpDissector,
+    correlators: ntpCorrelators,
+    diagnoses: [ntpNtpKiss, ntpNtpNoResponse, ntpNtpOffset, ntpNtpUnsynchronised, ntpZoneShift],
+  },
+  {
     protocol: 'openvpn',
     title: 'OpenVPN',
     dissector: openvpnDissector,
@@ -376,5 +420,12 @@ export const catalogue: readonly CatalogueEntry[] = [
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
     diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+  },
+  {
+    protocol: 'zookeeper',
+    title: 'ZooKeeper',
+    dissector: zookeeperDissector,
+    correlators: zookeeperCorrelators,
+    diagnoses: [zookeeperNotOk, zookeeperSessionExpired, zookeeperUnreachable],
   },
 ];

@@ -1,4 +1,5 @@
 import { defineCorrelator } from '../../src/correlate/correlator.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import template from './dissector.js';
 
@@ -28,8 +29,7 @@ export const templateSessions = defineCorrelator({
         const { columns } = batch;
         for (let at = from; at < to; at++) {
           const row = batch.order[at];
-          const frame = columns.rows.frame[row];
-          const ref = { frame: batch.frameIdOf(frame), timeNs: batch.timeNs[frame], segment: batch.segment };
+          const ref = refOf(batch, row);
           let session = states.get(flow);
           if (!session) {
             const direction = columns.rows.direction[row] ^ (columns.type[row] === QUESTION ? 0 : 1);

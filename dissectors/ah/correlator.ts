@@ -6,6 +6,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOfFrame } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { SegmentIndex } from '../../src/units.js';
@@ -56,11 +57,11 @@ class AhCorrelation implements Correlation<AhPair, AhSchema> {
 
   consume(batch: Batch<AhSchema>, flow: number, from: number, to: number): void {
     if (flow < 0) return;
-    const { columns, order, timeNs, segment } = batch;
+    const { columns, order } = batch;
     const { frame, direction } = columns.rows;
     for (let at = from; at < to; at++) {
       const row = order[at];
-      const ref = { frame: batch.frameIdOf(frame[row]), timeNs: timeNs[frame[row]], segment };
+      const ref = refOfFrame(batch, frame[row]);
       const pair = this.pairOf(flow, ref);
       pair.last = ref;
       const own = direction[row] === 0 ? pair.directions[0] : pair.directions[1];

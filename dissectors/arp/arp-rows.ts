@@ -1,5 +1,4 @@
 import type { Batch } from '../../src/correlate/correlator.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { arp } from './dissector.js';
 
 export type Rows = Batch<typeof arp.observes>;
@@ -8,9 +7,4 @@ export type Rows = Batch<typeof arp.observes>;
 export function formatMac(high: number, low: number): string {
   const digits = high.toString(16).padStart(4, '0') + low.toString(16).padStart(8, '0');
   return digits.replace(/..(?!$)/g, '$&:');
-}
-
-export function refOf(batch: Rows, row: number): FrameRef {
-  const index = batch.columns.rows.frame[row];
-  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
 }

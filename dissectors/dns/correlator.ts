@@ -6,8 +6,8 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { isUnicast } from '../../src/wire/address.js';
 import dissector, { type DnsTable, nameColumns } from './dissector.js';
@@ -247,11 +247,6 @@ function failureOf(columns: DnsTable, row: number): FailureKind | null {
     default:
       return null;
   }
-}
-
-function refOf(batch: Rows, row: number): FrameRef {
-  const index = batch.columns.rows.frame[row];
-  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
 }
 
 /** Every name server that is asked for recursion. */

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Severity, Subject } from '../../src/report/report.js';
-import { isSmallCapture } from '../icmp/loudness.js';
+import { severityOfFlow } from '../icmp/loudness.js';
 import { PORT_DNS } from './layout.js';
 import type { DnsServer } from './session.js';
 
@@ -16,9 +16,7 @@ export const FAILING_SHARE = 0.5;
 
 /** `warning` where the server may be the subject of the capture, else `info`. */
 export function severityIn(evidence: Evidence, server: DnsServer): Severity {
-  const isSubject =
-    server.stack === 0 ? isSmallCapture(evidence.quality) : !isMirrored(evidence.quality, server);
-  return isSubject && !hasOtherFault(evidence) ? 'warning' : 'info';
+  return severityOfFlow(evidence, server.stack, ['dns.']);
 }
 
 /** Questions that a client must have asked for its share of failures to mean anything. */
@@ -30,20 +28,6 @@ export function severityByClients({ clients, answered }: DnsServer): Severity {
     (one) => one.questions >= QUESTIONS_MIN && one.questions - one.answered >= FAILING_SHARE * one.questions,
   );
   return answered > 0 && failing.length >= CLIENTS_MIN ? 'warning' : 'info';
-}
-
-/** A mirror session shows what some port of a switch sees, not what was captured for a purpose. */
-export function isMirrored(quality: CaptureQuality, { stack }: DnsServer): boolean {
-  return quality.flows.tunnelLayers(stack).some(({ kind }) => kind === 'erspan');
-}
-
-/** An error or a warning that does not stem from name resolution. */
-function hasOtherFault({ judgements }: Evidence): boolean {
-  for (const [id, judged] of judgements) {
-    if (id.startsWith('capture.') || id.startsWith('dns.')) continue;
-    if (judged.some((one) => one.result === 'problem' && one.severity !== 'info')) return true;
-  }
-  return false;
 }
 
 export function serverSubject(quality: CaptureQuality, { address, stack }: DnsServer): Subject {

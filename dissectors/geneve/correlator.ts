@@ -6,8 +6,8 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOfFrame } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { OpenDirection, type TunnelDirection } from '../vxlan/tunnel-direction.js';
@@ -70,7 +70,7 @@ class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.obser
       if (columns.optionsLength[row] > tunnel.optionsMax) tunnel.optionsMax = columns.optionsLength[row];
       if ((columns.flags[row] & FLAG_CRITICAL_OPTIONS) !== 0) tunnel.criticalOptions++;
       if ((columns.flags[row] & FLAG_CONTROL) !== 0) tunnel.controlPackets++;
-      const ref = refOf(batch, frame[row]);
+      const ref = refOfFrame(batch, frame[row]);
       sent.span(ref.frame, ref.timeNs, ref.segment);
       const port = sent.port(columns.destinationPort[row], ref);
       if (port) port.packets++;
@@ -109,14 +109,6 @@ class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.obser
 
 function firstFrame({ directions }: GeneveTunnel): number {
   return Math.min(...directions.map(({ first }) => first?.frame ?? Number.POSITIVE_INFINITY));
-}
-
-function refOf(batch: Rows, frameIndex: number): FrameRef {
-  return {
-    frame: batch.frameIdOf(frameIndex),
-    timeNs: batch.timeNs[frameIndex],
-    segment: batch.segment,
-  };
 }
 
 /** Every Geneve tunnel, by endpoints and VNI. */

@@ -6,8 +6,8 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import dissector from './dissector.js';
 import * as gre from './layout.js';
 import { OpenTunnel } from './open-tunnel.js';
@@ -149,11 +149,6 @@ function countHeader(
 
 function onesidedness({ directions }: GreTunnel): number {
   return Math.abs(directions[0].packets - directions[1].packets);
-}
-
-function refOf(batch: Rows, row: number): FrameRef {
-  const index = batch.columns.rows.frame[row];
-  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
 }
 
 /** Every GRE tunnel and every mirror session, by endpoints and key. */

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { FrameRef, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
 import { greTunnels } from './correlator.js';
+import { KEY_MIDONET_FLOW_STATE } from './layout.js';
 import type { GreDirection, GreTunnel } from './session.js';
 
 /** Keys that a tunnel lists where they differ per direction. */
@@ -37,6 +38,7 @@ function describe(quality: CaptureQuality, tunnels: readonly GreTunnel[]): Tunne
   const types = [...new Set(tunnels.flatMap((one) => one.directions.flatMap((sent) => sent.protocolTypes)))];
   const inside = quality.flows.tunnelLayers(outerStack).map((layer) => `${layer.kind} ${layer.key}`);
   const isUp = directions.length === 2;
+  const flowState = tunnels.find(({ key }) => key === KEY_MIDONET_FLOW_STATE);
   return {
     kind,
     endpoints: [low, high],
@@ -46,6 +48,7 @@ function describe(quality: CaptureQuality, tunnels: readonly GreTunnel[]): Tunne
     facts: {
       protocolTypes: types.map((type) => `0x${type.toString(16).padStart(4, '0')}`),
       ...(isPptp ? { carries: 'PPTP' } : {}),
+      ...(flowState ? { flowStatePackets: packetsOf(flowState) } : {}),
       ...(inside.length > 0 ? { inside } : {}),
       ...mtuFacts(tunnels),
     },
@@ -55,9 +58,15 @@ function describe(quality: CaptureQuality, tunnels: readonly GreTunnel[]): Tunne
 function keyOf(tunnels: readonly GreTunnel[]): Pick<TunnelDraft, 'key'> {
   const isKeyed = ({ kind, isPptp, directions }: GreTunnel): boolean =>
     kind === 'erspan' || isPptp || directions.some(({ keyed }) => keyed > 0);
-  const keys = [...new Set(tunnels.filter(isKeyed).map(({ key }) => key))];
+  // MidoNet's flow state travels beside the tunnel's data, under a key of its own.
+  const carriers = tunnels.length > 1 ? tunnels.filter(({ key }) => key !== KEY_MIDONET_FLOW_STATE) : tunnels;
+  const keys = [...new Set(carriers.filter(isKeyed).map(({ key }) => key))];
   if (keys.length === 0) return {};
   return keys.length === 1 ? { key: keys[0] } : { key: keys.slice(0, KEYS_MAX).map(String) };
+}
+
+function packetsOf({ directions }: GreTunnel): number {
+  return directions[0].packets + directions[1].packets;
 }
 
 function mtuFacts(tunnels: readonly GreTunnel[]): Record<string, unknown> {

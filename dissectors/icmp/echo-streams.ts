@@ -5,6 +5,8 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
+import { keylessStack } from '../../src/correlate/keyless-stack.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
@@ -69,6 +71,8 @@ interface OpenStream {
   readonly stream: EchoStream;
   readonly key: number;
   readonly siblings: Map<number, OpenStream>;
+  /** Of streams in a tunnel, see `twins`; else empty. */
+  readonly twinKey: string;
   /** Undecided requests by sequence number. */
   readonly bySequence: Map<number, EchoRequest>;
 }
@@ -81,6 +85,8 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
   private readonly closed = new SessionStore<EchoStream>((stream) => stream.decided.unanswered);
   private readonly pairs: FlowStates<StreamsOfPair>;
   private readonly open = new Set<OpenStream>();
+  /** Streams in tunnels, by everything but the key of the innermost one. */
+  private readonly twins = new Map<string, Set<OpenStream>>();
 
   constructor(private readonly run: CorrelationRun) {
     this.pairs = run.flows.trackStates<StreamsOfPair>((streams) => {
@@ -92,29 +98,64 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
     return this.closed.summarised;
   }
 
-  consume(batch: Batch<typeof ICMP_ROWS>, flow: FlowId, from: number, to: number): void {
-    if (flow < 0) return;
-    const { flows } = this.run;
-    if (!isUnicast(flows.addressWords(flow, 0)) || !isUnicast(flows.addressWords(flow, 1))) return;
-    const { low, high } = flows.endpoints(flow);
+  consume(batch: Batch<typeof ICMP_ROWS>, _flow: FlowId, from: number, to: number): void {
     const { columns, order } = batch;
-    let streams = this.pairs.get(flow);
     for (let at = from; at < to; at++) {
       const row = order[at];
       if (!isEcho(columns.type[row])) continue;
-      if (!streams) {
-        streams = new Map();
-        this.pairs.set(flow, streams);
-      }
+      const flow = batch.flowOf(row);
+      if (flow < 0) continue;
+      const streams = this.pairs.get(flow) ?? this.openPair(flow);
+      if (!streams) continue;
       const direction = columns.rows.direction[row];
       if (isRequest(columns.type[row])) {
         this.addRequest(batch, row, this.streamOf(batch, row, flow, streams, direction));
-      } else {
-        // A host that pings itself has one direction only.
-        const asked = low === high ? direction : 1 - direction;
-        this.addReply(batch, row, this.streamOf(batch, row, flow, streams, asked));
+      } else this.addReply(batch, row, this.askedBy(batch, row, flow, streams));
+    }
+  }
+
+  /** Null for groups: many may answer there, or nobody. */
+  private openPair(flow: FlowId): StreamsOfPair | null {
+    const { flows } = this.run;
+    if (!isUnicast(flows.addressWords(flow, 0)) || !isUnicast(flows.addressWords(flow, 1))) return null;
+    const streams: StreamsOfPair = new Map();
+    this.pairs.set(flow, streams);
+    return streams;
+  }
+
+  /**
+   * The stream that a reply belongs to: that of its own flow; where that has not asked, the one in a tunnel of the same
+   * endpoints with another key (see `keylessStack`).
+   */
+  private askedBy(
+    batch: Batch<typeof ICMP_ROWS>,
+    row: number,
+    flow: FlowId,
+    streams: StreamsOfPair,
+  ): OpenStream {
+    const { columns } = batch;
+    const { flows } = this.run;
+    const { low, high } = flows.endpoints(flow);
+    const direction = columns.rows.direction[row];
+    // A host that pings itself has one direction only.
+    const asked = low === high ? direction : 1 - direction;
+    const sequence = columns.sequence[row];
+    const own = streams.get(columns.identifier[row] * 2 + asked);
+    if (own?.bySequence.has(sequence)) return own;
+    if (flows.stack(flow) !== 0) {
+      const { from, to } = flows.addresses(flow, asked);
+      const twins = this.twins.get(this.twinKey(flow, from, to, columns.identifier[row]));
+      for (const twin of twins ?? []) {
+        if (twin !== own && twin.bySequence.get(sequence)?.isAnswered === false) return twin;
       }
     }
+    return own ?? this.streamOf(batch, row, flow, streams, asked);
+  }
+
+  /** Empty outside tunnels. */
+  private twinKey(flow: FlowId, source: string, destination: string, identifier: number): string {
+    const path = keylessStack(this.run.flows, this.run.flows.stack(flow));
+    return path === null ? '' : `${path} ${source} ${destination} ${identifier}`;
   }
 
   private streamOf(
@@ -152,10 +193,18 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
       decided: new EchoTally(),
       undecided: [],
     };
-    const open: OpenStream = { stream, key, siblings: streams, bySequence: new Map() };
+    const twinKey = stream.stack === 0 ? '' : this.twinKey(flow, from, to, identifier);
+    const open: OpenStream = { stream, key, siblings: streams, twinKey, bySequence: new Map() };
     streams.set(key, open);
     this.open.add(open);
+    if (twinKey !== '') this.addTwin(open);
     return open;
+  }
+
+  private addTwin(open: OpenStream): void {
+    const known = this.twins.get(open.twinKey);
+    if (known) known.add(open);
+    else this.twins.set(open.twinKey, new Set([open]));
   }
 
   private addRequest(batch: Batch<typeof ICMP_ROWS>, row: number, open: OpenStream): void {
@@ -211,6 +260,9 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
   private close(open: OpenStream): void {
     if (!this.open.delete(open)) return;
     open.siblings.delete(open.key);
+    const twins = this.twins.get(open.twinKey);
+    twins?.delete(open);
+    if (twins?.size === 0) this.twins.delete(open.twinKey);
     this.closed.add(open.stream);
   }
 
@@ -257,15 +309,10 @@ function lastFrame({ stream }: OpenStream): number {
   return Math.max(stream.last.frame, stream.lastReply?.frame ?? 0);
 }
 
-function refOf(batch: Batch<typeof ICMP_ROWS>, row: number): FrameRef {
-  const index = batch.columns.rows.frame[row];
-  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
-}
-
 /** Every ping, by pair, tunnel stack and identifier. */
 export const echoStreams = defineCorrelator<EchoStream, typeof ICMP_ROWS>({
   name: 'echo',
   reads: dissector,
-  order: 'flow',
+  order: 'capture',
   create: (run) => new EchoCorrelation(run),
 });

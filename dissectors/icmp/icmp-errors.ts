@@ -4,6 +4,7 @@ import {
   type CorrelationRun,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
@@ -109,12 +110,7 @@ class IcmpErrorCorrelation implements Correlation<IcmpError, typeof ICMP_ROWS> {
     const { from: reporter, to: receiver } = this.run.flows.addresses(flow, columns.rows.direction[row]);
     const stack = this.run.flows.stack(flow);
     const quoted = this.quotedPacket(columns, row);
-    const index = columns.rows.frame[row];
-    const ref: FrameRef = {
-      frame: batch.frameIdOf(index),
-      timeNs: batch.timeNs[index],
-      segment: batch.segment,
-    };
+    const ref = refOf(batch, row);
     const { family, type, code } = columns;
     const key = `${stack} ${family[row]} ${type[row]} ${code[row]} ${reporter} ${receiver} ${quotedKey(quoted)}`;
     let error = this.open.get(key);

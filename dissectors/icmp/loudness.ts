@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Conversation } from '../../src/correlate/traffic.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 
@@ -44,6 +45,37 @@ export function loudnessOfPair(quality: CaptureQuality, a: string, b: string, st
 export function severityFor(loudness: Loudness, whenTunnel: Severity): Severity {
   if (loudness === 'tunnel' || whenTunnel === 'info') return whenTunnel;
   return loudness === 'focus' ? 'warning' : 'info';
+}
+
+/** A mirror session shows what some port of a switch sees, not what was captured for a purpose. */
+export function isMirrored(quality: CaptureQuality, stack: number): boolean {
+  return quality.flows.tunnelLayers(stack).some(({ kind }) => kind === 'erspan');
+}
+
+/** Whether a flow that is neither tunnel nor control session may be what was captured: inside a tunnel, or in a small capture. */
+export function mayBeSubject(quality: CaptureQuality, stack: number): boolean {
+  return stack === 0 ? isSmallCapture(quality) : !isMirrored(quality, stack);
+}
+
+/**
+ * An error or a warning beside those of `ownAreas` (`dns.`) and those about the capture: it explains the trouble of a
+ * single service better than the service does. For diagnoses that judge last.
+ */
+export function hasOtherFault({ judgements }: Evidence, ownAreas: readonly string[]): boolean {
+  for (const [id, judged] of judgements) {
+    if (id.startsWith('capture.') || ownAreas.some((area) => id.startsWith(area))) continue;
+    if (judged.some((one) => one.result === 'problem' && one.severity !== 'info')) return true;
+  }
+  return false;
+}
+
+/** `warning` where the flow may be the subject of the capture and nothing else is wrong; otherwise `info`. */
+export function severityOfFlow(
+  evidence: Evidence,
+  stack: number,
+  ownAreas: readonly string[],
+): 'warning' | 'info' {
+  return mayBeSubject(evidence.quality, stack) && !hasOtherFault(evidence, ownAreas) ? 'warning' : 'info';
 }
 
 /** Taken for one purpose: under 60 s, or under 5 server endpoints. Of one that goes on, neither is known in its first 60 s. */

@@ -6,6 +6,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { Nanoseconds } from '../../src/units.js';
@@ -58,12 +59,7 @@ class FragmentCorrelation implements Correlation<FragmentStream, typeof FRAGMENT
     }
     for (let at = from; at < to; at++) {
       const row = order[at];
-      const index = columns.rows.frame[row];
-      const ref: FrameRef = {
-        frame: batch.frameIdOf(index),
-        timeNs: batch.timeNs[index],
-        segment: batch.segment,
-      };
+      const ref = refOf(batch, row);
       if (ref.timeNs > this.latestNs) this.latestNs = ref.timeNs;
       const piece: Piece = {
         start: columns.offset[row],

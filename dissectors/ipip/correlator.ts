@@ -6,6 +6,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { SegmentIndex } from '../../src/units.js';
@@ -100,11 +101,6 @@ class IpipCorrelation implements Correlation<IpipTunnel, IpipSchema> {
 
 function silent(from: string, to: string): IpipDirection {
   return { from, to, packets: 0, bytes: 0, first: null, last: null, largestInner: 0, largestOuter: 0 };
-}
-
-function refOf(batch: Rows, row: number): FrameRef {
-  const index = batch.columns.rows.frame[row];
-  return { frame: batch.frameIdOf(index), timeNs: batch.timeNs[index], segment: batch.segment };
 }
 
 /** Every IP-in-IP tunnel, by endpoints and inner version. */

@@ -1,6 +1,7 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { Batch } from '../../src/correlate/correlator.js';
 import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
+import { refOfFrame } from '../../src/correlate/frame-reference.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import { ORIGIN_ASSEMBLED, ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { ISAKMP } from './columns.js';
@@ -92,7 +93,7 @@ export function readFacts(
     to,
     toPort: ports.to,
     stack: flows.stack(flow),
-    ref: { frame: batch.frameIdOf(frameIndex), timeNs: batch.timeNs[frameIndex], segment: batch.segment },
+    ref: refOfFrame(batch, frameIndex),
     isFirstFragment: columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT,
     isAssembled: columns.rows.origin[row] === ORIGIN_ASSEMBLED,
     isOutbound: (marks & MARK_OUTBOUND) !== 0,

@@ -17,7 +17,9 @@ const LINKS_MAX = 1 << 15;
 const IDLE_EPOCHS_MAX = 2;
 
 /** State of a flow that found no room. */
-const TOO_MANY = 'too many';
+const NOT_FOLLOWED = 'not followed';
+/** Hosts of MidoNet tell each other of flows there, one way, under a tunnel key of its own; nothing of it is due. */
+const MIDONET_FLOW_STATE_PORT = 2925;
 
 type Rows = Batch<typeof unclaimedUdp.observes>;
 
@@ -32,7 +34,7 @@ interface FollowedLink {
  * the first 500 and the 500 that missed most. Flows beyond that are counted in `summarised`.
  */
 class KeepaliveCorrelation implements Correlation<KeepaliveLink, typeof unclaimedUdp.observes> {
-  private readonly states: FlowStates<FollowedLink | typeof TOO_MANY>;
+  private readonly states: FlowStates<FollowedLink | typeof NOT_FOLLOWED>;
   private readonly followed = new Set<FollowedLink>();
   private readonly promising = new Set<FollowedLink>();
   private readonly closed = new SessionStore<KeepaliveLink>(missedOf);
@@ -50,7 +52,7 @@ class KeepaliveCorrelation implements Correlation<KeepaliveLink, typeof unclaime
 
   constructor(private readonly run: CorrelationRun) {
     this.states = run.flows.trackStates((link) => {
-      if (link !== TOO_MANY) this.close(link);
+      if (link !== NOT_FOLLOWED) this.close(link);
     });
   }
 
@@ -89,11 +91,16 @@ class KeepaliveCorrelation implements Correlation<KeepaliveLink, typeof unclaime
 
   private follow(batch: Rows, flow: FlowId, frameIndex: number): FollowedLink | null {
     const known = this.states.get(flow);
-    if (known === TOO_MANY) return null;
+    if (known === NOT_FOLLOWED) return null;
     if (known && !known.isForgotten) return known;
+    const { from, to } = this.run.flows.ports(flow, 0);
+    if (from === MIDONET_FLOW_STATE_PORT && to === from) {
+      this.states.set(flow, NOT_FOLLOWED);
+      return null;
+    }
     if (this.followed.size >= LINKS_MAX) {
       this.untracked++;
-      this.states.set(flow, TOO_MANY);
+      this.states.set(flow, NOT_FOLLOWED);
       return null;
     }
     const tracker = new LinkTracker(batch.segment, batch.frameIdOf(frameIndex));

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Citation, FrameRef } from '../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../src/report/report.js';
+import { PORT_IANA } from './layout.js';
 import type { VxlanTunnel } from './session.js';
 
 /** The tunnel as a subject. */
@@ -29,11 +30,23 @@ export function tunnelFilter(quality: CaptureQuality, tunnels: readonly VxlanTun
   const family = a.includes(':') ? 'ipv6' : 'ip';
   const pair = `${family}.addr == ${a} && ${family}.addr == ${b}`;
   if (isNested) return pair;
-  const ports = new Set(
-    tunnels.flatMap(({ directions }) => directions.flatMap((one) => one.ports)).map(({ port }) => port),
+  const carried = new Set(
+    tunnels.flatMap(({ vni, directions }) =>
+      directions.flatMap(({ ports }) => ports).map(({ port }) => networkFilter(vni, port)),
+    ),
   );
   const fragments = family === 'ip' ? 'ip.flags.mf == 1' : 'ipv6.fraghdr';
-  return `${pair} && (${[...ports].map((port) => `udp.port == ${port}`).join(' || ')} || ${fragments})`;
+  return `${pair} && (${[...carried, fragments].join(' || ')})`;
+}
+
+/** A stock tshark knows VXLAN on port 4789 alone; elsewhere the VNI is bytes 4 to 6 of the payload (RFC 7348, section 5). */
+function networkFilter(vni: number, port: number): string {
+  if (port === PORT_IANA) return `vxlan.vni == ${vni}`;
+  const bytes = vni
+    .toString(16)
+    .padStart(6, '0')
+    .replace(/..(?!$)/g, '$&:');
+  return `(udp.port == ${port} && udp.payload[4:3] == ${bytes})`;
 }
 
 /** Citations in the order of the capture, each frame once. */

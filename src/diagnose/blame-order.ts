@@ -28,8 +28,9 @@ export interface Accused {
 /**
  * Writes `causedBy` into findings that are consequences of others. A finding is a consequence only if its id is
  * listed by the cause, endpoints, direction and packet class agree, and the cause's interval covers its onset. The
- * protocol's own word (notify, RST, ICMP) is never a consequence, and what the capture lacks is never a cause, nor
- * is a remark (info) the cause of something loud. A cause is as severe as the worst that it explains.
+ * protocol's own word (notify, RST, ICMP) is never a consequence, except of what only says it more exactly; what the
+ * capture lacks is never a cause, nor is a remark (info) the cause of something loud. A cause is as severe as the worst
+ * that it explains.
  */
 export function assignBlame(
   accused: readonly Accused[],
@@ -38,9 +39,11 @@ export function assignBlame(
 ): void {
   const causesOf = new Map<Accused, Accused[]>();
   for (const consequence of accused) {
-    if (consequence.diagnosis.ownWord) continue;
     const causes = accused.filter(
-      (cause) => cause !== consequence && explains(cause, consequence, clock, hostOf),
+      (cause) =>
+        cause !== consequence &&
+        (!consequence.diagnosis.ownWord || restates(cause, consequence)) &&
+        explains(cause, consequence, clock, hostOf),
     );
     if (causes.length > 0) causesOf.set(consequence, causes);
   }
@@ -79,11 +82,22 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock, hos
   return (
     cause.diagnosis.layer !== 'capture' &&
     listsAsConsequence(cause, consequence.diagnosis.id) &&
-    isAtPlaceOf(cause, consequence, hostOf) &&
+    concernsSame(cause, consequence, hostOf) &&
     sameClass(cause, consequence) &&
     isLoudEnough(cause, consequence) &&
     overlaps(cause, consequence, clock)
   );
+}
+
+/** The cause says more exactly what the consequence says. */
+function restates(cause: Accused, consequence: Accused): boolean {
+  return cause.diagnosis.restates?.includes(consequence.diagnosis.id) ?? false;
+}
+
+/** A cause and its consequence are at one place; where one only restates the other, they have the same subject. */
+function concernsSame(cause: Accused, consequence: Accused, hostOf: HostOf): boolean {
+  if (!restates(cause, consequence)) return isAtPlaceOf(cause, consequence, hostOf);
+  return JSON.stringify(cause.finding.subject) === JSON.stringify(consequence.finding.subject);
 }
 
 function isLower(a: Accused, b: Accused): boolean {

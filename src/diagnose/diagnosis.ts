@@ -17,7 +17,7 @@ export interface Threshold {
 }
 
 /** What a finding is about; each id of the catalogue names one. */
-export type SubjectKind = 'capture' | 'tunnel' | 'pair' | 'session' | 'server' | 'flow' | 'datagram';
+export type SubjectKind = 'capture' | 'tunnel' | 'pair' | 'session' | 'server' | 'host' | 'flow' | 'datagram';
 
 /** Layers of blame, lowest first (a cause lies at or below its consequences). */
 export type BlameLayer =
@@ -55,6 +55,11 @@ export interface DiagnosisMetadata {
   readonly explains: readonly string[];
   /** True where the evidence is the protocol's own word (notify, RST, ICMP): such a finding is never a consequence. */
   readonly ownWord?: boolean;
+  /**
+   * Ids among `explains` whose findings about the same subject this one only says more exactly (a refused connection to
+   * a database): they are its consequences even where they are the protocol's own word.
+   */
+  readonly restates?: readonly string[];
 }
 
 /** A point in the capture. `timeNs` is NaN where the frame has no time. */

@@ -57,7 +57,7 @@ export default defineDiagnosis({
       why: 'unicast from one host alone may be that of the capturing host; then information only',
     },
   },
-  explains: ['underlay.ping-loss', 'tcp.syn-unanswered'],
+  explains: ['underlay.ping-loss', 'tcp.syn-unanswered', 'nsdb.unreachable'],
   *diagnose(evidence) {
     const view = viewOf(evidence);
     for (const pairs of byAsker(evidence.sessions(arpPairs))) {

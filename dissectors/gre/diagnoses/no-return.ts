@@ -71,7 +71,13 @@ export default defineDiagnosis({
       why: 'one that never worked may be a host that is down or a policy',
     },
   },
-  explains: ['underlay.ping-loss', 'tcp.syn-unanswered', 'dns.timeout', 'keepalive.stopped'],
+  explains: [
+    'underlay.ping-loss',
+    'tcp.syn-unanswered',
+    'nsdb.unreachable',
+    'dns.timeout',
+    'keepalive.stopped',
+  ],
   *diagnose(evidence) {
     for (const pair of grePairs(evidence.sessions(greTunnels))) {
       if (!isMirror(pair)) yield* judge(evidence, pair);

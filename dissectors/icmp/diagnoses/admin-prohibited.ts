@@ -48,6 +48,7 @@ export default defineDiagnosis({
     'keepalive.one-way',
     'bgp.no-session',
     'tcp.syn-unanswered',
+    'nsdb.unreachable',
     'dns.timeout',
     'time.ntp-no-response',
   ],

@@ -15,7 +15,7 @@ import { sizeLimitOf } from '../echo-sizes.js';
 import { echoStreams } from '../echo-streams.js';
 import { momentOf } from '../error-pairs.js';
 import { icmpErrors } from '../icmp-errors.js';
-import { isSmallCapture, isTunnelPair } from '../loudness.js';
+import { isTunnelPair, severityOfFlow } from '../loudness.js';
 import { insideWords, pairSubject } from '../pair-subject.js';
 
 const UNANSWERED_MIN = 3;
@@ -157,17 +157,7 @@ function severityOf(evidence: Evidence, pair: EchoPair, heard: boolean): Severit
     if (answered === 0) return heard ? 'info' : 'error';
     return 'warning';
   }
-  const isFocus = stack !== 0 || isSmallCapture(quality);
-  return answered > 0 && isFocus && !hasOtherFault(evidence) ? 'warning' : 'info';
-}
-
-/** A fault of its own words would explain the loss better than a ping does. */
-function hasOtherFault({ judgements }: Evidence): boolean {
-  for (const [id, judged] of judgements) {
-    if (id.startsWith('capture.') || id === 'underlay.ping-loss') continue;
-    if (judged.some((one) => one.result === 'problem' && one.severity !== 'info')) return true;
-  }
-  return false;
+  return answered > 0 ? severityOfFlow(evidence, stack, ['underlay.ping-loss']) : 'info';
 }
 
 /** Packets of the target other than echo replies, sent while requests stayed unanswered. */

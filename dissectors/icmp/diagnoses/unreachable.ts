@@ -76,6 +76,7 @@ export default defineDiagnosis({
     'bgp.no-session',
     'bgp.hold-expiry',
     'tcp.syn-unanswered',
+    'nsdb.unreachable',
     'tcp.retransmissions',
     'dns.timeout',
     'time.ntp-no-response',

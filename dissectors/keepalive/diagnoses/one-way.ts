@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Judgement, type Moment } from '../../../src/diagnose/diagnosis.js';
+import { isMirrored } from '../../icmp/loudness.js';
 import {
   directionText,
   intervalText,
@@ -109,7 +110,7 @@ function isCounterpart({ protocol, fromA, fromB }: Conversation): boolean {
 
 function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQuality): Judgement {
   const { direction, stream, link } = keepalive;
-  const isFocus = link.stack !== 0 || isSmall(quality);
+  const isFocus = link.stack === 0 ? isSmall(quality) : !isMirrored(quality, link.stack);
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),

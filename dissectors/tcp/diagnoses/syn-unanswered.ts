@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { trafficUnderOtherKeys } from '../../../src/correlate/keyless-stack.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -7,6 +8,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { icmpErrors } from '../../icmp/correlator.js';
 import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
 import {
@@ -46,7 +48,7 @@ export default defineDiagnosis({
     'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or the capture is small, and nothing else is wrong; ' +
     'information otherwise.',
   notWhen:
-    'Packets of the server reach the client by another way (one-sided capture). An ICMP error answers. A host tries 20 ' +
+    'Packets of the server reach the client by another way (one-sided capture), or in a tunnel with another key (MidoNet). An ICMP error answers. A host tries 20 ' +
     'endpoints in 10 s: a port scan is one piece of information.',
   causes: [
     'A firewall, security group or network policy drops the SYN or the SYN-ACK',
@@ -99,7 +101,10 @@ function judge(
   if (sumOf(endpoint, ({ attempts }) => attempts) === 0) return null;
   const failing = endpoint.services.filter(
     (service) =>
-      failuresOf(quality, service) > 0 && !scanners.has(service.client) && !rejected.has(flowKey(service)),
+      failuresOf(quality, service) > 0 &&
+      !scanners.has(service.client) &&
+      !rejected.has(flowKey(service)) &&
+      !isAnsweredUnderOtherKey(quality, service),
   );
   if (failing.length === 0) return withoutFailures(quality, evidence, endpoint, scanners, rejected);
   const visible = failing.filter((service) => missingAnswers(quality, service) === null);
@@ -118,7 +123,8 @@ function withoutFailures(
   rejected: ReadonlySet<string>,
 ): Judgement | null {
   const isAnswered = endpoint.services.some(
-    ({ established, refused }) => established.count + refused.count > 0,
+    (service) =>
+      service.established.count + service.refused.count > 0 || isAnsweredUnderOtherKey(quality, service),
   );
   if (isAnswered) return healthy(evidence, endpoint);
   const isJudgedElsewhere = endpoint.services.every(
@@ -247,11 +253,23 @@ function scanProblem({ client, endpoints, first, last }: Scanner): Problem {
 function rejectedFlows(evidence: Evidence): Set<string> {
   const keys = new Set<string>();
   for (const { quoted, stack } of evidence.sessions(icmpErrors)) {
-    if (quoted === null || quoted.protocol !== 6) continue;
+    if (quoted === null || quoted.protocol !== PROTOCOL_TCP) continue;
     const { source, destination, destinationPort } = quoted;
     keys.add(flowKey({ client: source, server: destination, port: destinationPort, stack }));
   }
   return keys;
+}
+
+/** The server's segments come back in a tunnel with another key, as where the key names the receiver (MidoNet). */
+function isAnsweredUnderOtherKey(
+  quality: CaptureQuality,
+  { client, server, port, stack }: TcpService,
+): boolean {
+  return trafficUnderOtherKeys(quality, client, server, stack).some(({ conversations }) =>
+    conversations.some(
+      ({ protocol, portOfB, fromB }) => protocol === PROTOCOL_TCP && portOfB === port && fromB.packets > 0,
+    ),
+  );
 }
 
 function flowKey({

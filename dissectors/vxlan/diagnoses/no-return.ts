@@ -69,6 +69,7 @@ export default defineDiagnosis({
     'underlay.ping-loss',
     'vxlan.loss',
     'tcp.syn-unanswered',
+    'nsdb.unreachable',
     'tcp.retransmissions',
     'dns.timeout',
     'arp.unanswered',

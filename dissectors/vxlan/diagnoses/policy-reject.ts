@@ -48,7 +48,7 @@ export default defineDiagnosis({
   thresholds: {
     attempts: { value: ATTEMPTS_MIN, unit: 'packets', why: 'one lost SYN is normal' },
   },
-  explains: ['tcp.syn-unanswered', 'tcp.refused', 'dns.timeout'],
+  explains: ['tcp.syn-unanswered', 'nsdb.unreachable', 'tcp.refused', 'dns.timeout'],
   *diagnose(evidence) {
     const all = tunnelRequests(evidence);
     const rejected = new Set<object>();

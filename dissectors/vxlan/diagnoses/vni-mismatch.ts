@@ -35,7 +35,14 @@ export default defineDiagnosis({
   thresholds: {
     requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
   },
-  explains: ['vxlan.no-return', 'vxlan.loss', 'underlay.ping-loss', 'tcp.syn-unanswered', 'arp.unanswered'],
+  explains: [
+    'vxlan.no-return',
+    'vxlan.loss',
+    'underlay.ping-loss',
+    'tcp.syn-unanswered',
+    'nsdb.unreachable',
+    'arp.unanswered',
+  ],
   *diagnose(evidence) {
     const all = tunnelRequests(evidence);
     const accused = new Set<VxlanTunnel>();

@@ -1,6 +1,5 @@
 import { ascii, concat, u16, u32 } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
-import { DNS_RCODE, DNS_TYPE, type DnsResponse, dnsQuery, dnsResponse } from '../../test/build/dns.js';
 import { gre } from '../../test/build/gre.js';
 import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
@@ -15,6 +14,8 @@ const { local, peer } = PUBLIC_SITE;
 const GRE = 47;
 const IP_IN_IP = 4;
 const TYPE_ERSPAN = 0x88be;
+const TYPE_ETHERNET = 0x6558;
+const MIDONET_FLOW_STATE_KEY = 0xff_ffff;
 const OURS = '192.168.10.';
 const THEIRS = '192.168.20.';
 
@@ -137,6 +138,27 @@ function keysPerDirection(t: Timeline): void {
   innerConnection(t, 15, here, there);
 }
 
+/** Two agents of MidoNet: the key names the receiving port; flow state goes one way under a key of its own. */
+function midonet(t: Timeline): void {
+  const ports = ends({ here: 41, there: 57 });
+  innerPing(t, ports.here, ports.there, { ...FIRST_PAIR, at: 6, count: 8 });
+  innerConnection(t, 15, ports.here, ports.there);
+  const { here } = ends({ here: MIDONET_FLOW_STATE_KEY });
+  const state = { source: '169.254.15.1', destination: '169.254.15.2' };
+  for (let index = 0; index < 30; index += 1) {
+    const payload = udp({ ...state, sourcePort: 2925, destinationPort: 2925, payload: t.random.bytes(96) });
+    const packet = ip({ ...state, protocol: IP_PROTOCOL.udp, payload });
+    const frame = ethernet({
+      source: 'ac:ca:ba:00:15:01',
+      destination: 'ac:ca:ba:00:15:02',
+      etherType: ETHER_TYPE.ipv4,
+      payload: packet,
+    });
+    const header = { protocolType: TYPE_ETHERNET, key: here.key ?? 0, payload: frame };
+    t.sendIp(5.5 + index, here.from, here.to, GRE, gre(header), { dontFragment: true });
+  }
+}
+
 function noReturn(t: Timeline): void {
   const { here, there } = ends({ here: 700, there: 700 });
   innerPing(t, here, there, { ...FIRST_PAIR, at: 6, count: 8 });
@@ -218,68 +240,7 @@ function ipInIp(t: Timeline): void {
   }
 }
 
-const RESOLVER: Endpoint = { ...PUBLIC_SITE.router, address: '192.0.2.53', ttl: 64 };
-
-interface Lookup {
-  at: number;
-  name: string;
-  seconds?: number;
-  type?: number;
-  /** Times of further tries after the first. */
-  repeats?: readonly number[];
-  answer?: Partial<DnsResponse> | null;
-}
-
-/** Lookups from one client to one resolver, each from a port of its own. */
-function dnsCapture(name: string, seconds: number, lookups: readonly Lookup[]): () => Uint8Array {
-  return () => {
-    const t = siteTimeline(name, PUBLIC_SITE, seconds);
-    for (const lookup of lookups) {
-      const id = t.random.next() & 0xffff;
-      const client = { ...local, port: 32_768 + (t.random.next() & 0x3fff) };
-      const server = { ...RESOLVER, port: 53 };
-      const question = { id, name: lookup.name, type: lookup.type ?? DNS_TYPE.a };
-      for (const later of [0, ...(lookup.repeats ?? [])]) {
-        t.sendUdp(lookup.at + later, client, server, dnsQuery(question));
-      }
-      if (lookup.answer === null) continue;
-      const answer = dnsResponse({ ...question, addresses: ['198.51.100.80'], ...lookup.answer });
-      t.sendUdp(lookup.at + (lookup.seconds ?? 0.0018) + t.random.between(0, 0.0004), server, client, answer);
-    }
-    return writePcap(t.frames());
-  };
-}
-
-function names(count: number, lookup: (index: number) => Partial<Lookup>): Lookup[] {
-  return Array.from({ length: count }, (_, index) => ({
-    at: 2 + index * 2.5,
-    name: `www${index}.example.org`,
-    ...lookup(index),
-  }));
-}
-
-/** A client in Kubernetes: three search domains before the name itself, IPv4 and IPv6. */
-const SEARCH_SERIES: readonly Lookup[] = [
-  'default.svc.cluster.local',
-  'svc.cluster.local',
-  'cluster.local',
-  '',
-]
-  .map((domain) => (domain === '' ? 'api.example.net' : `api.example.net.${domain}`))
-  .flatMap((name, index) => {
-    const at = 12 + index * 0.004;
-    const isLast = name === 'api.example.net';
-    const answer = isLast ? {} : { rcode: DNS_RCODE.noSuchName, addresses: [] };
-    const empty = isLast ? { addresses: [] } : answer;
-    return [
-      { at, name, answer },
-      { at: at + 0.0005, name, type: DNS_TYPE.aaaa, answer: empty },
-    ];
-  });
-
-const SERVER_FAILURE = { rcode: DNS_RCODE.serverFailure, addresses: [] };
-
-export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
+export const GRE_CAPTURES: readonly SampleCapture[] = [
   {
     file: 'gre-healthy.pcap',
     shows: 'GRE with key and sequence numbers: inner pings both ways, a TCP connection and a stream',
@@ -293,6 +254,13 @@ export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
     must: [],
     healthy: true,
     write: gatewayCapture('gre-keys-per-direction', 22, keysPerDirection),
+  },
+  {
+    file: 'gre-midonet-healthy.pcap',
+    shows: 'two MidoNet agents: a key per receiving port, and flow state that nobody answers',
+    must: [],
+    healthy: true,
+    write: gatewayCapture('gre-midonet-healthy', 38, midonet),
   },
   {
     file: 'gre-no-return.pcap',
@@ -338,60 +306,5 @@ export const GRE_AND_DNS_CAPTURES: readonly SampleCapture[] = [
     must: [],
     healthy: true,
     write: gatewayCapture('ipip-healthy', 20, ipInIp),
-  },
-  {
-    file: 'dns-healthy.pcap',
-    shows:
-      'lookups answered in 2 ms, one of them with a search list (NXDOMAIN before the answer), one repeated',
-    must: [],
-    healthy: true,
-    write: dnsCapture('dns-healthy', 30, [
-      ...names(8, (index) => (index === 3 ? { repeats: [0.02], seconds: 0.03 } : {})),
-      ...SEARCH_SERIES,
-    ]),
-  },
-  {
-    file: 'dns-slow.pcap',
-    shows: 'a resolver that answers after about 1.6 s',
-    must: ['dns.slow'],
-    healthy: false,
-    write: dnsCapture(
-      'dns-slow',
-      30,
-      names(8, (index) => ({ seconds: 1.5 + (index % 3) * 0.1 })),
-    ),
-  },
-  {
-    file: 'dns-timeout.pcap',
-    shows: 'a resolver that answers four questions and then none, each asked three times',
-    must: ['dns.timeout'],
-    healthy: false,
-    write: dnsCapture(
-      'dns-timeout',
-      55,
-      names(10, (index) => (index < 4 ? {} : { at: 12 + (index - 4) * 5, answer: null, repeats: [1, 3] })),
-    ),
-  },
-  {
-    file: 'dns-error.pcap',
-    shows: 'a resolver that answers SERVFAIL to all but two names',
-    must: ['dns.error'],
-    healthy: false,
-    write: dnsCapture(
-      'dns-error',
-      30,
-      names(8, (index) => (index < 2 ? {} : { answer: SERVER_FAILURE })),
-    ),
-  },
-  {
-    file: 'dns-no-answer.pcap',
-    shows: 'an internal route without instances: answers without error and without address',
-    must: ['dns.no-answer'],
-    healthy: false,
-    write: dnsCapture(
-      'dns-no-answer',
-      30,
-      names(6, () => ({ name: 'backend.apps.internal', answer: { addresses: [] } })),
-    ),
   },
 ];

@@ -1,0 +1,175 @@
+import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Evidence,
+  type FrameRef,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { icmpErrors } from '../../icmp/correlator.js';
+import { plural } from '../../icmp/pair-subject.js';
+import { PORT_NTP } from '../layout.js';
+import type { NtpAssociation } from '../session.js';
+import {
+  haveOtherServers,
+  ntpFilter,
+  serverSubject,
+  severityOfTime,
+  type TimeServer,
+  timeServers,
+} from '../time-service.js';
+
+const REQUESTS_MIN = 4;
+const SPREAD_REQUESTS_MIN = 3;
+const SPREAD_SECONDS = 64;
+const ANSWER_SECONDS = 3;
+
+export default defineDiagnosis({
+  id: 'time.ntp-no-response',
+  title: 'Time server does not answer',
+  severity: 'warning',
+  subject: 'server',
+  layer: 'overlay-control',
+  priority: 2,
+  judgesLast: true,
+  rule:
+    'A host sends a time server at least 4 requests in a row, or 3 over at least 64 s, and gets no answer to any of them within 3 s. Warning ' +
+    'where its clients get the time from no other server, the capture is small or in a tunnel and nothing else is wrong; information ' +
+    'otherwise.',
+  notWhen:
+    'The answers do not pass the capture point. An ICMP error answers: it is reported itself. The host reaches other time ' +
+    'servers: pools have dead members.',
+  causes: [
+    'UDP 123 is blocked on the way, or from the source port that the client uses (123 is often filtered)',
+    'The server is down, or does not serve this client and says so by silence',
+    'The answers take another path back, or the address translation has forgotten the flow',
+  ],
+  nextSteps: [
+    'Ask by hand from another port: ntpdate -q -u SERVER, or chronyd -Q "server SERVER iburst"',
+    'Capture at the server: udp port 123 and host CLIENT; requests that arrive without answers meet its access list',
+    'On the client: ntpq -pn; the reach column counts the last eight polls',
+  ],
+  refutedBy: 'Answers in a capture taken at the client or at the server.',
+  source: 'RFC 5905, section 7.3 (poll interval); ntp.conf(5), iburst',
+  thresholds: {
+    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'a burst has 4 to 8 of them, 2 s apart' },
+    spreadRequests: { value: SPREAD_REQUESTS_MIN, unit: 'requests', why: 'two lost ones are rare' },
+    spreadSeconds: { value: SPREAD_SECONDS, unit: 's', why: 'the shortest usual poll interval' },
+    answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'no path takes longer' },
+  },
+  explains: [],
+  *diagnose(evidence) {
+    const refused = refusedHosts(evidence);
+    for (const server of timeServers(evidence)) {
+      const asked = server.associations.filter(({ requests }) => requests > 0);
+      if (asked.length > 0) yield judge(evidence, { ...server, associations: asked }, refused);
+    }
+  },
+});
+
+/** An association that asked in vain. */
+interface Silent extends NtpAssociation {
+  readonly open: { readonly count: number; readonly first: FrameRef; readonly last: FrameRef };
+}
+
+function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<string>): Judgement {
+  const { quality } = evidence;
+  const subject = serverSubject(quality, server);
+  const silent = server.associations.filter(isSilent);
+  if (silent.length === 0) {
+    if (server.associations.some(({ lastReply }) => lastReply)) return { result: 'healthy', subject };
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `Too few requests to ${server.address} to judge; capture until 4 of them in a row, or 3 over ${SPREAD_SECONDS} s, had time for an answer.`,
+    };
+  }
+  if (silent.some(({ client }) => refused.has(`${client} ${server.address} ${server.stack}`))) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `ICMP errors answer the requests to ${server.address}: see the findings about them.`,
+    };
+  }
+  const [worst] = [...silent].sort((a, b) => b.open.count - a.open.count);
+  const limit =
+    oneSidedLimit(quality, worst.client, server.address, server.stack) ??
+    captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NTP });
+  const shortage = tooShortAfter(quality, worst.open.last, ANSWER_SECONDS);
+  if (limit ?? shortage) {
+    return { result: 'insufficient-data', subject, reason: limit?.reason ?? shortage?.reason ?? '' };
+  }
+  return problemOf(evidence, server, silent, worst);
+}
+
+function isSilent(association: NtpAssociation): association is Silent {
+  const { count, first, last } = association.open;
+  if (!first || !last) return false;
+  const isSpread = last.timeNs - first.timeNs >= SPREAD_SECONDS * 1e9;
+  return count >= REQUESTS_MIN || (count >= SPREAD_REQUESTS_MIN && isSpread);
+}
+
+function refusedHosts(evidence: Evidence): Set<string> {
+  const keys = new Set<string>();
+  for (const { quoted, stack } of evidence.sessions(icmpErrors)) {
+    if (quoted?.protocol !== PROTOCOL_UDP || quoted.destinationPort !== PORT_NTP) continue;
+    keys.add(`${quoted.source} ${quoted.destination} ${stack}`);
+  }
+  return keys;
+}
+
+function problemOf(
+  evidence: Evidence,
+  server: TimeServer,
+  silent: readonly Silent[],
+  worst: Silent,
+): Judgement {
+  const { quality } = evidence;
+  const { address, stack } = server;
+  const replies = server.associations.reduce((sum, one) => sum + one.replies, 0);
+  const unanswered = silent.reduce((sum, { open }) => sum + open.count, 0);
+  const first = silent.map(({ open }) => open.first).reduce((a, b) => (b.frame < a.frame ? b : a));
+  const last = silent.map(({ open }) => open.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const isAlone = !haveOtherServers(evidence, { ...server, associations: silent });
+  return {
+    result: 'problem',
+    subject: serverSubject(quality, server),
+    severity: isAlone ? severityOfTime(evidence, stack) : 'info',
+    confidence: 'low',
+    explanation:
+      `${address} left the last ${plural(unanswered, 'request')} of ${plural(silent.length, 'host')} without answer. ` +
+      (replies === 0 ? 'It answered nothing in this capture.' : `It had answered ${replies} before.`) +
+      (isAlone ? '' : ' These hosts get the time from another server.'),
+    pair: [worst.client, address],
+    direction: { from: worst.client, to: address },
+    where: 'unknown',
+    first,
+    last,
+    lastGood: worst.lastReply,
+    ongoingAtEnd: true,
+    counts: {
+      requests: server.associations.reduce((sum, { requests }) => sum + requests, 0),
+      unanswered,
+      replies,
+      clients: silent.length,
+    },
+    evidence: citationsOf(address, silent, worst),
+    displayFilter: ntpFilter(quality, stack, address),
+    packetClass: 'ntp',
+  };
+}
+
+const CITED_MAX = 4;
+
+function citationsOf(address: string, silent: readonly Silent[], { lastReply }: Silent): Citation[] {
+  const citations: Citation[] = lastReply ? [{ ...lastReply, summary: `last answer of ${address}` }] : [];
+  for (const { client, open } of silent.slice(0, CITED_MAX)) {
+    citations.push({ ...open.first, summary: `${client} asks ${address} for the time, no answer` });
+    citations.push({
+      ...open.last,
+      summary: `${client} asks ${address} the ${open.count}th time, no answer`,
+    });
+  }
+  return citations.sort((a, b) => a.frame - b.frame);
+}

@@ -1,0 +1,276 @@
+import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Evidence,
+  type FrameRef,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import type { Severity } from '../../../src/report/report.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
+import { icmpErrors } from '../../icmp/correlator.js';
+import { plural } from '../../icmp/pair-subject.js';
+import {
+  clientWords,
+  endpointWords,
+  onlyPair,
+  type ServerEndpoint,
+  segmentFilter,
+  serverEndpoints,
+  serverSubject,
+} from '../../tcp/server-endpoint.js';
+import type { TcpService } from '../../tcp/tcp-service.js';
+import { severityOfDatabase } from '../server-subject.js';
+
+/** Ports of the databases in which network controllers keep their state. */
+const DATABASES: ReadonlyMap<number, string> = new Map([
+  [2181, 'ZooKeeper'],
+  [9042, 'Cassandra'],
+]);
+const ANSWER_SECONDS = 3;
+const LASTING_TRIES = 3;
+const LASTING_SECONDS = 3;
+
+export default defineDiagnosis({
+  id: 'nsdb.unreachable',
+  title: 'ZooKeeper or Cassandra unreachable',
+  severity: 'warning',
+  subject: 'server',
+  layer: 'overlay-control',
+  priority: 1,
+  judgesLast: true,
+  rule:
+    'Attempts to connect to ZooKeeper (TCP 2181) or Cassandra (TCP 9042) are refused (RST), rejected (ICMP), or stay without answer for 3 s. ' +
+    'Warning where at least 3 tries over 3 s fail and none succeeds afterwards, the clients reach no other server of the same ' +
+    'database, the capture is small or in a tunnel and nothing else is wrong; information otherwise.',
+  notWhen:
+    'The attempts succeed in the end. The answers do not pass the capture point. The client reaches another member of the ensemble: that ' +
+    'is what the others are for.',
+  causes: [
+    'The service is down, or listens on another address (clientPortAddress, rpc_address)',
+    'A firewall between the agent and the database drops or rejects the port',
+    'The agent’s configuration names a host or port that no longer exists',
+  ],
+  nextSteps: [
+    'From the host of the agent: ping SERVER, then nc -vz SERVER 2181 and nc -vz SERVER 9042',
+    'On the server: ss -ltnp sport = :2181; systemctl status zookeeper cassandra; nodetool status',
+    'Compare with the agent’s configuration (zookeeper_hosts, cassandra servers)',
+  ],
+  refutedBy: 'A connection of the same client to the same port at the same time.',
+  source: 'RFC 9293, section 3.5; MidoNet guide (NSDB: ping and telnet to 2181 and 9042)',
+  thresholds: {
+    answerSeconds: {
+      value: ANSWER_SECONDS,
+      unit: 's',
+      why: 'SYNs are repeated after 1 s, and again after 2 s more',
+    },
+    lastingTries: { value: LASTING_TRIES, unit: 'tries', why: 'one or two may fall into a restart' },
+    lastingSeconds: {
+      value: LASTING_SECONDS,
+      unit: 's',
+      why: 'a service that restarts refuses for a moment',
+    },
+  },
+  explains: ['tcp.syn-unanswered', 'tcp.refused', 'zk.session-expired'],
+  restates: ['tcp.syn-unanswered', 'tcp.refused'],
+  *diagnose(evidence) {
+    const endpoints = serverEndpoints(evidence).filter(({ port }) => DATABASES.has(port));
+    const rejected = rejections(evidence);
+    for (const endpoint of endpoints) {
+      const judgement = judge(evidence, endpoint, endpoints, rejected);
+      if (judgement) yield judgement;
+    }
+  },
+});
+
+/** Tries that failed: how many, and the first and the last of them. */
+interface Failure {
+  readonly service: TcpService;
+  readonly silent: number;
+  readonly refused: number;
+  readonly tries: number;
+  readonly isRejected: boolean;
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+}
+
+function judge(
+  evidence: Evidence,
+  endpoint: ServerEndpoint,
+  endpoints: readonly ServerEndpoint[],
+  rejected: ReadonlySet<string>,
+): Judgement | null {
+  const { quality } = evidence;
+  const subject = serverSubject(quality, endpoint);
+  const failures = endpoint.services.flatMap((service) => failureOf(evidence, service, rejected) ?? []);
+  const successes = endpoint.services.flatMap(({ established }) => established.last ?? []);
+  if (failures.length === 0) {
+    if (successes.length > 0) return { result: 'healthy', subject };
+    if (endpoint.services.every(({ attempts }) => attempts === 0)) return null;
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `The capture ends within ${ANSWER_SECONDS} s of the SYN to ${endpointWords(endpoint)}; capture for longer.`,
+      neededSeconds: ANSWER_SECONDS,
+    };
+  }
+  const visible = failures.filter(
+    ({ service, refused }) =>
+      refused > 0 || oneSidedLimit(quality, service.client, service.server, service.stack) === null,
+  );
+  if (visible.length === 0) {
+    const [{ service }] = failures;
+    const reason = oneSidedLimit(quality, service.client, service.server, service.stack)?.reason ?? '';
+    return { result: 'insufficient-data', subject, reason };
+  }
+  return problemOf(evidence, endpoint, endpoints, visible, successes);
+}
+
+/** Null for a client whose tries all succeeded, or whose only failure may still be answered. */
+function failureOf(
+  { quality }: Evidence,
+  service: TcpService,
+  rejected: ReadonlySet<string>,
+): Failure | null {
+  const { refused, unanswered, undecided, unansweredSyns, longestSilence } = service;
+  const isRejected = rejected.has(serviceKey(service));
+  const early = undecided.filter(({ first }) => quality.secondsToEnd(first) < ANSWER_SECONDS);
+  const silent = unanswered.count - (isRejected ? 0 : early.length);
+  const refs = [refused.first, refused.last];
+  if (silent > 0) refs.push(unanswered.first, unanswered.last, longestSilence?.last ?? null);
+  const known = refs.flatMap((ref) => ref ?? []).sort((a, b) => a.frame - b.frame);
+  if (silent + refused.count === 0 || known.length === 0) return null;
+  const tries = refused.count + (silent > 0 ? unansweredSyns : 0);
+  const last = known[known.length - 1];
+  return { service, silent, refused: refused.count, tries, isRejected, first: known[0], last };
+}
+
+function problemOf(
+  evidence: Evidence,
+  endpoint: ServerEndpoint,
+  endpoints: readonly ServerEndpoint[],
+  failures: readonly Failure[],
+  successes: readonly FrameRef[],
+): Judgement {
+  const { quality } = evidence;
+  const first = failures.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
+  const last = failures.map((one) => one.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const services = failures.map(({ service }) => service);
+  const isOver = successes.some(({ frame }) => frame > last.frame);
+  const lastGood = successes.filter(({ frame }) => frame < first.frame).sort((a, b) => b.frame - a.frame)[0];
+  const isServed = services.every((service) => reachesAnother(service, endpoint, endpoints));
+  const refused = sum(failures, (one) => one.refused);
+  const silent = sum(failures, (one) => one.silent);
+  const pair = onlyPair(services);
+  const name = DATABASES.get(endpoint.port) ?? 'the database';
+  return {
+    result: 'problem',
+    subject: serverSubject(quality, endpoint),
+    severity: severityOf(evidence, endpoint, { failures, isHarmless: isOver || isServed }),
+    confidence: refused > 0 || failures.some(({ isRejected }) => isRejected) ? 'high' : 'medium',
+    explanation:
+      `${clientWords(services)} cannot connect to ${name} on ${endpointWords(endpoint)}: ` +
+      [
+        ...(refused > 0 ? [`${plural(refused, 'attempt')} refused`] : []),
+        ...(silent > 0 ? [`${plural(silent, 'attempt')} without answer`] : []),
+      ].join(', ') +
+      (failures.some(({ isRejected }) => isRejected) ? ', with ICMP errors about them.' : '.') +
+      (isOver ? ' Later attempts succeeded.' : '') +
+      (isServed ? ` Another ${name} server serves the same clients.` : ''),
+    ...(pair ? { pair } : {}),
+    where: refused > 0 ? 'receiver' : 'unknown',
+    first,
+    last,
+    lastGood: lastGood ?? null,
+    ongoingAtEnd: !isOver,
+    counts: {
+      refused,
+      unanswered: silent,
+      established: sum(endpoint.services, ({ established }) => established.count),
+    },
+    evidence: citationsOf(endpoint, first, last, lastGood),
+    displayFilter: segmentFilter(
+      quality,
+      endpoint,
+      pair?.[0],
+      '(tcp.flags.syn == 1 || tcp.flags.reset == 1)',
+    ),
+    nextSteps: [
+      `From the host of the client: nc -vz ${endpoint.server} ${endpoint.port}`,
+      `On the server: ss -ltnp sport = :${endpoint.port}; does ${name} run, and on which address does it listen?`,
+      'Where it listens, look for the filter on the way: iptables -L -v -n on both hosts and in between',
+    ],
+  };
+}
+
+function severityOf(
+  evidence: Evidence,
+  { stack }: ServerEndpoint,
+  { failures, isHarmless }: { readonly failures: readonly Failure[]; readonly isHarmless: boolean },
+): Severity {
+  const first = failures.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
+  const last = failures.map((one) => one.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const isLasting =
+    sum(failures, ({ tries }) => tries) >= LASTING_TRIES &&
+    first.segment === last.segment &&
+    last.timeNs - first.timeNs >= LASTING_SECONDS * NS_PER_SECOND;
+  return isLasting && !isHarmless ? severityOfDatabase(evidence, stack) : 'info';
+}
+
+/** The client has a connection with another server of the same database. */
+function reachesAnother(
+  { client, stack }: TcpService,
+  { server, port }: ServerEndpoint,
+  endpoints: readonly ServerEndpoint[],
+): boolean {
+  return endpoints.some(
+    (other) =>
+      other.port === port &&
+      other.stack === stack &&
+      other.server !== server &&
+      other.services.some((service) => service.client === client && isServing(service)),
+  );
+}
+
+function isServing({ established, fromServer }: TcpService): boolean {
+  return established.count > 0 || fromServer.dataSegments > 0;
+}
+
+/** Services about whose attempts ICMP errors came. */
+function rejections(evidence: Evidence): Set<string> {
+  const keys = new Set<string>();
+  for (const { quoted, stack } of evidence.sessions(icmpErrors)) {
+    if (quoted?.protocol !== PROTOCOL_TCP) continue;
+    const { source, destination, destinationPort } = quoted;
+    keys.add(serviceKey({ client: source, server: destination, port: destinationPort, stack }));
+  }
+  return keys;
+}
+
+function serviceKey({
+  client,
+  server,
+  port,
+  stack,
+}: Pick<TcpService, 'client' | 'server' | 'port' | 'stack'>): string {
+  return `${stack} ${client} ${server} ${port}`;
+}
+
+function citationsOf(
+  endpoint: ServerEndpoint,
+  first: FrameRef,
+  last: FrameRef,
+  lastGood: FrameRef | undefined,
+): Citation[] {
+  const to = endpointWords(endpoint);
+  return [
+    ...(lastGood ? [{ ...lastGood, summary: `SYN to ${to}, accepted` }] : []),
+    { ...first, summary: `SYN to ${to}, the first that fails` },
+    ...(last.frame === first.frame ? [] : [{ ...last, summary: `SYN to ${to}, the last that fails` }]),
+  ];
+}
+
+function sum<T>(items: readonly T[], number: (item: T) => number): number {
+  return items.reduce((total, item) => total + number(item), 0);
+}

@@ -1,0 +1,64 @@
+import { oneSidedLimit, tooShortAfter, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import { type TcpDirection, tcpConnections } from '../tcp/correlator.js';
+import { PORT } from './layout.js';
+import type { HealthCheck, ZookeeperConversation } from './session.js';
+
+/** How long the answer to a four-letter word may take. */
+export const ANSWER_SECONDS = 5;
+
+/** What came of one `ruok`. */
+export type Outcome =
+  | { readonly state: 'ok'; readonly check: HealthCheck }
+  | { readonly state: 'not-ok' | 'silent' | 'closed'; readonly check: HealthCheck }
+  | { readonly state: 'unknown'; readonly check: HealthCheck; readonly reason: string };
+
+export function outcomeOf(
+  evidence: Evidence,
+  conversation: ZookeeperConversation,
+  check: HealthCheck,
+): Outcome {
+  const { quality } = evidence;
+  // A server that says that the word is not in its whitelist runs.
+  if (check.answer === 'imok' || check.answer === 'restricted') return { state: 'ok', check };
+  if (check.answer === 'other') return { state: 'not-ok', check };
+  const { client, clientPort, server, stack } = conversation;
+  const limit = oneSidedLimit(quality, client, server, stack);
+  if (limit) return { state: 'unknown', check, reason: limit.reason };
+  const sent = serverSide(evidence, conversation);
+  if (sent && sent.payloadBytes > 0) {
+    const reason = `${server} answers ruok of ${client} port ${clientPort}, but not readably; ${WHOLE_PACKETS_RECIPE}`;
+    return { state: 'unknown', check, reason };
+  }
+  if (sent && (sent.sentFin || sent.sentRst)) return { state: 'closed', check };
+  const shortage = tooShortAfter(quality, check.at, ANSWER_SECONDS);
+  return shortage ? { state: 'unknown', check, reason: shortage.reason } : { state: 'silent', check };
+}
+
+/** What the server sent on the connection of a conversation; null where TCP does not tell. */
+function serverSide(
+  evidence: Evidence,
+  { client, clientPort, server, stack, segment }: ZookeeperConversation,
+): TcpDirection | null {
+  const isServer = ({ address, port }: TcpDirection): boolean => address === server && port === PORT;
+  const isClient = ({ address, port }: TcpDirection): boolean => address === client && port === clientPort;
+  for (const connection of evidence.sessions(tcpConnections)) {
+    if (connection.stack !== stack || connection.segment !== segment) continue;
+    if (isServer(connection.a) && isClient(connection.b)) return connection.a;
+    if (isServer(connection.b) && isClient(connection.a)) return connection.b;
+  }
+  return null;
+}
+
+/** Conversations by server, in order of first frame. */
+export function byServer(conversations: readonly ZookeeperConversation[]): ZookeeperConversation[][] {
+  const groups = new Map<string, ZookeeperConversation[]>();
+  for (const conversation of conversations) {
+    const { server, stack, segment } = conversation;
+    const key = `${stack} ${segment} ${server}`;
+    const group = groups.get(key);
+    if (group) group.push(conversation);
+    else groups.set(key, [conversation]);
+  }
+  return [...groups.values()];
+}
