@@ -115,6 +115,8 @@ function dissectPacket(
   // The extensions have left in `payloadLength` what stands behind them.
   const at = offset + table.packetLength[row] - frame.payloadLength;
   if (at > end) return frame.observeShortfall(binding.protocolIndex);
+  // Routers on the way move the pointers into the path; what stands behind the headers stays.
+  frame.stableFrom = at;
   if (next === scion.NEXT_UDP) return dissectUdp(table, row, reader, binding, frame, at, end);
   if (next === scion.NEXT_TCP) table.content[row] = CONTENT_TCP;
   else if (isCurrent && next === scion.NEXT_SCMP) readScmp(table, row, binding, frame, at, end);

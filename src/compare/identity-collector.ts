@@ -12,7 +12,7 @@ import {
 import type { Slot } from '../observe/slot.js';
 import type { Nanoseconds } from '../units.js';
 import { RECORD_WORDS, type RecordBlock } from './identity-record.js';
-import { IdentitySketch } from './identity-sketch.js';
+import { IdentitySketch, SKETCH_KEPT } from './identity-sketch.js';
 import { IdentityStore } from './identity-store.js';
 import { LaneTable } from './lane-table.js';
 
@@ -30,7 +30,7 @@ export class IdentityCollector implements IdentitySink {
   readonly lanes: LaneTable;
   /** By content, and by transport header and identification. */
   readonly byContent = new IdentitySketch();
-  readonly byHeader = new IdentitySketch();
+  readonly byHeader = new IdentitySketch(SKETCH_KEPT / 4);
   /** First and last frame of the side, any flow. */
   firstNs = Number.NaN;
   lastNs = Number.NaN;

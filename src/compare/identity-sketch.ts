@@ -1,7 +1,7 @@
 import type { Nanoseconds } from '../units.js';
 
-/** Hashes kept of a side: the smallest ones, so that both sides keep the same packets. */
-const KEPT = 1 << 16;
+/** Packets kept of a side: the smallest ones, so that both sides keep the same packets. */
+export const SKETCH_KEPT = 1 << 16;
 /** Occurrences of one hash that are kept: content that comes again and again identifies nothing. */
 const REPEATS_MAX = 8;
 const REPEAT_COUNTERS = 1 << 16;
@@ -9,7 +9,6 @@ const REPEAT_COUNT_MAX = 64;
 
 /** A packet of the sketch. */
 export interface SketchedPacket {
-  readonly hash: number;
   readonly timeNs: Nanoseconds;
   readonly lane: number;
   readonly timeToLive: number;
@@ -22,13 +21,17 @@ const FIELDS = 6;
 
 /**
  * The packets of a side whose identity hash is among the smallest (bottom-k sketch): a sample of the same packets on both
- * sides, whatever else each side holds. Bounded: 131,072 packets.
+ * sides, whatever else each side holds. Bounded: twice as many packets as it keeps.
  */
 export class IdentitySketch {
-  private readonly values = new Float64Array(KEPT * 2 * FIELDS);
+  private readonly values: Float64Array;
   private length = 0;
   private ceiling = Number.POSITIVE_INFINITY;
   private readonly repeats = new Uint8Array(REPEAT_COUNTERS);
+
+  constructor(private readonly kept: number = SKETCH_KEPT) {
+    this.values = new Float64Array(kept * 2 * FIELDS);
+  }
 
   /** Above this hash the sketch has forgotten packets. */
   get threshold(): number {
@@ -60,23 +63,51 @@ export class IdentitySketch {
     if (this.length * FIELDS >= values.length) this.compact();
   }
 
-  /** Packets by hash, each in capture order; hashes that occur too often are left out. */
-  packets(): Map<number, SketchedPacket[]> {
-    const byHash = new Map<number, SketchedPacket[]>();
-    for (let at = 0; at < this.length * FIELDS; at += FIELDS) {
-      const packet = this.packetAt(at);
-      const known = byHash.get(packet.hash);
-      if (known) known.push(packet);
-      else byHash.set(packet.hash, [packet]);
+  /**
+   * Calls `visit` for every hash that both sketches hold completely and equally often, with its packets in capture order;
+   * hashes that occur too often are left out.
+   */
+  joinWith(
+    other: IdentitySketch,
+    visit: (own: readonly SketchedPacket[], others: readonly SketchedPacket[]) => void,
+  ): void {
+    const limit = Math.min(this.ceiling, other.ceiling);
+    const [own, others] = [this.byHash(), other.byHash()];
+    let at = 0;
+    for (let from = 0; from < own.length; ) {
+      const hash = this.values[own[from] * FIELDS];
+      if (hash >= limit) return;
+      const to = this.endOf(own, from, hash);
+      while (at < others.length && other.values[others[at] * FIELDS] < hash) at++;
+      const end = other.endOf(others, at, hash);
+      if (to - from === end - at && to - from <= REPEATS_MAX) {
+        visit(this.packetsOf(own.subarray(from, to)), other.packetsOf(others.subarray(at, end)));
+      }
+      from = to;
+      at = end;
     }
-    for (const [hash, packets] of byHash) if (packets.length > REPEATS_MAX) byHash.delete(hash);
-    return byHash;
+  }
+
+  /** Positions in order of hash, then of capture. */
+  private byHash(): Uint32Array {
+    const { values } = this;
+    const order = Uint32Array.from({ length: this.length }, (_, index) => index);
+    return order.sort((a, b) => values[a * FIELDS] - values[b * FIELDS] || a - b);
+  }
+
+  private endOf(order: Uint32Array, from: number, hash: number): number {
+    let to = from;
+    while (to < order.length && this.values[order[to] * FIELDS] === hash) to++;
+    return to;
+  }
+
+  private packetsOf(positions: Uint32Array): SketchedPacket[] {
+    return Array.from(positions, (position) => this.packetAt(position * FIELDS));
   }
 
   private packetAt(at: number): SketchedPacket {
     const { values } = this;
     return {
-      hash: values[at],
       timeNs: values[at + 1],
       lane: values[at + 2],
       timeToLive: values[at + 3],
@@ -90,7 +121,7 @@ export class IdentitySketch {
     const hashes = new Float64Array(this.length);
     for (let packet = 0; packet < this.length; packet++) hashes[packet] = values[packet * FIELDS];
     hashes.sort();
-    const cut = hashes[KEPT];
+    const cut = hashes[this.kept];
     let kept = 0;
     for (let packet = 0; packet < this.length; packet++) {
       if (values[packet * FIELDS] >= cut) continue;

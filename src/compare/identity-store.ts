@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { RecordBlock } from './identity-record.js';
 
 const RECORDS_PER_BLOCK = 4096;
-/** Blocks kept in memory (34 MiB); what is beyond goes to a temporary file without a name. */
-const BLOCKS_IN_MEMORY = 128;
+/** Blocks kept in memory (17 MiB); what is beyond goes to a temporary file without a name. */
+const BLOCKS_IN_MEMORY = 64;
 
 /** The records of one side in capture order: appended once, read from the start as often as needed. */
 export class IdentityStore {

@@ -26,7 +26,7 @@ const WAITING_MAX = 1 << 20;
 /** Equal packets that are looked through for the one that fits best. */
 const CANDIDATES_MAX = 64;
 /** Packets without a partner from which on the settled ones among them are taken out. */
-const WAITING_CLEANED = 1024;
+const WAITING_CLEANED = 64;
 const TYPICAL_WEIGHT = 1 / 16;
 
 /** Where settled packets go. */
@@ -61,6 +61,12 @@ export class DirectionState {
     if (this.waiting.length < this.waitingLimit) return;
     this.openReceived(packet.timeNs);
     this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
+  }
+
+  /** Takes a packet out whose sender's record came after it: the clocks are known no better than the delay. */
+  settle(packet: ComparedPacket): void {
+    const from = this.waiting.lastIndexOf(packet);
+    if (from >= 0) this.waiting.splice(from, 1);
   }
 
   /** Packets that arrived and are no packet of the sender as it left; parts of one are still among them. */
@@ -180,8 +186,10 @@ export class PacketJoin {
     const bucket = this.bucketOf(packet, channel);
     bucket.sentCount++;
     const receiver = choose(bucket.received, packet.timeNs + (state.typicalNs || 0), packet.identification);
-    if (receiver) this.match(packet, receiver, state, bucket);
-    else if (bucket.sent) bucket.sent.push(packet);
+    if (receiver) {
+      this.match(packet, receiver, state, bucket);
+      state.settle(receiver);
+    } else if (bucket.sent) bucket.sent.push(packet);
     else bucket.sent = [packet];
   }
 

@@ -23,7 +23,7 @@ const CLUSTER_GAP_NS = 5 * NS_PER_SECOND;
 /** A cluster of fewer matches beside a larger one is chance. */
 const CLUSTER_MIN = 3;
 
-/** The packets that both sketches hold, less those that agree with nothing else about the clocks. */
+/** In the order of A's capture the packets that both sketches hold, less those that agree with nothing else about the clocks. */
 export function matchSketches(a: IdentityCollector, b: IdentityCollector): PacketMatch[] {
   const found = [...joinSketches(a.byContent, b.byContent), ...joinSketches(a.byHeader, b.byHeader)];
   const partner = new Map<number, number>();
@@ -36,7 +36,8 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
       distinct.push(joined);
     } else if (known !== joined.b.ordinal) conflicting.add(joined.a.ordinal);
   }
-  const matches = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal)).map(matchOf);
+  const certain = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal));
+  const matches = certain.sort((x, y) => x.a.ordinal - y.a.ordinal).map(matchOf);
   const unique = matches.filter(({ isUnique }) => isUnique);
   const clusters = clustersOf(unique.length > 0 ? unique : matches);
   return matches.filter(({ differenceNs }) =>
@@ -54,16 +55,12 @@ interface Joined {
 
 /** Equal packets are paired in order where both sides hold equally many. */
 function joinSketches(a: IdentitySketch, b: IdentitySketch): Joined[] {
-  const limit = Math.min(a.threshold, b.threshold);
-  const others = b.packets();
   const joined: Joined[] = [];
-  for (const [hash, packets] of a.packets()) {
-    const partners = others.get(hash);
-    if (hash >= limit || !partners || partners.length !== packets.length) continue;
+  a.joinWith(b, (packets, partners) => {
     packets.forEach((packet, index) => {
       joined.push({ a: packet, b: partners[index], isUnique: packets.length === 1 });
     });
-  }
+  });
   return joined;
 }
 
