@@ -59,6 +59,12 @@ describe.each(files)('%s', (file) => {
     }
   });
 
+  it('gives the same bytes whether runs of packets are folded into one row or not', async () => {
+    const folded = JSON.stringify(await analyze([path], { threads: 0 }));
+    const everyRow = await analyze([path], { threads: 0, identities: { seed: 1, take: () => {} } });
+    expect(JSON.stringify(everyRow)).toBe(folded);
+  });
+
   it('gives the same verdict for pcap and pcapng of the same frames', async () => {
     const { frames, linkType } = await readFrames(path);
     const verdicts: unknown[] = [];

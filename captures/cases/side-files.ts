@@ -172,6 +172,19 @@ rxBytes=0, txBytes=122892, rxErrors=0, txErrors=0, rxDropped=0,
 txDropped=0}
 `;
 
+const DATAPATH_FLOWS = `2 flows
+ Flow:
+   match keys:
+     KeyIPv4{src=${VTEP_A.address}, dst=${VTEP_B.address}, proto=1, tos=0, ttl=64, frag=0}
+   actions:
+ Flow:
+   match keys:
+     KeyIPv4{src=${VTEP_B.address}, dst=${VTEP_A.address}, proto=6, tos=0, ttl=64, frag=0}
+     TCP{src=443, dst=40000}
+   actions:
+     Output{port=2}
+`;
+
 const SPIS = { toResponder: 0xaa6f_a19a, toInitiator: 0xa2f3_b68d };
 const OTHER_SPIS = { toResponder: 0xaa6f_a19a, toInitiator: 0x51e0_774c };
 
@@ -311,6 +324,15 @@ export const SIDE_FILE_CAPTURES: readonly SampleCapture[] = [
     allow: ['vxlan.no-return'],
     sideFiles: { log: [{ file: 'mm-dpctl.txt', content: DATAPATH }] },
     write: onCellA('overlay-counter-one-way', 24, countersOneWay),
+  },
+  {
+    file: 'midonet-flow-drop.pcap',
+    shows: 'pings that stay without reply, since the datapath has a flow without actions for them',
+    must: ['midonet.flow-drop'],
+    healthy: false,
+    allow: ['vxlan.no-return'],
+    sideFiles: { log: [{ file: 'mm-dpctl-flows.txt', content: DATAPATH_FLOWS }] },
+    write: onCellA('midonet-flow-drop', 24, countersOneWay),
   },
   {
     file: 'esp-known.pcap',
