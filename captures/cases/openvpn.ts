@@ -35,11 +35,17 @@ function tunnelOn(
 function healthy(): Uint8Array {
   const [t, tunnel] = tunnelOn('openvpn-healthy', 130);
   const done = openvpnHandshake(t, START, tunnel);
-  dataExchange(t, tunnel, { at: done + 0.4, count: 25, intervalSeconds: 0.8, length: 700 });
+  dataExchange(t, tunnel, { at: done + 0.4, count: 25, intervalSeconds: 0.8, length: 160, lengthBack: 160 });
   pings(t, tunnel, 'client', 33, 95);
   pings(t, tunnel, 'server', 34, 95);
   const renewed = openvpnHandshake(t, 98, tunnel, { soft: true });
-  dataExchange(t, tunnel, { at: renewed + 0.4, count: 25, intervalSeconds: 0.9, length: 700 });
+  dataExchange(t, tunnel, {
+    at: renewed + 0.4,
+    count: 25,
+    intervalSeconds: 0.9,
+    length: 160,
+    lengthBack: 160,
+  });
   return writePcap(t.frames());
 }
 
@@ -187,7 +193,14 @@ function loss(): Uint8Array {
   const [t, tunnel] = tunnelOn('openvpn-loss', 70);
   const done = openvpnHandshake(t, START, tunnel);
   const lostBack = (index: number): boolean => index % 23 === 17;
-  dataExchange(t, tunnel, { at: done + 0.5, count: 200, intervalSeconds: 0.3, lengthBack: 1100, lostBack });
+  dataExchange(t, tunnel, {
+    at: done + 0.5,
+    count: 200,
+    intervalSeconds: 0.3,
+    length: 40,
+    lengthBack: 40,
+    lostBack,
+  });
   return writePcap(t.frames());
 }
 
