@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { catalogue } from '../../dissectors/index.js';
 import { clockText } from '../report/compare-text.js';
 import { pipelineOptions, runAndReport } from './analyze-and-report.js';
@@ -7,12 +8,19 @@ import { writeOutputFile } from './output-file.js';
 import { comparePoints } from './run-compare.js';
 import type { Terminal } from './terminal.js';
 
+/**
+ * The join lets go of records all the time, of which V8 would let hundreds of megabytes pile up before it collects them.
+ * At 20 % of growth between collections two captures of 1 GB need little more than half the memory, in the same time.
+ */
+const COLLECT_SOONER = '--heap-growing-percent=20';
+
 /** `capan compare`. @returns the exit code. */
 export function runCompare(
   options: CompareCommandOptions,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<number> {
+  setFlagsFromString(COLLECT_SOONER);
   const diagnosisIds = catalogue.flatMap((area) => area.diagnoses.map((diagnosis) => diagnosis.id));
   const inputs = options.points.flatMap(({ captures }) => captures);
   if (options.clockOnly) return printClock(options, terminal, signal);
