@@ -7,19 +7,29 @@ const LEFT = 62;
 const RIGHT = 18;
 const LINE_HEIGHT = 17;
 const GRID_LINES = 5;
+const LIGHT = {
+  page: '#ffffff',
+  ink: '#1f2328',
+  quiet: '#59636e',
+  grid: '#d8dee4',
+  lines: ['#0969da', '#bc4c00', '#1a7f37', '#8250df'],
+};
+const DARK = {
+  page: '#0d1117',
+  ink: '#e6edf3',
+  quiet: '#9198a1',
+  grid: '#30363d',
+  lines: ['#58a6ff', '#f0883e', '#3fb950', '#bc8cff'],
+};
+// Classes and no CSS variables, which some viewers of SVG do not know.
 const STYLE = `
-  text { font: 12px system-ui, sans-serif; fill: var(--ink) }
-  .title { font-size: 15px; font-weight: 600 }
-  .note { fill: var(--quiet) }
-  .page { fill: var(--page) }
-  .grid { stroke: var(--grid) }
-  .axis { stroke: var(--quiet) }
-  svg { --page: #ffffff; --ink: #1f2328; --quiet: #59636e; --grid: #d8dee4;
-    --s0: #0969da; --s1: #bc4c00; --s2: #1a7f37; --s3: #8250df }
+  text { font: 12px system-ui, sans-serif }
+  text.title { font-size: 15px; font-weight: 600 }
+  ${rulesOf(LIGHT)}
   @media (prefers-color-scheme: dark) {
-    svg { --page: #0d1117; --ink: #e6edf3; --quiet: #9198a1; --grid: #30363d;
-      --s0: #58a6ff; --s1: #f0883e; --s2: #3fb950; --s3: #bc8cff }
-  }`;
+  ${rulesOf(DARK)}
+  }
+`;
 /** Lines differ in their dashes too, for whoever does not see their colours. */
 const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
@@ -42,7 +52,7 @@ const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
  */
 export function drawChart({ title, notes, panels }) {
   const legend = panels[0].series.map(({ name }) => name);
-  const bottom = TOP + PLOT_HEIGHT + 44;
+  const bottom = TOP + PLOT_HEIGHT + 62;
   const height = bottom + (legend.length + notes.length) * LINE_HEIGHT + 14;
   const width = WIDTH / panels.length;
   const body = [
@@ -64,11 +74,19 @@ export function drawChart({ title, notes, panels }) {
   ].join('\n');
 }
 
+function rulesOf({ page, ink, quiet, grid, lines }) {
+  return [
+    `.page { fill: ${page} } text { fill: ${ink} } text.note { fill: ${quiet} }`,
+    `.grid { stroke: ${grid} } .axis { stroke: ${quiet} }`,
+    ...lines.map((colour, index) => `.dot${index} { fill: ${colour} } .line${index} { stroke: ${colour} }`),
+  ].join('\n  ');
+}
+
 function legendLine(name, index, { line }, bottom) {
   const y = bottom + index * LINE_HEIGHT;
   const sample =
     line === false
-      ? `<circle cx="${LEFT - 31}" cy="${y - 4}" r="4" fill="var(--s${index})"/>`
+      ? `<circle cx="${LEFT - 31}" cy="${y - 4}" r="4" class="dot${index}"/>`
       : `<path d="M${LEFT - 46} ${y - 4}h30" ${stroke(index)}/>`;
   return `${sample}<text x="${LEFT - 8}" y="${y}">${escapeXml(name)}</text>`;
 }
@@ -109,17 +127,17 @@ function drawSeries({ points, line = true }, index, toX, toY) {
   const path = points.map(({ x, y }, at) => `${at === 0 ? 'M' : 'L'}${toX(x)} ${toY(y)}`).join('');
   const spreads = points
     .filter(({ low, high }) => low !== undefined && high !== undefined)
-    .map(({ x, low, high }) => `<path d="M${toX(x)} ${toY(low)}V${toY(high)}" stroke="var(--s${index})"/>`);
+    .map(({ x, low, high }) => `<path d="M${toX(x)} ${toY(low)}V${toY(high)}" class="line${index}"/>`);
   const radius = line ? 3 : 4;
   const dots = points.map(
-    ({ x, y }) => `<circle cx="${toX(x)}" cy="${toY(y)}" r="${radius}" fill="var(--s${index})"/>`,
+    ({ x, y }) => `<circle cx="${toX(x)}" cy="${toY(y)}" r="${radius}" class="dot${index}"/>`,
   );
   return [...(line ? [`<path d="${path}" ${stroke(index)}/>`] : []), ...spreads, ...dots].join('');
 }
 
 function stroke(index) {
   const dashes = DASHES[index % DASHES.length];
-  return `fill="none" stroke="var(--s${index})" stroke-width="2"${dashes === '' ? '' : ` stroke-dasharray="${dashes}"`}`;
+  return `fill="none" class="line${index}" stroke-width="2"${dashes === '' ? '' : ` stroke-dasharray="${dashes}"`}`;
 }
 
 /**

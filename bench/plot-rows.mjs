@@ -80,7 +80,7 @@ function plotRow({ name, title, subject, variants, axis, xScales = false }) {
       const contenders = [];
       for (const { line, x, spec, threads } of variants) {
         const command = session.capan(await session.capture(spec), ['--threads', String(threads)]);
-        contenders.push(contender(`${line}, ${x}`, command));
+        contenders.push(contender(`${line}, ${xScales ? x * scale : x}`, command));
       }
       const rounds = session.roundsOf({ rounds: ROUNDS });
       await session.measure(contenders, rounds);

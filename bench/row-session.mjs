@@ -117,6 +117,7 @@ function resultOf(row, session, { measured, details }, verdict) {
 
 /** A target is for its own size: at another one it is neither met nor missed. */
 export function verdictOf(met, row, scale) {
+  if (row.target === undefined) return 'no target';
   if (met === undefined) return 'not judged';
   const word = met ? 'met' : '**missed**';
   return scale === 1 || !isScaledRow(row) ? word : `${word} at scale ${scale}, which does not count`;

@@ -5,7 +5,8 @@ import { machine, today } from './results-page.mjs';
 import { gainOver } from './scaling.mjs';
 import { measureThreads, profileDissecting, seesThreads } from './thread-clock.mjs';
 
-const CORES_DRAWN = [1, 2, 4, 8, 16, 32];
+const CORES_DRAWN = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32];
+const CORES_MARKED = [1, 2, 4, 8, 16, 32];
 
 /**
  * The row of the serial share: CPU time of the main thread without the dissection that it does when no worker is free,
@@ -113,7 +114,7 @@ function scalingChart(name, session, capture, runs) {
       {
         title: 'times as fast as on one core',
         xTitle: 'cores',
-        xTicks: CORES_DRAWN,
+        xTicks: CORES_MARKED,
         xLog: true,
         series: [
           {

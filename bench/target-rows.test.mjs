@@ -20,6 +20,7 @@ describe('the table of targets', () => {
     expect(verdictOf(false, row, 1)).toBe('**missed**');
     expect(verdictOf(true, row, 0.1)).toBe('met at scale 0.1, which does not count');
     expect(verdictOf(undefined, row, 1)).toBe('not judged');
+    expect(verdictOf(undefined, PLOT_ROWS[0], 1)).toBe('no target');
     const startUp = ROWS.find(({ name }) => name === 'start-up');
     expect(verdictOf(true, startUp, 0.1)).toBe('met');
   });
