@@ -36,6 +36,7 @@ export function replaceBlock(page, { begin, end }, text) {
  * @property {string} verdict met, missed, or why neither
  * @property {string} when date, revision, rounds and, unless 1, the scale
  * @property {string} details Markdown below the table
+ * @property {boolean} [skipped] nothing was tried: an older result stays
  */
 
 /**
@@ -46,7 +47,8 @@ export function replaceBlock(page, { begin, end }, text) {
  */
 export function mergeTargets(block, rows, results) {
   const before = earlierResults(block ?? '');
-  const all = new Map([...before, ...results]);
+  const all = new Map(before);
+  for (const [name, result] of results) if (!result.skipped || !before.has(name)) all.set(name, result);
   const heading = ['row', 'work', 'target', 'measured', 'verdict', 'when'];
   const lines = rows.map(({ name, work, target }) => {
     const { measured, verdict, when } = all.get(name) ?? {};

@@ -50,4 +50,12 @@ describe('the table of targets', () => {
     expect(second).toContain('| new |');
     expect(second.match(/\*\*third\*\*/g)).toHaveLength(1);
   });
+
+  it('keeps an older result of a row that was left out now', () => {
+    const block = mergeTargets(undefined, ROWS, new Map([['second', result('0.90')]]));
+    const leftOut = { measured: '–', verdict: 'not measured', when: 'today', details: '', skipped: true };
+    const again = mergeTargets(block, ROWS, new Map(ROWS.map(({ name }) => [name, leftOut])));
+    expect(again).toContain('| 0.90');
+    expect(again.match(/not measured/g)).toHaveLength(2);
+  });
 });

@@ -99,7 +99,8 @@ async function measureRow(row, session) {
   const missing = row.tools.find((tool) => versionOf(tool) === undefined);
   if (missing !== undefined || (session.options.skipTshark && row.tools.includes('tshark'))) {
     const reason = missing === undefined ? 'tshark is left out' : `${missing} is not installed`;
-    return resultOf(row, session, { measured: '–', details: '' }, `not measured: ${reason}`);
+    const result = resultOf(row, session, { measured: '–', details: '' }, `not measured: ${reason}`);
+    return { ...result, skipped: true };
   }
   const outcome = await row.measure(session);
   if (outcome.plot !== undefined && session.options.draws) writePlot(session.options.root, outcome.plot);

@@ -1,4 +1,4 @@
-// Measures capan beside capinfos, tcpdump and tshark on one capture, in turns; see README.md in this folder.
+// Measures capan beside capinfos, tcpdump and tshark: the main table, rows of the table of targets, or plots; see README.md.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
