@@ -10,7 +10,7 @@ const folder = mkdtempSync(join(tmpdir(), 'capan-bench-test-'));
 let bytes: Buffer;
 
 beforeAll(() => {
-  makeCapture(join(folder, 'first.pcap'), BYTES, 1);
+  makeCapture(join(folder, 'first.pcap'), { kind: 'mixed', size: { bytes: BYTES }, seed: 1 });
   bytes = readFileSync(join(folder, 'first.pcap'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -26,8 +26,8 @@ function eachFrame(visit: (timeUs: number, offset: number, end: number) => void)
 
 describe('the capture of the bench', () => {
   it('is the same for the same seed, and another for another', () => {
-    makeCapture(join(folder, 'again.pcap'), BYTES, 1);
-    makeCapture(join(folder, 'other.pcap'), BYTES, 2);
+    makeCapture(join(folder, 'again.pcap'), { kind: 'mixed', size: { bytes: BYTES }, seed: 1 });
+    makeCapture(join(folder, 'other.pcap'), { kind: 'mixed', size: { bytes: BYTES }, seed: 2 });
     expect(readFileSync(join(folder, 'again.pcap')).equals(bytes)).toBe(true);
     expect(readFileSync(join(folder, 'other.pcap')).equals(bytes)).toBe(false);
   });

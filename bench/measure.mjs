@@ -31,7 +31,7 @@ export async function measure(command, method) {
   const folder = mkdtempSync(join(tmpdir(), 'capan-bench-'));
   const report = join(folder, 'time');
   try {
-    const { wallSeconds } = await run([GNU_TIME, '-o', report, '-f', '%U %S %M', ...command]);
+    const { wallSeconds } = await runProgram([GNU_TIME, '-o', report, '-f', '%U %S %M', ...command]);
     const [user, system, peakKibibytes] = readFileSync(report, 'utf8').trim().split(' ').map(Number);
     return { wallSeconds, cpuSeconds: user + system, peakBytes: peakKibibytes * 1024 };
   } finally {
@@ -43,17 +43,27 @@ export async function measure(command, method) {
 async function measureByProc(command) {
   let peakBytes = 0;
   const cpuBefore = endedChildrenCpuSeconds();
-  const { wallSeconds } = await run(command, (pid) => {
+  const { wallSeconds } = await runProgram(command, (pid) => {
     peakBytes = Math.max(peakBytes, residentPeakBytes(pid));
   });
   return { wallSeconds, cpuSeconds: endedChildrenCpuSeconds() - cpuBefore, peakBytes };
 }
 
-function endedChildrenCpuSeconds() {
-  // proc(5): cutime and cstime are fields 16 and 17; the name, field 2, may hold spaces and ends with the last bracket.
-  const line = readFileSync('/proc/self/stat', 'utf8');
+/** @returns {number} CPU time of the children of this process that have ended */
+export function endedChildrenCpuSeconds() {
+  // proc(5): cutime and cstime are fields 16 and 17.
+  return cpuSecondsOfStat(readFileSync('/proc/self/stat', 'utf8'), 16);
+}
+
+/**
+ * @param {string} line of a stat file of /proc
+ * @param {number} field number, from 1, of the time in user mode; that in kernel mode follows it
+ * @returns {number} both together
+ */
+export function cpuSecondsOfStat(line, field) {
+  // The name, field 2, may hold spaces and ends with the last bracket.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / CLOCK_TICKS_PER_SECOND;
+  return (Number(fields[field - 3]) + Number(fields[field - 2])) / CLOCK_TICKS_PER_SECOND;
 }
 
 function residentPeakBytes(pid) {
@@ -66,7 +76,14 @@ function residentPeakBytes(pid) {
   }
 }
 
-function run(command, poll) {
+/**
+ * Runs a program to its end with its output thrown away.
+ * @param {readonly string[]} command program and arguments
+ * @param {(pid: number) => void} [poll] called every 20 ms while it runs
+ * @returns {Promise<{ wallSeconds: number }>}
+ * @throws as `measure` does
+ */
+export function runProgram(command, poll) {
   const [program, ...programArguments] = command;
   return new Promise((resolve, reject) => {
     const started = process.hrtime.bigint();

@@ -49,15 +49,3 @@ export function markdownTable(rows) {
   const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
   return [line(rows[0]), rule, ...rows.slice(1).map(line)].join('\n');
 }
-
-const BEGIN = '<!-- results: written by npm run bench -->';
-const END = '<!-- end of results -->';
-
-/** Puts `results` between the markers of a Markdown page; a page without markers gets them at its end. */
-export function replaceResults(page, results) {
-  const block = `${BEGIN}\n${results}\n${END}`;
-  const begin = page.indexOf(BEGIN);
-  const end = page.indexOf(END, begin);
-  if (begin === -1 || end === -1) return `${page.trimEnd()}\n\n${block}\n`.trimStart();
-  return page.slice(0, begin) + block + page.slice(end + END.length);
-}

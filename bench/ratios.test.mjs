@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { markdownTable, ratioOf, replaceResults, spreadOf, spreadText } from './ratios.mjs';
+import { markdownTable, ratioOf, spreadOf, spreadText } from './ratios.mjs';
 
 const byRound = (...walls) => new Map(walls.map((wallSeconds, index) => [index + 1, { wallSeconds }]));
 
@@ -33,17 +33,7 @@ describe('ratios', () => {
   });
 });
 
-describe('the results page', () => {
-  it('keeps what stands around the markers, and only one block of results', () => {
-    const first = replaceResults('# Results\n', 'first');
-    const second = replaceResults(`${first}\nKept.\n`, 'second');
-    expect(second).toContain('# Results\n');
-    expect(second).toContain('\nKept.\n');
-    expect(second).toContain('second');
-    expect(second).not.toContain('first');
-    expect(second.match(/<!-- results/g)).toHaveLength(1);
-  });
-
+describe('a table', () => {
   it('pads columns to the widest cell', () => {
     expect(
       markdownTable([

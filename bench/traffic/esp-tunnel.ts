@@ -1,4 +1,4 @@
-import { type Conversation, type Segment, segmentExchange } from './exchange.js';
+import { type Conversation, type PlanExchange, type Segment, segmentExchange } from './exchange.js';
 import {
   ETHERNET_LENGTH,
   ethernetIpv4,
@@ -42,6 +42,7 @@ export class EspTunnel implements Conversation {
     private readonly clientPort: number | undefined,
     private readonly ciphertext: Buffer,
     random: Random,
+    private readonly planExchange: PlanExchange = segmentExchange,
   ) {
     this.outward = securityAssociation(client, server, clientPort, IKE_NATT_PORT, random);
     this.inward = securityAssociation(server, client, IKE_NATT_PORT, clientPort, random);
@@ -52,7 +53,7 @@ export class EspTunnel implements Conversation {
   }
 
   startExchange(random: Random): void {
-    this.segments = segmentExchange(random, INNER_SEGMENT_LENGTH);
+    this.segments = this.planExchange(random, INNER_SEGMENT_LENGTH);
     this.nextSegment = 0;
   }
 

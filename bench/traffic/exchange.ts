@@ -10,6 +10,25 @@ export interface Conversation {
   writeFrame(target: Buffer, offset: number, elapsedMs: number): number;
 }
 
+/** All conversations of a capture, and which of them is heard next. */
+export interface ConversationSource {
+  /** How many conversations there are; at most so many exchanges are under way at once. */
+  readonly size: number;
+  /** A conversation that is not in the middle of an exchange; there must be one. */
+  pickIdle(random: Random): Conversation;
+}
+
+/** Any of `conversations` that is idle; one of them must be. */
+export function pickIdleOf(conversations: readonly Conversation[], random: Random): Conversation {
+  for (;;) {
+    const candidate = conversations[random.between(0, conversations.length)];
+    if (candidate.idle) return candidate;
+  }
+}
+
+/** Plans the segments of an exchange; `segmentLength` is the most that one carries. */
+export type PlanExchange = (random: Random, segmentLength: number) => Segment[];
+
 export interface Segment {
   readonly fromClient: boolean;
   /** 0 for an acknowledgement alone. */
@@ -38,4 +57,13 @@ function answerLength(random: Random): number {
   if (sort < 80) return random.between(80, 600);
   if (sort < 97) return random.between(1_000, 3_000);
   return random.between(4_000, 16_000);
+}
+
+/** A few bytes, a few bytes back, and the acknowledgement of them, as in a remote shell. */
+export function keystrokeExchange(random: Random): Segment[] {
+  return [
+    { fromClient: true, payloadLength: random.between(1, 20) },
+    { fromClient: false, payloadLength: random.between(1, 20) },
+    { fromClient: true, payloadLength: 0 },
+  ];
 }

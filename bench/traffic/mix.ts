@@ -1,5 +1,5 @@
 import { EspTunnel } from './esp-tunnel.js';
-import type { Conversation } from './exchange.js';
+import type { Conversation, ConversationSource } from './exchange.js';
 import { type Host, hostAt } from './headers.js';
 import type { Random } from './random.js';
 import { ScionConversation } from './scion-conversation.js';
@@ -14,7 +14,7 @@ const NATIVE_ESP_TUNNELS = 4;
 const SCION_CONVERSATIONS = 40;
 const CONTAINER_MAC_PREFIX = 0x0a58;
 /** Ports of servers with a protocol of their own: no dissector should claim the random payload. */
-const SERVER_PORTS = [7443, 7444, 7445, 9443];
+export const SERVER_PORTS = [7443, 7444, 7445, 9443];
 
 interface Kind {
   readonly sharePercent: number;
@@ -22,13 +22,12 @@ interface Kind {
 }
 
 /** All conversations of the capture, and how often each kind of them is heard. */
-export class TrafficMix {
+export class TrafficMix implements ConversationSource {
+  readonly size: number;
   private readonly kinds: readonly Kind[];
 
   constructor(random: Random, captureStartSeconds: number) {
-    const payload = random.bytes(2_048);
-    // A message of four zero bytes first: nothing that a dissector could take for a protocol.
-    payload.fill(0, 0, 4);
+    const payload = opaquePayload(random);
     // Three packets in eight carry an inner one, as in the prototypes that the targets of speed come from.
     this.kinds = [
       { sharePercent: 36, conversations: vxlanConversations(payload, random) },
@@ -37,9 +36,9 @@ export class TrafficMix {
       { sharePercent: 14, conversations: scionConversations(captureStartSeconds, payload, random) },
       { sharePercent: 18, conversations: plainConversations(payload, random) },
     ];
+    this.size = this.kinds.reduce((sum, { conversations }) => sum + conversations.length, 0);
   }
 
-  /** A conversation that is not in the middle of an exchange. */
   pickIdle(random: Random): Conversation {
     for (;;) {
       let share = random.between(0, 100);
@@ -51,6 +50,12 @@ export class TrafficMix {
       if (candidate?.idle) return candidate;
     }
   }
+}
+
+/** Random bytes after four zero ones: nothing that a dissector could take for a protocol. */
+export function opaquePayload(random: Random): Buffer {
+  const payload = random.bytes(2_048);
+  return payload.fill(0, 0, 4);
 }
 
 /** Every VNI uses the same overlay addresses: only the tunnel tells their flows apart. */

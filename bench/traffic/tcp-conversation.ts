@@ -1,4 +1,4 @@
-import { type Conversation, segmentExchange } from './exchange.js';
+import { type Conversation, type PlanExchange, segmentExchange } from './exchange.js';
 import {
   ETHERNET_LENGTH,
   ethernetIpv4,
@@ -50,6 +50,8 @@ export interface Overlay {
   readonly serverVtep: Host;
   readonly clientPolicyId: number;
   readonly serverPolicyId: number;
+  /** Of the underlay, where it is the same for every inner flow: the tunnel is then one five-tuple each way. */
+  readonly sourcePort?: number;
 }
 
 interface Peer {
@@ -80,6 +82,7 @@ export class TcpConversation implements Conversation {
     private readonly overlay: Overlay | undefined,
     private readonly payload: Buffer,
     random: Random,
+    private readonly planExchange: PlanExchange = segmentExchange,
   ) {
     const mtu = overlay === undefined ? UNDERLAY_MTU : UNDERLAY_MTU - UNDERLAY_LENGTH;
     const mss = mtu - IPV4_LENGTH - 20;
@@ -106,7 +109,7 @@ export class TcpConversation implements Conversation {
       this.server.sequence = random.next();
     }
     this.exchangesLeft -= 1;
-    const exchange = segmentExchange(random, this.segmentLength).map((segment) => ({
+    const exchange = this.planExchange(random, this.segmentLength).map((segment) => ({
       ...segment,
       flags: segment.payloadLength > 0 && segment.payloadLength < this.segmentLength ? PSH | ACK : ACK,
     }));
@@ -136,7 +139,7 @@ export class TcpConversation implements Conversation {
     target.writeUInt32BE(acknowledges ? to.tsval : 0, payloadOffset - 4);
     sealTcp(target, ipOffset, end);
     sealIpv4(target, ipOffset, end, from.identification++);
-    if (this.overlay !== undefined) sealUnderlay(target, offset, end, from);
+    if (this.overlay !== undefined) sealUnderlay(target, offset, end, from, this.overlay.sourcePort);
 
     const counted = payloadLength + ((flags & (SYN | FIN)) === 0 ? 0 : 1);
     from.sequence = (from.sequence + counted) >>> 0;
@@ -152,13 +155,19 @@ function underlay(from: Host, to: Host, vni: number, policyId: number): Buffer {
   ]);
 }
 
-/** The source port stands for the inner flow, and the UDP checksum is zero (RFC 7348, section 5). */
-function sealUnderlay(target: Buffer, offset: number, end: number, from: Peer): void {
+/** The source port stands for the inner flow unless it is fixed, and the UDP checksum is zero (RFC 7348, section 5). */
+function sealUnderlay(
+  target: Buffer,
+  offset: number,
+  end: number,
+  from: Peer,
+  sourcePort: number | undefined,
+): void {
   const ipOffset = offset + ETHERNET_LENGTH;
   const udpOffset = ipOffset + IPV4_LENGTH;
   const tcpOffset = offset + UNDERLAY_LENGTH + ETHERNET_LENGTH + IPV4_LENGTH;
   const innerPorts = target.readUInt32BE(tcpOffset);
-  target.writeUInt16BE(49_152 + (Math.imul(innerPorts, 0x9e3779b1) >>> 18), udpOffset);
+  target.writeUInt16BE(sourcePort ?? 49_152 + (Math.imul(innerPorts, 0x9e3779b1) >>> 18), udpOffset);
   target.writeUInt16BE(end - udpOffset, udpOffset + 4);
   sealIpv4(target, ipOffset, end, from.underlayIdentification++);
 }

@@ -1,0 +1,47 @@
+import { contender, QUANTITIES, REFERENCE_COMMANDS, versionOf } from './contenders.mjs';
+import { markdownTable, ratioOf, spreadText } from './ratios.mjs';
+
+/**
+ * A row whose target is the wall time of capan divided by that of a reference tool or, without a tool, of
+ * `capan --threads 0`. The median of the rounds decides.
+ * @param {object} row
+ * @param {string} row.name
+ * @param {string} row.work
+ * @param {{ value: number, text: string }} row.limit
+ * @param {import('./inputs.mjs').CaptureSpec} row.capture
+ * @param {string} [row.tool]
+ * @param {number} row.rounds
+ * @param {number} [row.roundsMax]
+ * @returns {import('./target-rows.mjs').Row}
+ */
+export function ratioRow({ limit, capture, tool, ...row }) {
+  return {
+    ...row,
+    target: limit.text,
+    captures: [capture],
+    tools: tool === undefined ? [] : [tool],
+    async measure(session) {
+      const file = await session.capture(capture);
+      // What threads gain is asked of a program that uses them, also where the capture is scaled.
+      const options = tool === undefined ? session.defaultThreads : [];
+      const capan = contender(['capan', ...options].join(' '), session.capan(file, options));
+      const reference =
+        tool === undefined
+          ? contender('capan --threads 0', session.capan(file, ['--threads', '0']))
+          : contender(tool, REFERENCE_COMMANDS[tool](file));
+      await session.measure([reference, capan], session.roundsOf(row));
+
+      const ratios = QUANTITIES.map(({ key }) => ratioOf(capan.measured, reference.measured, key));
+      const divisor = tool === undefined ? reference.name : `${tool} ${versionOf(tool)}`;
+      const table = markdownTable([
+        [`${capan.name} ÷ ${divisor}`, 'min / median / max'],
+        ...QUANTITIES.map(({ title }, index) => [title, spreadText(ratios[index])]),
+      ]);
+      return {
+        measured: spreadText(ratios[0]),
+        met: ratios[0] === undefined ? undefined : ratios[0].median <= limit.value,
+        details: `${session.describe(capture)}\n\n${table}`,
+      };
+    },
+  };
+}
