@@ -27,12 +27,14 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
   private open = new Set<PairState>();
   private readonly closed = new SessionStore<EspPair>(badness);
 
+  private foldedSas = 0;
+
   constructor(private readonly run: CorrelationRun) {
     this.states = run.flows.trackStates((state) => this.close(state));
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.closed.summarised + this.foldedSas;
   }
 
   consume(batch: Batch<EspSchema>, flow: number, from: number, to: number): void {
@@ -59,7 +61,10 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
     for (const { pair, sa } of all.slice(0, all.length - SAS_MAX)) {
       // A pair without SAs goes as a whole, with the last of them.
       if (pair.saCount === 1) this.close(pair);
-      else pair.fold(sa);
+      else {
+        pair.fold(sa);
+        this.foldedSas++;
+      }
     }
   }
 

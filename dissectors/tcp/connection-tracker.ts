@@ -26,7 +26,7 @@ interface Proofs {
 }
 
 /**
- * Follows the connections of a run. Holds one state a flow of the registry (about a million); of closed connections
+ * Follows the connections of a run. Holds one state a flow of the registry (about half a million); of closed connections
  * the first 500 and the 500 with most ACKs of uncaptured data, and hands out as many of the open ones. The rest are
  * well as far as sequence numbers tell, and traffic and services count them, so they are not reported as summarised.
  */

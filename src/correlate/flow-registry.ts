@@ -54,8 +54,8 @@ export interface TunnelLayer {
 }
 
 const FLOW_CAPACITY_START = 4096;
-/** About a million flows; beyond that the longest silent ones are folded into `evicted`. */
-export const FLOW_CAPACITY_MAX = 1 << 20;
+/** About half a million flows; beyond three quarters of that the longest silent ones are folded into `evicted`. */
+export const FLOW_CAPACITY_MAX = 1 << 19;
 const STACK_CAPACITY = 1 << 14;
 
 const RECORD_FIELDS = 8;
@@ -74,6 +74,8 @@ const LAST_SEGMENT = 7;
 export class FlowRegistry {
   private keys: KeyTable;
   private stacks: KeyTable;
+  /** What the keys move to when flows are evicted: the two take turns. */
+  private spareKeys: KeyTable | null = null;
   /** One record of RECORD_FIELDS a direction, side by side: counting touches one cache line. */
   private records = new Float64Array(FLOW_CAPACITY_START * 2 * RECORD_FIELDS);
   /** Epoch (65,536 frames) in which a flow was last seen, by which eviction chooses. */
@@ -295,7 +297,10 @@ export class FlowRegistry {
     const count = this.keys.length;
     const kept = new Int32Array(count).fill(-1);
     const old = this.keys;
-    this.keys = new KeyTable(old.capacity, this.seed);
+    this.keys =
+      this.spareKeys?.capacity === old.capacity ? this.spareKeys : new KeyTable(old.capacity, this.seed);
+    this.keys.clear();
+    this.spareKeys = old;
     for (let flow = 0; flow < count; flow++) {
       if (this.lastEpochs[flow] < oldestKept) {
         this.fold(flow);
@@ -371,18 +376,21 @@ export class FlowStates<T> {
     this.values = [];
   }
 
+  /** `kept`: the new id of each flow, never above the old one; -1 where it is gone. */
   remap(kept: Int32Array): void {
-    const values: (T | undefined)[] = [];
-    for (let flow = 0; flow < this.values.length; flow++) {
-      const value = this.values[flow];
+    const { values } = this;
+    let length = 0;
+    for (let flow = 0; flow < values.length; flow++) {
+      const value = values[flow];
       if (value === undefined) continue;
+      values[flow] = undefined;
       if (kept[flow] < 0) this.forget(value);
       else {
-        while (values.length <= kept[flow]) values.push(undefined);
         values[kept[flow]] = value;
+        length = kept[flow] + 1;
       }
     }
-    this.values = values;
+    values.length = length;
   }
 }
 

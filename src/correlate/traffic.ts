@@ -1,5 +1,5 @@
 import type { FrameRef, Moment } from '../diagnose/diagnosis.js';
-import type { FlowRegistry } from './flow-registry.js';
+import type { FlowId, FlowRegistry } from './flow-registry.js';
 
 /** Packets from one host to another, all protocols of one tunnel stack together. */
 export interface OneWayTraffic {
@@ -30,6 +30,11 @@ export interface PairTraffic {
 
 /** Conversations kept one by one for a pair; the sums count all of them. */
 const CONVERSATIONS_KEPT = 256;
+/** Pairs and conversations kept in all; a pair takes about half a kilobyte. */
+const PAIRS_MAX = 1 << 16;
+const CONVERSATIONS_MAX = 1 << 17;
+/** Packets from which on a flow is more than a scan. */
+const LONG_PACKETS_MIN = 3;
 
 /** Who talked to whom, over all flows of the run; made when a report is asked for. */
 export class Traffic {
@@ -37,25 +42,43 @@ export class Traffic {
   private readonly seenProtocols = new Set<number>();
   private readonly seenPorts = new Set<number>();
 
+  private conversationCount = 0;
+
   constructor(flows: FlowRegistry) {
+    if (flows.size <= PAIRS_MAX) {
+      flows.forEachConversation((flow) => this.add(flows, flow));
+      return;
+    }
+    // A scan has a packet or two a pair: what talks longer comes first, then others as long as there is room.
+    const isLong = (flow: FlowId): boolean =>
+      flows.packetCount(flow, 0) + flows.packetCount(flow, 1) >= LONG_PACKETS_MIN;
     flows.forEachConversation((flow) => {
-      const { low, high, lowPort, highPort } = flows.endpoints(flow);
-      const fromLow = oneWay(flows, flow, 0);
-      const fromHigh = oneWay(flows, flow, 1);
-      if (fromLow.packets + fromHigh.packets === 0) return;
-      const protocol = flows.protocol(flow);
-      this.seenProtocols.add(protocol);
-      if (this.seenPorts.size < CONVERSATIONS_KEPT) this.seenPorts.add(lowPort).add(highPort);
-      const isOrdered = low <= high;
-      const pair = this.pairOf(isOrdered ? low : high, isOrdered ? high : low, flows.stack(flow));
-      const [fromA, fromB] = isOrdered ? [fromLow, fromHigh] : [fromHigh, fromLow];
-      addTo(pair.fromA, fromA);
-      addTo(pair.fromB, fromB);
-      if (pair.conversations.length < CONVERSATIONS_KEPT) {
-        const [portOfA, portOfB] = isOrdered ? [lowPort, highPort] : [highPort, lowPort];
-        pair.conversations.push({ protocol, portOfA, portOfB, fromA, fromB });
-      }
+      if (isLong(flow)) this.add(flows, flow);
     });
+    flows.forEachConversation((flow) => {
+      if (!isLong(flow)) this.add(flows, flow);
+    });
+  }
+
+  private add(flows: FlowRegistry, flow: FlowId): void {
+    const { low, high, lowPort, highPort } = flows.endpoints(flow);
+    if (flows.packetCount(flow, 0) + flows.packetCount(flow, 1) === 0) return;
+    const protocol = flows.protocol(flow);
+    this.seenProtocols.add(protocol);
+    if (this.seenPorts.size < CONVERSATIONS_KEPT) this.seenPorts.add(lowPort).add(highPort);
+    const isOrdered = low <= high;
+    const pair = this.pairOf(isOrdered ? low : high, isOrdered ? high : low, flows.stack(flow));
+    if (!pair) return;
+    const fromLow = oneWay(flows, flow, 0);
+    const fromHigh = oneWay(flows, flow, 1);
+    const [fromA, fromB] = isOrdered ? [fromLow, fromHigh] : [fromHigh, fromLow];
+    addTo(pair.fromA, fromA);
+    addTo(pair.fromB, fromB);
+    if (pair.conversations.length < CONVERSATIONS_KEPT && this.conversationCount < CONVERSATIONS_MAX) {
+      this.conversationCount++;
+      const [portOfA, portOfB] = isOrdered ? [lowPort, highPort] : [highPort, lowPort];
+      pair.conversations.push({ protocol, portOfA, portOfB, fromA, fromB });
+    }
   }
 
   /** All traffic between two hosts, `a` and `b` as asked for; null where there is none. */
@@ -94,10 +117,15 @@ export class Traffic {
     return this.seenPorts;
   }
 
-  private pairOf(a: string, b: string, stack: number): PairTraffic & { conversations: Conversation[] } {
+  private pairOf(
+    a: string,
+    b: string,
+    stack: number,
+  ): (PairTraffic & { conversations: Conversation[] }) | null {
     const key = `${a} ${b} ${stack}`;
     const known = this.pairs.get(key);
     if (known) return known;
+    if (this.pairs.size >= PAIRS_MAX) return null;
     const pair = { a, b, stack, fromA: none(), fromB: none(), conversations: [] };
     this.pairs.set(key, pair);
     return pair;
