@@ -13,7 +13,7 @@ import type { Slot } from '../observe/slot.js';
 import type { Nanoseconds } from '../units.js';
 import { RECORD_WORDS, type RecordBlock } from './identity-record.js';
 import { IdentitySketch } from './identity-sketch.js';
-import { IdentityStore } from './identity-store.js';
+import { IdentityStore, type StoreBounds } from './identity-store.js';
 import { LaneTable } from './lane-table.js';
 
 /** Protocols of the catalogue that a record can name, by bit. */
@@ -26,7 +26,7 @@ const STEP_BACK_NS = 1_000_000_000;
  * back, so that they never mix what lies before with what lies after; `momentOf` gives the true ones.
  */
 export class IdentityCollector implements IdentitySink {
-  readonly store = new IdentityStore();
+  readonly store: IdentityStore;
   readonly lanes: LaneTable;
   /** By content, and by transport header and identification. */
   readonly byContent = new IdentitySketch();
@@ -55,7 +55,9 @@ export class IdentityCollector implements IdentitySink {
   constructor(
     readonly seed: number,
     private readonly segments: readonly TimeSegment[],
+    bounds: StoreBounds = {},
   ) {
+    this.store = new IdentityStore(bounds);
     this.lanes = new LaneTable(seed);
   }
 
