@@ -21,6 +21,11 @@ const PROTOCOLS_MAX = 32;
 /** A step back by more is a step of the clock, not disorder of the capture. */
 const STEP_BACK_NS = 1_000_000_000;
 
+export interface CollectorBounds extends StoreBounds {
+  /** Packets that each sketch keeps at least, once it is full. */
+  readonly sketched?: number;
+}
+
 /**
  * Gathers the identities of one side while its captures are analysed. Times are made to run on where the clock stepped
  * back, so that they never mix what lies before with what lies after; `momentOf` gives the true ones.
@@ -29,8 +34,8 @@ export class IdentityCollector implements IdentitySink {
   readonly store: IdentityStore;
   readonly lanes: LaneTable;
   /** By content, and by transport header and identification. */
-  readonly byContent = new IdentitySketch();
-  readonly byHeader = new IdentitySketch();
+  readonly byContent: IdentitySketch;
+  readonly byHeader: IdentitySketch;
   /** First and last frame of the side, any flow. */
   firstNs = Number.NaN;
   lastNs = Number.NaN;
@@ -55,9 +60,11 @@ export class IdentityCollector implements IdentitySink {
   constructor(
     readonly seed: number,
     private readonly segments: readonly TimeSegment[],
-    bounds: StoreBounds = {},
+    bounds: CollectorBounds = {},
   ) {
     this.store = new IdentityStore(bounds);
+    this.byContent = new IdentitySketch(bounds.sketched);
+    this.byHeader = new IdentitySketch(bounds.sketched);
     this.lanes = new LaneTable(seed);
   }
 

@@ -22,13 +22,18 @@ const FIELDS = 6;
 
 /**
  * The packets of a side whose identity hash is among the smallest (bottom-k sketch): a sample of the same packets on both
- * sides, whatever else each side holds. Bounded: 131,072 packets.
+ * sides, whatever else each side holds. Bounded: twice `kept` packets.
  */
 export class IdentitySketch {
-  private readonly values = new Float64Array(KEPT * 2 * FIELDS);
+  private readonly values: Float64Array;
   private length = 0;
   private ceiling = Number.POSITIVE_INFINITY;
   private readonly repeats = new Uint8Array(REPEAT_COUNTERS);
+
+  /** Both sides may keep a different number: what only one of them keeps is left out. */
+  constructor(private readonly kept = KEPT) {
+    this.values = new Float64Array(kept * 2 * FIELDS);
+  }
 
   /** Above this hash the sketch has forgotten packets. */
   get threshold(): number {
@@ -90,7 +95,7 @@ export class IdentitySketch {
     const hashes = new Float64Array(this.length);
     for (let packet = 0; packet < this.length; packet++) hashes[packet] = values[packet * FIELDS];
     hashes.sort();
-    const cut = hashes[KEPT];
+    const cut = hashes[this.kept];
     let kept = 0;
     for (let packet = 0; packet < this.length; packet++) {
       if (values[packet * FIELDS] >= cut) continue;
