@@ -4,6 +4,7 @@ import { otherSide } from '../../src/compare/plan.js';
 import { DROP_SHARE_SEVERE, dropShare } from '../../src/correlate/gates.js';
 import type { Citation, FrameRef, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../src/report/report.js';
+import { NS_PER_SECOND } from '../../src/units.js';
 
 /** What goes down with packets that are lost between two capture points, whatever they carry. */
 export const CONSEQUENCES_OF_LOSS: readonly string[] = [
@@ -69,6 +70,8 @@ export const CONSEQUENCES_OF_LOSS: readonly string[] = [
   'dhcp.no-offer',
 ];
 
+/** While it happens, loss is not over because the next packet arrived. */
+const ONGOING_SECONDS = 10;
 const CITED_LOST_FIRST = 3;
 const CITED_LOST_LAST = 2;
 
@@ -133,7 +136,7 @@ export function lossProblem(
     first,
     last,
     lastGood: tally.lastGood ? comparison.refOf(tally.lastGood) : null,
-    ongoingAtEnd: tally.nextGood === null,
+    ongoingAtEnd: tally.nextGood === null || isStillLive(direction, comparison),
     counts: {
       sent: tally.sent,
       arrived: tally.matched,
@@ -147,6 +150,14 @@ export function lossProblem(
     provenAtBothEnds: true,
     ...of,
   };
+}
+
+/** In a live comparison: among the packets of the last seconds some are lost. */
+function isStillLive({ tally }: ComparedDirection, { isLive }: Comparison): boolean {
+  const lost = tally.citedLost[tally.citedLost.length - 1];
+  const delivered = tally.lastDelivered;
+  if (isLive !== true || !lost || !delivered) return false;
+  return delivered.timeNs - lost.timeNs <= ONGOING_SECONDS * NS_PER_SECOND;
 }
 
 /** The last packet that arrived, those that did not, and the next one that did; on both sides. */

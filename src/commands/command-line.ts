@@ -111,7 +111,7 @@ function parserOf(
       (command) =>
         command
           .usage(
-            '$0 live -i IFACE [FILTER...] [options]\n$0 live - [options]      a capture that another program pipes in\n$0 live --ssh HOST -i IFACE [FILTER...]\n$0 live --list',
+            '$0 live -i IFACE [FILTER...] [options]\n$0 live - [options]      a capture that another program pipes in\n$0 live --ssh HOST -i IFACE [FILTER...]\n$0 live --a-command LINE --b-command LINE      both ends of a path, compared while they are captured\n$0 live --list',
           )
           .options(LIVE_OPTIONS),
       (argv) => {

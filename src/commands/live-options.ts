@@ -12,6 +12,7 @@ import {
   single,
   wholeNumber,
 } from './analyze-options.js';
+import type { AnalyzeOptions } from './run-analysis.js';
 import { UsageError } from './usage-error.js';
 
 const RING_FILES_MAX = 99_999;
@@ -67,12 +68,21 @@ export const LIVE_OPTIONS = {
   'a-command': {
     type: 'string',
     requiresArg: true,
-    description: 'shell command (or FIFO) that writes the capture of end A',
+    description:
+      'both ends at once: shell command (or FIFO) that writes the capture of end A, such as "ssh A tcpdump -i eth0 -U -w -"',
   },
-  'b-command': { type: 'string', requiresArg: true, description: 'the same for end B' },
+  'b-command': {
+    type: 'string',
+    requiresArg: true,
+    description: 'the same for end B; both are compared while they go on',
+  },
   duration: { type: 'string', requiresArg: true, description: 'end after this time: 90, 90s, 15m, 2h' },
   packets: { type: 'string', requiresArg: true, description: 'end after this many packets' },
-  write: { type: 'string', requiresArg: true, description: 'keep the packets in this file (pcapng)' },
+  write: {
+    type: 'string',
+    requiresArg: true,
+    description: 'keep the packets in this file (pcapng); of both ends in NAME-a and NAME-b',
+  },
   ring: {
     type: 'string',
     requiresArg: true,
@@ -151,6 +161,25 @@ function originOf(argv: Readonly<Record<string, unknown>>, words: readonly strin
   }
   if (backend !== undefined) throw new UsageError('--ssh captures with tcpdump there; leave --backend out');
   return { kind: 'ssh', host, interfaces, filter };
+}
+
+/** What of the options goes to the rules and the pipeline as it is. */
+export function ruleOptions({
+  only,
+  skip,
+  threads,
+  minSeverity,
+  chunkBytes,
+  sideFiles,
+}: LiveCommandOptions): AnalyzeOptions {
+  return {
+    ...(only.length === 0 ? {} : { only }),
+    ...(skip.length === 0 ? {} : { skip }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(minSeverity === undefined ? {} : { minSeverity }),
+    ...(chunkBytes === undefined ? {} : { chunkBytes }),
+    ...(sideFiles === undefined ? {} : { sideFiles }),
+  };
 }
 
 /** Seconds of "90", "90s", "15m", "2h", "1d". */

@@ -2,13 +2,13 @@ import { catalogue, dissectors } from '../../dissectors/index.js';
 import type { CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { compareReport } from '../compare/compare-report.js';
-import { compareSides } from '../compare/compare-sides.js';
+import { type CompareInput, compareSides } from '../compare/compare-sides.js';
 import type { ComparedSegment, Comparison, Numbering } from '../compare/comparison.js';
 import { IdentityCollector } from '../compare/identity-collector.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Judgement } from '../diagnose/diagnosis.js';
-import { runPairDiagnoses, type SideJudgements } from '../diagnose/pair-verdicts.js';
-import { judgeAll } from '../diagnose/run-diagnoses.js';
+import { type PathView, runPairDiagnoses, type SideJudgements } from '../diagnose/pair-verdicts.js';
+import { judgeAll, type Verdicts } from '../diagnose/run-diagnoses.js';
 import type { Report } from '../report/report.js';
 import { toolIdentity } from '../report/tool.js';
 import { sideSummary } from '../side-files/in-report.js';
@@ -32,15 +32,22 @@ export interface CompareOptions extends Omit<AnalyzeOptions, 'identities'> {
 /** Fixed, so that the same captures give the same sample of packets and the same report. */
 const IDENTITY_SEED = 0x6361_7061;
 
-/** One capture point, read and correlated. */
-interface PointRun {
+/** One capture point, and what it shows by itself. */
+export interface JudgedPoint {
   readonly name: string;
   readonly source: CaptureSource;
-  readonly result: PipelineResult;
   readonly quality: CaptureQuality;
   readonly collector: IdentityCollector;
   readonly judged: SideJudgements;
 }
+
+/** One capture point that was read to its end. */
+export interface PointRun extends JudgedPoint {
+  readonly result: PipelineResult;
+}
+
+/** What is known of captures that go on while they are compared. */
+export type LiveFacts = Pick<CompareInput, 'isLive' | 'running' | 'silentNs'>;
 
 /** A capture point of a path: its name, and its files or streams. */
 export interface ComparePoint {
@@ -94,7 +101,7 @@ export async function compareSources(
     for (const { name, source } of points) {
       runs.push({ name, ...(await runPoint(source, options, sources, errors, side)) });
     }
-    return reportOf(runs, options, errors, side);
+    return pathReport('compare', runs, options, errors, side);
   } finally {
     for (const { collector } of runs) collector.store.close();
   }
@@ -131,32 +138,40 @@ function progressOf(sources: readonly CaptureSource[]): [number, number | null] 
   return [sources.reduce((sum, { consumedBytes }) => sum + consumedBytes, 0), total];
 }
 
-function reportOf(
+/** What all points together show. The errors of a rule are added to `errors`. */
+export function pathVerdicts(
+  points: readonly JudgedPoint[],
+  comparison: Comparison,
+  errors: Report['errors'],
+  path: Pick<PathView, 'segments' | 'side' | 'isComparable'>,
+): Verdicts {
+  const [first, last] = [points[0], points[points.length - 1]];
+  return runPairDiagnoses(catalogue, { a: first.judged, b: last.judged }, comparison, errors, {
+    captures: points.flatMap(({ source }) => source.captures),
+    timeSegments: points.flatMap(({ source }) => source.segments),
+    ...path,
+  });
+}
+
+/** The report of captures of one path that have ended. */
+export function pathReport(
+  command: Report['command'],
   points: readonly PointRun[],
   options: CompareOptions,
   errors: Report['errors'],
   side: SideKnowledge,
+  live: LiveFacts = {},
 ): Report {
   const first = points[0];
   const last = points[points.length - 1];
-  const comparison = comparisonOf(points, 0, points.length - 1, options);
+  const comparison = comparisonOf(points, 0, points.length - 1, options, live);
   const segments = points.length > 2 ? segmentsOf(points) : [];
-  const verdicts = runPairDiagnoses(catalogue, { a: first.judged, b: last.judged }, comparison, errors, {
-    captures: points.flatMap(({ source }) => source.captures),
-    timeSegments: points.flatMap(({ source }) => source.segments),
-    segments,
-    side,
-  });
-  const summarised = points.flatMap(({ name, result }) =>
-    (summarisedOf(result.runner).summarised ?? []).map(({ what, count }) => ({
-      what: `${what} (${name})`,
-      count,
-    })),
-  );
+  const verdicts = pathVerdicts(points, comparison, errors, { segments, side });
+  const summarised = points.flatMap(leftOut);
   return {
     schema: 'capan-report/1',
     tool: toolIdentity(),
-    command: 'compare',
+    command,
     captures: points.flatMap((point) =>
       point.source.captures.map((facts) => ({
         ...captureSummary(facts),
@@ -184,6 +199,19 @@ function reportOf(
   };
 }
 
+function leftOut({ name, result, collector }: PointRun): NonNullable<Report['summarised']> {
+  const bounded = (summarisedOf(result.runner).summarised ?? []).map(({ what, count }) => ({
+    what: `${what} (${name})`,
+    count,
+  }));
+  const { forgotten } = collector.store;
+  if (forgotten === 0) return bounded;
+  return [
+    ...bounded,
+    { what: `packets that were too old to be compared at the end (${name})`, count: forgotten },
+  ];
+}
+
 function segmentsOf(points: readonly PointRun[]): ComparedSegment[] {
   return points.slice(1).map((point, index) => ({
     from: points[index].name,
@@ -192,11 +220,13 @@ function segmentsOf(points: readonly PointRun[]): ComparedSegment[] {
   }));
 }
 
-function comparisonOf(
-  points: readonly PointRun[],
+/** Two of the points, packet by packet. */
+export function comparisonOf(
+  points: readonly JudgedPoint[],
   indexA: number,
   indexB: number,
-  options: CompareOptions,
+  options: Pick<CompareOptions, 'offsetSeconds'>,
+  live: LiveFacts = {},
 ): Comparison {
   const [a, b] = [points[indexA], points[indexB]];
   return compareSides({
@@ -206,10 +236,11 @@ function comparisonOf(
     protocols: dissectors.map(({ protocol }) => protocol),
     numbering: { a: numberingOf(points, indexA), b: numberingOf(points, indexB) },
     watched: { a: citedFrames(a.judged), b: citedFrames(b.judged) },
+    ...live,
   });
 }
 
-function numberingOf(points: readonly PointRun[], index: number): Numbering {
+function numberingOf(points: readonly JudgedPoint[], index: number): Numbering {
   const before = points.slice(0, index);
   return {
     captures: before.reduce((sum, { source }) => sum + source.captures.length, 0),

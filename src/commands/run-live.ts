@@ -18,8 +18,8 @@ import {
 } from './run-analysis.js';
 
 /** Rounds are no nearer to each other than this, and take no more than a tenth of the time. */
-const ROUND_EVERY_MS = 1000;
-const ROUND_SHARE = 10;
+export const ROUND_EVERY_MS = 1000;
+export const ROUND_SHARE = 10;
 /** What judges where the capture ended is not asked before it has. */
 const NOT_WHILE_RUNNING = new Set(['capture.too-short']);
 
@@ -102,12 +102,7 @@ class LiveRun {
       ...reportOf('live', source.captures, result, verdicts, options),
       ...sideSummary(this.side, verdicts),
     };
-    const { forgotten } = this.tracker;
-    const findings = this.tracker.final(report.findings, presentTime(quality, present));
-    const checked = withRetracted(report, findings);
-    if (forgotten === 0) return { ...report, findings, checked };
-    const summarised = [...(report.summarised ?? []), { what: 'findings that were over', count: forgotten }];
-    return { ...report, findings, checked, summarised };
+    return withWhatWasOver(report, this.tracker, presentTime(quality, present));
   }
 
   private round(runner: CorrelatorRunner, nowMs: number): void {
@@ -139,6 +134,15 @@ class LiveRun {
     const sinceMs = performance.now() - this.source.lastArrivalMs;
     return presentOf(quality, sinceMs, this.options.marginSeconds);
   }
+}
+
+/** The report with the findings that were raised while the run lasted and that its end no longer holds. */
+export function withWhatWasOver(report: Report, tracker: FindingTracker, now: string | null): Report {
+  const findings = tracker.final(report.findings, now);
+  const checked = withRetracted(report, findings);
+  if (tracker.forgotten === 0) return { ...report, findings, checked };
+  const over = { what: 'findings that were over', count: tracker.forgotten };
+  return { ...report, findings, checked, summarised: [...(report.summarised ?? []), over] };
 }
 
 /** An id whose findings are all over was not healthy throughout. */

@@ -12,6 +12,7 @@ import {
   type Comparison,
   type Fate,
   type Numbering,
+  type Running,
 } from './comparison.js';
 import { DirectionTally } from './direction-tally.js';
 import { patternOf } from './loss-pattern.js';
@@ -28,6 +29,12 @@ export interface CompareInput {
   readonly numbering: Readonly<Record<Side, Numbering>>;
   /** Frames by side whose fate is asked for, in that side's own numbering. */
   readonly watched: Readonly<Record<Side, ReadonlySet<number>>>;
+  /** The captures are taken while they are compared. */
+  readonly isLive?: boolean;
+  /** While both captures still go on. */
+  readonly running?: Running;
+  /** For how long each capture is known to have gone on after its last frame. */
+  readonly silentNs?: Readonly<Record<Side, Nanoseconds>>;
 }
 
 /** Differences of the clocks that are kept for the final fit, one a bin and direction. */
@@ -47,6 +54,8 @@ class SideComparison implements JoinResults {
   private readonly best = new Map<number, ClockSample>();
   private readonly hidden: Record<Side, Map<number, boolean>> = { a: new Map(), b: new Map() };
   private readonly ports: Record<Side, Map<number, number>> = { a: new Map(), b: new Map() };
+  private readonly windows: Plan['windows'];
+  private readonly firstArrivals: Plan['firstArrivals'];
   private join: PacketJoin | null = null;
 
   constructor(private readonly input: CompareInput) {
@@ -59,10 +68,18 @@ class SideComparison implements JoinResults {
     this.clock = this.plan.clock ?? ClockModel.fixed(-baseDifferenceNs(qualities));
     this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction));
     this.numbers = new CommonNumbers(collectors, input.numbering);
+    const cuts = { a: this.cutNs('a'), b: this.cutNs('b') };
+    this.windows = { a: this.windowOf('a', cuts.a), b: this.windowOf('b', cuts.b) };
+    const { firstArrivals } = this.plan;
+    this.firstArrivals = {
+      a: Number.isNaN(cuts.a) ? firstArrivals.a : Number.POSITIVE_INFINITY,
+      b: Number.isNaN(cuts.b) ? firstArrivals.b : Number.POSITIVE_INFINITY,
+    };
   }
 
   compare(): Comparison {
-    this.join = new PacketJoin(this.input.collectors, this.plan, this.clock, this);
+    const { collectors, running } = this.input;
+    this.join = new PacketJoin(collectors, this.plan, this.clock, this, running);
     this.join.run();
     this.withdrawUnseen();
     const final = this.finalClock();
@@ -106,7 +123,7 @@ class SideComparison implements JoinResults {
   sample(sender: ComparedPacket, receiver: ComparedPacket): void {
     const isForward = sender.side === 'a';
     const [a, b] = isForward ? [sender, receiver] : [receiver, sender];
-    const { firstNs, lastNs } = this.plan.windows.a;
+    const { firstNs, lastNs } = this.windows.a;
     const bin = Math.floor(((a.ownTimeNs - firstNs) / Math.max(1, lastNs - firstNs)) * SAMPLE_BINS);
     const key = bin * 2 + (isForward ? 0 : 1);
     const differenceNs = b.ownTimeNs - a.ownTimeNs;
@@ -118,20 +135,19 @@ class SideComparison implements JoinResults {
 
   /**
    * True where the receiver's capture ran when the packet should have arrived: not before its first frame, and either a
-   * later packet of the direction arrived or the capture goes on for LOSS_SECONDS more.
+   * later packet of the direction arrived or the capture goes on for LOSS_SECONDS more. While captures are running only
+   * the latter tells: a packet that was overtaken may still come.
    */
   private wasRunning(packet: ComparedPacket, state: DirectionState): boolean {
     const side = otherSide(packet.side);
     const { firstNs, lastNs } = this.windowOnB(side);
     const expectedNs = packet.timeNs + Math.max(0, state.leastNs || 0);
-    const firstArrival = this.plan.firstArrivals[side];
+    const firstArrival = this.firstArrivals[side];
     const hasBegun =
       expectedNs >= firstNs + (this.clock.halfWidthNs ?? 0) ||
       packet.timeNs >= firstArrival + this.clock.offsetAt(firstArrival);
-    return (
-      hasBegun &&
-      (packet.timeNs < state.lastArrivedSentNs || expectedNs + LOSS_SECONDS * NS_PER_SECOND <= lastNs)
-    );
+    const isOvertaken = packet.timeNs < state.lastArrivedSentNs && this.input.running === undefined;
+    return hasBegun && (isOvertaken || expectedNs + LOSS_SECONDS * NS_PER_SECOND <= lastNs);
   }
 
   /** False for packets that left before the sender's capture began or after it ended. */
@@ -139,11 +155,30 @@ class SideComparison implements JoinResults {
     const { firstNs, lastNs } = this.windowOnB(otherSide(packet.side));
     const state = this.join?.states[this.tallyOf(packet).plan.index];
     const usualNs = Math.max(0, state?.typicalNs || 0);
-    return packet.timeNs - usualNs >= firstNs && packet.timeNs - usualNs <= lastNs;
+    const certainNs = this.input.running === undefined ? lastNs : lastNs - LOSS_SECONDS * NS_PER_SECOND;
+    return packet.timeNs - usualNs >= firstNs && packet.timeNs - usualNs <= certainNs;
+  }
+
+  /** Where the packets of a side begin that are compared; NaN where that is where its capture begins. */
+  private cutNs(side: Side): Nanoseconds {
+    const { collectors, running } = this.input;
+    const cutNs = collectors[side].store.cutNs(running?.lastBlocks);
+    const sinceNs = running?.sinceNs[side] ?? Number.NaN;
+    if (!(sinceNs > collectors[side].firstNs)) return cutNs;
+    return cutNs > sinceNs ? cutNs : sinceNs;
+  }
+
+  /** What was captured a moment after the cut may have been written before it. */
+  private windowOf(side: Side, cutNs: Nanoseconds): Plan['windows'][Side] {
+    const { firstNs, lastNs } = this.plan.windows[side];
+    return {
+      firstNs: Number.isNaN(cutNs) ? firstNs : cutNs + LOSS_SECONDS * NS_PER_SECOND,
+      lastNs: lastNs + (this.input.silentNs?.[side] ?? 0),
+    };
   }
 
   private windowOnB(side: Side): { firstNs: Nanoseconds; lastNs: Nanoseconds } {
-    const { firstNs, lastNs } = this.plan.windows[side];
+    const { firstNs, lastNs } = this.windows[side];
     if (side === 'b') return { firstNs, lastNs };
     return { firstNs: firstNs + this.clock.offsetAt(firstNs), lastNs: lastNs + this.clock.offsetAt(lastNs) };
   }
@@ -214,7 +249,7 @@ class SideComparison implements JoinResults {
   }
 
   private middleNs(): Nanoseconds {
-    const { firstNs, lastNs } = this.plan.windows.a;
+    const { firstNs, lastNs } = this.windows.a;
     return (firstNs + lastNs) / 2;
   }
 
@@ -239,6 +274,7 @@ class SideComparison implements JoinResults {
         seconds: stepNs / NS_PER_SECOND,
       })),
       isOffsetGiven: offsetSeconds !== null,
+      isLive: this.input.isLive ?? false,
       nat: plan.nat,
       plan,
       qualities,

@@ -43,6 +43,8 @@ export interface Comparison {
   /** Steps of one clock against the other; `time` as A states it. */
   readonly steps: readonly { readonly time: string | null; readonly seconds: number }[];
   readonly isOffsetGiven: boolean;
+  /** The captures are taken while they are compared. */
+  readonly isLive?: boolean;
   readonly nat: readonly NatEntry[];
   readonly plan: Plan;
   readonly qualities: Readonly<Record<Side, CaptureQuality>>;
@@ -55,6 +57,14 @@ export interface Comparison {
   refOf(packet: ComparedPacket): FrameRef;
   /** A frame or moment of one side in the numbering of the comparison. */
   shift<Ref extends { readonly segment: number }>(side: Side, ref: Ref): Ref;
+}
+
+/** A comparison of captures that go on: of what is certain so far, and of the last packets only. */
+export interface Running {
+  /** Of each side no more than the last so many blocks of its store are compared, */
+  readonly lastBlocks: number;
+  /** and no packet from before this time of its own clock. */
+  readonly sinceNs: Readonly<Record<Side, Nanoseconds>>;
 }
 
 /** What stands before the captures and time segments of a side in the numbering of the report. */

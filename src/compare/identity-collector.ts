@@ -13,7 +13,7 @@ import type { Slot } from '../observe/slot.js';
 import type { Nanoseconds } from '../units.js';
 import { RECORD_WORDS, type RecordBlock } from './identity-record.js';
 import { IdentitySketch, SKETCH_KEPT } from './identity-sketch.js';
-import { IdentityStore } from './identity-store.js';
+import { IdentityStore, type StoreBounds } from './identity-store.js';
 import { LaneTable } from './lane-table.js';
 
 /** Protocols of the catalogue that a record can name, by bit. */
@@ -21,16 +21,21 @@ const PROTOCOLS_MAX = 32;
 /** A step back by more is a step of the clock, not disorder of the capture. */
 const STEP_BACK_NS = 1_000_000_000;
 
+export interface CollectorBounds extends StoreBounds {
+  /** Packets that each sketch keeps at least, once it is full. */
+  readonly sketched?: number;
+}
+
 /**
  * Gathers the identities of one side while its captures are analysed. Times are made to run on where the clock stepped
  * back, so that they never mix what lies before with what lies after; `momentOf` gives the true ones.
  */
 export class IdentityCollector implements IdentitySink {
-  readonly store = new IdentityStore();
+  readonly store: IdentityStore;
   readonly lanes: LaneTable;
   /** By content, and by transport header and identification. */
-  readonly byContent = new IdentitySketch();
-  readonly byHeader = new IdentitySketch(SKETCH_KEPT / 4);
+  readonly byContent: IdentitySketch;
+  readonly byHeader: IdentitySketch;
   /** First and last frame of the side, any flow. */
   firstNs = Number.NaN;
   lastNs = Number.NaN;
@@ -55,7 +60,11 @@ export class IdentityCollector implements IdentitySink {
   constructor(
     readonly seed: number,
     private readonly segments: readonly TimeSegment[],
+    bounds: CollectorBounds = {},
   ) {
+    this.store = new IdentityStore(bounds);
+    this.byContent = new IdentitySketch(bounds.sketched);
+    this.byHeader = new IdentitySketch((bounds.sketched ?? SKETCH_KEPT) / 4);
     this.lanes = new LaneTable(seed);
   }
 

@@ -21,7 +21,7 @@ const FIELDS = 6;
 
 /**
  * The packets of a side whose identity hash is among the smallest (bottom-k sketch): a sample of the same packets on both
- * sides, whatever else each side holds. Bounded: twice as many packets as it keeps.
+ * sides, whatever else each side holds. Bounded: twice `kept` packets.
  */
 export class IdentitySketch {
   private readonly values: Float64Array;
@@ -29,7 +29,8 @@ export class IdentitySketch {
   private ceiling = Number.POSITIVE_INFINITY;
   private readonly repeats = new Uint8Array(REPEAT_COUNTERS);
 
-  constructor(private readonly kept: number = SKETCH_KEPT) {
+  /** Both sides may keep a different number: what only one of them keeps is left out. */
+  constructor(private readonly kept = SKETCH_KEPT) {
     this.values = new Float64Array(kept * 2 * FIELDS);
   }
 

@@ -1,20 +1,38 @@
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Nanoseconds } from '../units.js';
 import { RecordBlock } from './identity-record.js';
 
 const RECORDS_PER_BLOCK = 4096;
 /** Blocks kept in memory (17 MiB); what is beyond goes to a temporary file without a name. */
 const BLOCKS_IN_MEMORY = 64;
 
-/** The records of one side in capture order: appended once, read from the start as often as needed. */
+/** The bounds of a store, in blocks of 4,096 records (311 KB). */
+export interface StoreBounds {
+  readonly inMemory?: number;
+  /** Blocks in the temporary file; the oldest give way. Without it the file grows with the input. */
+  readonly inFile?: number;
+}
+
+/**
+ * The records of one side in capture order, read from the oldest as often as needed. The latest are in memory, those
+ * before them in a temporary file.
+ */
 export class IdentityStore {
+  /** Records that gave way because of the bound. */
+  forgotten = 0;
   private readonly blocks: RecordBlock[] = [];
   private current = new RecordBlock(RECORDS_PER_BLOCK);
   private file: number | null = null;
-  private spilledLengths: number[] = [];
+  private spilled = 0;
+  private readonly inMemory: number;
+  private readonly inFile: number;
 
-  constructor(private readonly blocksInMemory = BLOCKS_IN_MEMORY) {}
+  constructor({ inMemory = BLOCKS_IN_MEMORY, inFile = Number.POSITIVE_INFINITY }: StoreBounds = {}) {
+    this.inMemory = inMemory;
+    this.inFile = inFile;
+  }
 
   get isSpilled(): boolean {
     return this.file !== null;
@@ -26,38 +44,61 @@ export class IdentityStore {
     return this.current;
   }
 
-  /** Every block in order. A block that was spilled is valid until the next one is asked for. */
-  *read(): IterableIterator<RecordBlock> {
-    yield* this.blocks;
-    if (this.file !== null) {
+  /**
+   * The last blocks, or all that are kept, in order. A block that was spilled is valid until the next one is asked for.
+   */
+  *read(lastBlocks = Number.POSITIVE_INFINITY): IterableIterator<RecordBlock> {
+    const before = lastBlocks - 1;
+    const fromFile = Math.min(Math.min(this.spilled, this.inFile), Math.max(0, before - this.blocks.length));
+    if (this.file !== null && fromFile > 0) {
       const block = new RecordBlock(RECORDS_PER_BLOCK);
-      for (const [index, length] of this.spilledLengths.entries()) {
-        readWhole(this.file, block.bytes, index * block.bytes.length);
-        block.length = length;
+      for (let index = this.spilled - fromFile; index < this.spilled; index++) {
+        readWhole(this.file, block.bytes, this.positionOf(index) * block.bytes.length);
+        block.length = RECORDS_PER_BLOCK;
         yield block;
       }
     }
+    yield* this.blocks.slice(Math.max(0, this.blocks.length - before));
     yield this.current;
+  }
+
+  /** Time of the first record that `read` gives out; NaN where that is the first of all, or there is none. */
+  cutNs(lastBlocks = Number.POSITIVE_INFINITY): Nanoseconds {
+    const kept = Math.min(this.spilled, this.inFile) + this.blocks.length + 1;
+    if (this.forgotten === 0 && lastBlocks >= kept) return Number.NaN;
+    const [first] = this.read(lastBlocks);
+    return first !== undefined && first.length > 0 ? first.timeNs(0) : Number.NaN;
   }
 
   close(): void {
     if (this.file !== null) closeSync(this.file);
     this.file = null;
     this.blocks.length = 0;
-    this.spilledLengths = [];
+    this.spilled = 0;
   }
 
   private putAway(): void {
-    if (this.blocks.length < this.blocksInMemory) {
-      this.blocks.push(this.current);
+    this.blocks.push(this.current);
+    const oldest = this.blocks.length > this.inMemory ? this.blocks.shift() : undefined;
+    if (oldest === undefined) {
       this.current = new RecordBlock(RECORDS_PER_BLOCK);
       return;
     }
+    this.spill(oldest);
+    oldest.length = 0;
+    this.current = oldest;
+  }
+
+  private spill({ bytes }: RecordBlock): void {
+    if (this.spilled >= this.inFile) this.forgotten += RECORDS_PER_BLOCK;
+    if (this.inFile === 0) return;
     this.file ??= openNamelessFile();
-    const { bytes, length } = this.current;
-    writeWhole(this.file, bytes, this.spilledLengths.length * bytes.length);
-    this.spilledLengths.push(length);
-    this.current.length = 0;
+    writeWhole(this.file, bytes, this.positionOf(this.spilled) * bytes.length);
+    this.spilled++;
+  }
+
+  private positionOf(block: number): number {
+    return this.inFile === Number.POSITIVE_INFINITY ? block : block % this.inFile;
   }
 }
 

@@ -10,6 +10,7 @@ import { TCP_ACK } from '../wire/transport.js';
 import type { ClockModel } from './clock.js';
 import type { Bucket } from './compared-packet.js';
 import { ComparedPacket } from './compared-packet.js';
+import type { Running } from './comparison.js';
 import { hashOf } from './identity-collector.js';
 import type { Collectors } from './pairing.js';
 import { type Channel, otherSide, type Plan, type Side } from './plan.js';
@@ -110,6 +111,7 @@ export class PacketJoin {
     private readonly plan: Plan,
     private readonly clock: ClockModel,
     private readonly results: JoinResults,
+    private readonly running?: Running,
   ) {
     this.states = plan.directions.map(() => new DirectionState());
     this.ordinals = new Uint32Array(plan.channels.length);
@@ -119,8 +121,9 @@ export class PacketJoin {
   }
 
   run(): void {
-    const a = new Cursor('a', this.collectors, this.plan);
-    const b = new Cursor('b', this.collectors, this.plan);
+    const { collectors, plan, running } = this;
+    const a = new Cursor('a', collectors, plan, running?.lastBlocks, running?.sinceNs.a);
+    const b = new Cursor('b', collectors, plan, running?.lastBlocks, running?.sinceNs.b);
     for (;;) {
       const timeA = a.isAtEnd ? Number.POSITIVE_INFINITY : a.timeNs + this.clock.offsetAt(a.timeNs);
       const timeB = b.isAtEnd ? Number.POSITIVE_INFINITY : b.timeNs;

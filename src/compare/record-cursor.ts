@@ -37,7 +37,7 @@ export class Waiting {
   }
 }
 
-/** The records of a side that belong to a channel, one after the other. */
+/** The records of a side that belong to a channel, one after the other, those before `sinceNs` left out. */
 export class Cursor {
   block: RecordBlock;
   record = -1;
@@ -48,8 +48,10 @@ export class Cursor {
     readonly side: Side,
     collectors: Collectors,
     private readonly plan: Plan,
+    lastBlocks = Number.POSITIVE_INFINITY,
+    private readonly sinceNs: Nanoseconds = Number.NEGATIVE_INFINITY,
   ) {
-    this.blocks = collectors[side].store.read();
+    this.blocks = collectors[side].store.read(lastBlocks);
     this.block = this.blocks.next().value;
     this.advance();
   }
@@ -75,7 +77,7 @@ export class Cursor {
         this.block = next.value;
         this.record = 0;
       }
-      if (channels[this.block.lane(this.record)] >= 0) return;
+      if (channels[this.block.lane(this.record)] >= 0 && this.timeNs >= this.sinceNs) return;
     }
   }
 }

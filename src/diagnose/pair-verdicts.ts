@@ -25,6 +25,8 @@ export interface PathView {
   readonly segments: readonly ComparedSegment[];
   /** What files beside the captures say. */
   readonly side?: SideKnowledge | undefined;
+  /** False where too little is known yet of what both sides have in common: each side speaks for itself. */
+  readonly isComparable?: boolean;
 }
 
 /**
@@ -53,7 +55,8 @@ export function runPairDiagnoses(
     const own = SIDES.map((side) =>
       (sides[side].judgements.get(diagnosis.id) ?? []).map((one) => onSide(diagnosis, one, side, comparison)),
     );
-    const both = diagnosis.judgePair ? judgePairOf(diagnosis, pair, errors) : [];
+    const both =
+      diagnosis.judgePair && path.isComparable !== false ? judgePairOf(diagnosis, pair, errors) : [];
     judgements.set(diagnosis.id, [...own.flat(), ...both]);
     const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated, path.side));
     const proven = accuse(diagnosis, both, clocks.stated, path.side);

@@ -19,6 +19,8 @@ export interface ProcessOptions {
   readonly ownGroup?: boolean;
   /** The only use of a shell: a command line that the user wrote. */
   readonly shell?: boolean;
+  /** What it reads as its standard input: a descriptor of this process. */
+  readonly stdin?: number;
 }
 
 /** A program that writes a capture on its standard output. */
@@ -31,25 +33,34 @@ export class CaptureProcess {
   stopping = false;
   private readonly child: ChildProcess;
   private readonly leash: () => void;
+  private settle: (end: ProcessEnd) => void = () => {};
+  private hasEnded = false;
 
-  constructor({ program, args }: CaptureCommand, { ownGroup = true, shell = false }: ProcessOptions = {}) {
+  constructor(
+    { program, args }: CaptureCommand,
+    private readonly options: ProcessOptions = {},
+  ) {
+    const { ownGroup = true, shell = false, stdin = 'ignore' } = options;
     // In a group of its own Ctrl-C reaches it through this program alone, so that it ends in good order.
-    const child = spawn(program, [...args], { stdio: ['ignore', 'pipe', 'pipe'], detached: ownGroup, shell });
+    const child = spawn(program, [...args], { stdio: [stdin, 'pipe', 'pipe'], detached: ownGroup, shell });
+    const { stdout, stderr } = child;
+    if (stdout === null || stderr === null) throw new Error(`${program} was started without pipes`);
     this.child = child;
-    this.stdout = child.stdout;
-    child.stderr.setEncoding('utf8');
-    child.stderr.on('data', (text: string) => {
+    this.stdout = stdout;
+    stderr.setEncoding('utf8');
+    stderr.on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-STDERR_KEPT);
     });
     this.leash = () => this.kill('SIGKILL');
     process.once('exit', this.leash);
     this.ended = new Promise((resolve) => {
-      const settle = (end: ProcessEnd) => {
+      this.settle = (end: ProcessEnd) => {
         process.removeListener('exit', this.leash);
+        this.hasEnded = true;
         resolve(end);
       };
-      child.once('error', (error) => settle({ code: null, signal: null, error: error.message }));
-      child.once('close', (code, signal) => settle({ code, signal, error: null }));
+      child.once('error', (error) => this.settle({ code: null, signal: null, error: error.message }));
+      child.once('close', (code, signal) => this.settle({ code, signal, error: null }));
     });
   }
 
@@ -58,7 +69,7 @@ export class CaptureProcess {
     if (this.stopping) return;
     this.stopping = true;
     this.kill('SIGINT');
-    const force = setTimeout(() => this.kill('SIGKILL'), GRACE_MS);
+    const force = setTimeout(() => this.letGo(), GRACE_MS);
     force.unref();
     void this.ended.then(() => clearTimeout(force));
   }
@@ -68,7 +79,28 @@ export class CaptureProcess {
     if (process.platform === 'linux') this.kill('SIGUSR1');
   }
 
+  /** Ends it by force. What cannot be ended (a program of root) loses its reader, and with the next packet its pipe. */
+  private letGo(): void {
+    this.kill('SIGKILL');
+    this.child.stdout?.destroy();
+    this.child.stderr?.destroy();
+    const { exitCode: code, signalCode: signal } = this.child;
+    this.settle({ code, signal: signal ?? (code === null ? 'SIGKILL' : null), error: null });
+  }
+
   private kill(signal: NodeJS.Signals): void {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    // A shell hands no signal on to the programs that it waits for.
+    if (this.options.shell) this.killGroup(signal);
+    else if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+  }
+
+  private killGroup(signal: NodeJS.Signals): void {
+    const { pid } = this.child;
+    if (pid === undefined || this.hasEnded) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // None of them is left, or they are another user's; `letGo` deals with those.
+    }
   }
 }

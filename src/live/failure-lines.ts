@@ -1,4 +1,4 @@
-import type { Backend } from './capture-command.js';
+import type { CaptureBackend } from './open-capture.js';
 
 /** Chatter of the capture programs that explains nothing. */
 const CHATTER =
@@ -16,14 +16,15 @@ export function isInterfaceGone(stderr: string): boolean {
 }
 
 /** The one line that tells why the capture could not start, and what to do. */
-export function startFailure(
-  backend: Backend | 'ssh',
-  interfaces: readonly string[],
-  stderr: string,
-): string {
+export function startFailure(backend: CaptureBackend, interfaces: readonly string[], stderr: string): string {
   const names = interfaces.join(', ');
   if (backend === 'ssh') {
     return `the capture over ssh did not start: ${tellingLine(stderr) || 'ssh ended without a word'}`;
+  }
+  if (backend === 'command') {
+    const said = tellingLine(stderr);
+    const why = said === '' ? 'it ended before it wrote a capture' : said;
+    return `${names}: ${why}; it must write pcap or pcapng to its standard output: ssh HOST tcpdump -i IFACE -U -w -`;
   }
   if (NO_DEVICE.test(stderr)) return `no interface ${names}; capan live --list shows those there are`;
   if (DOWN.test(stderr)) return `the interface ${names} is down; set it up: ip link set ${names} up`;
@@ -47,7 +48,7 @@ export function tellingLine(stderr: string): string {
   return (lines.at(-1) ?? '').trim().replace(/^\(|\)$/g, '');
 }
 
-function privilegeLine(backend: Backend, names: string): string {
+function privilegeLine(backend: CaptureBackend, names: string): string {
   const remedy =
     backend === 'dumpcap'
       ? 'join the group that may (Debian: dpkg-reconfigure wireshark-common, then usermod -aG wireshark USER), or: setcap cap_net_raw,cap_net_admin=eip $(which dumpcap)'

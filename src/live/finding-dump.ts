@@ -42,6 +42,8 @@ export class FindingDump implements FrameKeeper {
     private readonly folder: string,
     private readonly application: string,
     private readonly nowMs: () => number = performance.now.bind(performance),
+    /** What the names of its files begin with. */
+    private readonly prefix = '',
   ) {}
 
   keep(chunk: FrameChunk, interfaces: readonly CaptureInterface[], segments: readonly TimeSegment[]): void {
@@ -106,7 +108,7 @@ export class FindingDump implements FrameKeeper {
   /** Never over a file that is there. */
   private openFree(id: string): number {
     for (let number = 1; number <= NUMBERS_TRIED; number++) {
-      const file = join(this.folder, `${id}-${number}.pcapng`);
+      const file = join(this.folder, `${this.prefix}${id}-${number}.pcapng`);
       try {
         const descriptor = openSync(file, 'wx', 0o600);
         this.written.push(file);

@@ -29,12 +29,20 @@ export function presentTime(quality: CaptureQuality, present: Present | null): s
   return formatRfc3339(segment.baseNs + BigInt(Math.round(present.nowNs)));
 }
 
-/** The capture goes on after its last frame; where that frame is cited, it keeps its own time. */
-function restoreFrameTimes(findings: readonly Finding[], quality: CaptureQuality, present: Present): void {
+/**
+ * The capture goes on after its last frame; where that frame is cited, it keeps its own time.
+ * @param capturesBefore how many captures of the report stand before those of `quality`.
+ */
+export function restoreFrameTimes(
+  findings: readonly Finding[],
+  quality: CaptureQuality,
+  present: Present,
+  capturesBefore = 0,
+): void {
   const last = quality.window(present.segment)?.last;
   if (!last) return;
   const clock = new CaptureClock(quality.captures, quality.segments);
-  const capture = captureIndexOf(last.frame);
+  const capture = captureIndexOf(last.frame) + capturesBefore;
   const frame = frameNumberOf(last.frame);
   for (const finding of findings) {
     for (const cited of finding.evidence) {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { CaptureError } from '../capture/capture-error.js';
 import {
   type Backend,
@@ -18,12 +19,17 @@ import { runToEnd } from './run-to-end.js';
 /** Where live packets come from. */
 export type LiveInput =
   | { readonly kind: 'interface'; readonly request: InterfaceRequest; readonly backend?: Backend }
-  | { readonly kind: 'ssh'; readonly host: string; readonly request: InterfaceRequest };
+  | { readonly kind: 'ssh'; readonly host: string; readonly request: InterfaceRequest }
+  /** A command line of the user for his shell, or the name of a FIFO. */
+  | { readonly kind: 'command'; readonly line: string };
+
+/** What captures. */
+export type CaptureBackend = Backend | 'ssh' | 'command';
 
 /** A capture program at work. */
 export interface RunningCapture {
   readonly process: CaptureProcess;
-  readonly backend: Backend | 'ssh';
+  readonly backend: CaptureBackend;
   /** What cannot be known with this backend, for the report. */
   readonly notes: readonly string[];
 }
@@ -39,12 +45,32 @@ const CAP_NOTES = [
  * @throws CaptureError in one line: what is missing, refused or wrong.
  */
 export async function openCapture(input: LiveInput): Promise<RunningCapture> {
+  if (input.kind === 'command') return openCommand(input.line);
   if (input.kind === 'ssh') return openRemote(input.host, input.request);
   const { request } = input;
   const { backend, program } = chooseBackend(input.backend);
   if (request.filter !== '') await checkFilter(backend, request);
   const process = new CaptureProcess(commandOf(backend, program, request));
   return { process, backend, notes: backend === 'cap' ? CAP_NOTES : [] };
+}
+
+/** A FIFO is read by a program too: waiting for its writer can then be ended like anything else. */
+function openCommand(line: string): RunningCapture {
+  const process = isFifo(line)
+    ? fifoReader(line)
+    : new CaptureProcess({ program: line, args: [] }, { shell: true });
+  return { process, backend: 'command', notes: [] };
+}
+
+/** What a shell makes of <(COMMAND) is open in this process only. */
+function fifoReader(name: string): CaptureProcess {
+  const [, descriptor] = /^\/dev\/fd\/(\d{1,4})$/.exec(name) ?? [];
+  if (descriptor === undefined) return new CaptureProcess({ program: 'cat', args: ['--', name] });
+  return new CaptureProcess({ program: 'cat', args: [] }, { stdin: Number(descriptor) });
+}
+
+function isFifo(name: string): boolean {
+  return statSync(name, { throwIfNoEntry: false })?.isFIFO() === true;
 }
 
 async function openRemote(host: string, request: InterfaceRequest): Promise<RunningCapture> {

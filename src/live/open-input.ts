@@ -6,7 +6,7 @@ import type { Backend } from './capture-command.js';
 import type { CaptureProcess } from './capture-process.js';
 import { isInterfaceGone, startFailure, tellingLine } from './failure-lines.js';
 import { type FrameKeeper, LiveSource } from './live-source.js';
-import { openCapture, type RunningCapture } from './open-capture.js';
+import { type LiveInput, openCapture, type RunningCapture } from './open-capture.js';
 import { dropsToldBy } from './told-drops.js';
 
 /** What is captured, and where. */
@@ -23,7 +23,9 @@ export type LiveRequest =
       readonly host: string;
       readonly interfaces: readonly string[];
       readonly filter: string;
-    };
+    }
+  /** A command line for the shell, or a FIFO; the report calls it `name`. */
+  | { readonly kind: 'command'; readonly name: string; readonly line: string };
 
 export interface ReadingOptions {
   readonly packetsMax: number;
@@ -105,16 +107,9 @@ async function openProgram(
   reading: ReadingOptions,
   signal: AbortSignal,
 ): Promise<OpenInput | null> {
-  const { interfaces, filter } = request;
-  const capture = await openCapture(
-    request.kind === 'ssh'
-      ? { kind: 'ssh', host: request.host, request: { interfaces, filter } }
-      : {
-          kind: 'interface',
-          request: { interfaces, filter },
-          ...(request.backend === undefined ? {} : { backend: request.backend }),
-        },
-  );
+  const { interfaces, filter } =
+    request.kind === 'command' ? { interfaces: [request.name], filter: null } : request;
+  const capture = await openCapture(captureOf(request));
   const { process: program, backend } = capture;
   const names = interfaces.join(', ');
   const opening = LiveSource.open(
@@ -122,7 +117,7 @@ async function openProgram(
     {
       name: request.kind === 'ssh' ? `${request.host}:${names}` : names,
       filter,
-      interfaceName: interfaces.length === 1 ? names : null,
+      interfaceName: interfaces.length === 1 && backend !== 'command' ? names : null,
       packetsMax: reading.packetsMax,
     },
     reading.keepers,
@@ -138,6 +133,18 @@ async function openProgram(
     throw new CaptureError(startFailure(backend, interfaces, error ?? program.stderr), names);
   }
   return new ProgramInput(capture, source, interfaces, signal);
+}
+
+function captureOf(request: Exclude<LiveRequest, { kind: 'stream' }>): LiveInput {
+  if (request.kind === 'command') return { kind: 'command', line: request.line };
+  const { interfaces, filter } = request;
+  if (request.kind === 'ssh') return { kind: 'ssh', host: request.host, request: { interfaces, filter } };
+  const { backend } = request;
+  return {
+    kind: 'interface',
+    request: { interfaces, filter },
+    ...(backend === undefined ? {} : { backend }),
+  };
 }
 
 /** A capture program and what it says while it runs and when it ends. */
@@ -191,7 +198,8 @@ class ProgramInput implements OpenInput {
   private noteDrops(): void {
     const drops = dropsToldBy(this.capture.backend, this.program.stderr);
     // Statistics blocks of the stream itself are exact; the words repeat them.
-    const stated = this.capture.backend === 'dumpcap' ? this.source.captures[0]?.drops : null;
+    const statesDrops = this.capture.backend === 'dumpcap' || this.capture.backend === 'command';
+    const stated = statesDrops ? this.source.captures[0]?.drops : null;
     if (drops !== null && (stated === null || stated === undefined)) this.source.noteDrops(drops);
   }
 
@@ -204,6 +212,8 @@ class ProgramInput implements OpenInput {
     const { code, signal } = await program.ended;
     if (this.counters !== null) clearInterval(this.counters);
     this.noteDrops();
+    // Only a command that ended in good order when it was asked to is known to have captured until then.
+    if (capture.backend === 'command') this.endIsKnown = program.stopping && code === 0;
     if (!endedByItself) return;
     const names = interfaces.join(', ');
     if (isInterfaceGone(program.stderr) || isAbsentHere(capture, interfaces)) {
@@ -211,9 +221,12 @@ class ProgramInput implements OpenInput {
     } else if (code !== 0 || signal !== null) {
       this.endIsKnown = false;
       const words = tellingLine(program.stderr) || (signal ?? `exit code ${code}`);
-      source.noteFailure(`the capture ended unexpectedly: ${capture.backend}: ${words}`);
+      source.noteFailure(
+        `the capture ended unexpectedly: ${capture.backend === 'command' ? names : capture.backend}: ${words}`,
+      );
     } else {
-      this.lines.push(`${names}: ${capture.backend} ended by itself`);
+      const who = capture.backend === 'command' ? 'the capture' : capture.backend;
+      this.lines.push(`${names}: ${who} ended by itself`);
     }
   }
 }

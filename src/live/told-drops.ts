@@ -1,14 +1,15 @@
-import type { Backend } from './capture-command.js';
+import type { CaptureBackend } from './open-capture.js';
 
 /**
  * Packets that a capture program says were dropped, or null where it has said nothing. tcpdump tells its counters when
  * asked and at the end, dumpcap at the end.
  */
-export function dropsToldBy(backend: Backend | 'ssh', stderr: string): number | null {
+export function dropsToldBy(backend: CaptureBackend, stderr: string): number | null {
   if (backend === 'cap') return null;
-  if (backend === 'dumpcap') {
+  if (backend === 'dumpcap' || backend === 'command') {
     const told = [...stderr.matchAll(/dropped on interface '.*?': \d+\/(\d+)/g)];
-    return told.length === 0 ? null : told.reduce((sum, [, count]) => sum + Number(count), 0);
+    if (told.length > 0) return told.reduce((sum, [, count]) => sum + Number(count), 0);
+    if (backend === 'dumpcap') return null;
   }
   const byKernel = [...stderr.matchAll(/(\d+) packets? dropped by kernel/g)].at(-1)?.[1];
   const byInterface = [...stderr.matchAll(/(\d+) packets? dropped by interface/g)].at(-1)?.[1];

@@ -13,6 +13,8 @@ export interface PathFaults {
   readonly packets?: number;
   /** Probabilities. */
   readonly loss?: number;
+  /** When and in which direction packets are lost with that probability; always where it is absent. */
+  readonly isLossy?: (seconds: number, isForward: boolean) => boolean;
   readonly duplication?: number;
   readonly reordering?: number;
   /** The address of A's host, and its ports, are another at B. */
@@ -126,7 +128,8 @@ function send(
     truth.sent++;
     sender.push({ seconds: at, bytes: piece });
     const delay = DELAY_SECONDS + numbers.between(0, 0.001);
-    const isLost = !isEdge && numbers.between(0, 1) < (faults.loss ?? 0);
+    const isLossy = faults.isLossy?.(seconds, packet.isForward) ?? true;
+    const isLost = !isEdge && isLossy && numbers.between(0, 1) < (faults.loss ?? 0);
     if (isLost) truth.lost++;
     else {
       const cut = faults.pathMtu ? recutIpv4(arrivingPieces[index], faults.pathMtu) : [arrivingPieces[index]];
