@@ -23,6 +23,9 @@ import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
 import { formatAddress } from '../wire/address.js';
+import { FlowStates } from './flow-states.js';
+
+export type { FlowStates } from './flow-states.js';
 
 /** A flow of the run: stack, protocol and both endpoints. Stable until the registry evicts it. */
 export type FlowId = number;
@@ -352,45 +355,6 @@ export class FlowRegistry {
     }
     this.lastEpochs = grown(this.lastEpochs, capacity);
     this.records = grown(this.records, capacity * 2 * RECORD_FIELDS);
-  }
-}
-
-/** One value a flow, kept by flow id. */
-export class FlowStates<T> {
-  private values: (T | undefined)[] = [];
-
-  constructor(private readonly forget: (state: T) => void) {}
-
-  get(flow: FlowId): T | undefined {
-    return this.values[flow];
-  }
-
-  set(flow: FlowId, value: T): void {
-    while (this.values.length <= flow) this.values.push(undefined);
-    this.values[flow] = value;
-  }
-
-  /** Forgets every state, for example at the end of a time segment. */
-  clear(): void {
-    for (const value of this.values) if (value !== undefined) this.forget(value);
-    this.values = [];
-  }
-
-  /** `kept`: the new id of each flow, never above the old one; -1 where it is gone. */
-  remap(kept: Int32Array): void {
-    const { values } = this;
-    let length = 0;
-    for (let flow = 0; flow < values.length; flow++) {
-      const value = values[flow];
-      if (value === undefined) continue;
-      values[flow] = undefined;
-      if (kept[flow] < 0) this.forget(value);
-      else {
-        values[kept[flow]] = value;
-        length = kept[flow] + 1;
-      }
-    }
-    values.length = length;
   }
 }
 
