@@ -234,7 +234,10 @@ const MIDONET: Guide = {
       'underlay.admin-prohibited underlay.local-drop tcp.syn-unanswered',
     ),
     unseen('The kernel module has the right version', HOST),
-    seen('Clocks are synchronised', 'time.ntp-offset time.ntp-unsynchronised capture.time-anomaly time.capture-skew'),
+    seen(
+      'Clocks are synchronised',
+      'time.ntp-offset time.ntp-unsynchronised capture.time-anomaly time.capture-skew',
+    ),
     seen('Time zones agree', 'time.zone-shift'),
     seen('Hosts of the tunnel zone are alive', 'vxlan.unknown-vtep'),
     seen(
