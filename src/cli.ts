@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { CaptureError } from './capture/capture-error.js';
 import { readCommandLine } from './commands/command-line.js';
 import { EXIT } from './commands/exit-code.js';

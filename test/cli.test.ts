@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -33,6 +42,33 @@ beforeAll(() => {
 });
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+describe('the code cache', () => {
+  it('is written by the build, and changes nothing but the time', () => {
+    const folder = join(scratch, 'without-cache');
+    cpSync(join(root, 'dist/src'), join(folder, 'dist/src'), { recursive: true });
+    cpSync(join(root, 'package.json'), join(folder, 'package.json'));
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+    const caches = readdirSync(join(folder, 'dist/src')).filter((name) => name.endsWith('.cache'));
+    expect(caches).toContain('program.cjs.cache');
+    const cached = capan(['analyze', faulty]);
+    for (const damage of [
+      (file: string) => writeFileSync(file, 'not what V8 wrote'),
+      (file: string) => rmSync(file),
+    ]) {
+      for (const name of caches) damage(join(folder, 'dist/src', name));
+      const { status, stdout, stderr } = spawnSync(
+        'node',
+        [join(folder, 'dist/src/cli.js'), 'analyze', faulty],
+        {
+          encoding: 'utf8',
+          cwd: scratch,
+        },
+      );
+      expect({ code: status, out: stdout, err: stderr }).toEqual(cached);
+    }
+  });
+});
 
 describe('exit codes', () => {
   it('0 where nothing is wrong', () => {

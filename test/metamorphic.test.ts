@@ -13,7 +13,7 @@ import { readFrames } from './build/read-frames.js';
  */
 
 const root = resolve(import.meta.dirname, '..');
-const compiled = join(root, 'dist/src/index.js');
+const compiled = join(root, 'dist/src/index.mjs');
 const folder = join(root, 'captures');
 const files = readdirSync(folder).filter((file) => /\.pcap(ng)?$/.test(file));
 let scratch = '';

@@ -30,6 +30,9 @@ const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
   '3 part of the input was damaged, 130 interrupted.';
 
+/** Thrown once a command is read: yargs would go on to lay out its help, at a tenth of the time of a small analysis. */
+class CommandRead extends Error {}
+
 /**
  * Reads a command line without printing or exiting.
  * @param completeIds ids for shell completion; asked for only by a TAB.
@@ -48,8 +51,9 @@ export async function readCommandLine(
   let failure: string | null = null;
   const parser = parserOf(args, version, ids, (read) => {
     invocation = read;
+    throw new CommandRead();
   }).fail((message: string | null, error: Error | undefined) => {
-    if (error instanceof UsageError) throw error;
+    if (error instanceof UsageError || error instanceof CommandRead) throw error;
     failure ??= message ?? error?.message ?? 'wrong usage';
     throw new UsageError(failure);
   });
@@ -58,8 +62,8 @@ export async function readCommandLine(
       printed += output;
     });
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(oneLine(error.message));
+    if (error instanceof UsageError) throw new UsageError(oneLine(error.message));
+    if (!(error instanceof CommandRead)) throw error;
   }
   if (failure !== null) throw new UsageError(oneLine(failure));
   if (invocation !== null) return invocation;

@@ -111,7 +111,7 @@ function commandOf(backend: Backend, program: string, request: InterfaceRequest)
 /** How Node is told to run the child: compiled beside this file, or its source where this runs from source. */
 function capChild(): string[] {
   const fromSource = import.meta.url.endsWith('.ts');
-  const file = new URL(fromSource ? './cap-child.ts' : './cap-child.js', import.meta.url).pathname;
+  const file = new URL(fromSource ? './cap-child.ts' : './cap-child.cjs', import.meta.url).pathname;
   return [...process.execArgv, file];
 }
 

@@ -1,8 +1,10 @@
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
 
-/** "1,234,567". */
+/** "1,234,567"; of fractions three digits. By hand, as loading a locale takes longer than writing a small report. */
 export function formatCount(count: number): string {
-  return count.toLocaleString('en-US', { maximumFractionDigits: 3 });
+  const [whole, fraction] = String(Number(count.toFixed(3))).split('.');
+  const grouped = whole.replace(/\B(?=(?:\d{3})+$)/g, ',');
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
 }
 
 /** Bytes in decimal units with three digits: "1.23 MB". */
