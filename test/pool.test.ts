@@ -1,9 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { dissectors } from '../dissectors/index.js';
+import { openCaptureSource } from '../src/capture/file-source.js';
 import { defineCorrelator } from '../src/correlate/correlator.js';
 import { defineDissector } from '../src/dissect/dissector.js';
 import { frameNumberOf } from '../src/units.js';
 import { runPipeline } from '../src/workers/pipeline.js';
+import { writePcap } from './build/capture-file.js';
 import { FrameSource, type TestFrame } from './build/frame-source.js';
 import { timeline } from './build/scenario.js';
 
@@ -24,6 +29,50 @@ describe('a worker that dies', () => {
     });
     expect(frameFailures.map(({ frame }) => frameNumberOf(frame))).toEqual([6]);
     expect(runner.quality.frames).toBe(11);
+  });
+});
+
+describe('a worker that reads', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'capan-pool-'));
+  const file = join(scratch, 'talk.pcap');
+  const count = 400;
+  const worker = (name: string): URL => new URL(`./build/${name}`, import.meta.url);
+  const run = async (workerFile?: URL) => {
+    const source = await openCaptureSource([file]);
+    const result = await runPipeline(source, dissectors, [], {
+      threads: 1,
+      chunkBytes: 4096,
+      ...(workerFile ? { workerFile } : {}),
+    });
+    return { ...result, source };
+  };
+
+  beforeAll(() => writeFileSync(file, writePcap(frames(count))));
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  it('tells the main thread what it has learned of the file', async () => {
+    const { runner, source } = await run(new URL('../dist/src/dissect-worker.cjs', import.meta.url));
+    const [facts] = source.captures;
+    expect(runner.quality.frames).toBe(count);
+    expect(facts).toMatchObject({ frames: count, format: 'pcap' });
+    expect(facts.firstTimeNs).not.toBeNull();
+    expect(source.segments).toHaveLength(1);
+    expect(source.interfaces).toHaveLength(1);
+  });
+
+  it('is replaced where it dies; the next one reads on where it stood', async () => {
+    const { runner, frameFailures, moreFailures, source } = await run(worker('mortal-worker.cjs'));
+    const failed = new Set(frameFailures.map(({ frame }) => frameNumberOf(frame)));
+    expect(failed.size).toBeGreaterThan(0);
+    expect(runner.quality.frames).toBe(count - failed.size - moreFailures);
+    expect(source.captures[0].frames).toBe(count);
+  });
+
+  it('is replaced by the main thread where no worker can start', async () => {
+    const { runner, frameFailures, source } = await run(worker('stillborn-worker.cjs'));
+    expect(frameFailures).toEqual([]);
+    expect(runner.quality.frames).toBe(count);
+    expect(source.captures[0].frames).toBe(count);
   });
 });
 

@@ -58,6 +58,20 @@ export interface TimeSegment {
   readonly openedBy: string;
 }
 
+/** What is known of the whole input at its end, as one thread tells the other. */
+export interface InputFacts {
+  readonly captures: readonly CaptureFacts[];
+  readonly interfaces: readonly CaptureInterface[];
+  readonly segments: readonly TimeSegment[];
+}
+
+/** Files that another thread can open and read in place of this source, chunk for chunk the same. */
+export interface ReopenableInput {
+  readonly paths: readonly string[];
+  /** Takes over what the other thread has learned; nothing may have been read here. */
+  adopt(facts: InputFacts): void;
+}
+
 /** Where chunks come from. Filled in merged time order; the lists grow while chunks are read. */
 export interface CaptureSource {
   readonly captures: readonly CaptureFacts[];
@@ -67,6 +81,8 @@ export interface CaptureSource {
   readonly totalBytes: number | null;
   /** Bytes of the input files (as stored) consumed so far, for the progress bar. */
   readonly consumedBytes: number;
+  /** Absent for pipes, for what is captured now, and where a file of several could not be opened. */
+  readonly reopenable?: ReopenableInput;
   /**
    * Fills the chunk with the next frames: frames, frameCount, segment, endsEpoch.
    * @returns false at the end of the input (the chunk is then empty).

@@ -3,7 +3,14 @@ import { CAPTURE_COUNT_MAX } from '../units.js';
 import { CaptureError } from './capture-error.js';
 import { addDamage, countSkipped, newCaptureFacts } from './capture-facts.js';
 import type { CaptureFileReader } from './capture-file-reader.js';
-import type { CaptureFacts, CaptureInterface, CaptureSource, TimeSegment } from './capture-source.js';
+import type {
+  CaptureFacts,
+  CaptureInterface,
+  CaptureSource,
+  InputFacts,
+  ReopenableInput,
+  TimeSegment,
+} from './capture-source.js';
 import { FRAMES_PER_EPOCH, type FrameChunk } from './chunk.js';
 import { FileMerge, linkTypesOf, type WaitingFiles } from './file-merge.js';
 import { type CaptureInput, expandInput, type InputFile, scratchChunk, scratchTarget } from './input-file.js';
@@ -79,6 +86,7 @@ class FileSequence implements CaptureSource, WaitingFiles {
   readonly interfaces: CaptureInterface[] = [];
   readonly segments: TimeSegment[] = [];
   readonly totalBytes: number | null;
+  readonly reopenable?: ReopenableInput;
   private nextFile = 0;
   private active: CaptureFileReader | null = null;
   private merge: FileMerge | null = null;
@@ -99,6 +107,17 @@ class FileSequence implements CaptureSource, WaitingFiles {
     this.captures = [...files.map((file) => newCaptureFacts(file.name)), ...unreadable];
     const sizes = files.map((file) => file.size);
     this.totalBytes = sizes.includes(null) ? null : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
+    if (failures.length === 0 && files.every((file) => file.reopens)) {
+      this.reopenable = { paths: files.map((file) => file.name), adopt: (facts) => this.adopt(facts) };
+    }
+  }
+
+  private adopt({ captures, interfaces, segments }: InputFacts): void {
+    this.captures.forEach((facts, index) => {
+      Object.assign(facts, captures[index]);
+    });
+    this.interfaces.splice(0, this.interfaces.length, ...interfaces);
+    this.segments.splice(0, this.segments.length, ...segments);
   }
 
   get consumedBytes(): number {

@@ -46,7 +46,9 @@ const HEAD_STACKS = 4;
 const HEAD_BLOB = 5;
 const HEAD_FOLDS_ROWS = 6;
 const HEAD_GROUPED_FLOWS = 7;
-const HEAD_TABLES = 8;
+const HEAD_SEGMENT = 8;
+const HEAD_ENDS_EPOCH = 9;
+const HEAD_TABLES = 10;
 
 /** Flow rows that one frame may add above the limit at which dissecting stops. */
 const FLOWS_PER_FRAME_MAX = 32;
@@ -242,6 +244,8 @@ export class Slot {
   publish(): void {
     const head = this.head;
     head[HEAD_FRAME_COUNT] = this.chunk.frameCount;
+    head[HEAD_SEGMENT] = this.chunk.segment;
+    head[HEAD_ENDS_EPOCH] = this.chunk.endsEpoch ? 1 : 0;
     head[HEAD_FIRST_FRAME] = this.firstFrame;
     head[HEAD_NEXT_FRAME] = this.nextFrame;
     head[HEAD_FLOWS] = this.flows.keys.length;
@@ -258,6 +262,8 @@ export class Slot {
   adopt(): void {
     const head = this.head;
     this.chunk.frameCount = head[HEAD_FRAME_COUNT];
+    this.chunk.segment = head[HEAD_SEGMENT];
+    this.chunk.endsEpoch = head[HEAD_ENDS_EPOCH] === 1;
     this.firstFrame = head[HEAD_FIRST_FRAME];
     this.nextFrame = head[HEAD_NEXT_FRAME];
     this.flows.keys.adopt(head[HEAD_FLOWS]);

@@ -1,12 +1,15 @@
 import type { DissectEngine } from '../dissect/dissect-engine.js';
 import type { Slot, SlotLayout } from '../observe/slot.js';
-import { type DissectOrder, OrderBoard } from './order-board.js';
+import type { ReadOutcome } from './chunk-reader.js';
+import { type DissectOrder, OrderBoard, READING_WORKER } from './order-board.js';
 
 /** What every worker is given once: the slots of the run, over shared memory. */
 export interface WorkerSetup {
   readonly layout: SlotLayout;
   readonly buffers: readonly SharedArrayBuffer[];
   readonly board: SharedArrayBuffer;
+  /** Files that the first worker reads; null where the main thread reads. */
+  readonly paths: readonly string[] | null;
 }
 
 /** Dissects the frames of slots, here or elsewhere. */
@@ -47,12 +50,17 @@ export class PoolDissector implements ChunkDissector {
   private closed = false;
   /** Workers that are up or will be. */
   private alive = 0;
+  /** Settled with the worker that reads; null where it died and no other took its place. */
+  private reading: Promise<ReadOutcome | null> = Promise.resolve(null);
 
   private constructor(
-    private readonly pool: { run(worker: number): Promise<unknown>; destroy(): Promise<void> },
+    private readonly pool: {
+      run(worker: number): Promise<ReadOutcome | null>;
+      destroy(): Promise<void>;
+    },
     private readonly slots: readonly Slot[],
     private readonly engines: readonly DissectEngine[],
-    private readonly board: OrderBoard,
+    readonly board: OrderBoard,
   ) {}
 
   /** `engines` are those of this thread, one a slot. */
@@ -72,8 +80,23 @@ export class PoolDissector implements ChunkDissector {
       workerData: { ...setup, board: board.buffer } satisfies WorkerSetup,
     });
     const dissector = new PoolDissector(pool, slots, engines, board);
-    for (let worker = 0; worker < threads; worker++) void dissector.keepServing(worker);
+    for (let worker = 0; worker < threads; worker++) {
+      const serving = dissector.keepServing(worker);
+      if (worker === READING_WORKER) dissector.reading = serving;
+    }
     return dissector;
+  }
+
+  /** Ends the service of the workers, and tells what the one that reads has learned. */
+  finishReading(): Promise<ReadOutcome | null> {
+    this.closed = true;
+    this.board.close();
+    return this.reading;
+  }
+
+  /** True where every worker died and none can take its place. */
+  get isAbandoned(): boolean {
+    return this.alive === 0 && !this.closed;
   }
 
   submit(order: DissectOrder): void {
@@ -87,8 +110,8 @@ export class PoolDissector implements ChunkDissector {
       if (oldest >= 0) this.dissectHere(oldest);
     }
     return this.board.whenSettled(slotIndex).then((succeeded) => {
-      if (!succeeded) throw new Error('dissecting failed');
       this.slots[slotIndex].adopt();
+      if (!succeeded) throw new Error('dissecting failed');
     });
   }
 
@@ -108,6 +131,7 @@ export class PoolDissector implements ChunkDissector {
   private dissectHere(slotIndex: number): void {
     const { firstFrame, endFrame } = this.board.orderOf(slotIndex);
     let succeeded = false;
+    this.slots[slotIndex].adopt();
     try {
       this.engines[slotIndex].dissectChunk(firstFrame, endFrame);
       this.slots[slotIndex].publish();
@@ -122,12 +146,13 @@ export class PoolDissector implements ChunkDissector {
    * The pool replaces a thread that died; its order fails, and the new one serves on. One that dies before it takes an
    * order will not do better the next time.
    */
-  private async keepServing(worker: number): Promise<void> {
+  private async keepServing(worker: number): Promise<ReadOutcome | null> {
     this.alive++;
+    let outcome: ReadOutcome | null = null;
     let serves = true;
     while (serves && !this.closed) {
       try {
-        await this.pool.run(worker);
+        outcome = await this.pool.run(worker);
       } catch {
         serves = this.board.failOrderOf(worker);
         if (serves) this.board.countServing(-1);
@@ -135,5 +160,6 @@ export class PoolDissector implements ChunkDissector {
     }
     this.alive--;
     if (this.alive === 0 && !this.closed) this.board.failWaiting();
+    return outcome;
   }
 }

@@ -1,27 +1,50 @@
 /*
- * Where the main thread and the workers agree on who dissects which slot. Words of shared memory:
+ * Where the main thread and the workers agree on who fills and dissects which slot. Words of shared memory:
  *
- *   0 BELL     raised with every order; workers sleep on it
- *   1 CLOSED   1: no more orders will come
- *   2 SERVING  workers that wait for orders or work on one
- *   then for each slot: STATE, TICKET (orders in turn), FIRST and END frame, OWNER (the worker that took it)
+ *   0 BELL      raised with every order and every empty slot; workers sleep on it
+ *   1 CLOSED    1: no more orders will come
+ *   2 SERVING   workers that wait for orders or work on one
+ *   3 SLEEPING  workers that sleep on the bell: waking one costs more than all else here
+ *   4 TICKETS   orders given so far
+ *   5 NEWS      raised when a worker has filled a slot, and at the end of the input; the main thread sleeps on it
+ *   6 FILLED    slots filled so far by the worker that reads
+ *   7 ENDED     1: the worker that reads has reached the end
+ *   8 CONSUMED  KiB of the input files that it has read
+ *   then for each slot: STATE, TICKET (orders in turn), FIRST and END frame, OWNER (the worker that took it), CHUNK (which
+ *   of the chunks of the input it holds, from 1)
  */
 const BELL = 0;
 const CLOSED = 1;
 const SERVING = 2;
-const HEAD_WORDS = 3;
+const SLEEPING = 3;
+const TICKETS = 4;
+const NEWS = 5;
+const FILLED = 6;
+const ENDED = 7;
+const CONSUMED = 8;
+const HEAD_WORDS = 9;
 const STATE = 0;
 const TICKET = 1;
 const FIRST_FRAME = 2;
 const END_FRAME = 3;
 const OWNER = 4;
-const SLOT_WORDS = 5;
+const CHUNK = 5;
+const SLOT_WORDS = 6;
 
 const IDLE = 0;
 const POSTED = 1;
 const TAKEN = 2;
 const DONE = 3;
 const FAILED = 4;
+/** Waits for the worker that reads. */
+const EMPTY = 5;
+const FILLING = 6;
+
+/** The worker that reads, where one does. */
+export const READING_WORKER = 0;
+
+/** Looks at the bell before a worker sleeps, about 30 µs: the next order is mostly that near. */
+const LOOKS_BEFORE_SLEEP = 10_000;
 
 /** Dissect frames `[firstFrame, endFrame)` of a slot. */
 export interface DissectOrder {
@@ -37,7 +60,6 @@ export interface DissectOrder {
 export class OrderBoard {
   private readonly words: Int32Array;
   private readonly slotCount: number;
-  private lastTicket = 0;
 
   constructor(readonly buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
@@ -48,15 +70,86 @@ export class OrderBoard {
     return new OrderBoard(new SharedArrayBuffer((HEAD_WORDS + slotCount * SLOT_WORDS) * 4));
   }
 
-  /** Main thread: hands a slot out. */
+  /** Hands a slot out to be dissected. */
   post({ slotIndex, firstFrame, endFrame }: DissectOrder): void {
     const at = slotAt(slotIndex);
-    this.words[at + TICKET] = ++this.lastTicket;
+    this.words[at + TICKET] = Atomics.add(this.words, TICKETS, 1);
     this.words[at + FIRST_FRAME] = firstFrame;
     this.words[at + END_FRAME] = endFrame;
     Atomics.store(this.words, at + STATE, POSTED);
+    this.ring();
+  }
+
+  /** Main thread: hands a slot out to be filled by the worker that reads. */
+  postEmpty(slotIndex: number): void {
+    Atomics.store(this.words, slotAt(slotIndex) + STATE, EMPTY);
+    this.ring();
+  }
+
+  /** The worker that reads: takes an empty slot; -1 where there is none. */
+  takeEmpty(owner: number): number {
+    for (let slot = 0; slot < this.slotCount; slot++) {
+      const at = slotAt(slot);
+      if (Atomics.load(this.words, at + STATE) !== EMPTY) continue;
+      Atomics.store(this.words, at + STATE, FILLING);
+      Atomics.store(this.words, at + OWNER, owner);
+      return slot;
+    }
+    return -1;
+  }
+
+  /** The worker that reads: the slot it took holds the next chunk, which is now to be dissected. */
+  postFilled(slotIndex: number, frameCount: number, consumedBytes: number): void {
+    Atomics.store(this.words, CONSUMED, Math.ceil(consumedBytes / 1024));
+    Atomics.store(this.words, slotAt(slotIndex) + CHUNK, this.filled + 1);
+    this.post({ slotIndex, firstFrame: 0, endFrame: frameCount });
+    Atomics.add(this.words, FILLED, 1);
+    this.tell();
+  }
+
+  /** The worker that reads: nothing more will be filled, the slot that it has taken last neither. */
+  endInput(slotIndex: number): void {
+    Atomics.store(this.words, slotAt(slotIndex) + STATE, IDLE);
+    Atomics.store(this.words, ENDED, 1);
+    this.tell();
+  }
+
+  /** Slots filled so far by the worker that reads. */
+  get filled(): number {
+    return Atomics.load(this.words, FILLED);
+  }
+
+  get consumedBytes(): number {
+    return Atomics.load(this.words, CONSUMED) * 1024;
+  }
+
+  /** Main thread: resolves to the slot that holds the chunk of that number, from 1; to -1 where the input ends before it. */
+  async whenFilled(chunk: number): Promise<number> {
+    for (;;) {
+      const news = Atomics.load(this.words, NEWS);
+      if (this.filled >= chunk) return this.slotOf(chunk);
+      if (Atomics.load(this.words, ENDED) === 1) return -1;
+      await Atomics.waitAsync(this.words, NEWS, news).value;
+    }
+  }
+
+  private slotOf(chunk: number): number {
+    for (let slot = 0; slot < this.slotCount; slot++) {
+      const at = slotAt(slot);
+      const state = Atomics.load(this.words, at + STATE);
+      if (this.words[at + CHUNK] === chunk && state !== EMPTY && state !== FILLING) return slot;
+    }
+    throw new Error(`no slot holds chunk ${chunk}`);
+  }
+
+  private ring(): void {
     Atomics.add(this.words, BELL, 1);
-    Atomics.notify(this.words, BELL, 1);
+    if (Atomics.load(this.words, SLEEPING) > 0) Atomics.notify(this.words, BELL, 1);
+  }
+
+  private tell(): void {
+    Atomics.add(this.words, NEWS, 1);
+    Atomics.notify(this.words, NEWS);
   }
 
   /** Orders that nobody has taken yet. */
@@ -64,9 +157,9 @@ export class OrderBoard {
     return this.count(POSTED);
   }
 
-  /** Orders that are being worked on. */
+  /** Slots that workers are busy with. */
   get taken(): number {
-    return this.count(TAKEN);
+    return this.count(TAKEN) + this.count(FILLING);
   }
 
   /** Workers that are up. */
@@ -100,15 +193,23 @@ export class OrderBoard {
     return true;
   }
 
-  /** Worker: takes the oldest order, sleeping until there is one; null once the board is closed. */
-  takeNext(owner: number): DissectOrder | null {
-    for (;;) {
-      const bell = Atomics.load(this.words, BELL);
-      if (Atomics.load(this.words, CLOSED) === 1) return null;
-      const slotIndex = this.takeOldest(owner);
-      if (slotIndex >= 0) return this.orderOf(slotIndex);
-      Atomics.wait(this.words, BELL, bell);
+  /** Worker: what the bell stands at; read before looking for work, for `sleep`. */
+  get bell(): number {
+    return Atomics.load(this.words, BELL);
+  }
+
+  get isClosed(): boolean {
+    return Atomics.load(this.words, CLOSED) === 1;
+  }
+
+  /** Worker: returns as soon as the bell no longer stands at `bell`. */
+  sleep(bell: number): void {
+    for (let look = 0; look < LOOKS_BEFORE_SLEEP; look++) {
+      if (Atomics.load(this.words, BELL) !== bell) return;
     }
+    Atomics.add(this.words, SLEEPING, 1);
+    Atomics.wait(this.words, BELL, bell);
+    Atomics.sub(this.words, SLEEPING, 1);
   }
 
   orderOf(slotIndex: number): DissectOrder {
@@ -123,19 +224,26 @@ export class OrderBoard {
     Atomics.notify(this.words, state);
   }
 
-  /** Main thread: a worker died; what it had taken has failed. False where it had taken nothing. */
+  /**
+   * Main thread: a worker died; the order it had taken has failed, and a slot it was filling is empty again. False where
+   * it had taken nothing.
+   */
   failOrderOf(owner: number): boolean {
     for (let slot = 0; slot < this.slotCount; slot++) {
       const at = slotAt(slot);
-      if (Atomics.load(this.words, at + STATE) !== TAKEN || this.words[at + OWNER] !== owner) continue;
-      this.settle(slot, false);
+      const state = Atomics.load(this.words, at + STATE);
+      if ((state !== TAKEN && state !== FILLING) || this.words[at + OWNER] !== owner) continue;
+      if (state === TAKEN) this.settle(slot, false);
+      else Atomics.store(this.words, at + STATE, EMPTY);
       return true;
     }
     return false;
   }
 
-  /** Main thread: no worker is left to take what waits. */
+  /** Main thread: no worker is left to take what waits, nor to fill what is empty. */
   failWaiting(): void {
+    Atomics.store(this.words, ENDED, 1);
+    this.tell();
     for (let slot = 0; slot < this.slotCount; slot++) {
       if (Atomics.load(this.words, slotAt(slot) + STATE) === POSTED) this.settle(slot, false);
     }

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import type { CaptureSource } from '../capture/capture-source.js';
+import type { CaptureSource, ReopenableInput } from '../capture/capture-source.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { IdentitySink } from '../correlate/identity-sink.js';
 import { CorrelatorRunner } from '../correlate/run-correlators.js';
@@ -10,8 +10,8 @@ import { DissectEngine, slotLayout } from '../dissect/dissect-engine.js';
 import type { Dissector } from '../dissect/dissector.js';
 import { Slot } from '../observe/slot.js';
 import { type FrameId, frameId } from '../units.js';
+import { type ChunkFeed, ReadingHere, ReadingInWorker } from './chunk-feed.js';
 import { type ChunkDissector, InlineDissector, PoolDissector } from './dissect-pool.js';
-import { SlotQueue } from './slot-queue.js';
 
 export interface PipelineOptions {
   /** Worker threads; 0: everything on this thread; undefined: decided by the size of the input. */
@@ -74,6 +74,7 @@ class Pipeline {
   private readonly frameFailures: FrameFailure[] = [];
   private moreFailures = 0;
   private collectsSooner = false;
+  private readonly feed: ChunkFeed;
 
   private constructor(
     private readonly source: CaptureSource,
@@ -82,7 +83,13 @@ class Pipeline {
     private readonly engines: readonly DissectEngine[],
     private readonly dissector: ChunkDissector,
     private readonly runner: CorrelatorRunner,
-  ) {}
+  ) {
+    const { reopenable } = source;
+    this.feed =
+      dissector instanceof PoolDissector && reopenable !== undefined
+        ? this.readInWorker(dissector, reopenable)
+        : this.readHere();
+  }
 
   static async start(
     source: CaptureSource,
@@ -110,9 +117,16 @@ class Pipeline {
     const dispatch = new DispatchTable(dissectors);
     const engines = slots.map((slot) => new DissectEngine(dispatch, slot));
     const shared = buffers.filter((buffer) => buffer instanceof SharedArrayBuffer);
+    const paths = source.reopenable?.paths ?? null;
     const dissector =
       threads > 0
-        ? await PoolDissector.start(threads, slots, engines, { layout, buffers: shared }, options.workerFile)
+        ? await PoolDissector.start(
+            threads,
+            slots,
+            engines,
+            { layout, buffers: shared, paths },
+            options.workerFile,
+          )
         : new InlineDissector(engines);
     return new Pipeline(
       source,
@@ -124,42 +138,40 @@ class Pipeline {
     );
   }
 
-  /** Reads ahead into every free slot, and consumes slots in the order in which they were filled. */
+  /** Consumes slots in the order in which they were filled, while the feed reads ahead. */
   async run(): Promise<void> {
-    const free = new SlotQueue(this.slots.map((_, index) => index));
-    const filled = new SlotQueue();
-    let failure: { readonly cause: unknown } | null = null;
-    const reading = this.readInto(free, filled).catch((cause: unknown) => {
-      failure = { cause };
-    });
-    for (;;) {
-      const slotIndex = await filled.take();
+    const { feed, options } = this;
+    while (!options.signal?.aborted) {
+      const slotIndex = await feed.take();
       if (slotIndex < 0) break;
       await this.finishSlot(slotIndex);
-      this.options.onConsumed?.(this.runner);
-      free.push(slotIndex);
-      this.options.onProgress?.(this.source.consumedBytes, this.source.totalBytes);
-      if (this.options.signal?.aborted) break;
+      options.onConsumed?.(this.runner);
+      feed.giveBack(slotIndex);
+      options.onProgress?.(feed.consumedBytes, this.source.totalBytes);
     }
-    free.close();
-    await reading;
-    if (failure !== null) throw (failure as { readonly cause: unknown }).cause;
+    await feed.finish();
     this.runner.endEpoch();
   }
 
-  /** The reading side: fills and submits free slots until the input ends. */
-  private async readInto(free: SlotQueue, filled: SlotQueue): Promise<void> {
-    try {
-      while (!this.options.signal?.aborted) {
-        const slotIndex = await free.take();
-        if (slotIndex < 0) return;
-        if (!(await this.source.fill(this.slots[slotIndex].chunk))) return;
-        this.submit(slotIndex, 0);
-        filled.push(slotIndex);
-      }
-    } finally {
-      filled.close();
-    }
+  private readHere(): ReadingHere {
+    const submit = (slotIndex: number): void => this.submit(slotIndex, 0);
+    return new ReadingHere(this.source, this.slots, submit, this.options.signal);
+  }
+
+  private readInWorker(pool: PoolDissector, input: ReopenableInput): ReadingInWorker {
+    const { slots, source } = this;
+    return new ReadingInWorker(
+      input,
+      pool,
+      slots,
+      (slotIndex) => {
+        slots[slotIndex].foldsRows = !this.runner.needsEveryRow;
+      },
+      async () => {
+        for (let chunk = pool.board.filled; chunk > 0; chunk--) await source.fill(slots[0].chunk);
+        return this.readHere();
+      },
+    );
   }
 
   result(): PipelineResult {

@@ -1,0 +1,120 @@
+import { CaptureError } from '../capture/capture-error.js';
+import type { CaptureSource, ReopenableInput } from '../capture/capture-source.js';
+import type { Slot } from '../observe/slot.js';
+import type { PoolDissector } from './dissect-pool.js';
+import { SlotQueue } from './slot-queue.js';
+
+/** Gives out slots that hold the chunks of the input, in order; whoever reads them has ordered them to be dissected. */
+export interface ChunkFeed {
+  /** The slot of the next chunk; -1 at the end of the input. */
+  take(): Promise<number>;
+  /** The slot may be filled again. */
+  giveBack(slotIndex: number): void;
+  readonly consumedBytes: number;
+  /** @throws what reading has failed with. */
+  finish(): Promise<void>;
+}
+
+/** Reads on this thread, ahead into every free slot. */
+export class ReadingHere implements ChunkFeed {
+  private readonly free: SlotQueue;
+  private readonly filled = new SlotQueue();
+  private readonly reading: Promise<void>;
+  private failure: { readonly cause: unknown } | null = null;
+
+  constructor(
+    private readonly source: CaptureSource,
+    private readonly slots: readonly Slot[],
+    private readonly submit: (slotIndex: number) => void,
+    private readonly signal?: AbortSignal,
+  ) {
+    this.free = new SlotQueue(slots.map((_, index) => index));
+    this.reading = this.readAhead().catch((cause: unknown) => {
+      this.failure = { cause };
+    });
+  }
+
+  get consumedBytes(): number {
+    return this.source.consumedBytes;
+  }
+
+  take(): Promise<number> {
+    return this.filled.take();
+  }
+
+  giveBack(slotIndex: number): void {
+    this.free.push(slotIndex);
+  }
+
+  async finish(): Promise<void> {
+    this.free.close();
+    await this.reading;
+    if (this.failure !== null) throw this.failure.cause;
+  }
+
+  private async readAhead(): Promise<void> {
+    try {
+      while (!this.signal?.aborted) {
+        const slotIndex = await this.free.take();
+        if (slotIndex < 0) return;
+        if (!(await this.source.fill(this.slots[slotIndex].chunk))) return;
+        this.submit(slotIndex);
+        this.filled.push(slotIndex);
+      }
+    } finally {
+      this.filled.close();
+    }
+  }
+}
+
+/** Leaves reading to the first worker; goes on here where no worker is left. */
+export class ReadingInWorker implements ChunkFeed {
+  private taken = 0;
+  private here: ReadingHere | null = null;
+
+  constructor(
+    private readonly input: ReopenableInput,
+    private readonly pool: PoolDissector,
+    private readonly slots: readonly Slot[],
+    private readonly prepare: (slotIndex: number) => void,
+    private readonly readHere: () => Promise<ReadingHere>,
+  ) {
+    slots.forEach((_, slotIndex) => {
+      this.giveBack(slotIndex);
+    });
+  }
+
+  get consumedBytes(): number {
+    return this.here?.consumedBytes ?? this.pool.board.consumedBytes;
+  }
+
+  async take(): Promise<number> {
+    if (this.here !== null) return this.here.take();
+    const slotIndex = await this.pool.board.whenFilled(this.taken + 1);
+    if (slotIndex < 0 && this.pool.isAbandoned) {
+      this.here = await this.readHere();
+      return this.here.take();
+    }
+    this.taken++;
+    return slotIndex;
+  }
+
+  giveBack(slotIndex: number): void {
+    if (this.here !== null) return this.here.giveBack(slotIndex);
+    this.prepare(slotIndex);
+    this.slots[slotIndex].publish();
+    this.pool.board.postEmpty(slotIndex);
+  }
+
+  async finish(): Promise<void> {
+    if (this.here !== null) return this.here.finish();
+    const outcome = await this.pool.finishReading();
+    if (outcome === null) return;
+    if (outcome.facts !== null) this.input.adopt(outcome.facts);
+    const { failure } = outcome;
+    if (failure === null) return;
+    throw failure.file === null
+      ? new Error(failure.message)
+      : new CaptureError(failure.message, failure.file);
+  }
+}
