@@ -77,7 +77,8 @@ export class ReadingInWorker implements ChunkFeed {
     private readonly pool: PoolDissector,
     private readonly slots: readonly Slot[],
     private readonly prepare: (slotIndex: number) => void,
-    private readonly readHere: () => Promise<ReadingHere>,
+    private readonly readHere: () => ReadingHere,
+    private readonly source: CaptureSource,
   ) {
     slots.forEach((_, slotIndex) => {
       this.giveBack(slotIndex);
@@ -92,7 +93,8 @@ export class ReadingInWorker implements ChunkFeed {
     if (this.here !== null) return this.here.take();
     const slotIndex = await this.pool.board.whenFilled(this.taken + 1);
     if (slotIndex < 0 && this.pool.isAbandoned) {
-      this.here = await this.readHere();
+      await this.catchUp();
+      this.here = this.readHere();
       return this.here.take();
     }
     this.taken++;
@@ -108,13 +110,20 @@ export class ReadingInWorker implements ChunkFeed {
 
   async finish(): Promise<void> {
     if (this.here !== null) return this.here.finish();
-    const outcome = await this.pool.finishReading();
-    if (outcome === null) return;
-    if (outcome.facts !== null) this.input.adopt(outcome.facts);
-    const { failure } = outcome;
-    if (failure === null) return;
-    throw failure.file === null
-      ? new Error(failure.message)
-      : new CaptureError(failure.message, failure.file);
+    const { facts, failure } = (await this.pool.finishReading()) ?? { facts: null, failure: null };
+    if (facts !== null) this.input.adopt(facts);
+    if (failure !== null) {
+      const { message, file } = failure;
+      throw file === null ? new Error(message) : new CaptureError(message, file);
+    }
+    if (facts !== null) return;
+    // The worker that knew them died after it had read everything.
+    await this.catchUp();
+    await this.source.fill(this.slots[0].chunk);
+  }
+
+  /** Reads here what the worker has read, so that this thread knows what it knew. Every slot must be free. */
+  private async catchUp(): Promise<void> {
+    for (let chunk = this.pool.board.filled; chunk > 0; chunk--) await this.source.fill(this.slots[0].chunk);
   }
 }

@@ -167,10 +167,8 @@ class Pipeline {
       (slotIndex) => {
         slots[slotIndex].foldsRows = !this.runner.needsEveryRow;
       },
-      async () => {
-        for (let chunk = pool.board.filled; chunk > 0; chunk--) await source.fill(slots[0].chunk);
-        return this.readHere();
-      },
+      () => this.readHere(),
+      source,
     );
   }
 
