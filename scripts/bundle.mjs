@@ -7,16 +7,25 @@ import { rolldown } from 'rolldown';
 const root = new URL('..', import.meta.url).pathname;
 
 /**
- * The libraries for tables and for help measure text with string-width, in four versions; each asks for Unicode tables when
- * it is loaded, which takes a sixth of a small analysis.
+ * What takes the place of modules that cost more to load than to use. The libraries for tables and for help measure text
+ * with string-width, in four versions that each ask for Unicode tables when they are loaded: a sixth of a small analysis.
+ * yargs compares with `assert`, which brings colours and streams along.
  */
-const oneStringWidth = {
-  name: 'one-string-width',
-  resolveId: (name) => (name === 'string-width' ? `\0${name}` : null),
-  load: (id) =>
-    id === '\0string-width'
-      ? `export { default, default as 'module.exports' } from 'fast-string-width'`
-      : null,
+const LIGHTER = {
+  'string-width': `export { default, default as 'module.exports' } from 'fast-string-width';`,
+  assert: `
+    export function strictEqual(actual, expected, message = 'not equal') {
+      if (!Object.is(actual, expected)) throw new TypeError(String(message));
+    }
+    export function notStrictEqual(actual, expected, message = 'equal') {
+      if (Object.is(actual, expected)) throw new TypeError(String(message));
+    }`,
+};
+
+const lighterModules = {
+  name: 'lighter-modules',
+  resolveId: (name) => (name in LIGHTER ? `\0${name}` : null),
+  load: (id) => LIGHTER[id.slice(1)] ?? null,
 };
 
 async function bundle(input, format, output = {}) {
@@ -26,7 +35,7 @@ async function bundle(input, format, output = {}) {
     platform: 'node',
     // Loaded on demand, and with files of its own beside it.
     external: ['piscina', 'cap'],
-    plugins: [oneStringWidth],
+    plugins: [lighterModules],
     // A function of yargs that nobody calls asks for `import.meta.resolve`.
     checks: { emptyImportMeta: false },
     logLevel: 'warn',

@@ -1,5 +1,4 @@
 import { closeSync, createReadStream, fstatSync, open, openSync, readSync, statSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { CaptureError } from './capture-error.js';
 
@@ -170,6 +169,7 @@ export async function openByteSource(input: InputFile): Promise<ByteSource> {
 /** Opening a FIFO waits for its writer, so it is done off the main thread. */
 async function openPipe(path: string): Promise<ByteSource> {
   const fd = await promisify(open)(path, 'r');
+  const { Socket } = await import('node:net');
   const stats = fstatSync(fd);
   if (stats.isDirectory()) {
     closeSync(fd);

@@ -8,7 +8,7 @@ import { addDamage, newCaptureFacts } from './capture-facts.js';
 import { CaptureFileReader } from './capture-file-reader.js';
 import type { CaptureFacts, CaptureInterface, TimeSegment } from './capture-source.js';
 import { type FrameChunk, frameIndexByteLength, frameIndexOver } from './chunk.js';
-import { decompress } from './decompress.js';
+import type { decompress } from './decompress.js';
 import {
   type CaptureFormat,
   looksLikeCapture,
@@ -136,6 +136,12 @@ export function scratchChunk(): FrameChunk {
   };
 }
 
+/** Decompressors are loaded where there is something to decompress. */
+async function decompressed(...input: Parameters<typeof decompress>): Promise<ByteFeed> {
+  const { decompress } = await import('./decompress.js');
+  return new ByteFeed(await decompress(...input));
+}
+
 async function openReader(
   stored: ByteFeed,
   input: InputFile,
@@ -144,8 +150,7 @@ async function openReader(
   const { name, size } = input;
   await stored.ensure(SNIFF_LENGTH);
   const compression = sniffCompression(stored.heldBytes());
-  const feed =
-    compression === null ? stored : new ByteFeed(await decompress(stored, compression, name, size));
+  const feed = compression === null ? stored : await decompressed(stored, compression, name, size);
   await feed.ensure(HEAD_LENGTH);
   const head = feed.heldBytes();
   const { fault } = feed.source;

@@ -1,7 +1,7 @@
-import { isIP } from 'node:net';
 import type { Severity } from '../report/report.js';
 import { FORMATS, type Format } from '../report/write-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
+import { isAddressText } from '../wire/address.js';
 import type { FailOn } from './exit-code.js';
 import { UsageError } from './usage-error.js';
 
@@ -195,6 +195,7 @@ function commaList(argv: Readonly<Record<string, unknown>>, name: string): strin
 }
 
 function assertAddress(address: string): string {
-  if (isIP(address) === 0) throw new UsageError(`--local needs an IPv4 or IPv6 address, not '${address}'`);
+  if (!isAddressText(address))
+    throw new UsageError(`--local needs an IPv4 or IPv6 address, not '${address}'`);
   return address;
 }

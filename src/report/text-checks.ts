@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddressText } from '../wire/address.js';
 import { counted } from './quantity.js';
 import type { Checked, Report } from './report.js';
 import { hang, INDENT, type TextStyle } from './text-style.js';
@@ -76,7 +76,7 @@ function recipeLines(report: Report, style: TextStyle): string[] {
   const peer = report.tunnels.find((tunnel) => tunnel.encapsulatedIn === undefined)?.endpoints[1] ?? '';
   const named = recipe(peer);
   // A command that does not fit cannot be wrapped either: it is there to be copied.
-  const command = isIP(peer) !== 0 && named.length <= style.width ? named : recipe('PEER');
+  const command = isAddressText(peer) && named.length <= style.width ? named : recipe('PEER');
   const advice = report.quality.flatMap(({ id }) => CAPTURE_ADVICE[id] ?? []);
   const lines = [
     ...hang(

@@ -38,6 +38,14 @@ export function isUnicast(words: Int32Array, at = 0): boolean {
   );
 }
 
+/** True for an IPv4 or IPv6 address, with or without a zone. By hand, as `node:net` brings all of Node's sockets along. */
+export function isAddressText(text: string): boolean {
+  const parts = text.split('.');
+  const isIpv4 =
+    parts.length === 4 && parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256);
+  return isIpv4 || (text.includes(':') && URL.canParse(`http://[${text.replace(/%[^%]+$/, '')}]`));
+}
+
 /** Private, shared or link-local IPv4 (RFC 1918, 6598, 3927), unique local or link-local IPv6 (RFC 4193, 4291). */
 export function isPrivateAddress(text: string): boolean {
   const parts = text.split('.');

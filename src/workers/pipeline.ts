@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import type { CaptureSource, ReopenableInput } from '../capture/capture-source.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { IdentitySink } from '../correlate/identity-sink.js';
@@ -217,7 +216,7 @@ class Pipeline {
     if (slot.chunk.endsEpoch) this.runner.endEpoch();
     if (!this.collectsSooner && this.runner.flows.evicted.flows > 0) {
       this.collectsSooner = true;
-      setFlagsFromString(COLLECT_SOONER);
+      (await import('node:v8')).setFlagsFromString(COLLECT_SOONER);
     }
   }
 
