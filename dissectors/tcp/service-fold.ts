@@ -10,6 +10,9 @@ import { HttpTally, type ServiceSide, SideTrouble, TcpService } from './tcp-serv
 /** Services kept between epochs: the worst ones, of equally good ones the earliest. */
 const SERVICES_MAX = 16_384;
 
+/** Services held while many connections are folded at once: what is beyond the bound then takes part in the choice. */
+const SERVICES_FOLDING_MAX = 4 * SERVICES_MAX;
+
 const ADDRESS_WORDS = 4;
 
 interface Entry {
@@ -35,6 +38,7 @@ export class ServiceFold {
   }
 
   add(table: ConnectionTable, slot: number, events: ConnectionEvents | undefined): void {
+    if (this.size >= SERVICES_FOLDING_MAX) this.trim();
     const client = clientDirection(table, slot);
     const from = slot * 2 + client;
     const to = from ^ 1;
