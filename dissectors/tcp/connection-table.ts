@@ -153,7 +153,8 @@ export class ConnectionTable {
   }
 
   private grow(): void {
-    const capacity = this.isOpen.length * 2;
+    // Pages that nobody touched cost nothing, columns that wait for the garbage collector do.
+    const capacity = this.isOpen.length * 4;
     this.words = grown(this.words, capacity * 2 * DIRECTION_WORDS);
     this.doubles = grown(this.doubles, capacity * 2 * DIRECTION_DOUBLES);
     this.moments = grown(this.moments, capacity * CONNECTION_MOMENTS);

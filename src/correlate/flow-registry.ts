@@ -59,6 +59,8 @@ export interface TunnelLayer {
 const FLOW_CAPACITY_START = 4096;
 /** About half a million flows; beyond three quarters of that the longest silent ones are folded into `evicted`. */
 export const FLOW_CAPACITY_MAX = 1 << 19;
+/** Pages that nobody touched cost nothing, columns that wait for the garbage collector do: so rather seldom and far. */
+const GROWTH = 4;
 const STACK_CAPACITY = 1 << 14;
 
 const RECORD_FIELDS = 8;
@@ -347,7 +349,7 @@ export class FlowRegistry {
   }
 
   private grow(): void {
-    const capacity = this.keys.capacity * 2;
+    const capacity = this.keys.capacity * GROWTH;
     const old = this.keys;
     this.keys = new KeyTable(capacity, this.seed);
     for (let flow = 0; flow < old.length; flow++) {

@@ -46,9 +46,10 @@ const THREADS_MAX = 8;
 /** Below this a pool costs more than it saves: starting it takes as long as dissecting about 100 MB. */
 const POOL_BYTES_MIN = 256 << 20;
 const FAILURES_KEPT = 20;
+const MANY_FLOWS = 1 << 17;
 /**
- * Where flows must be evicted, states come and go by the hundred thousand, and V8 would let their remains pile up to twice
- * the memory. It costs a seventh of the time, so only such captures pay it.
+ * Where flows come and go by the hundred thousand, V8 would let the remains of their states pile up to twice the memory.
+ * It costs a seventh of the time, so only such captures pay it.
  */
 const COLLECT_SOONER = '--heap-growing-percent=15';
 const BYTES_PER_FRAME_MIN = 64;
@@ -214,7 +215,7 @@ class Pipeline {
       await this.settle(slotIndex, slot.nextFrame);
     }
     if (slot.chunk.endsEpoch) this.runner.endEpoch();
-    if (!this.collectsSooner && this.runner.flows.evicted.flows > 0) {
+    if (!this.collectsSooner && this.runner.flows.size > MANY_FLOWS) {
       this.collectsSooner = true;
       (await import('node:v8')).setFlagsFromString(COLLECT_SOONER);
     }
