@@ -113,6 +113,11 @@ export interface Problem {
   readonly provenAtBothEnds?: boolean;
   /** Ids of possible consequences beyond those that the diagnosis lists. */
   readonly explains?: readonly string[];
+  /**
+   * Of a judgement of both ends: ids of findings about the same subject that one side alone had to guess and that are
+   * wrong. They are left out of the report.
+   */
+  readonly refutes?: readonly string[];
 }
 
 export type Judgement =

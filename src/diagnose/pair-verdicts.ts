@@ -51,12 +51,19 @@ export function runPairDiagnoses(
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
   const judgements = new Map<string, readonly Judgement[]>();
   const accused: Accused[] = [];
+  const ofBoth = new Map<string, readonly Judgement[]>();
+  for (const diagnosis of diagnoses) {
+    if (diagnosis.judgePair && path.isComparable !== false)
+      ofBoth.set(diagnosis.id, judgePairOf(diagnosis, pair, errors));
+  }
+  const refuted = refutedBy(ofBoth, hostOf);
   for (const diagnosis of diagnoses) {
     const own = SIDES.map((side) =>
-      (sides[side].judgements.get(diagnosis.id) ?? []).map((one) => onSide(diagnosis, one, side, comparison)),
+      (sides[side].judgements.get(diagnosis.id) ?? [])
+        .map((one) => onSide(diagnosis, one, side, comparison))
+        .filter(({ subject }) => !refuted.has(refutedKey(diagnosis.id, subject, hostOf))),
     );
-    const both =
-      diagnosis.judgePair && path.isComparable !== false ? judgePairOf(diagnosis, pair, errors) : [];
+    const both = ofBoth.get(diagnosis.id) ?? [];
     judgements.set(diagnosis.id, [...own.flat(), ...both]);
     const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated, path.side));
     const proven = accuse(diagnosis, both, clocks.stated, path.side);
@@ -77,6 +84,20 @@ export function runPairDiagnoses(
     tunnels,
     errors,
   };
+}
+
+/** What one side alone concluded, by id and subject, and what both together show to be otherwise. */
+function refutedBy(ofBoth: ReadonlyMap<string, readonly Judgement[]>, hostOf: HostOf): Set<string> {
+  const refuted = new Set<string>();
+  for (const judgement of [...ofBoth.values()].flat()) {
+    if (judgement.result !== 'problem') continue;
+    for (const id of judgement.refutes ?? []) refuted.add(refutedKey(id, judgement.subject, hostOf));
+  }
+  return refuted;
+}
+
+function refutedKey(id: string, subject: Subject, hostOf: HostOf): string {
+  return `${id} ${canonicalSubject(subject, hostOf)}`;
 }
 
 function judgePairOf(

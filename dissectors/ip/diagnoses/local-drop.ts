@@ -13,7 +13,6 @@ import { directionFilter, sideName } from '../pair-loss.js';
 const UNANSWERED: readonly string[] = [
   'ike.no-response',
   'ike.mm2-stalled',
-  'ike.natt-4500-blocked',
   'ike.v2-request-unanswered',
   'openvpn.no-response',
   'tcp.syn-unanswered',
