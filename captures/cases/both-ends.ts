@@ -1,3 +1,4 @@
+import { BFD_STATE, type BfdControl, bfdControl } from '../../test/build/bfd.js';
 import { gre } from '../../test/build/gre.js';
 import { icmpEcho } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
@@ -8,8 +9,7 @@ import { bothFiles, type PathBetween, type SentPacket } from '../../test/build/p
 import { type Endpoint, espExchange, ping, type Timeline } from '../../test/build/scenario.js';
 import { espTunnelOf, type IkePeers, ikev2Handshake, sendIke } from '../../test/build/scenario-ike.js';
 import { keepalives, type Router } from '../../test/build/scenario-scion.js';
-import { BFD_STATE, type BfdControl, bfdControl } from '../../test/build/bfd.js';
-import { type Cell, innerPing, type InnerPing } from './overlay-network.js';
+import { type Cell, type InnerPing, innerPing } from './overlay-network.js';
 import type { SamplePath } from './pairs.js';
 import { namedTimeline } from './sites.js';
 
@@ -178,7 +178,13 @@ interface System extends Endpoint {
 const BFD_NEAR: System = { ...NEAR, ttl: 255, port: 49_152, discriminator: 0x5a01_0007 };
 const BFD_FAR: System = { ...FAR, ttl: 255, port: 49_160, discriminator: 0x1c44_9e02 };
 
-function say(t: Timeline, at: number, until: number, from: System, said: Pick<BfdControl, 'state' | 'diagnostic'>): void {
+function say(
+  t: Timeline,
+  at: number,
+  until: number,
+  from: System,
+  said: Pick<BfdControl, 'state' | 'diagnostic'>,
+): void {
   const to = from === BFD_NEAR ? BFD_FAR : BFD_NEAR;
   const interval = said.state === up ? 300_000 : 1_000_000;
   for (let now = at; now < until; now += (interval / 1e6) * t.random.between(0.76, 1)) {
@@ -310,7 +316,8 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
     healthy: false,
     points: ['a', 'b'],
     write: over('pair-scion', scionKeepalives, {
-      loses: ({ isForth, seconds }) => !isForth && ((seconds > 30 && seconds < 36) || (seconds > 60 && seconds < 65)),
+      loses: ({ isForth, seconds }) =>
+        !isForth && ((seconds > 30 && seconds < 36) || (seconds > 60 && seconds < 65)),
     }),
   },
   {
@@ -327,9 +334,13 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
     must: ['underlay.selective-loss'],
     healthy: false,
     points: ['a', 'b'],
-    write: over('pair-gre', greTraffic(() => true), {
-      loses: ({ isForth, protocol }) => !isForth && protocol === IP_PROTOCOL.gre,
-    }),
+    write: over(
+      'pair-gre',
+      greTraffic(() => true),
+      {
+        loses: ({ isForth, protocol }) => !isForth && protocol === IP_PROTOCOL.gre,
+      },
+    ),
   },
   {
     name: 'gre-local',
@@ -337,7 +348,10 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
     must: ['underlay.local-drop'],
     healthy: false,
     points: ['a', 'b'],
-    write: over('pair-gre-local', greTraffic(() => false)),
+    write: over(
+      'pair-gre-local',
+      greTraffic(() => false),
+    ),
   },
   {
     name: 'gre-healthy',
@@ -345,7 +359,10 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
     must: [],
     healthy: true,
     points: ['a', 'b'],
-    write: over('pair-gre', greTraffic(() => true)),
+    write: over(
+      'pair-gre',
+      greTraffic(() => true),
+    ),
   },
   {
     name: 'bfd-one-way',

@@ -54,7 +54,11 @@ function unansweredOn4500(evidence: Evidence): Problem[] {
 }
 
 /** The direction of the messages, if `side` is where they left. */
-function directionOf({ direction }: Problem, side: Side, { directions }: Comparison): ComparedDirection | null {
+function directionOf(
+  { direction }: Problem,
+  side: Side,
+  { directions }: Comparison,
+): ComparedDirection | null {
   const { from, to } = direction ?? {};
   return directions.find(({ plan }) => plan.sender === side && plan.from === from && plan.to === to) ?? null;
 }
@@ -120,7 +124,10 @@ function blockedBack(
     counts: { ...problem.counts, answersSent: answer.packets, answersArrived: 0 },
     evidence: [
       ...fact.evidence.slice(0, 8),
-      { ...at(answer.first), summary: `first packet on port 4500 leaves at ${receiver} and does not arrive at ${here}` },
+      {
+        ...at(answer.first),
+        summary: `first packet on port 4500 leaves at ${receiver} and does not arrive at ${here}`,
+      },
       { ...at(answer.last), summary: `last packet on port 4500 leaves at ${receiver}` },
     ],
   };
@@ -156,9 +163,7 @@ function common({ comparison, side, direction, problem, fates }: Vain): Problem 
       ...comparison.shift(side, citation),
       summary: `${citation.summary}, leaves at ${here}${fate.counterpart ? '' : ` and does not arrive at ${there}`}`,
     };
-    return fate.counterpart
-      ? [left, { ...fate.counterpart, summary: `and arrives at ${there}` }]
-      : [left];
+    return fate.counterpart ? [left, { ...fate.counterpart, summary: `and arrives at ${there}` }] : [left];
   });
   return {
     ...problem,

@@ -19,6 +19,13 @@ export interface CaptureInterface {
   /** From interface statistics blocks: packets received and dropped, or null where not stated. */
   received: number | null;
   dropped: number | null;
+  /**
+   * From interface statistics blocks, where stated: packets handed to the program that wrote the file, and when capturing
+   * began and ended, in nanoseconds since 1970.
+   */
+  delivered?: number;
+  openedNs?: bigint | null;
+  closedNs?: bigint | null;
 }
 
 /** What is known of one input file; fields grow while it is read and are final at its end. */

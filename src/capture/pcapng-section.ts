@@ -18,9 +18,12 @@ import {
   IF_NAME,
   IF_TSOFFSET,
   IF_TSRESOL,
+  ISB_ENDTIME,
   ISB_IFDROP,
   ISB_IFRECV,
   ISB_OSDROP,
+  ISB_STARTTIME,
+  ISB_USRDELIV,
   OPT_COMMENT,
   OptionCursor,
 } from './pcapng-options.js';
@@ -107,6 +110,9 @@ export class PcapngSection {
     while (options.advance()) {
       if (options.code === OPT_COMMENT) addComment(this.facts, options.text());
       else if (options.code === ISB_IFRECV) target.received = options.u64();
+      else if (options.code === ISB_USRDELIV) target.delivered = options.u64();
+      else if (options.code === ISB_STARTTIME) target.openedNs = options.time(subject);
+      else if (options.code === ISB_ENDTIME) target.closedNs = options.time(subject);
       else if (options.code === ISB_IFDROP || options.code === ISB_OSDROP) {
         dropped = (dropped ?? 0) + options.u64();
       }

@@ -115,7 +115,7 @@ export interface Problem {
   readonly explains?: readonly string[];
   /**
    * Of a judgement of both ends: ids of findings about the same subject that one side alone had to guess and that are
-   * wrong. They are left out of the report.
+   * wrong, or not proven. They are left out of the report.
    */
   readonly refutes?: readonly string[];
 }
@@ -130,6 +130,8 @@ export type Judgement =
       readonly reason: string;
       /** Length of capture after the trigger that the rule would have needed, where that is what is missing. */
       readonly neededSeconds?: number;
+      /** As in a problem. */
+      readonly refutes?: readonly string[];
     };
 
 /** All that a rule may look at: sessions and quality, never a frame. */

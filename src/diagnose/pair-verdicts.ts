@@ -41,7 +41,7 @@ export function runPairDiagnoses(
   path: PathView,
 ): Verdicts {
   const clocks = clocksOf(comparison, path);
-  const hostOf: HostOf = (address) => comparison.plan.hostsOfB.get(address) ?? address;
+  const hostOf = namesOf(comparison);
   const pair: PairEvidence = {
     comparison,
     segments: path.segments,
@@ -90,7 +90,7 @@ export function runPairDiagnoses(
 function refutedBy(ofBoth: ReadonlyMap<string, readonly Judgement[]>, hostOf: HostOf): Set<string> {
   const refuted = new Set<string>();
   for (const judgement of [...ofBoth.values()].flat()) {
-    if (judgement.result !== 'problem') continue;
+    if (judgement.result === 'healthy') continue;
     for (const id of judgement.refutes ?? []) refuted.add(refutedKey(id, judgement.subject, hostOf));
   }
   return refuted;
@@ -98,6 +98,18 @@ function refutedBy(ofBoth: ReadonlyMap<string, readonly Judgement[]>, hostOf: Ho
 
 function refutedKey(id: string, subject: Subject, hostOf: HostOf): string {
   return `${id} ${canonicalSubject(subject, hostOf)}`;
+}
+
+/** A's name for what B calls so: an address, or an address with a port. */
+function namesOf({ plan, nat }: Comparison): HostOf {
+  const sockets = new Map(nat.map(({ a, b }) => [b, a]));
+  return (name) => {
+    const known = plan.hostsOfB.get(name) ?? sockets.get(name);
+    if (known !== undefined) return known;
+    const colon = name.lastIndexOf(':');
+    const host = colon < 0 ? undefined : plan.hostsOfB.get(name.slice(0, colon));
+    return host === undefined ? name : `${host}${name.slice(colon)}`;
+  };
 }
 
 function judgePairOf(
