@@ -261,6 +261,24 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
     write: over('pair-vxlan-asymmetric', vxlanPings({ vni: 41, reply: { vni: 57 } })),
   },
   {
+    name: 'vxlan-local',
+    shows: 'VXLAN arrives and nothing in it is answered, pings of the hosts are',
+    must: ['underlay.local-drop'],
+    healthy: false,
+    points: ['a', 'b'],
+    write: over('pair-vxlan-local', vxlanPings({ isAnswered: () => false })),
+  },
+  {
+    name: 'vxlan-asymmetric-blocked',
+    shows: 'each direction has its own VNI, and VXLAN does not arrive at the far end',
+    must: ['vxlan.blocked-in-path'],
+    healthy: false,
+    points: ['a', 'b'],
+    write: over('pair-vxlan-asymmetric-blocked', wrongVni, {
+      loses: (packet) => packet.isForth && isUdp(4789)(packet),
+    }),
+  },
+  {
     name: 'vxlan-loss',
     shows: 'for four seconds nothing of the far cell arrives',
     must: ['underlay.path-loss'],

@@ -19,7 +19,21 @@ const UNANSWERED: readonly string[] = [
   'bgp.no-session',
   'dns.timeout',
   'gre.no-return',
+  'vxlan.no-return',
 ];
+
+/** Findings that say why such requests are not answered: they need no other name. */
+const NAMED_BY: Readonly<Record<string, readonly string[]>> = {
+  'gre.no-return': ['gre.key-mismatch', 'gre.proto-unreachable'],
+  'vxlan.no-return': [
+    'vxlan.vni-mismatch',
+    'vxlan.port-mismatch',
+    'vxlan.reserved-bits',
+    'vxlan.gbp-untagged',
+    'overlay.policy-reject',
+    'overlay.mtu-exceeded',
+  ],
+};
 
 const REQUESTS_MIN = 3;
 
@@ -67,7 +81,9 @@ function* judgeSide({ comparison, a, b }: PairEvidence, side: Side): Iterable<Ju
       const requests = requestsOf(judgement, side, direction, comparison);
       if (requests.lost > 0 || requests.arrived === 0) continue;
       if (!isUnansweredThere(there, id, judgement, comparison)) continue;
-      const judged = judge(comparison, id, judgement, direction, requests.arrived);
+      if (isNamed(id, judgement, here) || isNamed(id, judgement, there)) continue;
+      const arrived = arrivedOf(requests.arrived, judgement, direction);
+      const judged = judge(comparison, id, judgement, direction, arrived);
       if (judged) yield judged;
     }
   }
@@ -94,6 +110,15 @@ function requestsOf(
   };
 }
 
+/** Names under which findings count the requests that stayed unanswered. */
+const REQUEST_COUNTS = ['unanswered', 'requests', 'transmissions', 'resets', 'syns'] as const;
+
+/** How many requests arrived: those that are cited, or all of them where no packet of the direction was lost. */
+function arrivedOf(cited: number, { counts }: Problem, { tally }: ComparedDirection): number {
+  const name = REQUEST_COUNTS.find((one) => (counts[one] ?? 0) > 0);
+  return tally.lost > 0 || name === undefined ? cited : Math.max(cited, counts[name]);
+}
+
 /** The other side, where an answer would have left, misses it too. */
 function isUnansweredThere(there: Evidence, id: string, problem: Problem, comparison: Comparison): boolean {
   const names = (pair: Problem['pair']): string =>
@@ -103,6 +128,19 @@ function isUnansweredThere(there: Evidence, id: string, problem: Problem, compar
       .join(' ');
   return (there.judgements.get(id) ?? []).some(
     (one) => one.result === 'problem' && names(one.pair) === names(problem.pair),
+  );
+}
+
+/** One side says what keeps the requests of these ends from being answered. */
+function isNamed(id: string, { pair }: Problem, { judgements }: Evidence): boolean {
+  const ends = [...(pair ?? [])].sort().join(' ');
+  return (NAMED_BY[id] ?? []).some((other) =>
+    (judgements.get(other) ?? []).some(
+      (one) =>
+        one.result === 'problem' &&
+        one.severity !== 'info' &&
+        [...(one.pair ?? [])].sort().join(' ') === ends,
+    ),
   );
 }
 
