@@ -6,8 +6,21 @@ import { NAT_KEEPALIVE } from '../../test/build/isakmp.js';
 import { ETHER_TYPE } from '../../test/build/link.js';
 import { dataExchange, openvpnHandshake, openvpnTunnel, sendData } from '../../test/build/openvpn.js';
 import { bothFiles, type PathBetween, type SentPacket } from '../../test/build/path-between.js';
-import { type Endpoint, espExchange, ping, type Timeline } from '../../test/build/scenario.js';
-import { espTunnelOf, type IkePeers, ikev2Handshake, sendIke } from '../../test/build/scenario-ike.js';
+import {
+  type Endpoint,
+  ESP_SIZES,
+  espExchange,
+  espPacket,
+  ping,
+  type Timeline,
+} from '../../test/build/scenario.js';
+import {
+  espTunnelOf,
+  type IkePeers,
+  ikev1MainMode,
+  ikev2Handshake,
+  sendIke,
+} from '../../test/build/scenario-ike.js';
 import { keepalives, type Router } from '../../test/build/scenario-scion.js';
 import { type Cell, type InnerPing, innerPing } from './overlay-network.js';
 import type { SamplePath } from './pairs.js';
@@ -89,6 +102,27 @@ function answeredOn4500(t: Timeline): void {
   outerPings(t, 60, NATTED.initiator);
 }
 
+/** From 20 s on the far gateway sends nothing any more. */
+function oneWayTunnel(t: Timeline): void {
+  const peers: IkePeers = { initiator: NEAR, responder: FAR };
+  ikev2Handshake(t, peers, { at: 2 });
+  const tunnel = espTunnelOf(peers, SPIS);
+  espExchange(t, tunnel, { at: 2.4, seconds: 18, intervalMs: 400 });
+  for (let index = 0; index < 60; index++) {
+    espPacket(t, 20.6 + index * 0.4, tunnel.forth, ESP_SIZES[index % ESP_SIZES.length] ?? 128);
+  }
+  outerPings(t, 46);
+}
+
+/** The gateways do not notice the NAT: ESP stays native. */
+function nativeThroughNat(t: Timeline): void {
+  const { initiator, responder } = NATTED;
+  ikev1MainMode(t, NATTED, { at: 2, natTraversal: 'none' });
+  const tunnel = espTunnelOf({ initiator, responder }, SPIS);
+  espExchange(t, tunnel, { at: 3, seconds: 20, intervalMs: 500 });
+  outerPings(t, 26, initiator);
+}
+
 function natTunnel(t: Timeline): void {
   ikev2Handshake(t, NATTED, { at: 2 });
   espExchange(t, espTunnelOf(NATTED, SPIS), { at: 2.4, seconds: 45, intervalMs: 500 });
@@ -126,6 +160,7 @@ function openvpnTraffic(t: Timeline, largest: number): void {
   dataExchange(t, tunnel, { at: done + 0.4, count: 60, intervalSeconds: 0.5, length: 160 });
   for (let index = 0; index < 20; index++) {
     sendData(t, done + 6 + index * 1.1, tunnel, 'client', largest - 60 - index * 3);
+    sendData(t, done + 6.4 + index * 1.1, tunnel, 'client', Math.min(largest, 1390) - 60 - index);
   }
 }
 
@@ -133,6 +168,12 @@ function openvpnTraffic(t: Timeline, largest: number): void {
 
 const CHILD: Router = { isdAs: '17-ffaa:1:64', socket: { ...NEAR, port: 50_000 } };
 const PARENT: Router = { isdAs: '17-ffaa:0:1107', socket: { ...FAR, port: 50_015 } };
+
+/** The parent sends nothing for some seconds. */
+function scionPause(t: Timeline): void {
+  keepalives(t, { from: CHILD, to: PARENT, at: 0.32, until: 60 });
+  keepalives(t, { from: PARENT, to: CHILD, at: 0.71, until: 60, lost: (beat) => beat > 30 && beat < 37 });
+}
 
 function scionKeepalives(t: Timeline): void {
   keepalives(t, { from: CHILD, to: PARENT, at: 0.32, until: 90 });
@@ -237,6 +278,22 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
     }),
   },
   {
+    name: 'esp-one-way',
+    shows: 'ESP arrives at the far gateway, which sends none any more',
+    must: ['esp.one-way-spi'],
+    healthy: false,
+    points: ['a', 'b'],
+    write: over('pair-esp-one-way', oneWayTunnel),
+  },
+  {
+    name: 'esp-native-nat',
+    shows: 'native ESP through a NAT that IKE did not notice',
+    must: ['ike.nat-undetected'],
+    healthy: false,
+    points: ['a', 'b'],
+    write: over('pair-esp-native-nat', nativeThroughNat, THROUGH_NAT),
+  },
+  {
     name: 'esp-nat-healthy',
     shows: 'ESP in UDP through a NAT, both ways',
     must: [],
@@ -337,6 +394,14 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
       loses: ({ isForth, seconds }) =>
         !isForth && ((seconds > 30 && seconds < 36) || (seconds > 60 && seconds < 65)),
     }),
+  },
+  {
+    name: 'scion-sender-pauses',
+    shows: 'the parent sends no keepalives for six seconds; nothing is lost',
+    must: ['scion.keepalive-gap'],
+    healthy: false,
+    points: ['a', 'b'],
+    write: over('pair-scion-pause', scionPause),
   },
   {
     name: 'scion-healthy',

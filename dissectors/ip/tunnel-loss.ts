@@ -1,9 +1,11 @@
 import type { ComparedPacket } from '../../src/compare/compared-packet.js';
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/plan.js';
+import { reportedDrops } from '../../src/correlate/gates.js';
 import type { Citation, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../src/report/report.js';
 import { directionFilter, directionWords, lossProblem, ownLossLimit, sideName } from './pair-loss.js';
+import { otherSideWatched } from './pair-times.js';
 
 /*
  * What one side concludes from gaps or unanswered requests inside a tunnel, by the packets of both ends: how many were
@@ -16,8 +18,8 @@ export interface TunnelLossRule {
   /** Of the catalogue, and as the report calls its packets. */
   readonly protocol: string;
   readonly name: string;
-  /** What one side sees: numbers that are missing, or requests that stay unanswered. */
-  readonly seenAs: 'gaps' | 'unanswered';
+  /** What one side sees: numbers that are missing, packets that are due, or requests that stay unanswered. */
+  readonly seenAs: 'gaps' | 'pauses' | 'unanswered';
   readonly lostMin: number;
   readonly warningPercent: number;
   readonly errorPercent: number;
@@ -73,13 +75,24 @@ function judge(
   const lossy = directions.filter(({ tally }) => tally.lostOf[bit] >= rule.lostMin);
   const [worst] = [...lossy].sort((a, b) => b.tally.lostOf[bit] - a.tally.lostOf[bit]);
   if (!worst) {
-    const isCertain = directions.every(({ tally }) => tally.lost === 0);
-    if (!isCertain || directions.length < (rule.seenAs === 'gaps' ? 1 : 2)) return null;
+    const isCertain =
+      directions.every(({ tally }) => tally.lost === 0) && isSeenBySender(alone, directions, comparison);
+    if (!isCertain || directions.length < (rule.seenAs === 'unanswered' ? 2 : 1)) return null;
     return elsewhere(alone, directions, comparison, rule, bit);
   }
   const limit = ownLossLimit(worst, comparison, rule.lostMin);
   if (limit) return { ...limit, subject: alone.problem.subject, refutes: [rule.id] };
   return onThePath(alone, worst, comparison, rule, bit);
+}
+
+/** The capture of the sending end would show the packets, had they left. */
+function isSeenBySender(
+  { side, problem }: Alone,
+  directions: readonly ComparedDirection[],
+  comparison: Comparison,
+): boolean {
+  if (directions.some(({ plan }) => reportedDrops(comparison.qualities[plan.sender]) > 0)) return false;
+  return otherSideWatched(problem, side, comparison);
 }
 
 /** Lost between the captures. */
@@ -95,13 +108,15 @@ function onThePath(
   const sent = tally.deliveredOf[bit] + lost;
   const percent = (100 * lost) / sent;
   const [here, there] = [sideName(plan.sender), sideName(otherSide(plan.sender))];
-  const seen = rule.seenAs === 'unanswered' ? ` That is why requests inside the tunnel stay unanswered.` : '';
+  const before = rule.seenAs === 'pauses' ? `${problem.explanation} ` : '';
+  const after =
+    rule.seenAs === 'unanswered' ? ' That is why requests inside the tunnel stay unanswered.' : '';
   const base = lossProblem(direction, comparison, {
     severity: severityOf(percent, rule, problem.severity),
     confidence: 'high',
     explanation:
-      `${lost} of ${sent} ${rule.name} packets ${directionWords(direction)} (${percent.toFixed(1)} %) leave at ${here} and do not ` +
-      `arrive at ${there}.${seen}`,
+      `${before}${lost} of ${sent} ${rule.name} packets ${directionWords(direction)} (${percent.toFixed(1)} %) leave at ${here} and do not ` +
+      `arrive at ${there}.${after}`,
   });
   const cited = citedOf(direction, bit);
   return {
@@ -133,24 +148,30 @@ function elsewhere(
   bit: number,
 ): Problem {
   const arrived = directions.reduce((sum, { tally }) => sum + tally.deliveredOf[bit], 0);
-  const [{ plan }] = directions;
-  const sender = sideName(plan.sender);
-  const words =
-    seenAs === 'gaps'
-      ? `All ${arrived} ${name} packets ${directionWords(directions[0])} that leave at ${sender} arrive at ` +
-        `${sideName(otherSide(plan.sender))}, so the missing numbers are not lost between the captures: ${plan.from} numbered packets ` +
-        `that never passed the capture point of ${sender}.`
-      : `All ${arrived} ${name} packets that leave one end arrive at the other, in both directions, so the requests are not lost ` +
-        'between the captures: the host behind the tunnel end, or the end itself, did not answer them.';
+  const [direction] = directions;
+  const [here, there] = [sideName(direction.plan.sender), sideName(otherSide(direction.plan.sender))];
+  const { from } = direction.plan;
+  const all = `All ${arrived} ${name} packets ${directionWords(direction)} that leave at ${here} arrive at ${there}`;
+  const words = {
+    gaps:
+      `${all}, so the missing numbers are not lost between the captures: ${from} numbered packets that never passed the ` +
+      `capture point of ${here}.`,
+    pauses: `${all}, so nothing is lost between the captures: ${from} did not send.`,
+    unanswered:
+      `All ${arrived} ${name} packets that leave one end arrive at the other, in both directions, so the requests are not lost ` +
+      'between the captures: the host behind the tunnel end, or the end itself, did not answer them.',
+  }[seenAs];
+  const title = {
+    gaps: { title: `${name} packets are missing before they leave` },
+    pauses: {},
+    unanswered: { title: `Requests in a ${name} tunnel arrive and are not answered` },
+  }[seenAs];
   return {
     ...problem,
     confidence: 'high',
-    title:
-      seenAs === 'gaps'
-        ? `${name} packets are missing before they leave`
-        : `Requests in a ${name} tunnel arrive and are not answered`,
+    ...title,
     explanation: `${problem.explanation} ${words}`,
-    where: seenAs === 'gaps' ? 'sender' : 'receiver',
+    where: seenAs === 'unanswered' ? 'receiver' : 'sender',
     first: comparison.shift(side, problem.first),
     last: comparison.shift(side, problem.last),
     lastGood: problem.lastGood ? comparison.shift(side, problem.lastGood) : null,

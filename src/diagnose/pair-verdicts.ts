@@ -66,7 +66,7 @@ export function runPairDiagnoses(
     const both = ofBoth.get(diagnosis.id) ?? [];
     judgements.set(diagnosis.id, [...own.flat(), ...both]);
     const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated, path.side));
-    const proven = accuse(diagnosis, both, clocks.stated, path.side);
+    const proven = distinct(accuse(diagnosis, both, clocks.stated, path.side), hostOf);
     const subjects = new Set(proven.map(({ finding }) => canonicalSubject(finding.subject, hostOf)));
     // What both ends prove replaces what one of them suspects.
     const alone = merge(a, b, hostOf).filter(
@@ -164,6 +164,16 @@ function withFate(citation: Citation, side: Side, comparison: Comparison): Citat
   const frame = known.counterpart ? ` frame ${known.counterpart.frame % 2 ** 40}` : '';
   const words = known.fate === 'lost' ? `not seen at ${other}` : `${other}${frame || ' too'}`;
   return { ...shifted, summary: `${citation.summary} (${words})` };
+}
+
+/** Of judgements that rest on what either side said of the same subject, the first. */
+function distinct(proven: readonly Accused[], hostOf: HostOf): Accused[] {
+  const bySubject = new Map<string, Accused>();
+  for (const one of proven) {
+    const key = canonicalSubject(one.finding.subject, hostOf);
+    if (!bySubject.has(key)) bySubject.set(key, one);
+  }
+  return [...bySubject.values()];
 }
 
 /** Findings of both sides about the same subject become one, as severe and sure as the worse of them. */

@@ -7,6 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../icmp/pair-subject.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { openvpnConversations } from '../correlator.js';
 import { overduePauses, PINGS_MISSED_MIN } from '../outages.js';
 import {
@@ -53,6 +54,16 @@ export default defineDiagnosis({
     },
   },
   explains: ['openvpn.reset-loop'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'openvpn.keepalive-gap',
+      protocol: 'openvpn',
+      name: 'OpenVPN',
+      seenAs: 'pauses',
+      lostMin: 1,
+      warningPercent: 1,
+      errorPercent: 5,
+    }),
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);
     for (const conversation of all) {

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import type { Pause, Stream } from '../../keepalive/session.js';
 import { dueAfter, intervalText, lengthText, unexplainedPauses } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, learnedKeepalive, linkKeepalives } from '../keepalives.js';
@@ -50,6 +51,16 @@ export default defineDiagnosis({
     },
   },
   explains: [],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'scion.keepalive-gap',
+      protocol: 'scion',
+      name: 'SCION',
+      seenAs: 'pauses',
+      lostMin: 1,
+      warningPercent: 1,
+      errorPercent: 5,
+    }),
 
   *diagnose(evidence) {
     for (const one of linkKeepalives(evidence)) {
