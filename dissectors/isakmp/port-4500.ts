@@ -145,7 +145,10 @@ function droppedThere(vain: Vain): Problem {
       `capture point of ${receiver} they are dropped, or the daemon does not listen on port 4500.`,
     direction: { from, to },
     where: 'receiver',
-    counts: { ...problem.counts, arrived: vain.fates.length },
+    counts: {
+      ...problem.counts,
+      ...(direction.tally.lost === 0 ? { arrived: problem.counts.transmissions ?? 0 } : {}),
+    },
     refutes: ['ike.natt-4500-blocked'],
   };
 }
@@ -158,12 +161,15 @@ function sendings({ counts }: Problem): string {
 /** Everything but the words: the messages at both ends. */
 function common({ comparison, side, direction, problem, fates }: Vain): Problem {
   const [here, there] = [sideName(side), sideName(otherSide(side))];
-  const evidence = fates.flatMap(({ citation, fate }): Citation[] => {
-    const left = {
-      ...comparison.shift(side, citation),
-      summary: `${citation.summary}, leaves at ${here}${fate.counterpart ? '' : ` and does not arrive at ${there}`}`,
-    };
-    return fate.counterpart ? [left, { ...fate.counterpart, summary: `and arrives at ${there}` }] : [left];
+  const ofDirection = new Map(fates.map(({ citation, fate }) => [citation, fate]));
+  const evidence = problem.evidence.flatMap((citation): Citation[] => {
+    const shown = comparison.shift(side, citation);
+    const fate = ofDirection.get(citation);
+    if (!fate) return [shown];
+    const { counterpart } = fate;
+    const words = counterpart ? '' : ` and does not arrive at ${there}`;
+    const left = { ...shown, summary: `${citation.summary}, leaves at ${here}${words}` };
+    return counterpart ? [left, { ...counterpart, summary: `and arrives at ${there}` }] : [left];
   });
   return {
     ...problem,

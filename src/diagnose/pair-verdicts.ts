@@ -54,7 +54,7 @@ export function runPairDiagnoses(
   const ofBoth = new Map<string, readonly Judgement[]>();
   for (const diagnosis of diagnoses) {
     if (diagnosis.judgePair && path.isComparable !== false)
-      ofBoth.set(diagnosis.id, judgePairOf(diagnosis, pair, errors));
+      ofBoth.set(diagnosis.id, distinct(judgePairOf(diagnosis, pair, errors), hostOf));
   }
   const refuted = refutedBy(ofBoth, hostOf);
   for (const diagnosis of diagnoses) {
@@ -64,14 +64,15 @@ export function runPairDiagnoses(
         .filter(({ subject }) => !refuted.has(refutedKey(diagnosis.id, subject, hostOf))),
     );
     const both = ofBoth.get(diagnosis.id) ?? [];
-    judgements.set(diagnosis.id, [...own.flat(), ...both]);
     const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated, path.side));
-    const proven = distinct(accuse(diagnosis, both, clocks.stated, path.side), hostOf);
+    const proven = accuse(diagnosis, both, clocks.stated, path.side);
     const subjects = new Set(proven.map(({ finding }) => canonicalSubject(finding.subject, hostOf)));
+    const isProven = ({ subject }: { readonly subject: Subject }): boolean =>
+      subjects.has(canonicalSubject(subject, hostOf));
+    const ownUnproven = own.flat().filter((one) => one.result !== 'problem' || !isProven(one));
+    judgements.set(diagnosis.id, [...ownUnproven, ...both]);
     // What both ends prove replaces what one of them suspects.
-    const alone = merge(a, b, hostOf).filter(
-      ({ finding }) => !subjects.has(canonicalSubject(finding.subject, hostOf)),
-    );
+    const alone = merge(a, b, hostOf).filter(({ finding }) => !isProven(finding));
     accused.push(...alone, ...proven);
   }
   assignBlame(accused, clocks.corrected, hostOf);
@@ -166,14 +167,16 @@ function withFate(citation: Citation, side: Side, comparison: Comparison): Citat
   return { ...shifted, summary: `${citation.summary} (${words})` };
 }
 
-/** Of judgements that rest on what either side said of the same subject, the first. */
-function distinct(proven: readonly Accused[], hostOf: HostOf): Accused[] {
-  const bySubject = new Map<string, Accused>();
-  for (const one of proven) {
-    const key = canonicalSubject(one.finding.subject, hostOf);
-    if (!bySubject.has(key)) bySubject.set(key, one);
-  }
-  return [...bySubject.values()];
+/** Of problems that rest on what either side said of the same subject, the first. */
+function distinct(judgements: readonly Judgement[], hostOf: HostOf): Judgement[] {
+  const seen = new Set<string>();
+  return judgements.filter((judgement) => {
+    if (judgement.result !== 'problem') return true;
+    const key = canonicalSubject(judgement.subject, hostOf);
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
 }
 
 /** Findings of both sides about the same subject become one, as severe and sure as the worse of them. */
@@ -205,7 +208,18 @@ function rank(severities: readonly string[], { severity }: Finding): number {
 }
 
 function canonicalSubject(subject: Subject, hostOf: HostOf): string {
-  return canonicalJson(renamed(subject, hostOf));
+  const { endpoints, ...rest } = subject;
+  if (!isUnordered(subject) || !Array.isArray(endpoints)) return canonicalJson(renamed(subject, hostOf));
+  return canonicalJson([rest, endpoints.map(String)].map((part) => renamed(part, hostOf)).map(inOrder));
+}
+
+/** Ends of a tunnel stand in the order of their addresses, which a NAT changes; those of a counted GRE direction do not. */
+function isUnordered({ kind, encapsulation }: Subject): boolean {
+  return kind === 'tunnel' && encapsulation === undefined;
+}
+
+function inOrder(value: unknown): unknown {
+  return Array.isArray(value) ? [...value].sort() : value;
 }
 
 function renamed(value: unknown, hostOf: HostOf): unknown {

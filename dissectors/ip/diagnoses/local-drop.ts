@@ -22,6 +22,23 @@ const UNANSWERED: readonly string[] = [
   'vxlan.no-return',
 ];
 
+/** What else may be wrong where the requests are inside a tunnel. */
+const TUNNEL_ADVICE: Pick<Problem, 'causes' | 'nextSteps' | 'explains'> = {
+  causes: [
+    'The receiving end has no tunnel for that VNI, key or sender, or its tunnel interface is down',
+    'The host firewall of the receiving end drops the tunnel packets: a capture sees packets before the input rules',
+    'The host behind the receiving end is down, has no route back, or a policy there drops the requests',
+  ],
+  nextSteps: [
+    'On the receiving host: ip -d link show (type vxlan, gre): id or key, local and remote address, dstport, gbp; they must mirror the other end',
+    'On the receiving host: ip -s link show TUNNEL: do the RX counters grow while the requests arrive?',
+    'On the receiving host: iptables -L -v -n and nft list ruleset, look for counters that grow on a drop rule',
+    'Capture on the tunnel interface and on the interface of the inner host: where do the requests end?',
+  ],
+  explains: ['underlay.ping-loss', 'tcp.syn-unanswered'],
+};
+const TUNNELS: readonly string[] = ['gre.no-return', 'vxlan.no-return'];
+
 /** Findings that say why such requests are not answered: they need no other name. */
 const NAMED_BY: Readonly<Record<string, readonly string[]>> = {
   'gre.no-return': ['gre.key-mismatch', 'gre.proto-unreachable'],
@@ -206,6 +223,7 @@ function judge(
     counts: { requestsArrived: arrived, otherPackets: back.tally.sent },
     evidence: cited,
     displayFilter: directionFilter(direction),
+    ...(TUNNELS.includes(id) ? TUNNEL_ADVICE : {}),
     provenAtBothEnds: true,
   };
 }

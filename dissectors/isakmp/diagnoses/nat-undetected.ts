@@ -7,6 +7,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { translationOf } from '../../ip/pair-nat.js';
 import { natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { espOf, type IkePair, ikePairs } from '../pair-sessions.js';
@@ -43,7 +44,7 @@ export default defineDiagnosis({
     for (const side of SIDES) {
       const evidence = side === 'a' ? a : b;
       for (const pair of ikePairs(evidence)) {
-        const translation = translationOf(pair, side, comparison);
+        const translation = translationOf([pair.initiator, pair.responder], side, comparison);
         if (translation === null) continue;
         const judged = judge(evidence, pair, () => ({ text: translation, isProven: true }));
         if (judged?.result === 'problem') yield { ...judged, ...shifted(judged, side, comparison) };
@@ -57,17 +58,6 @@ export default defineDiagnosis({
     }
   },
 });
-
-/** In words, as whom the other side knows one of the peers; null where both keep their addresses. */
-function translationOf({ initiator, responder }: IkePair, side: Side, { nat }: Comparison): string | null {
-  for (const { a, b } of nat) {
-    const [[hostA], [hostB]] = [a.split(':'), b.split(':')];
-    const own = side === 'a' ? hostA : hostB;
-    if (hostA !== hostB && (own === initiator || own === responder))
-      return `what is ${hostA} in capture A is ${hostB} in capture B`;
-  }
-  return null;
-}
 
 function shifted(
   problem: Problem,
