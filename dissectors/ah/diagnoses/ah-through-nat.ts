@@ -109,12 +109,7 @@ function isOfPair({ paths }: IkeSession, { directions: [there], stack }: AhPair)
 
 const HASHES_DIFFER = 'the NAT detection hashes of IKE do not match';
 
-function problemOf(
-  pair: AhPair,
-  nat: NatOfSide | null,
-  subject: Subject,
-  proof: string,
-): Problem {
+function problemOf(pair: AhPair, nat: NatOfSide | null, subject: Subject, proof: string): Problem {
   const [there, back] = pair.directions;
   const packets = there.packets + back.packets;
   const field = there.from.includes(':') ? 'ipv6.addr' : 'ip.addr';
