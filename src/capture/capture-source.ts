@@ -21,11 +21,12 @@ export interface CaptureInterface {
   dropped: number | null;
   /**
    * From interface statistics blocks, where stated: packets handed to the program that wrote the file, and when capturing
-   * began and ended, in nanoseconds since 1970.
+   * began and ended, in nanoseconds since 1970. Wireshark and dumpcap write these times in microseconds whatever unit the
+   * interface has, so there are two readings; what lies near the packets is meant.
    */
   delivered?: number;
-  openedNs?: bigint | null;
-  closedNs?: bigint | null;
+  openedNs?: readonly bigint[];
+  closedNs?: readonly bigint[];
 }
 
 /** What is known of one input file; fields grow while it is read and are final at its end. */

@@ -7,7 +7,7 @@ export interface OpenTimes {
   readonly untilNs: bigint | null;
 }
 
-/** Statements further from the packets are mistakes: some programs write them in another unit than they declare. */
+/** Statements further from the packets are mistakes. */
 const APART_MAX_NS = 86_400n * BigInt(NS_PER_SECOND);
 /** Packets may be stamped a little outside of what the program noted. */
 const TOLERANCE_NS = BigInt(NS_PER_SECOND);
@@ -25,12 +25,23 @@ export function openTimes({ captures, interfaces }: CaptureQuality, captureIndex
   const isWhole =
     delivered.some((count) => count === null) || sum(delivered) <= facts.frames + (facts.drops ?? 0);
   if (!isWhole) return unknown;
-  const opened = own.map(({ openedNs }) => openedNs ?? null);
-  const closed = own.map(({ closedNs }) => closedNs ?? null);
+  const { firstTimeNs, lastTimeNs } = facts;
+  const opened = own.map(({ openedNs }) => nearest(openedNs, firstTimeNs));
+  const closed = own.map(({ closedNs }) => nearest(closedNs, lastTimeNs));
   return {
-    fromNs: near(greatest(opened), facts.firstTimeNs, -1n),
-    untilNs: near(least(closed), facts.lastTimeNs, 1n),
+    fromNs: near(greatest(opened), firstTimeNs, -1n),
+    untilNs: near(least(closed), lastTimeNs, 1n),
   };
+}
+
+/** Of several readings of a time the one that is nearest to the packet. */
+function nearest(readings: readonly bigint[] | undefined, packetNs: bigint): bigint | null {
+  if (readings === undefined || readings.length === 0) return null;
+  return readings.reduce((a, b) => (distance(b, packetNs) < distance(a, packetNs) ? b : a));
+}
+
+function distance(a: bigint, b: bigint): bigint {
+  return a > b ? a - b : b - a;
 }
 
 /** The stated time where it lies on that side of the packet and not too far from it. */
