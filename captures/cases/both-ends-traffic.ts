@@ -202,6 +202,21 @@ export function scionKeepalives(t: Timeline): void {
   keepalives(t, { from: PARENT, to: CHILD, at: 0.71, until: 90 });
 }
 
+// A heartbeat of an unknown protocol
+
+/** One a second each way; the far host sends nothing for six seconds. */
+export function heartbeats(t: Timeline): void {
+  for (let index = 0; index < 60; index++) {
+    const [near, far] = [
+      { ...NEAR, port: 7200 },
+      { ...FAR, port: 7200 },
+    ];
+    t.sendUdp(0.3 + index + t.random.between(0, 0.003), near, far, t.random.bytes(40));
+    if (index > 30 && index < 37) continue;
+    t.sendUdp(0.7 + index + t.random.between(0, 0.003), far, near, t.random.bytes(40));
+  }
+}
+
 // GRE
 
 export function greTraffic(isAnswered: (index: number) => boolean): (t: Timeline) => void {

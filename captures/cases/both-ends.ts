@@ -4,6 +4,7 @@ import {
   authenticationHeader,
   bfdOneWay,
   greTraffic,
+  heartbeats,
   isUdp,
   MULTIHOP,
   nativeThroughNat,
@@ -193,6 +194,14 @@ export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
     healthy: true,
     points: ['a', 'b'],
     write: over('pair-scion', scionKeepalives),
+  },
+  {
+    name: 'heartbeat-pauses',
+    shows: 'a host sends no heartbeats for six seconds; nothing is lost',
+    must: ['keepalive.gap'],
+    healthy: false,
+    points: ['a', 'b'],
+    write: over('pair-heartbeat', heartbeats),
   },
   {
     name: 'gre-filtered',

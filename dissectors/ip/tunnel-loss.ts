@@ -72,7 +72,8 @@ function judge(
   bit: number,
 ): Judgement | null {
   if (directions.length === 0) return null;
-  const lossy = directions.filter(({ tally }) => tally.lostOf[bit] >= rule.lostMin);
+  const least = leastLost(alone, rule);
+  const lossy = directions.filter(({ tally }) => tally.lostOf[bit] >= least);
   const [worst] = [...lossy].sort((a, b) => b.tally.lostOf[bit] - a.tally.lostOf[bit]);
   if (!worst) {
     const isCertain =
@@ -80,7 +81,7 @@ function judge(
     if (!isCertain || directions.length < (rule.seenAs === 'unanswered' ? 2 : 1)) return null;
     return elsewhere(alone, directions, comparison, rule, bit);
   }
-  const limit = ownLossLimit(worst, comparison, rule.lostMin);
+  const limit = ownLossLimit(worst, comparison, least);
   if (limit) return { ...limit, subject: alone.problem.subject, refutes: [rule.id] };
   return onThePath(alone, worst, comparison, rule, bit);
 }
@@ -156,7 +157,7 @@ function elsewhere(
     gaps:
       `${all}, so the missing numbers are not lost between the captures: ${from} numbered packets that never passed the ` +
       `capture point of ${here}.`,
-    pauses: `${all}, so nothing is lost between the captures: ${from} did not send.`,
+    pauses: `${all}, so nothing is lost between the captures: ${from} did not send, or dropped it itself.`,
     unanswered:
       `All ${arrived} ${name} packets that leave one end arrive at the other, in both directions, so the requests are not lost ` +
       'between the captures: the host behind the tunnel end, or the end itself, did not answer them.',
@@ -181,13 +182,21 @@ function elsewhere(
   };
 }
 
+/** A remark stays one (mirrored traffic, a poller that may pause), and a pause is as grave as it is long. */
 function severityOf(
   percent: number,
-  { warningPercent, errorPercent }: TunnelLossRule,
+  { seenAs, warningPercent, errorPercent }: TunnelLossRule,
   alone: Severity | undefined,
 ): Severity {
+  if (alone === 'info' || seenAs === 'pauses') return alone ?? 'warning';
   if (percent > errorPercent) return 'error';
   return percent > warningPercent ? 'warning' : (alone ?? 'warning');
+}
+
+/** Packets of the protocol that must be lost to be what one side sees: of a pause, half of what is due in it. */
+function leastLost({ problem }: Alone, { seenAs, lostMin }: TunnelLossRule): number {
+  if (seenAs !== 'pauses') return lostMin;
+  return Math.max(lostMin, Math.ceil((problem.counts.missed ?? 0) / 2));
 }
 
 /** Lost packets of the protocol, in order: those that are kept. */

@@ -21,7 +21,8 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'On a link of the 2018 generation at least 2 keepalives in a row (one a second and direction) are missing, then ' +
-    'they resume. An error from 3 on: then the receiving border router has taken the interface down and revoked it.',
+    'they resume. An error from 3 on: then the receiving border router has taken the interface down and revoked it. Captures of ' +
+    'both ends tell packets that were lost from a sender that sent none.',
   notWhen:
     'A single keepalive is lost; the whole capture is silent meanwhile; the keepalives come bunched afterwards (late, ' +
     'not lost). Links of the current generation have BFD instead of keepalives.',
