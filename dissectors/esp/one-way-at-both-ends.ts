@@ -61,7 +61,9 @@ function judge(problem: Problem, side: Side, comparison: Comparison, bit: number
       `On the inside interface of the gateway of ${at}: tcpdump -n -i INSIDE: do the requests come out, and do answers come back?`,
       `ip xfrm policy and ip route get there: is there a policy out for the network behind ${from}?`,
     ],
-    displayFilter: `(${problem.displayFilter}) || ${directionFilter(there)}`,
+    displayFilter: [`(${problem.displayFilter})`, ...[there, back ?? there].map(directionFilter)].join(
+      ' || ',
+    ),
     provenAtBothEnds: true,
   };
 }

@@ -1,7 +1,7 @@
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/plan.js';
 import type { Citation, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
-import { sideName } from '../ip/pair-loss.js';
+import { directionFilter, sideName } from '../ip/pair-loss.js';
 
 const ID = 'vxlan.vni-mismatch';
 /** Share of the packets of a direction that must be lost before nothing can be said of the receiver. */
@@ -76,6 +76,7 @@ function judge(
       lost: counted.reduce((sum, { lost }) => sum + lost, 0),
     },
     evidence: problem.evidence.flatMap((citation) => atBothEnds(citation, side, comparison)),
+    displayFilter: [`(${problem.displayFilter})`, ...directions.map(directionFilter)].join(' || '),
     provenAtBothEnds: true,
   };
 }
