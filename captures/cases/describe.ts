@@ -72,7 +72,7 @@ export function pathsReadmeOf(paths: readonly SamplePath[]): string {
     '# Sample paths',
     '',
     'The same traffic captured at several points of a path, for `capan compare`: generated like the captures above',
-    '(`npx tsx captures/make.ts`; the cases are in `captures/cases/pairs.ts`). `expect.json` says what a comparison',
+    '(`npx tsx captures/make.ts`; the cases are in `captures/cases/pairs.ts` and `both-ends.ts`). `expect.json` says what a comparison',
     'must report.',
     '',
     '| path | points | what it shows | expected |',

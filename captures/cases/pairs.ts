@@ -7,6 +7,7 @@ import { fragmentIpv4, IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { udp } from '../../test/build/udp.js';
 import { VXLAN_PORT, vxlan } from '../../test/build/vxlan.js';
+import { BOTH_ENDS_PATHS } from './both-ends.js';
 
 /** Captures of the same traffic at several points of a path, and what a comparison must say of them. */
 export interface SamplePath {
@@ -352,6 +353,7 @@ export const SAMPLE_PATHS: readonly SamplePath[] = [
     points: ['pod', 'vpp', 'host'],
     write: () => capturesOf(tunnelTraffic(10), { points: 3 }),
   },
+  ...BOTH_ENDS_PATHS,
 ];
 
 /** Traffic of other hosts at another time. */

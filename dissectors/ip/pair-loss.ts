@@ -1,7 +1,7 @@
 import type { ComparedPacket } from '../../src/compare/compared-packet.js';
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide } from '../../src/compare/plan.js';
-import { DROP_SHARE_SEVERE, dropShare } from '../../src/correlate/gates.js';
+import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../src/correlate/gates.js';
 import type { Citation, FrameRef, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -72,6 +72,9 @@ export const CONSEQUENCES_OF_LOSS: readonly string[] = [
 
 /** While it happens, loss is not over because the next packet arrived. */
 const ONGOING_SECONDS = 10;
+/** An outage: so many losses of one flow in a row. */
+export const RUN_PACKETS = 5;
+export const RUN_SECONDS = 3;
 const CITED_LOST_FIRST = 3;
 const CITED_LOST_LAST = 2;
 
@@ -101,8 +104,10 @@ export function sideName(side: 'a' | 'b'): string {
   return side.toUpperCase();
 }
 
+type Insufficient = Extract<Judgement, { readonly result: 'insufficient-data' }>;
+
 /** A capture that lost packets by itself cannot prove that the network did. */
-export function receiverLimit({ plan }: ComparedDirection, comparison: Comparison): Judgement | null {
+export function receiverLimit({ plan }: ComparedDirection, comparison: Comparison): Insufficient | null {
   const receiver = otherSide(plan.sender);
   const share = dropShare(comparison.qualities[receiver]);
   if (share < DROP_SHARE_SEVERE) return null;
@@ -113,6 +118,60 @@ export function receiverLimit({ plan }: ComparedDirection, comparison: Compariso
       `The capture at ${sideName(receiver)} itself lost ${share.toFixed(1)} % of its packets; ` +
       'capture there again, to a file, with a larger buffer (-B 4096).',
   };
+}
+
+/** Packets that the capture at the receiving end says it lost itself: so many of those missing there may have arrived. */
+export function ownDrops({ plan }: ComparedDirection, comparison: Comparison): number {
+  return reportedDrops(comparison.qualities[otherSide(plan.sender)]);
+}
+
+/**
+ * At least 5 consecutive losses of one flow over at least 3 s. A capture that drops misses packets here and there, or all of
+ * them for moments.
+ */
+export function isOutage({ tally: { longestRun } }: ComparedDirection): boolean {
+  return (
+    longestRun !== null &&
+    longestRun.count >= RUN_PACKETS &&
+    longestRun.last.timeNs - longestRun.first.timeNs >= RUN_SECONDS * NS_PER_SECOND
+  );
+}
+
+/** Lost packets that the receiving capture did not lose itself, whatever it dropped: a lower bound. */
+export function lostAtLeast(direction: ComparedDirection, comparison: Comparison): number {
+  const { lost } = direction.tally;
+  return isOutage(direction) ? lost : Math.max(0, lost - ownDrops(direction, comparison));
+}
+
+/** As `receiverLimit`, for losses without a pattern: none is proven where the capture dropped as many packets itself. */
+export function ownLossLimit(
+  direction: ComparedDirection,
+  comparison: Comparison,
+  least: number,
+): Insufficient | null {
+  const severe = receiverLimit(direction, comparison);
+  if (severe || lostAtLeast(direction, comparison) >= least) return severe;
+  const drops = ownDrops(direction, comparison);
+  if (drops === 0) return null;
+  const receiver = sideName(otherSide(direction.plan.sender));
+  return {
+    result: 'insufficient-data',
+    subject: directionSubject(direction),
+    reason:
+      `${direction.tally.lost} packets ${directionWords(direction)} are missing at ${receiver}, but the capture there reports that it ` +
+      `dropped ${drops} packets itself; capture there again, to a file, with a larger buffer (-B 4096).`,
+  };
+}
+
+/** What the drops of the receiving capture leave open, as a sentence; empty where it reports none. */
+export function ownDropsWords(direction: ComparedDirection, comparison: Comparison): string {
+  const drops = ownDrops(direction, comparison);
+  if (drops === 0 || isOutage(direction)) return '';
+  const receiver = sideName(otherSide(direction.plan.sender));
+  return (
+    ` The capture at ${receiver} reports ${drops} drop${drops === 1 ? '' : 's'} of its own, so at least ` +
+    `${lostAtLeast(direction, comparison)} are lost on the path.`
+  );
 }
 
 /** Everything of a finding about lost packets but its words. */

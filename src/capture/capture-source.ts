@@ -19,6 +19,14 @@ export interface CaptureInterface {
   /** From interface statistics blocks: packets received and dropped, or null where not stated. */
   received: number | null;
   dropped: number | null;
+  /**
+   * From interface statistics blocks, where stated: packets handed to the program that wrote the file, and when capturing
+   * began and ended, in nanoseconds since 1970. Wireshark and dumpcap write these times in microseconds whatever unit the
+   * interface has, so there are two readings; what lies near the packets is meant.
+   */
+  delivered?: number;
+  openedNs?: readonly bigint[];
+  closedNs?: readonly bigint[];
 }
 
 /** What is known of one input file; fields grow while it is read and are final at its end. */

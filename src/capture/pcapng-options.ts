@@ -21,9 +21,12 @@ export const IF_TSOFFSET = 14;
 export const EPB_FLAGS = 2;
 export const EPB_DROPCOUNT = 4;
 
+export const ISB_STARTTIME = 2;
+export const ISB_ENDTIME = 3;
 export const ISB_IFRECV = 4;
 export const ISB_IFDROP = 5;
 export const ISB_OSDROP = 7;
+export const ISB_USRDELIV = 8;
 
 /** Longest text kept of an option, in bytes. */
 const TEXT_LENGTH_MAX = 4096;
@@ -78,6 +81,13 @@ export class OptionCursor {
     const first = this.view.getUint32(this.offset, this.littleEndian);
     const second = this.view.getUint32(this.offset + 4, this.littleEndian);
     return this.littleEndian ? second * 0x1_0000_0000 + first : first * 0x1_0000_0000 + second;
+  }
+
+  /** A timestamp of an interface: its upper word, then its lower one. Null where the value is too short. */
+  time(clock: { exactNs(high: number, low: number): bigint }): bigint | null {
+    if (this.length < 8) return null;
+    const high = this.view.getUint32(this.offset, this.littleEndian);
+    return clock.exactNs(high, this.view.getUint32(this.offset + 4, this.littleEndian));
   }
 
   i64(): bigint {

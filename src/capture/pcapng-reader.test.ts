@@ -224,6 +224,30 @@ describe('pcapng blocks that hold no packet', () => {
     expect(source.captures[0]).toMatchObject({ drops: 9, comments: ['night run', 'tap'] });
   });
 
+  it('reads for how long an interface was captured, in its own unit and in microseconds', async () => {
+    const time = (units: bigint): Buffer =>
+      Buffer.concat([u32(Number(units >> 32n), 'little'), u32(Number(units & 0xffff_ffffn), 'little')]);
+    const { source } = await read(
+      shb(),
+      idb('little', option(9, Buffer.from([9]))),
+      block(
+        5,
+        Buffer.concat([
+          u32(0, 'little'),
+          time(0n),
+          option(2, time(1_790_000_000_000_000_000n)),
+          option(3, time(1_790_000_060_500_000n)),
+          option(8, u64(12n, 'little')),
+        ]),
+      ),
+    );
+    expect(source.interfaces[0]).toMatchObject({
+      openedNs: [1_790_000_000_000_000_000n, 1_790_000_000_000_000_000_000n],
+      closedNs: [1_790_000_060_500_000n, 1_790_000_060_500_000_000n],
+      delivered: 12,
+    });
+  });
+
   it('passes over a block that is larger than a chunk', async () => {
     const bytes = Buffer.concat([shb(), idb(), packets[0], block(10, Buffer.alloc(5000, 1)), packets[1]]);
     const { source, frames } = await readAll([inputOf(bytes)], 512, 16);

@@ -18,9 +18,12 @@ import {
   IF_NAME,
   IF_TSOFFSET,
   IF_TSRESOL,
+  ISB_ENDTIME,
   ISB_IFDROP,
   ISB_IFRECV,
   ISB_OSDROP,
+  ISB_STARTTIME,
+  ISB_USRDELIV,
   OPT_COMMENT,
   OptionCursor,
 } from './pcapng-options.js';
@@ -107,12 +110,21 @@ export class PcapngSection {
     while (options.advance()) {
       if (options.code === OPT_COMMENT) addComment(this.facts, options.text());
       else if (options.code === ISB_IFRECV) target.received = options.u64();
+      else if (options.code === ISB_USRDELIV) target.delivered = options.u64();
+      else if (options.code === ISB_STARTTIME) target.openedNs = this.readings(subject);
+      else if (options.code === ISB_ENDTIME) target.closedNs = this.readings(subject);
       else if (options.code === ISB_IFDROP || options.code === ISB_OSDROP) {
         dropped = (dropped ?? 0) + options.u64();
       }
     }
     this.noteOverrun(fileOffset);
     if (dropped !== null) this.noteDrops(target, dropped);
+  }
+
+  /** The time in the option at hand, in the unit of the interface and in microseconds. */
+  private readings(subject: PcapngInterface): bigint[] {
+    const readings = [subject, MICROSECOND_CLOCK].map((clock) => this.options.time(clock));
+    return readings.filter((time) => time !== null);
   }
 
   /** Drops that a packet reports since the one before it on its interface. */
@@ -132,6 +144,9 @@ export class PcapngSection {
     target.dropped = dropped;
   }
 }
+
+/** An interface whose block states nothing. */
+const MICROSECOND_CLOCK = new PcapngInterface();
 
 /** `if_filter`: byte 0 says what follows: 0 a libpcap expression, 1 a BPF program. */
 function filterText(options: OptionCursor): string | null {

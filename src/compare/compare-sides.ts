@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { captureMayHide } from '../correlate/gates.js';
+import { openTimes } from '../correlate/open-times.js';
 import { formatRfc3339 } from '../diagnose/clock.js';
 import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
 import { frameId, type Nanoseconds, NS_PER_SECOND } from '../units.js';
@@ -123,7 +124,7 @@ class SideComparison implements JoinResults {
   sample(sender: ComparedPacket, receiver: ComparedPacket): void {
     const isForward = sender.side === 'a';
     const [a, b] = isForward ? [sender, receiver] : [receiver, sender];
-    const { firstNs, lastNs } = this.windows.a;
+    const { firstNs, lastNs } = this.plan.windows.a;
     const bin = Math.floor(((a.ownTimeNs - firstNs) / Math.max(1, lastNs - firstNs)) * SAMPLE_BINS);
     const key = bin * 2 + (isForward ? 0 : 1);
     const differenceNs = b.ownTimeNs - a.ownTimeNs;
@@ -170,10 +171,26 @@ class SideComparison implements JoinResults {
 
   /** What was captured a moment after the cut may have been written before it. */
   private windowOf(side: Side, cutNs: Nanoseconds): Plan['windows'][Side] {
-    const { firstNs, lastNs } = this.plan.windows[side];
+    const { firstNs, lastNs } = this.statedWindow(side);
     return {
       firstNs: Number.isNaN(cutNs) ? firstNs : cutNs + LOSS_SECONDS * NS_PER_SECOND,
       lastNs: lastNs + (this.input.silentNs?.[side] ?? 0),
+    };
+  }
+
+  /** From the first to the last packet, or for as long as the files say that they were open. */
+  private statedWindow(side: Side): Plan['windows'][Side] {
+    const { firstNs, lastNs } = this.plan.windows[side];
+    const quality = this.input.qualities[side];
+    const [first] = quality.segments;
+    const last = quality.segments[quality.segments.length - 1];
+    if (!first || !last || first.clock === 'relative') return { firstNs, lastNs };
+    const { fromNs } = openTimes(quality, first.captureIndex);
+    const { untilNs } = openTimes(quality, last.captureIndex);
+    const own = (at: bigint): Nanoseconds => Number(at - first.baseNs);
+    return {
+      firstNs: fromNs === null ? firstNs : Math.min(firstNs, own(fromNs)),
+      lastNs: untilNs === null ? lastNs : Math.max(lastNs, own(untilNs)),
     };
   }
 
@@ -249,7 +266,7 @@ class SideComparison implements JoinResults {
   }
 
   private middleNs(): Nanoseconds {
-    const { firstNs, lastNs } = this.windows.a;
+    const { firstNs, lastNs } = this.plan.windows.a;
     return (firstNs + lastNs) / 2;
   }
 

@@ -7,6 +7,8 @@ import type { DirectionPlan } from './plan.js';
 
 const LOST_KEPT = 1000;
 const CITED = 5;
+/** As many as a record can name. */
+const PROTOCOLS = 32;
 
 /** Losses of one flow one after the other. */
 export interface FlowRun {
@@ -50,6 +52,9 @@ export class DirectionTally {
   readonly delays = new DelayHistogram();
   profile: LossProfile | null = null;
   longestRun: FlowRun | null = null;
+  /** By protocol of the catalogue: packets that arrived, and those that are lost. */
+  readonly deliveredOf = new Uint32Array(PROTOCOLS);
+  readonly lostOf = new Uint32Array(PROTOCOLS);
   private readonly runs = new Map<number, FlowRun>();
   private readonly order = new Map<number, number>();
 
@@ -57,6 +62,7 @@ export class DirectionTally {
 
   noteDelivered(packet: ComparedPacket, delayNs: Nanoseconds, port: number): void {
     this.noteSent(packet);
+    countProtocols(this.deliveredOf, packet.protocols);
     this.matched++;
     if (packet.change === 'recut') this.recut++;
     else this.delays.add(delayNs);
@@ -70,6 +76,7 @@ export class DirectionTally {
 
   noteLost(packet: ComparedPacket, port: number): void {
     this.noteSent(packet);
+    countProtocols(this.lostOf, packet.protocols);
     if (this.lost === 0) this.lastGood = this.lastDelivered;
     this.lost++;
     this.nextGood = null;
@@ -106,6 +113,7 @@ export class DirectionTally {
   withdrawLosses(): void {
     this.notComparable.captureLoss += this.lost;
     this.lost = 0;
+    this.lostOf.fill(0);
     this.lostFrames.length = 0;
     this.firstLost.length = 0;
     this.lastLost = [];
@@ -140,4 +148,8 @@ export class DirectionTally {
     const longest = this.runs.get(packet.channel) ?? null;
     if (longest && longest.count > (this.longestRun?.count ?? 0)) this.longestRun = longest;
   }
+}
+
+function countProtocols(counts: Uint32Array, protocols: number): void {
+  for (let bits = protocols; bits !== 0; bits &= bits - 1) counts[31 - Math.clz32(bits & -bits)]++;
 }

@@ -113,6 +113,11 @@ export interface Problem {
   readonly provenAtBothEnds?: boolean;
   /** Ids of possible consequences beyond those that the diagnosis lists. */
   readonly explains?: readonly string[];
+  /**
+   * Of a judgement of both ends: ids of findings about the same subject that one side alone had to guess and that are
+   * wrong, or not proven. They are left out of the report.
+   */
+  readonly refutes?: readonly string[];
 }
 
 export type Judgement =
@@ -125,6 +130,8 @@ export type Judgement =
       readonly reason: string;
       /** Length of capture after the trigger that the rule would have needed, where that is what is missing. */
       readonly neededSeconds?: number;
+      /** As in a problem. */
+      readonly refutes?: readonly string[];
     };
 
 /** All that a rule may look at: sessions and quality, never a frame. */

@@ -41,7 +41,7 @@ export function runPairDiagnoses(
   path: PathView,
 ): Verdicts {
   const clocks = clocksOf(comparison, path);
-  const hostOf: HostOf = (address) => comparison.plan.hostsOfB.get(address) ?? address;
+  const hostOf = namesOf(comparison);
   const pair: PairEvidence = {
     comparison,
     segments: path.segments,
@@ -51,20 +51,28 @@ export function runPairDiagnoses(
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
   const judgements = new Map<string, readonly Judgement[]>();
   const accused: Accused[] = [];
+  const ofBoth = new Map<string, readonly Judgement[]>();
+  for (const diagnosis of diagnoses) {
+    if (diagnosis.judgePair && path.isComparable !== false)
+      ofBoth.set(diagnosis.id, distinct(judgePairOf(diagnosis, pair, errors), hostOf));
+  }
+  const refuted = refutedBy(ofBoth, hostOf);
   for (const diagnosis of diagnoses) {
     const own = SIDES.map((side) =>
-      (sides[side].judgements.get(diagnosis.id) ?? []).map((one) => onSide(diagnosis, one, side, comparison)),
+      (sides[side].judgements.get(diagnosis.id) ?? [])
+        .map((one) => onSide(diagnosis, one, side, comparison))
+        .filter(({ subject }) => !refuted.has(refutedKey(diagnosis.id, subject, hostOf))),
     );
-    const both =
-      diagnosis.judgePair && path.isComparable !== false ? judgePairOf(diagnosis, pair, errors) : [];
-    judgements.set(diagnosis.id, [...own.flat(), ...both]);
+    const both = ofBoth.get(diagnosis.id) ?? [];
     const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated, path.side));
     const proven = accuse(diagnosis, both, clocks.stated, path.side);
     const subjects = new Set(proven.map(({ finding }) => canonicalSubject(finding.subject, hostOf)));
+    const isProven = ({ subject }: { readonly subject: Subject }): boolean =>
+      subjects.has(canonicalSubject(subject, hostOf));
+    const ownUnproven = own.flat().filter((one) => one.result !== 'problem' || !isProven(one));
+    judgements.set(diagnosis.id, [...ownUnproven, ...both]);
     // What both ends prove replaces what one of them suspects.
-    const alone = merge(a, b, hostOf).filter(
-      ({ finding }) => !subjects.has(canonicalSubject(finding.subject, hostOf)),
-    );
+    const alone = merge(a, b, hostOf).filter(({ finding }) => !isProven(finding));
     accused.push(...alone, ...proven);
   }
   assignBlame(accused, clocks.corrected, hostOf);
@@ -76,6 +84,32 @@ export function runPairDiagnoses(
     quality: qualityOf(accused),
     tunnels,
     errors,
+  };
+}
+
+/** What one side alone concluded, by id and subject, and what both together show to be otherwise. */
+function refutedBy(ofBoth: ReadonlyMap<string, readonly Judgement[]>, hostOf: HostOf): Set<string> {
+  const refuted = new Set<string>();
+  for (const judgement of [...ofBoth.values()].flat()) {
+    if (judgement.result === 'healthy') continue;
+    for (const id of judgement.refutes ?? []) refuted.add(refutedKey(id, judgement.subject, hostOf));
+  }
+  return refuted;
+}
+
+function refutedKey(id: string, subject: Subject, hostOf: HostOf): string {
+  return `${id} ${canonicalSubject(subject, hostOf)}`;
+}
+
+/** A's name for what B calls so: an address, or an address with a port. */
+function namesOf({ plan, nat }: Comparison): HostOf {
+  const sockets = new Map(nat.map(({ a, b }) => [b, a]));
+  return (name) => {
+    const known = plan.hostsOfB.get(name) ?? sockets.get(name);
+    if (known !== undefined) return known;
+    const colon = name.lastIndexOf(':');
+    const host = colon < 0 ? undefined : plan.hostsOfB.get(name.slice(0, colon));
+    return host === undefined ? name : `${host}${name.slice(colon)}`;
   };
 }
 
@@ -133,6 +167,18 @@ function withFate(citation: Citation, side: Side, comparison: Comparison): Citat
   return { ...shifted, summary: `${citation.summary} (${words})` };
 }
 
+/** Of problems that rest on what either side said of the same subject, the first. */
+function distinct(judgements: readonly Judgement[], hostOf: HostOf): Judgement[] {
+  const seen = new Set<string>();
+  return judgements.filter((judgement) => {
+    if (judgement.result !== 'problem') return true;
+    const key = canonicalSubject(judgement.subject, hostOf);
+    const isNew = !seen.has(key);
+    seen.add(key);
+    return isNew;
+  });
+}
+
 /** Findings of both sides about the same subject become one, as severe and sure as the worse of them. */
 function merge(a: readonly Accused[], b: readonly Accused[], hostOf: HostOf): Accused[] {
   const bySubject = new Map(a.map((one) => [canonicalSubject(one.finding.subject, hostOf), one]));
@@ -162,7 +208,18 @@ function rank(severities: readonly string[], { severity }: Finding): number {
 }
 
 function canonicalSubject(subject: Subject, hostOf: HostOf): string {
-  return canonicalJson(renamed(subject, hostOf));
+  const { endpoints, ...rest } = subject;
+  if (!isUnordered(subject) || !Array.isArray(endpoints)) return canonicalJson(renamed(subject, hostOf));
+  return canonicalJson([rest, endpoints.map(String)].map((part) => renamed(part, hostOf)).map(inOrder));
+}
+
+/** Ends of a tunnel stand in the order of their addresses, which a NAT changes; those of a counted GRE direction do not. */
+function isUnordered({ kind, encapsulation }: Subject): boolean {
+  return kind === 'tunnel' && encapsulation === undefined;
+}
+
+function inOrder(value: unknown): unknown {
+  return Array.isArray(value) ? [...value].sort() : value;
 }
 
 function renamed(value: unknown, hostOf: HostOf): unknown {

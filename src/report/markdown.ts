@@ -5,6 +5,7 @@ import { counted, formatBytes, formatCount } from './quantity.js';
 import type { Evidence, Finding, Report, Tunnel } from './report.js';
 import { type Clock, formatRelative, onset, reportClock } from './report-time.js';
 import { endpointsText, placeLines, tunnelName } from './subject-text.js';
+import { lastGoodFrame } from './text-captures.js';
 import { verdict } from './verdict.js';
 
 const TUNNELS_SHOWN_MAX = 200;
@@ -137,7 +138,7 @@ function findingSection(
     '',
     `- id: ${escapeMarkdown(root.id)}, confidence ${root.confidence}`,
     `- where: ${escapeMarkdown(placeLines(root, report).join('; '))}`,
-    `- when: ${escapeMarkdown(whenText(root, clock))}`,
+    `- when: ${escapeMarkdown(whenText(root, report, clock))}`,
   ];
   const counts = Object.entries(root.counts).map(([name, count]) => `${name} ${formatCount(count)}`);
   if (counts.length > 0) lines.push(`- counts: ${escapeMarkdown(counts.join(', '))}`);
@@ -157,7 +158,7 @@ function findingSection(
   return lines;
 }
 
-function whenText(finding: Finding, clock: Clock): string {
+function whenText(finding: Finding, report: Report, clock: Clock): string {
   const { time, relativeSeconds } = onset(finding, clock);
   const start = [time, relativeSeconds === null ? '' : formatRelative(relativeSeconds)]
     .filter((part) => part !== '')
@@ -169,7 +170,7 @@ function whenText(finding: Finding, clock: Clock): string {
       ? 'over'
       : `until ${last}`;
   const good = finding.lastGood;
-  const before = good === null ? 'not seen working before' : `last good: frame ${good.frame}`;
+  const before = good === null ? 'not seen working before' : `last good: ${lastGoodFrame(finding, report)}`;
   return [start === '' ? '' : `since ${start}`, end, finding.subject.kind === 'capture' ? '' : before]
     .filter((part) => part !== '')
     .join(', ');

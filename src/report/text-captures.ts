@@ -1,5 +1,5 @@
 import { counted, formatBytes, formatCount, formatDuration } from './quantity.js';
-import type { CaptureSummary, Report } from './report.js';
+import type { CaptureSummary, Finding, Report } from './report.js';
 import { type Clock, parseTimeNs } from './report-time.js';
 import { hang, INDENT, type TextStyle } from './text-style.js';
 
@@ -56,6 +56,13 @@ export function captureMark(report: Report, index: number): string {
     return `${side.toUpperCase()}${place} `;
   }
   return report.captures.length > 1 ? `[${index}] ` : '';
+}
+
+/** `B frame 60`: the last frame before the trouble, with its capture where several are compared and the evidence tells. */
+export function lastGoodFrame({ lastGood, evidence }: Finding, report: Report): string {
+  if (lastGood === null) return '';
+  const cited = evidence.find(({ frame, time }) => frame === lastGood.frame && time === lastGood.time);
+  return `${cited ? captureMark(report, cited.capture) : ''}frame ${lastGood.frame}`;
 }
 
 /** The first files of many; damaged ones always, as nothing may be dropped silently. */

@@ -4,7 +4,7 @@ import { counted, formatCount } from './quantity.js';
 import type { Evidence, Finding, Report, Severity } from './report.js';
 import { type Clock, formatRelative, onset } from './report-time.js';
 import { placeLines } from './subject-text.js';
-import { captureMark } from './text-captures.js';
+import { captureMark, lastGoodFrame } from './text-captures.js';
 import { hang, INDENT, type TextStyle } from './text-style.js';
 
 const EVIDENCE_SHOWN_MAX = 6;
@@ -57,7 +57,7 @@ function oneFinding({ root, consequences }: BlameGroup, context: Context): strin
     ...labelled('id', `${root.id}, confidence ${root.confidence}`, width),
     ...labelled('what', root.explanation, width),
     ...placeLines(root, report).flatMap((line, index) => labelled(index === 0 ? 'where' : '', line, width)),
-    ...labelled('when', whenText(root, context.clock), width),
+    ...labelled('when', whenText(root, context), width),
   ];
   if (inFull) lines.push(...labelled('counts', countsText(root), width));
   lines.push(...evidenceLines(root, inFull ? EVIDENCE_SHOWN_MAX : 1, context));
@@ -103,7 +103,7 @@ function labelled(label: string, text: string, width: number, hanging = 0): stri
   return hang(prefix + text.slice(0, hanging), text.slice(hanging), width);
 }
 
-function whenText(finding: Finding, clock: Clock): string {
+function whenText(finding: Finding, { report, clock }: Context): string {
   const { time, relativeSeconds } = onset(finding, clock);
   const relative = relativeSeconds === null ? '' : formatRelative(relativeSeconds);
   const start = time === '' ? relative : relative === '' ? time : `${time} (${relative})`;
@@ -118,7 +118,7 @@ function whenText(finding: Finding, clock: Clock): string {
     return finding.severity === 'info' ? parts.join(', ') : `${parts.join(', ')}; not seen working before`;
   }
   const goodTime = clock.timeOfDay(finding.lastGood.time);
-  const good = `frame ${finding.lastGood.frame}${goodTime === '' ? '' : ` at ${goodTime}`}`;
+  const good = `${lastGoodFrame(finding, report)}${goodTime === '' ? '' : ` at ${goodTime}`}`;
   return `${parts.join(', ')}; last good: ${good}`;
 }
 

@@ -3,6 +3,7 @@ import { counted } from './quantity.js';
 import type { Finding, Report } from './report.js';
 import { type Clock, formatRelative, onset } from './report-time.js';
 import { endpointsText, namedAddress } from './subject-text.js';
+import { lastGoodFrame } from './text-captures.js';
 
 /** The answer in a sentence or two: what is broken, since when, still broken at the end or not, did it ever work. */
 export function verdict(report: Report, clock: Clock): string {
@@ -34,17 +35,17 @@ function brokenSince(finding: Finding, report: Report, clock: Clock): string {
     ? [start === '' ? '' : `since ${start}`, 'still so when the capture ended']
     : [start === '' ? '' : `from ${start}`, endText(finding, clock)];
   const when = span.filter((part) => part !== '').join(finding.ongoingAtEnd ? ', ' : ' ');
-  return `${name}${subject}: ${when}; ${workedBefore(finding, clock)}${doubt}.`;
+  return `${name}${subject}: ${when}; ${workedBefore(finding, report, clock)}${doubt}.`;
 }
 
 function endText(finding: Finding, clock: Clock): string {
   return finding.last === null ? 'over before the capture ended' : `until ${clock.timeOfDay(finding.last)}`;
 }
 
-function workedBefore(finding: Finding, clock: Clock): string {
+function workedBefore(finding: Finding, report: Report, clock: Clock): string {
   if (finding.lastGood === null) return 'not seen working in this capture';
   const time = clock.timeOfDay(finding.lastGood.time);
-  return `all was well until frame ${finding.lastGood.frame}${time === '' ? '' : ` (${time})`}`;
+  return `all was well until ${lastGoodFrame(finding, report)}${time === '' ? '' : ` (${time})`}`;
 }
 
 /** Names the endpoints where the title does not; the table of tunnels has the rest. */

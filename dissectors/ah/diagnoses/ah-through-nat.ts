@@ -1,4 +1,12 @@
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { SIDES } from '../../../src/compare/plan.js';
+import {
+  defineDiagnosis,
+  type Judgement,
+  type PairEvidence,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import type { Subject } from '../../../src/report/report.js';
+import { translationOf } from '../../ip/pair-nat.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { type NatOfSide, natOf } from '../../isakmp/nat-detection.js';
 import { type AhPair, ahPairs } from '../correlator.js';
@@ -12,7 +20,7 @@ export default defineDiagnosis({
   subject: 'tunnel',
   layer: 'tunnel-data',
   priority: 3,
-  rule: 'AH flows between two addresses, and the NAT detection of their IKE exchange shows that an address or port was translated.',
+  rule: 'AH flows between two addresses, and the NAT detection of their IKE exchange, or captures of both ends, show that an address or port was translated.',
   notWhen:
     'NAT detection finds no translation, one side only pretends (forced UDP encapsulation), or AH flows in both directions.',
   causes: [
@@ -36,6 +44,7 @@ export default defineDiagnosis({
   },
   explains: ['esp.no-traffic', 'esp.one-way-spi'],
 
+  judgePair,
   *diagnose(evidence) {
     const sessions = evidence.sessions(ike);
     for (const pair of evidence.sessions(ahPairs)) yield judge(pair, sessions);
@@ -43,6 +52,30 @@ export default defineDiagnosis({
 });
 
 const ROLES = ['initiator', 'responder'] as const;
+
+/** Captures of both ends show the addresses before and behind the NAT, whether IKE was seen or not. */
+function* judgePair({ comparison, a, b }: PairEvidence): Iterable<Judgement> {
+  for (const side of SIDES) {
+    for (const pair of (side === 'a' ? a : b).sessions(ahPairs)) {
+      const [there, back] = pair.directions;
+      const isAnswered = there.packets >= ANSWERED_PACKETS_MIN && back.packets >= ANSWERED_PACKETS_MIN;
+      const translation = isAnswered ? null : translationOf([there.from, there.to], side, comparison);
+      if (translation === null) continue;
+      const problem = problemOf(
+        pair,
+        null,
+        { kind: 'tunnel', endpoints: [there.from, there.to] },
+        translation,
+      );
+      yield {
+        ...problem,
+        first: comparison.shift(side, problem.first),
+        last: comparison.shift(side, problem.last),
+        evidence: problem.evidence.map((citation) => comparison.shift(side, citation)),
+      };
+    }
+  }
+}
 
 function judge(pair: AhPair, sessions: readonly IkeSession[]): Judgement {
   const [there, back] = pair.directions;
@@ -54,7 +87,7 @@ function judge(pair: AhPair, sessions: readonly IkeSession[]): Judgement {
   const nat =
     nats.find(({ state }) => state === 'translated') ??
     nats.find(({ state }) => state === 'translated-or-forced');
-  if (nat && !isAnswered) return problemOf(pair, nat, subject);
+  if (nat && !isAnswered) return problemOf(pair, nat, subject, HASHES_DIFFER);
   if (nats.some(({ state }) => state !== 'unknown')) return { result: 'healthy', subject };
   return {
     result: 'insufficient-data',
@@ -74,7 +107,9 @@ function isOfPair({ paths }: IkeSession, { directions: [there], stack }: AhPair)
   );
 }
 
-function problemOf(pair: AhPair, nat: NatOfSide, subject: { readonly kind: string }): Judgement {
+const HASHES_DIFFER = 'the NAT detection hashes of IKE do not match';
+
+function problemOf(pair: AhPair, nat: NatOfSide | null, subject: Subject, proof: string): Problem {
   const [there, back] = pair.directions;
   const packets = there.packets + back.packets;
   const field = there.from.includes(':') ? 'ipv6.addr' : 'ip.addr';
@@ -82,10 +117,10 @@ function problemOf(pair: AhPair, nat: NatOfSide, subject: { readonly kind: strin
   return {
     result: 'problem',
     subject,
-    confidence: nat.state === 'translated' ? 'high' : 'medium',
+    confidence: nat === null || nat.state === 'translated' ? 'high' : 'medium',
     explanation:
-      `${packets} AH packets between ${there.from} and ${there.to} pass a NAT (the NAT detection hashes of IKE do not ` +
-      'match): AH protects the addresses that the NAT rewrites, so the receiver drops every packet.',
+      `${packets} AH packets between ${there.from} and ${there.to} pass a NAT (${proof}): AH protects the addresses ` +
+      'that the NAT rewrites, so the receiver drops every packet.',
     pair: [there.from, there.to],
     where: 'path',
     first: pair.first,
@@ -93,7 +128,7 @@ function problemOf(pair: AhPair, nat: NatOfSide, subject: { readonly kind: strin
     ongoingAtEnd: true,
     counts: { packets, packetsThere: there.packets, packetsBack: back.packets },
     evidence: [
-      ...nat.proof.slice(0, 4).map((check) => ({
+      ...(nat?.proof ?? []).slice(0, 4).map((check) => ({
         ...check,
         summary: `NAT detection of the ${check.from}: the hash does not match the addresses seen here`,
       })),

@@ -9,6 +9,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { type Outage, outagesOf } from '../outages.js';
 import {
   directionOf,
@@ -64,7 +65,8 @@ export default defineDiagnosis({
   rule:
     'Sequence numbers of an SA are missing at a capture point that is not the sender: warning above 1 % of the ' +
     'direction (or of one SA), error above 5 %, with at least 3 missing numbers; warning also for 5 consecutive ' +
-    'numbers missing over at least 3 s. Late packets are not missing.',
+    'numbers missing over at least 3 s. Late packets are not missing. With captures of ' +
+    'both ends: as many as leave one end and do not arrive at the other.',
   notWhen:
     'The capture was taken at the sender (then the capture itself missed packets); the numbers are missing because ' +
     'the whole direction was dead (esp.one-way-spi); the sender skipped numbers on purpose (fail-over).',
@@ -104,6 +106,16 @@ export default defineDiagnosis({
     burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for underlay.path-loss', adjustable: true },
   },
   explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: ID,
+      protocol: 'esp',
+      name: 'ESP',
+      seenAs: 'gaps',
+      lostMin: LOST_MIN,
+      warningPercent: WARNING_PERCENT,
+      errorPercent: ERROR_PERCENT,
+    }),
 
   *diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);

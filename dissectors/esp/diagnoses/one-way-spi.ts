@@ -8,6 +8,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
+import { judgeSilentEnds } from '../one-way-at-both-ends.js';
 import { EXPECTED_ANSWERS_MIN, type Outage, outagesOf, WORKED_PACKETS_MIN } from '../outages.js';
 import { directionOf, judgedPairs, pairFilter } from '../sa-pairs.js';
 import { type EspPair, ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN } from '../session.js';
@@ -25,7 +26,8 @@ export default defineDiagnosis({
     'Between two gateways at least 10 ESP packets over at least 10 s go one way and none comes back, anywhere in the ' +
     'capture. Error if the silent side used to answer traffic of the same lengths, or if its sequence numbers show ' +
     'that it sent packets that never arrived; warning if its sequence numbers show that it sent nothing; info if it ' +
-    'never sent in this capture, or if the traffic is of lengths that nobody answered before.',
+    'never sent in this capture, or if the traffic is of lengths that nobody answered before. Captures of both ends tell ' +
+    'a silent end from a path that loses its packets.',
   notWhen:
     'Answers are rare in this tunnel anyway (a one-way stream, with a control packet now and then); the capture is ' +
     'provably one-sided; packets went over to a new SA in a rekey.',
@@ -67,7 +69,7 @@ export default defineDiagnosis({
     },
   },
   explains: ['esp.loss', 'esp.no-traffic', 'tcp.retransmissions', 'underlay.ping-loss'],
-
+  judgePair: judgeSilentEnds,
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) yield* judgePair(pair, evidence.quality);
   },

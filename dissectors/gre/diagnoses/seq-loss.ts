@@ -7,6 +7,7 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { greSequences } from '../correlator.js';
 import type { GreSequence } from '../session.js';
 import { greFilter } from '../tunnel-pairs.js';
@@ -28,7 +29,8 @@ export default defineDiagnosis({
   priority: 3,
   rule:
     'More than 1 % of at least 100 sequence numbers of one direction of a GRE tunnel never appear, at least 3; packets that arrive late ' +
-    'fill their gap. Information for mirror sessions (ERSPAN).',
+    'fill their gap. Information for mirror sessions (ERSPAN). With captures of both ends: as many as leave one end and do not ' +
+    'arrive at the other.',
   notWhen:
     'The capture itself dropped packets (more than 2 %), or was taken where the packets are sent: then the gaps are its own. ' +
     'The sender began anew at a low number, or does not count at all.',
@@ -49,6 +51,16 @@ export default defineDiagnosis({
     missing: { value: MISSING_MIN, unit: 'packets', why: 'a lost packet or two is normal', adjustable: true },
   },
   explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: ID,
+      protocol: 'gre',
+      name: 'GRE',
+      seenAs: 'gaps',
+      lostMin: MISSING_MIN,
+      warningPercent: SHARE_MIN,
+      errorPercent: 100,
+    }),
   *diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);
     for (const sequence of evidence.sessions(greSequences)) yield judge(evidence.quality, sequence, limits);

@@ -13,14 +13,44 @@ import { directionFilter, sideName } from '../pair-loss.js';
 const UNANSWERED: readonly string[] = [
   'ike.no-response',
   'ike.mm2-stalled',
-  'ike.natt-4500-blocked',
   'ike.v2-request-unanswered',
   'openvpn.no-response',
   'tcp.syn-unanswered',
   'bgp.no-session',
   'dns.timeout',
   'gre.no-return',
+  'vxlan.no-return',
 ];
+
+/** What else may be wrong where the requests are inside a tunnel. */
+const TUNNEL_ADVICE: Pick<Problem, 'causes' | 'nextSteps' | 'explains'> = {
+  causes: [
+    'The receiving end has no tunnel for that VNI, key or sender, or its tunnel interface is down',
+    'The host firewall of the receiving end drops the tunnel packets: a capture sees packets before the input rules',
+    'The host behind the receiving end is down, has no route back, or a policy there drops the requests',
+  ],
+  nextSteps: [
+    'On the receiving host: ip -d link show (type vxlan, gre): id or key, local and remote address, dstport, gbp; they must mirror the other end',
+    'On the receiving host: ip -s link show TUNNEL: do the RX counters grow while the requests arrive?',
+    'On the receiving host: iptables -L -v -n and nft list ruleset, look for counters that grow on a drop rule',
+    'Capture on the tunnel interface and on the interface of the inner host: where do the requests end?',
+  ],
+  explains: ['underlay.ping-loss', 'tcp.syn-unanswered'],
+};
+const TUNNELS: readonly string[] = ['gre.no-return', 'vxlan.no-return'];
+
+/** Findings that say why such requests are not answered: they need no other name. */
+const NAMED_BY: Readonly<Record<string, readonly string[]>> = {
+  'gre.no-return': ['gre.key-mismatch', 'gre.proto-unreachable'],
+  'vxlan.no-return': [
+    'vxlan.vni-mismatch',
+    'vxlan.port-mismatch',
+    'vxlan.reserved-bits',
+    'vxlan.gbp-untagged',
+    'overlay.policy-reject',
+    'overlay.mtu-exceeded',
+  ],
+};
 
 const REQUESTS_MIN = 3;
 
@@ -68,7 +98,9 @@ function* judgeSide({ comparison, a, b }: PairEvidence, side: Side): Iterable<Ju
       const requests = requestsOf(judgement, side, direction, comparison);
       if (requests.lost > 0 || requests.arrived === 0) continue;
       if (!isUnansweredThere(there, id, judgement, comparison)) continue;
-      const judged = judge(comparison, id, judgement, direction, requests.arrived);
+      if (isNamed(id, judgement, here) || isNamed(id, judgement, there)) continue;
+      const arrived = arrivedOf(requests.arrived, judgement, direction);
+      const judged = judge(comparison, id, judgement, direction, arrived);
       if (judged) yield judged;
     }
   }
@@ -95,6 +127,15 @@ function requestsOf(
   };
 }
 
+/** Names under which findings count the requests that stayed unanswered. */
+const REQUEST_COUNTS = ['unanswered', 'requests', 'transmissions', 'resets', 'syns'] as const;
+
+/** How many requests arrived: those that are cited, or all of them where no packet of the direction was lost. */
+function arrivedOf(cited: number, { counts }: Problem, { tally }: ComparedDirection): number {
+  const name = REQUEST_COUNTS.find((one) => (counts[one] ?? 0) > 0);
+  return tally.lost > 0 || name === undefined ? cited : Math.max(cited, counts[name]);
+}
+
 /** The other side, where an answer would have left, misses it too. */
 function isUnansweredThere(there: Evidence, id: string, problem: Problem, comparison: Comparison): boolean {
   const names = (pair: Problem['pair']): string =>
@@ -104,6 +145,19 @@ function isUnansweredThere(there: Evidence, id: string, problem: Problem, compar
       .join(' ');
   return (there.judgements.get(id) ?? []).some(
     (one) => one.result === 'problem' && names(one.pair) === names(problem.pair),
+  );
+}
+
+/** One side says what keeps the requests of these ends from being answered. */
+function isNamed(id: string, { pair }: Problem, { judgements }: Evidence): boolean {
+  const ends = [...(pair ?? [])].sort().join(' ');
+  return (NAMED_BY[id] ?? []).some((other) =>
+    (judgements.get(other) ?? []).some(
+      (one) =>
+        one.result === 'problem' &&
+        one.severity !== 'info' &&
+        [...(one.pair ?? [])].sort().join(' ') === ends,
+    ),
   );
 }
 
@@ -169,6 +223,7 @@ function judge(
     counts: { requestsArrived: arrived, otherPackets: back.tally.sent },
     evidence: cited,
     displayFilter: directionFilter(direction),
+    ...(TUNNELS.includes(id) ? TUNNEL_ADVICE : {}),
     provenAtBothEnds: true,
   };
 }

@@ -7,6 +7,7 @@ import {
   directionWords,
   lossPercent,
   lossProblem,
+  ownLossLimit,
 } from '../pair-loss.js';
 
 const LOST_MIN = 3;
@@ -62,6 +63,11 @@ function* judgeSegment(segment: ComparedSegment, { comparison }: PairEvidence): 
     const percent = lossPercent(direction);
     if (tally.lost < LOST_MIN || percent <= WARNING_PERCENT) {
       yield { result: 'healthy', subject };
+      continue;
+    }
+    const limit = ownLossLimit(direction, segment.comparison, LOST_MIN);
+    if (limit) {
+      yield { ...limit, subject };
       continue;
     }
     const problem = lossProblem(direction, segment.comparison, {

@@ -2,14 +2,18 @@ import type { ComparedDirection, Comparison } from '../../../src/compare/compari
 import { otherSide } from '../../../src/compare/plan.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
 import {
   CONSEQUENCES_OF_LOSS,
   directionSubject,
   directionWords,
+  isOutage,
   lossPercent,
   lossProblem,
-  receiverLimit,
+  lostAtLeast,
+  ownDropsWords,
+  ownLossLimit,
+  RUN_PACKETS,
+  RUN_SECONDS,
   secondsAt,
   sideName,
 } from '../pair-loss.js';
@@ -17,8 +21,6 @@ import {
 const WARNING_PERCENT = 1;
 const ERROR_PERCENT = 5;
 const LOST_MIN = 3;
-const RUN_PACKETS = 5;
-const RUN_SECONDS = 3;
 
 export default definePairDiagnosis({
   id: 'underlay.path-loss',
@@ -33,8 +35,8 @@ export default definePairDiagnosis({
     'direction (error above 5 %), or at least 5 packets of one flow in a row over at least 3 s.',
   notWhen:
     'The lost packets share what the others lack (then underlay.selective-loss, frag.filtered-in-path, vxlan.blocked-in-path ' +
-    'or mtu.blackhole says so). The receiving capture dropped packets itself, was cut or filtered, or its peer acknowledged ' +
-    'the bytes. Packets at the edges of the other capture are not judged.',
+    'or mtu.blackhole says so). The receiving capture reports that it dropped as many packets itself, was cut or filtered, or its ' +
+    'peer acknowledged the bytes. Packets at the edges of the other capture are not judged.',
   causes: [
     'Congestion or policing on the way: a queue overflows',
     'A link that loses packets (radio, bad optics, duplex mismatch), or an outage of a link or route',
@@ -80,15 +82,16 @@ function* judge(direction: ComparedDirection, comparison: Comparison): Iterable<
     };
     return;
   }
-  const severity = severityOf(direction);
-  if (severity === null) {
+  if (severityOf(direction, tally.lost) === null) {
     yield { result: 'healthy', subject };
     return;
   }
   // The other patterns have a diagnosis of their own.
   if (pattern?.kind !== 'general') return;
-  const limit = receiverLimit(direction, comparison);
+  const severity = severityOf(direction, lostAtLeast(direction, comparison));
+  const limit = ownLossLimit(direction, comparison, LOST_MIN);
   if (limit) yield limit;
+  else if (severity === null) yield { result: 'healthy', subject };
   else {
     yield lossProblem(direction, comparison, {
       severity,
@@ -98,16 +101,13 @@ function* judge(direction: ComparedDirection, comparison: Comparison): Iterable<
   }
 }
 
-function severityOf(direction: ComparedDirection): Severity | null {
-  const { lost, longestRun } = direction.tally;
+/** `lost`: how many of the missing packets are certainly lost on the path. */
+function severityOf(direction: ComparedDirection, lost: number): Severity | null {
+  const { tally } = direction;
   if (lost < LOST_MIN) return null;
-  const percent = lossPercent(direction);
+  const percent = (100 * lost) / (tally.matched + tally.lost);
   if (percent > ERROR_PERCENT) return 'error';
-  const isOutage =
-    longestRun !== null &&
-    longestRun.count >= RUN_PACKETS &&
-    longestRun.last.timeNs - longestRun.first.timeNs >= RUN_SECONDS * NS_PER_SECOND;
-  return percent > WARNING_PERCENT || isOutage ? 'warning' : null;
+  return percent > WARNING_PERCENT || isOutage(direction) ? 'warning' : null;
 }
 
 function explain(direction: ComparedDirection, comparison: Comparison): string {
@@ -130,6 +130,6 @@ function explain(direction: ComparedDirection, comparison: Comparison): string {
   return (
     `${tally.lost} of ${judged} packets ${directionWords(direction)} leave at ${sideName(plan.sender)} and do not arrive at ` +
     `${sideName(otherSide(plan.sender))} (${lossPercent(direction).toFixed(1)} %)${since}` +
-    `${dead ? ', none after that' : ''}.${run}${other}`
+    `${dead ? ', none after that' : ''}.${run}${other}${ownDropsWords(direction, comparison)}`
   );
 }

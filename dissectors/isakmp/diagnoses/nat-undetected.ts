@@ -1,9 +1,13 @@
+import type { Comparison } from '../../../src/compare/comparison.js';
+import { SIDES, type Side } from '../../../src/compare/plan.js';
 import {
   defineDiagnosis,
   type Evidence,
   type FrameRef,
   type Judgement,
+  type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { translationOf } from '../../ip/pair-nat.js';
 import { natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { espOf, type IkePair, ikePairs } from '../pair-sessions.js';
@@ -20,7 +24,8 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'ESP travels natively (IP protocol 50) although there is a NAT: hashes do not fit, the capture shows both of its sides, ' +
-    'or a private address talks to a public one and one side did not announce NAT traversal.',
+    'or a private address talks to a public one and one side did not announce NAT traversal. Captures of both ends show the ' +
+    'addresses before and behind the NAT.',
   notWhen: 'Both sides compared hashes and all fit; ESP travels in UDP; IKE moved to port 4500.',
   causes: [
     'NAT traversal is switched off, or not supported, on one side',
@@ -35,6 +40,17 @@ export default defineDiagnosis({
   source: 'Openswan guide, situation D; RFC 3947 section 3, RFC 3715 section 2.1',
   thresholds: {},
   explains: ['esp.one-way-spi', 'esp.mixed-encapsulation', 'esp.no-traffic'],
+  *judgePair({ comparison, a, b }) {
+    for (const side of SIDES) {
+      const evidence = side === 'a' ? a : b;
+      for (const pair of ikePairs(evidence)) {
+        const translation = translationOf([pair.initiator, pair.responder], side, comparison);
+        if (translation === null) continue;
+        const judged = judge(evidence, pair, () => ({ text: translation, isProven: true }));
+        if (judged?.result === 'problem') yield { ...judged, ...shifted(judged, side, comparison) };
+      }
+    }
+  },
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {
       const judgement = judge(evidence, pair);
@@ -43,12 +59,30 @@ export default defineDiagnosis({
   },
 });
 
-function judge(evidence: Evidence, pair: IkePair): Judgement | null {
+function shifted(
+  problem: Problem,
+  side: Side,
+  comparison: Comparison,
+): Pick<Problem, 'first' | 'last' | 'evidence'> {
+  return {
+    first: comparison.shift(side, problem.first),
+    last: comparison.shift(side, problem.last),
+    evidence: problem.evidence.map((citation) => comparison.shift(side, citation)),
+  };
+}
+
+type Reason = { readonly text: string; readonly isProven: boolean };
+
+function judge(
+  evidence: Evidence,
+  pair: IkePair,
+  reasonFor: (session: IkeSession) => Reason | null = reasonOf,
+): Judgement | null {
   const judged = pair.sessions.filter(({ established, startSeen }) => established !== null && startSeen);
   if (judged.length === 0) return null;
   for (const session of judged) {
     const native = session.usesPort4500 ? null : firstNativeEsp(evidence, session);
-    const reason = native && reasonOf(session);
+    const reason = native && reasonFor(session);
     if (native && reason) return problemOf(evidence, pair, session, native, reason);
   }
   return { result: 'healthy', subject: pair.subject };
@@ -64,7 +98,7 @@ function firstNativeEsp(evidence: Evidence, session: IkeSession): FrameRef | nul
 }
 
 /** What proves the NAT, in words; null where nothing does. */
-function reasonOf(session: IkeSession): { readonly text: string; readonly isProven: boolean } | null {
+function reasonOf(session: IkeSession): Reason | null {
   for (const role of ROLES) {
     const nat = natOf(session, role);
     if (nat.addresses) {
@@ -101,7 +135,7 @@ function problemOf(
   pair: IkePair,
   session: IkeSession,
   native: FrameRef,
-  reason: { readonly text: string; readonly isProven: boolean },
+  reason: Reason,
 ): Judgement {
   const packets = espOf(evidence, session)
     .flatMap(({ directions }) => directions)

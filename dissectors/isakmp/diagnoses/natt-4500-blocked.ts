@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
+import { judgePort4500 } from '../port-4500.js';
 import { type Stall, TRANSMISSIONS_MIN } from '../stall.js';
 
 export default defineDiagnosis({
@@ -13,7 +14,8 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'The exchange worked on port 500, moved to port 4500, and at least two sendings there (MI3, IKE_AUTH) stay without ' +
-    'an answer on any port.',
+    'an answer on any port. With captures of both ends: the sendings leave one end and none arrives at the other, or the ' +
+    'answers leave there and none comes back.',
   notWhen:
     'Any packet of the responder came from or to port 4500; the unanswered message travels in IP fragments (frag.*); the ' +
     'peer answered by an informational (ike.auth-failure).',
@@ -40,6 +42,7 @@ export default defineDiagnosis({
     'esp.no-traffic',
     'esp.one-way-spi',
   ],
+  judgePair: (pair) => judgePort4500(pair, 'ike.natt-4500-blocked'),
   diagnose: (evidence) =>
     judgeStalls(evidence, {
       kind: 'natt-4500-blocked',

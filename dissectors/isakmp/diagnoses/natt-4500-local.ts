@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
+import { judgePort4500 } from '../port-4500.js';
 import { type Stall, TRANSMISSIONS_MIN } from '../stall.js';
 
 export default defineDiagnosis({
@@ -13,7 +14,8 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'As ike.natt-4500-blocked, in a capture that was taken on the responder itself (by the direction of its frames, or ' +
-    '--local): the messages arrive and are not answered.',
+    '--local): the messages arrive and are not answered. With captures of both ends: at least two sendings that one side ' +
+    'sees unanswered arrive at the other, and no packet on port 4500 leaves there.',
   notWhen: 'Any packet of the responder came from or to port 4500; the message travels in IP fragments.',
   causes: [
     'The firewall of the responder drops UDP 4500: a capture sees packets before the local firewall does',
@@ -29,12 +31,14 @@ export default defineDiagnosis({
     transmissions: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'a single one may be lost by chance' },
   },
   explains: [
+    'ike.natt-4500-blocked',
     'ike.mi3-unanswered',
     'ike.v2-request-unanswered',
     'ike.retry-loop',
     'esp.no-traffic',
     'esp.one-way-spi',
   ],
+  judgePair: (pair) => judgePort4500(pair, 'ike.natt-4500-local'),
   diagnose: (evidence) =>
     judgeStalls(evidence, {
       kind: 'natt-4500-local',

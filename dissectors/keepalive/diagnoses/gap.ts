@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
 import type { Pause, Stream } from '../session.js';
 import {
@@ -43,7 +44,8 @@ export default defineDiagnosis({
     'A keepalive stream (unicast UDP on a port of no known protocol, datagrams of one length at a constant period, ' +
     'learned from at least 20 periods, or from 5 where the other direction has the same period) misses at least 2 in ' +
     'a row and then resumes at its period. Information where both directions pause together and one of them may ' +
-    'only be the answer to the other: a poller may pause.',
+    'only be the answer to the other: a poller may pause. Captures of ' +
+    'both ends tell packets that were lost from a sender that sent none.',
   notWhen:
     'The whole capture is silent meanwhile (the capturing host slept); the datagrams come bunched afterwards (they ' +
     'were late, not lost); other traffic stands in for a keepalive that only an idle timer sends; the receiver ' +
@@ -90,6 +92,16 @@ export default defineDiagnosis({
     },
   },
   explains: [],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'keepalive.gap',
+      protocol: 'keepalive',
+      name: 'plain UDP',
+      seenAs: 'pauses',
+      lostMin: 1,
+      warningPercent: 1,
+      errorPercent: 5,
+    }),
 
   *diagnose(evidence) {
     for (const keepalive of keepalivesOf(evidence)) {

@@ -7,6 +7,7 @@ import {
   type Moment,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import {
   directionText,
   dueAfter,
@@ -42,7 +43,8 @@ export default defineDiagnosis({
   rule:
     'A keepalive stream (as in keepalive.gap) ends: at least 3 are missing up to the end of the capture, while the ' +
     'other direction of the flow, or other traffic of the two hosts, goes on. Information where both directions end ' +
-    'within two periods: the session was closed rather than broken.',
+    'within two periods: the session was closed rather than broken. Captures of ' +
+    'both ends tell packets that were lost from a sender that sent none.',
   notWhen:
     'Everything between the two hosts ends with it; the sender goes on from or to another port; the capture ends too early; the whole capture is silent; other ' +
     'traffic stands in for a keepalive that only an idle timer sends.',
@@ -74,6 +76,16 @@ export default defineDiagnosis({
     },
   },
   explains: ['keepalive.gap', 'keepalive.jitter'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'keepalive.stopped',
+      protocol: 'keepalive',
+      name: 'plain UDP',
+      seenAs: 'pauses',
+      lostMin: 1,
+      warningPercent: 1,
+      errorPercent: 5,
+    }),
 
   *diagnose(evidence) {
     for (const keepalive of keepalivesOf(evidence)) {

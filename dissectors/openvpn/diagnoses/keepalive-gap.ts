@@ -7,6 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../icmp/pair-subject.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { openvpnConversations } from '../correlator.js';
 import { overduePauses, PINGS_MISSED_MIN } from '../outages.js';
 import {
@@ -29,7 +30,8 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'A side that pings after a learned time of silence sends nothing at all for more than three times as long, inside one session, while the other side ' +
-    'goes on. The period is learned from at least 3 pings. Information where the silent side is a client that does not come back.',
+    'goes on. The period is learned from at least 3 pings. Information where the silent side is a client that does not come back. Captures of ' +
+    'both ends tell packets that were lost from a sender that sent none.',
   notWhen:
     'No period can be learned: then silence is no fault. Both sides are silent. A new session begins because the silent client itself starts over. The client ' +
     'goes on from another address. The capture holds one direction only.',
@@ -53,6 +55,16 @@ export default defineDiagnosis({
     },
   },
   explains: ['openvpn.reset-loop'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'openvpn.keepalive-gap',
+      protocol: 'openvpn',
+      name: 'OpenVPN',
+      seenAs: 'pauses',
+      lostMin: 1,
+      warningPercent: 1,
+      errorPercent: 5,
+    }),
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);
     for (const conversation of all) {

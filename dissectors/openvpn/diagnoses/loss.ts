@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { openvpnConversations } from '../correlator.js';
 import { outagesOf } from '../outages.js';
 import {
@@ -40,7 +41,8 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'Packet ids of one direction are missing at a capture point that is not the sender: warning above 1 %, error above 5 %, with at least 3 missing ids; warning ' +
-    'also for 5 ids in a row over at least 3 s. Late packets are not missing. Only for AEAD ciphers, whose packet ids are in clear.',
+    'also for 5 ids in a row over at least 3 s. Late packets are not missing. Only for AEAD ciphers, whose packet ids are in clear. ' +
+    'With captures of both ends: as many as leave one end and do not arrive at the other.',
   notWhen:
     'The capture was taken at the sender (then the capture itself missed packets); the ids are missing because the direction was dead ' +
     '(openvpn.one-way-data); the sender began anew or skipped ahead.',
@@ -74,6 +76,16 @@ export default defineDiagnosis({
     burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for esp.loss' },
   },
   explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'openvpn.loss',
+      protocol: 'openvpn',
+      name: 'OpenVPN',
+      seenAs: 'gaps',
+      lostMin: LOST_MIN,
+      warningPercent: WARNING_PERCENT,
+      errorPercent: ERROR_PERCENT,
+    }),
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);
     for (const conversation of all) {

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import type { Pause, Stream } from '../../keepalive/session.js';
 import { dueAfter, intervalText, lengthText, unexplainedPauses } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, learnedKeepalive, linkKeepalives } from '../keepalives.js';
@@ -20,7 +21,8 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'On a link of the 2018 generation at least 2 keepalives in a row (one a second and direction) are missing, then ' +
-    'they resume. An error from 3 on: then the receiving border router has taken the interface down and revoked it.',
+    'they resume. An error from 3 on: then the receiving border router has taken the interface down and revoked it. Captures of ' +
+    'both ends tell packets that were lost from a sender that sent none.',
   notWhen:
     'A single keepalive is lost; the whole capture is silent meanwhile; the keepalives come bunched afterwards (late, ' +
     'not lost). Links of the current generation have BFD instead of keepalives.',
@@ -50,6 +52,16 @@ export default defineDiagnosis({
     },
   },
   explains: [],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'scion.keepalive-gap',
+      protocol: 'scion',
+      name: 'SCION',
+      seenAs: 'pauses',
+      lostMin: 1,
+      warningPercent: 1,
+      errorPercent: 5,
+    }),
 
   *diagnose(evidence) {
     for (const one of linkKeepalives(evidence)) {

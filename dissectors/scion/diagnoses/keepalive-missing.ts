@@ -9,6 +9,7 @@ import {
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import type { Stream } from '../../keepalive/session.js';
 import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
@@ -35,7 +36,8 @@ export default defineDiagnosis({
   rule:
     'On a link of the 2018 generation no keepalive comes in one direction for at least 5 s, up to the end, while the other ' +
     'direction has one a second. A warning where both directions end and other traffic of the two hosts goes on; information ' +
-    'where the direction was silent at first and its keepalives then began.',
+    'where the direction was silent at first and its keepalives then began. Captures of ' +
+    'both ends tell packets that were lost from a sender that sent none.',
   notWhen:
     'The capture goes on for less than 5 s after the last one; nothing at all comes from that host and the capture was not ' +
     'taken on the tunnel interface itself, so that it may show one direction only; the sender goes on from another port, or each ' +
@@ -62,6 +64,16 @@ export default defineDiagnosis({
     },
   },
   explains: ['scion.keepalive-gap', 'scion.pcb-silence', 'scion.registration-silence', 'scion.echo-loss'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'scion.keepalive-missing',
+      protocol: 'scion',
+      name: 'SCION',
+      seenAs: 'pauses',
+      lostMin: 1,
+      warningPercent: 1,
+      errorPercent: 5,
+    }),
 
   *diagnose(evidence) {
     const all = linkKeepalives(evidence);

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { type EchoBurst, type RequestsOfSide, secondsBetween, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
 import { momentOf } from '../tunnel-draft.js';
@@ -16,6 +17,8 @@ import {
 
 const CONSECUTIVE_MIN = 5;
 const SECONDS_MIN = 1;
+/** Packets lost between two captures from which on the path is to blame. */
+const LOST_MIN = 3;
 
 export default defineDiagnosis({
   id: 'vxlan.loss',
@@ -26,7 +29,8 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'At least 5 consecutive echoes of a ping inside a VXLAN tunnel, over at least 1 s, stay unanswered, with answered ones ' +
-    'before and after, and no other host behind the same endpoint answers a ping meanwhile.',
+    'before and after, and no other host behind the same endpoint answers a ping meanwhile. With ' +
+    'captures of both ends: whether the packets are lost between them, and how many.',
   notWhen:
     'Another ping through the tunnel goes on without loss at the same time (then it is the host that failed). The requests differ ' +
     'in size and only the larger ones fail. The capture itself lost more than 2 % of the packets.',
@@ -50,6 +54,16 @@ export default defineDiagnosis({
     },
   },
   explains: ['underlay.ping-loss', 'tcp.retransmissions'],
+  judgePair: (pair) =>
+    judgeTunnelLoss(pair, {
+      id: 'vxlan.loss',
+      protocol: 'vxlan',
+      name: 'VXLAN',
+      seenAs: 'unanswered',
+      lostMin: LOST_MIN,
+      warningPercent: 0,
+      errorPercent: 100,
+    }),
   *diagnose(evidence) {
     const { quality } = evidence;
     const drops = dropLimit(quality);

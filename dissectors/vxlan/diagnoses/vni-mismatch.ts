@@ -6,6 +6,7 @@ import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredReque
 import type { MacPair, VxlanTunnel } from '../session.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations, earliest, latest, pairOf, tunnelFilter } from '../tunnel-subject.js';
+import { judgeVnis } from '../vni-at-both-ends.js';
 
 const REQUESTS_MIN = 3;
 
@@ -21,7 +22,7 @@ export default defineDiagnosis({
     '(or the addresses that ARP asks about) of one mirror those of the other, and at least 3 requests in one of them stay unanswered.',
   notWhen:
     'The requests are answered, in whatever VNI: asymmetric routing (EVPN, NSX) uses another VNI each way. The port is ' +
-    '6677: MidoNet names the destination port by the VNI.',
+    '6677: MidoNet names the destination port by the VNI. Captures of both ends show that the packets do not arrive.',
   causes: [
     'The two ends are configured with different VNIs for the same segment',
     'A gateway or controller maps the segment to different VNIs on the two sites',
@@ -43,6 +44,7 @@ export default defineDiagnosis({
     'nsdb.unreachable',
     'arp.unanswered',
   ],
+  judgePair: judgeVnis,
   *diagnose(evidence) {
     const all = tunnelRequests(evidence);
     const accused = new Set<VxlanTunnel>();
