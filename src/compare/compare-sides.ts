@@ -26,6 +26,8 @@ export interface CompareInput {
   /** Clock of B minus clock of A, where the operator knows it. */
   readonly offsetSeconds: number | null;
   readonly protocols: readonly string[];
+  /** Those whose routers put their own addresses on every packet, as bits. */
+  readonly hopProtocols: number;
   readonly numbering: Readonly<Record<Side, Numbering>>;
   /** Frames by side whose fate is asked for, in that side's own numbering. */
   readonly watched: Readonly<Record<Side, ReadonlySet<number>>>;
@@ -37,6 +39,8 @@ export interface CompareInput {
   readonly silentNs?: Readonly<Record<Side, Nanoseconds>>;
 }
 
+/** Changed packets of which the bytes are looked at, of all directions together. */
+const CHANGED_KEPT = 16_384;
 /** Differences of the clocks that are kept for the final fit, one a bin and direction. */
 const SAMPLE_BINS = 2048;
 
@@ -64,9 +68,10 @@ class SideComparison implements JoinResults {
       offsetSeconds === null
         ? null
         : ClockModel.fixed(offsetSeconds * NS_PER_SECOND - baseDifferenceNs(qualities));
-    this.plan = planComparison(collectors, given);
+    this.plan = planComparison(collectors, given, input.hopProtocols);
     this.clock = this.plan.clock ?? ClockModel.fixed(-baseDifferenceNs(qualities));
-    this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction));
+    const budget = { left: CHANGED_KEPT };
+    this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction, budget));
     this.numbers = new CommonNumbers(collectors, input.numbering);
     const cuts = { a: this.cutNs('a'), b: this.cutNs('b') };
     this.windows = { a: this.windowOf('a', cuts.a), b: this.windowOf('b', cuts.b) };
@@ -95,7 +100,10 @@ class SideComparison implements JoinResults {
 
   missing(packet: ComparedPacket, state: DirectionState): void {
     const tally = this.tallyOf(packet);
-    if (!this.wasRunning(packet, state)) {
+    if (this.plan.channels[packet.channel].rewrite?.sequence === null) {
+      tally.noteNotComparable('renumbered');
+      this.noteFate(packet, 'unknown');
+    } else if (!this.wasRunning(packet, state)) {
       tally.noteNotComparable('outsideWindow');
       this.noteFate(packet, 'unknown');
     } else if (this.isHidden(packet)) {
@@ -112,6 +120,7 @@ class SideComparison implements JoinResults {
 
   received(packet: ComparedPacket, isDuplicate: boolean): void {
     if (packet.isOpen && !isDuplicate && !this.couldBeSent(packet)) return;
+    if (packet.isOpen && this.plan.channels[packet.channel].rewrite?.sequence === null) return;
     this.tallyOf(packet).noteReceived(packet, isDuplicate);
   }
 

@@ -1,21 +1,18 @@
-import {
-  IDENTITY_FRAGMENT,
-  IDENTITY_LEVEL_MASK,
-  IDENTITY_TCP_FLAGS_SHIFT,
-  LEVEL_NONE,
-} from '../observe/engine-tables.js';
+import { IDENTITY_FRAGMENT, IDENTITY_LEVEL_MASK, LEVEL_NONE } from '../observe/engine-tables.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
-import { TCP_ACK } from '../wire/transport.js';
+import { TCP_ACK, TCP_SYN } from '../wire/transport.js';
 import type { ClockModel } from './clock.js';
 import type { Bucket } from './compared-packet.js';
 import { ComparedPacket } from './compared-packet.js';
 import type { Running } from './comparison.js';
 import { hashOf } from './identity-collector.js';
+import { OpenPackets } from './open-packets.js';
 import type { Collectors } from './pairing.js';
 import { type Channel, otherSide, type Plan, type Side } from './plan.js';
 import { Cursor, Waiting } from './record-cursor.js';
 import { rejoin } from './recut.js';
+import { TcpRenumbering } from './tcp-rewrite.js';
 
 /** A packet that has not arrived after this is lost (RFC 7680 leaves the time to the method). */
 export const LOSS_SECONDS = 3;
@@ -54,11 +51,13 @@ export class DirectionState {
   /** Packets that arrived without a partner so far; those settled since are still in it until `openReceived` cleans up. */
   private waiting: ComparedPacket[] = [];
   private waitingLimit = WAITING_CLEANED;
+  readonly open = new OpenPackets();
   /** Fragments that arrived, by identification. */
   readonly fragments = new Map<number, ComparedPacket[]>();
 
-  wait(packet: ComparedPacket): void {
+  wait(packet: ComparedPacket, protocol: number): void {
     this.waiting.push(packet);
+    this.open.add(packet, protocol);
     if (this.waiting.length < this.waitingLimit) return;
     this.openReceived(packet.timeNs);
     this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
@@ -101,6 +100,7 @@ export class PacketJoin {
   private readonly sent = new Waiting();
   private readonly received = new Waiting();
   private readonly ordinals: Uint32Array;
+  private readonly renumbering: TcpRenumbering;
   private readonly retransmissions = new Map<number, ComparedPacket[]>();
   /** By channel: the end of the highest TCP segment sent, or NaN. */
   private readonly highestSent: Float64Array;
@@ -118,6 +118,7 @@ export class PacketJoin {
     this.highestSent = new Float64Array(plan.channels.length).fill(Number.NaN);
     const lanes = (side: Side) => new Float64Array(plan.channelOf[side].length).fill(Number.NaN);
     this.acknowledged = { a: lanes('a'), b: lanes('b') };
+    this.renumbering = new TcpRenumbering(plan, collectors.a.seed);
   }
 
   run(): void {
@@ -142,8 +143,10 @@ export class PacketJoin {
     const side = otherSide(packet.side);
     if (channel.protocol !== PROTOCOL_TCP || packet.length === 0 || channel.lanes[side] < 0) return false;
     const acknowledged = this.acknowledged[side][channel.lanes[side] ^ 1];
-    if (Number.isNaN(acknowledged) || ((acknowledged - (packet.offset + packet.length)) | 0) < 0)
-      return false;
+    if (Number.isNaN(acknowledged)) return false;
+    // What the receiver acknowledges is in its own numbers.
+    const shift = (side === 'b' ? 1 : -1) * (channel.rewrite?.sequence ?? 0);
+    if (((acknowledged - (packet.offset + packet.length + shift)) | 0) < 0) return false;
     const again = this.retransmissions.get(packet.channel) ?? [];
     return !again.some(
       (one) => one !== packet && !one.isOpen && ((one.offset - packet.offset - packet.length) | 0) < 0,
@@ -176,9 +179,12 @@ export class PacketJoin {
       this.results.cut(packet);
       return;
     }
-    if (channel.protocol === PROTOCOL_TCP) this.noteAcknowledgment(packet);
     const direction = this.plan.directions[channel.direction];
-    if (direction.sender === packet.side) this.takeSent(packet, this.states[channel.direction], channel);
+    const isSender = direction.sender === packet.side;
+    if (channel.rewrite !== null && (packet.flags & IDENTITY_FRAGMENT) === 0)
+      this.renumbering.apply(packet, channel.level, (packet.tcpFlags & TCP_SYN) !== 0, isSender);
+    if (channel.protocol === PROTOCOL_TCP) this.noteAcknowledgment(packet);
+    if (isSender) this.takeSent(packet, this.states[channel.direction], channel);
     else this.takeReceived(packet, this.states[channel.direction], channel);
   }
 
@@ -207,7 +213,7 @@ export class PacketJoin {
     }
     if (bucket.received) bucket.received.push(packet);
     else bucket.received = [packet];
-    state.wait(packet);
+    state.wait(packet, channel.protocol);
   }
 
   private match(
@@ -253,7 +259,7 @@ export class PacketJoin {
   }
 
   private noteAcknowledgment(packet: ComparedPacket): void {
-    if (((packet.flags >> IDENTITY_TCP_FLAGS_SHIFT) & TCP_ACK) === 0) return;
+    if ((packet.tcpFlags & TCP_ACK) === 0) return;
     const known = this.acknowledged[packet.side];
     const highest = known[packet.lane];
     if (Number.isNaN(highest) || ((packet.acknowledgment - highest) | 0) > 0)
@@ -303,8 +309,10 @@ export class PacketJoin {
     const isDuplicate = packet.isOpen && bucket !== null && bucket.matched > 0 && isDistinct(packet, bucket);
     this.results.received(packet, isDuplicate);
     this.release(packet);
+    const channel = this.plan.channels[packet.channel];
+    const { fragments, open } = this.states[channel.direction];
+    open.remove(packet, channel.protocol);
     if ((packet.flags & IDENTITY_FRAGMENT) === 0) return;
-    const { fragments } = this.states[this.plan.channels[packet.channel].direction];
     const siblings = fragments.get(packet.identification);
     siblings?.shift();
     if (siblings?.length === 0) fragments.delete(packet.identification);
