@@ -39,6 +39,8 @@ export class ComparedPacket {
   bucket: Bucket | null = null;
   /** Position among the sender's packets of its channel. */
   ordinal = 0;
+  /** Of TCP: how many connections of the same ports came before. */
+  connection = 0;
 
   constructor(
     readonly side: Side,

@@ -59,16 +59,29 @@ interface Joined {
   readonly isPayload?: boolean;
 }
 
-/** TCP data of flows of which nothing else is found on both sides: a firewall rewrote the headers. */
+/**
+ * TCP data of flows of which little else is found on both sides, such as the first packet: a firewall rewrites the
+ * headers.
+ */
 function joinPayloads(a: IdentityCollector, b: IdentityCollector, found: readonly Joined[]): Joined[] {
-  const known = { a: new Set<Lane>(), b: new Set<Lane>() };
-  for (const joined of found) {
-    known.a.add(joined.a.lane);
-    known.b.add(joined.b.lane);
+  const asTheyLeft = new Map<Lane, number>();
+  const ordinals = new Set<number>();
+  for (const { a: packet } of found) {
+    count(asTheyLeft, packet.lane);
+    ordinals.add(packet.ordinal);
   }
-  return joinSketches(a.byPayload, b.byPayload)
-    .filter((joined) => !known.a.has(joined.a.lane) && !known.b.has(joined.b.lane))
-    .map((joined) => ({ ...joined, isPayload: true }));
+  const joined = joinSketches(a.byPayload, b.byPayload).filter(
+    ({ a: packet }) => !ordinals.has(packet.ordinal),
+  );
+  const rewritten = new Map<Lane, number>();
+  for (const { a: packet } of joined) count(rewritten, packet.lane);
+  return joined
+    .filter(({ a: { lane } }) => (rewritten.get(lane) ?? 0) > (asTheyLeft.get(lane) ?? 0))
+    .map((one) => ({ ...one, isPayload: true }));
+}
+
+function count(counts: Map<Lane, number>, lane: Lane): void {
+  counts.set(lane, (counts.get(lane) ?? 0) + 1);
 }
 
 /** Equal packets are paired in order where both sides hold equally many. */

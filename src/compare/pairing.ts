@@ -61,7 +61,8 @@ class Pairing {
     this.countIdentifications();
     this.channelOf = { a: this.noChannels('a'), b: this.noChannels('b') };
     this.pairLanes(lanes);
-    learnRewrites(this.channels, this.matches);
+    const shown = { a: new Set(this.channelOf.a), b: new Set(this.channelOf.b) };
+    learnRewrites(this.channels, this.matches, (channel, side) => shown[side].has(channel));
   }
 
   plan(): Plan {

@@ -133,16 +133,15 @@ function joinFragments(
   nowNs: Nanoseconds,
 ): boolean {
   const isFragment = (packet.flags & IDENTITY_FRAGMENT) !== 0;
-  const pieces = (state.fragments.get(packet.identification) ?? []).filter(
-    (one) => Math.abs(one.timeNs - packet.timeNs) < NEAR_NS,
-  );
+  const pieces = state.datagrams.piecesOf(packet);
   if (isFragment) {
     const to = packet.offset + packet.length;
+    const sent = pieces.length === 0 ? state.datagrams.wholeOf(packet) : null;
     const whole = openNear(packet, state, nowNs).find(
       (one) =>
         (one.flags & IDENTITY_FRAGMENT) === 0 &&
-        one.identification === packet.identification &&
-        one.networkLength >= to,
+        ((one.identification === packet.identification && one.networkLength >= to) ||
+          (sent !== null && one.full === sent.digest && one.length === sent.length)),
     );
     if (whole) {
       whole.change = 'recut';

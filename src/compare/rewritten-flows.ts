@@ -10,9 +10,13 @@ export class RewrittenFlows {
 
   note(what: RewrittenEntry['what'], a: Ends, b: Ends): void {
     const entry = { what, a: `${a.from} > ${a.to}`, b: `${b.from} > ${b.to}` };
-    const key = `${what} ${entry.a} ${entry.b}`;
+    const key = keyOf(what, a, b);
     const flows = (this.known.get(key)?.flows ?? 0) + 1;
     if (flows > 1 || this.known.size < ENTRIES_MAX) this.known.set(key, { ...entry, flows });
+  }
+
+  private has(what: RewrittenEntry['what'], a: Ends, b: Ends): boolean {
+    return this.known.has(keyOf(what, a, b));
   }
 
   /** With what the channels show. */
@@ -25,10 +29,15 @@ export class RewrittenFlows {
     for (const direction of directions) {
       if (direction.keepsIdentification) continue;
       const { a, b } = endsOf(direction);
-      this.note('ip-identifications', a, b);
+      // A router of the protocol's own sends a packet of its own.
+      if (!this.has('scion-hops', a, b)) this.note('ip-identifications', a, b);
     }
     return [...this.known.values()];
   }
+}
+
+function keyOf(what: RewrittenEntry['what'], a: Ends, b: Ends): string {
+  return `${what} ${a.from} > ${a.to} ${b.from} > ${b.to}`;
 }
 
 type Ends = Pick<LaneEnds, 'from' | 'to'>;

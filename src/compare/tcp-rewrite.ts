@@ -61,8 +61,15 @@ export function isRenumbered({ rewrite }: Channel): boolean {
   return rewrite !== null && ((rewrite.sequence ?? 0) !== 0 || (rewrite.acknowledgment ?? 0) !== 0);
 }
 
-/** Finds out which channels have their TCP headers rewritten. `matches` in the order of A's capture. */
-export function learnRewrites(channels: readonly Channel[], matches: readonly PacketMatch[]): void {
+/**
+ * Finds out which channels have their TCP headers rewritten. `matches` in the order of A's capture.
+ * @param isShown whether a side has packets on a channel, by index
+ */
+export function learnRewrites(
+  channels: readonly Channel[],
+  matches: readonly PacketMatch[],
+  isShown: (channel: number, side: Side) => boolean,
+): void {
   const votes = new ShiftVotes();
   const asTheyLeft = new Set<Lane>();
   for (const match of matches) {
@@ -78,6 +85,12 @@ export function learnRewrites(channels: readonly Channel[], matches: readonly Pa
   for (const channel of tcp) {
     const { a } = channel.lanes;
     if (channel.rewrite === null && !asTheyLeft.has(a) && !asTheyLeft.has(a ^ 1))
+      channel.rewrite = { sequence: null, acknowledgment: null };
+  }
+  // Behind a NAT, connections without data cannot be told from each other.
+  for (const [index, channel] of channels.entries()) {
+    const { protocol, lanes } = channel;
+    if (protocol === PROTOCOL_TCP && lanes.a < 0 && isShown(index, 'a') && isShown(index, 'b'))
       channel.rewrite = { sequence: null, acknowledgment: null };
   }
 }
@@ -103,9 +116,9 @@ export class TcpRenumbering {
   /** `level`: that of the packet's digest. */
   apply(packet: ComparedPacket, level: number, isSyn: boolean, isSender: boolean): void {
     const channel = this.plan.channels[packet.channel];
-    const { rewrite } = channel;
+    const { rewrite, lanes } = channel;
     if (rewrite === null) return;
-    if (isSyn) this.noteInitial(packet, channel, rewrite);
+    if (isSyn && lanes.a >= 0) this.noteInitial(packet, channel, rewrite);
     const { options } = packet;
     packet.addToHeader(-options, level === LEVEL_FULL);
     if (isSender) return;
