@@ -6,7 +6,8 @@ import type { PacketChanges } from './packet-changes.js';
 
 /** What the report says of the comparison itself. */
 export function compareReport(comparison: Comparison, tunnels: readonly Tunnel[]): CompareSection {
-  const { clock, offsetSeconds, halfWidthSeconds, skewPpm, steps, isOffsetGiven, nat, plan } = comparison;
+  const { clock, offsetSeconds, halfWidthSeconds, skewPpm, steps, isOffsetGiven, nat, rewritten, plan } =
+    comparison;
   return {
     clock: {
       offsetSeconds,
@@ -17,7 +18,7 @@ export function compareReport(comparison: Comparison, tunnels: readonly Tunnel[]
       ...(isOffsetGiven ? { given: true } : {}),
     },
     nat: nat.map((entry) => ({ ...entry })),
-    ...(plan.rewritten.length > 0 ? { rewritten: plan.rewritten.map((entry) => ({ ...entry })) } : {}),
+    ...(rewritten.length > 0 ? { rewritten: rewritten.map((entry) => ({ ...entry })) } : {}),
     directions: comparison.directions
       .filter(({ tally }) => tally.sent + tally.receivedOnly > 0)
       .map((direction) => directionReport(direction, comparison, tunnels)),

@@ -19,6 +19,7 @@ import { patternOf } from './loss-pattern.js';
 import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from './packet-join.js';
 import { type Collectors, planComparison } from './pairing.js';
 import { otherSide, type Plan, SIDES, type Side } from './plan.js';
+import { isUnknown } from './tcp-rewrite.js';
 
 export interface CompareInput {
   readonly collectors: Collectors;
@@ -100,7 +101,7 @@ class SideComparison implements JoinResults {
 
   missing(packet: ComparedPacket, state: DirectionState): void {
     const tally = this.tallyOf(packet);
-    if (this.plan.channels[packet.channel].rewrite?.sequence === null) {
+    if (isUnknown(this.plan.channels[packet.channel])) {
       tally.noteNotComparable('renumbered');
       this.noteFate(packet, 'unknown');
     } else if (!this.wasRunning(packet, state)) {
@@ -120,7 +121,7 @@ class SideComparison implements JoinResults {
 
   received(packet: ComparedPacket, isDuplicate: boolean): void {
     if (packet.isOpen && !isDuplicate && !this.couldBeSent(packet)) return;
-    if (packet.isOpen && this.plan.channels[packet.channel].rewrite?.sequence === null) return;
+    if (packet.isOpen && isUnknown(this.plan.channels[packet.channel])) return;
     this.tallyOf(packet).noteReceived(packet, isDuplicate);
   }
 
@@ -285,6 +286,7 @@ class SideComparison implements JoinResults {
       isOffsetGiven: offsetSeconds !== null,
       isLive: this.input.isLive ?? false,
       nat: plan.nat,
+      rewritten: plan.rewritten.entries(plan.channels, plan.directions),
       plan,
       qualities,
       protocols,

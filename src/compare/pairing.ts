@@ -62,7 +62,10 @@ class Pairing {
     this.channelOf = { a: this.noChannels('a'), b: this.noChannels('b') };
     this.pairLanes(lanes);
     const shown = { a: new Set(this.channelOf.a), b: new Set(this.channelOf.b) };
-    learnRewrites(this.channels, this.matches, (channel, side) => shown[side].has(channel));
+    const isComplete = SIDES.every(
+      (side) => collectors[side].byContent.threshold === Number.POSITIVE_INFINITY,
+    );
+    learnRewrites(this.channels, this.matches, (channel, side) => shown[side].has(channel), isComplete);
   }
 
   plan(): Plan {
@@ -76,7 +79,7 @@ class Pairing {
       channels: this.channels,
       channelOf: this.channelOf,
       nat: this.names.nat(),
-      rewritten: this.rewritten.entries(this.channels, this.directions),
+      rewritten: this.rewritten,
       unpaired: unpaired.slice(0, UNPAIRED_KEPT),
       moreUnpaired: Math.max(0, unpaired.length - UNPAIRED_KEPT),
       clock: this.knownClock ?? ClockModel.fit(this.clockSamples()),

@@ -1,5 +1,6 @@
 import type { Nanoseconds } from '../units.js';
 import type { ClockModel } from './clock.js';
+import type { RewrittenFlows } from './rewritten-flows.js';
 import type { TcpRewrite } from './tcp-rewrite.js';
 
 export type Side = 'a' | 'b';
@@ -75,7 +76,7 @@ export interface Plan {
   /** By lane of each side: index of its channel, or -1. */
   readonly channelOf: Readonly<Record<Side, Int32Array>>;
   readonly nat: readonly NatEntry[];
-  readonly rewritten: readonly RewrittenEntry[];
+  readonly rewritten: RewrittenFlows;
   readonly unpaired: readonly Unpaired[];
   readonly moreUnpaired: number;
   /** Null where not one packet was found on both sides. */

@@ -23,6 +23,7 @@ export class RewrittenFlows {
   entries(channels: readonly Channel[], directions: readonly DirectionPlan[]): RewrittenEntry[] {
     for (const channel of channels) {
       if (channel.rewrite === null || channel.rewrite.sequence === null) continue;
+      if (!channel.rewrite.isSure && !isRenumbered(channel)) continue;
       const { a, b } = endsOf(directions[channel.direction]);
       this.note(isRenumbered(channel) ? 'tcp-sequence-numbers' : 'tcp-options', a, b);
     }

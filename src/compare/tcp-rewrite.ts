@@ -5,6 +5,7 @@ import {
   KEY_TCP_ACKNOWLEDGMENT,
   KEY_TCP_SEQUENCE,
 } from '../observe/identity-digest.js';
+import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
 import { TCP_ACK } from '../wire/transport.js';
 import type { ComparedPacket } from './compared-packet.js';
@@ -19,7 +20,12 @@ import type { Channel, Plan, Side } from './plan.js';
 export interface TcpRewrite {
   sequence: number | null;
   acknowledgment: number | null;
+  /** False where only a handshake can show whether there is anything to it. */
+  isSure: boolean;
 }
+
+/** Initial sequence numbers further apart in time are those of different connections. */
+const HANDSHAKE_NS = 3 * NS_PER_SECOND;
 
 /** By pair of lanes, what payloads that were found on both sides say of the numbers around them. */
 export class ShiftVotes {
@@ -53,6 +59,7 @@ export class ShiftVotes {
     return {
       sequence: own?.sequence ?? back?.acknowledgment ?? null,
       acknowledgment: own?.acknowledgment ?? back?.sequence ?? null,
+      isSure: true,
     };
   }
 }
@@ -64,11 +71,13 @@ export function isRenumbered({ rewrite }: Channel): boolean {
 /**
  * Finds out which channels have their TCP headers rewritten. `matches` in the order of A's capture.
  * @param isShown whether a side has packets on a channel, by index
+ * @param isComplete whether `matches` hold every packet that both sides show alike
  */
 export function learnRewrites(
   channels: readonly Channel[],
   matches: readonly PacketMatch[],
   isShown: (channel: number, side: Side) => boolean,
+  isComplete: boolean,
 ): void {
   const votes = new ShiftVotes();
   const asTheyLeft = new Set<Lane>();
@@ -80,24 +89,34 @@ export function learnRewrites(
     ({ protocol, lanes: { a, b } }) => protocol === PROTOCOL_TCP && a >= 0 && b >= 0,
   );
   for (const channel of tcp) channel.rewrite = votes.rewriteOf(channel);
-  if (!tcp.some(isRenumbered)) return;
-  // Where one connection has its numbers rewritten, one of which nothing was found may have so too.
+  // Where one connection has its numbers rewritten, one of which nothing was found has so too.
+  const isSure = tcp.some(isRenumbered);
+  if (!isSure && !isComplete) return;
   for (const channel of tcp) {
     const { a } = channel.lanes;
     if (channel.rewrite === null && !asTheyLeft.has(a) && !asTheyLeft.has(a ^ 1))
-      channel.rewrite = { sequence: null, acknowledgment: null };
+      channel.rewrite = { sequence: null, acknowledgment: null, isSure };
   }
   // Behind a NAT, connections without data cannot be told from each other.
+  const kept = new Set(tcp.filter(({ lanes: { a } }) => asTheyLeft.has(a)).map(({ direction }) => direction));
   for (const [index, channel] of channels.entries()) {
-    const { protocol, lanes } = channel;
-    if (protocol === PROTOCOL_TCP && lanes.a < 0 && isShown(index, 'a') && isShown(index, 'b'))
-      channel.rewrite = { sequence: null, acknowledgment: null };
+    const { protocol, lanes, direction } = channel;
+    if (protocol !== PROTOCOL_TCP || lanes.a >= 0 || (!isSure && kept.has(direction))) continue;
+    if (isShown(index, 'a') && isShown(index, 'b'))
+      channel.rewrite = { sequence: null, acknowledgment: null, isSure: true };
   }
+}
+
+/** True where nothing tells by how much the numbers of a channel are rewritten. */
+export function isUnknown({ rewrite }: Channel): boolean {
+  return rewrite !== null && rewrite.isSure && rewrite.sequence === null;
 }
 
 /** Initial sequence numbers of a channel: the last one of each side, and whether it has met that of the other side. */
 interface Handshake {
   readonly last: Record<Side, number | null>;
+  /** On B's clock. */
+  readonly timeNs: Record<Side, Nanoseconds>;
   readonly isNew: Record<Side, boolean>;
 }
 
@@ -145,9 +164,11 @@ export class TcpRenumbering {
     this.handshakes.set(packet.channel, known);
     if (known.last[side] === offset) return;
     known.last[side] = offset;
+    known.timeNs[side] = packet.timeNs;
     known.isNew[side] = true;
     const { a, b } = known.last;
     if (a === null || b === null || !known.isNew.a || !known.isNew.b) return;
+    if (Math.abs(known.timeNs.a - known.timeNs.b) > HANDSHAKE_NS) return;
     known.isNew.a = false;
     known.isNew.b = false;
     rewrite.sequence = (b - a) | 0;
@@ -161,5 +182,5 @@ export class TcpRenumbering {
 }
 
 function newHandshake(): Handshake {
-  return { last: { a: null, b: null }, isNew: { a: false, b: false } };
+  return { last: { a: null, b: null }, timeNs: { a: 0, b: 0 }, isNew: { a: false, b: false } };
 }
