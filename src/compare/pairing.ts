@@ -162,7 +162,7 @@ class Pairing {
       this.noteUnpaired(side, own, this.collectors[side].packets[lane]);
       return;
     }
-    const twin = side === 'a' ? exact.get(laneKey(own)) : undefined;
+    const twin = side === 'a' ? (this.answering(lane) ?? exact.get(laneKey(own))) : undefined;
     if (twin !== undefined && this.channelOf.b[twin] < 0) {
       const channel = this.openChannel(own, lane, twin);
       this.channelOf.a[lane] = channel;
@@ -170,6 +170,12 @@ class Pairing {
       return;
     }
     this.channelOf[side][lane] = this.sharedChannel(side, named, lane);
+  }
+
+  /** The lane of B whose other direction was found to be the other direction of this lane of A. */
+  private answering(lane: Lane): Lane | undefined {
+    const { a, b } = this.channels[this.channelOf.a[lane ^ 1]]?.lanes ?? { a: -1, b: -1 };
+    return a >= 0 && b >= 0 && this.isCounted('b', b ^ 1) ? b ^ 1 : undefined;
   }
 
   /** Pairs of hosts that both sides show, in A's names: by their packets, or by an ARP reply, which is not broadcast. */

@@ -109,7 +109,8 @@ export function learnRewrites(
 
 /** True where nothing tells by how much the numbers of a channel are rewritten. */
 export function isUnknown({ rewrite }: Channel): boolean {
-  return rewrite !== null && rewrite.isSure && rewrite.sequence === null;
+  if (rewrite === null) return false;
+  return rewrite.isSure && rewrite.sequence === null;
 }
 
 /** Initial sequence numbers of a channel: the last one of each side, and whether it has met that of the other side. */
