@@ -11,7 +11,7 @@ import type { ComparedPacket } from './compared-packet.js';
 export const DATAGRAM_NS: Nanoseconds = 4 * NS_PER_SECOND;
 
 /**
- * Fragments in flight by the identification that their datagram has on each side. Where something on the path gives
+ * Fragments of one direction in flight, by the identification that their datagram has on each side. Where something on the path gives
  * datagrams other identifications, one is recognised by its length and content: digests of fragments add up to that of
  * the datagram, however it was cut.
  */
@@ -42,10 +42,13 @@ export class Datagrams {
     if (isLast(packet)) shift(this.byLength, packet.offset + packet.length);
   }
 
-  /** The fragments that arrived of the datagram that the packet is, or is a fragment of. */
-  piecesOf(packet: ComparedPacket): readonly ComparedPacket[] {
+  /**
+   * The fragments that arrived of the datagram that the packet is, or is a fragment of. Where identifications are
+   * rewritten, an equal one is chance.
+   */
+  piecesOf(packet: ComparedPacket, keepsIdentification: boolean): readonly ComparedPacket[] {
     const { identification } = packet;
-    const same = near(this.received.get(identification) ?? [], packet);
+    const same = keepsIdentification ? near(this.received.get(identification) ?? [], packet) : [];
     if (same.length > 0) return same;
     const known = this.renamed.get(identification);
     if (known !== undefined) return near(this.received.get(known) ?? [], packet);
@@ -53,7 +56,7 @@ export class Datagrams {
     if (whole === null) return [];
     for (const candidate of this.byLength.get(whole.length) ?? []) {
       const pieces = near(this.received.get(candidate) ?? [], packet);
-      if (sumOf(pieces) !== whole.digest || pieces[0].channel !== whole.channel) continue;
+      if (sumOf(pieces) !== whole.digest) continue;
       if (isFragment(packet)) this.renamed.set(identification, candidate);
       return pieces;
     }
@@ -61,12 +64,12 @@ export class Datagrams {
   }
 
   /** Length and digest of the datagram that left; null where not all of it was captured. */
-  wholeOf(packet: ComparedPacket): { length: number; digest: number; channel: number } | null {
+  wholeOf(packet: ComparedPacket): { length: number; digest: number } | null {
     const pieces = isFragment(packet) ? near(this.sent.get(packet.identification) ?? [], packet) : [packet];
     const last = pieces.find((one) => !isFragment(one) || isLast(one));
     const digest = sumOf(pieces);
     if (!last || digest === null) return null;
-    return { length: last.offset + last.length, digest, channel: last.channel };
+    return { length: last.offset + last.length, digest };
   }
 }
 

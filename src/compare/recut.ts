@@ -30,7 +30,7 @@ export function rejoin(
   const isWholeTcp = isTcp && (packet.flags & IDENTITY_FRAGMENT) === 0;
   return (
     (direction.keepsIdentification && joinNearest(packet, state.open.withContent(packet), state, 'none')) ||
-    joinFragments(packet, isTcp, state, nowNs) ||
+    joinFragments(packet, isTcp, state, direction.keepsIdentification, nowNs) ||
     (isWholeTcp && joinRewritten(packet, state)) ||
     (isTcp && packet.length > 0 && joinSegments(packet, openNear(packet, state, nowNs))) ||
     (direction.keepsIdentification && joinModified(packet, state)) ||
@@ -130,17 +130,18 @@ function joinFragments(
   packet: ComparedPacket,
   isTcp: boolean,
   state: DirectionState,
+  keeps: boolean,
   nowNs: Nanoseconds,
 ): boolean {
   const isFragment = (packet.flags & IDENTITY_FRAGMENT) !== 0;
-  const pieces = state.datagrams.piecesOf(packet);
+  const pieces = state.datagrams.piecesOf(packet, keeps);
   if (isFragment) {
     const to = packet.offset + packet.length;
     const sent = pieces.length === 0 ? state.datagrams.wholeOf(packet) : null;
     const whole = openNear(packet, state, nowNs).find(
       (one) =>
         (one.flags & IDENTITY_FRAGMENT) === 0 &&
-        ((one.identification === packet.identification && one.networkLength >= to) ||
+        ((keeps && one.identification === packet.identification && one.networkLength >= to) ||
           (sent !== null && one.full === sent.digest && one.length === sent.length)),
     );
     if (whole) {
