@@ -5,9 +5,10 @@ import { icmpEcho } from '../../test/build/icmp.js';
 import { ikeSaInitRequest, keyExchangeV2, nonceV2, saV2 } from '../../test/build/ikev2.js';
 import { fragmentIpv4, IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
-import { type Firewall, tcpEnds } from '../../test/build/tcp-ends.js';
 import { udp } from '../../test/build/udp.js';
 import { VXLAN_PORT, vxlan } from '../../test/build/vxlan.js';
+
+import { FIREWALL_PATHS } from './firewall-paths.js';
 
 /** Captures of the same traffic at several points of a path, and what a comparison must say of them. */
 export interface SamplePath {
@@ -353,28 +354,8 @@ export const SAMPLE_PATHS: readonly SamplePath[] = [
     points: ['pod', 'vpp', 'host'],
     write: () => capturesOf(tunnelTraffic(10), { points: 3 }),
   },
-  {
-    name: 'changed',
-    shows: 'a router clamps the MSS of TCP connections to 1,360 bytes and clears DSCP',
-    must: [],
-    healthy: true,
-    points: ['a', 'b'],
-    write: () => behindFirewall({ seed: 61, clampedMss: 1360, trafficClass: [0xb8, 0] }),
-  },
-  {
-    name: 'renumbered',
-    shows: 'a firewall translates addresses and rewrites TCP sequence numbers',
-    must: ['underlay.nat-in-path'],
-    healthy: true,
-    points: ['a', 'b'],
-    write: () => behindFirewall({ seed: 62, renumbers: true, nat: true }),
-  },
+  ...FIREWALL_PATHS,
 ];
-
-function behindFirewall(firewall: Firewall): Uint8Array[] {
-  const { a, b } = tcpEnds(firewall);
-  return [writePcap(a), writePcap(b)];
-}
 
 /** Traffic of other hosts at another time. */
 function unrelated(): Uint8Array {

@@ -60,7 +60,7 @@ function noteDifferences(
   const { plan, directions } = comparison;
   const channel = plan.channels[pair.sent.channel];
   const { tally } = directions[channel.direction];
-  const differences = fieldDifferences(sent, received, contextOf(pair.sent, isRenumbered(channel)));
+  const differences = fieldDifferences(sent, received, contextOf(pair, isRenumbered(channel)));
   for (const difference of differences) tally.changes.note(difference, pair);
   if (differences.length === 0) tally.changes.unread.notCaptured++;
 }
@@ -124,7 +124,8 @@ function depthOf(flags: number): number {
 }
 
 /** Protocols of both packets that name their fields, by what carries them. */
-function contextOf({ protocols }: ComparedPacket, renumbered: boolean): DiffContext {
+function contextOf({ sent, received }: ChangedPacket, renumbered: boolean): DiffContext {
+  const protocols = sent.protocols | received.protocols;
   const present = dissectors.filter((_, bit) => bit < 32 && (protocols & (1 << bit)) !== 0);
   return {
     isRenumbered: renumbered,
