@@ -60,7 +60,7 @@ describe.each(SAMPLE_PATHS)('path $name', ({ name, points, must, healthy, allow 
     if (healthy) expect(lost).toBe(0);
     for (const direction of compare?.directions ?? []) {
       const { notComparable } = direction;
-      const sum = Object.values(notComparable).reduce((total, count) => total + count, 0);
+      const sum = Object.values(notComparable).reduce<number>((total, count) => total + (count ?? 0), 0);
       expect(direction.sent).toBe(direction.matched + direction.lost + sum);
     }
   });

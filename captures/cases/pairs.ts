@@ -8,6 +8,7 @@ import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { udp } from '../../test/build/udp.js';
 import { VXLAN_PORT, vxlan } from '../../test/build/vxlan.js';
 import { BOTH_ENDS_PATHS } from './both-ends.js';
+import { FIREWALL_PATHS } from './firewall-paths.js';
 
 /** Captures of the same traffic at several points of a path, and what a comparison must say of them. */
 export interface SamplePath {
@@ -354,6 +355,7 @@ export const SAMPLE_PATHS: readonly SamplePath[] = [
     write: () => capturesOf(tunnelTraffic(10), { points: 3 }),
   },
   ...BOTH_ENDS_PATHS,
+  ...FIREWALL_PATHS,
 ];
 
 /** Traffic of other hosts at another time. */

@@ -27,6 +27,10 @@ export const ENCAPSULATION_UDP = 1;
  */
 export const esp = defineDissector({
   protocol: 'esp',
+  headerFields: [
+    { name: 'ESP SPI', at: 0, bits: 32, isHex: true },
+    { name: 'ESP sequence number', at: 32, bits: 32 },
+  ],
   carriedBy: { ipProtocol: [PROTOCOL_ESP], exit: ['udpencap.esp', 'isakmp.esp', 'ah.esp'] },
   observes: {
     spi: 'u32',

@@ -35,6 +35,13 @@ export const geneve = defineDissector({
   protocol: 'geneve',
   carriedBy: { udpPort: [GENEVE_PORT] },
   hasEntropySourcePort: true,
+  headerFields: [
+    { name: 'Geneve option length', at: 2, bits: 6 },
+    { name: 'Geneve flags', at: 8, bits: 8, isHex: true },
+    { name: 'Geneve protocol type', at: 16, bits: 16, isHex: true },
+    { name: 'Geneve VNI', at: 32, bits: 24 },
+    { name: 'Geneve reserved byte', at: 56, bits: 8, isHex: true },
+  ],
   observes: {
     /** FLAG_ bits. */
     flags: 'u8',

@@ -36,6 +36,10 @@ type GreTable = ObservationTable<typeof GRE_ROWS>;
 export const greDissector = defineDissector({
   protocol: 'gre',
   carriedBy: { ipProtocol: [PROTOCOL_GRE], udpPort: [UDP_PORT] },
+  headerFields: [
+    { name: 'GRE flags and version', at: 0, bits: 16, isHex: true },
+    { name: 'GRE protocol type', at: 16, bits: 16, isHex: true },
+  ],
   observes: GRE_ROWS,
   bind(table, binding) {
     return (frame, offset, end) => dissectHeader(table, binding, frame, offset, end);

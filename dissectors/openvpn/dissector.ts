@@ -39,6 +39,10 @@ export const openvpnDissector = defineDissector({
     tcpPort: [OPENVPN_PORT],
     udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise: claim },
   },
+  headerFields: [
+    { name: 'OpenVPN opcode', at: 0, bits: 5 },
+    { name: 'OpenVPN key id', at: 5, bits: 3 },
+  ],
   observes: OPENVPN_ROWS,
   rowsPerChunk: ROWS_PER_CHUNK,
   stream: { messageLength },

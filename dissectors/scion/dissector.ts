@@ -64,6 +64,7 @@ type ScionTable = ObservationTable<typeof SCION_ROWS>;
 /** One row a packet, on the flow of its UDP conversation: the link between two routers, or a router and a host. */
 export const scionDissector = defineDissector({
   protocol: 'scion',
+  isForwardedByHops: true,
   carriedBy: {
     udpHeuristic: {
       priority: PRIORITY,

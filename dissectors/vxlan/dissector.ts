@@ -27,6 +27,13 @@ export const vxlanDissector = defineDissector({
     },
   },
   hasEntropySourcePort: true,
+  headerFields: [
+    { name: 'VXLAN flags', at: 0, bits: 8, isHex: true },
+    { name: 'VXLAN group policy flags', at: 8, bits: 8, isHex: true },
+    { name: 'VXLAN group policy id', at: 16, bits: 16 },
+    { name: 'VXLAN VNI', at: 32, bits: 24 },
+    { name: 'VXLAN reserved byte', at: 56, bits: 8, isHex: true },
+  ],
   observes: VXLAN_ROWS,
   bind(table, binding) {
     const runs = new RunFolder(table);

@@ -177,16 +177,19 @@ class BothEndsRun {
     });
   }
 
-  private report(results: Readonly<Record<Side, PipelineResult>>): Report {
+  private async report(results: Readonly<Record<Side, PipelineResult>>): Promise<Report> {
     const errors: Report['errors'] = [];
     const a = this.sideNow('a', results.a.runner, false, errors);
     const b = this.sideNow('b', results.b.runner, false, errors);
     const points = [
-      { ...a.point, result: results.a },
-      { ...b.point, result: results.b },
+      { ...a.point, result: results.a, reopen: null },
+      { ...b.point, result: results.b, reopen: null },
     ];
     const silentNs = { a: silenceOf(a.present), b: silenceOf(b.present) };
-    const report = pathReport('live', points, this.options, errors, this.side, { isLive: true, silentNs });
+    const report = await pathReport('live', points, this.options, errors, this.side, {
+      isLive: true,
+      silentNs,
+    });
     restoreTimes(report.findings, a, b);
     return withWhatWasOver(report, this.tracker, presentTime(a.point.quality, a.present));
   }

@@ -14,6 +14,7 @@ import { toolIdentity } from '../report/tool.js';
 import { sideSummary } from '../side-files/in-report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
 import { type PipelineResult, runPipeline } from '../workers/pipeline.js';
+import { describeChanges, type Reopen } from './read-changed-packets.js';
 import {
   type AnalyzeOptions,
   captureQuality,
@@ -32,6 +33,11 @@ export interface CompareOptions extends Omit<AnalyzeOptions, 'identities'> {
 /** Fixed, so that the same captures give the same sample of packets and the same report. */
 const IDENTITY_SEED = 0x6361_7061;
 
+const HOP_PROTOCOLS = dissectors.reduce(
+  (bits, { isForwardedByHops }, bit) => (isForwardedByHops && bit < 32 ? bits | (1 << bit) : bits),
+  0,
+);
+
 /** One capture point, and what it shows by itself. */
 export interface JudgedPoint {
   readonly name: string;
@@ -44,6 +50,7 @@ export interface JudgedPoint {
 /** One capture point that was read to its end. */
 export interface PointRun extends JudgedPoint {
   readonly result: PipelineResult;
+  readonly reopen: Reopen;
 }
 
 /** What is known of captures that go on while they are compared. */
@@ -78,19 +85,30 @@ export async function comparePoints(
   points: readonly ComparePoint[],
   options: CompareOptions = {},
 ): Promise<Report> {
-  const sources: { name: string; source: CaptureSource }[] = [];
+  const sources: { name: string; source: CaptureSource; reopen: Reopen }[] = [];
   try {
-    for (const { name, captures } of points)
-      sources.push({ name, source: await openCaptureSource(captures) });
+    for (const { name, captures } of points) {
+      const source = await openCaptureSource(captures);
+      const isFile = (input: CaptureInput): boolean => typeof input === 'string' && input !== '-';
+      const reopens = source.totalBytes !== null && captures.every(isFile);
+      sources.push({ name, source, reopen: reopens ? () => openCaptureSource(captures) : null });
+    }
     return await compareSources(sources, options);
   } finally {
     for (const { source } of sources) await source.close();
   }
 }
 
+/** A capture point whose source is open; `reopen` gives the same frames once more. */
+interface OpenPoint {
+  readonly name: string;
+  readonly source: CaptureSource;
+  readonly reopen?: Reopen;
+}
+
 /** As `comparePoints`, over any sources. */
 export async function compareSources(
-  points: readonly { readonly name: string; readonly source: CaptureSource }[],
+  points: readonly OpenPoint[],
   options: CompareOptions = {},
 ): Promise<Report> {
   const side = await sideKnowledge(options.sideFiles, catalogue);
@@ -98,10 +116,10 @@ export async function compareSources(
   const errors: Report['errors'] = [];
   const sources = points.map(({ source }) => source);
   try {
-    for (const { name, source } of points) {
-      runs.push({ name, ...(await runPoint(source, options, sources, errors, side)) });
+    for (const { name, source, reopen = null } of points) {
+      runs.push({ name, reopen, ...(await runPoint(source, options, sources, errors, side)) });
     }
-    return pathReport('compare', runs, options, errors, side);
+    return await pathReport('compare', runs, options, errors, side);
   } finally {
     for (const { collector } of runs) collector.store.close();
   }
@@ -113,7 +131,7 @@ async function runPoint(
   sources: readonly CaptureSource[],
   errors: Report['errors'],
   side: SideKnowledge,
-): Promise<Omit<PointRun, 'name'>> {
+): Promise<Omit<PointRun, 'name' | 'reopen'>> {
   const collector = new IdentityCollector(IDENTITY_SEED, source.segments);
   const { onProgress } = options;
   const result = await runPipeline(
@@ -154,18 +172,25 @@ export function pathVerdicts(
 }
 
 /** The report of captures of one path that have ended. */
-export function pathReport(
+export async function pathReport(
   command: Report['command'],
   points: readonly PointRun[],
   options: CompareOptions,
   errors: Report['errors'],
   side: SideKnowledge,
   live: LiveFacts = {},
-): Report {
+): Promise<Report> {
   const first = points[0];
   const last = points[points.length - 1];
   const comparison = comparisonOf(points, 0, points.length - 1, options, live);
   const segments = points.length > 2 ? segmentsOf(points) : [];
+  await describeChanges(
+    [
+      { comparison, points: { a: 0, b: points.length - 1 } },
+      ...segments.map((segment, at) => ({ comparison: segment.comparison, points: { a: at, b: at + 1 } })),
+    ],
+    points.map(({ reopen }) => reopen),
+  );
   const verdicts = pathVerdicts(points, comparison, errors, { segments, side });
   const summarised = points.flatMap(leftOut);
   return {
@@ -234,6 +259,7 @@ export function comparisonOf(
     qualities: { a: a.quality, b: b.quality },
     offsetSeconds: options.offsetSeconds ?? null,
     protocols: dissectors.map(({ protocol }) => protocol),
+    hopProtocols: HOP_PROTOCOLS,
     numbering: { a: numberingOf(points, indexA), b: numberingOf(points, indexB) },
     watched: { a: citedFrames(a.judged), b: citedFrames(b.judged) },
     ...live,

@@ -1,10 +1,13 @@
 import type { CompareDirection, CompareSection, Tunnel } from '../report/report.js';
 import { NS_PER_SECOND } from '../units.js';
 import type { ComparedDirection, Comparison } from './comparison.js';
+import type { DirectionTally } from './direction-tally.js';
+import type { PacketChanges } from './packet-changes.js';
 
 /** What the report says of the comparison itself. */
 export function compareReport(comparison: Comparison, tunnels: readonly Tunnel[]): CompareSection {
-  const { clock, offsetSeconds, halfWidthSeconds, skewPpm, steps, isOffsetGiven, nat, plan } = comparison;
+  const { clock, offsetSeconds, halfWidthSeconds, skewPpm, steps, isOffsetGiven, nat, rewritten, plan } =
+    comparison;
   return {
     clock: {
       offsetSeconds,
@@ -15,6 +18,7 @@ export function compareReport(comparison: Comparison, tunnels: readonly Tunnel[]
       ...(isOffsetGiven ? { given: true } : {}),
     },
     nat: nat.map((entry) => ({ ...entry })),
+    ...(rewritten.length > 0 ? { rewritten: rewritten.map((entry) => ({ ...entry })) } : {}),
     directions: comparison.directions
       .filter(({ tally }) => tally.sent + tally.receivedOnly > 0)
       .map((direction) => directionReport(direction, comparison, tunnels)),
@@ -44,9 +48,10 @@ function directionReport(
     duplicated: tally.duplicated,
     reordered: tally.reordered,
     modified: tally.modified,
+    ...changesReport(tally.changes),
     recut: tally.recut,
     receivedOnly: tally.receivedOnly,
-    notComparable: { ...tally.notComparable },
+    notComparable: notComparableReport(tally.notComparable),
     delaySeconds: delay
       ? {
           min: seconds(delay.minNs),
@@ -56,5 +61,23 @@ function directionReport(
           halfWidth: halfWidthSeconds,
         }
       : null,
+  };
+}
+
+/** What is rare is left out where it is 0. */
+function notComparableReport({
+  renumbered,
+  ...counts
+}: DirectionTally['notComparable']): CompareDirection['notComparable'] {
+  return { ...counts, ...(renumbered > 0 ? { renumbered } : {}) };
+}
+
+function changesReport(changes: PacketChanges): Pick<CompareDirection, 'changes' | 'changesUnread'> {
+  const { unread, otherFields } = changes;
+  const rows = changes.rows();
+  const counts = { ...unread, otherFields };
+  return {
+    ...(rows.length > 0 ? { changes: rows.map((row) => ({ ...row, frames: [...row.frames] })) } : {}),
+    ...(Object.values(counts).some((count) => count > 0) ? { changesUnread: counts } : {}),
   };
 }

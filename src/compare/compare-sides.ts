@@ -20,6 +20,7 @@ import { patternOf } from './loss-pattern.js';
 import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from './packet-join.js';
 import { type Collectors, planComparison } from './pairing.js';
 import { otherSide, type Plan, SIDES, type Side } from './plan.js';
+import { isUnknown } from './tcp-rewrite.js';
 
 export interface CompareInput {
   readonly collectors: Collectors;
@@ -27,6 +28,8 @@ export interface CompareInput {
   /** Clock of B minus clock of A, where the operator knows it. */
   readonly offsetSeconds: number | null;
   readonly protocols: readonly string[];
+  /** Those whose routers put their own addresses on every packet, as bits. */
+  readonly hopProtocols: number;
   readonly numbering: Readonly<Record<Side, Numbering>>;
   /** Frames by side whose fate is asked for, in that side's own numbering. */
   readonly watched: Readonly<Record<Side, ReadonlySet<number>>>;
@@ -38,6 +41,8 @@ export interface CompareInput {
   readonly silentNs?: Readonly<Record<Side, Nanoseconds>>;
 }
 
+/** Changed packets of which the bytes are looked at, of all directions together. */
+const CHANGED_KEPT = 16_384;
 /** Differences of the clocks that are kept for the final fit, one a bin and direction. */
 const SAMPLE_BINS = 2048;
 
@@ -65,9 +70,10 @@ class SideComparison implements JoinResults {
       offsetSeconds === null
         ? null
         : ClockModel.fixed(offsetSeconds * NS_PER_SECOND - baseDifferenceNs(qualities));
-    this.plan = planComparison(collectors, given);
+    this.plan = planComparison(collectors, given, input.hopProtocols);
     this.clock = this.plan.clock ?? ClockModel.fixed(-baseDifferenceNs(qualities));
-    this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction));
+    const budget = { left: CHANGED_KEPT };
+    this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction, budget));
     this.numbers = new CommonNumbers(collectors, input.numbering);
     const cuts = { a: this.cutNs('a'), b: this.cutNs('b') };
     this.windows = { a: this.windowOf('a', cuts.a), b: this.windowOf('b', cuts.b) };
@@ -96,7 +102,10 @@ class SideComparison implements JoinResults {
 
   missing(packet: ComparedPacket, state: DirectionState): void {
     const tally = this.tallyOf(packet);
-    if (!this.wasRunning(packet, state)) {
+    if (isUnknown(this.plan.channels[packet.channel])) {
+      tally.noteNotComparable('renumbered');
+      this.noteFate(packet, 'unknown');
+    } else if (!this.wasRunning(packet, state)) {
       tally.noteNotComparable('outsideWindow');
       this.noteFate(packet, 'unknown');
     } else if (this.isHidden(packet)) {
@@ -113,6 +122,7 @@ class SideComparison implements JoinResults {
 
   received(packet: ComparedPacket, isDuplicate: boolean): void {
     if (packet.isOpen && !isDuplicate && !this.couldBeSent(packet)) return;
+    if (packet.isOpen && isUnknown(this.plan.channels[packet.channel])) return;
     this.tallyOf(packet).noteReceived(packet, isDuplicate);
   }
 
@@ -293,6 +303,7 @@ class SideComparison implements JoinResults {
       isOffsetGiven: offsetSeconds !== null,
       isLive: this.input.isLive ?? false,
       nat: plan.nat,
+      rewritten: plan.rewritten.entries(plan.channels, plan.directions),
       plan,
       qualities,
       protocols,

@@ -105,6 +105,22 @@ describe('two captures of one path', () => {
     );
   });
 
+  it('knows fragments again that a firewall put together, renamed and cut anew', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        fc.constantFrom(0, 0.05, 0.3),
+        fc.constantFrom(undefined, 1480, 1000, 620),
+        fc.boolean(),
+        async (seed, loss, pathMtu, nat) => {
+          const cut = pathMtu ? { pathMtu } : {};
+          await expectExact({ seed, packets: 200, loss, nat, mtu: 1500, scrubs: true, ...cut });
+        },
+      ),
+      settings,
+    );
+  });
+
   it('tells heartbeats without any number apart by their time', async () => {
     await fc.assert(
       fc.asyncProperty(seeds, async (seed) => {

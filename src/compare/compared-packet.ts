@@ -1,3 +1,4 @@
+import { IDENTITY_TCP_FLAGS_SHIFT, LEVEL_BODY, LEVEL_FULL } from '../observe/engine-tables.js';
 import type { Nanoseconds } from '../units.js';
 import type { RecordBlock } from './identity-record.js';
 import type { Lane } from './lane-table.js';
@@ -12,17 +13,22 @@ export class ComparedPacket {
   readonly frame: number;
   readonly capture: number;
   readonly segment: number;
-  readonly shape: number;
+  shape: number;
   /** The digest of the channel's level. */
-  readonly digest: number;
-  readonly full: number;
+  digest: number;
+  full: number;
+  /** Digests of the payload alone, as far as both sides captured it: of its first 48 bytes, and of the rest. */
+  readonly body: number;
+  readonly rest: number;
   readonly identification: number;
-  readonly offset: number;
+  offset: number;
   readonly length: number;
   readonly networkLength: number;
-  readonly acknowledgment: number;
+  acknowledgment: number;
   readonly flags: number;
   readonly trafficClass: number;
+  readonly options: number;
+  readonly masked: number;
   readonly protocols: number;
   /** The same packet on the other side. */
   partner: ComparedPacket | null = null;
@@ -33,6 +39,8 @@ export class ComparedPacket {
   bucket: Bucket | null = null;
   /** Position among the sender's packets of its channel. */
   ordinal = 0;
+  /** Of TCP: how many connections of the same ports came before. */
+  connection = 0;
 
   constructor(
     readonly side: Side,
@@ -50,7 +58,9 @@ export class ComparedPacket {
     this.segment = block.segment(record);
     this.shape = block.shape(record);
     this.digest = block.digest(record, level);
-    this.full = block.digest(record, 4);
+    this.full = block.digest(record, LEVEL_FULL);
+    this.body = level < LEVEL_BODY ? this.digest : block.digest(record, LEVEL_BODY);
+    this.rest = level < LEVEL_FULL ? 0 : (this.full - this.body) | 0;
     this.identification = block.identification(record);
     this.offset = block.offset(record);
     this.length = block.payloadLength(record);
@@ -58,7 +68,20 @@ export class ComparedPacket {
     this.acknowledgment = block.acknowledgment(record);
     this.flags = block.flags(record);
     this.trafficClass = block.trafficClass(record);
+    this.options = block.options(record);
+    this.masked = block.masked(record);
     this.protocols = block.protocols[record];
+  }
+
+  /** Changes the digests as if the transport header had another digest. */
+  addToHeader(change: number, isInDigest: boolean): void {
+    this.shape = (this.shape + change) | 0;
+    this.full = (this.full + change) | 0;
+    if (isInDigest) this.digest = (this.digest + change) | 0;
+  }
+
+  get tcpFlags(): number {
+    return (this.flags >>> IDENTITY_TCP_FLAGS_SHIFT) & 0xff;
   }
 
   get isOpen(): boolean {

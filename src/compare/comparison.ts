@@ -6,7 +6,7 @@ import type { ComparedPacket } from './compared-packet.js';
 import type { DirectionTally } from './direction-tally.js';
 import type { LossPattern } from './loss-pattern.js';
 import type { Collectors } from './pairing.js';
-import type { DirectionPlan, NatEntry, Plan, Side } from './plan.js';
+import type { DirectionPlan, NatEntry, Plan, RewrittenEntry, Side } from './plan.js';
 
 /** What became of a packet that a finding cites. */
 export interface Fate {
@@ -46,6 +46,7 @@ export interface Comparison {
   /** The captures are taken while they are compared. */
   readonly isLive?: boolean;
   readonly nat: readonly NatEntry[];
+  readonly rewritten: readonly RewrittenEntry[];
   readonly plan: Plan;
   readonly qualities: Readonly<Record<Side, CaptureQuality>>;
   /** Names of the protocols of the catalogue, by bit. */

@@ -2,7 +2,9 @@ import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
 import type { Nanoseconds } from '../units.js';
 import type { ComparedPacket } from './compared-packet.js';
 import { DelayHistogram } from './delay-histogram.js';
+import { headerChanges, hidesChanges, isEqualHeader } from './header-changes.js';
 import { LossProfile } from './loss-profile.js';
+import { type ChangedPacket, PacketChanges } from './packet-changes.js';
 import type { DirectionPlan } from './plan.js';
 
 const LOST_KEPT = 1000;
@@ -17,11 +19,12 @@ export interface FlowRun {
   last: ComparedPacket;
 }
 
-/** How the bytes of changed packets differ. */
-export interface Modified {
-  readonly sent: ComparedPacket;
-  readonly received: ComparedPacket;
+/** Changed packets whose bytes are looked at: those that all directions may still keep. */
+export interface ChangeBudget {
+  left: number;
 }
+
+const CHANGED_KEPT = 2048;
 
 /** What became of the packets of one direction. Bounded: 1,000 lost frames, the first and last five in full. */
 export class DirectionTally {
@@ -31,6 +34,7 @@ export class DirectionTally {
   /** Arrived more often than they were sent. */
   duplicated = 0;
   reordered = 0;
+  /** Arrived with a field changed that routers and NATs leave alone. */
   modified = 0;
   /** Arrived in other pieces than they left. */
   recut = 0;
@@ -39,7 +43,7 @@ export class DirectionTally {
   protocols = 0;
   /** Captured where they arrived, not where they were sent. */
   receivedOnly = 0;
-  readonly notComparable = { outsideWindow: 0, snaplen: 0, captureLoss: 0, captureFilter: 0 };
+  readonly notComparable = { outsideWindow: 0, snaplen: 0, captureLoss: 0, captureFilter: 0, renumbered: 0 };
   readonly lostFrames: number[] = [];
   readonly firstLost: ComparedPacket[] = [];
   lastLost: ComparedPacket[] = [];
@@ -48,7 +52,9 @@ export class DirectionTally {
   /** The last packet that arrived before the first loss, and the first one after the last. */
   lastGood: ComparedPacket | null = null;
   nextGood: ComparedPacket | null = null;
-  readonly modifications: Modified[] = [];
+  readonly changes = new PacketChanges();
+  /** Changed in what only their bytes tell. */
+  readonly changed: ChangedPacket[] = [];
   readonly delays = new DelayHistogram();
   profile: LossProfile | null = null;
   longestRun: FlowRun | null = null;
@@ -58,7 +64,10 @@ export class DirectionTally {
   private readonly runs = new Map<number, FlowRun>();
   private readonly order = new Map<number, number>();
 
-  constructor(readonly plan: DirectionPlan) {}
+  constructor(
+    readonly plan: DirectionPlan,
+    private readonly budget: ChangeBudget,
+  ) {}
 
   noteDelivered(packet: ComparedPacket, delayNs: Nanoseconds, port: number): void {
     this.noteSent(packet);
@@ -66,7 +75,7 @@ export class DirectionTally {
     this.matched++;
     if (packet.change === 'recut') this.recut++;
     else this.delays.add(delayNs);
-    if (packet.change === 'modified') this.noteModified(packet);
+    if (packet.partner && packet.change !== 'recut') this.noteChanges(packet, packet.partner);
     this.firstDelivered ??= packet;
     this.lastDelivered = packet;
     if (this.lost > 0) this.nextGood ??= packet;
@@ -131,10 +140,17 @@ export class DirectionTally {
     if ((packet.flags & IDENTITY_FRAGMENT) !== 0) this.fragments++;
   }
 
-  private noteModified(packet: ComparedPacket): void {
+  private noteChanges(sent: ComparedPacket, received: ComparedPacket): void {
+    const isHidden = hidesChanges(sent, received);
+    if (!isHidden && isEqualHeader(sent, received)) return;
     this.modified++;
-    if (packet.partner && this.modifications.length < CITED)
-      this.modifications.push({ sent: packet, received: packet.partner });
+    const pair = { sent, received };
+    for (const change of headerChanges(sent, received)) this.changes.note(change, pair);
+    if (!isHidden) return;
+    if (this.changed.length < CHANGED_KEPT && this.budget.left > 0) {
+      this.changed.push(pair);
+      this.budget.left--;
+    } else this.changes.unread.bound++;
   }
 
   private extendRun(packet: ComparedPacket): void {

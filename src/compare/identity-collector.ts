@@ -36,6 +36,8 @@ export class IdentityCollector implements IdentitySink {
   /** By content, and by transport header and identification. */
   readonly byContent: IdentitySketch;
   readonly byHeader: IdentitySketch;
+  /** TCP data by payload alone, whatever a firewall made of the header; see `TcpPayloads`. */
+  readonly byPayload: IdentitySketch;
   /** First and last frame of the side, any flow. */
   firstNs = Number.NaN;
   lastNs = Number.NaN;
@@ -44,6 +46,8 @@ export class IdentityCollector implements IdentitySink {
   levels = new Uint8Array(2048).fill(LEVEL_FULL);
   /** By lane: packets marked as sent by the capturing host. */
   outbound = new Uint32Array(2048);
+  /** By lane: protocols of the catalogue that its frames hold, as bits. */
+  protocols = new Uint32Array(2048);
   /** By flow: a flow of the same frames outside the tunnel, or -1. */
   carriers = new Int32Array(1024).fill(-1);
   recordCount = 0;
@@ -65,6 +69,7 @@ export class IdentityCollector implements IdentitySink {
     this.store = new IdentityStore(bounds);
     this.byContent = new IdentitySketch(bounds.sketched);
     this.byHeader = new IdentitySketch((bounds.sketched ?? SKETCH_KEPT) / 4);
+    this.byPayload = new IdentitySketch((bounds.sketched ?? SKETCH_KEPT) / 4);
     this.lanes = new LaneTable(seed);
   }
 
@@ -106,6 +111,7 @@ export class IdentityCollector implements IdentitySink {
     const lane = flow * 2 + identities.rows.direction[row];
     const level = flags & IDENTITY_LEVEL_MASK;
     this.countLane(lane, level, (flags & 0x1000) !== 0);
+    this.protocols[lane] |= this.protocolsOfFrame[index];
     this.noteCarrier(flow, identities.rows.frame[row], flags);
     const timeNs = frames.timeNs[index] + this.shiftOf(segment);
     if (Number.isNaN(timeNs)) {
@@ -149,6 +155,8 @@ export class IdentityCollector implements IdentitySink {
     words[at + 13] = identities.acknowledgment[row];
     words[at + 14] = identities.flags[row];
     words[at + 15] = identities.timeToLive[row] | (identities.trafficClass[row] << 8);
+    words[at + 16] = identities.options[row];
+    words[at + 17] = identities.masked[row];
     block.protocols[record] = this.protocolsOfFrame[index];
   }
 
@@ -161,6 +169,11 @@ export class IdentityCollector implements IdentitySink {
       const hash = hashOf(block.digest(record, LEVEL_BODY), shape);
       this.byContent.add(hash, timeNs, lane, hop, identification, recordCount);
     }
+    if (level >= LEVEL_BODY && block.payloadLength(record) > 0 && this.lanes.isTcp(lane)) {
+      const hash = hashOf(block.digest(record, LEVEL_BODY), block.payloadLength(record));
+      const [sequence, acknowledgment] = [block.offset(record), block.acknowledgment(record)];
+      this.byPayload.add(hash, timeNs, lane, acknowledgment, sequence, recordCount);
+    }
     if (level >= LEVEL_SHAPE && (block.flags(record) & IDENTITY_ARP) === 0) {
       const hash = hashOf(shape, Math.imul(identification + 1, 0x2c1b3c6d));
       this.byHeader.add(hash, timeNs, lane, hop, identification, recordCount);
@@ -172,6 +185,7 @@ export class IdentityCollector implements IdentitySink {
       const length = lane * 2;
       this.packets = grown(this.packets, length);
       this.outbound = grown(this.outbound, length);
+      this.protocols = grown(this.protocols, length);
       const levels = new Uint8Array(length).fill(LEVEL_FULL);
       levels.set(this.levels);
       this.levels = levels;

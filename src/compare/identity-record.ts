@@ -1,9 +1,9 @@
 import type { Nanoseconds } from '../units.js';
 
 /*
- * What is kept of a packet until it is compared: 16 words of 32 bits. The first two are the time as a double.
+ * What is kept of a packet until it is compared: 18 words of 32 bits. The first two are the time as a double.
  */
-export const RECORD_WORDS = 16;
+export const RECORD_WORDS = 18;
 const SHAPE = 2;
 const HEAD = 3;
 const BODY = 4;
@@ -21,6 +21,8 @@ const ACKNOWLEDGMENT = 13;
 const FLAGS = 14;
 /** TTL, traffic class, then the protocols of the frame as bits of `protocols`. */
 const HOP = 15;
+const OPTIONS = 16;
+const MASKED = 17;
 
 /** Records of one block, as typed arrays over the same memory. */
 export class RecordBlock {
@@ -110,6 +112,16 @@ export class RecordBlock {
 
   trafficClass(record: number): number {
     return (this.words[record * RECORD_WORDS + HOP] >> 8) & 0xff;
+  }
+
+  /** What the options of a TCP segment add to its digests. */
+  options(record: number): number {
+    return this.words[record * RECORD_WORDS + OPTIONS];
+  }
+
+  /** Digest of what is in no other digest. */
+  masked(record: number): number {
+    return this.words[record * RECORD_WORDS + MASKED];
   }
 
   write(

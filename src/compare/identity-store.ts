@@ -5,7 +5,7 @@ import type { Nanoseconds } from '../units.js';
 import { RecordBlock } from './identity-record.js';
 
 const RECORDS_PER_BLOCK = 4096;
-/** Blocks kept in memory (17 MiB); what is beyond goes to a temporary file without a name. */
+/** Blocks kept in memory (19 MiB); what is beyond goes to a temporary file without a name. */
 const BLOCKS_IN_MEMORY = 64;
 
 /** The bounds of a store, in blocks of 4,096 records (311 KB). */

@@ -14,6 +14,7 @@ import {
 import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { formatAddress } from '../wire/address.js';
+import { PROTOCOL_TCP } from '../wire/ip.js';
 
 /** One direction of a flow on one side: `flow * 2 + direction`. */
 export type Lane = number;
@@ -111,6 +112,13 @@ export class LaneTable {
       protocol: isArp ? -words[at + FLOW_DISCRIMINATOR] : words[at + FLOW_PROTOCOL] & 0xff,
       stack: words[at + FLOW_STACK],
     };
+  }
+
+  /** True for TCP with ports: not for fragments. */
+  isTcp(lane: Lane): boolean {
+    const at = (lane >> 1) * KEY_WORDS;
+    const { words } = this.keys;
+    return words[at + FLOW_PROTOCOL] === PROTOCOL_TCP && words[at + FLOW_PORTS] !== 0;
   }
 
   /** The four words of the address that a lane leads to. */

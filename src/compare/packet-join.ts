@@ -1,21 +1,20 @@
-import {
-  IDENTITY_FRAGMENT,
-  IDENTITY_LEVEL_MASK,
-  IDENTITY_TCP_FLAGS_SHIFT,
-  LEVEL_NONE,
-} from '../observe/engine-tables.js';
+import { IDENTITY_FRAGMENT, IDENTITY_LEVEL_MASK, LEVEL_NONE } from '../observe/engine-tables.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
-import { TCP_ACK } from '../wire/transport.js';
+import { TCP_SYN } from '../wire/transport.js';
+import { Acknowledgments } from './acknowledgments.js';
 import type { ClockModel } from './clock.js';
 import type { Bucket } from './compared-packet.js';
 import { ComparedPacket } from './compared-packet.js';
 import type { Running } from './comparison.js';
+import { Datagrams } from './datagrams.js';
 import { hashOf } from './identity-collector.js';
+import { OpenPackets } from './open-packets.js';
 import type { Collectors } from './pairing.js';
-import { type Channel, otherSide, type Plan, type Side } from './plan.js';
+import type { Channel, Plan } from './plan.js';
 import { Cursor, Waiting } from './record-cursor.js';
 import { rejoin } from './recut.js';
+import { TcpRenumbering } from './tcp-rewrite.js';
 
 /** A packet that has not arrived after this is lost (RFC 7680 leaves the time to the method). */
 export const LOSS_SECONDS = 3;
@@ -54,11 +53,12 @@ export class DirectionState {
   /** Packets that arrived without a partner so far; those settled since are still in it until `openReceived` cleans up. */
   private waiting: ComparedPacket[] = [];
   private waitingLimit = WAITING_CLEANED;
-  /** Fragments that arrived, by identification. */
-  readonly fragments = new Map<number, ComparedPacket[]>();
+  readonly open = new OpenPackets();
+  readonly datagrams = new Datagrams();
 
-  wait(packet: ComparedPacket): void {
+  wait(packet: ComparedPacket, protocol: number): void {
     this.waiting.push(packet);
+    this.open.add(packet, protocol);
     if (this.waiting.length < this.waitingLimit) return;
     this.openReceived(packet.timeNs);
     this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
@@ -95,12 +95,12 @@ export class PacketJoin {
   readonly states: readonly DirectionState[];
   /** Packets settled before their time because of WAITING_MAX. */
   settledEarly = 0;
-  /** By side and lane: the highest acknowledgment number it has sent, or NaN. */
-  private readonly acknowledged: Record<Side, Float64Array>;
+  private readonly acknowledgments: Acknowledgments;
   private readonly buckets = new Map<number, Bucket>();
   private readonly sent = new Waiting();
   private readonly received = new Waiting();
   private readonly ordinals: Uint32Array;
+  private readonly renumbering: TcpRenumbering;
   private readonly retransmissions = new Map<number, ComparedPacket[]>();
   /** By channel: the end of the highest TCP segment sent, or NaN. */
   private readonly highestSent: Float64Array;
@@ -116,8 +116,8 @@ export class PacketJoin {
     this.states = plan.directions.map(() => new DirectionState());
     this.ordinals = new Uint32Array(plan.channels.length);
     this.highestSent = new Float64Array(plan.channels.length).fill(Number.NaN);
-    const lanes = (side: Side) => new Float64Array(plan.channelOf[side].length).fill(Number.NaN);
-    this.acknowledged = { a: lanes('a'), b: lanes('b') };
+    this.acknowledgments = new Acknowledgments(plan);
+    this.renumbering = new TcpRenumbering(plan, collectors.a.seed);
   }
 
   run(): void {
@@ -139,11 +139,8 @@ export class PacketJoin {
   /** True where the receiver acknowledged bytes of TCP that its own capture lacks. */
   wasAcknowledged(packet: ComparedPacket): boolean {
     const channel = this.plan.channels[packet.channel];
-    const side = otherSide(packet.side);
-    if (channel.protocol !== PROTOCOL_TCP || packet.length === 0 || channel.lanes[side] < 0) return false;
-    const acknowledged = this.acknowledged[side][channel.lanes[side] ^ 1];
-    if (Number.isNaN(acknowledged) || ((acknowledged - (packet.offset + packet.length)) | 0) < 0)
-      return false;
+    if (channel.protocol !== PROTOCOL_TCP || packet.length === 0) return false;
+    if (!this.acknowledgments.reach(packet, channel)) return false;
     const again = this.retransmissions.get(packet.channel) ?? [];
     return !again.some(
       (one) => one !== packet && !one.isOpen && ((one.offset - packet.offset - packet.length) | 0) < 0,
@@ -176,9 +173,12 @@ export class PacketJoin {
       this.results.cut(packet);
       return;
     }
-    if (channel.protocol === PROTOCOL_TCP) this.noteAcknowledgment(packet);
     const direction = this.plan.directions[channel.direction];
-    if (direction.sender === packet.side) this.takeSent(packet, this.states[channel.direction], channel);
+    const isSender = direction.sender === packet.side;
+    if (channel.rewrite !== null && (packet.flags & IDENTITY_FRAGMENT) === 0)
+      this.renumbering.apply(packet, channel.level, (packet.tcpFlags & TCP_SYN) !== 0, isSender);
+    if (channel.protocol === PROTOCOL_TCP) this.acknowledgments.note(packet, channel, isSender);
+    if (isSender) this.takeSent(packet, this.states[channel.direction], channel);
     else this.takeReceived(packet, this.states[channel.direction], channel);
   }
 
@@ -186,6 +186,7 @@ export class PacketJoin {
     packet.ordinal = this.ordinals[packet.channel]++;
     if (channel.protocol === PROTOCOL_TCP) this.noteSegment(packet);
     this.sent.push(packet);
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) state.datagrams.noteSent(packet);
     const bucket = this.bucketOf(packet, channel);
     bucket.sentCount++;
     const receiver = choose(bucket.received, packet.timeNs + (state.typicalNs || 0), packet.identification);
@@ -198,7 +199,7 @@ export class PacketJoin {
 
   private takeReceived(packet: ComparedPacket, state: DirectionState, channel: Channel): void {
     this.received.push(packet);
-    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) this.noteFragment(packet, state);
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) state.datagrams.noteReceived(packet);
     const bucket = this.bucketOf(packet, channel);
     const sender = choose(bucket.sent, packet.timeNs - (state.typicalNs || 0), packet.identification);
     if (sender) {
@@ -207,7 +208,7 @@ export class PacketJoin {
     }
     if (bucket.received) bucket.received.push(packet);
     else bucket.received = [packet];
-    state.wait(packet);
+    state.wait(packet, channel.protocol);
   }
 
   private match(
@@ -246,20 +247,6 @@ export class PacketJoin {
     return bucket;
   }
 
-  private noteFragment(packet: ComparedPacket, state: DirectionState): void {
-    const known = state.fragments.get(packet.identification);
-    if (known) known.push(packet);
-    else state.fragments.set(packet.identification, [packet]);
-  }
-
-  private noteAcknowledgment(packet: ComparedPacket): void {
-    if (((packet.flags >> IDENTITY_TCP_FLAGS_SHIFT) & TCP_ACK) === 0) return;
-    const known = this.acknowledged[packet.side];
-    const highest = known[packet.lane];
-    if (Number.isNaN(highest) || ((packet.acknowledgment - highest) | 0) > 0)
-      known[packet.lane] = packet.acknowledgment;
-  }
-
   private settle(nowNs: Nanoseconds): void {
     for (let packet = this.sent.first; packet; packet = this.sent.first) {
       if (!(packet.timeNs < nowNs - WAIT_NS) && !this.isCrowded()) break;
@@ -287,6 +274,7 @@ export class PacketJoin {
     if (Number.isNaN(arrivedNs)) this.results.missing(packet, state);
     else this.results.delivered(packet, arrivedNs - packet.timeNs);
     this.release(packet);
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) state.datagrams.forgetSent(packet);
   }
 
   /** Looks for a packet that did not arrive as it left. */
@@ -303,11 +291,10 @@ export class PacketJoin {
     const isDuplicate = packet.isOpen && bucket !== null && bucket.matched > 0 && isDistinct(packet, bucket);
     this.results.received(packet, isDuplicate);
     this.release(packet);
-    if ((packet.flags & IDENTITY_FRAGMENT) === 0) return;
-    const { fragments } = this.states[this.plan.channels[packet.channel].direction];
-    const siblings = fragments.get(packet.identification);
-    siblings?.shift();
-    if (siblings?.length === 0) fragments.delete(packet.identification);
+    const channel = this.plan.channels[packet.channel];
+    const { datagrams, open } = this.states[channel.direction];
+    open.remove(packet, channel.protocol);
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) datagrams.forgetReceived(packet);
   }
 
   private release(packet: ComparedPacket): void {

@@ -16,6 +16,8 @@ export interface PacketMatch {
   readonly identification: number;
   /** False where equal packets were paired by their order only. */
   readonly isUnique: boolean;
+  /** Of TCP data whose header was rewritten: B's number minus A's. */
+  readonly shift?: { readonly sequence: number; readonly acknowledgment: number };
 }
 
 /** Differences of one clock lie together: delays and their changes are below this. */
@@ -37,7 +39,9 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
     } else if (known !== joined.b.ordinal) conflicting.add(joined.a.ordinal);
   }
   const certain = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal));
-  const matches = certain.sort((x, y) => x.a.ordinal - y.a.ordinal).map(matchOf);
+  const matches = [...certain, ...joinPayloads(a, b, distinct)]
+    .sort((x, y) => x.a.ordinal - y.a.ordinal)
+    .map(matchOf);
   const unique = matches.filter(({ isUnique }) => isUnique);
   const clusters = clustersOf(unique.length > 0 ? unique : matches);
   return matches.filter(({ differenceNs }) =>
@@ -51,6 +55,33 @@ interface Joined {
   readonly a: SketchedPacket;
   readonly b: SketchedPacket;
   readonly isUnique: boolean;
+  /** Found by payload alone: `identification` and `timeToLive` are the sequence and acknowledgment numbers. */
+  readonly isPayload?: boolean;
+}
+
+/**
+ * TCP data of flows of which little else is found on both sides, such as the first packet: a firewall rewrites the
+ * headers.
+ */
+function joinPayloads(a: IdentityCollector, b: IdentityCollector, found: readonly Joined[]): Joined[] {
+  const asTheyLeft = new Map<Lane, number>();
+  const ordinals = new Set<number>();
+  for (const { a: packet } of found) {
+    count(asTheyLeft, packet.lane);
+    ordinals.add(packet.ordinal);
+  }
+  const joined = joinSketches(a.byPayload, b.byPayload).filter(
+    ({ a: packet }) => !ordinals.has(packet.ordinal),
+  );
+  const rewritten = new Map<Lane, number>();
+  for (const { a: packet } of joined) count(rewritten, packet.lane);
+  return joined
+    .filter(({ a: { lane } }) => (rewritten.get(lane) ?? 0) > (asTheyLeft.get(lane) ?? 0))
+    .map((one) => ({ ...one, isPayload: true }));
+}
+
+function count(counts: Map<Lane, number>, lane: Lane): void {
+  counts.set(lane, (counts.get(lane) ?? 0) + 1);
 }
 
 /** Equal packets are paired in order where both sides hold equally many. */
@@ -64,7 +95,16 @@ function joinSketches(a: IdentitySketch, b: IdentitySketch): Joined[] {
   return joined;
 }
 
-function matchOf({ a, b, isUnique }: Joined): PacketMatch {
+function matchOf({ a, b, isUnique, isPayload }: Joined): PacketMatch {
+  if (isPayload) {
+    const shift = {
+      sequence: (b.identification - a.identification) | 0,
+      acknowledgment: (b.timeToLive - a.timeToLive) | 0,
+    };
+    const differenceNs = b.timeNs - a.timeNs;
+    const lanes = { laneA: a.lane, laneB: b.lane, timeA: a.timeNs };
+    return { ...lanes, differenceNs, hops: 0, identification: 0, isUnique, shift };
+  }
   const identification = a.identification !== b.identification ? -1 : a.identification === 0 ? 0 : 1;
   return {
     laneA: a.lane,

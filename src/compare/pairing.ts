@@ -8,6 +8,8 @@ import { type Lane, type LaneEnds, PROTOCOL_ARP_REPLY, PROTOCOL_ARP_REQUEST } fr
 import { matchSketches, type PacketMatch } from './packet-matches.js';
 import type { Channel, DirectionPlan, Plan, Side } from './plan.js';
 import { otherSide, SIDES } from './plan.js';
+import { RewrittenFlows } from './rewritten-flows.js';
+import { learnRewrites } from './tcp-rewrite.js';
 
 export type Collectors = Readonly<Record<Side, IdentityCollector>>;
 
@@ -17,8 +19,12 @@ const UNPAIRED_KEPT = 20;
 const KEPT_SHARE = 0.9;
 
 /** Learns from the sketches of both sides which flow is which, which way packets go, and how the clocks differ. */
-export function planComparison(collectors: Collectors, knownClock: ClockModel | null): Plan {
-  return new Pairing(collectors, knownClock).plan();
+export function planComparison(
+  collectors: Collectors,
+  knownClock: ClockModel | null,
+  hopProtocols: number,
+): Plan {
+  return new Pairing(collectors, knownClock, hopProtocols).plan();
 }
 
 class Pairing {
@@ -32,13 +38,16 @@ class Pairing {
   private readonly channelByKey = new Map<string, number>();
   private readonly channelOf: Record<Side, Int32Array>;
   private readonly unpaired = new Map<string, { side: Side; from: string; to: string; packets: number }>();
+  private readonly rewritten = new RewrittenFlows();
   private readonly identifications = new Map<string, { same: number; changed: number }>();
 
   constructor(
     private readonly collectors: Collectors,
     private readonly knownClock: ClockModel | null,
+    /** Protocols whose routers put their own addresses on every packet, as bits. */
+    private readonly hopProtocols: number,
   ) {
-    const all = matchSketches(collectors.a, collectors.b);
+    const all = matchSketches(collectors.a, collectors.b).filter((match) => this.isTold(match));
     this.active = new ActiveLanes(collectors, all);
     this.matches = all.filter(
       ({ laneA, laneB }) => this.active.isActive('a', laneA) && this.active.isActive('b', laneB),
@@ -52,6 +61,11 @@ class Pairing {
     this.countIdentifications();
     this.channelOf = { a: this.noChannels('a'), b: this.noChannels('b') };
     this.pairLanes(lanes);
+    const shown = { a: new Set(this.channelOf.a), b: new Set(this.channelOf.b) };
+    const isComplete = SIDES.every(
+      (side) => collectors[side].byContent.threshold === Number.POSITIVE_INFINITY,
+    );
+    learnRewrites(this.channels, this.matches, (channel, side) => shown[side].has(channel), isComplete);
   }
 
   plan(): Plan {
@@ -65,6 +79,7 @@ class Pairing {
       channels: this.channels,
       channelOf: this.channelOf,
       nat: this.names.nat(),
+      rewritten: this.rewritten,
       unpaired: unpaired.slice(0, UNPAIRED_KEPT),
       moreUnpaired: Math.max(0, unpaired.length - UNPAIRED_KEPT),
       clock: this.knownClock ?? ClockModel.fit(this.clockSamples()),
@@ -107,7 +122,7 @@ class Pairing {
       this.channelOf.a[laneA] = channel;
       this.channelOf.b[laneB] = channel;
       const direction = this.directions[this.channels[channel]?.direction ?? -1];
-      if (direction) this.names.noteTranslation(a, this.ends('b', laneB), direction.sender);
+      if (direction) this.noteTranslation(laneA, laneB, direction.sender);
     }
     const exact = this.exactLanes(taken);
     for (const side of SIDES) {
@@ -116,6 +131,22 @@ class Pairing {
         this.pairRest(side, lane, common, exact);
       }
     }
+  }
+
+  private noteTranslation(laneA: Lane, laneB: Lane, sender: Side): void {
+    const [a, b] = [this.ends('a', laneA), this.ends('b', laneB)];
+    const protocols = this.collectors.a.protocols[laneA] & this.collectors.b.protocols[laneB];
+    // A translation changes the address of one end; what changes both is the next hop.
+    const isNextHop = a.from !== b.from && a.to !== b.to && (protocols & this.hopProtocols) !== 0;
+    if (isNextHop) this.rewritten.note('scion-hops', a, b);
+    else this.names.noteTranslation(a, b, sender);
+  }
+
+  /** Equal payloads of several flows may be paired crosswise, unless the ports say that they belong together. */
+  private isTold({ shift, isUnique, laneA, laneB }: PacketMatch): boolean {
+    if (!shift || isUnique) return true;
+    const [a, b] = [this.ends('a', laneA), this.ends('b', laneB)];
+    return a.fromPort === b.fromPort && a.toPort === b.toPort;
   }
 
   /** A lane without matched packets: by its own addresses and ports, else in one channel with the others of its hosts. */
@@ -131,7 +162,7 @@ class Pairing {
       this.noteUnpaired(side, own, this.collectors[side].packets[lane]);
       return;
     }
-    const twin = side === 'a' ? exact.get(laneKey(own)) : undefined;
+    const twin = side === 'a' ? (this.answering(lane) ?? exact.get(laneKey(own))) : undefined;
     if (twin !== undefined && this.channelOf.b[twin] < 0) {
       const channel = this.openChannel(own, lane, twin);
       this.channelOf.a[lane] = channel;
@@ -139,6 +170,12 @@ class Pairing {
       return;
     }
     this.channelOf[side][lane] = this.sharedChannel(side, named, lane);
+  }
+
+  /** The lane of B whose other direction was found to be the other direction of this lane of A. */
+  private answering(lane: Lane): Lane | undefined {
+    const { a, b } = this.channels[this.channelOf.a[lane ^ 1]]?.lanes ?? { a: -1, b: -1 };
+    return a >= 0 && b >= 0 && this.isCounted('b', b ^ 1) ? b ^ 1 : undefined;
   }
 
   /** Pairs of hosts that both sides show, in A's names: by their packets, or by an ARP reply, which is not broadcast. */
@@ -177,7 +214,8 @@ class Pairing {
     const direction = this.directionOf(named, laneA, laneB);
     if (direction < 0) return -1;
     const level = Math.min(this.collectors.a.levels[laneA], this.collectors.b.levels[laneB]);
-    this.channels.push({ direction, protocol: named.protocol, lanes: { a: laneA, b: laneB }, level });
+    const lanes = { a: laneA, b: laneB };
+    this.channels.push({ direction, protocol: named.protocol, lanes, level, rewrite: null });
     return this.channels.length - 1;
   }
 
@@ -191,7 +229,8 @@ class Pairing {
     }
     const direction = this.directionOf(named, side === 'a' ? lane : -1, side === 'b' ? lane : -1);
     if (direction < 0) return -1;
-    this.channels.push({ direction, protocol: named.protocol, lanes: { a: -1, b: -1 }, level });
+    const lanes = { a: -1, b: -1 };
+    this.channels.push({ direction, protocol: named.protocol, lanes, level, rewrite: null });
     this.channelByKey.set(key, this.channels.length - 1);
     return this.channels.length - 1;
   }

@@ -1,5 +1,7 @@
 import type { Nanoseconds } from '../units.js';
 import type { ClockModel } from './clock.js';
+import type { RewrittenFlows } from './rewritten-flows.js';
+import type { TcpRewrite } from './tcp-rewrite.js';
 
 export type Side = 'a' | 'b';
 export const SIDES: readonly Side[] = ['a', 'b'];
@@ -38,6 +40,17 @@ export interface Channel {
   readonly lanes: Readonly<Record<Side, number>>;
   /** How much of every packet both captures hold (LEVEL_). */
   level: number;
+  /** Null where TCP headers arrive as they left. */
+  rewrite: TcpRewrite | null;
+}
+
+/** What the path rewrites by design in all packets of a direction, and which is no translation of addresses. */
+export interface RewrittenEntry {
+  readonly what: 'tcp-sequence-numbers' | 'tcp-options' | 'ip-identifications' | 'scion-hops';
+  /** `address > address` as each side shows it. */
+  readonly a: string;
+  readonly b: string;
+  readonly flows: number;
 }
 
 export interface NatEntry {
@@ -63,6 +76,7 @@ export interface Plan {
   /** By lane of each side: index of its channel, or -1. */
   readonly channelOf: Readonly<Record<Side, Int32Array>>;
   readonly nat: readonly NatEntry[];
+  readonly rewritten: RewrittenFlows;
   readonly unpaired: readonly Unpaired[];
   readonly moreUnpaired: number;
   /** Null where not one packet was found on both sides. */

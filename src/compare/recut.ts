@@ -7,8 +7,12 @@ import type { DirectionState } from './packet-join.js';
 import type { Channel, DirectionPlan } from './plan.js';
 
 const TCP_HEADER_LENGTH_MAX = 60;
+/** Packets further apart are not looked at. */
+const NEAR_NS = 4 * NS_PER_SECOND;
 /** A packet that was changed on the way is taken for the same one only this near to the usual delay. */
 const MODIFIED_NS = NS_PER_SECOND;
+/** Header and first 48 bytes of a datagram, at most. */
+const PART_BYTES = 64;
 
 /**
  * Looks for a packet that was not found as it was: with another identification, cut into other fragments, put
@@ -22,46 +26,79 @@ export function rejoin(
   state: DirectionState,
   nowNs: Nanoseconds,
 ): boolean {
-  const open = state
-    .openReceived(nowNs)
-    .filter((one) => Math.abs(one.timeNs - packet.timeNs) < 4 * NS_PER_SECOND);
+  const isTcp = channel.protocol === PROTOCOL_TCP;
+  const isWholeTcp = isTcp && (packet.flags & IDENTITY_FRAGMENT) === 0;
   return (
-    (direction.keepsIdentification && joinRenumbered(packet, open, state)) ||
-    joinFragments(packet, channel.protocol === PROTOCOL_TCP, open, state) ||
-    (channel.protocol === PROTOCOL_TCP && packet.length > 0 && joinSegments(packet, open)) ||
-    (direction.keepsIdentification && joinModified(packet, open, state))
+    (direction.keepsIdentification && joinNearest(packet, state.open.withContent(packet), state, 'none')) ||
+    joinFragments(packet, isTcp, state, direction.keepsIdentification, nowNs) ||
+    (isWholeTcp && joinRewritten(packet, state)) ||
+    (isTcp && packet.length > 0 && joinSegments(packet, openNear(packet, state, nowNs))) ||
+    (direction.keepsIdentification && joinModified(packet, state)) ||
+    (!isTcp && joinChangedPart(packet, state, direction.keepsIdentification))
   );
 }
 
-/** Equal content under another identification. */
-function joinRenumbered(
+function openNear(
   packet: ComparedPacket,
-  open: readonly ComparedPacket[],
   state: DirectionState,
-): boolean {
-  const equal = open.filter(
-    (one) => one.channel === packet.channel && one.shape === packet.shape && one.digest === packet.digest,
-  );
-  return joinNearest(packet, equal, state, 'none');
+  nowNs: Nanoseconds,
+): readonly ComparedPacket[] {
+  return state.openReceived(nowNs).filter((one) => Math.abs(one.timeNs - packet.timeNs) < NEAR_NS);
 }
 
 /** The same identification and flow, other content. */
-function joinModified(
-  packet: ComparedPacket,
-  open: readonly ComparedPacket[],
-  state: DirectionState,
-): boolean {
-  if (packet.identification === 0) return false;
-  const expectedNs = packet.timeNs + (state.typicalNs || 0);
-  const changed = open.filter(
-    (one) =>
-      one.channel === packet.channel &&
-      one.identification === packet.identification &&
-      (one.flags & IDENTITY_FRAGMENT) === (packet.flags & IDENTITY_FRAGMENT) &&
-      (one.shape === packet.shape || one.length === packet.length) &&
-      Math.abs(one.timeNs - expectedNs) < MODIFIED_NS,
-  );
+function joinModified(packet: ComparedPacket, state: DirectionState): boolean {
+  const changed = state.open
+    .withIdentification(packet)
+    .filter(
+      (one) =>
+        (one.flags & IDENTITY_FRAGMENT) === (packet.flags & IDENTITY_FRAGMENT) &&
+        (one.shape === packet.shape || one.length === packet.length) &&
+        isExpected(one, packet, state),
+    );
   return changed.length === 1 && joinNearest(packet, changed, state, 'modified');
+}
+
+/** The same bytes of a TCP connection, or the same acknowledgment, with another header or other content. */
+function joinRewritten(packet: ComparedPacket, state: DirectionState): boolean {
+  const same = state.open
+    .withSequence(packet)
+    .filter(
+      (one) =>
+        one.length === packet.length &&
+        (one.flags & IDENTITY_FRAGMENT) === 0 &&
+        isExpected(one, packet, state) &&
+        (packet.length > 0 || one.acknowledgment === packet.acknowledgment),
+    );
+  const equal = same.filter((one) => one.body === packet.body);
+  if (packet.length > 0 && equal.length > 0) return joinNearest(packet, equal, state, 'modified');
+  return same.length === 1 && joinNearest(packet, same, state, 'modified');
+}
+
+/** A datagram of which the path changed the first bytes only, such as the header of a tunnel. */
+function joinChangedPart(
+  packet: ComparedPacket,
+  state: DirectionState,
+  keepsIdentification: boolean,
+): boolean {
+  if (packet.rest === 0 || (packet.flags & IDENTITY_FRAGMENT) !== 0 || packet.length <= PART_BYTES)
+    return false;
+  const alike = state.open
+    .withShape(packet)
+    .filter(
+      (one) =>
+        (one.flags & IDENTITY_FRAGMENT) === 0 &&
+        one.rest === packet.rest &&
+        (!keepsIdentification || one.identification === packet.identification) &&
+        isExpected(one, packet, state),
+    );
+  return alike.length === 1 && joinNearest(packet, alike, state, 'modified');
+}
+
+/** Near the time expected, and not the second copy of a packet that was found. */
+function isExpected(one: ComparedPacket, packet: ComparedPacket, state: DirectionState): boolean {
+  if ((one.bucket?.matched ?? 0) > 0) return false;
+  return Math.abs(one.timeNs - packet.timeNs - (state.typicalNs || 0)) < MODIFIED_NS;
 }
 
 function joinNearest(
@@ -73,6 +110,7 @@ function joinNearest(
   const expectedNs = packet.timeNs + (state.typicalNs || 0);
   let best: ComparedPacket | null = null;
   for (const candidate of candidates) {
+    if (Math.abs(candidate.timeNs - packet.timeNs) >= NEAR_NS) continue;
     if (!best || Math.abs(candidate.timeNs - expectedNs) < Math.abs(best.timeNs - expectedNs))
       best = candidate;
   }
@@ -91,20 +129,20 @@ function joinNearest(
 function joinFragments(
   packet: ComparedPacket,
   isTcp: boolean,
-  open: readonly ComparedPacket[],
   state: DirectionState,
+  keeps: boolean,
+  nowNs: Nanoseconds,
 ): boolean {
   const isFragment = (packet.flags & IDENTITY_FRAGMENT) !== 0;
-  const pieces = (state.fragments.get(packet.identification) ?? []).filter(
-    (one) => Math.abs(one.timeNs - packet.timeNs) < 4 * NS_PER_SECOND,
-  );
+  const pieces = state.datagrams.piecesOf(packet, keeps);
   if (isFragment) {
     const to = packet.offset + packet.length;
-    const whole = open.find(
+    const sent = pieces.length === 0 ? state.datagrams.wholeOf(packet) : null;
+    const whole = openNear(packet, state, nowNs).find(
       (one) =>
         (one.flags & IDENTITY_FRAGMENT) === 0 &&
-        one.identification === packet.identification &&
-        one.networkLength >= to,
+        ((keeps && one.identification === packet.identification && one.networkLength >= to) ||
+          (sent !== null && one.full === sent.digest && one.length === sent.length)),
     );
     if (whole) {
       whole.change = 'recut';

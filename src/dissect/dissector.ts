@@ -52,6 +52,17 @@ export interface Binding {
   innerEtherType(frame: FrameContext, etherType: number, offset: number, end: number): void;
 }
 
+/** A field at a fixed place of the header. */
+export interface HeaderField {
+  /** With the name of the protocol: `VXLAN VNI`. */
+  readonly name: string;
+  /** In bits from the beginning of the header, and its width, at most 32. */
+  readonly at: number;
+  readonly bits: number;
+  /** Written as `0x…`. */
+  readonly isHex?: boolean;
+}
+
 export interface Dissector<S extends Schema = Schema> {
   /** Name of the folder: Wireshark's display filter name. */
   readonly protocol: string;
@@ -69,6 +80,13 @@ export interface Dissector<S extends Schema = Schema> {
   /** True where a message may span IP fragments: the dissector is called again with the whole, `origin` assembled. */
   readonly assembles?: boolean;
   readonly stream?: Stream;
+  /** Fields that a comparison of two captures names where they changed on the way. */
+  readonly headerFields?: readonly HeaderField[];
+  /**
+   * True where the protocol's own routers send every packet on under their addresses (SCION): other outer addresses at
+   * another capture point are no translation.
+   */
+  readonly isForwardedByHops?: boolean;
   bind(table: ObservationTable<S>, binding: Binding): Dissect;
 }
 

@@ -15,6 +15,13 @@ import {
   LEVEL_NONE,
   LEVEL_SHAPE,
 } from '../observe/engine-tables.js';
+import {
+  IDENTITY_KEY_MASK,
+  identityKeys,
+  identityWord,
+  KEY_TCP_ACKNOWLEDGMENT,
+  KEY_TCP_SEQUENCE,
+} from '../observe/identity-digest.js';
 import type { ObservationTable } from '../observe/table.js';
 import * as ip from '../wire/ip.js';
 import * as transport from '../wire/transport.js';
@@ -24,9 +31,6 @@ import type { FrameContext } from './frame-context.js';
 const HEAD_BYTES = 16;
 const BODY_BYTES = 48;
 const WORD = 4;
-/** One key a word of the largest datagram; larger (offloaded) ones use them again. */
-const KEYS = 1 << 14;
-const KEY_MASK = KEYS - 1;
 const EXTENSION_HEADERS_MAX = 8;
 
 const ICMP_HEADER_LENGTH = 8;
@@ -35,6 +39,13 @@ const ECHO_TYPES: readonly number[] = [0, 8, 128, 129];
 /** Types up to here, ICMPv6 alike, quote a packet whose addresses a NAT changes. */
 const ICMP_ERROR_TYPES: readonly number[] = [3, 4, 5, 11, 12];
 const ICMPV6_ERROR_MAX = 4;
+
+/** Keys of what is masked. */
+const KEY_IP_HEADER = 101;
+const KEY_FLOW_LABEL = 102;
+const KEY_ZERO_CHECKSUM = 103;
+const KEY_URGENT = 104;
+const FLOW_LABEL = 0xf_ffff;
 
 const ARP_LENGTH = 28;
 const ARP_SENDER_ADDRESS = 14;
@@ -53,12 +64,7 @@ export class IdentityRecorder {
     private readonly table: ObservationTable<typeof IDENTITY>,
     seed: number,
   ) {
-    let state = seed | 0;
-    this.keys = Int32Array.from({ length: KEYS }, () => {
-      state = (state + 0x9e3779b9) | 0;
-      const mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-      return Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-    });
+    this.keys = identityKeys(seed);
   }
 
   /** The IP packet at `offset`, whose headers were dissected just now and whose flow is `frame.flow`. */
@@ -95,6 +101,9 @@ export class IdentityRecorder {
     this.table.timeToLive[row] = 0;
     this.table.trafficClass[row] = 0;
     this.table.flags[row] = LEVEL_FULL | IDENTITY_ARP | outbound(frame);
+    this.table.options[row] = 0;
+    this.table.masked[row] = 0;
+    this.table.packetOffset[row] = offset;
     this.writeDigests(row, digest, 0, 0, 0);
   }
 
@@ -106,7 +115,8 @@ export class IdentityRecorder {
     const totalLength = claimed === 0 ? frame.wireLengthFrom(offset) : claimed;
     if (totalLength < headerLength) return;
     const field = view.getUint16(offset + ip.IPV4_FRAGMENT);
-    const row = this.appendRow(frame, totalLength);
+    const row = this.appendRow(frame, totalLength, offset);
+    this.table.masked[row] = this.word(headerLength, KEY_IP_HEADER);
     this.table.identification[row] = view.getUint16(offset + ip.IPV4_IDENTIFICATION);
     this.table.timeToLive[row] = view.getUint8(offset + ip.IPV4_TIME_TO_LIVE);
     this.table.trafficClass[row] = view.getUint8(offset + 1);
@@ -162,15 +172,20 @@ export class IdentityRecorder {
       at += (view.getUint8(at + 1) + 1) * 8;
     }
     if (at > offset + totalLength || at > end) return;
-    const row = this.appendRow(frame, totalLength);
+    const row = this.appendRow(frame, totalLength, offset);
+    this.table.masked[row] =
+      this.word(view.getInt32(offset) & FLOW_LABEL, KEY_FLOW_LABEL) +
+      this.word(at - offset - (identification === 0 ? 0 : ip.IPV6_FRAGMENT_HEADER_LENGTH), KEY_IP_HEADER);
     this.table.identification[row] = identification;
     this.table.timeToLive[row] = view.getUint8(offset + ip.IPV6_HOP_LIMIT);
     this.table.trafficClass[row] = (view.getUint16(offset) >> 4) & 0xff;
     this.recordPayload(frame, row, next, flags, fragmentOffset, at, offset + totalLength, end);
   }
 
-  private appendRow(frame: FrameContext, totalLength: number): number {
+  private appendRow(frame: FrameContext, totalLength: number, offset: number): number {
     const row = this.table.rows.append(frame);
+    this.table.packetOffset[row] = offset;
+    this.table.options[row] = 0;
     this.table.networkLength[row] = totalLength;
     this.table.acknowledgment[row] = 0;
     return row;
@@ -206,7 +221,11 @@ export class IdentityRecorder {
         this.writeDigests(row, shape ^ Math.imul(wireEnd - offset, 0x9e3779b1), 0, 0, 0);
         return;
       }
-      header = this.headerDigest(view, protocol, offset, headerLength);
+      header = this.headerDigest(view, protocol, offset);
+      if (protocol === ip.PROTOCOL_TCP)
+        header = (header + this.recordTcpOptions(row, view, offset, headerLength)) | 0;
+      else if (protocol === ip.PROTOCOL_UDP && view.getUint16(offset + transport.UDP_CHECKSUM) === 0)
+        table.masked[row] += this.word(0, KEY_ZERO_CHECKSUM);
       if (protocol === ip.PROTOCOL_TCP && !isFragment) {
         table.offset[row] = view.getUint32(offset + transport.TCP_SEQUENCE);
         table.acknowledgment[row] = view.getUint32(offset + transport.TCP_ACKNOWLEDGMENT);
@@ -275,20 +294,39 @@ export class IdentityRecorder {
     }
   }
 
-  /** Digest of the transport header less ports, checksum, echo identifier and the options of a SYN. */
-  private headerDigest(view: DataView, protocol: number, offset: number, length: number): number {
+  /**
+   * The options of a SYN are masked (a router clamps its MSS); those of other segments identify them.
+   * @returns what they add to the digest of the header
+   */
+  private recordTcpOptions(row: number, view: DataView, offset: number, length: number): number {
+    const { table } = this;
+    table.masked[row] += this.word(view.getUint16(offset + transport.TCP_URGENT_POINTER), KEY_URGENT);
+    if (length <= transport.TCP_HEADER_LENGTH_MIN) return 0;
+    const options = this.digest(
+      view,
+      offset + transport.TCP_HEADER_LENGTH_MIN,
+      offset + length,
+      transport.TCP_HEADER_LENGTH_MIN,
+    );
+    if ((view.getUint8(offset + transport.TCP_FLAGS) & transport.TCP_SYN) !== 0) {
+      table.masked[row] += options;
+      return 0;
+    }
+    table.options[row] = options;
+    return options;
+  }
+
+  /** Digest of the transport header less ports, checksum, echo identifier and options. */
+  private headerDigest(view: DataView, protocol: number, offset: number): number {
     switch (protocol) {
       case ip.PROTOCOL_UDP:
         return this.word(view.getInt32(offset + transport.UDP_LENGTH) & -0x1_0000, 1);
       case ip.PROTOCOL_TCP: {
         const fixed =
-          this.word(view.getInt32(offset + transport.TCP_SEQUENCE), 1) +
-          this.word(view.getInt32(offset + transport.TCP_ACKNOWLEDGMENT), 2) +
+          this.word(view.getInt32(offset + transport.TCP_SEQUENCE), KEY_TCP_SEQUENCE) +
+          this.word(view.getInt32(offset + transport.TCP_ACKNOWLEDGMENT), KEY_TCP_ACKNOWLEDGMENT) +
           this.word(view.getInt32(offset + transport.TCP_DATA_OFFSET), 3);
-        const isSyn = (view.getUint8(offset + transport.TCP_FLAGS) & transport.TCP_SYN) !== 0;
-        const options = offset + transport.TCP_HEADER_LENGTH_MIN;
-        if (isSyn || length <= transport.TCP_HEADER_LENGTH_MIN) return fixed | 0;
-        return (fixed + this.digest(view, options, offset + length, transport.TCP_HEADER_LENGTH_MIN)) | 0;
+        return fixed | 0;
       }
       case ip.PROTOCOL_ICMP:
       case ip.PROTOCOL_ICMPV6: {
@@ -326,7 +364,7 @@ export class IdentityRecorder {
     let key = base >> 2;
     let at = from;
     for (; at + WORD <= to; at += WORD) {
-      const mixed = Math.imul(view.getInt32(at) ^ this.keys[key & KEY_MASK], 0x85ebca6b);
+      const mixed = Math.imul(view.getInt32(at) ^ this.keys[key & IDENTITY_KEY_MASK], 0x85ebca6b);
       sum = (sum + (mixed ^ (mixed >>> 15))) | 0;
       key++;
     }
@@ -339,8 +377,7 @@ export class IdentityRecorder {
   }
 
   private word(value: number, key: number): number {
-    const mixed = Math.imul(value ^ this.keys[key & KEY_MASK], 0x85ebca6b);
-    return mixed ^ (mixed >>> 15);
+    return identityWord(this.keys, value, key);
   }
 }
 

@@ -79,6 +79,12 @@ export const IDENTITY = {
   flags: 'u32',
   timeToLive: 'u8',
   trafficClass: 'u8',
+  /** Of the TCP options, as far as they are part of the digests (not of a SYN). */
+  options: 'i32',
+  /** Of what is left out of the other digests though no router has to change it: options of a SYN, flow label … */
+  masked: 'i32',
+  /** Where the IP header begins in the chunk. */
+  packetOffset: 'u32',
 } as const satisfies Schema;
 
 /** How much of a packet the capture holds, in the low bits of `flags`: nothing above IP … everything. */

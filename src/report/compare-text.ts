@@ -1,4 +1,4 @@
-import { formatCount } from './quantity.js';
+import { counted, formatCount } from './quantity.js';
 import type { CompareDirection, CompareSection, Report } from './report.js';
 
 /*
@@ -52,8 +52,55 @@ export function remarksOf(direction: CompareDirection): string[] {
     [notComparable.snaplen, 'were cut too short to compare'],
     [notComparable.captureLoss, 'arrived but are missing in the capture there'],
     [notComparable.captureFilter, 'are hidden by the filter of the other capture'],
+    [
+      notComparable.renumbered ?? 0,
+      'belong to connections whose TCP numbers are rewritten by an unknown amount',
+    ],
   ];
   return counts.filter(([count]) => count > 0).map(([count, words]) => `${formatCount(count)} ${words}`);
+}
+
+const CHANGES_SHOWN = 12;
+const FRAMES_SHOWN = 2;
+
+/** What the path changed in the packets of a direction, field by field, and what of it is not known. */
+export function changesOf({ sender, changes = [], changesUnread: unread }: CompareDirection): string[] {
+  const [own, other] = sender === 'a' ? ['A', 'B'] : ['B', 'A'];
+  const lines = changes.slice(0, CHANGES_SHOWN).map(({ field, from, to, packets, frames }) => {
+    const values = from === null || to === null ? 'other values' : `${from} -> ${to}`;
+    const cited = frames
+      .slice(0, FRAMES_SHOWN)
+      .map(({ sent, received }) => `frame ${sent} of ${own} is ${received} of ${other}`);
+    return `${field}: ${values} in ${counted(packets, 'packet')} (${cited.join(', ')})`;
+  });
+  if (changes.length > CHANGES_SHOWN)
+    lines.push(`${counted(changes.length - CHANGES_SHOWN, 'more change')}, see --format json`);
+  if (!unread) return lines;
+  const counts: [number, string][] = [
+    [unread.notAgain, 'changed in fields that are not available from a pipe or a live capture'],
+    [unread.bound, 'changed too, beyond those that were looked at one by one'],
+    [unread.notCaptured, 'changed in bytes that were not captured or not kept'],
+    [unread.otherFields, 'changed in still other fields'],
+  ];
+  for (const [count, words] of counts) if (count > 0) lines.push(`${counted(count, 'packet')} ${words}`);
+  return lines;
+}
+
+/** What the path rewrites in whole flows. */
+export function rewrittenOf({ rewritten = [] }: CompareSection): string[] {
+  return rewritten.map(({ what, a, b, flows }) => {
+    const hosts = a === b ? a : `${a} at A, ${b} at B`;
+    switch (what) {
+      case 'scion-hops':
+        return `SCION hops: ${a} at A is ${b} at B (${counted(flows, 'flow')}); every router puts its own addresses on the packet`;
+      case 'ip-identifications':
+        return `IP identifications are rewritten: ${hosts}`;
+      case 'tcp-options':
+        return `TCP options are rewritten in ${counted(flows, 'connection')}: ${hosts}`;
+      default:
+        return `TCP sequence numbers are rewritten by a constant in ${counted(flows, 'connection')}: ${hosts}`;
+    }
+  });
 }
 
 /** Directions worth a row: those with traffic, lossy ones first. */

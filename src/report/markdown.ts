@@ -1,4 +1,12 @@
-import { clockText, DIRECTION_HEADINGS, directionCells, directionsShown, remarksOf } from './compare-text.js';
+import {
+  changesOf,
+  clockText,
+  DIRECTION_HEADINGS,
+  directionCells,
+  directionsShown,
+  remarksOf,
+  rewrittenOf,
+} from './compare-text.js';
 import { escapeMarkdown, escapeText } from './escape.js';
 import { groupByBlame, isConsequence } from './finding-order.js';
 import { counted, formatBytes, formatCount } from './quantity.js';
@@ -90,6 +98,13 @@ function compareSection(report: Report): string[] {
     if (remarks.length > 0)
       lines.push(`- ${escapeMarkdown(`${direction.from} to ${direction.to}: ${remarks.join(', ')}`)}`);
   }
+  for (const direction of directionsShown(report, DIRECTIONS_SHOWN_MAX)) {
+    for (const change of changesOf(direction))
+      lines.push(
+        `- changed on the way: ${escapeMarkdown(`${direction.from} to ${direction.to}: ${change}`)}`,
+      );
+  }
+  for (const words of rewrittenOf(compare)) lines.push(`- ${escapeMarkdown(words)}`);
   for (const { a, b, translatedAt } of compare.nat)
     lines.push(
       `- NAT: ${escapeMarkdown(`${a} at A is ${b} at B (host of side ${translatedAt.toUpperCase()})`)}`,

@@ -137,7 +137,34 @@ export const compareDirectionSchema = z.object({
   lostFrames: z.array(z.number().int()),
   duplicated: z.number().int(),
   reordered: z.number().int(),
+  /** Arrived with a field changed that routers and NATs leave alone. */
   modified: z.number().int(),
+  /** Which fields; where a field has many values, the last row has none and counts the packets of all others. */
+  changes: z.optional(
+    z.array(
+      z.object({
+        field: z.string(),
+        from: z.union([z.string(), z.null()]),
+        to: z.union([z.string(), z.null()]),
+        packets: z.number().int(),
+        /** The first few, by frame number in the captures of the sender and the receiver. */
+        frames: z.array(z.object({ sent: z.number().int(), received: z.number().int() })),
+      }),
+    ),
+  ),
+  /** Changed packets whose fields are not all in `changes`, by reason. */
+  changesUnread: z.optional(
+    z.object({
+      /** A capture cannot be read a second time: a pipe, a live capture. */
+      notAgain: z.number().int(),
+      /** Beyond the packets that are looked at one by one. */
+      bound: z.number().int(),
+      /** The difference lies in bytes that were not captured or are not looked at. */
+      notCaptured: z.number().int(),
+      /** Beyond the fields that are kept. */
+      otherFields: z.number().int(),
+    }),
+  ),
   /** Arrived in other pieces than they left: fragmented, put together, cut by segmentation offload. */
   recut: z.number().int(),
   /** Captured at the receiver, not at the sender. */
@@ -147,6 +174,8 @@ export const compareDirectionSchema = z.object({
     snaplen: z.number().int(),
     captureLoss: z.number().int(),
     captureFilter: z.number().int(),
+    /** TCP numbers rewritten by an amount that nothing in the captures shows. */
+    renumbered: z.optional(z.number().int()),
   }),
   delaySeconds: z.union([delaySchema, z.null()]),
 });
@@ -166,6 +195,17 @@ export const compareClockSchema = z.object({
 export const compareSchema = z.object({
   clock: compareClockSchema,
   nat: z.array(z.object({ a: z.string(), b: z.string(), translatedAt: z.enum(['a', 'b']) })),
+  /** What the path rewrites in whole flows, and which is no translation of addresses; `a`, `b`: `address > address`. */
+  rewritten: z.optional(
+    z.array(
+      z.object({
+        what: z.enum(['tcp-sequence-numbers', 'tcp-options', 'ip-identifications', 'scion-hops']),
+        a: z.string(),
+        b: z.string(),
+        flows: z.number().int(),
+      }),
+    ),
+  ),
   directions: z.array(compareDirectionSchema),
   /** Packets between hosts of which the other side shows nothing. */
   unpaired: z.array(

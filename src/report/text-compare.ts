@@ -1,4 +1,12 @@
-import { clockText, DIRECTION_HEADINGS, directionCells, directionsShown, remarksOf } from './compare-text.js';
+import {
+  changesOf,
+  clockText,
+  DIRECTION_HEADINGS,
+  directionCells,
+  directionsShown,
+  remarksOf,
+  rewrittenOf,
+} from './compare-text.js';
 import { displayWidth, shorten } from './line-wrap.js';
 import { counted, formatCount } from './quantity.js';
 import type { Report } from './report.js';
@@ -25,6 +33,11 @@ export function compareLines(report: Report, style: TextStyle): string[] {
         ...hang(`${INDENT}${direction.from} > ${direction.to}: `, `${remarks.join(', ')}.`, style.width),
       );
   }
+  for (const direction of shown) {
+    const way = `${direction.from} > ${direction.to}`;
+    for (const change of changesOf(direction))
+      lines.push(...hang(`${INDENT}changed on the way: `, `${way}: ${change}.`, style.width));
+  }
   const hidden = compare.directions.length - shown.length;
   if (hidden > 0) lines.push(`${INDENT}and ${counted(hidden, 'more direction')}, see --format json`);
   for (const { a, b, translatedAt } of compare.nat.slice(0, NAT_MAX))
@@ -38,6 +51,12 @@ export function compareLines(report: Report, style: TextStyle): string[] {
   if (compare.nat.length > NAT_MAX)
     lines.push(
       `${INDENT}and ${counted(compare.nat.length - NAT_MAX, 'more translation')}, see --format json`,
+    );
+  const rewritten = rewrittenOf(compare);
+  for (const words of rewritten.slice(0, NAT_MAX)) lines.push(...hang(`${INDENT}`, `${words}.`, style.width));
+  if (rewritten.length > NAT_MAX)
+    lines.push(
+      `${INDENT}and ${counted(rewritten.length - NAT_MAX, 'more pair')} of rewritten flows, see --format json`,
     );
   for (const { side, from, to, packets } of compare.unpaired.slice(0, UNPAIRED_MAX)) {
     const words = `${formatCount(packets)} packets from ${from} to ${to} are in ${side.toUpperCase()} only: not of this path`;

@@ -27,6 +27,7 @@ export const TCP_DATA_OFFSET = 12;
 export const TCP_FLAGS = 13;
 export const TCP_WINDOW = 14;
 export const TCP_CHECKSUM = 16;
+export const TCP_URGENT_POINTER = 18;
 export const TCP_HEADER_LENGTH_MIN = 20;
 export const TCP_FIN = 0x01;
 export const TCP_SYN = 0x02;

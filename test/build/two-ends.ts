@@ -22,6 +22,11 @@ export interface PathFaults {
   /** Packets leave A in fragments of this MTU, and the path cuts them again for that of the path. */
   readonly mtu?: number;
   readonly pathMtu?: number;
+  /**
+   * A firewall puts every datagram together, gives it another identification and cuts it anew; what it loses is whole
+   * datagrams.
+   */
+  readonly scrubs?: boolean;
   /** B's clock: seconds off, and parts per million fast. */
   readonly offsetSeconds?: number;
   readonly skewPpm?: number;
@@ -121,6 +126,20 @@ function send(
     faults.nat && name === there ? (port) => (port === 40_000 ? port + NAT_PORTS : port) : (port) => port;
   const leaving = wire(packet, senderName, own(senderName), 64);
   const arriving = wire(packet, receiverName, own(receiverName), faults.routed ? 63 : 64);
+  if (faults.scrubs) {
+    const isLost = !isEdge && numbers.between(0, 1) < (faults.loss ?? 0);
+    const left = fragmentIpv4(leaving, faults.mtu ?? 1500);
+    const cut = fragmentIpv4(renumbered(arriving, faults.seed), faults.pathMtu ?? faults.mtu ?? 1500);
+    truth.sent += left.length;
+    if (isLost) truth.lost += left.length;
+    left.forEach((bytes, index) => {
+      sender.push({ seconds: seconds + index * 0.0001, bytes });
+    });
+    const at = seconds + DELAY_SECONDS + numbers.between(0, 0.001);
+    if (!isLost)
+      for (const [index, bytes] of cut.entries()) receiver.push({ seconds: at + index * 0.0001, bytes });
+    return;
+  }
   const pieces = faults.mtu ? fragmentIpv4(leaving, faults.mtu) : [leaving];
   const arrivingPieces = faults.mtu ? fragmentIpv4(arriving, faults.mtu) : [arriving];
   let at = seconds;
@@ -247,6 +266,15 @@ function reorderedOf(sightings: readonly Sighting[]): number {
     else highest.set(flow, position);
   }
   return reordered;
+}
+
+/** The packet under another identification, which no other packet has. */
+function renumbered(packet: Uint8Array, seed: number): Uint8Array {
+  const own = packet.slice();
+  own.set(u16(((packet[4] << 8) | packet[5]) ^ (seed & 0xffff) || 0xffff), 4);
+  own.set(u16(0), 10);
+  own.set(u16(internetChecksum(own.subarray(0, 20))), 10);
+  return own;
 }
 
 /** Cuts a packet that may be a fragment itself into smaller ones, as a router does. */
