@@ -15,6 +15,7 @@ import {
   type Running,
 } from './comparison.js';
 import { DirectionTally } from './direction-tally.js';
+import type { LaneEnds } from './lane-table.js';
 import { patternOf } from './loss-pattern.js';
 import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from './packet-join.js';
 import { type Collectors, planComparison } from './pairing.js';
@@ -183,12 +184,16 @@ class SideComparison implements JoinResults {
     return { firstNs: firstNs + this.clock.offsetAt(firstNs), lastNs: lastNs + this.clock.offsetAt(lastNs) };
   }
 
-  /** True where a filter of the receiver's capture keeps such packets out. */
+  /** True where a filter of the receiver's capture keeps such packets out, of which it then holds none. */
   private isHidden(packet: ComparedPacket): boolean {
     const known = this.hidden[packet.side].get(packet.lane);
     if (known !== undefined) return known;
-    const quality = this.input.qualities[otherSide(packet.side)];
-    const { protocol, fromPort, toPort } = this.input.collectors[packet.side].lanes.ends(packet.lane);
+    const receiver = otherSide(packet.side);
+    if (this.plan.channels[packet.channel].lanes[receiver] >= 0) return false;
+    const quality = this.input.qualities[receiver];
+    const carrier = this.carrierAt(receiver, packet.channel);
+    const { protocol, fromPort, toPort } =
+      carrier ?? this.input.collectors[packet.side].lanes.ends(packet.lane);
     const isFragment = (packet.flags & IDENTITY_FRAGMENT) !== 0;
     const classes = isFragment
       ? [{ protocol, fragment: true }]
@@ -201,6 +206,19 @@ class SideComparison implements JoinResults {
     const isHidden = classes.every((one) => captureMayHide(quality, one) !== null);
     this.hidden[packet.side].set(packet.lane, isHidden);
     return isHidden;
+  }
+
+  /** A packet outside the tunnel in which a side sees the direction of that channel; null outside tunnels. */
+  private carrierAt(side: Side, channel: number): LaneEnds | null {
+    const { channels } = this.plan;
+    const { lanes, carriers } = this.input.collectors[side];
+    for (const one of channels) {
+      const lane = one.lanes[side];
+      if (one.direction !== channels[channel].direction || lane < 0 || lanes.stackOf(lane >> 1) === 0) continue;
+      const carrier = carriers[lane >> 1];
+      if (carrier >= 0) return lanes.ends(carrier * 2);
+    }
+    return null;
   }
 
   /** The port of the service (the lower one) with the IP protocol above it; 0 where there is none. */

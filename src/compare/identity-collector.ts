@@ -157,13 +157,14 @@ export class IdentityCollector implements IdentitySink {
     const hop = block.timeToLive(record);
     const identification = block.identification(record);
     const shape = block.shape(record);
+    const content = level >= LEVEL_BODY ? block.digest(record, LEVEL_BODY) : Number.NaN;
     if (level >= LEVEL_BODY) {
-      const hash = hashOf(block.digest(record, LEVEL_BODY), shape);
-      this.byContent.add(hash, timeNs, lane, hop, identification, recordCount);
+      const hash = hashOf(content, shape);
+      this.byContent.add(hash, timeNs, lane, hop, identification, recordCount, content);
     }
     if (level >= LEVEL_SHAPE && (block.flags(record) & IDENTITY_ARP) === 0) {
       const hash = hashOf(shape, Math.imul(identification + 1, 0x2c1b3c6d));
-      this.byHeader.add(hash, timeNs, lane, hop, identification, recordCount);
+      this.byHeader.add(hash, timeNs, lane, hop, identification, recordCount, content);
     }
   }
 

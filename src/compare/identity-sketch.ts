@@ -12,12 +12,14 @@ export interface SketchedPacket {
   readonly timeNs: Nanoseconds;
   readonly lane: number;
   readonly timeToLive: number;
+  /** Digest of the beginning of its payload; NaN where the capture holds less. */
+  readonly content: number;
   readonly identification: number;
   /** Position in capture order. */
   readonly ordinal: number;
 }
 
-const FIELDS = 6;
+const FIELDS = 7;
 
 /**
  * The packets of a side whose identity hash is among the smallest (bottom-k sketch): a sample of the same packets on both
@@ -47,6 +49,7 @@ export class IdentitySketch {
     timeToLive: number,
     identification: number,
     ordinal: number,
+    content: number,
   ): void {
     if (hash >= this.ceiling) return;
     const counter = hash % REPEAT_COUNTERS;
@@ -60,6 +63,7 @@ export class IdentitySketch {
     values[at + 3] = timeToLive;
     values[at + 4] = identification;
     values[at + 5] = ordinal;
+    values[at + 6] = content;
     this.length++;
     if (this.length * FIELDS >= values.length) this.compact();
   }
@@ -114,6 +118,7 @@ export class IdentitySketch {
       timeToLive: values[at + 3],
       identification: values[at + 4],
       ordinal: values[at + 5],
+      content: values[at + 6],
     };
   }
 

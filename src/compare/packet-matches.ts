@@ -25,7 +25,8 @@ const CLUSTER_MIN = 3;
 
 /** In the order of A's capture the packets that both sketches hold, less those that agree with nothing else about the clocks. */
 export function matchSketches(a: IdentityCollector, b: IdentityCollector): PacketMatch[] {
-  const found = [...joinSketches(a.byContent, b.byContent), ...joinSketches(a.byHeader, b.byHeader)];
+  const byHeader = joinSketches(a.byHeader, b.byHeader).filter((joined) => isPlausible(joined, a, b));
+  const found = [...joinSketches(a.byContent, b.byContent), ...byHeader];
   const partner = new Map<number, number>();
   const conflicting = new Set<number>();
   const distinct: Joined[] = [];
@@ -45,6 +46,17 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
       ([low, high]) => differenceNs >= low - CLUSTER_GAP_NS && differenceNs <= high + CLUSTER_GAP_NS,
     ),
   );
+}
+
+/**
+ * Length and identification of unrelated packets are equal every now and then. Where both captures hold enough of the
+ * content to tell, they count only between the same hosts, whose packets are changed on the way.
+ */
+function isPlausible({ a, b }: Joined, sideA: IdentityCollector, sideB: IdentityCollector): boolean {
+  if (Number.isNaN(a.content) || Number.isNaN(b.content) || a.content === b.content) return true;
+  const endsA = sideA.lanes.ends(a.lane);
+  const endsB = sideB.lanes.ends(b.lane);
+  return endsA.from === endsB.from && endsA.to === endsB.to && endsA.stack === 0 && endsB.stack === 0;
 }
 
 interface Joined {

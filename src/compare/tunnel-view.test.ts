@@ -1,0 +1,48 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { inTunnel, type TunnelKind } from '../../test/build/capture-views.js';
+import { alarmsOf, answersOf, compareEnds, directionsOf, truthsOf } from '../../test/build/compare-ends.js';
+import { twoEnds } from '../../test/build/two-ends.js';
+
+const seeds = fc.integer({ min: 1, max: 2 ** 31 });
+const kinds = fc.constantFrom<TunnelKind>('vxlan', 'geneve', 'gre', 'gretap', 'ipip');
+const settings = { numRuns: 15 };
+
+describe('one capture inside a tunnel, the other one outside', () => {
+  it('finds the inner packets, whatever the tunnel and whichever side is outside', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        seeds,
+        kinds,
+        fc.constantFrom('a', 'b', 'both'),
+        fc.constantFrom(0, 0.05, 0.3),
+        fc.boolean(),
+        async (seed, kind, outside, loss, routed) => {
+          const ends = twoEnds({ seed, loss, routed, offsetSeconds: 7200 });
+          const outer = inTunnel(kind, seed);
+          const a = outside === 'b' ? ends.a : outer(ends.a);
+          const b = outside === 'a' ? ends.b : inTunnel(kind === 'ipip' ? 'gre' : 'ipip')(ends.b);
+          const report = await compareEnds({ a, b });
+          expect(answersOf(report)).toEqual(truthsOf(ends));
+          expect(directionsOf(report).forward.scope).toBe('inner');
+          if (loss === 0) expect(alarmsOf(report)).toEqual([]);
+        },
+      ),
+      settings,
+    );
+  });
+
+  it('says of packets inside ESP that they cannot be compared', async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.boolean(), fc.constantFrom(0, 0.2), async (seed, isA, loss) => {
+        const ends = twoEnds({ seed, loss });
+        const outer = inTunnel('esp', seed);
+        const report = await compareEnds(
+          isA ? { a: outer(ends.a), b: ends.b } : { a: ends.a, b: outer(ends.b) },
+        );
+        expect(report.compare?.directions.filter(({ lost }) => lost > 0)).toEqual([]);
+      }),
+      settings,
+    );
+  });
+});
