@@ -214,7 +214,8 @@ class SideComparison implements JoinResults {
     const { lanes, carriers } = this.input.collectors[side];
     for (const one of channels) {
       const lane = one.lanes[side];
-      if (one.direction !== channels[channel].direction || lane < 0 || lanes.stackOf(lane >> 1) === 0) continue;
+      if (one.direction !== channels[channel].direction || lane < 0 || lanes.stackOf(lane >> 1) === 0)
+        continue;
       const carrier = carriers[lane >> 1];
       if (carrier >= 0) return lanes.ends(carrier * 2);
     }

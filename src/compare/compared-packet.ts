@@ -30,6 +30,8 @@ export class ComparedPacket {
   change: 'none' | 'recut' | 'modified' = 'none';
   /** Arrival of the last piece of a packet that was cut otherwise. */
   arrivedNs = Number.NaN;
+  /** A segment of TCP whose bytes the receiver had acknowledged before it was sent. */
+  isRepeated = false;
   bucket: Bucket | null = null;
   /** Position among the sender's packets of its channel. */
   ordinal = 0;

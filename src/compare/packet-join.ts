@@ -16,6 +16,7 @@ import type { Collectors } from './pairing.js';
 import { type Channel, otherSide, type Plan, type Side } from './plan.js';
 import { Cursor, Waiting } from './record-cursor.js';
 import { rejoin } from './recut.js';
+import { SegmentIndex } from './segment-index.js';
 
 /** A packet that has not arrived after this is lost (RFC 7680 leaves the time to the method). */
 export const LOSS_SECONDS = 3;
@@ -56,9 +57,12 @@ export class DirectionState {
   private waitingLimit = WAITING_CLEANED;
   /** Fragments that arrived, by identification. */
   readonly fragments = new Map<number, ComparedPacket[]>();
+  /** Segments of TCP that arrived without a partner. */
+  readonly segments = new SegmentIndex();
 
-  wait(packet: ComparedPacket): void {
+  wait(packet: ComparedPacket, isSegment: boolean): void {
     this.waiting.push(packet);
+    if (isSegment) this.segments.add(packet);
     if (this.waiting.length < this.waitingLimit) return;
     this.openReceived(packet.timeNs);
     this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
@@ -136,18 +140,27 @@ export class PacketJoin {
     this.settle(Number.POSITIVE_INFINITY);
   }
 
-  /** True where the receiver acknowledged bytes of TCP that its own capture lacks. */
+  /** True where the receiver acknowledged bytes of TCP that its own capture lacks in whatever segment. */
   wasAcknowledged(packet: ComparedPacket): boolean {
     const channel = this.plan.channels[packet.channel];
-    const side = otherSide(packet.side);
-    if (channel.protocol !== PROTOCOL_TCP || packet.length === 0 || channel.lanes[side] < 0) return false;
-    const acknowledged = this.acknowledged[side][channel.lanes[side] ^ 1];
-    if (Number.isNaN(acknowledged) || ((acknowledged - (packet.offset + packet.length)) | 0) < 0)
+    if (channel.protocol !== PROTOCOL_TCP || packet.length === 0 || !this.isAcknowledged(packet))
       return false;
+    if (packet.isRepeated) return false;
+    const { segments } = this.states[channel.direction];
     const again = this.retransmissions.get(packet.channel) ?? [];
-    return !again.some(
-      (one) => one !== packet && !one.isOpen && ((one.offset - packet.offset - packet.length) | 0) < 0,
+    return !segments.holdAll(
+      packet,
+      again.filter(({ partner }) => partner !== null),
     );
+  }
+
+  /** True where the receiver has acknowledged all bytes of a TCP segment by now. */
+  private isAcknowledged({ side, channel, offset, length }: ComparedPacket): boolean {
+    const receiver = otherSide(side);
+    const lane = this.plan.channels[channel].lanes[receiver];
+    if (lane < 0) return false;
+    const acknowledged = this.acknowledged[receiver][lane ^ 1];
+    return !Number.isNaN(acknowledged) && ((acknowledged - (offset + length)) | 0) >= 0;
   }
 
   /** Remembers segments that were sent again, as long as the first ones may still be looked for. */
@@ -155,10 +168,9 @@ export class PacketJoin {
     if (packet.length === 0) return;
     const end = packet.offset + packet.length;
     const highest = this.highestSent[packet.channel];
-    if (Number.isNaN(highest) || ((end - highest) | 0) > 0) {
-      this.highestSent[packet.channel] = end;
-      return;
-    }
+    if (Number.isNaN(highest) || ((end - highest) | 0) > 0) this.highestSent[packet.channel] = end;
+    if (Number.isNaN(highest) || ((packet.offset - highest) | 0) >= 0) return;
+    packet.isRepeated = this.isAcknowledged(packet);
     const known = this.retransmissions.get(packet.channel) ?? [];
     const recent = known.filter(({ timeNs }) => timeNs > this.nowNs - 2 * WAIT_NS);
     this.retransmissions.set(packet.channel, [...recent, packet]);
@@ -207,7 +219,7 @@ export class PacketJoin {
     }
     if (bucket.received) bucket.received.push(packet);
     else bucket.received = [packet];
-    state.wait(packet);
+    state.wait(packet, isSegment(packet, channel));
   }
 
   private match(
@@ -294,7 +306,10 @@ export class PacketJoin {
     if (!packet.isOpen) return;
     const channel = this.plan.channels[packet.channel];
     const state = this.states[channel.direction];
-    const isFound = rejoin(packet, channel, this.plan.directions[channel.direction], state, this.nowNs);
+    const again = isSegment(packet, channel) ? (this.retransmissions.get(packet.channel) ?? []) : [];
+    const later = again.filter(({ timeNs, isOpen }) => isOpen && timeNs > packet.timeNs);
+    const direction = this.plan.directions[channel.direction];
+    const isFound = rejoin(packet, channel, direction, state, this.nowNs, later);
     if (isFound && packet.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = packet.timeNs;
   }
 
@@ -303,8 +318,10 @@ export class PacketJoin {
     const isDuplicate = packet.isOpen && bucket !== null && bucket.matched > 0 && isDistinct(packet, bucket);
     this.results.received(packet, isDuplicate);
     this.release(packet);
+    const channel = this.plan.channels[packet.channel];
+    const { fragments, segments } = this.states[channel.direction];
+    if (isSegment(packet, channel)) segments.remove(packet);
     if ((packet.flags & IDENTITY_FRAGMENT) === 0) return;
-    const { fragments } = this.states[this.plan.channels[packet.channel].direction];
     const siblings = fragments.get(packet.identification);
     siblings?.shift();
     if (siblings?.length === 0) fragments.delete(packet.identification);
@@ -320,6 +337,11 @@ export class PacketJoin {
     }
     if (bucket.alive === 0) this.buckets.delete(bucket.key);
   }
+}
+
+/** A TCP segment with data, no IP fragment of one. */
+function isSegment({ flags, length }: ComparedPacket, { protocol }: Channel): boolean {
+  return protocol === PROTOCOL_TCP && length > 0 && (flags & IDENTITY_FRAGMENT) === 0;
 }
 
 /** Content that comes again and again tells a duplicate only by its identification. */

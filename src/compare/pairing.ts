@@ -1,6 +1,7 @@
 import { isUnicast } from '../wire/address.js';
 import { ActiveLanes } from './active-lanes.js';
 import { ClockModel, type ClockSample } from './clock.js';
+import { encryptedShare } from './encrypted-share.js';
 import { HostNames } from './host-names.js';
 import { HostSides } from './host-sides.js';
 import type { IdentityCollector } from './identity-collector.js';
@@ -69,6 +70,7 @@ class Pairing {
       moreUnpaired: Math.max(0, unpaired.length - UNPAIRED_KEPT),
       clock: this.knownClock ?? ClockModel.fit(this.clockSamples()),
       sampleMatches: this.matches.length,
+      encrypted: { a: encryptedShare(a), b: encryptedShare(b) },
       commonPairs: new Set(this.directions.map(({ from, to }) => [from, to].sort().join(' '))).size,
       hostsOfB: this.names.renamed(),
       firstArrivals: this.firstArrivals(),

@@ -12,7 +12,8 @@ const MODIFIED_NS = NS_PER_SECOND;
 
 /**
  * Looks for a packet that was not found as it was: with another identification, cut into other fragments, put
- * together or cut by segmentation offload, or changed. Marks what it finds.
+ * together or cut by segmentation offload, or changed. Marks what it finds. `later`: packets of the sender that repeat
+ * bytes of TCP.
  * @returns false where nothing of it arrived, or not all of it.
  */
 export function rejoin(
@@ -21,6 +22,7 @@ export function rejoin(
   direction: DirectionPlan,
   state: DirectionState,
   nowNs: Nanoseconds,
+  later: readonly ComparedPacket[],
 ): boolean {
   const open = state
     .openReceived(nowNs)
@@ -28,7 +30,7 @@ export function rejoin(
   return (
     (direction.keepsIdentification && joinRenumbered(packet, open, state)) ||
     joinFragments(packet, channel.protocol === PROTOCOL_TCP, open, state) ||
-    (channel.protocol === PROTOCOL_TCP && packet.length > 0 && joinSegments(packet, open)) ||
+    (channel.protocol === PROTOCOL_TCP && packet.length > 0 && joinSegments(packet, state, later)) ||
     (direction.keepsIdentification && joinModified(packet, open, state))
   );
 }
@@ -123,9 +125,16 @@ function joinFragments(
 }
 
 /** A TCP segment whose bytes arrived in smaller or larger segments. */
-function joinSegments(packet: ComparedPacket, open: readonly ComparedPacket[]): boolean {
-  const pieces = open.filter((one) => one.channel === packet.channel && one.length > 0);
-  return cover(packet, pieces, packet.offset, packet.offset + packet.length);
+function joinSegments(
+  packet: ComparedPacket,
+  state: DirectionState,
+  later: readonly ComparedPacket[],
+): boolean {
+  const arrivedNs = state.segments.claim(packet, later, Math.max(0, state.leastNs || 0));
+  if (Number.isNaN(arrivedNs)) return false;
+  packet.change = 'recut';
+  packet.arrivedNs = arrivedNs;
+  return true;
 }
 
 /** Marks `pieces` as parts of the packet where they hold all its bytes. Positions are 32-bit numbers that may wrap. */

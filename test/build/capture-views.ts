@@ -73,7 +73,12 @@ export function inTunnel(kind: TunnelKind, seed = 1): View {
           }),
         }),
       } satisfies Record<TunnelKind, () => { protocol: number; payload: Uint8Array }>;
-      const packet = ipv4({ source, destination, identification: (index * 3 + 5) & 0xffff, ...contents[kind]() });
+      const packet = ipv4({
+        source,
+        destination,
+        identification: (index * 3 + 5) & 0xffff,
+        ...contents[kind](),
+      });
       return { timeNs, bytes: ethernet({ ...OUTER_MACS, etherType: ETHER_TYPE.ipv4, payload: packet }) };
     });
 }
@@ -107,9 +112,7 @@ export const raw: View = relinked((packet) => ({ bytes: packet, linkType: LINK_T
 
 /** A mirror port that gives out each frame twice: where it comes in and where it goes out. */
 export const mirroredTwice: View = (frames) =>
-  inOrder(
-    frames.flatMap((frame) => [frame, { ...frame, timeNs: frame.timeNs + COPY_NS }]),
-  );
+  inOrder(frames.flatMap((frame) => [frame, { ...frame, timeNs: frame.timeNs + COPY_NS }]));
 
 /** As `tcpdump -i any` on a host with a bridge: each packet on two interfaces, the second time as it is forwarded. */
 export function onTwoInterfaces(host: 'a' | 'b', isRouted: boolean): View {
@@ -188,7 +191,11 @@ function wholeOf(pieces: readonly Uint8Array[]): Uint8Array | null {
 }
 
 function relinked(
-  link: (packet: Uint8Array, isFromHostA: boolean, macs: Uint8Array) => { bytes: Uint8Array; linkType: number },
+  link: (
+    packet: Uint8Array,
+    isFromHostA: boolean,
+    macs: Uint8Array,
+  ) => { bytes: Uint8Array; linkType: number },
 ): View {
   return (frames) =>
     frames.map((frame) => {

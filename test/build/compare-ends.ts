@@ -11,7 +11,11 @@ export async function compareEnds(ends: Pick<TwoEnds, 'a' | 'b'>, options = {}):
 }
 
 /** Compares the bytes of capture files, in the order in which they are given. */
-export function compareFiles(a: readonly Uint8Array[], b: readonly Uint8Array[], options = {}): Promise<Report> {
+export function compareFiles(
+  a: readonly Uint8Array[],
+  b: readonly Uint8Array[],
+  options = {},
+): Promise<Report> {
   const inputs = (files: readonly Uint8Array[]) =>
     files.map((bytes, index) => ({ name: `test-${index}`, stream: Readable.from([Buffer.from(bytes)]) }));
   return compare(inputs(a), inputs(b), { threads: 0, ...options });
