@@ -5,6 +5,7 @@ import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
 import { frameId, type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { ClockModel, type ClockSample } from './clock.js';
+import { stateClock } from './clock-statement.js';
 import type { ComparedPacket } from './compared-packet.js';
 import {
   CommonNumbers,
@@ -147,12 +148,21 @@ class SideComparison implements JoinResults {
     const hasBegun =
       expectedNs >= firstNs + (this.clock.halfWidthNs ?? 0) ||
       packet.timeNs >= firstArrival + this.clock.offsetAt(firstArrival);
+    if (this.isStepping(packet)) return false;
     const isOvertaken = packet.timeNs < state.lastArrivedSentNs && this.input.running === undefined;
     return hasBegun && (isOvertaken || expectedNs + LOSS_SECONDS * NS_PER_SECOND <= lastNs);
   }
 
+  /** True where a clock was set by so much that the packet may have been looked for at the wrong time. */
+  private isStepping({ side, ownTimeNs }: ComparedPacket): boolean {
+    if (this.clock.pieces.length === 1) return false;
+    const ofA = side === 'a' ? ownTimeNs : this.clock.timeOfA(ownTimeNs);
+    return this.clock.isStepping(ofA, NS_PER_SECOND);
+  }
+
   /** False for packets that left before the sender's capture began or after it ended. */
   private couldBeSent(packet: ComparedPacket): boolean {
+    if (this.isStepping(packet)) return false;
     const { firstNs, lastNs } = this.windowOnB(otherSide(packet.side));
     const state = this.join?.states[this.tallyOf(packet).plan.index];
     const usualNs = Math.max(0, state?.typicalNs || 0);
@@ -163,7 +173,7 @@ class SideComparison implements JoinResults {
   /** Where the packets of a side begin that are compared; NaN where that is where its capture begins. */
   private cutNs(side: Side): Nanoseconds {
     const { collectors, running } = this.input;
-    const cutNs = collectors[side].store.cutNs(running?.lastBlocks);
+    const cutNs = collectors[side].cutNs(running?.lastBlocks);
     const sinceNs = running?.sinceNs[side] ?? Number.NaN;
     if (!(sinceNs > collectors[side].firstNs)) return cutNs;
     return cutNs > sinceNs ? cutNs : sinceNs;
@@ -275,20 +285,17 @@ class SideComparison implements JoinResults {
   private comparison(final: ClockModel | null, shiftNs: Nanoseconds): Comparison {
     const { qualities, protocols, offsetSeconds } = this.input;
     const { plan, numbers, fates } = this;
-    const piece = final?.pieces.reduce((a, b) =>
-      b.forwardSamples + b.backwardSamples > a.forwardSamples + a.backwardSamples ? b : a,
-    );
+    const { a, b } = this.input.collectors;
+    const { piece, offsetNs, steps } = stateClock(final, { a: a.setBacks, b: b.setBacks }, this.windows.a);
     const base = baseDifferenceNs(qualities);
-    const middle = this.middleNs();
-    const inWindow = piece && (final?.pieces.length ?? 0) > 1 ? piece.atNs : middle;
     const halfWidthNs = piece?.halfWidthNs ?? null;
     return {
       directions: this.tallies.map((tally) => directionOf(tally, shiftNs)),
       clock: final,
-      offsetSeconds: piece && final ? (final.offsetAt(inWindow) + base) / NS_PER_SECOND : null,
+      offsetSeconds: offsetNs === null ? null : (offsetNs + base) / NS_PER_SECOND,
       halfWidthSeconds: halfWidthNs === null ? null : halfWidthNs / NS_PER_SECOND,
       skewPpm: piece ? piece.slope * 1e6 : null,
-      steps: (final?.steps ?? []).map(({ timeNs, stepNs }) => ({
+      steps: steps.map(({ timeNs, stepNs }) => ({
         time: timeText(qualities.a, timeNs),
         seconds: stepNs / NS_PER_SECOND,
       })),

@@ -180,7 +180,8 @@ export class PacketJoin {
     const channelIndex = cursor.channel;
     const channel = this.plan.channels[channelIndex];
     const { block, record } = cursor;
-    const packet = new ComparedPacket(cursor.side, channelIndex, block, record, channel.level, timeNs);
+    const { level } = channel;
+    const packet = new ComparedPacket(cursor.side, channelIndex, block, record, level, timeNs, cursor.timeNs);
     cursor.advance();
     if (timeNs > this.nowNs) this.nowNs = timeNs;
     this.settle(this.nowNs);

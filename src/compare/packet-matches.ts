@@ -2,6 +2,7 @@ import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import type { IdentityCollector } from './identity-collector.js';
 import type { IdentitySketch, SketchedPacket } from './identity-sketch.js';
 import type { Lane } from './lane-table.js';
+import type { SetBacks } from './set-backs.js';
 
 /** One packet that both sides hold. */
 export interface PacketMatch {
@@ -38,7 +39,9 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
     } else if (known !== joined.b.ordinal) conflicting.add(joined.a.ordinal);
   }
   const certain = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal));
-  const matches = certain.sort((x, y) => x.a.ordinal - y.a.ordinal).map(matchOf);
+  const matches = certain
+    .sort((x, y) => x.a.ordinal - y.a.ordinal)
+    .map((joined) => matchOf(joined, a.setBacks, b.setBacks));
   const unique = matches.filter(({ isUnique }) => isUnique);
   const clusters = clustersOf(unique.length > 0 ? unique : matches);
   return matches.filter(({ differenceNs }) =>
@@ -76,13 +79,14 @@ function joinSketches(a: IdentitySketch, b: IdentitySketch): Joined[] {
   return joined;
 }
 
-function matchOf({ a, b, isUnique }: Joined): PacketMatch {
+function matchOf({ a, b, isUnique }: Joined, ofA: SetBacks, ofB: SetBacks): PacketMatch {
+  const timeA = a.timeNs + ofA.shiftAt(a.ordinal);
   const identification = a.identification !== b.identification ? -1 : a.identification === 0 ? 0 : 1;
   return {
     laneA: a.lane,
     laneB: b.lane,
-    timeA: a.timeNs,
-    differenceNs: b.timeNs - a.timeNs,
+    timeA,
+    differenceNs: b.timeNs + ofB.shiftAt(b.ordinal) - timeA,
     hops: a.timeToLive - b.timeToLive,
     identification,
     isUnique,

@@ -15,6 +15,8 @@ export interface PathFaults {
   readonly loss?: number;
   /** When and in which direction packets are lost with that probability; always where it is absent. */
   readonly isLossy?: (seconds: number, isForward: boolean) => boolean;
+  /** Seconds that a packet sent then takes more than the others. */
+  readonly extraDelay?: (seconds: number, isForward: boolean) => number;
   readonly duplication?: number;
   readonly reordering?: number;
   /** The address of A's host, and its ports, are another at B. */
@@ -127,7 +129,8 @@ function send(
   for (const [index, piece] of pieces.entries()) {
     truth.sent++;
     sender.push({ seconds: at, bytes: piece });
-    const delay = DELAY_SECONDS + numbers.between(0, 0.001);
+    const detour = faults.extraDelay?.(seconds, packet.isForward) ?? 0;
+    const delay = DELAY_SECONDS + detour + numbers.between(0, 0.001);
     const isLossy = faults.isLossy?.(seconds, packet.isForward) ?? true;
     const isLost = !isEdge && isLossy && numbers.between(0, 1) < (faults.loss ?? 0);
     if (isLost) truth.lost++;
