@@ -117,7 +117,10 @@ function joinFragments(
     return cover(packet, pieces, packet.offset, to);
   }
   const last = pieces.find((one) => (one.flags & IDENTITY_MORE_FRAGMENTS) === 0);
-  if (!last) return false;
+  if (!last) {
+    markParts(packet, pieces, 0, packet.length + (isTcp ? TCP_HEADER_LENGTH_MAX : 0));
+    return false;
+  }
   const end = last.offset + last.length;
   const header = end - packet.length;
   const fits = isTcp ? header >= TCP_HEADER_LENGTH_MIN && header <= TCP_HEADER_LENGTH_MAX : header === 0;
@@ -147,7 +150,10 @@ function cover(packet: ComparedPacket, pieces: readonly ComparedPacket[], from: 
     const next = pieces.find(
       (one) => ((one.offset - position) | 0) <= 0 && ((one.offset + one.length - position) | 0) > 0,
     );
-    if (!next) return false;
+    if (!next) {
+      markParts(packet, pieces, from, to);
+      return false;
+    }
     used.push(next);
     at = next.offset + next.length;
     arrivedNs = Math.max(arrivedNs, next.timeNs);
@@ -158,4 +164,17 @@ function cover(packet: ComparedPacket, pieces: readonly ComparedPacket[], from: 
   packet.change = 'recut';
   packet.arrivedNs = arrivedNs;
   return true;
+}
+
+/** Marks what arrived of a packet of which other parts did not: it is nothing that was never sent. */
+function markParts(
+  packet: ComparedPacket,
+  pieces: readonly ComparedPacket[],
+  from: number,
+  to: number,
+): void {
+  for (const piece of pieces) {
+    const isInside = piece.offset >= from && piece.offset + piece.length <= to;
+    if (isInside && piece.isOpen && piece.timeNs >= packet.timeNs - NS_PER_SECOND) piece.change = 'recut';
+  }
 }

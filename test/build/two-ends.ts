@@ -24,6 +24,8 @@ export interface PathFaults {
   /** Packets leave A in fragments of this MTU, and the path cuts them again for that of the path. */
   readonly mtu?: number;
   readonly pathMtu?: number;
+  /** What the path cuts is lost piece by piece: a packet of which a piece is lost has not arrived. */
+  readonly lossPerPiece?: boolean;
   /** B's clock: seconds off, and parts per million fast. */
   readonly offsetSeconds?: number;
   readonly skewPpm?: number;
@@ -132,10 +134,13 @@ function send(
     const detour = faults.extraDelay?.(seconds, packet.isForward) ?? 0;
     const delay = DELAY_SECONDS + detour + numbers.between(0, 0.001);
     const isLossy = faults.isLossy?.(seconds, packet.isForward) ?? true;
-    const isLost = !isEdge && isLossy && numbers.between(0, 1) < (faults.loss ?? 0);
-    if (isLost) truth.lost++;
-    else {
-      const cut = faults.pathMtu ? recutIpv4(arrivingPieces[index], faults.pathMtu) : [arrivingPieces[index]];
+    const isGone = () => !isEdge && isLossy && numbers.between(0, 1) < (faults.loss ?? 0);
+    const pathPieces = faults.pathMtu
+      ? recutIpv4(arrivingPieces[index], faults.pathMtu)
+      : [arrivingPieces[index]];
+    const cut = faults.lossPerPiece ? pathPieces.filter(() => !isGone()) : isGone() ? [] : pathPieces;
+    if (cut.length < pathPieces.length) truth.lost++;
+    if (cut.length > 0) {
       const { flow } = packet;
       const position = truth.sent;
       const isLate = !isEdge && numbers.between(0, 1) < (faults.reordering ?? 0);
