@@ -87,10 +87,17 @@ export class ClockModel {
     return this.pieces.every(({ halfWidthNs }) => halfWidthNs !== null);
   }
 
-  /** B's clock minus A's at that time of A. */
+  /**
+   * B's clock minus A's at that time of A. Between the last sample before a step and the first one after it, it is the
+   * lower one of both: no packet is to be taken for one that lies far ahead.
+   */
   offsetAt(timeNs: Nanoseconds): Nanoseconds {
-    const piece = this.pieceAt(timeNs);
-    return piece.offsetNs + piece.slope * (timeNs - piece.atNs);
+    const { pieces } = this;
+    let index = 0;
+    while (index + 1 < pieces.length && pieces[index + 1].fromNs <= timeNs) index++;
+    const offsetNs = offsetOn(pieces[index], timeNs);
+    if (index + 1 === pieces.length || timeNs <= pieces[index].toNs) return offsetNs;
+    return Math.min(offsetNs, offsetOn(pieces[index + 1], timeNs));
   }
 
   pieceAt(timeNs: Nanoseconds): ClockPiece {
@@ -103,13 +110,14 @@ export class ClockModel {
 
   /** The time of A at that time of B. */
   timeOfA(timeNs: Nanoseconds): Nanoseconds {
-    for (let index = this.pieces.length - 1; index > 0; index--) {
-      const { fromNs, atNs, offsetNs, slope } = this.pieces[index];
-      const ofA = (timeNs - offsetNs + slope * atNs) / (1 + slope);
-      if (ofA >= fromNs) return ofA;
+    const { pieces } = this;
+    for (let index = pieces.length - 1; index > 0; index--) {
+      const before = pieces[index - 1];
+      const ofA = timeOn(pieces[index], timeNs);
+      const isBetween = ofA > before.toNs && timeOn(before, timeNs) > before.toNs;
+      if (ofA >= pieces[index].fromNs || isBetween) return ofA;
     }
-    const { atNs, offsetNs, slope } = this.pieces[0];
-    return (timeNs - offsetNs + slope * atNs) / (1 + slope);
+    return timeOn(pieces[0], timeNs);
   }
 
   /**
@@ -136,13 +144,19 @@ export class ClockModel {
       const atNs = piece.fromNs;
       return {
         timeNs: atNs,
-        stepNs:
-          piece.offsetNs +
-          piece.slope * (atNs - piece.atNs) -
-          (before.offsetNs + before.slope * (atNs - before.atNs)),
+        stepNs: offsetOn(piece, atNs) - offsetOn(before, atNs),
       };
     });
   }
+}
+
+function offsetOn({ offsetNs, slope, atNs }: ClockPiece, timeNs: Nanoseconds): Nanoseconds {
+  return offsetNs + slope * (timeNs - atNs);
+}
+
+/** The time of A at which B's clock shows `timeNs`. */
+function timeOn({ offsetNs, slope, atNs }: ClockPiece, timeNs: Nanoseconds): Nanoseconds {
+  return (timeNs - offsetNs + slope * atNs) / (1 + slope);
 }
 
 /** End of the longest stretch from `from` on that one line fits. */
@@ -183,9 +197,7 @@ function movedBack(ordered: readonly ClockSample[], ends: readonly number[]): nu
 }
 
 function isNearer({ timeNs, differenceNs }: ClockSample, to: ClockPiece, than: ClockPiece): boolean {
-  const distance = ({ offsetNs, slope, atNs }: ClockPiece): number =>
-    Math.abs(differenceNs - offsetNs - slope * (timeNs - atNs));
-  return distance(to) < distance(than);
+  return Math.abs(differenceNs - offsetOn(to, timeNs)) < Math.abs(differenceNs - offsetOn(than, timeNs));
 }
 
 function pieceOf(samples: readonly ClockSample[], isFirst: boolean): ClockPiece {
