@@ -23,6 +23,8 @@ export interface PacketMatch {
 const CLUSTER_GAP_NS = 5 * NS_PER_SECOND;
 /** A cluster of fewer matches beside a larger one is chance. */
 const CLUSTER_MIN = 3;
+/** More than two sketches hold. */
+const FOUND_MAX = 2 ** 18;
 
 /** In the order of A's capture the packets that both sketches hold, less those that agree with nothing else about the clocks. */
 export function matchSketches(a: IdentityCollector, b: IdentityCollector): PacketMatch[] {
@@ -39,9 +41,7 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
     } else if (known !== joined.b.ordinal) conflicting.add(joined.a.ordinal);
   }
   const certain = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal));
-  const matches = certain
-    .sort((x, y) => x.a.ordinal - y.a.ordinal)
-    .map((joined) => matchOf(joined, a.setBacks, b.setBacks));
+  const matches = inCaptureOrder(certain).map((joined) => matchOf(joined, a.setBacks, b.setBacks));
   const unique = matches.filter(({ isUnique }) => isUnique);
   const clusters = clustersOf(unique.length > 0 ? unique : matches);
   return matches.filter(({ differenceNs }) =>
@@ -60,6 +60,12 @@ function isPlausible({ a, b }: Joined, sideA: IdentityCollector, sideB: Identity
   const endsA = sideA.lanes.ends(a.lane);
   const endsB = sideB.lanes.ends(b.lane);
   return endsA.from === endsB.from && endsA.to === endsB.to && endsA.stack === 0 && endsB.stack === 0;
+}
+
+/** Sorts by A's capture: numbers alone, which is many times as fast as with a comparison of objects. */
+function inCaptureOrder(found: readonly Joined[]): Joined[] {
+  const keys = Float64Array.from(found, ({ a }, index) => a.ordinal * FOUND_MAX + index);
+  return Array.from(keys.sort(), (key) => found[key % FOUND_MAX]);
 }
 
 interface Joined {

@@ -14,6 +14,8 @@ export type Collectors = Readonly<Record<Side, IdentityCollector>>;
 
 const DIRECTIONS_MAX = 4096;
 const UNPAIRED_KEPT = 20;
+/** Lanes of which the text is kept, of each side: every matched packet asks for it several times. */
+const KNOWN_ENDS_MAX = 1 << 14;
 /** Share of matched packets with an unchanged identification from which it counts as kept. */
 const KEPT_SHARE = 0.9;
 
@@ -33,6 +35,7 @@ class Pairing {
   private readonly channelByKey = new Map<string, number>();
   private readonly channelOf: Record<Side, Int32Array>;
   private readonly unpaired = new Map<string, { side: Side; from: string; to: string; packets: number }>();
+  private readonly knownEnds: Record<Side, Map<Lane, LaneEnds>> = { a: new Map(), b: new Map() };
   private readonly identifications = new Map<string, { same: number; changed: number }>();
 
   constructor(
@@ -301,7 +304,11 @@ class Pairing {
   }
 
   private ends(side: Side, lane: Lane): LaneEnds {
-    return this.collectors[side].lanes.ends(lane);
+    const known = this.knownEnds[side].get(lane);
+    if (known !== undefined) return known;
+    const ends = this.collectors[side].lanes.ends(lane);
+    if (this.knownEnds[side].size < KNOWN_ENDS_MAX) this.knownEnds[side].set(lane, ends);
+    return ends;
   }
 
   private noChannels(side: Side): Int32Array {

@@ -33,6 +33,7 @@ export class SetBacks {
   /** The latest time so far, made to run on; NaN before the first frame. */
   latestNs = Number.NaN;
   private suspect: Suspect | null = null;
+  private shiftNs: Nanoseconds = 0;
 
   /** The next frame in capture order; `ordinal`: of its first record. */
   note(timeNs: Nanoseconds, ordinal: number): void {
@@ -65,10 +66,6 @@ export class SetBacks {
     return low === 0 ? 0 : this.all[low - 1].shiftNs;
   }
 
-  private get shiftNs(): Nanoseconds {
-    return this.all[this.all.length - 1]?.shiftNs ?? 0;
-  }
-
   private isDecided(suspect: Suspect, runOnNs: Nanoseconds): boolean {
     const droppedNs = this.latestNs - suspect.firstNs;
     const isBehind = runOnNs < this.latestNs - STEP_BACK_NS;
@@ -83,7 +80,8 @@ export class SetBacks {
   private confirm({ ordinal, firstNs, latestNs }: Suspect): void {
     if (this.all.length >= SET_BACKS_MAX) return;
     const addedNs = this.latestNs - firstNs;
-    this.all.push({ ordinal, shiftNs: this.shiftNs + addedNs, atNs: this.latestNs });
+    this.shiftNs += addedNs;
+    this.all.push({ ordinal, shiftNs: this.shiftNs, atNs: this.latestNs });
     this.latestNs = latestNs + addedNs;
   }
 }
