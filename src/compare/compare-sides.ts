@@ -271,10 +271,13 @@ class SideComparison implements JoinResults {
 
   private finalClock(): ClockModel | null {
     if (this.input.offsetSeconds !== null) return this.clock;
-    const samples = [...this.best.values()];
-    const fitted = ClockModel.fit(samples);
-    if (fitted && (fitted.isTwoWay || this.plan.clock?.isTwoWay !== true)) return fitted;
-    return this.plan.clock;
+    const { clock } = this.plan;
+    const fitted = ClockModel.fit([...this.best.values()]);
+    if (!fitted || !clock) return fitted ?? clock;
+    // Equal packets tell no delay: where there are many, those of the first look may have been the better ones.
+    const [width, fittedWidth] = [clock.halfWidthNs, fitted.halfWidthNs];
+    if (width === null) return fitted;
+    return fittedWidth === null || width < fittedWidth ? clock : fitted;
   }
 
   private middleNs(): Nanoseconds {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { compare, compareSources } from '../../src/commands/run-compare.js';
 import type { CompareDirection, Report } from '../../src/report/report.js';
-import { FrameSource, type TestFrame } from './frame-source.js';
+import { FrameSource } from './frame-source.js';
 import type { Truth, TwoEnds } from './two-ends.js';
 
 /** Compares frames of both ends on this thread. */
@@ -53,5 +53,3 @@ export function truthsOf(ends: Pick<TwoEnds, 'forward' | 'backward'>) {
 export function alarmsOf({ findings }: Report): string[] {
   return findings.filter(({ severity }) => severity !== 'info').map(({ id }) => id);
 }
-
-export type { TestFrame };
