@@ -29,7 +29,7 @@ const VIEWS: SideViews = {
 
 const ETHERNET_LENGTH = 14;
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
-const settings = { numRuns: 40 };
+const settings = { numRuns: 20 };
 
 describe('what one end shows in another way than the other', () => {
   it.each(Object.keys(VIEWS))('compares Ethernet with %s', async (name) => {

@@ -32,15 +32,13 @@ function isFromA(packet: Uint8Array): boolean {
   return packet[12] === 10 && packet[13] === 1;
 }
 
-/** The underlay of a tunnel that carries the packets. */
-export function inTunnel(kind: TunnelKind, seed = 1): View {
-  const numbers = random(seed);
-  const sequences = [0, 0];
+/** The underlay of a tunnel that carries the packets; the same packet is the same there at both ends. */
+export function inTunnel(kind: TunnelKind): View {
   return (frames) =>
-    frames.map(({ timeNs, bytes }, index) => {
+    frames.map(({ timeNs, bytes }) => {
       const inner = bytes.subarray(ETHERNET_LENGTH);
       const way = isFromA(inner) ? 0 : 1;
-      sequences[way]++;
+      const identification = (inner[4] << 8) | inner[5];
       const [source, destination] = way === 0 ? [GATEWAY_A, GATEWAY_B] : [GATEWAY_B, GATEWAY_A];
       const datagram = (sourcePort: number, destinationPort: number, payload: Uint8Array) => ({
         protocol: IP_PROTOCOL.udp,
@@ -68,15 +66,15 @@ export function inTunnel(kind: TunnelKind, seed = 1): View {
           protocol: IP_PROTOCOL.esp,
           payload: esp({
             spi: 0xabc0_0001 + way,
-            sequence: sequences[way],
-            payload: numbers.bytes((inner.length + 50) & ~3),
+            sequence: identification,
+            payload: random(identification * 2 + way + 1).bytes((inner.length + 50) & ~3),
           }),
         }),
       } satisfies Record<TunnelKind, () => { protocol: number; payload: Uint8Array }>;
       const packet = ipv4({
         source,
         destination,
-        identification: (index * 3 + 5) & 0xffff,
+        identification: (identification * 3 + 5) & 0xffff,
         ...contents[kind](),
       });
       return { timeNs, bytes: ethernet({ ...OUTER_MACS, etherType: ETHER_TYPE.ipv4, payload: packet }) };
@@ -217,4 +215,18 @@ function resummed(packet: Uint8Array): Uint8Array {
 
 function inOrder(frames: TestFrame[]): TestFrame[] {
   return frames.sort((x, y) => (x.timeNs < y.timeNs ? -1 : x.timeNs > y.timeNs ? 1 : 0));
+}
+
+/** As `tcpdump -i any` on the gateway of that side: each packet in the clear, and in the tunnel. */
+export function atGateway(kind: TunnelKind, side: 'a' | 'b'): View {
+  return (frames) => {
+    const outside = inTunnel(kind)(frames);
+    return inOrder(
+      frames.flatMap((frame, index) => {
+        const isSent = isFromA(frame.bytes.subarray(ETHERNET_LENGTH)) === (side === 'a');
+        const late = (one: TestFrame): TestFrame => ({ ...one, timeNs: one.timeNs + COPY_NS });
+        return isSent ? [frame, late(outside[index])] : [outside[index], late(frame)];
+      }),
+    );
+  };
 }

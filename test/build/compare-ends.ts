@@ -29,8 +29,10 @@ export function directionsOf({ compare: section }: Report): Record<'forward' | '
   return { forward: forward[0], backward: backward[0] };
 }
 
+type Counts = Pick<CompareDirection, 'sent' | 'lost' | 'receivedOnly' | 'notComparable'>;
+
 /** What a comparison says of a direction that the builders of paths know. */
-export function countsOf({ sent, lost, receivedOnly, notComparable }: CompareDirection) {
+export function countsOf({ sent, lost, receivedOnly, notComparable }: Counts) {
   const { outsideWindow, snaplen, captureLoss, captureFilter } = notComparable;
   return { sent, lost, receivedOnly, notComparable: outsideWindow + snaplen + captureLoss + captureFilter };
 }
