@@ -22,6 +22,7 @@ const RECORD_BYTES = {
  * @property {number} [bytes]
  * @property {number} [frames]
  * @property {number} [tunnels]
+ * @property {boolean} [isOtherEnd] of the path: what is captured there of the same traffic, with losses
  * @property {boolean} [fixed] the size is what is measured: it is not scaled
  */
 
@@ -34,9 +35,10 @@ export function scaledSpec(spec, scale) {
 }
 
 /** @param {CaptureSpec} spec @param {string} seed @returns {string} the same for the same capture */
-export function captureName({ kind, bytes, frames, tunnels }, seed) {
+export function captureName({ kind, bytes, frames, tunnels, isOtherEnd }, seed) {
   const size = frames === undefined ? bytes : `${frames}-frames`;
-  return `${kind}-${size}${tunnels === undefined ? '' : `-${tunnels}-tunnels`}-${seed}.pcap`;
+  const end = isOtherEnd ? '-other-end' : '';
+  return `${kind}-${size}${tunnels === undefined ? '' : `-${tunnels}-tunnels`}-${seed}${end}.pcap`;
 }
 
 /**
@@ -96,7 +98,8 @@ export class CaptureStore {
     this.#inUse.add(file);
     if (existsSync(file) && statSync(file).mtimeMs > this.#sourcesChangedMs()) return file;
     mkdirSync(this.folder, { recursive: true });
-    const { kind, bytes, frames, tunnels } = scaledSpec(spec, this.scale);
+    const { kind, bytes, frames, tunnels, isOtherEnd } = scaledSpec(spec, this.scale);
+    const captured = isOtherEnd ? this.provide({ ...spec, isOtherEnd: false }) : undefined;
     this.#makeRoom(bytes ?? frames * RECORD_BYTES[kind]);
     console.log(`making ${relative(this.root, file)} …`);
     const size = frames === undefined ? ['--bytes', String(bytes)] : ['--frames', String(frames)];
@@ -105,6 +108,7 @@ export class CaptureStore {
       [
         ...['--import', 'tsx', join(this.root, 'bench', 'make-capture.ts'), file, '--kind', kind, ...size],
         ...['--seed', this.seed, ...(tunnels === undefined ? [] : ['--tunnels', String(tunnels)])],
+        ...(captured === undefined ? [] : ['--other-end-of', captured]),
       ],
       { cwd: this.root, stdio: 'inherit' },
     );

@@ -6,6 +6,7 @@ import { DistinctTuples } from './traffic/distinct-tuples.js';
 import type { Conversation, ConversationSource } from './traffic/exchange.js';
 import { FatEspTunnels, FatVxlanTunnels } from './traffic/fat-tunnel.js';
 import { TrafficMix } from './traffic/mix.js';
+import { makeOtherEnd } from './traffic/other-end.js';
 import { type CaptureSize, type PcapWriter, START_SECONDS, writePcap } from './traffic/pcap-writer.js';
 import { Random } from './traffic/random.js';
 import { SmallFrameMix } from './traffic/small-frames.js';
@@ -91,10 +92,11 @@ function startBurst(source: ConversationSource, random: Random): Conversation[] 
 }
 
 const USAGE = `usage: make-capture FILE [--kind KIND] [--bytes N | --frames N | --small] [--tunnels N] [--seed N]
+       make-capture FILE --other-end-of FILE [--seed N]
   KIND is one of ${Object.keys(KINDS).join(', ')}; N is a whole number\n`;
 
 /** Undefined where the command line says nothing that can be made. */
-function readOrder(): { file: string; order: CaptureOrder } | undefined {
+function readOrder(): { file: string; order: CaptureOrder; otherEndOf: string | undefined } | undefined {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
@@ -104,6 +106,7 @@ function readOrder(): { file: string; order: CaptureOrder } | undefined {
       tunnels: { type: 'string', default: '1' },
       seed: { type: 'string', default: '1' },
       small: { type: 'boolean', default: false },
+      'other-end-of': { type: 'string' },
     },
   });
   const kind = Object.keys(KINDS).find((name): name is KindName => name === values.kind);
@@ -113,7 +116,11 @@ function readOrder(): { file: string; order: CaptureOrder } | undefined {
   const isSensible = [amount, tunnels, seed + 1].every((value) => Number.isSafeInteger(value) && value > 0);
   if (kind === undefined || positionals.length !== 1 || !isSensible) return undefined;
   const size = values.frames === undefined ? { bytes: amount } : { frames: amount };
-  return { file: positionals[0], order: { kind, size, seed, tunnels } };
+  return {
+    file: positionals[0],
+    order: { kind, size, seed, tunnels },
+    otherEndOf: values['other-end-of'],
+  };
 }
 
 function runFromCommandLine(): void {
@@ -123,8 +130,10 @@ function runFromCommandLine(): void {
     process.exitCode = 2;
     return;
   }
-  const { frames, bytes } = makeCapture(wanted.file, wanted.order);
-  process.stdout.write(`${wanted.file}: ${frames} frames, ${bytes} bytes\n`);
+  const { file, order, otherEndOf } = wanted;
+  const { frames, bytes } =
+    otherEndOf === undefined ? makeCapture(file, order) : makeOtherEnd(file, otherEndOf, order.seed);
+  process.stdout.write(`${file}: ${frames} frames, ${bytes} bytes\n`);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) runFromCommandLine();

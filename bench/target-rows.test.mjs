@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { judgeComparison } from './compare-row.mjs';
 import { judgeHostile } from './hostile-row.mjs';
 import { isFlat } from './peak-memory-row.mjs';
 import { PLOT_ROWS, pointsOf } from './plot-rows.mjs';
@@ -32,6 +33,31 @@ describe('peak memory', () => {
     expect(isFlat([spread(90, 100, 121), spread(100, 109, 115)], 120, 1.1)).toBe(false);
     expect(isFlat([spread(90, 100, 110), spread(100, 111, 115)], 120, 1.1)).toBe(false);
     expect(isFlat([spread(90, 100, 110), spread(80, 89, 115)], 120, 1.1)).toBe(false);
+  });
+});
+
+describe('comparing', () => {
+  const direction = { lost: 3, notComparable: { captureLoss: 1 } };
+  const report = {
+    captures: [{ frames: 10 }, { frames: 6 }],
+    errors: [],
+    compare: { directions: [direction] },
+  };
+  const run = { ratio: spread(1.5, 1.9, 2.1), peaks: spread(3e8, 4e8, 5e8), limit: 2, limitBytes: 5e8 };
+
+  it('is fast enough by the median, within the memory by the largest value', () => {
+    expect(judgeComparison(report, run)).toEqual({
+      measured: '1.50 / 1.90 / 2.10, 500 MB, losses exact',
+      met: true,
+    });
+    expect(judgeComparison(report, { ...run, limit: 1.8 }).met).toBe(false);
+    expect(judgeComparison(report, { ...run, limitBytes: 4e8 }).met).toBe(false);
+  });
+
+  it('has to find what the other end lacks', () => {
+    const wrong = judgeComparison({ ...report, captures: [{ frames: 10 }, { frames: 7 }] }, run);
+    expect(wrong.met).toBe(false);
+    expect(wrong.measured).toContain('4 lost packets told of 3');
   });
 });
 

@@ -144,6 +144,7 @@ async function runPoint(
       ...(onProgress ? { onProgress: () => onProgress(...progressOf(sources)) } : {}),
     },
   );
+  collector.end();
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
   const quality = captureQuality(source, result.runner, local);
   const judged = judgeAll(catalogue, result.runner.sessions(), quality, errors, side);

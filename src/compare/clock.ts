@@ -13,6 +13,8 @@ export interface ClockSample {
 /** A stretch of A's time in which one line fits: B's clock minus A's is `offsetNs + slope * (time - atNs)`. */
 export interface ClockPiece {
   readonly fromNs: Nanoseconds;
+  /** Of its last sample. */
+  readonly toNs: Nanoseconds;
   readonly atNs: Nanoseconds;
   readonly offsetNs: Nanoseconds;
   readonly slope: number;
@@ -59,6 +61,7 @@ export class ClockModel {
     return new ClockModel([
       {
         fromNs: Number.NEGATIVE_INFINITY,
+        toNs: Number.POSITIVE_INFINITY,
         atNs: 0,
         offsetNs,
         slope: 0,
@@ -73,27 +76,61 @@ export class ClockModel {
   static fit(samples: readonly ClockSample[]): ClockModel | null {
     if (samples.length === 0) return null;
     const ordered = [...samples].sort((a, b) => a.timeNs - b.timeNs);
-    const pieces: ClockPiece[] = [];
-    let from = 0;
-    while (from < ordered.length) {
-      const to = pieces.length + 1 < PIECES_MAX ? longestFit(ordered, from) : ordered.length;
-      pieces.push(pieceOf(ordered.slice(from, to), from === 0));
-      from = to;
+    const ends: number[] = [];
+    for (let from = 0; from < ordered.length; from = ends[ends.length - 1]) {
+      ends.push(ends.length + 1 < PIECES_MAX ? longestFit(ordered, from) : ordered.length);
     }
-    return new ClockModel(pieces);
+    return new ClockModel(piecesOf(ordered, movedBack(ordered, ends)));
   }
 
   get isTwoWay(): boolean {
     return this.pieces.every(({ halfWidthNs }) => halfWidthNs !== null);
   }
 
-  /** B's clock minus A's at that time of A. */
+  /**
+   * B's clock minus A's at that time of A. Between the last sample before a step and the first one after it, it is the
+   * lower one of both: no packet is to be taken for one that lies far ahead.
+   */
   offsetAt(timeNs: Nanoseconds): Nanoseconds {
+    const { pieces } = this;
+    let index = 0;
+    while (index + 1 < pieces.length && pieces[index + 1].fromNs <= timeNs) index++;
+    const offsetNs = offsetOn(pieces[index], timeNs);
+    if (index + 1 === pieces.length || timeNs <= pieces[index].toNs) return offsetNs;
+    return Math.min(offsetNs, offsetOn(pieces[index + 1], timeNs));
+  }
+
+  pieceAt(timeNs: Nanoseconds): ClockPiece {
     const { pieces } = this;
     let piece = pieces[0];
     for (let index = 1; index < pieces.length && pieces[index].fromNs <= timeNs; index++)
       piece = pieces[index];
-    return piece.offsetNs + piece.slope * (timeNs - piece.atNs);
+    return piece;
+  }
+
+  /** The time of A at that time of B. */
+  timeOfA(timeNs: Nanoseconds): Nanoseconds {
+    const { pieces } = this;
+    for (let index = pieces.length - 1; index > 0; index--) {
+      const before = pieces[index - 1];
+      const ofA = timeOn(pieces[index], timeNs);
+      const isBetween = ofA > before.toNs && timeOn(before, timeNs) > before.toNs;
+      if (ofA >= pieces[index].fromNs || isBetween) return ofA;
+    }
+    return timeOn(pieces[0], timeNs);
+  }
+
+  /**
+   * True between the last sample before a step and the first one after it, of a step of more than `leastNs`: which of
+   * both clocks a packet has there is not known.
+   */
+  isStepping(timeNs: Nanoseconds, leastNs: Nanoseconds): boolean {
+    return this.steps.some(
+      ({ stepNs }, index) =>
+        Math.abs(stepNs) > leastNs &&
+        timeNs > this.pieces[index].toNs &&
+        timeNs < this.pieces[index + 1].fromNs,
+    );
   }
 
   get halfWidthNs(): Nanoseconds | null {
@@ -107,13 +144,19 @@ export class ClockModel {
       const atNs = piece.fromNs;
       return {
         timeNs: atNs,
-        stepNs:
-          piece.offsetNs +
-          piece.slope * (atNs - piece.atNs) -
-          (before.offsetNs + before.slope * (atNs - before.atNs)),
+        stepNs: offsetOn(piece, atNs) - offsetOn(before, atNs),
       };
     });
   }
+}
+
+function offsetOn({ offsetNs, slope, atNs }: ClockPiece, timeNs: Nanoseconds): Nanoseconds {
+  return offsetNs + slope * (timeNs - atNs);
+}
+
+/** The time of A at which B's clock shows `timeNs`. */
+function timeOn({ offsetNs, slope, atNs }: ClockPiece, timeNs: Nanoseconds): Nanoseconds {
+  return (timeNs - offsetNs + slope * atNs) / (1 + slope);
 }
 
 /** End of the longest stretch from `from` on that one line fits. */
@@ -133,12 +176,37 @@ function longestFit(ordered: readonly ClockSample[], from: number): number {
   return fitting;
 }
 
+function piecesOf(ordered: readonly ClockSample[], ends: readonly number[]): ClockPiece[] {
+  return ends.map((end, index) => pieceOf(ordered.slice(ends[index - 1] ?? 0, end), index === 0));
+}
+
+/**
+ * A late packet contradicts no line: a step shows only by the next packet of the other direction. What came before that
+ * one and lies nearer to the line after the step belongs to it.
+ */
+function movedBack(ordered: readonly ClockSample[], ends: readonly number[]): number[] {
+  const pieces = piecesOf(ordered, ends);
+  return ends.map((end, index) => {
+    const after = pieces[index + 1];
+    if (!after) return end;
+    const first = (ends[index - 1] ?? 0) + 1;
+    let moved = end;
+    while (moved > first && isNearer(ordered[moved - 1], after, pieces[index])) moved--;
+    return moved;
+  });
+}
+
+function isNearer({ timeNs, differenceNs }: ClockSample, to: ClockPiece, than: ClockPiece): boolean {
+  return Math.abs(differenceNs - offsetOn(to, timeNs)) < Math.abs(differenceNs - offsetOn(than, timeNs));
+}
+
 function pieceOf(samples: readonly ClockSample[], isFirst: boolean): ClockPiece {
   const [forward, backward] = envelopesOf(samples);
   const firstNs = samples[0].timeNs;
   const atNs = (firstNs + samples[samples.length - 1].timeNs) / 2;
   const place = {
     fromNs: isFirst ? Number.NEGATIVE_INFINITY : firstNs,
+    toNs: samples[samples.length - 1].timeNs,
     atNs,
     forwardSamples: forward.count,
     backwardSamples: backward.count,

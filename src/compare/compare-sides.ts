@@ -6,6 +6,7 @@ import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
 import { frameId, type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { ClockModel, type ClockSample } from './clock.js';
+import { stateClock } from './clock-statement.js';
 import type { ComparedPacket } from './compared-packet.js';
 import {
   CommonNumbers,
@@ -16,6 +17,7 @@ import {
   type Running,
 } from './comparison.js';
 import { DirectionTally } from './direction-tally.js';
+import type { LaneEnds } from './lane-table.js';
 import { patternOf } from './loss-pattern.js';
 import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from './packet-join.js';
 import { type Collectors, planComparison } from './pairing.js';
@@ -157,12 +159,21 @@ class SideComparison implements JoinResults {
     const hasBegun =
       expectedNs >= firstNs + (this.clock.halfWidthNs ?? 0) ||
       packet.timeNs >= firstArrival + this.clock.offsetAt(firstArrival);
+    if (this.isStepping(packet)) return false;
     const isOvertaken = packet.timeNs < state.lastArrivedSentNs && this.input.running === undefined;
     return hasBegun && (isOvertaken || expectedNs + LOSS_SECONDS * NS_PER_SECOND <= lastNs);
   }
 
+  /** True where a clock was set by so much that the packet may have been looked for at the wrong time. */
+  private isStepping({ side, ownTimeNs }: ComparedPacket): boolean {
+    if (this.clock.pieces.length === 1) return false;
+    const ofA = side === 'a' ? ownTimeNs : this.clock.timeOfA(ownTimeNs);
+    return this.clock.isStepping(ofA, NS_PER_SECOND);
+  }
+
   /** False for packets that left before the sender's capture began or after it ended. */
   private couldBeSent(packet: ComparedPacket): boolean {
+    if (this.isStepping(packet)) return false;
     const { firstNs, lastNs } = this.windowOnB(otherSide(packet.side));
     const state = this.join?.states[this.tallyOf(packet).plan.index];
     const usualNs = Math.max(0, state?.typicalNs || 0);
@@ -173,7 +184,7 @@ class SideComparison implements JoinResults {
   /** Where the packets of a side begin that are compared; NaN where that is where its capture begins. */
   private cutNs(side: Side): Nanoseconds {
     const { collectors, running } = this.input;
-    const cutNs = collectors[side].store.cutNs(running?.lastBlocks);
+    const cutNs = collectors[side].cutNs(running?.lastBlocks);
     const sinceNs = running?.sinceNs[side] ?? Number.NaN;
     if (!(sinceNs > collectors[side].firstNs)) return cutNs;
     return cutNs > sinceNs ? cutNs : sinceNs;
@@ -210,12 +221,16 @@ class SideComparison implements JoinResults {
     return { firstNs: firstNs + this.clock.offsetAt(firstNs), lastNs: lastNs + this.clock.offsetAt(lastNs) };
   }
 
-  /** True where a filter of the receiver's capture keeps such packets out. */
+  /** True where a filter of the receiver's capture keeps such packets out, of which it then holds none. */
   private isHidden(packet: ComparedPacket): boolean {
     const known = this.hidden[packet.side].get(packet.lane);
     if (known !== undefined) return known;
-    const quality = this.input.qualities[otherSide(packet.side)];
-    const { protocol, fromPort, toPort } = this.input.collectors[packet.side].lanes.ends(packet.lane);
+    const receiver = otherSide(packet.side);
+    if (this.plan.channels[packet.channel].lanes[receiver] >= 0) return false;
+    const quality = this.input.qualities[receiver];
+    const carrier = this.carrierAt(receiver, packet.channel);
+    const { protocol, fromPort, toPort } =
+      carrier ?? this.input.collectors[packet.side].lanes.ends(packet.lane);
     const isFragment = (packet.flags & IDENTITY_FRAGMENT) !== 0;
     const classes = isFragment
       ? [{ protocol, fragment: true }]
@@ -228,6 +243,20 @@ class SideComparison implements JoinResults {
     const isHidden = classes.every((one) => captureMayHide(quality, one) !== null);
     this.hidden[packet.side].set(packet.lane, isHidden);
     return isHidden;
+  }
+
+  /** A packet outside the tunnel in which a side sees the direction of that channel; null outside tunnels. */
+  private carrierAt(side: Side, channel: number): LaneEnds | null {
+    const { channels } = this.plan;
+    const { lanes, carriers } = this.input.collectors[side];
+    for (const one of channels) {
+      const lane = one.lanes[side];
+      if (one.direction !== channels[channel].direction || lane < 0 || lanes.stackOf(lane >> 1) === 0)
+        continue;
+      const carrier = carriers[lane >> 1];
+      if (carrier >= 0) return lanes.ends(carrier * 2);
+    }
+    return null;
   }
 
   /** The port of the service (the lower one) with the IP protocol above it; 0 where there is none. */
@@ -269,10 +298,13 @@ class SideComparison implements JoinResults {
 
   private finalClock(): ClockModel | null {
     if (this.input.offsetSeconds !== null) return this.clock;
-    const samples = [...this.best.values()];
-    const fitted = ClockModel.fit(samples);
-    if (fitted && (fitted.isTwoWay || this.plan.clock?.isTwoWay !== true)) return fitted;
-    return this.plan.clock;
+    const { clock } = this.plan;
+    const fitted = ClockModel.fit([...this.best.values()]);
+    if (!fitted || !clock) return fitted ?? clock;
+    // Equal packets tell no delay: where there are many, those of the first look may have been the better ones.
+    const [width, fittedWidth] = [clock.halfWidthNs, fitted.halfWidthNs];
+    if (width === null) return fitted;
+    return fittedWidth === null || width < fittedWidth ? clock : fitted;
   }
 
   private middleNs(): Nanoseconds {
@@ -283,20 +315,17 @@ class SideComparison implements JoinResults {
   private comparison(final: ClockModel | null, shiftNs: Nanoseconds): Comparison {
     const { qualities, protocols, offsetSeconds } = this.input;
     const { plan, numbers, fates } = this;
-    const piece = final?.pieces.reduce((a, b) =>
-      b.forwardSamples + b.backwardSamples > a.forwardSamples + a.backwardSamples ? b : a,
-    );
+    const { a, b } = this.input.collectors;
+    const { piece, offsetNs, steps } = stateClock(final, { a: a.setBacks, b: b.setBacks }, this.windows.a);
     const base = baseDifferenceNs(qualities);
-    const middle = this.middleNs();
-    const inWindow = piece && (final?.pieces.length ?? 0) > 1 ? piece.atNs : middle;
     const halfWidthNs = piece?.halfWidthNs ?? null;
     return {
       directions: this.tallies.map((tally) => directionOf(tally, shiftNs)),
       clock: final,
-      offsetSeconds: piece && final ? (final.offsetAt(inWindow) + base) / NS_PER_SECOND : null,
+      offsetSeconds: offsetNs === null ? null : (offsetNs + base) / NS_PER_SECOND,
       halfWidthSeconds: halfWidthNs === null ? null : halfWidthNs / NS_PER_SECOND,
       skewPpm: piece ? piece.slope * 1e6 : null,
-      steps: (final?.steps ?? []).map(({ timeNs, stepNs }) => ({
+      steps: steps.map(({ timeNs, stepNs }) => ({
         time: timeText(qualities.a, timeNs),
         seconds: stepNs / NS_PER_SECOND,
       })),

@@ -1,21 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FrameSource } from '../../test/build/frame-source.js';
+import { compareEnds, directionsOf } from '../../test/build/compare-ends.js';
+import type { TestFrame } from '../../test/build/frame-source.js';
+import { IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
+import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { type PathFaults, type TwoEnds, twoEnds } from '../../test/build/two-ends.js';
-import { compareSources } from '../commands/run-compare.js';
-import type { CompareDirection, Report } from '../report/report.js';
-
-async function compareEnds(ends: Pick<TwoEnds, 'a' | 'b'>, options = {}): Promise<Report> {
-  const points = (['a', 'b'] as const).map((name) => ({ name, source: new FrameSource(ends[name]) }));
-  return compareSources(points, { threads: 0, ...options });
-}
-
-function directionsOf({ compare }: Report): { forward: CompareDirection; backward: CompareDirection } {
-  const forward = compare?.directions.find(({ sender }) => sender === 'a');
-  const backward = compare?.directions.find(({ sender }) => sender === 'b');
-  if (!forward || !backward) throw new Error(JSON.stringify(compare));
-  return { forward, backward };
-}
+import { udp } from '../../test/build/udp.js';
+import type { Report } from '../report/report.js';
 
 /** Losses and sums are exact for whatever the path does. */
 async function expectExact(faults: PathFaults): Promise<Report> {
@@ -41,6 +32,30 @@ async function expectExact(faults: PathFaults): Promise<Report> {
     }
   }
   return report;
+}
+
+/** Five payloads each way in turn; what B sends at the beginning waits in a queue. */
+function repeatedTalk(count: number): Pick<TwoEnds, 'a' | 'b'> {
+  const [a, b]: [TestFrame[], TestFrame[]] = [[], []];
+  const frame = (isForward: boolean, index: number, seconds: number): TestFrame => {
+    const [source, destination] = isForward ? ['10.1.0.10', '10.2.0.20'] : ['10.2.0.20', '10.1.0.10'];
+    const payload = new Uint8Array(60).fill((index % 5) + (isForward ? 1 : 16));
+    const datagram = udp({ source, destination, sourcePort: 4000, destinationPort: 4000, payload });
+    const packet = ipv4({ source, destination, protocol: IP_PROTOCOL.udp, payload: datagram });
+    const macs = { source: '02:00:00:00:00:0a', destination: '02:00:00:00:00:0b' };
+    return {
+      timeNs: 1_790_000_000_000_000_000n + BigInt(Math.round(seconds * 1e9)),
+      bytes: ethernet({ ...macs, etherType: ETHER_TYPE.ipv4, payload: packet }),
+    };
+  };
+  for (let index = 0; index < count; index++) {
+    const seconds = index * 0.25;
+    a.push(frame(true, index, seconds));
+    b.push(frame(true, index, seconds + 0.005));
+    b.push(frame(false, index, seconds + 0.01));
+    a.push(frame(false, index, seconds + 0.015 + (index < 5 ? 0.2 : 0)));
+  }
+  return { a: a.sort((x, y) => Number(x.timeNs - y.timeNs)), b };
 }
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
@@ -130,6 +145,15 @@ describe('two captures of one path', () => {
       }),
       settings,
     );
+  });
+
+  it('knows the clocks by the best packets, also where equal ones come again and again', async () => {
+    const ends = repeatedTalk(40);
+    const report = await compareEnds(ends);
+    const { forward, backward } = directionsOf(report);
+    expect([forward.lost, backward.lost]).toEqual([0, 0]);
+    expect(report.compare?.clock.halfWidthSeconds).toBeLessThan(0.006);
+    for (const { delaySeconds } of [forward, backward]) expect(delaySeconds?.min).toBeGreaterThan(0.004);
   });
 
   it.each([300, 128, 100, 96])('is exact where one side cut its packets to %i bytes', async (snaplenB) => {

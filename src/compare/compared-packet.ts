@@ -8,7 +8,9 @@ import type { Side } from './plan.js';
 export class ComparedPacket {
   /** On B's clock, whichever side it is of. */
   readonly timeNs: Nanoseconds;
+  /** On its own side's clock, made to run on where that was set back, and as the capture states it. */
   readonly ownTimeNs: Nanoseconds;
+  readonly statedTimeNs: Nanoseconds;
   readonly lane: Lane;
   readonly frame: number;
   readonly capture: number;
@@ -36,6 +38,8 @@ export class ComparedPacket {
   change: 'none' | 'recut' | 'modified' = 'none';
   /** Arrival of the last piece of a packet that was cut otherwise. */
   arrivedNs = Number.NaN;
+  /** A segment of TCP whose bytes the receiver had acknowledged before it was sent. */
+  isRepeated = false;
   bucket: Bucket | null = null;
   /** Position among the sender's packets of its channel. */
   ordinal = 0;
@@ -49,9 +53,11 @@ export class ComparedPacket {
     record: number,
     level: number,
     timeNs: Nanoseconds,
+    ownTimeNs: Nanoseconds,
   ) {
     this.timeNs = timeNs;
-    this.ownTimeNs = block.timeNs(record);
+    this.ownTimeNs = ownTimeNs;
+    this.statedTimeNs = block.timeNs(record);
     this.lane = block.lane(record);
     this.frame = block.frameNumber(record);
     this.capture = block.captureIndex(record);

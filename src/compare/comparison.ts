@@ -83,7 +83,7 @@ export class CommonNumbers {
 
   refOf(packet: ComparedPacket): FrameRef {
     const { side, segment } = packet;
-    const timeNs = this.collectors[side].segmentTimeNs(segment, packet.ownTimeNs);
+    const timeNs = this.collectors[side].segmentTimeNs(segment, packet.statedTimeNs);
     return this.shift(side, { frame: frameId(packet.capture, packet.frame), segment, timeNs });
   }
 

@@ -15,11 +15,10 @@ import { RECORD_WORDS, type RecordBlock } from './identity-record.js';
 import { IdentitySketch, SKETCH_KEPT } from './identity-sketch.js';
 import { IdentityStore, type StoreBounds } from './identity-store.js';
 import { LaneTable } from './lane-table.js';
+import { SetBacks } from './set-backs.js';
 
 /** Protocols of the catalogue that a record can name, by bit. */
 const PROTOCOLS_MAX = 32;
-/** A step back by more is a step of the clock, not disorder of the capture. */
-const STEP_BACK_NS = 1_000_000_000;
 
 export interface CollectorBounds extends StoreBounds {
   /** Packets that each sketch keeps at least, once it is full. */
@@ -27,8 +26,8 @@ export interface CollectorBounds extends StoreBounds {
 }
 
 /**
- * Gathers the identities of one side while its captures are analysed. Times are made to run on where the clock stepped
- * back, so that they never mix what lies before with what lies after; `momentOf` gives the true ones.
+ * Gathers the identities of one side while its captures are analysed. Times are those of the capture, from the base of
+ * its first segment; where the clock was set back, `setBacks` says what makes them run on.
  */
 export class IdentityCollector implements IdentitySink {
   readonly store: IdentityStore;
@@ -38,9 +37,9 @@ export class IdentityCollector implements IdentitySink {
   readonly byHeader: IdentitySketch;
   /** TCP data by payload alone, whatever a firewall made of the header; see `TcpPayloads`. */
   readonly byPayload: IdentitySketch;
-  /** First and last frame of the side, any flow. */
+  /** First frame of the side, any flow. */
   firstNs = Number.NaN;
-  lastNs = Number.NaN;
+  readonly setBacks = new SetBacks();
   /** By lane: packets, and the least that the capture holds of one (LEVEL_). */
   packets = new Uint32Array(2048);
   levels = new Uint8Array(2048).fill(LEVEL_FULL);
@@ -53,9 +52,7 @@ export class IdentityCollector implements IdentitySink {
   recordCount = 0;
   withoutTime = 0;
 
-  private readonly segmentShifts: Nanoseconds[] = [];
   private protocolsOfFrame = new Uint32Array(1024);
-  private latestNs = Number.NaN;
   private readonly innerFlows: number[] = [];
   private readonly place = { lane: 0, frame: 0, capture: 0, segment: 0 };
   private readonly digests = { shape: 0, head: 0, body: 0, full: 0 };
@@ -73,8 +70,14 @@ export class IdentityCollector implements IdentitySink {
     this.lanes = new LaneTable(seed);
   }
 
+  /** Last frame of the side, any flow. */
+  get lastNs(): Nanoseconds {
+    return this.setBacks.latestNs;
+  }
+
   take(slot: Slot, isCopy: Uint8Array | null): void {
-    this.noteFrames(slot);
+    const baseNs = this.baseDistanceNs(slot.chunk.segment);
+    let noted = slot.firstFrame;
     this.noteProtocols(slot);
     this.lanes.begin(slot);
     const { identities } = slot;
@@ -84,25 +87,32 @@ export class IdentityCollector implements IdentitySink {
       if (index !== frame) {
         frame = index;
         this.innerFlows.length = 0;
+        for (; noted <= index; noted++) this.noteFrame(slot.chunk.frames.timeNs[noted] + baseNs);
       }
       if (isCopy !== null && isCopy[index] === 1) continue;
-      this.takeRow(slot, row, index);
+      this.takeRow(slot, row, index, baseNs);
     }
+    for (; noted < slot.nextFrame; noted++) this.noteFrame(slot.chunk.frames.timeNs[noted] + baseNs);
+  }
+
+  /** No more frames will come. */
+  end(): void {
+    this.setBacks.end();
   }
 
   /** Time from the base of the record's own segment. */
   segmentTimeNs(segment: number, timeNs: Nanoseconds): Nanoseconds {
-    return timeNs - (this.segmentShifts[segment] ?? 0);
+    return timeNs - this.baseDistanceNs(segment);
   }
 
-  /** What was added to clock times of a segment beyond the distance of its base from the first one's. */
-  clockShiftNs(segment: number): Nanoseconds {
-    return (this.segmentShifts[segment] ?? 0) - this.baseDistanceNs(segment);
+  /** Where the records begin that `store.read` gives out, made to run on; NaN where that is the first of all. */
+  cutNs(lastBlocks?: number): Nanoseconds {
+    return this.store.cutNs(lastBlocks) + this.setBacks.shiftAt(this.store.firstOrdinal(lastBlocks));
   }
 
-  private takeRow(slot: Slot, row: number, index: number): void {
+  private takeRow(slot: Slot, row: number, index: number, baseNs: Nanoseconds): void {
     const { identities, chunk } = slot;
-    const { frames, segment } = chunk;
+    const { frames } = chunk;
     const flags = identities.flags[row];
     const local = identities.rows.flow[row];
     if (local < 0) return;
@@ -113,7 +123,7 @@ export class IdentityCollector implements IdentitySink {
     this.countLane(lane, level, (flags & 0x1000) !== 0);
     this.protocols[lane] |= this.protocolsOfFrame[index];
     this.noteCarrier(flow, identities.rows.frame[row], flags);
-    const timeNs = frames.timeNs[index] + this.shiftOf(segment);
+    const timeNs = frames.timeNs[index] + baseNs;
     if (Number.isNaN(timeNs)) {
       this.withoutTime++;
       return;
@@ -165,18 +175,19 @@ export class IdentityCollector implements IdentitySink {
     const hop = block.timeToLive(record);
     const identification = block.identification(record);
     const shape = block.shape(record);
+    const content = level >= LEVEL_BODY ? block.digest(record, LEVEL_BODY) : Number.NaN;
     if (level >= LEVEL_BODY) {
-      const hash = hashOf(block.digest(record, LEVEL_BODY), shape);
-      this.byContent.add(hash, timeNs, lane, hop, identification, recordCount);
+      const hash = hashOf(content, shape);
+      this.byContent.add(hash, timeNs, lane, hop, identification, recordCount, content);
     }
     if (level >= LEVEL_BODY && block.payloadLength(record) > 0 && this.lanes.isTcp(lane)) {
       const hash = hashOf(block.digest(record, LEVEL_BODY), block.payloadLength(record));
       const [sequence, acknowledgment] = [block.offset(record), block.acknowledgment(record)];
-      this.byPayload.add(hash, timeNs, lane, acknowledgment, sequence, recordCount);
+      this.byPayload.add(hash, timeNs, lane, acknowledgment, sequence, recordCount, content);
     }
     if (level >= LEVEL_SHAPE && (block.flags(record) & IDENTITY_ARP) === 0) {
       const hash = hashOf(shape, Math.imul(identification + 1, 0x2c1b3c6d));
-      this.byHeader.add(hash, timeNs, lane, hop, identification, recordCount);
+      this.byHeader.add(hash, timeNs, lane, hop, identification, recordCount, content);
     }
   }
 
@@ -209,31 +220,10 @@ export class IdentityCollector implements IdentitySink {
     for (const inner of this.innerFlows) this.carriers[inner] = flow;
   }
 
-  private noteFrames(slot: Slot): void {
-    const { timeNs } = slot.chunk.frames;
-    const { segment } = slot.chunk;
-    this.openSegment(slot, segment);
-    const shift = this.shiftOf(segment);
-    for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
-      const at = timeNs[index] + shift;
-      if (Number.isNaN(at)) continue;
-      if (!(this.firstNs <= at)) this.firstNs = at;
-      if (!(this.lastNs >= at)) this.lastNs = at;
-      this.latestNs = at;
-    }
-  }
-
-  private openSegment(slot: Slot, segment: number): void {
-    if (this.segmentShifts[segment] !== undefined) return;
-    let shift = this.baseDistanceNs(segment);
-    const { timeNs } = slot.chunk.frames;
-    const first = timeNs[slot.firstFrame] + shift;
-    if (first < this.latestNs - STEP_BACK_NS) shift += this.latestNs - first;
-    this.segmentShifts[segment] = shift;
-  }
-
-  private shiftOf(segment: number): Nanoseconds {
-    return this.segmentShifts[segment] ?? 0;
+  private noteFrame(timeNs: Nanoseconds): void {
+    if (Number.isNaN(timeNs)) return;
+    if (Number.isNaN(this.firstNs)) this.firstNs = timeNs;
+    this.setBacks.note(timeNs, this.recordCount);
   }
 
   private baseDistanceNs(segment: number): Nanoseconds {

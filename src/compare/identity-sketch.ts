@@ -12,12 +12,14 @@ export interface SketchedPacket {
   readonly timeNs: Nanoseconds;
   readonly lane: number;
   readonly timeToLive: number;
+  /** Digest of the beginning of its payload; NaN where the capture holds less. */
+  readonly content: number;
   readonly identification: number;
   /** Position in capture order. */
   readonly ordinal: number;
 }
 
-const FIELDS = 6;
+const FIELDS = 7;
 
 /**
  * The packets of a side whose identity hash is among the smallest (bottom-k sketch): a sample of the same packets on both
@@ -47,6 +49,7 @@ export class IdentitySketch {
     timeToLive: number,
     identification: number,
     ordinal: number,
+    content: number,
   ): void {
     if (hash >= this.ceiling) return;
     const counter = hash % REPEAT_COUNTERS;
@@ -60,6 +63,7 @@ export class IdentitySketch {
     values[at + 3] = timeToLive;
     values[at + 4] = identification;
     values[at + 5] = ordinal;
+    values[at + 6] = content;
     this.length++;
     if (this.length * FIELDS >= values.length) this.compact();
   }
@@ -73,37 +77,30 @@ export class IdentitySketch {
     visit: (own: readonly SketchedPacket[], others: readonly SketchedPacket[]) => void,
   ): void {
     const limit = Math.min(this.ceiling, other.ceiling);
-    const [own, others] = [this.byHash(), other.byHash()];
-    let at = 0;
-    for (let from = 0; from < own.length; ) {
-      const hash = this.values[own[from] * FIELDS];
-      if (hash >= limit) return;
-      const to = this.endOf(own, from, hash);
-      while (at < others.length && other.values[others[at] * FIELDS] < hash) at++;
-      const end = other.endOf(others, at, hash);
-      if (to - from === end - at && to - from <= REPEATS_MAX) {
-        visit(this.packetsOf(own.subarray(from, to)), other.packetsOf(others.subarray(at, end)));
-      }
-      from = to;
-      at = end;
+    const others = other.byHash(limit);
+    for (const [hash, own] of this.byHash(limit)) {
+      const found = others.get(hash);
+      if (found === undefined || found.length !== own.length || own.length > REPEATS_MAX) continue;
+      visit(this.packetsOf(own), other.packetsOf(found));
     }
   }
 
-  /** Positions in order of hash, then of capture. */
-  private byHash(): Uint32Array {
+  /** Positions of the packets with each hash below `limit`, in the order of capture. */
+  private byHash(limit: number): Map<number, number[]> {
     const { values } = this;
-    const order = Uint32Array.from({ length: this.length }, (_, index) => index);
-    return order.sort((a, b) => values[a * FIELDS] - values[b * FIELDS] || a - b);
+    const positions = new Map<number, number[]>();
+    for (let packet = 0; packet < this.length; packet++) {
+      const hash = values[packet * FIELDS];
+      if (hash >= limit) continue;
+      const known = positions.get(hash);
+      if (known) known.push(packet);
+      else positions.set(hash, [packet]);
+    }
+    return positions;
   }
 
-  private endOf(order: Uint32Array, from: number, hash: number): number {
-    let to = from;
-    while (to < order.length && this.values[order[to] * FIELDS] === hash) to++;
-    return to;
-  }
-
-  private packetsOf(positions: Uint32Array): SketchedPacket[] {
-    return Array.from(positions, (position) => this.packetAt(position * FIELDS));
+  private packetsOf(positions: readonly number[]): SketchedPacket[] {
+    return positions.map((position) => this.packetAt(position * FIELDS));
   }
 
   private packetAt(at: number): SketchedPacket {
@@ -114,6 +111,7 @@ export class IdentitySketch {
       timeToLive: values[at + 3],
       identification: values[at + 4],
       ordinal: values[at + 5],
+      content: values[at + 6],
     };
   }
 

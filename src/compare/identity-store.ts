@@ -26,6 +26,7 @@ export class IdentityStore {
   private current = new RecordBlock(RECORDS_PER_BLOCK);
   private file: number | null = null;
   private spilled = 0;
+  private putAwayCount = 0;
   private readonly inMemory: number;
   private readonly inFile: number;
 
@@ -62,6 +63,14 @@ export class IdentityStore {
     yield this.current;
   }
 
+  /** How many records stand before the first one that `read` gives out. */
+  firstOrdinal(lastBlocks = Number.POSITIVE_INFINITY): number {
+    const before = lastBlocks - 1;
+    const fromFile = Math.min(Math.min(this.spilled, this.inFile), Math.max(0, before - this.blocks.length));
+    const read = fromFile + Math.min(this.blocks.length, Math.max(0, before));
+    return (this.putAwayCount - read) * RECORDS_PER_BLOCK;
+  }
+
   /** Time of the first record that `read` gives out; NaN where that is the first of all, or there is none. */
   cutNs(lastBlocks = Number.POSITIVE_INFINITY): Nanoseconds {
     const kept = Math.min(this.spilled, this.inFile) + this.blocks.length + 1;
@@ -78,6 +87,7 @@ export class IdentityStore {
   }
 
   private putAway(): void {
+    this.putAwayCount++;
     this.blocks.push(this.current);
     const oldest = this.blocks.length > this.inMemory ? this.blocks.shift() : undefined;
     if (oldest === undefined) {

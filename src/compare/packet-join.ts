@@ -14,6 +14,7 @@ import type { Collectors } from './pairing.js';
 import type { Channel, Plan } from './plan.js';
 import { Cursor, Waiting } from './record-cursor.js';
 import { rejoin } from './recut.js';
+import { SegmentIndex } from './segment-index.js';
 import { TcpRenumbering } from './tcp-rewrite.js';
 
 /** A packet that has not arrived after this is lost (RFC 7680 leaves the time to the method). */
@@ -55,10 +56,13 @@ export class DirectionState {
   private waitingLimit = WAITING_CLEANED;
   readonly open = new OpenPackets();
   readonly datagrams = new Datagrams();
+  /** Segments of TCP that arrived without a partner. */
+  readonly segments = new SegmentIndex();
 
-  wait(packet: ComparedPacket, protocol: number): void {
+  wait(packet: ComparedPacket, channel: Channel): void {
     this.waiting.push(packet);
-    this.open.add(packet, protocol);
+    this.open.add(packet, channel.protocol);
+    if (isSegment(packet, channel)) this.segments.add(packet);
     if (this.waiting.length < this.waitingLimit) return;
     this.openReceived(packet.timeNs);
     this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
@@ -136,14 +140,16 @@ export class PacketJoin {
     this.settle(Number.POSITIVE_INFINITY);
   }
 
-  /** True where the receiver acknowledged bytes of TCP that its own capture lacks. */
+  /** True where the receiver acknowledged bytes of TCP that its own capture lacks in whatever segment. */
   wasAcknowledged(packet: ComparedPacket): boolean {
     const channel = this.plan.channels[packet.channel];
-    if (channel.protocol !== PROTOCOL_TCP || packet.length === 0) return false;
+    if (channel.protocol !== PROTOCOL_TCP || packet.length === 0 || packet.isRepeated) return false;
     if (!this.acknowledgments.reach(packet, channel)) return false;
+    const { segments } = this.states[channel.direction];
     const again = this.retransmissions.get(packet.channel) ?? [];
-    return !again.some(
-      (one) => one !== packet && !one.isOpen && ((one.offset - packet.offset - packet.length) | 0) < 0,
+    return !segments.holdAll(
+      packet,
+      again.filter(({ partner }) => partner !== null),
     );
   }
 
@@ -152,10 +158,9 @@ export class PacketJoin {
     if (packet.length === 0) return;
     const end = packet.offset + packet.length;
     const highest = this.highestSent[packet.channel];
-    if (Number.isNaN(highest) || ((end - highest) | 0) > 0) {
-      this.highestSent[packet.channel] = end;
-      return;
-    }
+    if (Number.isNaN(highest) || ((end - highest) | 0) > 0) this.highestSent[packet.channel] = end;
+    if (Number.isNaN(highest) || ((packet.offset - highest) | 0) >= 0) return;
+    packet.isRepeated = this.acknowledgments.reach(packet, this.plan.channels[packet.channel]);
     const known = this.retransmissions.get(packet.channel) ?? [];
     const recent = known.filter(({ timeNs }) => timeNs > this.nowNs - 2 * WAIT_NS);
     this.retransmissions.set(packet.channel, [...recent, packet]);
@@ -165,7 +170,8 @@ export class PacketJoin {
     const channelIndex = cursor.channel;
     const channel = this.plan.channels[channelIndex];
     const { block, record } = cursor;
-    const packet = new ComparedPacket(cursor.side, channelIndex, block, record, channel.level, timeNs);
+    const { level } = channel;
+    const packet = new ComparedPacket(cursor.side, channelIndex, block, record, level, timeNs, cursor.timeNs);
     cursor.advance();
     if (timeNs > this.nowNs) this.nowNs = timeNs;
     this.settle(this.nowNs);
@@ -208,7 +214,7 @@ export class PacketJoin {
     }
     if (bucket.received) bucket.received.push(packet);
     else bucket.received = [packet];
-    state.wait(packet, channel.protocol);
+    state.wait(packet, channel);
   }
 
   private match(
@@ -282,7 +288,10 @@ export class PacketJoin {
     if (!packet.isOpen) return;
     const channel = this.plan.channels[packet.channel];
     const state = this.states[channel.direction];
-    const isFound = rejoin(packet, channel, this.plan.directions[channel.direction], state, this.nowNs);
+    const again = isSegment(packet, channel) ? (this.retransmissions.get(packet.channel) ?? []) : [];
+    const later = again.filter(({ timeNs, isOpen }) => isOpen && timeNs > packet.timeNs);
+    const direction = this.plan.directions[channel.direction];
+    const isFound = rejoin(packet, channel, direction, state, this.nowNs, later);
     if (isFound && packet.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = packet.timeNs;
   }
 
@@ -292,8 +301,9 @@ export class PacketJoin {
     this.results.received(packet, isDuplicate);
     this.release(packet);
     const channel = this.plan.channels[packet.channel];
-    const { datagrams, open } = this.states[channel.direction];
+    const { datagrams, open, segments } = this.states[channel.direction];
     open.remove(packet, channel.protocol);
+    if (isSegment(packet, channel)) segments.remove(packet);
     if ((packet.flags & IDENTITY_FRAGMENT) !== 0) datagrams.forgetReceived(packet);
   }
 
@@ -307,6 +317,11 @@ export class PacketJoin {
     }
     if (bucket.alive === 0) this.buckets.delete(bucket.key);
   }
+}
+
+/** A TCP segment with data, no IP fragment of one. */
+function isSegment({ flags, length }: ComparedPacket, { protocol }: Channel): boolean {
+  return protocol === PROTOCOL_TCP && length > 0 && (flags & IDENTITY_FRAGMENT) === 0;
 }
 
 /** Content that comes again and again tells a duplicate only by its identification. */

@@ -2,6 +2,7 @@ import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import type { IdentityCollector } from './identity-collector.js';
 import type { IdentitySketch, SketchedPacket } from './identity-sketch.js';
 import type { Lane } from './lane-table.js';
+import type { SetBacks } from './set-backs.js';
 
 /** One packet that both sides hold. */
 export interface PacketMatch {
@@ -24,10 +25,13 @@ export interface PacketMatch {
 const CLUSTER_GAP_NS = 5 * NS_PER_SECOND;
 /** A cluster of fewer matches beside a larger one is chance. */
 const CLUSTER_MIN = 3;
+/** More than two sketches hold. */
+const FOUND_MAX = 2 ** 18;
 
 /** In the order of A's capture the packets that both sketches hold, less those that agree with nothing else about the clocks. */
 export function matchSketches(a: IdentityCollector, b: IdentityCollector): PacketMatch[] {
-  const found = [...joinSketches(a.byContent, b.byContent), ...joinSketches(a.byHeader, b.byHeader)];
+  const byHeader = joinSketches(a.byHeader, b.byHeader).filter((joined) => isPlausible(joined, a, b));
+  const found = [...joinSketches(a.byContent, b.byContent), ...byHeader];
   const partner = new Map<number, number>();
   const conflicting = new Set<number>();
   const distinct: Joined[] = [];
@@ -39,9 +43,9 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
     } else if (known !== joined.b.ordinal) conflicting.add(joined.a.ordinal);
   }
   const certain = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal));
-  const matches = [...certain, ...joinPayloads(a, b, distinct)]
-    .sort((x, y) => x.a.ordinal - y.a.ordinal)
-    .map(matchOf);
+  const matches = inCaptureOrder([...certain, ...joinPayloads(a, b, distinct)]).map((joined) =>
+    matchOf(joined, a.setBacks, b.setBacks),
+  );
   const unique = matches.filter(({ isUnique }) => isUnique);
   const clusters = clustersOf(unique.length > 0 ? unique : matches);
   return matches.filter(({ differenceNs }) =>
@@ -49,6 +53,23 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
       ([low, high]) => differenceNs >= low - CLUSTER_GAP_NS && differenceNs <= high + CLUSTER_GAP_NS,
     ),
   );
+}
+
+/**
+ * Length and identification of unrelated packets are equal every now and then. Where both captures hold enough of the
+ * content to tell, they count only between the same hosts, whose packets are changed on the way.
+ */
+function isPlausible({ a, b }: Joined, sideA: IdentityCollector, sideB: IdentityCollector): boolean {
+  if (Number.isNaN(a.content) || Number.isNaN(b.content) || a.content === b.content) return true;
+  const endsA = sideA.lanes.ends(a.lane);
+  const endsB = sideB.lanes.ends(b.lane);
+  return endsA.from === endsB.from && endsA.to === endsB.to && endsA.stack === 0 && endsB.stack === 0;
+}
+
+/** Sorts by A's capture: numbers alone, which is many times as fast as with a comparison of objects. */
+function inCaptureOrder(found: readonly Joined[]): Joined[] {
+  const keys = Float64Array.from(found, ({ a }, index) => a.ordinal * FOUND_MAX + index);
+  return Array.from(keys.sort(), (key) => found[key % FOUND_MAX]);
 }
 
 interface Joined {
@@ -95,22 +116,23 @@ function joinSketches(a: IdentitySketch, b: IdentitySketch): Joined[] {
   return joined;
 }
 
-function matchOf({ a, b, isUnique, isPayload }: Joined): PacketMatch {
+function matchOf({ a, b, isUnique, isPayload }: Joined, ofA: SetBacks, ofB: SetBacks): PacketMatch {
+  const timeA = a.timeNs + ofA.shiftAt(a.ordinal);
   if (isPayload) {
     const shift = {
       sequence: (b.identification - a.identification) | 0,
       acknowledgment: (b.timeToLive - a.timeToLive) | 0,
     };
-    const differenceNs = b.timeNs - a.timeNs;
-    const lanes = { laneA: a.lane, laneB: b.lane, timeA: a.timeNs };
+    const differenceNs = b.timeNs + ofB.shiftAt(b.ordinal) - timeA;
+    const lanes = { laneA: a.lane, laneB: b.lane, timeA };
     return { ...lanes, differenceNs, hops: 0, identification: 0, isUnique, shift };
   }
   const identification = a.identification !== b.identification ? -1 : a.identification === 0 ? 0 : 1;
   return {
     laneA: a.lane,
     laneB: b.lane,
-    timeA: a.timeNs,
-    differenceNs: b.timeNs - a.timeNs,
+    timeA,
+    differenceNs: b.timeNs + ofB.shiftAt(b.ordinal) - timeA,
     hops: a.timeToLive - b.timeToLive,
     identification,
     isUnique,

@@ -1,6 +1,7 @@
 import { isUnicast } from '../wire/address.js';
 import { ActiveLanes } from './active-lanes.js';
 import { ClockModel, type ClockSample } from './clock.js';
+import { encryptedShare } from './encrypted-share.js';
 import { HostNames } from './host-names.js';
 import { HostSides } from './host-sides.js';
 import type { IdentityCollector } from './identity-collector.js';
@@ -15,6 +16,8 @@ export type Collectors = Readonly<Record<Side, IdentityCollector>>;
 
 const DIRECTIONS_MAX = 4096;
 const UNPAIRED_KEPT = 20;
+/** Lanes of which the text is kept, of each side: every matched packet asks for it several times. */
+const KNOWN_ENDS_MAX = 1 << 14;
 /** Share of matched packets with an unchanged identification from which it counts as kept. */
 const KEPT_SHARE = 0.9;
 
@@ -39,6 +42,7 @@ class Pairing {
   private readonly channelOf: Record<Side, Int32Array>;
   private readonly unpaired = new Map<string, { side: Side; from: string; to: string; packets: number }>();
   private readonly rewritten = new RewrittenFlows();
+  private readonly knownEnds: Record<Side, Map<Lane, LaneEnds>> = { a: new Map(), b: new Map() };
   private readonly identifications = new Map<string, { same: number; changed: number }>();
 
   constructor(
@@ -84,6 +88,7 @@ class Pairing {
       moreUnpaired: Math.max(0, unpaired.length - UNPAIRED_KEPT),
       clock: this.knownClock ?? ClockModel.fit(this.clockSamples()),
       sampleMatches: this.matches.length,
+      encrypted: { a: encryptedShare(a), b: encryptedShare(b) },
       commonPairs: new Set(this.directions.map(({ from, to }) => [from, to].sort().join(' '))).size,
       hostsOfB: this.names.renamed(),
       firstArrivals: this.firstArrivals(),
@@ -338,7 +343,11 @@ class Pairing {
   }
 
   private ends(side: Side, lane: Lane): LaneEnds {
-    return this.collectors[side].lanes.ends(lane);
+    const known = this.knownEnds[side].get(lane);
+    if (known !== undefined) return known;
+    const ends = this.collectors[side].lanes.ends(lane);
+    if (this.knownEnds[side].size < KNOWN_ENDS_MAX) this.knownEnds[side].set(lane, ends);
+    return ends;
   }
 
   private noChannels(side: Side): Int32Array {

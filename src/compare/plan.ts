@@ -83,6 +83,8 @@ export interface Plan {
   readonly clock: ClockModel | null;
   /** Packets of the sample that were found on both sides, ARP included. */
   readonly sampleMatches: number;
+  /** Of the packets of each side the share that is encrypted, 0 to 1. */
+  readonly encrypted: Readonly<Record<Side, number>>;
   /** Pairs of hosts that both sides show. */
   readonly commonPairs: number;
   /** Address in B's capture to the address of the same host in A's. */

@@ -3,6 +3,7 @@ import type { ComparedPacket } from './compared-packet.js';
 import type { RecordBlock } from './identity-record.js';
 import type { Collectors } from './pairing.js';
 import type { Plan, Side } from './plan.js';
+import type { SetBacks } from './set-backs.js';
 
 /** First in, first out, without moving what is left. */
 export class Waiting {
@@ -43,6 +44,11 @@ export class Cursor {
   record = -1;
   isAtEnd = false;
   private readonly blocks: Iterator<RecordBlock>;
+  private readonly setBacks: SetBacks;
+  private ordinal: number;
+  /** What makes times run on up to the record `shiftedTo`. */
+  private shiftNs: Nanoseconds = 0;
+  private shiftedTo = -1;
 
   constructor(
     readonly side: Side,
@@ -51,13 +57,17 @@ export class Cursor {
     lastBlocks = Number.POSITIVE_INFINITY,
     private readonly sinceNs: Nanoseconds = Number.NEGATIVE_INFINITY,
   ) {
-    this.blocks = collectors[side].store.read(lastBlocks);
+    const { store, setBacks } = collectors[side];
+    this.setBacks = setBacks;
+    this.ordinal = store.firstOrdinal(lastBlocks) - 1;
+    this.blocks = store.read(lastBlocks);
     this.block = this.blocks.next().value;
     this.advance();
   }
 
+  /** Made to run on where the clock was set back. */
   get timeNs(): Nanoseconds {
-    return this.block.timeNs(this.record);
+    return this.block.timeNs(this.record) + this.shiftNs;
   }
 
   get channel(): number {
@@ -68,6 +78,8 @@ export class Cursor {
     const channels = this.plan.channelOf[this.side];
     for (;;) {
       this.record++;
+      this.ordinal++;
+      if (this.ordinal > this.shiftedTo) this.nextShift();
       while (this.record >= this.block.length) {
         const next = this.blocks.next();
         if (next.done === true) {
@@ -79,5 +91,11 @@ export class Cursor {
       }
       if (channels[this.block.lane(this.record)] >= 0 && this.timeNs >= this.sinceNs) return;
     }
+  }
+
+  private nextShift(): void {
+    this.shiftNs = this.setBacks.shiftAt(this.ordinal);
+    const next = this.setBacks.all.find(({ ordinal }) => ordinal > this.ordinal);
+    this.shiftedTo = next === undefined ? Number.POSITIVE_INFINITY : next.ordinal - 1;
   }
 }

@@ -16,7 +16,8 @@ const PART_BYTES = 64;
 
 /**
  * Looks for a packet that was not found as it was: with another identification, cut into other fragments, put
- * together or cut by segmentation offload, or changed. Marks what it finds.
+ * together or cut by segmentation offload, or changed. Marks what it finds. `later`: packets of the sender that repeat
+ * bytes of TCP.
  * @returns false where nothing of it arrived, or not all of it.
  */
 export function rejoin(
@@ -25,6 +26,7 @@ export function rejoin(
   direction: DirectionPlan,
   state: DirectionState,
   nowNs: Nanoseconds,
+  later: readonly ComparedPacket[],
 ): boolean {
   const isTcp = channel.protocol === PROTOCOL_TCP;
   const isWholeTcp = isTcp && (packet.flags & IDENTITY_FRAGMENT) === 0;
@@ -32,7 +34,7 @@ export function rejoin(
     (direction.keepsIdentification && joinNearest(packet, state.open.withContent(packet), state, 'none')) ||
     joinFragments(packet, isTcp, state, direction.keepsIdentification, nowNs) ||
     (isWholeTcp && joinRewritten(packet, state)) ||
-    (isTcp && packet.length > 0 && joinSegments(packet, openNear(packet, state, nowNs))) ||
+    (isTcp && packet.length > 0 && joinSegments(packet, state, later)) ||
     (direction.keepsIdentification && joinModified(packet, state)) ||
     (!isTcp && joinChangedPart(packet, state, direction.keepsIdentification))
   );
@@ -153,7 +155,10 @@ function joinFragments(
     return cover(packet, pieces, packet.offset, to);
   }
   const last = pieces.find((one) => (one.flags & IDENTITY_MORE_FRAGMENTS) === 0);
-  if (!last) return false;
+  if (!last) {
+    markParts(packet, pieces, 0, packet.length + (isTcp ? TCP_HEADER_LENGTH_MAX : 0));
+    return false;
+  }
   const end = last.offset + last.length;
   const header = end - packet.length;
   const fits = isTcp ? header >= TCP_HEADER_LENGTH_MIN && header <= TCP_HEADER_LENGTH_MAX : header === 0;
@@ -161,9 +166,16 @@ function joinFragments(
 }
 
 /** A TCP segment whose bytes arrived in smaller or larger segments. */
-function joinSegments(packet: ComparedPacket, open: readonly ComparedPacket[]): boolean {
-  const pieces = open.filter((one) => one.channel === packet.channel && one.length > 0);
-  return cover(packet, pieces, packet.offset, packet.offset + packet.length);
+function joinSegments(
+  packet: ComparedPacket,
+  state: DirectionState,
+  later: readonly ComparedPacket[],
+): boolean {
+  const arrivedNs = state.segments.claim(packet, later, Math.max(0, state.leastNs || 0));
+  if (Number.isNaN(arrivedNs)) return false;
+  packet.change = 'recut';
+  packet.arrivedNs = arrivedNs;
+  return true;
 }
 
 /** Marks `pieces` as parts of the packet where they hold all its bytes. Positions are 32-bit numbers that may wrap. */
@@ -176,7 +188,10 @@ function cover(packet: ComparedPacket, pieces: readonly ComparedPacket[], from: 
     const next = pieces.find(
       (one) => ((one.offset - position) | 0) <= 0 && ((one.offset + one.length - position) | 0) > 0,
     );
-    if (!next) return false;
+    if (!next) {
+      markParts(packet, pieces, from, to);
+      return false;
+    }
     used.push(next);
     at = next.offset + next.length;
     arrivedNs = Math.max(arrivedNs, next.timeNs);
@@ -187,4 +202,17 @@ function cover(packet: ComparedPacket, pieces: readonly ComparedPacket[], from: 
   packet.change = 'recut';
   packet.arrivedNs = arrivedNs;
   return true;
+}
+
+/** Marks what arrived of a packet of which other parts did not: it is nothing that was never sent. */
+function markParts(
+  packet: ComparedPacket,
+  pieces: readonly ComparedPacket[],
+  from: number,
+  to: number,
+): void {
+  for (const piece of pieces) {
+    const isInside = piece.offset >= from && piece.offset + piece.length <= to;
+    if (isInside && piece.isOpen && piece.timeNs >= packet.timeNs - NS_PER_SECOND) piece.change = 'recut';
+  }
 }

@@ -15,6 +15,8 @@ export interface PathFaults {
   readonly loss?: number;
   /** When and in which direction packets are lost with that probability; always where it is absent. */
   readonly isLossy?: (seconds: number, isForward: boolean) => boolean;
+  /** Seconds that a packet sent then takes more than the others. */
+  readonly extraDelay?: (seconds: number, isForward: boolean) => number;
   readonly duplication?: number;
   readonly reordering?: number;
   /** The address of A's host, and its ports, are another at B. */
@@ -27,6 +29,8 @@ export interface PathFaults {
    * datagrams.
    */
   readonly scrubs?: boolean;
+  /** What the path cuts is lost piece by piece: a packet of which a piece is lost has not arrived. */
+  readonly lossPerPiece?: boolean;
   /** B's clock: seconds off, and parts per million fast. */
   readonly offsetSeconds?: number;
   readonly skewPpm?: number;
@@ -146,12 +150,16 @@ function send(
   for (const [index, piece] of pieces.entries()) {
     truth.sent++;
     sender.push({ seconds: at, bytes: piece });
-    const delay = DELAY_SECONDS + numbers.between(0, 0.001);
+    const detour = faults.extraDelay?.(seconds, packet.isForward) ?? 0;
+    const delay = DELAY_SECONDS + detour + numbers.between(0, 0.001);
     const isLossy = faults.isLossy?.(seconds, packet.isForward) ?? true;
-    const isLost = !isEdge && isLossy && numbers.between(0, 1) < (faults.loss ?? 0);
-    if (isLost) truth.lost++;
-    else {
-      const cut = faults.pathMtu ? recutIpv4(arrivingPieces[index], faults.pathMtu) : [arrivingPieces[index]];
+    const isGone = () => !isEdge && isLossy && numbers.between(0, 1) < (faults.loss ?? 0);
+    const pathPieces = faults.pathMtu
+      ? recutIpv4(arrivingPieces[index], faults.pathMtu)
+      : [arrivingPieces[index]];
+    const cut = faults.lossPerPiece ? pathPieces.filter(() => !isGone()) : isGone() ? [] : pathPieces;
+    if (cut.length < pathPieces.length) truth.lost++;
+    if (cut.length > 0) {
       const { flow } = packet;
       const position = truth.sent;
       const isLate = !isEdge && numbers.between(0, 1) < (faults.reordering ?? 0);

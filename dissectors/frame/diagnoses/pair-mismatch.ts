@@ -1,9 +1,12 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
+import { otherSide, SIDES, type Side } from '../../../src/compare/plan.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { definePairDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 
 const MATCHES_MIN = 3;
+/** Share of encrypted packets above which a capture shows the outside of a tunnel. */
+const OUTSIDE_SHARE = 0.5;
 
 export default definePairDiagnosis({
   id: 'capture.pair-mismatch',
@@ -13,11 +16,13 @@ export default definePairDiagnosis({
   layer: 'capture',
   priority: 1,
   rule: 'Fewer than 3 packets of one capture are found in the other, ARP included, and no pair of hosts is in both.',
-  notWhen: 'Both captures show the same pair of hosts, whatever was lost between them.',
+  notWhen:
+    'Both captures show the same pair of hosts, whatever was lost between them, or one shows ESP and the other does not: ' +
+    'then the packets of both may be the same ones, and nothing but their number can be compared.',
   causes: [
     'The captures were taken at different times',
     'One was taken on the wrong interface, or of another tunnel',
-    'One shows the inside of an encrypted tunnel and the other its outside: they cannot be matched without the keys',
+    'One shows the inside of an encrypted tunnel other than ESP and the other its outside: they cannot be matched without the keys',
     'A proxy between the two ends takes up every connection anew',
   ],
   nextSteps: [
@@ -26,7 +31,14 @@ export default definePairDiagnosis({
   ],
   refutedBy: 'A packet with equal payload in both captures',
   source: 'openswan guide: run tcpdump on both gateways at the same time',
-  thresholds: { matches: { value: MATCHES_MIN, unit: 'packets', why: 'one or two may be equal by chance' } },
+  thresholds: {
+    matches: { value: MATCHES_MIN, unit: 'packets', why: 'one or two may be equal by chance' },
+    outsideShare: {
+      value: OUTSIDE_SHARE * 100,
+      unit: '%',
+      why: 'a capture of which most packets are ESP shows the outside of a tunnel',
+    },
+  },
   explains: [],
   *judgePair({ comparison }) {
     yield judge(comparison);
@@ -43,6 +55,18 @@ function judge(comparison: Comparison): Judgement {
       result: 'insufficient-data',
       subject,
       reason: 'One of the captures holds no packets; capture again at both ends.',
+    };
+  }
+  const outside = outsideOf(plan.encrypted);
+  if (outside !== null) {
+    const inside = otherSide(outside);
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason:
+        `${name(outside)} shows ESP and ${name(inside)} packets in the clear (${qualities.a.frames} frames of A, ` +
+        `${qualities.b.frames} of B): encrypted packets are not comparable with their content. ` +
+        'Capture inside the tunnel at both ends, or outside at both: tcpdump -s 0 -w FILE esp or udp port 4500 or udp port 500.',
     };
   }
   const overlap = overlapSeconds(qualities.a, qualities.b);
@@ -68,6 +92,16 @@ function judge(comparison: Comparison): Judgement {
     evidence: [cite(a.first, 'first frame of A'), cite(b.first, 'first frame of B')],
     displayFilter: 'frame',
   };
+}
+
+/** The side that shows the outside of an encrypted tunnel, where the other one does not. */
+function outsideOf(encrypted: Comparison['plan']['encrypted']): Side | null {
+  const [side, ...others] = SIDES.filter((one) => encrypted[one] > OUTSIDE_SHARE);
+  return side === undefined || others.length > 0 ? null : side;
+}
+
+function name(side: Side): string {
+  return side.toUpperCase();
 }
 
 /** How long both captures ran, by their own clocks; negative: the time between them. Null where one has no date. */
