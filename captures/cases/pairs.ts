@@ -358,25 +358,20 @@ export const SAMPLE_PATHS: readonly SamplePath[] = [
   ...FIREWALL_PATHS,
 ];
 
-/** Traffic of other hosts at another time. */
+/** ESP of other hosts. */
 function unrelated(): Uint8Array {
   const numbers = random(51);
   const frames = Array.from({ length: 60 }, (_, index): CaptureFrame => {
     const forth = index % 2 === 0;
     const [source, destination] = forth ? ['10.7.0.1', '10.7.0.2'] : ['10.7.0.2', '10.7.0.1'];
-    const payload = udp({
-      source,
-      destination,
-      sourcePort: 40_123,
-      destinationPort: 40_124,
-      payload: numbers.bytes(200),
-    });
+    const sequence = (index >> 1) + 1;
+    const payload = esp({ spi: forth ? 0x1f0e_0001 : 0x1f0e_0002, sequence, payload: numbers.bytes(200) });
     return {
       timeNs: START_NS + BigInt(index) * 150_000_000n,
       bytes: ethernet({
         ...MACS,
         etherType: ETHER_TYPE.ipv4,
-        payload: ipv4({ source, destination, protocol: IP_PROTOCOL.udp, payload, identification: index }),
+        payload: ipv4({ source, destination, protocol: IP_PROTOCOL.esp, payload, identification: index }),
       }),
     };
   });
