@@ -55,12 +55,24 @@ export class LaneUse {
   }
 
   /** False where two lanes have one hash. */
-  fits(batch: Rows, row: number): boolean {
-    const other = identityOf(batch, row);
-    return this.identity.every((value, index) => value === other[index]);
+  fits({ columns }: Rows, row: number): boolean {
+    const { identity } = this;
+    return (
+      identity[0] === columns.header[row] &&
+      identity[1] === columns.stray[row] &&
+      identity[2] === columns.trailer[row] &&
+      identity[3] === columns.destinationPort[row] &&
+      identity[4] === columns.rows.origin[row] &&
+      identity[5] === columns.sourceMacHigh[row] &&
+      identity[6] === columns.sourceMacLow[row] &&
+      identity[7] === columns.destinationMacHigh[row] &&
+      identity[8] === columns.destinationMacLow[row] &&
+      identity[9] === (columns.innerType[row] === 0 ? 0 : 1)
+    );
   }
 }
 
+/** In the order in which `fits` compares. */
 function identityOf({ columns }: Rows, row: number): number[] {
   return [
     columns.header[row],
