@@ -10,9 +10,9 @@ import type { Terminal } from './terminal.js';
 
 /**
  * The join lets go of records all the time, of which V8 would let hundreds of megabytes pile up before it collects them.
- * At 20 % of growth between collections two captures of 1 GB need little more than half the memory, in the same time.
+ * At 60 % of growth between collections two captures of 1 GB need little more than half the memory, in about the same time.
  */
-const COLLECT_SOONER = '--heap-growing-percent=20';
+const COLLECT_SOONER = '--heap-growing-percent=60';
 
 /** `capan compare`. @returns the exit code. */
 export function runCompare(
