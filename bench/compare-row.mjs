@@ -58,9 +58,10 @@ export function compareRow({ capture, limit, limitBytes, rounds }) {
 export function judgeComparison(report, { ratio, peaks, limit, limitBytes }) {
   const [a, b] = report.captures.map(({ frames }) => frames);
   const missing = a - b;
-  // The traffic of the bench acknowledges what its other end lacks: then the capture is to blame, not the path.
+  // The traffic of the bench acknowledges what its other end lacks: then the capture is to blame, not the path. What would have
+  // arrived after the other capture ended is neither.
   const lost = report.compare.directions.reduce(
-    (sum, direction) => sum + direction.lost + direction.notComparable.captureLoss,
+    (sum, { lost, notComparable }) => sum + lost + notComparable.captureLoss + notComparable.outsideWindow,
     0,
   );
   const memory = `${(peaks.max / 1e6).toFixed(0)} MB`;

@@ -37,7 +37,7 @@ describe('peak memory', () => {
 });
 
 describe('comparing', () => {
-  const direction = { lost: 3, notComparable: { captureLoss: 1 } };
+  const direction = { lost: 3, notComparable: { captureLoss: 1, outsideWindow: 0 } };
   const report = {
     captures: [{ frames: 10 }, { frames: 6 }],
     errors: [],

@@ -1,8 +1,8 @@
 import { CaptureError } from '../capture/capture-error.js';
 import type { CaptureSource, ReopenableInput } from '../capture/capture-source.js';
 import type { Slot } from '../observe/slot.js';
-import type { PoolDissector } from './dissect-pool.js';
 import { SlotQueue } from './slot-queue.js';
+import type { WorkerPool } from './worker-pool.js';
 
 /** Gives out slots that hold the chunks of the input, in order; whoever reads them has ordered them to be dissected. */
 export interface ChunkFeed {
@@ -74,7 +74,7 @@ export class ReadingInWorker implements ChunkFeed {
 
   constructor(
     private readonly input: ReopenableInput,
-    private readonly pool: PoolDissector,
+    private readonly workers: WorkerPool,
     private readonly slots: readonly Slot[],
     private readonly prepare: (slotIndex: number) => void,
     private readonly readHere: () => ReadingHere,
@@ -86,13 +86,13 @@ export class ReadingInWorker implements ChunkFeed {
   }
 
   get consumedBytes(): number {
-    return this.here?.consumedBytes ?? this.pool.board.consumedBytes;
+    return this.here?.consumedBytes ?? this.workers.board.consumedBytes;
   }
 
   async take(): Promise<number> {
     if (this.here !== null) return this.here.take();
-    const slotIndex = await this.pool.board.whenFilled(this.taken + 1);
-    if (slotIndex < 0 && this.pool.isAbandoned) {
+    const slotIndex = await this.workers.board.whenFilled(this.taken + 1);
+    if (slotIndex < 0 && !this.workers.isAlive) {
       await this.catchUp();
       this.here = this.readHere();
       return this.here.take();
@@ -105,12 +105,12 @@ export class ReadingInWorker implements ChunkFeed {
     if (this.here !== null) return this.here.giveBack(slotIndex);
     this.prepare(slotIndex);
     this.slots[slotIndex].publish();
-    this.pool.board.postEmpty(slotIndex);
+    this.workers.board.postEmpty(slotIndex);
   }
 
   async finish(): Promise<void> {
     if (this.here !== null) return this.here.finish();
-    const { facts, failure } = (await this.pool.finishReading()) ?? { facts: null, failure: null };
+    const { facts, failure } = (await this.workers.finishReading()) ?? { facts: null, failure: null };
     if (facts !== null) this.input.adopt(facts);
     if (failure !== null) {
       const { message, file } = failure;
@@ -124,6 +124,7 @@ export class ReadingInWorker implements ChunkFeed {
 
   /** Reads here what the worker has read, so that this thread knows what it knew. Every slot must be free. */
   private async catchUp(): Promise<void> {
-    for (let chunk = this.pool.board.filled; chunk > 0; chunk--) await this.source.fill(this.slots[0].chunk);
+    for (let chunk = this.workers.board.filled; chunk > 0; chunk--)
+      await this.source.fill(this.slots[0].chunk);
   }
 }

@@ -4,8 +4,8 @@ import { DispatchTable } from '../dissect/dispatch-table.js';
 import { DissectEngine } from '../dissect/dissect-engine.js';
 import { Slot } from '../observe/slot.js';
 import { ChunkReader, type ReadOutcome } from './chunk-reader.js';
-import type { WorkerSetup } from './dissect-pool.js';
 import { type DissectOrder, OrderBoard, READING_WORKER } from './order-board.js';
+import type { WorkerSetup } from './worker-pool.js';
 
 /*
  * The worker's side of the pool: one task that lasts as long as the run, so that handing a chunk over is an atomic

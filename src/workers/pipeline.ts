@@ -11,6 +11,7 @@ import { Slot } from '../observe/slot.js';
 import { type FrameId, frameId } from '../units.js';
 import { type ChunkFeed, ReadingHere, ReadingInWorker } from './chunk-feed.js';
 import { type ChunkDissector, InlineDissector, PoolDissector } from './dissect-pool.js';
+import { WorkerPool } from './worker-pool.js';
 
 export interface PipelineOptions {
   /** Worker threads; 0: everything on this thread; undefined: decided by the size of the input. */
@@ -87,7 +88,7 @@ class Pipeline {
     const { reopenable } = source;
     this.feed =
       dissector instanceof PoolDissector && reopenable !== undefined
-        ? this.readInWorker(dissector, reopenable)
+        ? this.readInWorker(dissector.workers, reopenable)
         : this.readHere();
   }
 
@@ -113,21 +114,18 @@ class Pipeline {
     const buffers = Array.from({ length: threads * 2 + SLOTS_OF_MAIN_THREAD }, () =>
       threads > 0 ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength),
     );
+    const shared = buffers.filter((buffer) => buffer instanceof SharedArrayBuffer);
+    const paths = source.reopenable?.paths ?? null;
+    // First, since the workers come up while this thread makes ready what follows.
+    const workers =
+      threads > 0
+        ? await WorkerPool.start(threads, { layout, buffers: shared, paths }, options.workerFile)
+        : null;
     const slots = buffers.map((buffer) => new Slot(layout, buffer));
     const dispatch = new DispatchTable(dissectors);
     const engines = slots.map((slot) => new DissectEngine(dispatch, slot));
-    const shared = buffers.filter((buffer) => buffer instanceof SharedArrayBuffer);
-    const paths = source.reopenable?.paths ?? null;
     const dissector =
-      threads > 0
-        ? await PoolDissector.start(
-            threads,
-            slots,
-            engines,
-            { layout, buffers: shared, paths },
-            options.workerFile,
-          )
-        : new InlineDissector(engines);
+      workers === null ? new InlineDissector(engines) : new PoolDissector(workers, slots, engines);
     return new Pipeline(
       source,
       options,
@@ -158,11 +156,11 @@ class Pipeline {
     return new ReadingHere(this.source, this.slots, submit, this.options.signal);
   }
 
-  private readInWorker(pool: PoolDissector, input: ReopenableInput): ReadingInWorker {
+  private readInWorker(workers: WorkerPool, input: ReopenableInput): ReadingInWorker {
     const { slots, source } = this;
     return new ReadingInWorker(
       input,
-      pool,
+      workers,
       slots,
       (slotIndex) => {
         slots[slotIndex].foldsRows = !this.runner.needsEveryRow;
