@@ -42,7 +42,9 @@ export interface PipelineResult {
 
 const CHUNK_BYTES = 1 << 20;
 /** The fewer slots, the more of them stays in the cache: a second one on a single thread costs a quarter more time. */
-const SLOTS_OF_MAIN_THREAD = 1;
+const SLOTS_ALONE = 1;
+/** Two a worker, one that it fills or dissects and one that is consumed, and so many for the main thread to help with. */
+const SLOTS_OF_MAIN_THREAD = 2;
 const THREADS_MAX = 8;
 /** Below this a pool costs more than it saves: starting it takes as long as dissecting about 100 MB. */
 const POOL_BYTES_MIN = 256 << 20;
@@ -111,7 +113,8 @@ class Pipeline {
     };
     const layout = slotLayout(dissectors, sizes);
     const byteLength = Slot.byteLength(layout);
-    const buffers = Array.from({ length: threads * 2 + SLOTS_OF_MAIN_THREAD }, () =>
+    const slotCount = threads > 0 ? threads * 2 + SLOTS_OF_MAIN_THREAD : SLOTS_ALONE;
+    const buffers = Array.from({ length: slotCount }, () =>
       threads > 0 ? new SharedArrayBuffer(byteLength) : new ArrayBuffer(byteLength),
     );
     const shared = buffers.filter((buffer) => buffer instanceof SharedArrayBuffer);
