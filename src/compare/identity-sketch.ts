@@ -119,8 +119,7 @@ export class IdentitySketch {
     const { values } = this;
     const hashes = new Float64Array(this.length);
     for (let packet = 0; packet < this.length; packet++) hashes[packet] = values[packet * FIELDS];
-    hashes.sort();
-    const cut = hashes[this.kept];
+    const cut = nthSmallest(hashes, this.kept);
     let kept = 0;
     for (let packet = 0; packet < this.length; packet++) {
       if (values[packet * FIELDS] >= cut) continue;
@@ -132,4 +131,27 @@ export class IdentitySketch {
     this.ceiling = cut;
     this.repeats.fill(0);
   }
+}
+
+/** What stands at index `nth` once `values` are sorted; changes their order. */
+function nthSmallest(values: Float64Array, nth: number): number {
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let left = low;
+    let right = high;
+    while (left <= right) {
+      while (values[left] < pivot) left++;
+      while (values[right] > pivot) right--;
+      if (left > right) break;
+      const value = values[left];
+      values[left++] = values[right];
+      values[right--] = value;
+    }
+    if (nth <= right) high = right;
+    else if (nth >= left) low = left;
+    else break;
+  }
+  return values[nth];
 }

@@ -4,7 +4,7 @@ import { PROTOCOL_UDP } from '../wire/ip.js';
 import { type DispatchTable, ignore, NOBODY } from './dispatch-table.js';
 import type { Binding, Dissect, Dissector } from './dissector.js';
 import { Fingerprints } from './fingerprints.js';
-import { FrameContext } from './frame-context.js';
+import { CLAIM_WEAK, FrameContext } from './frame-context.js';
 import { IdentityRecorder } from './identity-recorder.js';
 import { LinkLayer } from './link-layer.js';
 import { NetworkLayer } from './network-layer.js';
@@ -15,6 +15,8 @@ import { TransportLayer } from './transport-layer.js';
 export const SPINE_PROTOCOLS = ['link', 'ip', 'transport'] as const;
 
 const ROWS_PER_CHUNK = 16_384;
+/** Protocols of the catalogue that are noted by frame, a bit each. */
+const NOTED_PROTOCOLS_MAX = 32;
 
 export interface SlotSizes {
   readonly chunkBytes: number;
@@ -47,6 +49,7 @@ export class DissectEngine {
   private readonly link: LinkLayer;
   private readonly transport: TransportLayer;
   private readonly leaves: Dissect[];
+  private readonly notesProtocols: boolean;
 
   constructor(
     readonly dispatch: DispatchTable,
@@ -68,6 +71,7 @@ export class DissectEngine {
     network.onOutermost = (frame, offset, payload, end) =>
       fingerprints.record(frame, this.link.addressHash, offset, payload, end);
     const { identitySeed } = slot.layout;
+    this.notesProtocols = identitySeed !== undefined;
     if (identitySeed !== undefined) network.identities = new IdentityRecorder(slot.identities, identitySeed);
     this.bind(network);
   }
@@ -101,6 +105,7 @@ export class DissectEngine {
     const { frames } = slot.chunk;
     slot.clearTables();
     slot.firstFrame = firstFrame;
+    if (this.notesProtocols) slot.protocols.fill(0, firstFrame, endFrame);
     frame.foldsRows = slot.foldsRows;
     frame.beginRound();
     let index = firstFrame;
@@ -114,8 +119,22 @@ export class DissectEngine {
       frames.marks[index] = frame.marks;
     }
     slot.nextFrame = index;
+    if (this.notesProtocols) this.noteProtocols();
     slot.groupRows();
     return index;
+  }
+
+  /** Notes which protocols the rows of a frame tell of; of folded rows `FrameContext.noteFolded` did. */
+  private noteProtocols(): void {
+    const { protocols } = this.slot;
+    const tables = Math.min(this.slot.tables.length, NOTED_PROTOCOLS_MAX);
+    for (let table = 0; table < tables; table++) {
+      const { frame, claim, length } = this.slot.tables[table].rows;
+      const bit = 1 << table;
+      for (let row = 0; row < length; row++) {
+        if (claim[row] !== CLAIM_WEAK) protocols[frame[row]] |= bit;
+      }
+    }
   }
 
   /**
