@@ -4,19 +4,14 @@ import { PROTOCOL_UDP } from '../wire/ip.js';
 import { type DispatchTable, ignore, NOBODY } from './dispatch-table.js';
 import type { Binding, Dissect, Dissector } from './dissector.js';
 import { Fingerprints } from './fingerprints.js';
-import { CLAIM_WEAK, FrameContext } from './frame-context.js';
+import { CLAIM_WEAK, FrameContext, NOTED_PROTOCOLS_MAX, SPINE_PROTOCOLS } from './frame-context.js';
 import { IdentityRecorder } from './identity-recorder.js';
 import { LinkLayer } from './link-layer.js';
 import { NetworkLayer } from './network-layer.js';
 import { PieceRecorder } from './piece-recorder.js';
 import { TransportLayer } from './transport-layer.js';
 
-/** Protocol numbers of the spine in the shortfall table; the catalogue's are `SPINE_PROTOCOLS.length + index`. */
-export const SPINE_PROTOCOLS = ['link', 'ip', 'transport'] as const;
-
 const ROWS_PER_CHUNK = 16_384;
-/** Protocols of the catalogue that are noted by frame, a bit each. */
-const NOTED_PROTOCOLS_MAX = 32;
 
 export interface SlotSizes {
   readonly chunkBytes: number;
