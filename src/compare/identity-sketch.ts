@@ -4,6 +4,7 @@ import type { Nanoseconds } from '../units.js';
 export const SKETCH_KEPT = 1 << 16;
 /** Occurrences of one hash that are kept: content that comes again and again identifies nothing. */
 const REPEATS_MAX = 8;
+/** A power of two. */
 const REPEAT_COUNTERS = 1 << 16;
 const REPEAT_COUNT_MAX = 64;
 
@@ -52,7 +53,8 @@ export class IdentitySketch {
     content: number,
   ): void {
     if (hash >= this.ceiling) return;
-    const counter = hash % REPEAT_COUNTERS;
+    // As the remainder, without a division of doubles.
+    const counter = hash & (REPEAT_COUNTERS - 1);
     if (this.repeats[counter] >= REPEAT_COUNT_MAX) return;
     this.repeats[counter]++;
     const at = this.length * FIELDS;
