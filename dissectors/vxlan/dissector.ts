@@ -87,7 +87,8 @@ function dissectHeader(
   const way = (frame.destinationPort << 4) | (origin << 1) | outerDirection;
   const lane = laneOf(view, offset, innerEthernetEnd, way);
   const mayFold = frame.foldsRows && claim === CLAIM_PORT && origin === ORIGIN_WHOLE;
-  if (mayFold && runs.extend(frame, flow, direction, lane, wholeLength, innerLength)) return;
+  if (mayFold && runs.extend(frame, flow, direction, lane, wholeLength, innerLength))
+    return frame.noteFolded(binding.protocolIndex);
   const { table } = runs;
   const row = table.rows.append(frame);
   table.rows.flow[row] = flow;

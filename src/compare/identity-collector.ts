@@ -1,24 +1,23 @@
 import type { TimeSegment } from '../capture/capture-source.js';
 import type { IdentitySink } from '../correlate/identity-sink.js';
-import { CLAIM_WEAK } from '../dissect/frame-context.js';
 import {
   IDENTITY_ARP,
+  IDENTITY_DEPTH_MASK,
+  IDENTITY_DEPTH_SHIFT,
   IDENTITY_FRAGMENT,
   IDENTITY_LEVEL_MASK,
+  IDENTITY_OUTBOUND,
   LEVEL_BODY,
   LEVEL_FULL,
   LEVEL_SHAPE,
 } from '../observe/engine-tables.js';
 import type { Slot } from '../observe/slot.js';
 import type { Nanoseconds } from '../units.js';
-import { RECORD_WORDS, type RecordBlock } from './identity-record.js';
+import { writeRows } from './identity-record.js';
 import { IdentitySketch, SKETCH_KEPT } from './identity-sketch.js';
 import { IdentityStore, type StoreBounds } from './identity-store.js';
 import { LaneTable } from './lane-table.js';
 import { SetBacks } from './set-backs.js';
-
-/** Protocols of the catalogue that a record can name, by bit. */
-const PROTOCOLS_MAX = 32;
 
 export interface CollectorBounds extends StoreBounds {
   /** Packets that each sketch keeps at least, once it is full. */
@@ -52,10 +51,12 @@ export class IdentityCollector implements IdentitySink {
   recordCount = 0;
   withoutTime = 0;
 
-  private protocolsOfFrame = new Uint32Array(1024);
+  /** Flows of the rows of the frame in hand that are inside tunnels. */
   private readonly innerFlows: number[] = [];
-  private readonly place = { lane: 0, frame: 0, capture: 0, segment: 0 };
-  private readonly digests = { shape: 0, head: 0, body: 0, full: 0 };
+  private innerCount = 0;
+  /** Rows of the round in hand that become records, and the lane of each. */
+  private rows = new Uint32Array(1024);
+  private laneOfRow = new Int32Array(1024);
 
   /** `segments` grows while the source is read; index 0 is the base of all times here. */
   constructor(
@@ -77,22 +78,11 @@ export class IdentityCollector implements IdentitySink {
 
   take(slot: Slot, isCopy: Uint8Array | null): void {
     const baseNs = this.baseDistanceNs(slot.chunk.segment);
-    let noted = slot.firstFrame;
-    this.noteProtocols(slot);
     this.lanes.begin(slot);
-    const { identities } = slot;
-    let frame = -1;
-    for (let row = 0; row < identities.rows.length; row++) {
-      const index = identities.rows.frame[row];
-      if (index !== frame) {
-        frame = index;
-        this.innerFlows.length = 0;
-        for (; noted <= index; noted++) this.noteFrame(slot.chunk.frames.timeNs[noted] + baseNs);
-      }
-      if (isCopy !== null && isCopy[index] === 1) continue;
-      this.takeRow(slot, row, index, baseNs);
-    }
-    for (; noted < slot.nextFrame; noted++) this.noteFrame(slot.chunk.frames.timeNs[noted] + baseNs);
+    const count = this.chooseRows(slot, isCopy, baseNs);
+    this.writeRecords(slot, count, baseNs);
+    this.sketchRows(slot, count, baseNs);
+    this.recordCount += count;
   }
 
   /** No more frames will come. */
@@ -110,139 +100,125 @@ export class IdentityCollector implements IdentitySink {
     return this.store.cutNs(lastBlocks) + this.setBacks.shiftAt(this.store.firstOrdinal(lastBlocks));
   }
 
-  private takeRow(slot: Slot, row: number, index: number, baseNs: Nanoseconds): void {
-    const { identities, chunk } = slot;
-    const { frames } = chunk;
-    const flags = identities.flags[row];
-    const local = identities.rows.flow[row];
-    if (local < 0) return;
-    const flow = this.lanes.flowOf(local, (flags & IDENTITY_FRAGMENT) !== 0);
-    if (flow < 0) return;
-    const lane = flow * 2 + identities.rows.direction[row];
-    const level = flags & IDENTITY_LEVEL_MASK;
-    this.countLane(lane, level, (flags & 0x1000) !== 0);
-    this.protocols[lane] |= this.protocolsOfFrame[index];
-    this.noteCarrier(flow, identities.rows.frame[row], flags);
-    const timeNs = frames.timeNs[index] + baseNs;
-    if (Number.isNaN(timeNs)) {
-      this.withoutTime++;
-      return;
+  /**
+   * Counts the packets of every lane, and writes the rows that become records into `rows`, with their `laneOfRow`.
+   * @returns how many they are
+   */
+  private chooseRows(slot: Slot, isCopy: Uint8Array | null, baseNs: Nanoseconds): number {
+    const { frame: frames, flow: flows, direction: directions, length } = slot.identities.rows;
+    const { flags: flagsOf } = slot.identities;
+    const { timeNs } = slot.chunk.frames;
+    if (this.rows.length < length) {
+      this.rows = new Uint32Array(length * 2);
+      this.laneOfRow = new Int32Array(length * 2);
     }
-    const block = this.store.blockToFill();
-    const record = block.length++;
-    this.writeRecord(block, record, slot, row, index, lane, timeNs);
-    this.sketch(block, record, level, lane, timeNs);
-    this.recordCount++;
+    const { rows, laneOfRow, lanes } = this;
+    let noted = slot.firstFrame;
+    let count = 0;
+    for (let row = 0; row < length; row++) {
+      const index = frames[row];
+      if (index >= noted) this.innerCount = 0;
+      for (; noted <= index; noted++) this.noteFrame(timeNs[noted] + baseNs, count);
+      if (flows[row] < 0 || (isCopy !== null && isCopy[index] === 1)) continue;
+      const flags = flagsOf[row];
+      const flow = lanes.flowOf(flows[row], (flags & IDENTITY_FRAGMENT) !== 0);
+      if (flow < 0) continue;
+      const lane = flow * 2 + directions[row];
+      this.countLane(lane, flags, slot.protocols[index]);
+      this.noteCarrier(flow, flags);
+      rows[count] = row;
+      laneOfRow[count] = lane;
+      if (Number.isNaN(timeNs[index])) this.withoutTime++;
+      else count++;
+    }
+    for (; noted < slot.nextFrame; noted++) this.noteFrame(timeNs[noted] + baseNs, count);
+    return count;
   }
 
-  private writeRecord(
-    block: RecordBlock,
-    record: number,
-    slot: Slot,
-    row: number,
-    index: number,
-    lane: number,
-    timeNs: Nanoseconds,
-  ): void {
-    const { identities, chunk } = slot;
-    const { digests, place } = this;
-    block.setTimeNs(record, timeNs);
-    digests.shape = identities.shape[row];
-    digests.head = identities.head[row];
-    digests.body = identities.body[row];
-    digests.full = identities.full[row];
-    place.lane = lane;
-    place.frame = chunk.frames.number[index];
-    place.capture = chunk.frames.capture[index];
-    place.segment = chunk.segment;
-    block.write(record, digests, place);
-    const at = record * RECORD_WORDS;
-    const { words } = block;
-    words[at + 9] = identities.networkLength[row];
-    words[at + 10] = identities.offset[row];
-    words[at + 11] = identities.length[row];
-    words[at + 12] = identities.identification[row];
-    words[at + 13] = identities.acknowledgment[row];
-    words[at + 14] = identities.flags[row];
-    words[at + 15] = identities.timeToLive[row] | (identities.trafficClass[row] << 8);
-    words[at + 16] = identities.options[row];
-    words[at + 17] = identities.masked[row];
-    block.protocols[record] = this.protocolsOfFrame[index];
-  }
-
-  private sketch(block: RecordBlock, record: number, level: number, lane: number, timeNs: Nanoseconds): void {
-    const { recordCount } = this;
-    const hop = block.timeToLive(record);
-    const identification = block.identification(record);
-    const shape = block.shape(record);
-    const content = level >= LEVEL_BODY ? block.digest(record, LEVEL_BODY) : Number.NaN;
-    if (level >= LEVEL_BODY) {
-      const hash = hashOf(content, shape);
-      this.byContent.add(hash, timeNs, lane, hop, identification, recordCount, content);
-    }
-    if (level >= LEVEL_BODY && block.payloadLength(record) > 0 && this.lanes.isTcp(lane)) {
-      const hash = hashOf(block.digest(record, LEVEL_BODY), block.payloadLength(record));
-      const [sequence, acknowledgment] = [block.offset(record), block.acknowledgment(record)];
-      this.byPayload.add(hash, timeNs, lane, acknowledgment, sequence, recordCount, content);
-    }
-    if (level >= LEVEL_SHAPE && (block.flags(record) & IDENTITY_ARP) === 0) {
-      const hash = hashOf(shape, Math.imul(identification + 1, 0x2c1b3c6d));
-      this.byHeader.add(hash, timeNs, lane, hop, identification, recordCount, content);
+  private writeRecords(slot: Slot, count: number, baseNs: Nanoseconds): void {
+    for (let from = 0; from < count; ) {
+      const block = this.store.blockToFill();
+      const to = Math.min(count, from + block.capacity - block.length);
+      writeRows(block, slot, this.rows, this.laneOfRow, from, to, baseNs);
+      from = to;
     }
   }
 
-  private countLane(lane: number, level: number, isOutbound: boolean): void {
-    if (lane >= this.packets.length) {
-      const length = lane * 2;
-      this.packets = grown(this.packets, length);
-      this.outbound = grown(this.outbound, length);
-      this.protocols = grown(this.protocols, length);
-      const levels = new Uint8Array(length).fill(LEVEL_FULL);
-      levels.set(this.levels);
-      this.levels = levels;
+  /** Most packets are above the thresholds of the sketches, which is why these are asked first. */
+  private sketchRows({ identities, chunk }: Slot, count: number, baseNs: Nanoseconds): void {
+    const { rows, laneOfRow, recordCount, byContent, byPayload, byHeader, lanes } = this;
+    const { shape: shapes, body, flags: flagsOf, length, identification, timeToLive } = identities;
+    const { offset, acknowledgment } = identities;
+    const { frame: frames } = identities.rows;
+    for (let taken = 0; taken < count; taken++) {
+      const row = rows[taken];
+      const flags = flagsOf[row];
+      const level = flags & IDENTITY_LEVEL_MASK;
+      if (level < LEVEL_SHAPE) continue;
+      const shape = shapes[row];
+      const content = level >= LEVEL_BODY ? body[row] : Number.NaN;
+      const lane = laneOfRow[taken];
+      const timeNs = chunk.frames.timeNs[frames[row]] + baseNs;
+      const ordinal = recordCount + taken;
+      if (level >= LEVEL_BODY) {
+        const hash = hashOf(body[row], shape);
+        if (hash < byContent.threshold)
+          byContent.add(hash, timeNs, lane, timeToLive[row], identification[row], ordinal, content);
+        if (length[row] > 0 && lanes.isTcp(lane)) {
+          const byData = hashOf(body[row], length[row]);
+          if (byData < byPayload.threshold)
+            byPayload.add(byData, timeNs, lane, acknowledgment[row], offset[row], ordinal, content);
+        }
+      }
+      if ((flags & IDENTITY_ARP) !== 0) continue;
+      const hash = hashOf(shape, Math.imul(identification[row] + 1, 0x2c1b3c6d));
+      if (hash < byHeader.threshold)
+        byHeader.add(hash, timeNs, lane, timeToLive[row], identification[row], ordinal, content);
     }
+  }
+
+  private countLane(lane: number, flags: number, protocols: number): void {
+    if (lane >= this.packets.length) this.growLanes(lane * 2);
     this.packets[lane]++;
-    if (isOutbound) this.outbound[lane]++;
+    if ((flags & IDENTITY_OUTBOUND) !== 0) this.outbound[lane]++;
+    const level = flags & IDENTITY_LEVEL_MASK;
     if (level < this.levels[lane]) this.levels[lane] = level;
+    this.protocols[lane] |= protocols;
+  }
+
+  private growLanes(length: number): void {
+    this.packets = grown(this.packets, length);
+    this.outbound = grown(this.outbound, length);
+    this.protocols = grown(this.protocols, length);
+    const levels = new Uint8Array(length).fill(LEVEL_FULL);
+    levels.set(this.levels);
+    this.levels = levels;
   }
 
   /** Rows of inner packets come before the row of the packet that carries them. */
-  private noteCarrier(flow: number, _frame: number, flags: number): void {
+  private noteCarrier(flow: number, flags: number): void {
     if (flow >= this.carriers.length) {
       const carriers = new Int32Array(flow * 2).fill(-1);
       carriers.set(this.carriers);
       this.carriers = carriers;
     }
-    if ((flags & 0x0f00) !== 0) {
-      this.innerFlows.push(flow);
+    if ((flags & (IDENTITY_DEPTH_MASK << IDENTITY_DEPTH_SHIFT)) !== 0) {
+      this.innerFlows[this.innerCount++] = flow;
       return;
     }
-    for (const inner of this.innerFlows) this.carriers[inner] = flow;
+    for (let inner = 0; inner < this.innerCount; inner++) this.carriers[this.innerFlows[inner]] = flow;
   }
 
-  private noteFrame(timeNs: Nanoseconds): void {
+  /** `taken`: records of the round before it. */
+  private noteFrame(timeNs: Nanoseconds, taken: number): void {
     if (Number.isNaN(timeNs)) return;
     if (Number.isNaN(this.firstNs)) this.firstNs = timeNs;
-    this.setBacks.note(timeNs, this.recordCount);
+    this.setBacks.note(timeNs, this.recordCount + taken);
   }
 
   private baseDistanceNs(segment: number): Nanoseconds {
     const base = this.segments[segment]?.baseNs ?? 0n;
     return Number(base - (this.segments[0]?.baseNs ?? 0n));
-  }
-
-  private noteProtocols(slot: Slot): void {
-    const { frameCount } = slot.chunk;
-    if (this.protocolsOfFrame.length < frameCount) this.protocolsOfFrame = new Uint32Array(frameCount * 2);
-    this.protocolsOfFrame.fill(0, slot.firstFrame, slot.nextFrame);
-    const tables = Math.min(slot.tables.length, PROTOCOLS_MAX);
-    for (let table = 0; table < tables; table++) {
-      const { rows } = slot.tables[table];
-      for (let row = 0; row < rows.length; row++) {
-        if (rows.claim[row] !== CLAIM_WEAK && rows.frame[row] < frameCount)
-          this.protocolsOfFrame[rows.frame[row]] |= 1 << table;
-      }
-    }
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Slot } from '../observe/slot.js';
 import type { Nanoseconds } from '../units.js';
 
 /*
@@ -19,7 +20,7 @@ const LENGTH = 11;
 const IDENTIFICATION = 12;
 const ACKNOWLEDGMENT = 13;
 const FLAGS = 14;
-/** TTL, traffic class, then the protocols of the frame as bits of `protocols`. */
+/** TTL, then traffic class. */
 const HOP = 15;
 const OPTIONS = 16;
 const MASKED = 17;
@@ -123,20 +124,47 @@ export class RecordBlock {
   masked(record: number): number {
     return this.words[record * RECORD_WORDS + MASKED];
   }
+}
 
-  write(
-    record: number,
-    digests: { shape: number; head: number; body: number; full: number },
-    place: { lane: number; frame: number; capture: number; segment: number },
-  ): void {
-    const at = record * RECORD_WORDS;
-    const { words } = this;
-    words[at + SHAPE] = digests.shape;
-    words[at + HEAD] = digests.head;
-    words[at + BODY] = digests.body;
-    words[at + FULL] = digests.full;
-    words[at + LANE] = place.lane;
-    words[at + FRAME] = place.frame;
-    words[at + PLACE] = (place.capture << 16) | place.segment;
+/** Appends the rows `rows[from … to)` of the slot's identities, whose lanes stand in `lanes`; there must be room. */
+export function writeRows(
+  block: RecordBlock,
+  { identities, chunk, protocols }: Slot,
+  rows: Uint32Array,
+  lanes: Int32Array,
+  from: number,
+  to: number,
+  baseNs: Nanoseconds,
+): void {
+  const { words, times, protocols: protocolsOf } = block;
+  const { shape, head, body, full, networkLength, offset, length, identification } = identities;
+  const { acknowledgment, flags, timeToLive, trafficClass, options, masked } = identities;
+  const { frame: frames } = identities.rows;
+  const { timeNs, number, capture } = chunk.frames;
+  const { segment } = chunk;
+  let record = block.length;
+  let at = record * RECORD_WORDS;
+  for (let taken = from; taken < to; taken++, record++, at += RECORD_WORDS) {
+    const row = rows[taken];
+    const frame = frames[row];
+    times[at >> 1] = timeNs[frame] + baseNs;
+    words[at + SHAPE] = shape[row];
+    words[at + HEAD] = head[row];
+    words[at + BODY] = body[row];
+    words[at + FULL] = full[row];
+    words[at + LANE] = lanes[taken];
+    words[at + FRAME] = number[frame];
+    words[at + PLACE] = (capture[frame] << 16) | segment;
+    words[at + NETWORK_LENGTH] = networkLength[row];
+    words[at + OFFSET] = offset[row];
+    words[at + LENGTH] = length[row];
+    words[at + IDENTIFICATION] = identification[row];
+    words[at + ACKNOWLEDGMENT] = acknowledgment[row];
+    words[at + FLAGS] = flags[row];
+    words[at + HOP] = timeToLive[row] | (trafficClass[row] << 8);
+    words[at + OPTIONS] = options[row];
+    words[at + MASKED] = masked[row];
+    protocolsOf[record] = protocols[frame];
   }
+  block.length = record;
 }

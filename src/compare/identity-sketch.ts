@@ -4,6 +4,7 @@ import type { Nanoseconds } from '../units.js';
 export const SKETCH_KEPT = 1 << 16;
 /** Occurrences of one hash that are kept: content that comes again and again identifies nothing. */
 const REPEATS_MAX = 8;
+/** A power of two. */
 const REPEAT_COUNTERS = 1 << 16;
 const REPEAT_COUNT_MAX = 64;
 
@@ -52,7 +53,8 @@ export class IdentitySketch {
     content: number,
   ): void {
     if (hash >= this.ceiling) return;
-    const counter = hash % REPEAT_COUNTERS;
+    // As the remainder, without a division of doubles.
+    const counter = hash & (REPEAT_COUNTERS - 1);
     if (this.repeats[counter] >= REPEAT_COUNT_MAX) return;
     this.repeats[counter]++;
     const at = this.length * FIELDS;
@@ -119,8 +121,7 @@ export class IdentitySketch {
     const { values } = this;
     const hashes = new Float64Array(this.length);
     for (let packet = 0; packet < this.length; packet++) hashes[packet] = values[packet * FIELDS];
-    hashes.sort();
-    const cut = hashes[this.kept];
+    const cut = nthSmallest(hashes, this.kept);
     let kept = 0;
     for (let packet = 0; packet < this.length; packet++) {
       if (values[packet * FIELDS] >= cut) continue;
@@ -132,4 +133,27 @@ export class IdentitySketch {
     this.ceiling = cut;
     this.repeats.fill(0);
   }
+}
+
+/** What stands at index `nth` once `values` are sorted; changes their order. */
+function nthSmallest(values: Float64Array, nth: number): number {
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let left = low;
+    let right = high;
+    while (left <= right) {
+      while (values[left] < pivot) left++;
+      while (values[right] > pivot) right--;
+      if (left > right) break;
+      const value = values[left];
+      values[left++] = values[right];
+      values[right--] = value;
+    }
+    if (nth <= right) high = right;
+    else if (nth >= left) low = left;
+    else break;
+  }
+  return values[nth];
 }

@@ -59,9 +59,9 @@ export class CorrelatorRunner implements CorrelationRun {
     }));
   }
 
-  /** True where rows tell which frames hold a protocol, and once there are copies of frames: then rows are not folded. */
+  /** True once there are copies of frames: then rows are not folded. */
   get needsEveryRow(): boolean {
-    return this.identities !== null || this.copies.copies > 0;
+    return this.copies.copies > 0;
   }
 
   /** Takes a dissected round in; afterwards its slot may be used again. `engine` is bound to that slot. */

@@ -4,15 +4,12 @@ import { PROTOCOL_UDP } from '../wire/ip.js';
 import { type DispatchTable, ignore, NOBODY } from './dispatch-table.js';
 import type { Binding, Dissect, Dissector } from './dissector.js';
 import { Fingerprints } from './fingerprints.js';
-import { FrameContext } from './frame-context.js';
+import { CLAIM_WEAK, FrameContext, NOTED_PROTOCOLS_MAX, SPINE_PROTOCOLS } from './frame-context.js';
 import { IdentityRecorder } from './identity-recorder.js';
 import { LinkLayer } from './link-layer.js';
 import { NetworkLayer } from './network-layer.js';
 import { PieceRecorder } from './piece-recorder.js';
 import { TransportLayer } from './transport-layer.js';
-
-/** Protocol numbers of the spine in the shortfall table; the catalogue's are `SPINE_PROTOCOLS.length + index`. */
-export const SPINE_PROTOCOLS = ['link', 'ip', 'transport'] as const;
 
 const ROWS_PER_CHUNK = 16_384;
 
@@ -47,6 +44,7 @@ export class DissectEngine {
   private readonly link: LinkLayer;
   private readonly transport: TransportLayer;
   private readonly leaves: Dissect[];
+  private readonly notesProtocols: boolean;
 
   constructor(
     readonly dispatch: DispatchTable,
@@ -68,6 +66,7 @@ export class DissectEngine {
     network.onOutermost = (frame, offset, payload, end) =>
       fingerprints.record(frame, this.link.addressHash, offset, payload, end);
     const { identitySeed } = slot.layout;
+    this.notesProtocols = identitySeed !== undefined;
     if (identitySeed !== undefined) network.identities = new IdentityRecorder(slot.identities, identitySeed);
     this.bind(network);
   }
@@ -101,6 +100,7 @@ export class DissectEngine {
     const { frames } = slot.chunk;
     slot.clearTables();
     slot.firstFrame = firstFrame;
+    if (this.notesProtocols) slot.protocols.fill(0, firstFrame, endFrame);
     frame.foldsRows = slot.foldsRows;
     frame.beginRound();
     let index = firstFrame;
@@ -114,8 +114,22 @@ export class DissectEngine {
       frames.marks[index] = frame.marks;
     }
     slot.nextFrame = index;
+    if (this.notesProtocols) this.noteProtocols();
     slot.groupRows();
     return index;
+  }
+
+  /** Notes which protocols the rows of a frame tell of; of folded rows `FrameContext.noteFolded` did. */
+  private noteProtocols(): void {
+    const { protocols } = this.slot;
+    const tables = Math.min(this.slot.tables.length, NOTED_PROTOCOLS_MAX);
+    for (let table = 0; table < tables; table++) {
+      const { frame, claim, length } = this.slot.tables[table].rows;
+      const bit = 1 << table;
+      for (let row = 0; row < length; row++) {
+        if (claim[row] !== CLAIM_WEAK) protocols[frame[row]] |= bit;
+      }
+    }
   }
 
   /**

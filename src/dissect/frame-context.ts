@@ -22,6 +22,12 @@ export const CLAIM_PORT = 0;
 export const CLAIM_WEAK = 1;
 export const CLAIM_STRONG = 2;
 
+/** Protocol numbers of the spine in the shortfall table; the catalogue's are `SPINE_PROTOCOLS.length + index`. */
+export const SPINE_PROTOCOLS = ['link', 'ip', 'transport'] as const;
+
+/** Protocols of the catalogue that are noted by frame (`Slot.protocols`), a bit each. */
+export const NOTED_PROTOCOLS_MAX = 32;
+
 /** Stacks remembered by the conversation that carries them, a power of two. */
 const RECENT_STACKS = 256;
 const RECENT_WORDS = 5;
@@ -209,6 +215,14 @@ export class FrameContext {
   leaveTunnel(): void {
     this.depth--;
     this.outer[this.depth].restore(this);
+  }
+
+  /** Says that the packet in hand was counted in an earlier row of the table of that protocol. */
+  noteFolded(protocolIndex: number): void {
+    const { protocols } = this.slot;
+    const table = protocolIndex - SPINE_PROTOCOLS.length;
+    // Empty where identities are not collected.
+    if (this.index < protocols.length && table < NOTED_PROTOCOLS_MAX) protocols[this.index] |= 1 << table;
   }
 
   /** Says that a header of that protocol did not fit into what is there; tells the capture's fault from the sender's. */

@@ -16,11 +16,11 @@ import {
   LEVEL_SHAPE,
 } from '../observe/engine-tables.js';
 import {
-  IDENTITY_KEY_MASK,
   identityKeys,
   identityWord,
   KEY_TCP_ACKNOWLEDGMENT,
   KEY_TCP_SEQUENCE,
+  payloadDigest,
 } from '../observe/identity-digest.js';
 import type { ObservationTable } from '../observe/table.js';
 import * as ip from '../wire/ip.js';
@@ -30,7 +30,6 @@ import type { FrameContext } from './frame-context.js';
 /** Payload bytes that `head` and `body` cover. */
 const HEAD_BYTES = 16;
 const BODY_BYTES = 48;
-const WORD = 4;
 const EXTENSION_HEADERS_MAX = 8;
 
 const ICMP_HEADER_LENGTH = 8;
@@ -59,12 +58,14 @@ const ARP_OPERATION = 6;
  */
 export class IdentityRecorder {
   private readonly keys: Int32Array;
+  private readonly firstKey: number;
 
   constructor(
     private readonly table: ObservationTable<typeof IDENTITY>,
     seed: number,
   ) {
     this.keys = identityKeys(seed);
+    this.firstKey = this.keys[0];
   }
 
   /** The IP packet at `offset`, whose headers were dissected just now and whose flow is `frame.flow`. */
@@ -92,7 +93,7 @@ export class IdentityRecorder {
     frame.flow = frame.discriminatedFlow(0, view.getUint16(offset + ARP_OPERATION));
     frame.direction = frame.addressDirection();
     const row = this.table.rows.append(frame);
-    const digest = this.digest(view, offset, offset + ARP_LENGTH, 0);
+    const digest = payloadDigest(view, offset, offset + ARP_LENGTH, 0, this.firstKey);
     this.table.identification[row] = 0;
     this.table.offset[row] = 0;
     this.table.length[row] = ARP_LENGTH;
@@ -246,15 +247,15 @@ export class IdentityRecorder {
     let full = 0;
     if (headEnd <= captured) {
       level = LEVEL_HEAD;
-      head = this.digest(view, from, headEnd, base);
+      head = payloadDigest(view, from, headEnd, base, this.firstKey);
     }
     if (bodyEnd <= captured) {
       level = LEVEL_BODY;
-      body = head + this.digest(view, headEnd, bodyEnd, base + (headEnd - from));
+      body = head + payloadDigest(view, headEnd, bodyEnd, base + (headEnd - from), this.firstKey);
     }
     if (wireEnd <= captured) {
       level = LEVEL_FULL;
-      full = body + this.digest(view, bodyEnd, wireEnd, base + (bodyEnd - from)) + header;
+      full = body + payloadDigest(view, bodyEnd, wireEnd, base + (bodyEnd - from), this.firstKey) + header;
     }
     table.flags[row] = bits | level;
     this.writeDigests(row, shape, head, body, full);
@@ -302,11 +303,12 @@ export class IdentityRecorder {
     const { table } = this;
     table.masked[row] += this.word(view.getUint16(offset + transport.TCP_URGENT_POINTER), KEY_URGENT);
     if (length <= transport.TCP_HEADER_LENGTH_MIN) return 0;
-    const options = this.digest(
+    const options = payloadDigest(
       view,
       offset + transport.TCP_HEADER_LENGTH_MIN,
       offset + length,
       transport.TCP_HEADER_LENGTH_MIN,
+      this.firstKey,
     );
     if ((view.getUint8(offset + transport.TCP_FLAGS) & transport.TCP_SYN) !== 0) {
       table.masked[row] += options;
@@ -356,24 +358,6 @@ export class IdentityRecorder {
       (protocol === ip.PROTOCOL_ICMP && ICMP_ERROR_TYPES.includes(type)) ||
       (protocol === ip.PROTOCOL_ICMPV6 && type >= 1 && type <= ICMPV6_ERROR_MAX);
     return isError ? wireEnd : offset + headerLength;
-  }
-
-  /** Sum over `[from, to)`, whose first byte stands at `base` in the datagram. */
-  private digest(view: DataView, from: number, to: number, base: number): number {
-    let sum = 0;
-    let key = base >> 2;
-    let at = from;
-    for (; at + WORD <= to; at += WORD) {
-      const mixed = Math.imul(view.getInt32(at) ^ this.keys[key & IDENTITY_KEY_MASK], 0x85ebca6b);
-      sum = (sum + (mixed ^ (mixed >>> 15))) | 0;
-      key++;
-    }
-    if (at < to) {
-      let rest = 0;
-      for (let shift = 24; at < to; at++, shift -= 8) rest |= view.getUint8(at) << shift;
-      sum = (sum + this.word(rest, key)) | 0;
-    }
-    return sum;
   }
 
   private word(value: number, key: number): number {

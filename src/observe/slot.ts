@@ -80,6 +80,8 @@ export class Slot {
   readonly fingerprints: ObservationTable<typeof FINGERPRINT>;
   /** Empty unless `layout.identitySeed` is given. */
   readonly identities: ObservationTable<typeof IDENTITY>;
+  /** By frame of the round: its protocols of the catalogue, as bits; empty as `identities` are. */
+  readonly protocols: Uint32Array;
   /** Tables of the protocols, in the order of the catalogue. */
   readonly tables: readonly ObservationTable<Schema>[];
   /** Payload bytes for the assembler. */
@@ -129,6 +131,8 @@ export class Slot {
     this.pieces = createTable(PIECE, layout.frameCapacity, arena, this.room);
     this.fingerprints = createTable(FINGERPRINT, layout.frameCapacity, arena, this.room);
     this.identities = createTable(IDENTITY, identityCapacity(layout), arena, this.room);
+    const noted = notedFrames(layout);
+    this.protocols = new Uint32Array(buffer, arena.take(noted * 4), noted);
     this.tables = layout.tables.map(({ schema, capacity, revivableRows }) =>
       createTable(schema, capacity, arena, this.room, revivableRows),
     );
@@ -160,6 +164,7 @@ export class Slot {
       tableByteLength(PIECE, frames) +
       tableByteLength(FINGERPRINT, frames) +
       tableByteLength(IDENTITY, identityCapacity(layout)) +
+      Math.ceil((notedFrames(layout) * 4) / 8) * 8 +
       layout.tables.reduce(
         (sum, { schema, capacity, revivableRows }) =>
           sum +
@@ -306,6 +311,11 @@ function firstFrames(index: FrameIndex, count: number): FrameIndex {
 /** Two a frame: most captures have one level of tunnels at most. */
 function identityCapacity({ identitySeed, frameCapacity }: SlotLayout): number {
   return identitySeed === undefined ? 1 : frameCapacity * 2;
+}
+
+/** Frames of which it is noted which protocols they hold. */
+function notedFrames({ identitySeed, frameCapacity }: SlotLayout): number {
+  return identitySeed === undefined ? 0 : frameCapacity;
 }
 
 /** Most payload that one frame may put into the blob. */
