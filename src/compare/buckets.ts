@@ -82,7 +82,7 @@ export class Buckets {
     bucket.matched = 0;
     bucket.next = first;
     this.rows[row] = bucket;
-    if (++this.used > this.mask) this.grow();
+    if (++this.used * 2 > this.mask) this.grow();
     return bucket;
   }
 

@@ -61,6 +61,8 @@ class SideComparison implements JoinResults {
   private readonly fates: Record<Side, Map<number, Fate>> = { a: new Map(), b: new Map() };
   private readonly numbers: CommonNumbers;
   private readonly best = new Map<number, ClockSample>();
+  /** Differences of those, by the same key: nearly all packets are no better. */
+  private readonly bestNs = new Float64Array((SAMPLE_BINS + 1) * 2).fill(Number.NaN);
   private readonly hidden: Record<Side, Map<number, boolean>> = { a: new Map(), b: new Map() };
   private readonly watched: Readonly<Record<Side, WatchedFrames>>;
   /** By lane of each side: what `portOf` says; -1 where it was not asked yet. */
@@ -147,6 +149,9 @@ class SideComparison implements JoinResults {
     const bin = Math.floor(((a.ownTimeNs - firstNs) / Math.max(1, lastNs - firstNs)) * SAMPLE_BINS);
     const key = bin * 2 + (isForward ? 0 : 1);
     const differenceNs = b.ownTimeNs - a.ownTimeNs;
+    const bestNs = this.bestNs[key];
+    if (isForward ? bestNs <= differenceNs : bestNs >= differenceNs) return;
+    this.bestNs[key] = differenceNs;
     const known = this.best.get(key);
     if (known && (isForward ? known.differenceNs <= differenceNs : known.differenceNs >= differenceNs))
       return;

@@ -266,15 +266,16 @@ export class PacketJoin {
   }
 
   private settle(nowNs: Nanoseconds): void {
-    for (let packet = this.sent.first; packet; packet = this.sent.first) {
-      if (!(packet.timeNs < nowNs - WAIT_NS) && !this.isCrowded()) break;
-      this.sent.shift();
-      this.settleSent(packet);
+    const { sent, received } = this;
+    while (sent.length > 0 && (sent.firstNs < nowNs - WAIT_NS || this.isCrowded())) {
+      const packet = sent.first;
+      sent.shift();
+      if (packet !== null) this.settleSent(packet);
     }
-    for (let packet = this.received.first; packet; packet = this.received.first) {
-      if (!(packet.timeNs < nowNs - RECEIVED_WAIT_NS) && !this.isCrowded()) break;
-      this.received.shift();
-      this.settleReceived(packet);
+    while (received.length > 0 && (received.firstNs < nowNs - RECEIVED_WAIT_NS || this.isCrowded())) {
+      const packet = received.first;
+      received.shift();
+      if (packet !== null) this.settleReceived(packet);
     }
   }
 

@@ -13,6 +13,8 @@ export class Waiting {
   private mask = WAITING_LEAST - 1;
   private head = 0;
   length = 0;
+  /** Of the first packet; infinite where there is none. Asked far more often than the packet itself. */
+  firstNs: Nanoseconds = Number.POSITIVE_INFINITY;
 
   get first(): ComparedPacket | null {
     return this.packets[this.head];
@@ -20,6 +22,7 @@ export class Waiting {
 
   push(packet: ComparedPacket): void {
     if (this.length > this.mask) this.grow();
+    if (this.length === 0) this.firstNs = packet.timeNs;
     this.packets[(this.head + this.length) & this.mask] = packet;
     this.length++;
   }
@@ -36,6 +39,7 @@ export class Waiting {
     this.packets[this.head] = null;
     this.head = (this.head + 1) & this.mask;
     this.length--;
+    this.firstNs = this.first?.timeNs ?? Number.POSITIVE_INFINITY;
   }
 
   private grow(): void {
