@@ -23,6 +23,7 @@ import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from 
 import { type Collectors, planComparison } from './pairing.js';
 import { otherSide, type Plan, SIDES, type Side } from './plan.js';
 import { isUnknown } from './tcp-rewrite.js';
+import { WatchedFrames } from './watched-frames.js';
 
 export interface CompareInput {
   readonly collectors: Collectors;
@@ -60,8 +61,12 @@ class SideComparison implements JoinResults {
   private readonly fates: Record<Side, Map<number, Fate>> = { a: new Map(), b: new Map() };
   private readonly numbers: CommonNumbers;
   private readonly best = new Map<number, ClockSample>();
+  /** Differences of those, by the same key: nearly all packets are no better. */
+  private readonly bestNs = new Float64Array((SAMPLE_BINS + 1) * 2).fill(Number.NaN);
   private readonly hidden: Record<Side, Map<number, boolean>> = { a: new Map(), b: new Map() };
-  private readonly ports: Record<Side, Map<number, number>> = { a: new Map(), b: new Map() };
+  private readonly watched: Readonly<Record<Side, WatchedFrames>>;
+  /** By lane of each side: what `portOf` says; -1 where it was not asked yet. */
+  private readonly ports: Readonly<Record<Side, Int32Array>>;
   private readonly windows: Plan['windows'];
   private readonly firstArrivals: Plan['firstArrivals'];
   private join: PacketJoin | null = null;
@@ -74,8 +79,12 @@ class SideComparison implements JoinResults {
         : ClockModel.fixed(offsetSeconds * NS_PER_SECOND - baseDifferenceNs(qualities));
     this.plan = planComparison(collectors, given, input.hopProtocols);
     this.clock = this.plan.clock ?? ClockModel.fixed(-baseDifferenceNs(qualities));
+    const { a, b } = this.plan.channelOf;
+    this.ports = { a: new Int32Array(a.length).fill(-1), b: new Int32Array(b.length).fill(-1) };
+    this.watched = { a: new WatchedFrames(input.watched.a), b: new WatchedFrames(input.watched.b) };
     const budget = { left: CHANGED_KEPT };
-    this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction, budget));
+    const highest = new Float64Array(this.plan.channels.length);
+    this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction, budget, highest));
     this.numbers = new CommonNumbers(collectors, input.numbering);
     const cuts = { a: this.cutNs('a'), b: this.cutNs('b') };
     this.windows = { a: this.windowOf('a', cuts.a), b: this.windowOf('b', cuts.b) };
@@ -140,10 +149,17 @@ class SideComparison implements JoinResults {
     const bin = Math.floor(((a.ownTimeNs - firstNs) / Math.max(1, lastNs - firstNs)) * SAMPLE_BINS);
     const key = bin * 2 + (isForward ? 0 : 1);
     const differenceNs = b.ownTimeNs - a.ownTimeNs;
+    const bestNs = this.bestNs[key];
+    if (isForward ? bestNs <= differenceNs : bestNs >= differenceNs) return;
+    this.bestNs[key] = differenceNs;
     const known = this.best.get(key);
     if (known && (isForward ? known.differenceNs <= differenceNs : known.differenceNs >= differenceNs))
       return;
     this.best.set(key, { timeNs: a.ownTimeNs, differenceNs, isForward });
+  }
+
+  holds(sender: ComparedPacket): boolean {
+    return this.tallyOf(sender).lastDelivered === sender;
   }
 
   /**
@@ -261,11 +277,12 @@ class SideComparison implements JoinResults {
 
   /** The port of the service (the lower one) with the IP protocol above it; 0 where there is none. */
   private portOf(packet: ComparedPacket): number {
-    const known = this.ports[packet.side].get(packet.lane);
-    if (known !== undefined) return known;
+    const ports = this.ports[packet.side];
+    const known = ports[packet.lane];
+    if (known >= 0) return known;
     const { protocol, fromPort, toPort } = this.input.collectors[packet.side].lanes.ends(packet.lane);
     const port = fromPort === 0 || toPort === 0 ? 0 : protocol * 65_536 + Math.min(fromPort, toPort);
-    this.ports[packet.side].set(packet.lane, port);
+    ports[packet.lane] = port;
     return port;
   }
 
@@ -274,8 +291,8 @@ class SideComparison implements JoinResults {
   }
 
   private noteFate(packet: ComparedPacket, fate: Fate['fate']): void {
+    if (!this.watched[packet.side].has(packet.capture, packet.frame)) return;
     const frame = frameId(packet.capture, packet.frame);
-    if (!this.input.watched[packet.side].has(frame)) return;
     const counterpart = packet.partner ? this.numbers.refOf(packet.partner) : null;
     const { direction } = this.plan.channels[packet.channel];
     this.fates[packet.side].set(frame, { fate, counterpart, direction });

@@ -1,37 +1,43 @@
 import { IDENTITY_TCP_FLAGS_SHIFT, LEVEL_BODY, LEVEL_FULL } from '../observe/engine-tables.js';
 import type { Nanoseconds } from '../units.js';
+import type { Bucket } from './buckets.js';
 import type { RecordBlock } from './identity-record.js';
 import type { Lane } from './lane-table.js';
 import type { Side } from './plan.js';
 
-/** A packet as one side captured it, while it waits for the other side. */
+/**
+ * A packet as one side captured it, while it waits for the other side. Most are used again for other packets, so fields
+ * that may exceed 31 bits begin as doubles: their kind is never to change.
+ */
 export class ComparedPacket {
+  side: Side = 'a';
+  channel = 0;
   /** On B's clock, whichever side it is of. */
-  readonly timeNs: Nanoseconds;
+  timeNs: Nanoseconds = Number.NaN;
   /** On its own side's clock, made to run on where that was set back, and as the capture states it. */
-  readonly ownTimeNs: Nanoseconds;
-  readonly statedTimeNs: Nanoseconds;
-  readonly lane: Lane;
-  readonly frame: number;
-  readonly capture: number;
-  readonly segment: number;
-  shape: number;
+  ownTimeNs: Nanoseconds = Number.NaN;
+  statedTimeNs: Nanoseconds = Number.NaN;
+  lane: Lane = 0;
+  frame = 0;
+  capture = 0;
+  segment = 0;
+  shape = 0;
   /** The digest of the channel's level. */
-  digest: number;
-  full: number;
+  digest = 0;
+  full = 0;
   /** Digests of the payload alone, as far as both sides captured it: of its first 48 bytes, and of the rest. */
-  readonly body: number;
-  readonly rest: number;
-  readonly identification: number;
-  offset: number;
-  readonly length: number;
-  readonly networkLength: number;
-  acknowledgment: number;
-  readonly flags: number;
-  readonly trafficClass: number;
-  readonly options: number;
-  readonly masked: number;
-  readonly protocols: number;
+  body = 0;
+  rest = 0;
+  identification = 0;
+  offset = Number.NaN;
+  length = 0;
+  networkLength = 0;
+  acknowledgment = Number.NaN;
+  flags = 0;
+  trafficClass = 0;
+  options = 0;
+  masked = 0;
+  protocols = 0;
   /** The same packet on the other side. */
   partner: ComparedPacket | null = null;
   /** How it arrived, where not as it left. */
@@ -41,20 +47,30 @@ export class ComparedPacket {
   /** A segment of TCP whose bytes the receiver had acknowledged before it was sent. */
   isRepeated = false;
   bucket: Bucket | null = null;
+  /** In the ring of its bucket. */
+  nextEqual: ComparedPacket | null = null;
   /** Position among the sender's packets of its channel. */
   ordinal = 0;
   /** Of TCP: how many connections of the same ports came before. */
   connection = 0;
+  isSettled = false;
+  /** Something may refer to it after it is settled: never to be used again for another packet. */
+  isHeld = false;
+  /** It arrived without a partner, and is among those in which one is looked for. */
+  isIndexed = false;
 
-  constructor(
-    readonly side: Side,
-    readonly channel: number,
+  /** Becomes a packet that nothing is known of but its record. */
+  read(
+    side: Side,
+    channel: number,
     block: RecordBlock,
     record: number,
     level: number,
     timeNs: Nanoseconds,
     ownTimeNs: Nanoseconds,
-  ) {
+  ): void {
+    this.side = side;
+    this.channel = channel;
     this.timeNs = timeNs;
     this.ownTimeNs = ownTimeNs;
     this.statedTimeNs = block.timeNs(record);
@@ -77,6 +93,10 @@ export class ComparedPacket {
     this.options = block.options(record);
     this.masked = block.masked(record);
     this.protocols = block.protocols[record];
+    this.isRepeated = false;
+    this.ordinal = 0;
+    this.connection = 0;
+    this.isSettled = false;
   }
 
   /** Changes the digests as if the transport header had another digest. */
@@ -95,13 +115,17 @@ export class ComparedPacket {
   }
 }
 
-/** Packets of one identity that are in flight or were so a moment ago. */
-export interface Bucket {
-  readonly key: number;
-  /** Not yet found on the other side, in order; null where none is. */
-  sent: ComparedPacket[] | null;
-  received: ComparedPacket[] | null;
-  sentCount: number;
-  matched: number;
-  alive: number;
+/** Packets that nothing refers to any more. Bounded as the packets that wait are. */
+export class SparePackets {
+  private readonly packets: ComparedPacket[] = [];
+
+  take(): ComparedPacket {
+    return this.packets.pop() ?? new ComparedPacket();
+  }
+
+  /** A packet that is no part of a pair, or is taken out of it, and in no bucket. */
+  put(packet: ComparedPacket): void {
+    packet.partner = null;
+    this.packets.push(packet);
+  }
 }

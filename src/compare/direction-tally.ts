@@ -62,11 +62,12 @@ export class DirectionTally {
   readonly deliveredOf = new Uint32Array(PROTOCOLS);
   readonly lostOf = new Uint32Array(PROTOCOLS);
   private readonly runs = new Map<number, FlowRun>();
-  private readonly order = new Map<number, number>();
 
   constructor(
     readonly plan: DirectionPlan,
     private readonly budget: ChangeBudget,
+    /** By channel, of all directions: one more than the highest ordinal of a packet that arrived. */
+    private readonly highest: Float64Array,
   ) {}
 
   noteDelivered(packet: ComparedPacket, delayNs: Nanoseconds, port: number): void {
@@ -76,17 +77,17 @@ export class DirectionTally {
     if (packet.change === 'recut') this.recut++;
     else this.delays.add(delayNs);
     if (packet.partner && packet.change !== 'recut') this.noteChanges(packet, packet.partner);
-    this.firstDelivered ??= packet;
+    if (this.firstDelivered === null) this.firstDelivered = hold(packet);
     this.lastDelivered = packet;
-    if (this.lost > 0) this.nextGood ??= packet;
-    this.runs.delete(packet.channel);
+    if (this.lost > 0 && this.nextGood === null) this.nextGood = hold(packet);
+    if (this.runs.size > 0) this.runs.delete(packet.channel);
     this.profile?.note(packet, false, port);
   }
 
   noteLost(packet: ComparedPacket, port: number): void {
     this.noteSent(packet);
     countProtocols(this.lostOf, packet.protocols);
-    if (this.lost === 0) this.lastGood = this.lastDelivered;
+    if (this.lost === 0 && this.lastDelivered !== null) this.lastGood = hold(this.lastDelivered);
     this.lost++;
     this.nextGood = null;
     if (this.lostFrames.length < LOST_KEPT) this.lostFrames.push(packet.frame);
@@ -113,9 +114,9 @@ export class DirectionTally {
       if (packet.change === 'none') this.receivedOnly++;
       return;
     }
-    const highest = this.order.get(packet.channel) ?? -1;
-    if (partner.ordinal < highest) this.reordered++;
-    else this.order.set(packet.channel, partner.ordinal);
+    const position = partner.ordinal + 1;
+    if (position < this.highest[packet.channel]) this.reordered++;
+    else this.highest[packet.channel] = position;
   }
 
   /** Of a direction that turns out not to pass the receiver's capture point: what is missing there proves nothing. */
@@ -144,6 +145,7 @@ export class DirectionTally {
     const isHidden = hidesChanges(sent, received);
     if (!isHidden && isEqualHeader(sent, received)) return;
     this.modified++;
+    hold(sent);
     const pair = { sent, received };
     for (const change of headerChanges(sent, received)) this.changes.note(change, pair);
     if (!isHidden) return;
@@ -164,6 +166,12 @@ export class DirectionTally {
     const longest = this.runs.get(packet.channel) ?? null;
     if (longest && longest.count > (this.longestRun?.count ?? 0)) this.longestRun = longest;
   }
+}
+
+/** Keeps a packet, and its partner with it, from being used again for another one. */
+function hold(packet: ComparedPacket): ComparedPacket {
+  packet.isHeld = true;
+  return packet;
 }
 
 function countProtocols(counts: Uint32Array, protocols: number): void {

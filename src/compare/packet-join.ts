@@ -3,12 +3,11 @@ import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
 import { TCP_SYN } from '../wire/transport.js';
 import { Acknowledgments } from './acknowledgments.js';
+import { type Bucket, Buckets, ringWith, ringWithout } from './buckets.js';
 import type { ClockModel } from './clock.js';
-import type { Bucket } from './compared-packet.js';
-import { ComparedPacket } from './compared-packet.js';
+import { type ComparedPacket, SparePackets } from './compared-packet.js';
 import type { Running } from './comparison.js';
 import { Datagrams } from './datagrams.js';
-import { hashOf } from './identity-collector.js';
 import { OpenPackets } from './open-packets.js';
 import type { Collectors } from './pairing.js';
 import type { Channel, Plan } from './plan.js';
@@ -42,6 +41,8 @@ export interface JoinResults {
   cut(packet: ComparedPacket): void;
   /** A packet whose delay is certain. */
   sample(sender: ComparedPacket, receiver: ComparedPacket): void;
+  /** True where a packet that was delivered is still referred to, though it is not marked as held. */
+  holds(sender: ComparedPacket): boolean;
 }
 
 /** What is known of a direction while it is joined. */
@@ -60,6 +61,8 @@ export class DirectionState {
   readonly segments = new SegmentIndex();
 
   wait(packet: ComparedPacket, channel: Channel): void {
+    packet.isHeld = true;
+    packet.isIndexed = true;
     this.waiting.push(packet);
     this.open.add(packet, channel.protocol);
     if (isSegment(packet, channel)) this.segments.add(packet);
@@ -100,7 +103,8 @@ export class PacketJoin {
   /** Packets settled before their time because of WAITING_MAX. */
   settledEarly = 0;
   private readonly acknowledgments: Acknowledgments;
-  private readonly buckets = new Map<number, Bucket>();
+  private readonly buckets = new Buckets();
+  private readonly spare = new SparePackets();
   private readonly sent = new Waiting();
   private readonly received = new Waiting();
   private readonly ordinals: Uint32Array;
@@ -128,16 +132,26 @@ export class PacketJoin {
     const { collectors, plan, running } = this;
     const a = new Cursor('a', collectors, plan, running?.lastBlocks, running?.sinceNs.a);
     const b = new Cursor('b', collectors, plan, running?.lastBlocks, running?.sinceNs.b);
-    for (;;) {
-      const timeA = a.isAtEnd ? Number.POSITIVE_INFINITY : a.timeNs + this.clock.offsetAt(a.timeNs);
-      const timeB = b.isAtEnd ? Number.POSITIVE_INFINITY : b.timeNs;
-      if (a.isAtEnd && b.isAtEnd) break;
-      if (timeA <= timeB) this.take(a, timeA);
-      else this.take(b, timeB);
+    let timeA = this.commonTime(a);
+    let timeB = this.commonTime(b);
+    while (!a.isAtEnd || !b.isAtEnd) {
+      if (timeA <= timeB) {
+        this.take(a, timeA);
+        timeA = this.commonTime(a);
+      } else {
+        this.take(b, timeB);
+        timeB = this.commonTime(b);
+      }
     }
     // Whether a packet at the end is lost depends on what was sent after it, however that arrived.
     for (const packet of this.sent.all()) this.look(packet);
     this.settle(Number.POSITIVE_INFINITY);
+  }
+
+  /** On B's clock, of the record at which the cursor stands. */
+  private commonTime({ isAtEnd, side, timeNs }: Cursor): Nanoseconds {
+    if (isAtEnd) return Number.POSITIVE_INFINITY;
+    return side === 'a' ? timeNs + this.clock.offsetAt(timeNs) : timeNs;
   }
 
   /** True where the receiver acknowledged bytes of TCP that its own capture lacks in whatever segment. */
@@ -160,6 +174,7 @@ export class PacketJoin {
     const highest = this.highestSent[packet.channel];
     if (Number.isNaN(highest) || ((end - highest) | 0) > 0) this.highestSent[packet.channel] = end;
     if (Number.isNaN(highest) || ((packet.offset - highest) | 0) >= 0) return;
+    packet.isHeld = true;
     packet.isRepeated = this.acknowledgments.reach(packet, this.plan.channels[packet.channel]);
     const known = this.retransmissions.get(packet.channel) ?? [];
     const recent = known.filter(({ timeNs }) => timeNs > this.nowNs - 2 * WAIT_NS);
@@ -171,12 +186,14 @@ export class PacketJoin {
     const channel = this.plan.channels[channelIndex];
     const { block, record } = cursor;
     const { level } = channel;
-    const packet = new ComparedPacket(cursor.side, channelIndex, block, record, level, timeNs, cursor.timeNs);
+    const packet = this.spare.take();
+    packet.read(cursor.side, channelIndex, block, record, level, timeNs, cursor.timeNs);
     cursor.advance();
     if (timeNs > this.nowNs) this.nowNs = timeNs;
     this.settle(this.nowNs);
     if ((packet.flags & IDENTITY_LEVEL_MASK) === LEVEL_NONE || channel.level === LEVEL_NONE) {
       this.results.cut(packet);
+      this.spare.put(packet);
       return;
     }
     const direction = this.plan.directions[channel.direction];
@@ -192,29 +209,37 @@ export class PacketJoin {
     packet.ordinal = this.ordinals[packet.channel]++;
     if (channel.protocol === PROTOCOL_TCP) this.noteSegment(packet);
     this.sent.push(packet);
-    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) state.datagrams.noteSent(packet);
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) {
+      packet.isHeld = true;
+      state.datagrams.noteSent(packet);
+    }
     const bucket = this.bucketOf(packet, channel);
     bucket.sentCount++;
     const receiver = choose(bucket.received, packet.timeNs + (state.typicalNs || 0), packet.identification);
-    if (receiver) {
-      this.match(packet, receiver, state, bucket);
-      state.settle(receiver);
-    } else if (bucket.sent) bucket.sent.push(packet);
-    else bucket.sent = [packet];
+    if (receiver === null) {
+      bucket.sent = ringWith(bucket.sent, packet);
+      return;
+    }
+    bucket.received = ringWithout(bucket.received, receiver);
+    this.match(packet, receiver, state, bucket);
+    state.settle(receiver);
   }
 
   private takeReceived(packet: ComparedPacket, state: DirectionState, channel: Channel): void {
     this.received.push(packet);
-    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) state.datagrams.noteReceived(packet);
+    if ((packet.flags & IDENTITY_FRAGMENT) !== 0) {
+      packet.isHeld = true;
+      state.datagrams.noteReceived(packet);
+    }
     const bucket = this.bucketOf(packet, channel);
     const sender = choose(bucket.sent, packet.timeNs - (state.typicalNs || 0), packet.identification);
-    if (sender) {
-      this.match(sender, packet, state, bucket);
+    if (sender === null) {
+      bucket.received = ringWith(bucket.received, packet);
+      state.wait(packet, channel);
       return;
     }
-    if (bucket.received) bucket.received.push(packet);
-    else bucket.received = [packet];
-    state.wait(packet, channel);
+    bucket.sent = ringWithout(bucket.sent, sender);
+    this.match(sender, packet, state, bucket);
   }
 
   private match(
@@ -226,8 +251,6 @@ export class PacketJoin {
     sender.partner = receiver;
     receiver.partner = sender;
     bucket.matched++;
-    remove(bucket.sent, sender);
-    remove(bucket.received, receiver);
     const isCertain = bucket.sentCount === 1 && bucket.matched === 1;
     state.noteDelay(receiver.timeNs - sender.timeNs, isCertain);
     if (sender.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = sender.timeNs;
@@ -235,34 +258,24 @@ export class PacketJoin {
   }
 
   private bucketOf(packet: ComparedPacket, channel: Channel): Bucket {
-    const keeps = this.plan.directions[channel.direction].keepsIdentification;
-    const content = hashOf(packet.digest, packet.shape);
-    const context =
-      Math.imul(packet.channel + 1, 0x9e3779b1) ^ (keeps ? Math.imul(packet.identification, 0x2c1b3c6d) : 0);
-    const key = hashOf(
-      (content % 2 ** 32) ^ context,
-      Math.floor(content / 2 ** 32) ^ Math.imul(context, 0x297a2d39),
-    );
-    let bucket = this.buckets.get(key);
-    if (!bucket) {
-      bucket = { key, sent: null, received: null, sentCount: 0, matched: 0, alive: 0 };
-      this.buckets.set(key, bucket);
-    }
+    const { keepsIdentification } = this.plan.directions[channel.direction];
+    const bucket = this.buckets.findOrAdd(packet, keepsIdentification ? packet.identification : 0);
     bucket.alive++;
     packet.bucket = bucket;
     return bucket;
   }
 
   private settle(nowNs: Nanoseconds): void {
-    for (let packet = this.sent.first; packet; packet = this.sent.first) {
-      if (!(packet.timeNs < nowNs - WAIT_NS) && !this.isCrowded()) break;
-      this.sent.shift();
-      this.settleSent(packet);
+    const { sent, received } = this;
+    while (sent.length > 0 && (sent.firstNs < nowNs - WAIT_NS || this.isCrowded())) {
+      const packet = sent.first;
+      sent.shift();
+      if (packet !== null) this.settleSent(packet);
     }
-    for (let packet = this.received.first; packet; packet = this.received.first) {
-      if (!(packet.timeNs < nowNs - RECEIVED_WAIT_NS) && !this.isCrowded()) break;
-      this.received.shift();
-      this.settleReceived(packet);
+    while (received.length > 0 && (received.firstNs < nowNs - RECEIVED_WAIT_NS || this.isCrowded())) {
+      const packet = received.first;
+      received.shift();
+      if (packet !== null) this.settleReceived(packet);
     }
   }
 
@@ -279,8 +292,9 @@ export class PacketJoin {
     const arrivedNs = packet.partner?.timeNs ?? packet.arrivedNs;
     if (Number.isNaN(arrivedNs)) this.results.missing(packet, state);
     else this.results.delivered(packet, arrivedNs - packet.timeNs);
-    this.release(packet);
     if ((packet.flags & IDENTITY_FRAGMENT) !== 0) state.datagrams.forgetSent(packet);
+    this.release(packet);
+    if (packet.partner !== null) this.reuse(packet, packet.partner);
   }
 
   /** Looks for a packet that did not arrive as it left. */
@@ -302,20 +316,34 @@ export class PacketJoin {
     this.release(packet);
     const channel = this.plan.channels[packet.channel];
     const { datagrams, open, segments } = this.states[channel.direction];
-    open.remove(packet, channel.protocol);
-    if (isSegment(packet, channel)) segments.remove(packet);
+    if (packet.isIndexed) {
+      open.remove(packet, channel.protocol);
+      if (isSegment(packet, channel)) segments.remove(packet);
+    }
     if ((packet.flags & IDENTITY_FRAGMENT) !== 0) datagrams.forgetReceived(packet);
+    if (packet.partner !== null) this.reuse(packet.partner, packet);
   }
 
   private release(packet: ComparedPacket): void {
+    packet.isSettled = true;
     const { bucket } = packet;
     if (!bucket) return;
+    packet.bucket = null;
     bucket.alive--;
     if (packet.partner === null) {
-      remove(bucket.sent, packet);
-      remove(bucket.received, packet);
+      bucket.sent = ringWithout(bucket.sent, packet);
+      bucket.received = ringWithout(bucket.received, packet);
     }
-    if (bucket.alive === 0) this.buckets.delete(bucket.key);
+    if (bucket.alive === 0) this.buckets.delete(bucket);
+  }
+
+  /** Where both of a pair are settled and nothing was odd about them. */
+  private reuse(sender: ComparedPacket, receiver: ComparedPacket): void {
+    if (!sender.isSettled || !receiver.isSettled || sender.isHeld || receiver.isHeld) return;
+    if (sender.change !== 'none' || receiver.change !== 'none' || receiver.partner !== sender) return;
+    if (sender.partner !== receiver || this.results.holds(sender)) return;
+    this.spare.put(sender);
+    this.spare.put(receiver);
   }
 }
 
@@ -331,30 +359,22 @@ function isDistinct(packet: ComparedPacket, bucket: Bucket): boolean {
 
 /** Of equal packets the one with the same identification, else the one nearest to the time expected. */
 function choose(
-  candidates: readonly ComparedPacket[] | null,
+  ring: ComparedPacket | null,
   expectedNs: Nanoseconds,
   identification: number,
 ): ComparedPacket | null {
-  if (candidates === null) return null;
+  if (ring === null) return null;
   let best: ComparedPacket | null = null;
   let least = Number.POSITIVE_INFINITY;
-  for (let index = 0; index < candidates.length && index < CANDIDATES_MAX; index++) {
-    const candidate = candidates[index];
+  let candidate = ring.nextEqual;
+  for (let count = 0; candidate !== null && count < CANDIDATES_MAX; count++) {
     const distance = Math.abs(candidate.timeNs - expectedNs);
     const penalty = candidate.identification === identification ? 0 : WAIT_NS;
-    if (distance > WAIT_NS || distance + penalty >= least) continue;
-    best = candidate;
-    least = distance + penalty;
+    if (distance <= WAIT_NS && distance + penalty < least) {
+      best = candidate;
+      least = distance + penalty;
+    }
+    candidate = candidate === ring ? null : candidate.nextEqual;
   }
   return best;
-}
-
-function remove(packets: ComparedPacket[] | null, packet: ComparedPacket): void {
-  if (packets === null) return;
-  if (packets[0] === packet) {
-    packets.shift();
-    return;
-  }
-  const at = packets.indexOf(packet);
-  if (at >= 0) packets.splice(at, 1);
 }

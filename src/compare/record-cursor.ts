@@ -5,36 +5,50 @@ import type { Collectors } from './pairing.js';
 import type { Plan, Side } from './plan.js';
 import type { SetBacks } from './set-backs.js';
 
-/** First in, first out, without moving what is left. */
-export class Waiting {
-  private packets: (ComparedPacket | null)[] = [];
-  private head = 0;
+const WAITING_LEAST = 1 << 12;
 
-  get length(): number {
-    return this.packets.length - this.head;
-  }
+/** First in, first out: a ring that doubles when it is full. */
+export class Waiting {
+  private packets: (ComparedPacket | null)[] = new Array<ComparedPacket | null>(WAITING_LEAST).fill(null);
+  private mask = WAITING_LEAST - 1;
+  private head = 0;
+  length = 0;
+  /** Of the first packet; infinite where there is none. Asked far more often than the packet itself. */
+  firstNs: Nanoseconds = Number.POSITIVE_INFINITY;
 
   get first(): ComparedPacket | null {
-    return this.packets[this.head] ?? null;
+    return this.packets[this.head];
   }
 
   push(packet: ComparedPacket): void {
-    this.packets.push(packet);
+    if (this.length > this.mask) this.grow();
+    if (this.length === 0) this.firstNs = packet.timeNs;
+    this.packets[(this.head + this.length) & this.mask] = packet;
+    this.length++;
   }
 
   *all(): IterableIterator<ComparedPacket> {
-    for (let index = this.head; index < this.packets.length; index++) {
-      const packet = this.packets[index];
+    for (let index = 0; index < this.length; index++) {
+      const packet = this.packets[(this.head + index) & this.mask];
       if (packet) yield packet;
     }
   }
 
+  /** Of one that is not empty. */
   shift(): void {
-    this.packets[this.head++] = null;
-    if (this.head > 4096 && this.head * 2 > this.packets.length) {
-      this.packets = this.packets.slice(this.head);
-      this.head = 0;
-    }
+    this.packets[this.head] = null;
+    this.head = (this.head + 1) & this.mask;
+    this.length--;
+    this.firstNs = this.first?.timeNs ?? Number.POSITIVE_INFINITY;
+  }
+
+  private grow(): void {
+    const { packets } = this;
+    const grown = new Array<ComparedPacket | null>(packets.length * 2).fill(null);
+    for (let index = 0; index < this.length; index++) grown[index] = packets[(this.head + index) & this.mask];
+    this.packets = grown;
+    this.mask = grown.length - 1;
+    this.head = 0;
   }
 }
 

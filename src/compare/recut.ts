@@ -119,6 +119,8 @@ function joinNearest(
   if (!best) return false;
   packet.partner = best;
   best.partner = packet;
+  // It stays among the equal ones of its bucket.
+  packet.isHeld = true;
   packet.change = change;
   best.change = change;
   return true;
