@@ -82,9 +82,9 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock, hos
   return (
     cause.diagnosis.layer !== 'capture' &&
     listsAsConsequence(cause, consequence.diagnosis.id) &&
-    concernsSame(cause, consequence, hostOf) &&
-    sameClass(cause, consequence) &&
     isLoudEnough(cause, consequence) &&
+    sameClass(cause, consequence) &&
+    concernsSame(cause, consequence, hostOf) &&
     overlaps(cause, consequence, clock)
   );
 }

@@ -61,14 +61,14 @@ export function runPairDiagnoses(
     const own = SIDES.map((side) =>
       (sides[side].judgements.get(diagnosis.id) ?? [])
         .map((one) => onSide(diagnosis, one, side, comparison))
-        .filter(({ subject }) => !refuted.has(refutedKey(diagnosis.id, subject, hostOf))),
+        .filter(({ subject }) => !refuted.get(diagnosis.id)?.has(canonicalSubject(subject, hostOf))),
     );
     const both = ofBoth.get(diagnosis.id) ?? [];
     const [a, b] = own.map((judged) => accuse(diagnosis, judged, clocks.stated, path.side));
     const proven = accuse(diagnosis, both, clocks.stated, path.side);
     const subjects = new Set(proven.map(({ finding }) => canonicalSubject(finding.subject, hostOf)));
     const isProven = ({ subject }: { readonly subject: Subject }): boolean =>
-      subjects.has(canonicalSubject(subject, hostOf));
+      subjects.size > 0 && subjects.has(canonicalSubject(subject, hostOf));
     const ownUnproven = own.flat().filter((one) => one.result !== 'problem' || !isProven(one));
     judgements.set(diagnosis.id, [...ownUnproven, ...both]);
     // What both ends prove replaces what one of them suspects.
@@ -87,18 +87,20 @@ export function runPairDiagnoses(
   };
 }
 
-/** What one side alone concluded, by id and subject, and what both together show to be otherwise. */
-function refutedBy(ofBoth: ReadonlyMap<string, readonly Judgement[]>, hostOf: HostOf): Set<string> {
-  const refuted = new Set<string>();
+/** Subjects of what one side alone concluded and both together show to be otherwise, by id. */
+function refutedBy(
+  ofBoth: ReadonlyMap<string, readonly Judgement[]>,
+  hostOf: HostOf,
+): ReadonlyMap<string, ReadonlySet<string>> {
+  const refuted = new Map<string, Set<string>>();
   for (const judgement of [...ofBoth.values()].flat()) {
     if (judgement.result === 'healthy') continue;
-    for (const id of judgement.refutes ?? []) refuted.add(refutedKey(id, judgement.subject, hostOf));
+    for (const id of judgement.refutes ?? []) {
+      const subjects = refuted.get(id) ?? new Set();
+      refuted.set(id, subjects.add(canonicalSubject(judgement.subject, hostOf)));
+    }
   }
   return refuted;
-}
-
-function refutedKey(id: string, subject: Subject, hostOf: HostOf): string {
-  return `${id} ${canonicalSubject(subject, hostOf)}`;
 }
 
 /** A's name for what B calls so: an address, or an address with a port. */
