@@ -28,6 +28,8 @@ import {
 export interface CompareOptions extends Omit<AnalyzeOptions, 'identities'> {
   /** Clock of B minus clock of A in seconds, where it is known better than packets tell. */
   readonly offsetSeconds?: number;
+  /** Packets kept in memory for the other side to show them, of both sides; about a million where nothing is said. */
+  readonly waitingMax?: number;
 }
 
 /** Fixed, so that the same captures give the same sample of packets and the same report. */
@@ -251,7 +253,7 @@ export function comparisonOf(
   points: readonly JudgedPoint[],
   indexA: number,
   indexB: number,
-  options: Pick<CompareOptions, 'offsetSeconds'>,
+  options: Pick<CompareOptions, 'offsetSeconds' | 'waitingMax'>,
   live: LiveFacts = {},
 ): Comparison {
   const [a, b] = [points[indexA], points[indexB]];
@@ -263,6 +265,7 @@ export function comparisonOf(
     hopProtocols: HOP_PROTOCOLS,
     numbering: { a: numberingOf(points, indexA), b: numberingOf(points, indexB) },
     watched: { a: citedFrames(a.judged), b: citedFrames(b.judged) },
+    ...(options.waitingMax === undefined ? {} : { waitingMax: options.waitingMax }),
     ...live,
   });
 }

@@ -67,9 +67,14 @@ function directionReport(
 /** What is rare is left out where it is 0. */
 function notComparableReport({
   renumbered,
+  crowded,
   ...counts
 }: DirectionTally['notComparable']): CompareDirection['notComparable'] {
-  return { ...counts, ...(renumbered > 0 ? { renumbered } : {}) };
+  return {
+    ...counts,
+    ...(renumbered > 0 ? { renumbered } : {}),
+    ...(crowded > 0 ? { crowded } : {}),
+  };
 }
 
 function changesReport(changes: PacketChanges): Pick<CompareDirection, 'changes' | 'changesUnread'> {

@@ -42,7 +42,10 @@ export interface CompareInput {
   readonly running?: Running;
   /** For how long each capture is known to have gone on after its last frame. */
   readonly silentNs?: Readonly<Record<Side, Nanoseconds>>;
+  readonly waitingMax?: number;
 }
+
+type Excuse = keyof DirectionTally['notComparable'];
 
 /** Changed packets of which the bytes are looked at, of all directions together. */
 const CHANGED_KEPT = 16_384;
@@ -96,8 +99,8 @@ class SideComparison implements JoinResults {
   }
 
   compare(): Comparison {
-    const { collectors, running } = this.input;
-    this.join = new PacketJoin(collectors, this.plan, this.clock, this, running);
+    const { collectors, running, waitingMax } = this.input;
+    this.join = new PacketJoin(collectors, this.plan, this.clock, this, running, waitingMax);
     this.join.run();
     this.withdrawUnseen();
     const final = this.finalClock();
@@ -111,27 +114,25 @@ class SideComparison implements JoinResults {
     if (packet.partner) this.noteFate(packet.partner, 'arrived');
   }
 
-  missing(packet: ComparedPacket, state: DirectionState): void {
+  missing(packet: ComparedPacket, state: DirectionState, isEarly: boolean): void {
     const tally = this.tallyOf(packet);
-    if (isUnknown(this.plan.channels[packet.channel])) {
-      tally.noteNotComparable('renumbered');
-      this.noteFate(packet, 'unknown');
-    } else if (!this.wasRunning(packet, state)) {
-      tally.noteNotComparable('outsideWindow');
-      this.noteFate(packet, 'unknown');
-    } else if (this.isHidden(packet)) {
-      tally.noteNotComparable('captureFilter');
-      this.noteFate(packet, 'unknown');
-    } else if (this.join?.wasAcknowledged(packet) === true) {
-      tally.noteNotComparable('captureLoss');
-      this.noteFate(packet, 'arrived');
-    } else {
-      tally.noteLost(packet, this.portOf(packet));
-      this.noteFate(packet, 'lost');
-    }
+    const excuse = isEarly ? 'crowded' : this.excuseOf(packet, state);
+    if (excuse === null) tally.noteLost(packet, this.portOf(packet));
+    else tally.noteNotComparable(excuse);
+    this.noteFate(packet, excuse === null ? 'lost' : excuse === 'captureLoss' ? 'arrived' : 'unknown');
   }
 
-  received(packet: ComparedPacket, isDuplicate: boolean): void {
+  /** Why a packet that was not found is no loss; null where it is one. */
+  private excuseOf(packet: ComparedPacket, state: DirectionState): Excuse | null {
+    if (isUnknown(this.plan.channels[packet.channel])) return 'renumbered';
+    if (!this.wasRunning(packet, state)) return 'outsideWindow';
+    if (this.isHidden(packet)) return 'captureFilter';
+    return this.join?.wasAcknowledged(packet) === true ? 'captureLoss' : null;
+  }
+
+  received(packet: ComparedPacket, isDuplicate: boolean, isEarly: boolean): void {
+    // It may be one of those that could not be waited for on the other side.
+    if (packet.isOpen && (isEarly || this.tallyOf(packet).notComparable.crowded > 0)) return;
     if (packet.isOpen && !isDuplicate && !this.couldBeSent(packet)) return;
     if (packet.isOpen && isUnknown(this.plan.channels[packet.channel])) return;
     this.tallyOf(packet).noteReceived(packet, isDuplicate);

@@ -82,6 +82,20 @@ describe('two captures of one path', () => {
     );
   });
 
+  it('calls nothing lost that there was no room to wait for, and says so', async () => {
+    await fc.assert(
+      fc.asyncProperty(seeds, fc.integer({ min: 1, max: 40 }), async (seed, waitingMax) => {
+        const report = await compareEnds(twoEnds({ seed }), { waitingMax });
+        for (const { lost, receivedOnly } of report.compare?.directions ?? [])
+          expect({ lost, receivedOnly }).toEqual({ lost: 0, receivedOnly: 0 });
+        const crowded = report.compare?.directions.map(({ notComparable }) => notComparable.crowded ?? 0);
+        if (waitingMax < 2) expect(Math.max(...(crowded ?? []))).toBeGreaterThan(0);
+        expect(report.findings.filter(({ severity }) => severity !== 'info')).toEqual([]);
+      }),
+      settings,
+    );
+  });
+
   it('counts random loss, duplication and reordering exactly', async () => {
     await fc.assert(
       fc.asyncProperty(

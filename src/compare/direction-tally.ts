@@ -43,7 +43,14 @@ export class DirectionTally {
   protocols = 0;
   /** Captured where they arrived, not where they were sent. */
   receivedOnly = 0;
-  readonly notComparable = { outsideWindow: 0, snaplen: 0, captureLoss: 0, captureFilter: 0, renumbered: 0 };
+  readonly notComparable = {
+    outsideWindow: 0,
+    snaplen: 0,
+    captureLoss: 0,
+    captureFilter: 0,
+    renumbered: 0,
+    crowded: 0,
+  };
   readonly lostFrames: number[] = [];
   readonly firstLost: ComparedPacket[] = [];
   lastLost: ComparedPacket[] = [];

@@ -22,7 +22,7 @@ const WAIT_NS = LOSS_SECONDS * NS_PER_SECOND;
 /** What arrived waits longer than what was sent, so that it is still there when its packet is given up. */
 const RECEIVED_WAIT_NS = WAIT_NS + NS_PER_SECOND;
 /** Packets that wait at one time, of both sides; beyond it the oldest are settled early. */
-const WAITING_MAX = 1 << 20;
+export const WAITING_MAX = 1 << 20;
 /** Equal packets that are looked through for the one that fits best. */
 const CANDIDATES_MAX = 64;
 /** Packets without a partner from which on the settled ones among them are taken out. */
@@ -33,10 +33,13 @@ const TYPICAL_WEIGHT = 1 / 16;
 export interface JoinResults {
   /** A packet of the sender that arrived: `partner` is set, or `arrivedNs` where it was cut otherwise. */
   delivered(packet: ComparedPacket, delayNs: Nanoseconds): void;
-  /** A packet of the sender that was not found; in the order in which they were sent. */
-  missing(packet: ComparedPacket, state: DirectionState): void;
-  /** A packet that the receiver's capture holds, in the order of arrival. */
-  received(packet: ComparedPacket, isDuplicate: boolean): void;
+  /**
+   * A packet of the sender that was not found; in the order in which they were sent. `isEarly`: there was no room to wait
+   * for it as long as packets take.
+   */
+  missing(packet: ComparedPacket, state: DirectionState, isEarly: boolean): void;
+  /** A packet that the receiver's capture holds, in the order of arrival; `isEarly` as above. */
+  received(packet: ComparedPacket, isDuplicate: boolean, isEarly: boolean): void;
   /** A packet of which too little was captured to compare it. */
   cut(packet: ComparedPacket): void;
   /** A packet whose delay is certain. */
@@ -100,8 +103,6 @@ export class DirectionState {
  */
 export class PacketJoin {
   readonly states: readonly DirectionState[];
-  /** Packets settled before their time because of WAITING_MAX. */
-  settledEarly = 0;
   private readonly acknowledgments: Acknowledgments;
   private readonly buckets = new Buckets();
   private readonly spare = new SparePackets();
@@ -120,6 +121,7 @@ export class PacketJoin {
     private readonly clock: ClockModel,
     private readonly results: JoinResults,
     private readonly running?: Running,
+    private readonly waitingMax: number = WAITING_MAX,
   ) {
     this.states = plan.directions.map(() => new DirectionState());
     this.ordinals = new Uint32Array(plan.channels.length);
@@ -267,30 +269,32 @@ export class PacketJoin {
 
   private settle(nowNs: Nanoseconds): void {
     const { sent, received } = this;
-    while (sent.length > 0 && (sent.firstNs < nowNs - WAIT_NS || this.isCrowded())) {
+    while (sent.length > 0) {
+      const isEarly = !(sent.firstNs < nowNs - WAIT_NS);
+      if (isEarly && !this.isCrowded()) break;
       const packet = sent.first;
       sent.shift();
-      if (packet !== null) this.settleSent(packet);
+      if (packet !== null) this.settleSent(packet, isEarly);
     }
-    while (received.length > 0 && (received.firstNs < nowNs - RECEIVED_WAIT_NS || this.isCrowded())) {
+    while (received.length > 0) {
+      const isEarly = !(received.firstNs < nowNs - RECEIVED_WAIT_NS);
+      if (isEarly && !this.isCrowded()) break;
       const packet = received.first;
       received.shift();
-      if (packet !== null) this.settleReceived(packet);
+      if (packet !== null) this.settleReceived(packet, isEarly);
     }
   }
 
   private isCrowded(): boolean {
-    if (this.sent.length + this.received.length <= WAITING_MAX) return false;
-    this.settledEarly++;
-    return true;
+    return this.sent.length + this.received.length > this.waitingMax;
   }
 
-  private settleSent(packet: ComparedPacket): void {
+  private settleSent(packet: ComparedPacket, isEarly: boolean): void {
     const channel = this.plan.channels[packet.channel];
     const state = this.states[channel.direction];
     this.look(packet);
     const arrivedNs = packet.partner?.timeNs ?? packet.arrivedNs;
-    if (Number.isNaN(arrivedNs)) this.results.missing(packet, state);
+    if (Number.isNaN(arrivedNs)) this.results.missing(packet, state, isEarly);
     else this.results.delivered(packet, arrivedNs - packet.timeNs);
     if ((packet.flags & IDENTITY_FRAGMENT) !== 0) state.datagrams.forgetSent(packet);
     this.release(packet);
@@ -309,10 +313,10 @@ export class PacketJoin {
     if (isFound && packet.timeNs > state.lastArrivedSentNs) state.lastArrivedSentNs = packet.timeNs;
   }
 
-  private settleReceived(packet: ComparedPacket): void {
+  private settleReceived(packet: ComparedPacket, isEarly: boolean): void {
     const { bucket } = packet;
     const isDuplicate = packet.isOpen && bucket !== null && bucket.matched > 0 && isDistinct(packet, bucket);
-    this.results.received(packet, isDuplicate);
+    this.results.received(packet, isDuplicate, isEarly);
     this.release(packet);
     const channel = this.plan.channels[packet.channel];
     const { datagrams, open, segments } = this.states[channel.direction];

@@ -56,6 +56,7 @@ export function remarksOf(direction: CompareDirection): string[] {
       notComparable.renumbered ?? 0,
       'belong to connections whose TCP numbers are rewritten by an unknown amount',
     ],
+    [notComparable.crowded ?? 0, 'could not be waited for: more packets were on their way than are kept'],
   ];
   return counts.filter(([count]) => count > 0).map(([count, words]) => `${formatCount(count)} ${words}`);
 }

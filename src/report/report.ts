@@ -176,6 +176,8 @@ export const compareDirectionSchema = z.object({
     captureFilter: z.number().int(),
     /** TCP numbers rewritten by an amount that nothing in the captures shows. */
     renumbered: z.optional(z.number().int()),
+    /** Not found, and given up before its time: more packets were on their way than are kept. */
+    crowded: z.optional(z.number().int()),
   }),
   delaySeconds: z.union([delaySchema, z.null()]),
 });
