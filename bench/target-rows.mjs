@@ -38,6 +38,14 @@ export const ROWS = [
     rounds: 5,
   }),
   ratioRow({
+    name: 'ipsec',
+    work: '1 GB in 16 tunnels of ESP in UDP ÷ `tcpdump -r F -w /dev/null`',
+    limit: { value: 2, text: '≤ 2.0' },
+    capture: { kind: 'fat-esp', bytes: 1_000_000_000, tunnels: 16 },
+    tool: 'tcpdump',
+    rounds: 5,
+  }),
+  ratioRow({
     name: 'tshark',
     work: '1 GB mixed ÷ `tshark -n -q -z expert -r F`',
     limit: { value: 1 / 30, text: '≤ 1/30 (0.033)' },
