@@ -1,6 +1,7 @@
 import { type FrameId, frameId } from '../units.js';
 import type { CaptureFacts, CaptureInterface, CaptureSource, TimeSegment } from './capture-source.js';
-import type { FrameChunk, FrameIndex } from './chunk.js';
+import type { FrameChunk } from './chunk.js';
+import { copyRow } from './read-window.js';
 
 /** The frames of a capture that are asked for, and no others; ends when all of them were given out. */
 export class SelectedFrames implements CaptureSource {
@@ -44,21 +45,9 @@ export class SelectedFrames implements CaptureSource {
     let kept = 0;
     for (let index = 0; index < chunk.frameCount; index++) {
       if (!this.wanted.has(frameId(frames.capture[index], frames.number[index]))) continue;
-      moveFrame(frames, index, kept++);
+      copyRow(frames, index, frames, kept++);
     }
     chunk.frameCount = kept;
     this.found += kept;
   }
-}
-
-function moveFrame(frames: FrameIndex, from: number, to: number): void {
-  frames.offset[to] = frames.offset[from];
-  frames.capturedLength[to] = frames.capturedLength[from];
-  frames.originalLength[to] = frames.originalLength[from];
-  frames.timeNs[to] = frames.timeNs[from];
-  frames.number[to] = frames.number[from];
-  frames.linkType[to] = frames.linkType[from];
-  frames.capture[to] = frames.capture[from];
-  frames.interfaceIndex[to] = frames.interfaceIndex[from];
-  frames.marks[to] = frames.marks[from];
 }
