@@ -10,11 +10,12 @@ import { markdownTable, ratioOf, spreadText } from './ratios.mjs';
  * @param {{ value: number, text: string }} row.limit
  * @param {import('./inputs.mjs').CaptureSpec} row.capture
  * @param {string} [row.tool]
+ * @param {readonly string[]} [row.families] folders of the catalogue that capan is built with, where not with all
  * @param {number} row.rounds
  * @param {number} [row.roundsMax]
  * @returns {import('./target-rows.mjs').Row}
  */
-export function ratioRow({ limit, capture, tool, ...row }) {
+export function ratioRow({ limit, capture, tool, families, ...row }) {
   return {
     ...row,
     target: limit.text,
@@ -24,7 +25,9 @@ export function ratioRow({ limit, capture, tool, ...row }) {
       const file = await session.capture(capture);
       // What threads gain is asked of a program that uses them, also where the capture is scaled.
       const options = tool === undefined ? session.defaultThreads : [];
-      const capan = contender(['capan', ...options].join(' '), session.capan(file, options));
+      const command =
+        families === undefined ? session.capan(file, options) : session.capanWith(families, file, options);
+      const capan = contender(['capan', ...options].join(' '), command);
       const reference =
         tool === undefined
           ? contender('capan --threads 0', session.capan(file, ['--threads', '0']))

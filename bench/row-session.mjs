@@ -3,6 +3,7 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { capanCommand, runRounds, versionOf } from './contenders.mjs';
+import { buildWith, removeBuild } from './families-build.mjs';
 import { CaptureStore, scaledSpec, warmPageCache } from './inputs.mjs';
 import { machine, revisionOf, today } from './results-page.mjs';
 
@@ -49,6 +50,12 @@ export class RowSession {
     return capanCommand(this.options.capanProgram, file, options);
   }
 
+  /** As `capan`, for a program that is built now with these folders of the catalogue alone. */
+  capanWith(families, file, options = []) {
+    const cli = buildWith(this.options.root, families);
+    return capanCommand([process.execPath, cli], file, options);
+  }
+
   /**
    * Nothing, so that capan chooses its number of threads. A scaled capture may be so small that it would choose none:
    * there it is given as many as it would choose for a large one on a small machine.
@@ -87,6 +94,7 @@ export async function measureRows(rows, options) {
       console.error(`bench: ${row.name}: ${cause.message}`);
       results.set(row.name, resultOf(row, session, { measured: '–', details: '' }, 'could not be measured'));
     } finally {
+      removeBuild(root);
       store.release(rows.slice(index + 1).flatMap(({ captures }) => captures));
     }
     const { measured, verdict } = results.get(row.name);

@@ -26,6 +26,8 @@ import { serialShareRow } from './serial-share-row.mjs';
 const MIXED_1GB = { kind: 'mixed', bytes: 1_000_000_000 };
 const MIXED_4GB = { kind: 'mixed', bytes: 4_000_000_000 };
 const MIXED_10GB = { kind: 'mixed', bytes: 10_000_000_000 };
+/** IPsec, and what it rests on. */
+const IPSEC_FAMILY = ['ah', 'esp', 'frame', 'icmp', 'ip', 'isakmp', 'udpencap'];
 
 /** Rows that share a capture stand next to each other: it is removed after the last of them. @type {readonly Row[]} */
 export const ROWS = [
@@ -34,6 +36,15 @@ export const ROWS = [
     work: '1 GB mixed ÷ `tcpdump -r F -w /dev/null`',
     limit: { value: 1, text: '≤ 1.0' },
     capture: MIXED_1GB,
+    tool: 'tcpdump',
+    rounds: 5,
+  }),
+  ratioRow({
+    name: 'tcpdump-ipsec',
+    work: '1 GB mixed ÷ `tcpdump -r F -w /dev/null`, capan built with the IPsec family alone',
+    limit: { value: 2, text: '≤ 2.0' },
+    capture: MIXED_1GB,
+    families: IPSEC_FAMILY,
     tool: 'tcpdump',
     rounds: 5,
   }),

@@ -1,12 +1,17 @@
-// Writes dissectors/index.ts from the folder names: the only registry of the catalogue.
+// Writes dissectors/index.ts from the folder names: the only registry of the catalogue. With folder names as arguments the
+// catalogue holds these alone, to see what a protocol costs.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const root = new URL('../dissectors/', import.meta.url).pathname;
-const folders = readdirSync(root, { withFileTypes: true })
+const all = readdirSync(root, { withFileTypes: true })
   .filter((entry) => entry.isDirectory() && !entry.name.startsWith('_'))
   .map((entry) => entry.name)
   .sort();
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((folder) => !all.includes(folder));
+if (unknown !== undefined) throw new Error(`dissectors/ has no folder ${unknown}, only ${all.join(', ')}`);
+const folders = wanted.length === 0 ? all : all.filter((folder) => wanted.includes(folder));
 
 const camel = (text) => text.replace(/[-.]+([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 const imports = [];

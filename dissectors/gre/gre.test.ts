@@ -38,7 +38,7 @@ interface Dissected {
 
 /** Dissects a packet that fills its view, so that a read outside of it throws. */
 function dissect(packet: Uint8Array, protocol = GRE): Dissected {
-  slot.clearTables();
+  slot.beginRound();
   const frame = new FrameContext(slot);
   frame.begin(new DataView(packet.slice().buffer), 0, 0, packet.length, false);
   frame.protocol = protocol;

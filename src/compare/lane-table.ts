@@ -69,7 +69,7 @@ export class LaneTable {
   /** Begins a round: local flow numbers from now on are those of that slot. */
   begin(slot: Slot): void {
     this.local = slot;
-    const flows = slot.flows.keys.length;
+    const flows = slot.flows.length;
     if (this.whole.length < flows) {
       this.whole = new Int32Array(flows * 2);
       this.fragments = new Int32Array(flows * 2);
@@ -144,7 +144,7 @@ export class LaneTable {
     const { local: slot, key } = this;
     if (slot === null) return -1;
     const { words } = slot.flows.keys;
-    const at = local * KEY_WORDS;
+    const at = slot.flows.keyAt(local);
     for (let word = 0; word < KEY_WORDS; word++) key[word] = words[at + word];
     const stack = this.localStacks[words[at + FLOW_STACK]];
     if (stack < 0) return -1;

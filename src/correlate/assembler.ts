@@ -93,7 +93,7 @@ export class Assembler {
   consume(slot: Slot, engine: DissectEngine, global: Int32Array, isCopy: Uint8Array | null): boolean {
     const isResumed = this.pausedAt >= 0;
     if (!isResumed) this.nextRow = 0;
-    this.mappedFlows = slot.flows.keys.length;
+    this.mappedFlows = slot.flows.length;
     this.pausedAt = -1;
     const pieceCount = slot.pieces.rows.length;
     let hasAppended = false;
@@ -194,7 +194,6 @@ export class Assembler {
       this.refusedMessages++;
       return;
     }
-    slot.reindex();
     const { touches, fingerprints, pieces } = slot;
     const known = { pieces: pieces.rows.length, blob: slot.blobLength };
     const counted = { touches: touches.rows.length, fingerprints: fingerprints.rows.length };
@@ -213,7 +212,7 @@ export class Assembler {
 
   private keepInnerPieces(slot: Slot, knownPieces: number): void {
     const global = this.flows.mapFlows(slot, this.mappedFlows);
-    this.mappedFlows = slot.flows.keys.length;
+    this.mappedFlows = slot.flows.length;
     for (let row = knownPieces; row < slot.pieces.rows.length; row++) {
       const piece = readPiece(slot, row, global);
       this.inner.push({ ...piece, bytes: piece.bytes.slice() });
@@ -223,7 +222,7 @@ export class Assembler {
   /** The context of the message: what the spine would know had one frame carried it. */
   private describe(slot: Slot, piece: Piece): (frame: FrameContext) => void {
     const { words } = slot.flows.keys;
-    const at = piece.chunkFlow * KEY_WORDS;
+    const at = slot.flows.keyAt(piece.chunkFlow);
     return (frame) => {
       const from = at + (piece.direction === 0 ? FLOW_LOW : FLOW_HIGH);
       const to = at + (piece.direction === 0 ? FLOW_HIGH : FLOW_LOW);

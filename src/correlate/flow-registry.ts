@@ -24,6 +24,7 @@ import type { Slot } from '../observe/slot.js';
 import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
 import { formatAddress } from '../wire/address.js';
 import { FlowStates } from './flow-states.js';
+import { KnownKeys } from './known-keys.js';
 
 export type { FlowStates } from './flow-states.js';
 
@@ -86,10 +87,9 @@ export class FlowRegistry {
   /** Epoch (65,536 frames) in which a flow was last seen, by which eviction chooses. */
   private lastEpochs = new Uint32Array(FLOW_CAPACITY_START);
   private epoch = 0;
-  private mappedStacks = 0;
   private readonly key = new Int32Array(KEY_WORDS);
   private globalFlows = new Int32Array(1024);
-  private globalStacks = new Int32Array(1024);
+  private readonly known = new Map<Slot, KnownKeys>();
   private readonly states: FlowStates<unknown>[] = [];
   /** What was folded because of the bound. */
   readonly evicted = { flows: 0, packets: 0, bytes: 0 };
@@ -116,16 +116,17 @@ export class FlowRegistry {
 
   /** Maps the flows of a chunk from index `from` on; the result is indexed by chunk-local flow. */
   mapFlows(slot: Slot, from: number): Int32Array {
-    const count = slot.flows.keys.length;
+    const { flows } = slot;
+    const count = flows.length;
     if (this.globalFlows.length < count) this.globalFlows = grown(this.globalFlows, count * 2);
-    this.mapStacks(slot, from === 0 ? 0 : this.mappedStacks);
-    const { keys } = slot.flows;
+    const known = this.knownOf(slot);
+    this.mapStacks(slot, known);
     for (let flow = from; flow < count; flow++) {
-      const stack = this.globalStacks[keys.words[flow * KEY_WORDS + FLOW_STACK]];
-      let id = this.keys.findOrAddFrom(keys, flow, stack);
+      const key = flows.keyOf[flow];
+      let id = known.flows[key] - 1;
       if (id < 0) {
-        this.grow();
-        id = this.keys.findOrAddFrom(keys, flow, stack);
+        id = this.findOrAdd(flows.keys, key, known);
+        known.flows[key] = id + 1;
       }
       this.lastEpochs[id] = this.epoch;
       this.globalFlows[flow] = id;
@@ -133,17 +134,33 @@ export class FlowRegistry {
     return this.globalFlows;
   }
 
-  private mapStacks(slot: Slot, from: number): void {
-    const count = slot.stacks.length;
-    if (this.globalStacks.length < count) this.globalStacks = grown(this.globalStacks, count * 2);
-    for (let stack = from; stack < count; stack++) {
+  private findOrAdd(keys: KeyTable, key: number, known: KnownKeys): FlowId {
+    const stack = known.stacks[keys.words[key * KEY_WORDS + FLOW_STACK]];
+    const id = this.keys.findOrAddFrom(keys, key, stack);
+    if (id >= 0) return id;
+    this.grow();
+    return this.keys.findOrAddFrom(keys, key, stack);
+  }
+
+  /** What was mapped of the keys of a slot, as long as they and the ids of this registry are the same. */
+  private knownOf(slot: Slot): KnownKeys {
+    const known = this.known.get(slot);
+    if (known?.generation === slot.keyGeneration) return known;
+    const fresh = known ?? new KnownKeys(slot.flows.keys.capacity, slot.stacks.capacity);
+    fresh.begin(slot.keyGeneration);
+    this.known.set(slot, fresh);
+    return fresh;
+  }
+
+  private mapStacks({ stacks }: Slot, known: KnownKeys): void {
+    for (let stack = known.stackCount; stack < stacks.length; stack++) {
       const at = stack * KEY_WORDS;
-      for (let word = 0; word < KEY_WORDS; word++) this.key[word] = slot.stacks.words[at + word];
-      if (stack > 0) this.key[STACK_PARENT] = this.globalStacks[slot.stacks.words[at + STACK_PARENT]];
+      for (let word = 0; word < KEY_WORDS; word++) this.key[word] = stacks.words[at + word];
+      if (stack > 0) this.key[STACK_PARENT] = known.stacks[stacks.words[at + STACK_PARENT]];
       // A run with more tunnels than the dictionary holds folds the rest into "no tunnel".
-      this.globalStacks[stack] = Math.max(0, this.stacks.findOrAdd(this.key));
+      known.stacks[stack] = Math.max(0, this.stacks.findOrAdd(this.key));
     }
-    this.mappedStacks = count;
+    known.stackCount = stacks.length;
   }
 
   /** Adds the counters of a chunk. */
@@ -151,7 +168,7 @@ export class FlowRegistry {
     const { flows, chunk } = slot;
     const { capture, number, timeNs } = chunk.frames;
     const { records } = this;
-    const directions = flows.keys.length * 2;
+    const directions = flows.length * 2;
     for (let direction = 0; direction < directions; direction++) {
       const from = direction * FLOW_RECORD_FIELDS;
       const packets = flows.records[from + FLOW_PACKETS];
@@ -316,6 +333,7 @@ export class FlowRegistry {
     }
     this.records.fill(0, this.keys.length * 2 * RECORD_FIELDS, count * 2 * RECORD_FIELDS);
     for (const states of this.states) states.remap(kept);
+    this.known.clear();
   }
 
   private oldestEpochToKeep(keep: number): number {

@@ -98,7 +98,7 @@ export class DissectEngine {
   dissectChunk(firstFrame: number, endFrame: number = this.slot.chunk.frameCount): number {
     const { slot, frame, link } = this;
     const { frames } = slot.chunk;
-    slot.clearTables();
+    slot.beginRound();
     slot.firstFrame = firstFrame;
     if (this.notesProtocols) slot.protocols.fill(0, firstFrame, endFrame);
     frame.foldsRows = slot.foldsRows;
@@ -115,7 +115,7 @@ export class DissectEngine {
     }
     slot.nextFrame = index;
     if (this.notesProtocols) this.noteProtocols();
-    slot.groupRows();
+    slot.endRound();
     return index;
   }
 

@@ -13,41 +13,45 @@ const SLOTS_START = 2048;
  * the key is replaced (a chunk's stack by the run's), instead of being computed anew.
  */
 export class KeyTable {
-  length = 0;
+  private count = 0;
   readonly words: Int32Array;
   /** The hash of each key, beside its words. */
   readonly sums: Int32Array;
+  /** Index of the key plus 1; 0: free, as untouched memory is. */
   private readonly slots: Int32Array;
   /** Of `slots` this many are in use, so that few keys stay in few cache lines. */
   private slotMask = 0;
   private slotShift = 0;
   private readonly multipliers: Int32Array;
-  /** False where the words were written on another thread and `slots` does not know them yet. */
-  private isIndexed = true;
 
-  /** `capacity`: a power of two; the table has twice as many slots and is never more than half full. */
+  /**
+   * `capacity`: a power of two; the table has twice as many slots and is never more than half full. In an arena all of the
+   * table lies there, so that another thread goes on with it once it knows its length.
+   */
   constructor(
     readonly capacity: number,
     seed: number,
     arena?: Arena,
   ) {
     this.multipliers = multipliersFrom(seed);
-    this.words = arena
-      ? new Int32Array(arena.buffer, arena.take(capacity * KEY_WORDS * 4), capacity * KEY_WORDS)
-      : new Int32Array(capacity * KEY_WORDS);
-    this.sums = arena
-      ? new Int32Array(arena.buffer, arena.take(capacity * 4), capacity)
-      : new Int32Array(capacity);
-    this.slots = new Int32Array(capacity * 2);
-    this.useSlots(Math.min(capacity * 2, SLOTS_START));
+    const column = (length: number): Int32Array =>
+      arena ? new Int32Array(arena.buffer, arena.take(length * 4), length) : new Int32Array(length);
+    this.words = column(capacity * KEY_WORDS);
+    this.sums = column(capacity);
+    this.slots = column(capacity * 2);
+    this.useSlots(this.slotsFor(0));
   }
 
   static byteLength(capacity: number): number {
-    return capacity * (KEY_WORDS + 1) * 4;
+    return capacity * (KEY_WORDS + 3) * 4;
+  }
+
+  get length(): number {
+    return this.count;
   }
 
   get isFull(): boolean {
-    return this.length >= this.capacity;
+    return this.count >= this.capacity;
   }
 
   /** Index of the key, adding it if it is new; -1 if it is new and the table is full. */
@@ -70,63 +74,60 @@ export class KeyTable {
     return this.place(other.words, at, firstWord, sum, true);
   }
 
-  clear(): void {
-    if (this.length > 0 || !this.isIndexed) this.useSlots(Math.min(this.slots.length, SLOTS_START));
-    this.length = 0;
-    this.isIndexed = true;
+  /** `isWhole`: also slots of keys that were added beyond `length`. */
+  clear(isWhole = false): void {
+    this.slots.fill(0, 0, isWhole ? this.slots.length : this.slotMask + 1);
+    this.adopt(0);
   }
 
-  /** Takes over keys that another thread wrote into `words`; call `reindex` before looking one up. */
+  /** Goes on with the keys that another thread left in the arena. */
   adopt(length: number): void {
-    this.length = length;
-    this.isIndexed = false;
+    this.count = length;
+    this.useSlots(this.slotsFor(length));
   }
 
-  /** Makes adopted keys findable. */
-  reindex(): void {
-    if (this.isIndexed) return;
+  private slotsFor(length: number): number {
     let slotCount = Math.min(this.slots.length, SLOTS_START);
-    while (slotCount < this.length * 2) slotCount *= 2;
-    this.index(slotCount);
-    this.isIndexed = true;
+    while (slotCount < length * 2) slotCount *= 2;
+    return slotCount;
   }
 
   private index(slotCount: number): void {
+    this.slots.fill(0, 0, slotCount);
     this.useSlots(slotCount);
-    for (let index = 0; index < this.length; index++) {
+    for (let index = 0; index < this.count; index++) {
       let slot = this.slotOf(this.sums[index]);
-      while (this.slots[slot] !== -1) slot = (slot + 1) & this.slotMask;
-      this.slots[slot] = index;
+      while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask;
+      this.slots[slot] = index + 1;
     }
   }
 
   private useSlots(slotCount: number): void {
     this.slotMask = slotCount - 1;
     this.slotShift = Math.clz32(this.slotMask);
-    this.slots.fill(-1, 0, slotCount);
   }
 
   /** Looks up the key whose words stand at `words[at]`, but for the first one. */
   private place(words: Int32Array, at: number, firstWord: number, sum: number, adds: boolean): number {
     let slot = this.slotOf(sum);
     for (;;) {
-      const index = this.slots[slot];
-      if (index === -1) return adds ? this.add(words, at, firstWord, sum, slot) : -1;
+      const index = this.slots[slot] - 1;
+      if (index < 0) return adds ? this.add(words, at, firstWord, sum, slot) : -1;
       if (this.sums[index] === sum && this.equals(index, words, at, firstWord)) return index;
       slot = (slot + 1) & this.slotMask;
     }
   }
 
   private add(words: Int32Array, at: number, firstWord: number, sum: number, slot: number): number {
-    const index = this.length;
+    const index = this.count;
     if (index >= this.capacity) return -1;
-    this.length = index + 1;
-    this.slots[slot] = index;
+    this.count = index + 1;
+    this.slots[slot] = index + 1;
     this.sums[index] = sum;
     const to = index * KEY_WORDS;
     this.words[to] = firstWord;
     for (let word = 1; word < KEY_WORDS; word++) this.words[to + word] = words[at + word];
-    if (this.length * 2 > this.slotMask + 1) this.index((this.slotMask + 1) * 2);
+    if (this.count * 2 > this.slotMask + 1) this.index((this.slotMask + 1) * 2);
     return index;
   }
 
