@@ -24,7 +24,7 @@ export interface SlotSizes {
 export function slotLayout(dissectors: readonly Dissector[], sizes: SlotSizes): SlotLayout {
   return {
     ...sizes,
-    flowCapacity: 8192,
+    flowCapacity: 16_384,
     stackCapacity: 1024,
     blobBytes: 1 << 20,
     tables: dissectors.map(({ observes, rowsPerChunk, carriedBy }) => ({
