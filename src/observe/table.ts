@@ -112,12 +112,13 @@ export function createTable<S extends Schema>(
 ): ObservationTable<S> {
   const rows = new TableRows(arena, capacity, room, revivableRows);
   const length = physicalRows(capacity, revivableRows);
-  const columns: Record<string, unknown> = { rows };
+  const table = { rows };
   for (const [name, type] of Object.entries(schema)) {
-    const at = arena.take(length * BYTES[type]);
-    columns[name] = columnOver(arena.buffer, at, length, type);
+    const value = columnOver(arena.buffer, arena.take(length * BYTES[type]), length, type);
+    // Not assigned: V8 makes a hash table of an object that is assigned more than 15 properties by computed names.
+    Object.defineProperty(table, name, { value, enumerable: true });
   }
-  return columns as unknown as ObservationTable<S>;
+  return table as unknown as ObservationTable<S>;
 }
 
 function columnOver(
