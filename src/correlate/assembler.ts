@@ -3,7 +3,7 @@ import type { DissectEngine } from '../dissect/dissect-engine.js';
 import type { FrameContext } from '../dissect/frame-context.js';
 import { PIECE_FRAGMENT } from '../observe/engine-tables.js';
 import { FLOW_HIGH, FLOW_LOW, FLOW_PORTS, FLOW_STACK, STACK_PARENT } from '../observe/flow-key.js';
-import { KEY_WORDS } from '../observe/key-table.js';
+import { KEY_STRIDE } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { frameId, frameNumberOf } from '../units.js';
 import { IPV4_MAPPED, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
@@ -278,6 +278,6 @@ function leafOf(piece: Piece): number {
 /** How many tunnels a stack has. */
 function depthOf(slot: Slot, stack: number): number {
   let depth = 0;
-  for (let at = stack; at !== 0; at = slot.stacks.words[at * KEY_WORDS + STACK_PARENT]) depth++;
+  for (let at = stack; at !== 0; at = slot.stacks.words[at * KEY_STRIDE + STACK_PARENT]) depth++;
   return depth;
 }

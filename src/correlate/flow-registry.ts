@@ -19,7 +19,7 @@ import {
   TUNNEL_KINDS,
   type TunnelKind,
 } from '../observe/flow-key.js';
-import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
+import { KEY_NOTE, KEY_STRIDE, KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
 import { formatAddress } from '../wire/address.js';
@@ -84,8 +84,6 @@ export class FlowRegistry {
   private spareKeys: KeyTable | null = null;
   /** One record of RECORD_FIELDS a direction, side by side: counting touches one cache line. */
   private records = new Float64Array(FLOW_CAPACITY_START * 2 * RECORD_FIELDS);
-  /** Epoch (65,536 frames) in which a flow was last seen, by which eviction chooses. */
-  private lastEpochs = new Uint32Array(FLOW_CAPACITY_START);
   private epoch = 0;
   private readonly key = new Int32Array(KEY_WORDS);
   private globalFlows = new Int32Array(1024);
@@ -128,14 +126,14 @@ export class FlowRegistry {
         id = this.findOrAdd(flows.keys, key, known);
         known.flows[key] = id + 1;
       }
-      this.lastEpochs[id] = this.epoch;
+      this.keys.words[id * KEY_STRIDE + KEY_NOTE] = this.epoch;
       this.globalFlows[flow] = id;
     }
     return this.globalFlows;
   }
 
   private findOrAdd(keys: KeyTable, key: number, known: KnownKeys): FlowId {
-    const stack = known.stacks[keys.words[key * KEY_WORDS + FLOW_STACK]];
+    const stack = known.stacks[keys.words[key * KEY_STRIDE + FLOW_STACK]];
     const id = this.keys.findOrAddFrom(keys, key, stack);
     if (id >= 0) return id;
     this.grow();
@@ -154,7 +152,7 @@ export class FlowRegistry {
 
   private mapStacks({ stacks }: Slot, known: KnownKeys): void {
     for (let stack = known.stackCount; stack < stacks.length; stack++) {
-      const at = stack * KEY_WORDS;
+      const at = stack * KEY_STRIDE;
       for (let word = 0; word < KEY_WORDS; word++) this.key[word] = stacks.words[at + word];
       if (stack > 0) this.key[STACK_PARENT] = known.stacks[stacks.words[at + STACK_PARENT]];
       // A run with more tunnels than the dictionary holds folds the rest into "no tunnel".
@@ -197,7 +195,7 @@ export class FlowRegistry {
   }
 
   endpoints(flow: FlowId): Endpoints {
-    const at = flow * KEY_WORDS;
+    const at = flow * KEY_STRIDE;
     const words = this.keys.words;
     const ports = words[at + FLOW_PORTS];
     return {
@@ -210,7 +208,7 @@ export class FlowRegistry {
 
   /** Source and destination of packets of a flow in that direction, as text. */
   addresses(flow: FlowId, direction: number): { from: string; to: string } {
-    const at = flow * KEY_WORDS;
+    const at = flow * KEY_STRIDE;
     const low = formatAddress(this.keys.words, at + FLOW_LOW);
     const high = formatAddress(this.keys.words, at + FLOW_HIGH);
     return direction === 0 ? { from: low, to: high } : { from: high, to: low };
@@ -218,7 +216,7 @@ export class FlowRegistry {
 
   /** Source and destination port of packets of a flow in that direction. */
   ports(flow: FlowId, direction: number): { from: number; to: number } {
-    const ports = this.keys.words[flow * KEY_WORDS + FLOW_PORTS];
+    const ports = this.keys.words[flow * KEY_STRIDE + FLOW_PORTS];
     return direction === 0
       ? { from: ports >>> 16, to: ports & 0xffff }
       : { from: ports & 0xffff, to: ports >>> 16 };
@@ -226,37 +224,37 @@ export class FlowRegistry {
 
   /** The four words of an endpoint: 0 the low one, 1 the high one. Valid until the registry grows. */
   addressWords(flow: FlowId, endpoint: number): Int32Array {
-    const at = flow * KEY_WORDS + (endpoint === 0 ? FLOW_LOW : FLOW_HIGH);
+    const at = flow * KEY_STRIDE + (endpoint === 0 ? FLOW_LOW : FLOW_HIGH);
     return this.keys.words.subarray(at, at + 4);
   }
 
   /** IP protocol number. */
   protocol(flow: FlowId): number {
-    return this.keys.words[flow * KEY_WORDS + FLOW_PROTOCOL] & 0xff;
+    return this.keys.words[flow * KEY_STRIDE + FLOW_PROTOCOL] & 0xff;
   }
 
   /** True for transport conversations, false for flows of a protocol's own making. */
   isConversation(flow: FlowId): boolean {
-    return (this.keys.words[flow * KEY_WORDS + FLOW_PROTOCOL] & FLOW_KIND_DISCRIMINATED) === 0;
+    return (this.keys.words[flow * KEY_STRIDE + FLOW_PROTOCOL] & FLOW_KIND_DISCRIMINATED) === 0;
   }
 
   discriminator(flow: FlowId): number {
-    return this.keys.words[flow * KEY_WORDS + FLOW_DISCRIMINATOR];
+    return this.keys.words[flow * KEY_STRIDE + FLOW_DISCRIMINATOR];
   }
 
   /** Index of the tunnel stack; 0: not in a tunnel. */
   stack(flow: FlowId): number {
-    return this.keys.words[flow * KEY_WORDS + FLOW_STACK];
+    return this.keys.words[flow * KEY_STRIDE + FLOW_STACK];
   }
 
   /** The stack around the innermost tunnel of a stack; 0: none. */
   parentStack(stack: number): number {
-    return stack === 0 ? 0 : this.stacks.words[stack * KEY_WORDS + STACK_PARENT];
+    return stack === 0 ? 0 : this.stacks.words[stack * KEY_STRIDE + STACK_PARENT];
   }
 
   /** The stack of the packets inside a tunnel between the endpoints of `flow`; 0 where there are none. */
   innerStack(flow: FlowId, kind: TunnelKind, tunnelKey: number): number {
-    const at = flow * KEY_WORDS;
+    const at = flow * KEY_STRIDE;
     for (let word = 0; word < KEY_WORDS; word++) this.key[word] = this.keys.words[at + word];
     this.key[STACK_PARENT] = this.stack(flow);
     this.key[STACK_KIND] = TUNNEL_KINDS.indexOf(kind);
@@ -268,9 +266,9 @@ export class FlowRegistry {
   /** Layers of a tunnel stack, outermost first. */
   tunnelLayers(stack: number): TunnelLayer[] {
     const layers: TunnelLayer[] = [];
-    for (let at = stack; at !== 0; at = this.stacks.words[at * KEY_WORDS + STACK_PARENT]) {
+    for (let at = stack; at !== 0; at = this.stacks.words[at * KEY_STRIDE + STACK_PARENT]) {
       const words = this.stacks.words;
-      const offset = at * KEY_WORDS;
+      const offset = at * KEY_STRIDE;
       layers.unshift({
         kind: TUNNEL_KINDS[words[offset + STACK_KIND]],
         low: formatAddress(words, offset + FLOW_LOW),
@@ -324,11 +322,11 @@ export class FlowRegistry {
     this.keys.clear();
     this.spareKeys = old;
     for (let flow = 0; flow < count; flow++) {
-      if (this.lastEpochs[flow] < oldestKept) {
+      if (lastEpochIn(old, flow) < oldestKept) {
         this.fold(flow);
         continue;
       }
-      kept[flow] = this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
+      kept[flow] = this.takeOver(old, flow);
       this.moveCounters(flow, kept[flow]);
     }
     this.records.fill(0, this.keys.length * 2 * RECORD_FIELDS, count * 2 * RECORD_FIELDS);
@@ -339,7 +337,7 @@ export class FlowRegistry {
   private oldestEpochToKeep(keep: number): number {
     const flowsByEpoch = new Map<number, number>();
     for (let flow = 0; flow < this.keys.length; flow++) {
-      const epoch = this.lastEpochs[flow];
+      const epoch = lastEpochIn(this.keys, flow);
       flowsByEpoch.set(epoch, (flowsByEpoch.get(epoch) ?? 0) + 1);
     }
     let oldest = this.epoch;
@@ -361,24 +359,31 @@ export class FlowRegistry {
   }
 
   private moveCounters(from: FlowId, to: FlowId): void {
-    this.lastEpochs[to] = this.lastEpochs[from];
     const fields = 2 * RECORD_FIELDS;
     this.records.copyWithin(to * fields, from * fields, (from + 1) * fields);
+  }
+
+  private takeOver(old: KeyTable, flow: FlowId): FlowId {
+    const id = this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_STRIDE]);
+    this.keys.words[id * KEY_STRIDE + KEY_NOTE] = lastEpochIn(old, flow);
+    return id;
   }
 
   private grow(): void {
     const capacity = this.keys.capacity * GROWTH;
     const old = this.keys;
     this.keys = new KeyTable(capacity, this.seed);
-    for (let flow = 0; flow < old.length; flow++) {
-      this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
-    }
-    this.lastEpochs = grown(this.lastEpochs, capacity);
+    for (let flow = 0; flow < old.length; flow++) this.takeOver(old, flow);
     this.records = grown(this.records, capacity * 2 * RECORD_FIELDS);
   }
 }
 
-function grown<A extends Int32Array | Float64Array | Uint32Array>(column: A, length: number): A {
+/** The note of a key: the epoch (65,536 frames) in which its flow was last seen, by which eviction chooses. */
+function lastEpochIn(keys: KeyTable, flow: FlowId): number {
+  return keys.words[flow * KEY_STRIDE + KEY_NOTE];
+}
+
+function grown<A extends Int32Array | Float64Array>(column: A, length: number): A {
   const larger = new (column.constructor as new (length: number) => A)(length);
   larger.set(column);
   return larger;

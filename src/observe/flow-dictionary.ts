@@ -1,5 +1,5 @@
 import type { Arena } from './arena.js';
-import { KEY_WORDS, KeyTable } from './key-table.js';
+import { KEY_NOTE, KEY_STRIDE, KeyTable } from './key-table.js';
 
 /** Fields of a record of `FlowDictionary.records`, one record a direction at `(flow * 2 + direction) * FLOW_RECORD_FIELDS`. */
 export const FLOW_RECORD_FIELDS = 4;
@@ -21,19 +21,16 @@ export class FlowDictionary {
   readonly keyOf: Int32Array;
   readonly records: Float64Array;
   private flowCount = 0;
-  /** By key: the flow of the chunk plus 1; 0: none. */
-  private readonly flowOfKey: Int32Array;
 
   constructor(capacity: number, seed: number, arena: Arena) {
     const fields = capacity * 2 * FLOW_RECORD_FIELDS;
     this.keys = new KeyTable(capacity, seed, arena);
     this.keyOf = new Int32Array(arena.buffer, arena.take(capacity * 4), capacity);
-    this.flowOfKey = new Int32Array(arena.buffer, arena.take(capacity * 4), capacity);
     this.records = new Float64Array(arena.buffer, arena.take(fields * 8), fields);
   }
 
   static byteLength(capacity: number): number {
-    return KeyTable.byteLength(capacity) + capacity * 8 + capacity * 2 * FLOW_RECORD_FIELDS * 8;
+    return KeyTable.byteLength(capacity) + capacity * 4 + capacity * 2 * FLOW_RECORD_FIELDS * 8;
   }
 
   /** Flows of the chunk. */
@@ -45,7 +42,8 @@ export class FlowDictionary {
   findOrAdd(key: Int32Array): number {
     const index = this.keys.findOrAdd(key);
     if (index < 0) return -1;
-    const known = this.flowOfKey[index];
+    // The note of a key is its flow of the chunk plus 1; 0: none.
+    const known = this.keys.words[index * KEY_STRIDE + KEY_NOTE];
     return known > 0 ? known - 1 : this.add(index);
   }
 
@@ -60,18 +58,17 @@ export class FlowDictionary {
 
   /** Where the key of a flow begins in `keys.words`. */
   keyAt(flow: number): number {
-    return this.keyOf[flow] * KEY_WORDS;
+    return this.keyOf[flow] * KEY_STRIDE;
   }
 
   /** Empties the chunk of flows; their keys stay. */
   clear(): void {
-    for (let flow = 0; flow < this.flowCount; flow++) this.flowOfKey[this.keyOf[flow]] = 0;
+    for (let flow = 0; flow < this.flowCount; flow++) this.keys.words[this.keyAt(flow) + KEY_NOTE] = 0;
     this.flowCount = 0;
   }
 
   /** As `clear`, and forgets the keys, also those of a thread that did not come to tell of them. */
   forget(): void {
-    this.flowOfKey.fill(0);
     this.keys.clear(true);
     this.flowCount = 0;
   }
@@ -85,7 +82,7 @@ export class FlowDictionary {
   private add(index: number): number {
     const flow = this.flowCount++;
     this.keyOf[flow] = index;
-    this.flowOfKey[index] = flow + 1;
+    this.keys.words[index * KEY_STRIDE + KEY_NOTE] = flow + 1;
     const at = flow * 2 * FLOW_RECORD_FIELDS;
     for (let field = 0; field < 2 * FLOW_RECORD_FIELDS; field++) this.records[at + field] = 0;
     return flow;

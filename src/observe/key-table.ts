@@ -2,6 +2,12 @@ import type { Arena } from './arena.js';
 
 /** Words of a key: enough for a flow (stack, protocol, two addresses, ports, discriminator). */
 export const KEY_WORDS = 12;
+/** Words from one key to the next in `KeyTable.words`: a cache line. */
+export const KEY_STRIDE = 16;
+/** After the key: its hash, and a word that is the owner's, 0 at first. */
+const SUM = KEY_WORDS;
+export const KEY_NOTE = KEY_WORDS + 1;
+const CACHE_LINE_BYTES = 64;
 /** Slots of an empty table; doubled as keys come. */
 const SLOTS_START = 2048;
 
@@ -14,11 +20,14 @@ const SLOTS_START = 2048;
  */
 export class KeyTable {
   private count = 0;
+  /** A record of KEY_STRIDE words a key. */
   readonly words: Int32Array;
-  /** The hash of each key, beside its words. */
-  readonly sums: Int32Array;
-  /** Index of the key plus 1; 0: free, as untouched memory is. */
+  /**
+   * Index of the key plus 1, and above it what fits of its hash, so that another key need not be looked at. 0: free, as
+   * untouched memory is.
+   */
   private readonly slots: Int32Array;
+  private readonly indexMask: number;
   /** Of `slots` this many are in use, so that few keys stay in few cache lines. */
   private slotMask = 0;
   private slotShift = 0;
@@ -35,15 +44,17 @@ export class KeyTable {
   ) {
     this.multipliers = multipliersFrom(seed);
     const column = (length: number): Int32Array =>
-      arena ? new Int32Array(arena.buffer, arena.take(length * 4), length) : new Int32Array(length);
-    this.words = column(capacity * KEY_WORDS);
-    this.sums = column(capacity);
+      arena
+        ? new Int32Array(arena.buffer, arena.take(length * 4, CACHE_LINE_BYTES), length)
+        : new Int32Array(length);
+    this.words = column(capacity * KEY_STRIDE);
     this.slots = column(capacity * 2);
+    this.indexMask = capacity * 2 - 1;
     this.useSlots(this.slotsFor(0));
   }
 
   static byteLength(capacity: number): number {
-    return capacity * (KEY_WORDS + 3) * 4;
+    return capacity * (KEY_STRIDE + 2) * 4 + 2 * CACHE_LINE_BYTES;
   }
 
   get length(): number {
@@ -69,8 +80,8 @@ export class KeyTable {
    * @returns -1 if it is new and the table is full.
    */
   findOrAddFrom(other: KeyTable, index: number, firstWord: number): number {
-    const at = index * KEY_WORDS;
-    const sum = (other.sums[index] + Math.imul(firstWord - other.words[at], this.multipliers[0])) | 0;
+    const at = index * KEY_STRIDE;
+    const sum = (other.words[at + SUM] + Math.imul(firstWord - other.words[at], this.multipliers[0])) | 0;
     return this.place(other.words, at, firstWord, sum, true);
   }
 
@@ -96,9 +107,10 @@ export class KeyTable {
     this.slots.fill(0, 0, slotCount);
     this.useSlots(slotCount);
     for (let index = 0; index < this.count; index++) {
-      let slot = this.slotOf(this.sums[index]);
+      const sum = this.words[index * KEY_STRIDE + SUM];
+      let slot = this.slotOf(sum);
       while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask;
-      this.slots[slot] = index + 1;
+      this.slots[slot] = this.entryOf(index, sum);
     }
   }
 
@@ -111,9 +123,12 @@ export class KeyTable {
   private place(words: Int32Array, at: number, firstWord: number, sum: number, adds: boolean): number {
     let slot = this.slotOf(sum);
     for (;;) {
-      const index = this.slots[slot] - 1;
-      if (index < 0) return adds ? this.add(words, at, firstWord, sum, slot) : -1;
-      if (this.sums[index] === sum && this.equals(index, words, at, firstWord)) return index;
+      const entry = this.slots[slot];
+      if (entry === 0) return adds ? this.add(words, at, firstWord, sum, slot) : -1;
+      if (((entry ^ sum) & ~this.indexMask) === 0) {
+        const index = (entry & this.indexMask) - 1;
+        if (this.equals(index, words, at, firstWord)) return index;
+      }
       slot = (slot + 1) & this.slotMask;
     }
   }
@@ -122,9 +137,10 @@ export class KeyTable {
     const index = this.count;
     if (index >= this.capacity) return -1;
     this.count = index + 1;
-    this.slots[slot] = index + 1;
-    this.sums[index] = sum;
-    const to = index * KEY_WORDS;
+    this.slots[slot] = this.entryOf(index, sum);
+    const to = index * KEY_STRIDE;
+    this.words[to + SUM] = sum;
+    this.words[to + KEY_NOTE] = 0;
     this.words[to] = firstWord;
     for (let word = 1; word < KEY_WORDS; word++) this.words[to + word] = words[at + word];
     if (this.count * 2 > this.slotMask + 1) this.index((this.slotMask + 1) * 2);
@@ -133,12 +149,16 @@ export class KeyTable {
 
   private equals(index: number, words: Int32Array, at: number, firstWord: number): boolean {
     const own = this.words;
-    const from = index * KEY_WORDS;
+    const from = index * KEY_STRIDE;
     if (own[from] !== firstWord) return false;
     for (let word = 1; word < KEY_WORDS; word++) {
       if (own[from + word] !== words[at + word]) return false;
     }
     return true;
+  }
+
+  private entryOf(index: number, sum: number): number {
+    return (sum & ~this.indexMask) | (index + 1);
   }
 
   private slotOf(sum: number): number {
