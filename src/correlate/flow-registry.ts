@@ -1,3 +1,4 @@
+import type { FrameRef } from '../diagnose/diagnosis.js';
 import {
   FLOW_BYTES,
   FLOW_FIRST_FRAME,
@@ -66,12 +67,12 @@ const STACK_CAPACITY = 1 << 14;
 const RECORD_FIELDS = 8;
 const PACKETS = 0;
 const BYTES = 1;
-const FIRST_FRAME = 2;
-const FIRST_NS = 3;
-const FIRST_SEGMENT = 4;
-const LAST_FRAME = 5;
-const LAST_NS = 6;
-const LAST_SEGMENT = 7;
+/** The first packet of a direction and the last: where their frame, time and segment stand. */
+export const FIRST = 2;
+export const LAST = 5;
+export type FlowEdge = typeof FIRST | typeof LAST;
+const EDGE_NS = 1;
+const EDGE_SEGMENT = 2;
 
 /**
  * Every flow of the run and what is counted of it. Chunk-local indices are mapped once per chunk, not once per row.
@@ -159,14 +160,14 @@ export class FlowRegistry {
       const to = (global[direction >> 1] * 2 + (direction & 1)) * RECORD_FIELDS;
       if (records[to + PACKETS] === 0) {
         const first = flows.records[from + FLOW_FIRST_FRAME];
-        records[to + FIRST_FRAME] = frameId(capture[first], number[first]);
-        records[to + FIRST_NS] = timeNs[first];
-        records[to + FIRST_SEGMENT] = chunk.segment;
+        records[to + FIRST] = frameId(capture[first], number[first]);
+        records[to + FIRST + EDGE_NS] = timeNs[first];
+        records[to + FIRST + EDGE_SEGMENT] = chunk.segment;
       }
       const last = flows.records[from + FLOW_LAST_FRAME];
-      records[to + LAST_FRAME] = frameId(capture[last], number[last]);
-      records[to + LAST_NS] = timeNs[last];
-      records[to + LAST_SEGMENT] = chunk.segment;
+      records[to + LAST] = frameId(capture[last], number[last]);
+      records[to + LAST + EDGE_NS] = timeNs[last];
+      records[to + LAST + EDGE_SEGMENT] = chunk.segment;
       records[to + PACKETS] += packets;
       records[to + BYTES] += flows.records[from + FLOW_BYTES];
     }
@@ -193,9 +194,7 @@ export class FlowRegistry {
 
   /** Source and destination of packets of a flow in that direction, as text. */
   addresses(flow: FlowId, direction: number): { from: string; to: string } {
-    const at = flow * KEY_WORDS;
-    const low = formatAddress(this.keys.words, at + FLOW_LOW);
-    const high = formatAddress(this.keys.words, at + FLOW_HIGH);
+    const { low, high } = this.endpoints(flow);
     return direction === 0 ? { from: low, to: high } : { from: high, to: low };
   }
 
@@ -270,17 +269,50 @@ export class FlowRegistry {
     return {
       packets: records[at + PACKETS],
       bytes: records[at + BYTES],
-      firstFrame: records[at + FIRST_FRAME],
-      lastFrame: records[at + LAST_FRAME],
-      firstNs: records[at + FIRST_NS],
-      lastNs: records[at + LAST_NS],
-      firstSegment: records[at + FIRST_SEGMENT],
-      lastSegment: records[at + LAST_SEGMENT],
+      firstFrame: records[at + FIRST],
+      lastFrame: records[at + LAST],
+      firstNs: records[at + FIRST + EDGE_NS],
+      lastNs: records[at + LAST + EDGE_NS],
+      firstSegment: records[at + FIRST + EDGE_SEGMENT],
+      lastSegment: records[at + LAST + EDGE_SEGMENT],
     };
   }
 
   packetCount(flow: FlowId, direction: number): number {
     return this.records[(flow * 2 + direction) * RECORD_FIELDS + PACKETS];
+  }
+
+  byteCount(flow: FlowId, direction: number): number {
+    return this.records[(flow * 2 + direction) * RECORD_FIELDS + BYTES];
+  }
+
+  /** Frame of the first or the last packet of a direction that has one. */
+  edgeOf(flow: FlowId, direction: number, edge: FlowEdge): FrameRef {
+    const at = (flow * 2 + direction) * RECORD_FIELDS + edge;
+    const { records } = this;
+    return { frame: records[at], segment: records[at + EDGE_SEGMENT], timeNs: records[at + EDGE_NS] };
+  }
+
+  /** Whether the edge of a direction of one flow comes before that of the same direction of another. */
+  isBefore(one: FlowId, other: FlowId, direction: number, edge: FlowEdge): boolean {
+    const a = (one * 2 + direction) * RECORD_FIELDS + edge;
+    const b = (other * 2 + direction) * RECORD_FIELDS + edge;
+    const { records } = this;
+    const segments = records[a + EDGE_SEGMENT] - records[b + EDGE_SEGMENT];
+    return segments < 0 || (segments === 0 && records[a + EDGE_NS] < records[b + EDGE_NS]);
+  }
+
+  /** An empty table for keys that `writeHosts` makes: room for those of all flows, `most` of them at most. */
+  tableOfHosts(most: number): KeyTable {
+    return new KeyTable(Math.min(most, this.keys.capacity), this.seed);
+  }
+
+  /** Writes the tunnel stack and both hosts of a flow into a key, the same for all that these hosts have with each other. */
+  writeHosts(flow: FlowId, key: Int32Array): void {
+    const at = flow * KEY_WORDS;
+    const { words } = this.keys;
+    key[FLOW_STACK] = words[at + FLOW_STACK];
+    for (let word = FLOW_LOW; word < FLOW_PORTS; word++) key[word] = words[at + word];
   }
 
   /** Calls `visit` for every transport conversation, in order of first appearance. */
