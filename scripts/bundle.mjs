@@ -9,10 +9,15 @@ const root = new URL('..', import.meta.url).pathname;
 /**
  * What takes the place of modules that cost more to load than to use. The libraries for tables and for help measure text
  * with string-width, in four versions that each ask for Unicode tables when they are loaded: a sixth of a small analysis.
- * yargs compares with `assert`, which brings colours and streams along.
+ * Most text is ASCII, as wide as it is long. yargs compares with `assert`, which brings colours and streams along.
  */
 const LIGHTER = {
-  'string-width': `export { default, default as 'module.exports' } from 'fast-string-width';`,
+  'string-width': `
+    import widthOf from 'fast-string-width';
+    export default function stringWidth(text) {
+      return /^[ -~]*$/.test(text) ? text.length : widthOf(text);
+    }
+    export { stringWidth as 'module.exports' };`,
   assert: `
     export function strictEqual(actual, expected, message = 'not equal') {
       if (!Object.is(actual, expected)) throw new TypeError(String(message));

@@ -34,6 +34,29 @@ const EPHEMERAL_PORT_MIN = 1024;
  * encrypted), and a connection that is answered from another address (destination NAT, virtual addresses).
  */
 export function takeCensus(quality: CaptureQuality): PairCensus {
+  const suspects: Suspect[] = [];
+  let twoWay = 0;
+  for (const pair of quality.traffic.all()) {
+    const { a, b, fromA, fromB } = pair;
+    if (fromA.packets > 0 && fromB.packets > 0) twoWay++;
+    if (fromA.packets > 0 === fromB.packets > 0) continue;
+    const isA = fromA.packets > 0;
+    const hearing = isA ? quality.hearsPeer.find(a, b) : quality.hearsPeer.find(b, a);
+    if (hearing) suspects.push({ pair, hearing, isA });
+  }
+  // What else passes is of interest only where something is missing.
+  const oneWay = suspects.length > 0 ? withoutDetours(quality, suspects) : [];
+  return { oneWay, twoWay };
+}
+
+/** A pair of which one host alone is seen, and hears the other; `isA`: that host is the pair's `a`. */
+interface Suspect {
+  readonly pair: PairTraffic;
+  readonly hearing: Hearing;
+  readonly isA: boolean;
+}
+
+function withoutDetours(quality: CaptureQuality, suspects: readonly Suspect[]): OneWayPair[] {
   const seenWays = new Set<string>();
   const reached = new Set<string>();
   let hasIpsec = false;
@@ -47,21 +70,16 @@ export function takeCensus(quality: CaptureQuality): PairCensus {
     if (pair.conversations.some(isIpsec)) hasIpsec = true;
   }
   const oneWay: OneWayPair[] = [];
-  let twoWay = 0;
-  for (const pair of quality.traffic.all()) {
+  for (const { pair, hearing, isA } of suspects) {
     const { a, b, fromA, fromB, conversations } = pair;
-    if (fromA.packets > 0 && fromB.packets > 0) twoWay++;
-    if (fromA.packets > 0 === fromB.packets > 0) continue;
-    const [hearer, peer, captured] = fromA.packets > 0 ? [a, b, fromA] : [b, a, fromB];
-    const hearing = quality.hearsPeer.find(hearer, peer);
-    if (!hearing || seenWays.has(`${peer} ${hearer}`)) continue;
+    const [hearer, peer, captured] = isA ? [a, b, fromA] : [b, a, fromB];
+    if (seenWays.has(`${peer} ${hearer}`)) continue;
     const isTunnel = conversations.some(isTunnelConversation);
     if ((hasIpsec || (!hasInner && hasPlainTunnel)) && !isTunnel) continue;
-    if (conversations.every((one) => isAnsweredElsewhere(one, hearer, hearer === a, reached))) continue;
+    if (conversations.every((one) => isAnsweredElsewhere(one, hearer, isA, reached))) continue;
     oneWay.push({ hearing, captured, isTunnel });
   }
-  oneWay.sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
-  return { oneWay, twoWay };
+  return oneWay.sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
 }
 
 /** Distinct for each pair and direction. */

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Conversation } from '../../src/correlate/traffic.js';
+import type { Conversation, PairTraffic, Traffic } from '../../src/correlate/traffic.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -29,6 +29,17 @@ export type Loudness = 'tunnel' | 'focus' | 'background';
 export function isTunnelFlow(protocol: number, portA: number, portB: number): boolean {
   if (TUNNEL_PROTOCOLS.has(protocol)) return true;
   return protocol === PROTOCOL_UDP && (TUNNEL_PORTS.has(portA) || TUNNEL_PORTS.has(portB));
+}
+
+const tunnelPairsOfRun = new WeakMap<Traffic, readonly PairTraffic[]>();
+
+/** Pairs whose traffic holds that of a tunnel. */
+export function tunnelPairs({ traffic }: CaptureQuality): readonly PairTraffic[] {
+  const known = tunnelPairsOfRun.get(traffic);
+  if (known) return known;
+  const pairs = [...traffic.all()].filter(({ conversations }) => conversations.some(carriesTunnel));
+  tunnelPairsOfRun.set(traffic, pairs);
+  return pairs;
 }
 
 /** Whether the traffic between two hosts holds that of a tunnel. */

@@ -12,12 +12,30 @@ export interface Direction {
 
 /** The pair as a subject: endpoints in the order from, to; inside a tunnel, its layers from the outside in. */
 export function pairSubject(quality: CaptureQuality, { source, destination, stack }: Direction): Subject {
-  const subject = { kind: 'pair', endpoints: [source, destination] };
-  if (stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside };
+  const endpoints = [source, destination];
+  return stack === 0
+    ? { kind: 'pair', endpoints }
+    : { kind: 'pair', endpoints, inside: inside(quality, stack) };
+}
+
+/** Written out once a stack: thousands of subjects share one. */
+const layersOfRun = new WeakMap<CaptureQuality, Map<number, readonly string[]>>();
+
+/** The layers of a tunnel stack in words, from the outside in. */
+export function inside(quality: CaptureQuality, stack: number): readonly string[] {
+  let layers = layersOfRun.get(quality);
+  if (!layers) {
+    layers = new Map();
+    layersOfRun.set(quality, layers);
+  }
+  let words = layers.get(stack);
+  if (!words) {
+    words = quality.flows
+      .tunnelLayers(stack)
+      .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
+    layers.set(stack, words);
+  }
+  return words;
 }
 
 export function directionKey({ source, destination, stack }: Direction): string {

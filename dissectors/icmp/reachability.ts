@@ -16,7 +16,7 @@ import {
 } from './error-pairs.js';
 import type { IcmpError } from './icmp-errors.js';
 import { icmpErrors } from './icmp-errors.js';
-import { isTunnelFlow, isTunnelPair, type Loudness, loudnessOfPair, severityFor } from './loudness.js';
+import { isTunnelFlow, type Loudness, loudnessOfPair, severityFor, tunnelPairs } from './loudness.js';
 import { wordsFor } from './message-types.js';
 import { directionKey, insideWords, pairSubject, plural } from './pair-subject.js';
 
@@ -125,8 +125,8 @@ function concernsTunnel({ meaning, quoted }: QuotingError): boolean {
 
 /** Ends of tunnels that talk to each other, without an error about them. */
 function* healthyTunnelEnds(quality: CaptureQuality, named: ReadonlySet<string>): Generator<Judgement> {
-  for (const { a, b, stack, fromA, fromB } of quality.traffic.all()) {
-    if (fromA.packets === 0 || fromB.packets === 0 || !isTunnelPair(quality, a, b, stack)) continue;
+  for (const { a, b, stack, fromA, fromB } of tunnelPairs(quality)) {
+    if (fromA.packets === 0 || fromB.packets === 0) continue;
     const direction = { source: a, destination: b, stack };
     const back = { source: b, destination: a, stack };
     if (named.has(directionKey(direction)) || named.has(directionKey(back))) continue;

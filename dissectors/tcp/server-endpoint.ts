@@ -3,6 +3,7 @@ import { type Limit, oneSidedLimit } from '../../src/correlate/gates.js';
 import type { Evidence, FrameRef, Judgement } from '../../src/diagnose/diagnosis.js';
 import type { Severity, Subject } from '../../src/report/report.js';
 import { isSmallCapture } from '../icmp/loudness.js';
+import { inside } from '../icmp/pair-subject.js';
 import { tcpServices } from './correlator.js';
 import { both, NEVER, type Occurrences } from './occurrences.js';
 import type { TcpService } from './tcp-service.js';
@@ -51,12 +52,9 @@ export function occurrencesOf(
 }
 
 export function serverSubject(quality: CaptureQuality, { server, port, stack }: ServerEndpoint): Subject {
-  const subject = { kind: 'server', endpoints: [server], port };
-  if (stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside };
+  const endpoints = [server];
+  if (stack === 0) return { kind: 'server', endpoints, port };
+  return { kind: 'server', endpoints, port, inside: inside(quality, stack) };
 }
 
 /** `192.0.2.1:443`, `[2001:db8::1]:443`. */

@@ -264,7 +264,7 @@ export class TcpService {
     const roundTripNs = serverHalfNs + clientHalfNs;
     if (!(roundTripNs >= 0)) return;
     this.roundTrip.add(roundTripNs);
-    this.addSlowest({ ...opened, roundTripNs });
+    if (this.isSlowest(opened, roundTripNs)) this.slowestHandshake = { ...opened, roundTripNs };
   }
 
   /** How much went wrong; 0: nothing. */
@@ -292,7 +292,8 @@ export class TcpService {
     this.answerLost = both(this.answerLost, other.answerLost);
     this.roundTrip.merge(other.roundTrip);
     this.serverHalf.merge(other.serverHalf);
-    if (other.slowestHandshake) this.addSlowest(other.slowestHandshake);
+    const slowest = other.slowestHandshake;
+    if (slowest && this.isSlowest(slowest, slowest.roundTripNs)) this.slowestHandshake = slowest;
     this.fromClient.merge(other.fromClient);
     this.fromServer.merge(other.fromServer);
     if (other.http) {
@@ -311,13 +312,13 @@ export class TcpService {
     if (isLonger) this.longestSilence = attempt;
   }
 
-  private addSlowest(handshake: FrameRef & { readonly roundTripNs: Nanoseconds }): void {
+  private isSlowest({ frame }: FrameRef, roundTripNs: Nanoseconds): boolean {
     const slowest = this.slowestHandshake;
-    const isSlower =
+    return (
       !slowest ||
-      handshake.roundTripNs > slowest.roundTripNs ||
-      (handshake.roundTripNs === slowest.roundTripNs && handshake.frame < slowest.frame);
-    if (isSlower) this.slowestHandshake = handshake;
+      roundTripNs > slowest.roundTripNs ||
+      (roundTripNs === slowest.roundTripNs && frame < slowest.frame)
+    );
   }
 
   private addUndecided(attempts: readonly SilentAttempt[]): void {

@@ -5,8 +5,8 @@ import type { Subject } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { geneveTunnels } from '../geneve/correlator.js';
 import { type IcmpError, icmpErrors } from '../icmp/correlator.js';
-import { type FragmentStream, fragmentStreams } from '../ip/correlator.js';
-import { fragmentPairs, incompleteOf } from '../ip/fragment-pairs.js';
+import { fragmentStreams } from '../ip/correlator.js';
+import { type FragmentPair, fragmentPairs, incompleteOf } from '../ip/fragment-pairs.js';
 import { vxlanTunnels } from './correlator.js';
 import type { TunnelDirection } from './tunnel-direction.js';
 
@@ -42,9 +42,23 @@ export interface Carrier {
 const INCOMPLETE_MIN = 3;
 const INCOMPLETE_SHARE = 0.1;
 
-export function carriersOf(evidence: Evidence): Carrier[] {
+/** Two diagnoses ask for the same. */
+const carriersOfRun = new WeakMap<Evidence, readonly Carrier[]>();
+
+export function carriersOf(evidence: Evidence): readonly Carrier[] {
+  const known = carriersOfRun.get(evidence);
+  if (known) return known;
+  const carriers = findCarriers(evidence);
+  carriersOfRun.set(evidence, carriers);
+  return carriers;
+}
+
+function findCarriers(evidence: Evidence): Carrier[] {
   const streams = evidence.sessions(fragmentStreams).filter(({ protocol }) => protocol === PROTOCOL_UDP);
   const tooBig = evidence.sessions(icmpErrors).filter(({ meaning }) => meaning === 'packet-too-big');
+  const pairs = fragmentPairs(streams);
+  const mayMissFragments =
+    captureMayHide(evidence.quality, { protocol: PROTOCOL_UDP, fragment: true }) !== null;
   const vxlan = evidence.sessions(vxlanTunnels).map((tunnel) => ({ ...tunnel, kind: 'vxlan' as const }));
   const geneve = evidence.sessions(geneveTunnels).map((tunnel) => ({ ...tunnel, kind: 'geneve' as const }));
   return [...vxlan, ...geneve].flatMap(({ kind, vni, low, high, stack, outerStack, directions }) =>
@@ -62,9 +76,8 @@ export function carriersOf(evidence: Evidence): Carrier[] {
         overhead: direction.largestInner > 0 ? direction.largestOuter - direction.largestInner : 0,
         reports,
         reportedMtu: smallestMtu(reports),
-        ...fragmentsOf(evidence, streams, direction, outerStack),
-        mayMissFragments:
-          captureMayHide(evidence.quality, { protocol: PROTOCOL_UDP, fragment: true }) !== null,
+        ...fragmentsOf(evidence, pairs, direction, outerStack),
+        mayMissFragments,
       };
     }),
   );
@@ -120,13 +133,11 @@ function smallestMtu(reports: readonly IcmpError[]): number {
 
 function fragmentsOf(
   evidence: Evidence,
-  streams: readonly FragmentStream[],
+  pairs: readonly FragmentPair[],
   { from, to }: TunnelDirection,
   outerStack: number,
 ): { complete: number; incomplete: number } {
-  const pair = fragmentPairs(streams).find(
-    (one) => one.source === from && one.destination === to && one.stack === outerStack,
-  );
+  const pair = pairs.find((one) => one.source === from && one.destination === to && one.stack === outerStack);
   if (!pair) return { complete: 0, incomplete: 0 };
   const { count } = incompleteOf(evidence.quality, pair, ['first', 'middle', 'tail']);
   return { complete: pair.complete, incomplete: count };

@@ -312,9 +312,10 @@ class Found implements RequestsOfSide {
   }
 }
 
-type ByStack<Item> = ReadonlyMap<number, Item[]>;
+export type ByStack<Item> = ReadonlyMap<number, Item[]>;
 
-function byStack<Item extends { readonly stack: number }>(items: readonly Item[]): ByStack<Item> {
+/** Groups by tunnel stack, in order. */
+export function byStack<Item extends { readonly stack: number }>(items: readonly Item[]): ByStack<Item> {
   const groups = new Map<number, Item[]>();
   for (const item of items) {
     const group = groups.get(item.stack);

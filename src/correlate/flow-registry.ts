@@ -1,3 +1,4 @@
+import type { FrameRef } from '../diagnose/diagnosis.js';
 import {
   FLOW_BYTES,
   FLOW_FIRST_FRAME,
@@ -13,20 +14,18 @@ import {
   FLOW_PORTS,
   FLOW_PROTOCOL,
   FLOW_STACK,
-  STACK_KEY,
-  STACK_KIND,
-  STACK_PARENT,
-  TUNNEL_KINDS,
   type TunnelKind,
 } from '../observe/flow-key.js';
-import { KEY_NOTE, KEY_STRIDE, KEY_WORDS, KeyTable } from '../observe/key-table.js';
+import { KEY_NOTE, KEY_STRIDE, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
 import { formatAddress } from '../wire/address.js';
 import { FlowStates } from './flow-states.js';
 import { KnownKeys } from './known-keys.js';
+import { type TunnelLayer, TunnelStacks } from './tunnel-stacks.js';
 
 export type { FlowStates } from './flow-states.js';
+export type { TunnelLayer } from './tunnel-stacks.js';
 
 /** A flow of the run: stack, protocol and both endpoints. Stable until the registry evicts it. */
 export type FlowId = number;
@@ -50,42 +49,33 @@ export interface FlowDirection {
   readonly lastSegment: SegmentIndex;
 }
 
-export interface TunnelLayer {
-  readonly kind: TunnelKind;
-  readonly low: string;
-  readonly high: string;
-  readonly key: number;
-}
-
 const FLOW_CAPACITY_START = 4096;
 /** About half a million flows; beyond three quarters of that the longest silent ones are folded into `evicted`. */
 export const FLOW_CAPACITY_MAX = 1 << 19;
 /** Pages that nobody touched cost nothing, columns that wait for the garbage collector do: so rather seldom and far. */
 const GROWTH = 4;
-const STACK_CAPACITY = 1 << 14;
 
 const RECORD_FIELDS = 8;
 const PACKETS = 0;
 const BYTES = 1;
-const FIRST_FRAME = 2;
-const FIRST_NS = 3;
-const FIRST_SEGMENT = 4;
-const LAST_FRAME = 5;
-const LAST_NS = 6;
-const LAST_SEGMENT = 7;
+/** The first packet of a direction and the last: where their frame, time and segment stand. */
+export const FIRST = 2;
+export const LAST = 5;
+export type FlowEdge = typeof FIRST | typeof LAST;
+const EDGE_NS = 1;
+const EDGE_SEGMENT = 2;
 
 /**
  * Every flow of the run and what is counted of it. Chunk-local indices are mapped once per chunk, not once per row.
  */
 export class FlowRegistry {
   private keys: KeyTable;
-  private stacks: KeyTable;
+  private readonly stacks: TunnelStacks;
   /** What the keys move to when flows are evicted: the two take turns. */
   private spareKeys: KeyTable | null = null;
   /** One record of RECORD_FIELDS a direction, side by side: counting touches one cache line. */
   private records = new Float64Array(FLOW_CAPACITY_START * 2 * RECORD_FIELDS);
   private epoch = 0;
-  private readonly key = new Int32Array(KEY_WORDS);
   private globalFlows = new Int32Array(1024);
   private readonly known = new Map<Slot, KnownKeys>();
   private readonly states: FlowStates<unknown>[] = [];
@@ -97,8 +87,7 @@ export class FlowRegistry {
     private readonly capacityMax: number = FLOW_CAPACITY_MAX,
   ) {
     this.keys = new KeyTable(FLOW_CAPACITY_START, seed);
-    this.stacks = new KeyTable(STACK_CAPACITY, seed);
-    this.stacks.findOrAdd(this.key);
+    this.stacks = new TunnelStacks(seed);
   }
 
   get size(): number {
@@ -118,7 +107,7 @@ export class FlowRegistry {
     const count = flows.length;
     if (this.globalFlows.length < count) this.globalFlows = grown(this.globalFlows, count * 2);
     const known = this.knownOf(slot);
-    this.mapStacks(slot, known);
+    this.stacks.map(slot.stacks, known);
     for (let flow = from; flow < count; flow++) {
       const key = flows.keyOf[flow];
       let id = known.flows[key] - 1;
@@ -150,17 +139,6 @@ export class FlowRegistry {
     return fresh;
   }
 
-  private mapStacks({ stacks }: Slot, known: KnownKeys): void {
-    for (let stack = known.stackCount; stack < stacks.length; stack++) {
-      const at = stack * KEY_STRIDE;
-      for (let word = 0; word < KEY_WORDS; word++) this.key[word] = stacks.words[at + word];
-      if (stack > 0) this.key[STACK_PARENT] = known.stacks[stacks.words[at + STACK_PARENT]];
-      // A run with more tunnels than the dictionary holds folds the rest into "no tunnel".
-      known.stacks[stack] = Math.max(0, this.stacks.findOrAdd(this.key));
-    }
-    known.stackCount = stacks.length;
-  }
-
   /** Adds the counters of a chunk. */
   mergeCounters(slot: Slot, global: Int32Array): void {
     const { flows, chunk } = slot;
@@ -174,14 +152,14 @@ export class FlowRegistry {
       const to = (global[direction >> 1] * 2 + (direction & 1)) * RECORD_FIELDS;
       if (records[to + PACKETS] === 0) {
         const first = flows.records[from + FLOW_FIRST_FRAME];
-        records[to + FIRST_FRAME] = frameId(capture[first], number[first]);
-        records[to + FIRST_NS] = timeNs[first];
-        records[to + FIRST_SEGMENT] = chunk.segment;
+        records[to + FIRST] = frameId(capture[first], number[first]);
+        records[to + FIRST + EDGE_NS] = timeNs[first];
+        records[to + FIRST + EDGE_SEGMENT] = chunk.segment;
       }
       const last = flows.records[from + FLOW_LAST_FRAME];
-      records[to + LAST_FRAME] = frameId(capture[last], number[last]);
-      records[to + LAST_NS] = timeNs[last];
-      records[to + LAST_SEGMENT] = chunk.segment;
+      records[to + LAST] = frameId(capture[last], number[last]);
+      records[to + LAST + EDGE_NS] = timeNs[last];
+      records[to + LAST + EDGE_SEGMENT] = chunk.segment;
       records[to + PACKETS] += packets;
       records[to + BYTES] += flows.records[from + FLOW_BYTES];
     }
@@ -208,9 +186,7 @@ export class FlowRegistry {
 
   /** Source and destination of packets of a flow in that direction, as text. */
   addresses(flow: FlowId, direction: number): { from: string; to: string } {
-    const at = flow * KEY_STRIDE;
-    const low = formatAddress(this.keys.words, at + FLOW_LOW);
-    const high = formatAddress(this.keys.words, at + FLOW_HIGH);
+    const { low, high } = this.endpoints(flow);
     return direction === 0 ? { from: low, to: high } : { from: high, to: low };
   }
 
@@ -249,34 +225,17 @@ export class FlowRegistry {
 
   /** The stack around the innermost tunnel of a stack; 0: none. */
   parentStack(stack: number): number {
-    return stack === 0 ? 0 : this.stacks.words[stack * KEY_STRIDE + STACK_PARENT];
+    return this.stacks.parentOf(stack);
   }
 
   /** The stack of the packets inside a tunnel between the endpoints of `flow`; 0 where there are none. */
   innerStack(flow: FlowId, kind: TunnelKind, tunnelKey: number): number {
-    const at = flow * KEY_STRIDE;
-    for (let word = 0; word < KEY_WORDS; word++) this.key[word] = this.keys.words[at + word];
-    this.key[STACK_PARENT] = this.stack(flow);
-    this.key[STACK_KIND] = TUNNEL_KINDS.indexOf(kind);
-    this.key[FLOW_PORTS] = 0;
-    this.key[STACK_KEY] = tunnelKey;
-    return Math.max(0, this.stacks.find(this.key));
+    return this.stacks.inside(this.keys.words, flow * KEY_STRIDE, kind, tunnelKey);
   }
 
   /** Layers of a tunnel stack, outermost first. */
   tunnelLayers(stack: number): TunnelLayer[] {
-    const layers: TunnelLayer[] = [];
-    for (let at = stack; at !== 0; at = this.stacks.words[at * KEY_STRIDE + STACK_PARENT]) {
-      const words = this.stacks.words;
-      const offset = at * KEY_STRIDE;
-      layers.unshift({
-        kind: TUNNEL_KINDS[words[offset + STACK_KIND]],
-        low: formatAddress(words, offset + FLOW_LOW),
-        high: formatAddress(words, offset + FLOW_HIGH),
-        key: words[offset + STACK_KEY] >>> 0,
-      });
-    }
-    return layers;
+    return this.stacks.layersOf(stack);
   }
 
   direction(flow: FlowId, direction: number): FlowDirection {
@@ -285,17 +244,50 @@ export class FlowRegistry {
     return {
       packets: records[at + PACKETS],
       bytes: records[at + BYTES],
-      firstFrame: records[at + FIRST_FRAME],
-      lastFrame: records[at + LAST_FRAME],
-      firstNs: records[at + FIRST_NS],
-      lastNs: records[at + LAST_NS],
-      firstSegment: records[at + FIRST_SEGMENT],
-      lastSegment: records[at + LAST_SEGMENT],
+      firstFrame: records[at + FIRST],
+      lastFrame: records[at + LAST],
+      firstNs: records[at + FIRST + EDGE_NS],
+      lastNs: records[at + LAST + EDGE_NS],
+      firstSegment: records[at + FIRST + EDGE_SEGMENT],
+      lastSegment: records[at + LAST + EDGE_SEGMENT],
     };
   }
 
   packetCount(flow: FlowId, direction: number): number {
     return this.records[(flow * 2 + direction) * RECORD_FIELDS + PACKETS];
+  }
+
+  byteCount(flow: FlowId, direction: number): number {
+    return this.records[(flow * 2 + direction) * RECORD_FIELDS + BYTES];
+  }
+
+  /** Frame of the first or the last packet of a direction that has one. */
+  edgeOf(flow: FlowId, direction: number, edge: FlowEdge): FrameRef {
+    const at = (flow * 2 + direction) * RECORD_FIELDS + edge;
+    const { records } = this;
+    return { frame: records[at], segment: records[at + EDGE_SEGMENT], timeNs: records[at + EDGE_NS] };
+  }
+
+  /** Whether the edge of a direction of one flow comes before that of the same direction of another. */
+  isBefore(one: FlowId, other: FlowId, direction: number, edge: FlowEdge): boolean {
+    const a = (one * 2 + direction) * RECORD_FIELDS + edge;
+    const b = (other * 2 + direction) * RECORD_FIELDS + edge;
+    const { records } = this;
+    const segments = records[a + EDGE_SEGMENT] - records[b + EDGE_SEGMENT];
+    return segments < 0 || (segments === 0 && records[a + EDGE_NS] < records[b + EDGE_NS]);
+  }
+
+  /** An empty table for keys that `writeHosts` makes: room for those of all flows, `most` of them at most. */
+  tableOfHosts(most: number): KeyTable {
+    return new KeyTable(Math.min(most, this.keys.capacity), this.seed);
+  }
+
+  /** Writes the tunnel stack and both hosts of a flow into a key, the same for all that these hosts have with each other. */
+  writeHosts(flow: FlowId, key: Int32Array): void {
+    const at = flow * KEY_STRIDE;
+    const { words } = this.keys;
+    key[FLOW_STACK] = words[at + FLOW_STACK];
+    for (let word = FLOW_LOW; word < FLOW_PORTS; word++) key[word] = words[at + word];
   }
 
   /** Calls `visit` for every transport conversation, in order of first appearance. */

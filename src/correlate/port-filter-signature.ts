@@ -5,12 +5,23 @@ import type { Conversation } from './traffic.js';
 /** Fewer frames than this are a small excerpt, in which the rest may be missing by chance. */
 const FRAMES_MIN = 10;
 
+/** Asked for whatever a rule misses: found once a capture. */
+const signatures = new WeakMap<CaptureQuality, readonly number[] | null>();
+
 /**
  * Tells a capture that a port filter has thinned out: nothing but IP, nothing in it but UDP and TCP, no fragment
  * without ports, and one or two ports of which every packet has one.
  * @returns these ports, or null where the capture holds something that a port filter hides.
  */
 export function portFilterSignature(quality: CaptureQuality): readonly number[] | null {
+  const known = signatures.get(quality);
+  if (known !== undefined) return known;
+  const signature = signatureOf(quality);
+  signatures.set(quality, signature);
+  return signature;
+}
+
+function signatureOf(quality: CaptureQuality): readonly number[] | null {
   if (quality.frames < FRAMES_MIN || quality.frames !== quality.copies.framesWithIp) return null;
   const outer: Conversation[] = [];
   for (const { stack, conversations } of quality.traffic.all()) {

@@ -10,6 +10,8 @@ export class SessionStore<Session> {
   private readonly first: Session[] = [];
   private worst: { readonly session: Session; readonly score: number; readonly ordinal: number }[] = [];
   private added = 0;
+  /** What is no worse than this has lost against those kept already: of equals the earlier ones stay. */
+  private leastScore = Number.NEGATIVE_INFINITY;
 
   /** `score`: how bad a session is; higher is worse. */
   constructor(private readonly score: (session: Session) => number) {}
@@ -25,7 +27,9 @@ export class SessionStore<Session> {
       this.first.push(session);
       return;
     }
-    this.worst.push({ session, score: this.score(session), ordinal: this.added });
+    const score = this.score(session);
+    if (score <= this.leastScore) return;
+    this.worst.push({ session, score, ordinal: this.added });
     if (this.worst.length >= WORST_KEPT * 2) this.trim();
   }
 
@@ -40,5 +44,6 @@ export class SessionStore<Session> {
     if (this.worst.length <= WORST_KEPT) return;
     this.worst.sort((a, b) => b.score - a.score || a.ordinal - b.ordinal);
     this.worst = this.worst.slice(0, WORST_KEPT);
+    this.leastScore = this.worst[WORST_KEPT - 1].score;
   }
 }

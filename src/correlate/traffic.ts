@@ -1,12 +1,15 @@
 import type { FrameRef, Moment } from '../diagnose/diagnosis.js';
-import type { FlowId, FlowRegistry } from './flow-registry.js';
+import { FLOW_HIGH, FLOW_LOW } from '../observe/flow-key.js';
+import { KEY_WORDS, type KeyTable } from '../observe/key-table.js';
+import { formatAddress } from '../wire/address.js';
+import { FIRST, type FlowId, type FlowRegistry, LAST } from './flow-registry.js';
 
 /** Packets from one host to another, all protocols of one tunnel stack together. */
 export interface OneWayTraffic {
-  packets: number;
-  bytes: number;
-  first: FrameRef | null;
-  last: FrameRef | null;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly first: FrameRef | null;
+  readonly last: FrameRef | null;
 }
 
 export interface Conversation {
@@ -36,75 +39,65 @@ const CONVERSATIONS_MAX = 1 << 17;
 /** Packets from which on a flow is more than a scan. */
 const LONG_PACKETS_MIN = 3;
 
-/** Who talked to whom, over all flows of the run; made when a report is asked for. */
+/**
+ * Who talked to whom, over all flows of the run; made when a report is asked for, and valid until the registry takes in
+ * more.
+ */
 export class Traffic {
-  private readonly pairs = new Map<string, PairTraffic & { conversations: Conversation[] }>();
+  private readonly pairs = new Map<string, Pair>();
+  /** The same pairs by the numbers of their hosts, in order of first appearance. */
+  private readonly hosts: KeyTable;
+  private readonly byHosts: Pair[] = [];
   private readonly seenProtocols = new Set<number>();
   private readonly seenPorts = new Set<number>();
 
   private conversationCount = 0;
+  private readonly key = new Int32Array(KEY_WORDS);
 
-  constructor(flows: FlowRegistry) {
+  constructor(private readonly flows: FlowRegistry) {
+    this.hosts = flows.tableOfHosts(PAIRS_MAX);
     if (flows.size <= PAIRS_MAX) {
-      flows.forEachConversation((flow) => this.add(flows, flow));
+      flows.forEachConversation((flow) => this.add(flow));
       return;
     }
     // A scan has a packet or two a pair: what talks longer comes first, then others as long as there is room.
     const isLong = (flow: FlowId): boolean =>
       flows.packetCount(flow, 0) + flows.packetCount(flow, 1) >= LONG_PACKETS_MIN;
     flows.forEachConversation((flow) => {
-      if (isLong(flow)) this.add(flows, flow);
+      if (isLong(flow)) this.add(flow);
     });
     flows.forEachConversation((flow) => {
-      if (!isLong(flow)) this.add(flows, flow);
+      if (!isLong(flow)) this.add(flow);
     });
   }
 
-  private add(flows: FlowRegistry, flow: FlowId): void {
-    const { low, high, lowPort, highPort } = flows.endpoints(flow);
+  private add(flow: FlowId): void {
+    const { flows, seenPorts } = this;
     if (flows.packetCount(flow, 0) + flows.packetCount(flow, 1) === 0) return;
-    const protocol = flows.protocol(flow);
-    this.seenProtocols.add(protocol);
-    if (this.seenPorts.size < CONVERSATIONS_KEPT) this.seenPorts.add(lowPort).add(highPort);
-    const isOrdered = low <= high;
-    const pair = this.pairOf(isOrdered ? low : high, isOrdered ? high : low, flows.stack(flow));
+    this.seenProtocols.add(flows.protocol(flow));
+    if (seenPorts.size < CONVERSATIONS_KEPT) {
+      const { from, to } = flows.ports(flow, 0);
+      seenPorts.add(from).add(to);
+    }
+    const pair = this.pairOf(flow);
     if (!pair) return;
-    const fromLow = oneWay(flows, flow, 0);
-    const fromHigh = oneWay(flows, flow, 1);
-    const [fromA, fromB] = isOrdered ? [fromLow, fromHigh] : [fromHigh, fromLow];
-    addTo(pair.fromA, fromA);
-    addTo(pair.fromB, fromB);
-    if (pair.conversations.length < CONVERSATIONS_KEPT && this.conversationCount < CONVERSATIONS_MAX) {
+    pair.fromA.add(flow);
+    pair.fromB.add(flow);
+    if (pair.kept.length < CONVERSATIONS_KEPT && this.conversationCount < CONVERSATIONS_MAX) {
       this.conversationCount++;
-      const [portOfA, portOfB] = isOrdered ? [lowPort, highPort] : [highPort, lowPort];
-      pair.conversations.push({ protocol, portOfA, portOfB, fromA, fromB });
+      pair.kept.push(flow);
     }
   }
 
   /** All traffic between two hosts, `a` and `b` as asked for; null where there is none. */
   between(a: string, b: string, stack = 0): PairTraffic | null {
     if (a <= b) return this.pairs.get(`${a} ${b} ${stack}`) ?? null;
-    const pair = this.pairs.get(`${b} ${a} ${stack}`);
-    if (!pair) return null;
-    return {
-      a,
-      b,
-      stack,
-      fromA: pair.fromB,
-      fromB: pair.fromA,
-      conversations: pair.conversations.map((one) => ({
-        protocol: one.protocol,
-        portOfA: one.portOfB,
-        portOfB: one.portOfA,
-        fromA: one.fromB,
-        fromB: one.fromA,
-      })),
-    };
+    return this.pairs.get(`${b} ${a} ${stack}`)?.reversed ?? null;
   }
 
   /** Every pair, in no particular order. */
   all(): Iterable<PairTraffic> {
-    return this.pairs.values();
+    return this.byHosts;
   }
 
   /** IP protocol numbers that occur anywhere, tunnels included. */
@@ -117,41 +110,108 @@ export class Traffic {
     return this.seenPorts;
   }
 
-  private pairOf(
-    a: string,
-    b: string,
-    stack: number,
-  ): (PairTraffic & { conversations: Conversation[] }) | null {
-    const key = `${a} ${b} ${stack}`;
-    const known = this.pairs.get(key);
+  private pairOf(flow: FlowId): Pair | null {
+    const { flows, key } = this;
+    flows.writeHosts(flow, key);
+    const index = this.hosts.findOrAdd(key);
+    if (index < 0) return null;
+    const known = this.byHosts[index];
     if (known) return known;
-    if (this.pairs.size >= PAIRS_MAX) return null;
-    const pair = { a, b, stack, fromA: none(), fromB: none(), conversations: [] };
-    this.pairs.set(key, pair);
+    const low = formatAddress(key, FLOW_LOW);
+    const high = formatAddress(key, FLOW_HIGH);
+    const pair = low <= high ? new Pair(flows, low, high, flow, 0) : new Pair(flows, high, low, flow, 1);
+    this.byHosts.push(pair);
+    this.pairs.set(`${pair.a} ${pair.b} ${pair.stack}`, pair);
     return pair;
   }
 }
 
-function none(): OneWayTraffic {
-  return { packets: 0, bytes: 0, first: null, last: null };
+/** One direction of one or more flows. */
+class FlowSum implements OneWayTraffic {
+  packets = 0;
+  bytes = 0;
+  /** The flows with the first and the last packet; -1: none. */
+  private firstFlow: FlowId = -1;
+  private lastFlow: FlowId = -1;
+
+  constructor(
+    private readonly flows: FlowRegistry,
+    private readonly direction: number,
+  ) {}
+
+  add(flow: FlowId): void {
+    const { flows, direction, firstFlow, lastFlow } = this;
+    const packets = flows.packetCount(flow, direction);
+    if (packets === 0) return;
+    this.packets += packets;
+    this.bytes += flows.byteCount(flow, direction);
+    if (firstFlow < 0 || flows.isBefore(flow, firstFlow, direction, FIRST)) this.firstFlow = flow;
+    if (lastFlow < 0 || flows.isBefore(lastFlow, flow, direction, LAST)) this.lastFlow = flow;
+  }
+
+  get first(): FrameRef | null {
+    return this.firstFlow < 0 ? null : this.flows.edgeOf(this.firstFlow, this.direction, FIRST);
+  }
+
+  get last(): FrameRef | null {
+    return this.lastFlow < 0 ? null : this.flows.edgeOf(this.lastFlow, this.direction, LAST);
+  }
 }
 
-function oneWay(flows: FlowRegistry, flow: number, direction: number): OneWayTraffic {
-  const counted = flows.direction(flow, direction);
-  if (counted.packets === 0) return none();
-  return {
-    packets: counted.packets,
-    bytes: counted.bytes,
-    first: { frame: counted.firstFrame, segment: counted.firstSegment, timeNs: counted.firstNs },
-    last: { frame: counted.lastFrame, segment: counted.lastSegment, timeNs: counted.lastNs },
-  };
+/** A pair; its conversations are made when somebody asks for them. */
+class Pair implements PairTraffic {
+  readonly stack: number;
+  readonly fromA: FlowSum;
+  readonly fromB: FlowSum;
+  /** Flows of the conversations that are kept. */
+  readonly kept: FlowId[] = [];
+  private made: readonly Conversation[] | null = null;
+
+  /** `flow`: any flow of the pair. `directionOfA`: of its packets from `a`. */
+  constructor(
+    private readonly flows: FlowRegistry,
+    readonly a: string,
+    readonly b: string,
+    flow: FlowId,
+    private readonly directionOfA: number,
+  ) {
+    this.stack = flows.stack(flow);
+    this.fromA = new FlowSum(flows, directionOfA);
+    this.fromB = new FlowSum(flows, directionOfA ^ 1);
+  }
+
+  get conversations(): readonly Conversation[] {
+    this.made ??= this.kept.map((flow) => this.conversation(flow));
+    return this.made;
+  }
+
+  get reversed(): PairTraffic {
+    const pair = this;
+    return {
+      a: pair.b,
+      b: pair.a,
+      stack: pair.stack,
+      fromA: pair.fromB,
+      fromB: pair.fromA,
+      get conversations() {
+        return pair.conversations.map(reversed);
+      },
+    };
+  }
+
+  private conversation(flow: FlowId): Conversation {
+    const { flows, directionOfA } = this;
+    const ports = flows.ports(flow, directionOfA);
+    const fromA = new FlowSum(flows, directionOfA);
+    const fromB = new FlowSum(flows, directionOfA ^ 1);
+    fromA.add(flow);
+    fromB.add(flow);
+    return { protocol: flows.protocol(flow), portOfA: ports.from, portOfB: ports.to, fromA, fromB };
+  }
 }
 
-function addTo(sum: OneWayTraffic, part: OneWayTraffic): void {
-  sum.packets += part.packets;
-  sum.bytes += part.bytes;
-  if (part.first && (!sum.first || isBefore(part.first, sum.first))) sum.first = part.first;
-  if (part.last && (!sum.last || isBefore(sum.last, part.last))) sum.last = part.last;
+function reversed({ protocol, portOfA, portOfB, fromA, fromB }: Conversation): Conversation {
+  return { protocol, portOfA: portOfB, portOfB: portOfA, fromA: fromB, fromB: fromA };
 }
 
 /** Order of two moments: by segment, then by time. */

@@ -3,9 +3,23 @@ import { shorten } from './line-wrap.js';
 
 /** Blanks between two columns. */
 export const COLUMN_GAP = 2;
+/** For each cell cli-table3 looks at all cells above it: it gets a few rows at a time. */
+const ROWS_AT_ONCE = 16;
 
 /** Lines of a table without borders; a cell that is too wide for its column loses its middle. Cells hold no control characters. */
 export function plainTable(
+  rows: readonly (readonly string[])[],
+  widths: readonly number[],
+  alignments: readonly ('left' | 'right')[],
+): string[] {
+  const lines: string[] = [];
+  for (let from = 0; from < rows.length; from += ROWS_AT_ONCE) {
+    lines.push(...drawn(rows.slice(from, from + ROWS_AT_ONCE), widths, alignments));
+  }
+  return lines;
+}
+
+function drawn(
   rows: readonly (readonly string[])[],
   widths: readonly number[],
   alignments: readonly ('left' | 'right')[],

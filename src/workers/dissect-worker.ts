@@ -40,8 +40,10 @@ export default async function serve(
   const reader =
     worker === READING_WORKER && setup.paths !== null ? new ChunkReader(setup.paths, slots, board) : null;
   board.countServing(1);
-  while (!board.isClosed) {
+  for (;;) {
+    // First: whatever happens after it keeps the worker from sleeping.
     const { bell } = board;
+    if (board.isClosed) break;
     if (await reader?.fillOne(worker)) continue;
     const slotIndex = board.takeOldest(worker);
     if (slotIndex < 0) {

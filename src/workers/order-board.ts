@@ -77,13 +77,14 @@ export class OrderBoard {
     this.words[at + FIRST_FRAME] = firstFrame;
     this.words[at + END_FRAME] = endFrame;
     Atomics.store(this.words, at + STATE, POSTED);
-    this.ring();
+    this.ring(1);
   }
 
   /** Main thread: hands a slot out to be filled by the worker that reads. */
   postEmpty(slotIndex: number): void {
     Atomics.store(this.words, slotAt(slotIndex) + STATE, EMPTY);
-    this.ring();
+    // All of them: the one that is woken must be the one that reads.
+    this.ring(Number.POSITIVE_INFINITY);
   }
 
   /** The worker that reads: takes an empty slot; -1 where there is none. */
@@ -142,9 +143,9 @@ export class OrderBoard {
     throw new Error(`no slot holds chunk ${chunk}`);
   }
 
-  private ring(): void {
+  private ring(woken: number): void {
     Atomics.add(this.words, BELL, 1);
-    if (Atomics.load(this.words, SLEEPING) > 0) Atomics.notify(this.words, BELL, 1);
+    if (Atomics.load(this.words, SLEEPING) > 0) Atomics.notify(this.words, BELL, woken);
   }
 
   private tell(): void {
@@ -193,7 +194,7 @@ export class OrderBoard {
     return true;
   }
 
-  /** Worker: what the bell stands at; read before looking for work, for `sleep`. */
+  /** Worker: what the bell stands at, for `sleep`; read before looking for work and before asking whether the board is closed. */
   get bell(): number {
     return Atomics.load(this.words, BELL);
   }

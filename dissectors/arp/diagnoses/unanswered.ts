@@ -59,8 +59,10 @@ export default defineDiagnosis({
   },
   explains: ['underlay.ping-loss', 'tcp.syn-unanswered', 'nsdb.unreachable'],
   *diagnose(evidence) {
+    const asked = evidence.sessions(arpPairs);
+    if (asked.length === 0) return;
     const view = viewOf(evidence);
-    for (const pairs of byAsker(evidence.sessions(arpPairs))) {
+    for (const pairs of byAsker(asked)) {
       const silent = pairs.filter((pair) => isSilent(view, pair));
       const isScan = silent.length >= SCANNED_MIN;
       const told = silent.filter((pair) => pair.insistence.isBurst);

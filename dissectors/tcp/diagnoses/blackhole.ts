@@ -68,34 +68,45 @@ export default defineDiagnosis({
   judgePair: ({ comparison }) => judgePathLimits(comparison),
   *diagnose(evidence) {
     const judged = new Set<string>();
-    for (const [key, judgement] of [...segmentLimits(evidence), ...echoLimits(evidence)]) {
+    const { suspected, healthy } = segmentLimits(evidence);
+    for (const [key, judgement] of suspected) {
+      if (!judged.has(key)) yield judgement;
+      judged.add(key);
+    }
+    for (const direction of healthy) {
+      const key = directionKey(direction);
       if (judged.has(key)) continue;
       judged.add(key);
-      yield judgement;
+      yield { result: 'healthy', subject: pairSubject(evidence.quality, direction) };
+    }
+    for (const [key, judgement] of echoLimits(evidence)) {
+      if (!judged.has(key)) yield judgement;
+      judged.add(key);
     }
   },
 });
 
 type Keyed = readonly [string, Judgement];
 
-function segmentLimits(evidence: Evidence): Keyed[] {
-  const problems: Keyed[] = [];
-  const healthy: Keyed[] = [];
+/** By service: what was judged, and the many directions in which nothing is stuck. */
+function segmentLimits(evidence: Evidence): { suspected: readonly Keyed[]; healthy: readonly Direction[] } {
+  const suspected: Keyed[] = [];
+  const healthy: Direction[] = [];
   for (const service of evidence.sessions(tcpServices)) {
     const { client, server, stack, fromClient, fromServer } = service;
-    for (const isClient of [true, false]) {
-      const [source, destination] = isClient ? [client, server] : [server, client];
-      const side = isClient ? fromClient : fromServer;
+    const there = { source: client, destination: server, stack };
+    const back = { source: server, destination: client, stack };
+    for (const [direction, side, mss] of [
+      [there, fromClient, fromServer.mssMax],
+      [back, fromServer, fromClient.mssMax],
+    ] as const) {
       if (side.dataSegments === 0) continue;
-      const direction = { source, destination, stack };
-      const mss = (isClient ? fromServer : fromClient).mssMax;
       const stuck = side.trouble?.stuck.filter((one) => isBlackHole(one, mss)) ?? [];
-      const judgement = judgeSegments(evidence, service, direction, stuck);
-      if (judgement.result === 'healthy') healthy.push([directionKey(direction), judgement]);
-      else problems.push([directionKey(direction), judgement]);
+      if (stuck.length === 0 || isReported(evidence, direction)) healthy.push(direction);
+      else suspected.push([directionKey(direction), judgeSegments(evidence, service, direction, stuck)]);
     }
   }
-  return [...problems, ...healthy];
+  return { suspected, healthy };
 }
 
 /** A segment that offload made larger than what the receiver takes leaves in pieces of that size. */
@@ -118,7 +129,6 @@ function judgeSegments(
   const { quality } = evidence;
   const subject = pairSubject(quality, direction);
   const [worst] = stuck;
-  if (!worst || isReported(evidence, direction)) return { result: 'healthy', subject };
   const oneSided = oneSidedLimit(quality, direction.source, direction.destination, direction.stack);
   if (oneSided) return { result: 'insufficient-data', subject, reason: oneSided.reason };
   const heard = quality.traffic.between(direction.source, direction.destination, direction.stack)?.fromB.last;

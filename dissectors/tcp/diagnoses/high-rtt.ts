@@ -5,6 +5,7 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
+import type { DurationTally } from '../duration-tally.js';
 import {
   durationText,
   endpointWords,
@@ -31,6 +32,7 @@ const LIMITS = {
   longMs: LONG_MS,
   slowShare: SLOW_SHARE,
 };
+type Limits = Readonly<typeof LIMITS>;
 
 export default defineDiagnosis({
   id: ID,
@@ -81,25 +83,31 @@ export default defineDiagnosis({
   },
   explains: [],
   *diagnose(evidence) {
+    const limits = thresholdsOf(evidence, ID, LIMITS);
     for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint);
+      const judgement = judge(evidence, endpoint, limits);
       if (judgement) yield judgement;
     }
   },
 });
 
-function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
+function judge(evidence: Evidence, endpoint: ServerEndpoint, limits: Limits): Judgement | null {
   const timed = endpoint.services.filter(({ roundTrip }) => roundTrip.count > 0);
   if (timed.length === 0) return null;
-  const limits = thresholdsOf(evidence, ID, LIMITS);
   const slow = timed.filter((service) => isUnsteady(service, limits));
-  const long = timed.filter(({ roundTrip }) => roundTrip.quantile(0.5) >= limits.longMs * NS_PER_MILLISECOND);
+  const long = timed.filter(({ roundTrip }) => isLong(roundTrip, limits));
   const [worst] = [...(slow.length > 0 ? slow : long)].sort((a, b) => b.roundTrip.maxNs - a.roundTrip.maxNs);
   if (!worst) return healthy(evidence, endpoint);
   return problemOf(evidence, endpoint, worst, slow.length > 0);
 }
 
-function isUnsteady({ roundTrip }: TcpService, limits: Readonly<typeof LIMITS>): boolean {
+/** No median is above the largest, which costs nothing to look at. */
+function isLong(roundTrip: DurationTally, { longMs }: Limits): boolean {
+  const longNs = longMs * NS_PER_MILLISECOND;
+  return roundTrip.maxNs >= longNs && roundTrip.quantile(0.5) >= longNs;
+}
+
+function isUnsteady({ roundTrip }: TcpService, limits: Limits): boolean {
   if (roundTrip.count < limits.handshakes) return false;
   const slow = roundTrip.quantile(1 - limits.slowShare);
   return slow > limits.factor * roundTrip.quantile(0.5) && slow > limits.notableMs * NS_PER_MILLISECOND;

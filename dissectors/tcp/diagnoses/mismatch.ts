@@ -49,10 +49,11 @@ export default defineDiagnosis({
 
 function judge(evidence: Evidence, service: TcpService): Judgement | null {
   const { client, server, stack, fromClient, fromServer, established } = service;
+  if (fromClient.mssMin === 0 || fromServer.mssMin === 0) return null;
   if (!isPrivate(client) || !isPrivate(server)) return null;
   const kind = evidence.quality.flows.tunnelLayers(stack).at(-1)?.kind;
   const overheads = kind === undefined ? undefined : OVERHEADS.get(kind);
-  if (!overheads || fromClient.mssMin === 0 || fromServer.mssMin === 0) return null;
+  if (!overheads) return null;
   const [low, high] = client < server ? [client, server] : [server, client];
   const subject = pairSubject(evidence.quality, { source: low, destination: high, stack });
   const isSteady = fromClient.mssMin === fromClient.mssMax && fromServer.mssMin === fromServer.mssMax;
@@ -83,10 +84,10 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
 
 /** RFC 1918, RFC 6598 and RFC 4193: an address that can be a member of an overlay. */
 function isPrivate(address: string): boolean {
+  if (address.startsWith('10.')) return true;
   if (address.includes(':')) return /^f[cd]/.test(address);
   const [first, second] = address.split('.').map(Number);
   return (
-    first === 10 ||
     (first === 172 && second >= 16 && second < 32) ||
     (first === 192 && second === 168) ||
     (first === 100 && second >= 64 && second < 128)

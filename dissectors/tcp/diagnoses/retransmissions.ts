@@ -17,7 +17,7 @@ import {
   serverSubject,
   severityOf,
 } from '../server-endpoint.js';
-import { ServiceSide, type TcpService } from '../tcp-service.js';
+import { type ServiceSide, SideTrouble, type TcpService } from '../tcp-service.js';
 
 const SHARE_NOTABLE = 0.01;
 const SHARE_SEVERE = 0.05;
@@ -96,8 +96,9 @@ export default defineDiagnosis({
   },
   explains: ['app.slow-response'],
   *diagnose(evidence) {
+    const limits = thresholdsOf(evidence, ID, LIMITS);
     for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint);
+      const judgement = judge(evidence, endpoint, limits);
       if (judgement) yield judgement;
     }
   },
@@ -107,27 +108,31 @@ export default defineDiagnosis({
 interface Sent {
   readonly side: 'client' | 'server';
   readonly segments: number;
-  readonly total: ServiceSide;
+  readonly trouble: SideTrouble | null;
   readonly worst: TcpService;
 }
 
-function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
+function judge(evidence: Evidence, endpoint: ServerEndpoint, limits: Limits): Judgement | null {
   const sides = [sentBy(endpoint, 'client'), sentBy(endpoint, 'server')];
   if (sides.every(({ segments }) => segments === 0)) return null;
-  const limits = thresholdsOf(evidence, ID, LIMITS);
   const lossy = sides.filter((sent) => isLossy(sent, limits));
   if (lossy.length === 0) return healthy(evidence, endpoint);
   return problemOf(evidence, endpoint, lossy, limits);
 }
 
 function sentBy(endpoint: ServerEndpoint, side: 'client' | 'server'): Sent {
-  const total = new ServiceSide();
+  let segments = 0;
+  let trouble: SideTrouble | null = null;
   let worst = endpoint.services[0];
   for (const service of endpoint.services) {
-    total.merge(sideOf(service, side));
+    const sent = sideOf(service, side);
+    segments += sent.dataSegments;
+    if (!sent.trouble) continue;
+    trouble ??= new SideTrouble();
+    trouble.merge(sent.trouble);
     if (repeatsOf(service, side) > repeatsOf(worst, side)) worst = service;
   }
-  return { side, segments: total.dataSegments, total, worst };
+  return { side, segments, trouble, worst };
 }
 
 function sideOf({ fromClient, fromServer }: TcpService, side: 'client' | 'server'): ServiceSide {
@@ -138,11 +143,11 @@ function repeatsOf(service: TcpService, side: 'client' | 'server'): number {
   return sideOf(service, side).trouble?.retransmissions ?? 0;
 }
 
-function isLossy({ segments, total }: Sent, limits: Limits): boolean {
-  const repeats = total.trouble?.retransmissions ?? 0;
+function isLossy({ segments, trouble }: Sent, limits: Limits): boolean {
+  const repeats = trouble?.retransmissions ?? 0;
   if (segments >= limits.segments)
     return repeats >= limits.repeats && repeats >= limits.notableShare * segments;
-  return (total.trouble?.worst?.count ?? 0) >= limits.repeats;
+  return (trouble?.worst?.count ?? 0) >= limits.repeats;
 }
 
 function problemOf(
@@ -152,16 +157,16 @@ function problemOf(
   limits: Limits,
 ): Problem {
   const [main] = [...lossy].sort(
-    (a, b) => (b.total.trouble?.retransmissions ?? 0) - (a.total.trouble?.retransmissions ?? 0),
+    (a, b) => (b.trouble?.retransmissions ?? 0) - (a.trouble?.retransmissions ?? 0),
   );
-  const { trouble } = main.total;
+  const { trouble } = main;
   const { client, server } = main.worst;
   const [from, to] = main.side === 'client' ? [client, server] : [server, client];
   const retransmissions = trouble?.retransmissions ?? 0;
   const share = retransmissions / main.segments;
   const drops = dropLimit(evidence.quality);
   const span = lossy
-    .flatMap(({ total }) => total.trouble?.repeats ?? [])
+    .flatMap((sent) => sent.trouble?.repeats ?? [])
     .reduce((all, repeats) => both(all, repeats));
   const worst = trouble?.worst;
   const at = span.first ?? main.worst.first;

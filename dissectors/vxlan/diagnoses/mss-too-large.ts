@@ -9,6 +9,7 @@ import {
   carrierWords,
   isLossy,
 } from '../carriers.js';
+import { byStack } from '../requests.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations, earliest, latest } from '../tunnel-subject.js';
 
@@ -44,9 +45,9 @@ export default defineDiagnosis({
   },
   explains: ['mtu.blackhole', 'tcp.retransmissions'],
   *diagnose(evidence) {
-    const connections = evidence.sessions(tcpConnections);
+    const connections = byStack(evidence.sessions(tcpConnections));
     for (const carrier of carriersOf(evidence)) {
-      const announced = announcedTo(carrier, connections);
+      const announced = announcedTo(carrier, connections.get(carrier.stack) ?? []);
       if (announced.length > 0) yield judge(evidence.quality, carrier, announced);
     }
   },
@@ -61,14 +62,14 @@ interface Announced {
   readonly at: FrameRef;
 }
 
-/** Announcements that bound the segments of the carrier's direction. */
+/** Of the connections in the carrier's tunnel: announcements that bound the segments of the carrier's direction. */
 function announcedTo(
   { stack, overhead, direction }: Carrier,
   connections: readonly TcpConnection[],
 ): Announced[] {
   if (stack <= 0 || overhead === 0) return [];
   return connections.flatMap((connection) => {
-    if (connection.stack !== stack || connection.segment !== direction.first?.segment) return [];
+    if (connection.segment !== direction.first?.segment) return [];
     const at = { segment: connection.segment, frame: connection.firstFrame, timeNs: connection.firstNs };
     return [
       [connection.a, connection.b],
