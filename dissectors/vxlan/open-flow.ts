@@ -92,8 +92,8 @@ export interface FlowIdentity {
 export class OpenFlow {
   readonly sides: readonly [OpenSide, OpenSide] = [new OpenSide(), new OpenSide()];
 
-  /** By direction XOR outer direction, which say who is behind which side: whether the tunnel knows. */
-  private readonly isPlaced = [false, false];
+  /** Ways of which the tunnel knows who is behind which of its sides, as bits: 1 for the same direction inside and outside. */
+  private placedWays = 0;
 
   /** `slot`: where its packets are counted. `identity` is null for frames that are not IP. */
   constructor(
@@ -112,9 +112,9 @@ export class OpenFlow {
 
   /** Tells the tunnel behind which of its sides the endpoints are. */
   place(from: string, to: string, direction: number, outerDirection: number): void {
-    const way = direction ^ outerDirection;
-    if (this.isPlaced[way]) return;
-    this.isPlaced[way] = true;
+    const way = direction === outerDirection ? 1 : 2;
+    if ((this.placedWays & way) !== 0) return;
+    this.placedWays |= way;
     this.tunnel.place(from, to, outerDirection);
   }
 
