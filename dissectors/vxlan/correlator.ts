@@ -9,11 +9,22 @@ import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
 import dissector from './dissector.js';
-import { OpenFlow, type OpenSide } from './open-flow.js';
-import { OpenRef } from './open-ref.js';
+import { type FlowIdentity, OpenFlow } from './open-flow.js';
 import { OpenTunnel } from './open-tunnel.js';
 import type { VXLAN_ROWS } from './rows.js';
 import type { VxlanTunnel } from './session.js';
+import {
+  BYTES,
+  EVERY_PACKET,
+  LANE,
+  LARGEST,
+  LARGEST_INNER,
+  LAST_FRAME,
+  LAST_NS,
+  PACKETS,
+  recordAt,
+  SideCounters,
+} from './side-counters.js';
 
 export type {
   Addressing,
@@ -39,14 +50,16 @@ const FLOWS_MAX = 1 << 18;
  */
 class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
   private tunnels = new Map<number, OpenTunnel>();
-  private readonly flows: FlowStates<OpenFlow>;
+  /** Index into `flows` and `counters`. */
+  private readonly slots: FlowStates<number>;
+  private flows: OpenFlow[] = [];
+  private readonly counters = new SideCounters();
   private readonly closed = new SessionStore<VxlanTunnel>(onesidedness);
-  private flowCount = 0;
   private untrackedFlows = 0;
 
   constructor(private readonly run: CorrelationRun) {
     // The tunnel keeps what it knows of a flow that the registry gives up.
-    this.flows = run.flows.trackStates<OpenFlow>(() => {});
+    this.slots = run.flows.trackStates<number>(() => {});
   }
 
   get summarised(): number {
@@ -55,58 +68,64 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
 
   consume(batch: Rows, flow: FlowId, from: number, to: number): void {
     if (flow < 0) return;
-    const known = this.flows.get(flow);
-    if (known) return this.take(known, batch, from, to);
+    const slot = this.slots.get(flow);
+    if (slot !== undefined) return this.take(slot, batch, from, to);
     const tunnel = this.tunnelOf(batch, this.run.flows.stack(flow), batch.order[from]);
     if (!tunnel) return;
     const state = this.open(tunnel, flow);
-    this.take(state, batch, from, to);
-    if (this.flowCount >= FLOWS_MAX) {
+    this.take(state.slot, batch, from, to);
+    if (state.slot >= FLOWS_MAX) {
       this.untrackedFlows++;
-      state.settle();
+      state.settle(this.counters);
+      this.flows.pop();
       return;
     }
-    this.flowCount++;
-    this.flows.set(flow, state);
+    this.slots.set(flow, state.slot);
     tunnel.flows.push(state);
   }
 
-  private take(state: OpenFlow, batch: Rows, from: number, to: number): void {
-    const { columns, order } = batch;
+  private take(slot: number, batch: Rows, from: number, to: number): void {
+    const { columns, order, timeNs } = batch;
     const { direction } = columns.rows;
-    const { lane, outerLength, outerBytes, packets, lastFrame } = columns;
-    const { sides } = state;
-    for (let at = from; at < to; at++) {
-      const row = order[at];
-      const side = sides[direction[row]];
-      if (side.lane !== lane[row] || side.sent === null) this.resolve(state, side, batch, row);
-      side.pending += packets[row];
-      side.pendingBytes += outerBytes[row];
-      side.pendingFrame = lastFrame[row];
-      if (outerLength[row] > side.largest) this.enlarge(side, batch, row);
+    const { lane, outerLength, innerLength, outerBytes, packets, lastFrame } = columns;
+    const { records } = this.counters;
+    for (let next = from; next < to; next++) {
+      const row = order[next];
+      const at = recordAt(slot, direction[row]);
+      if (records[at + LANE] !== lane[row]) this.resolve(slot, at, batch, row);
+      records[at + PACKETS] += packets[row];
+      records[at + BYTES] += outerBytes[row];
+      records[at + LAST_FRAME] = batch.frameIdOf(lastFrame[row]);
+      records[at + LAST_NS] = timeNs[lastFrame[row]];
+      if (outerLength[row] <= records[at + LARGEST]) continue;
+      if (records[at + LARGEST] === EVERY_PACKET) this.takeFragmented(slot, batch, row);
+      else {
+        records[at + LARGEST] = outerLength[row];
+        records[at + LARGEST_INNER] = innerLength[row];
+      }
     }
-    if (sides[0].pending > 0) flush(sides[0], batch);
-    if (sides[1].pending > 0) flush(sides[1], batch);
   }
 
-  /**
-   * A packet longer than those before it, or (`largest` is then -1) one of a lane whose every packet matters.
-   */
-  private enlarge(side: OpenSide, batch: Rows, row: number): void {
+  private takeFragmented(slot: number, batch: Rows, row: number): void {
     const { columns } = batch;
-    const { sent } = side;
-    if (!sent) return;
-    sent.enlarge(columns.outerLength[row], columns.innerLength[row]);
-    if (side.use?.isFragmented)
-      sent.fragment(refOf(batch, columns.rows.frame[row]), columns.outerLength[row]);
-    else side.largest = columns.outerLength[row];
+    const { sent } = this.flows[slot].sides[columns.rows.direction[row]];
+    sent?.enlarge(columns.outerLength[row], columns.innerLength[row]);
+    sent?.fragment(refOf(batch, columns.rows.frame[row]), columns.outerLength[row]);
   }
 
   private open(tunnel: OpenTunnel, flow: FlowId): OpenFlow {
+    const slot = this.flows.length;
+    const state = new OpenFlow(slot, tunnel, this.identityOf(flow));
+    this.flows.push(state);
+    this.counters.open(slot);
+    return state;
+  }
+
+  private identityOf(flow: FlowId): FlowIdentity | null {
     const { flows } = this.run;
-    if (!flows.isConversation(flow)) return new OpenFlow(tunnel, null);
+    if (!flows.isConversation(flow)) return null;
     const { low, high, lowPort, highPort } = flows.endpoints(flow);
-    return new OpenFlow(tunnel, { protocol: flows.protocol(flow), low, high, lowPort, highPort });
+    return { protocol: flows.protocol(flow), low, high, lowPort, highPort };
   }
 
   /** Null where the stack dictionary was full: such packets belong to no tunnel. */
@@ -125,26 +144,28 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
   }
 
   /** Finds the counters of the tunnel for a packet of another lane than the one before it. */
-  private resolve(state: OpenFlow, side: OpenSide, batch: Rows, row: number): void {
+  private resolve(slot: number, record: number, batch: Rows, row: number): void {
     const { columns } = batch;
     const at = refOf(batch, columns.rows.frame[row]);
-    const { tunnel, identity } = state;
-    if (side.pending > 0) flush(side, batch);
-    side.settle(tunnel);
+    const state = this.flows[slot];
+    const { tunnel } = state;
+    const direction = columns.rows.direction[row];
     const outerDirection = columns.outerDirection[row];
+    const side = state.sides[direction];
+    side.settle(tunnel, this.counters, record);
     const sent = tunnel.directions[outerDirection];
-    const isNewWay = side.sent !== sent;
     side.first ??= at;
-    side.lane = columns.lane[row];
     side.sent = sent;
     sent.span(at.frame, at.timeNs, at.segment);
     const use = sent.laneUse(tunnel, batch, row, at);
     side.use = use;
     if (use.isTagged) side.policyId = use.policyId;
-    side.largest = use.isFragmented ? -1 : 0;
+    const { records } = this.counters;
+    records[record + LANE] = columns.lane[row];
+    records[record + LARGEST] = use.isFragmented ? EVERY_PACKET : 0;
     if (use.isFlooded) tunnel.flood(0, at);
-    const ends = this.sourceOf(state, columns.rows.direction[row]);
-    if (identity && ends && isNewWay) tunnel.place(ends.from, ends.to, outerDirection);
+    const ends = this.sourceOf(state, direction);
+    if (ends) state.place(ends.from, ends.to, direction, outerDirection);
     side.source = null;
     side.destination = null;
     if (!ends || ends.from.includes(':')) return;
@@ -161,36 +182,16 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
   }
 
   endSegment(): void {
-    for (const tunnel of this.tunnels.values()) this.closed.add(tunnel.describe());
+    for (const tunnel of this.tunnels.values()) this.closed.add(tunnel.describe(this.counters));
     this.tunnels = new Map();
-    this.flows.clear();
-    this.flowCount = 0;
+    this.slots.clear();
+    this.flows = [];
   }
 
   sessions(): readonly VxlanTunnel[] {
-    const open = [...this.tunnels.values()].map((tunnel) => tunnel.describe());
+    const open = [...this.tunnels.values()].map((tunnel) => tunnel.describe(this.counters));
     return [...this.closed.sessions(), ...open].sort((a, b) => firstFrame(a) - firstFrame(b));
   }
-}
-
-/**
- * Hands the pending packets of a side on to itself and its direction of the tunnel; `settle` does the rest,
- * later.
- */
-function flush(side: OpenSide, batch: Rows): void {
-  const frame = batch.frameIdOf(side.pendingFrame);
-  const timeNs = batch.timeNs[side.pendingFrame];
-  const { pending, sent } = side;
-  side.pending = 0;
-  side.packets += pending;
-  if (sent) {
-    sent.packets += pending;
-    sent.bytes += side.pendingBytes;
-    sent.span(frame, timeNs, batch.segment);
-  }
-  side.pendingBytes = 0;
-  if (side.last) side.last.set(frame, timeNs);
-  else side.last = new OpenRef(frame, timeNs, batch.segment);
 }
 
 function firstFrame({ directions }: VxlanTunnel): number {

@@ -1,44 +1,51 @@
 import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameId, Nanoseconds } from '../../src/units.js';
 import type { LaneUse } from './lane-use.js';
-import type { OpenRef } from './open-ref.js';
+import { OpenRef } from './open-ref.js';
 import type { OpenAddressing, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';
 import type { InnerFlow, InnerSide } from './session.js';
+import {
+  BYTES,
+  LARGEST,
+  LARGEST_INNER,
+  LAST_FRAME,
+  LAST_NS,
+  PACKETS,
+  recordAt,
+  type SideCounters,
+} from './side-counters.js';
 
 /**
- * One direction of an inner flow: its own counts, and the counters of the tunnel that its last packet went
- * to.
+ * One direction of an inner flow: its own counts, and the counters of the tunnel that its last packet went to. Packets
+ * are counted in `SideCounters` first.
  */
 export class OpenSide implements InnerSide {
-  // What every packet touches stands first, together in memory.
-  /** `lane` of the last packet, and the direction of the tunnel that it went to; null before the first. */
-  lane = 0;
-  sent: OpenVxlanDirection | null = null;
-  /** Packets of the chunk in hand that are not counted yet, and the frame index of the last one. */
-  pending = 0;
-  pendingBytes = 0;
-  pendingFrame = 0;
-  /** Longest outer packet of the lane, in bytes; -1 where every packet is looked at. */
-  largest = 0;
   packets = 0;
-  last: OpenRef | null = null;
-  first: FrameRef | null = null;
   tagged = 0;
   untagged = 0;
   policyId = -1;
   reserved = 0;
-  /** Of the last packet. */
+  first: FrameRef | null = null;
+  last: OpenRef | null = null;
+  /** Of the last packet: the direction of the tunnel that it went to, and its lane there; null before the first. */
+  sent: OpenVxlanDirection | null = null;
   use: LaneUse | null = null;
   source: OpenAddressing | null = null;
   destination: OpenAddressing | null = null;
-  /** Of `packets` those that the counters of the tunnel have got. */
-  private settled = 0;
 
   /** Hands the packets since the last call on to the counters of the tunnel that the lane belongs to. */
-  settle(tunnel: OpenTunnel): void {
-    const { last, sent, use } = this;
-    const packets = this.packets - this.settled;
-    if (packets === 0 || !last || !sent || !use) return;
-    this.settled = this.packets;
+  settle(tunnel: OpenTunnel, { records }: SideCounters, at: number): void {
+    const { sent, use } = this;
+    const packets = records[at + PACKETS];
+    if (packets === 0 || !sent || !use) return;
+    const last = this.moveLast(records[at + LAST_FRAME], records[at + LAST_NS], tunnel);
+    this.packets += packets;
+    sent.packets += packets;
+    sent.bytes += records[at + BYTES];
+    sent.enlarge(records[at + LARGEST], records[at + LARGEST_INNER]);
+    sent.span(last.frame, last.timeNs, last.segment);
+    records[at + PACKETS] = 0;
+    records[at + BYTES] = 0;
     if (use.isTagged) {
       this.tagged += packets;
       sent.tagged += packets;
@@ -61,6 +68,12 @@ export class OpenSide implements InnerSide {
     }
     if (use.isFlooded) tunnel.flood(packets, last);
   }
+
+  private moveLast(frame: FrameId, timeNs: Nanoseconds, { identity }: OpenTunnel): OpenRef {
+    if (this.last) this.last.set(frame, timeNs);
+    else this.last = new OpenRef(frame, timeNs, identity.segment);
+    return this.last;
+  }
 }
 
 function advance(ref: OpenRef, to: FrameRef): void {
@@ -79,8 +92,12 @@ export interface FlowIdentity {
 export class OpenFlow {
   readonly sides: readonly [OpenSide, OpenSide] = [new OpenSide(), new OpenSide()];
 
-  /** `identity` is null for frames that are not IP. */
+  /** Ways of which the tunnel knows who is behind which of its sides, as bits: 1 for the same direction inside and outside. */
+  private placedWays = 0;
+
+  /** `slot`: where its packets are counted. `identity` is null for frames that are not IP. */
   constructor(
+    readonly slot: number,
     readonly tunnel: OpenTunnel,
     readonly identity: FlowIdentity | null,
   ) {}
@@ -93,10 +110,18 @@ export class OpenFlow {
     return this.sides[0].packets > 0 && this.sides[1].packets > 0;
   }
 
+  /** Tells the tunnel behind which of its sides the endpoints are. */
+  place(from: string, to: string, direction: number, outerDirection: number): void {
+    const way = direction === outerDirection ? 1 : 2;
+    if ((this.placedWays & way) !== 0) return;
+    this.placedWays |= way;
+    this.tunnel.place(from, to, outerDirection);
+  }
+
   /** To be called before the counters of the tunnel are read. */
-  settle(): void {
-    this.sides[0].settle(this.tunnel);
-    this.sides[1].settle(this.tunnel);
+  settle(counters: SideCounters): void {
+    this.sides[0].settle(this.tunnel, counters, recordAt(this.slot, 0));
+    this.sides[1].settle(this.tunnel, counters, recordAt(this.slot, 1));
   }
 
   describe(): InnerFlow {

@@ -16,6 +16,7 @@ import type {
   VxlanTunnel,
 } from './session.js';
 import { BEHIND_HIGH, BEHIND_LOW } from './session.js';
+import type { SideCounters } from './side-counters.js';
 import { OpenDirection } from './tunnel-direction.js';
 
 const POLICIES_MAX = 256;
@@ -146,8 +147,8 @@ export class OpenTunnel {
     if (at.frame > this.flooded.last.frame) this.flooded.last.set(at.frame, at.timeNs);
   }
 
-  describe(): VxlanTunnel {
-    for (const flow of this.flows) flow.settle();
+  describe(counters: SideCounters): VxlanTunnel {
+    for (const flow of this.flows) flow.settle(counters);
     const { identity, isGpe, directions, flooded } = this;
     const kept = new SessionStore<InnerFlow>(interestOf);
     for (const flow of this.flows) if (flow.isConversation) kept.add(flow.describe());
