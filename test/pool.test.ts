@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dissectors } from '../dissectors/index.js';
 import { openCaptureSource } from '../src/capture/file-source.js';
 import { defineCorrelator } from '../src/correlate/correlator.js';
@@ -37,6 +37,7 @@ describe('a worker that reads', () => {
   const file = join(scratch, 'talk.pcap');
   const count = 400;
   const worker = (name: string): URL => new URL(`./build/${name}`, import.meta.url);
+  const ownWorker = new URL('../dist/src/dissect-worker.cjs', import.meta.url);
   const run = async (workerFile?: URL) => {
     const source = await openCaptureSource([file]);
     const result = await runPipeline(source, dissectors, [], {
@@ -51,7 +52,7 @@ describe('a worker that reads', () => {
   afterAll(() => rmSync(scratch, { recursive: true }));
 
   it('tells the main thread what it has learned of the file', async () => {
-    const { runner, source } = await run(new URL('../dist/src/dissect-worker.cjs', import.meta.url));
+    const { runner, source } = await run(ownWorker);
     const [facts] = source.captures;
     expect(runner.quality.frames).toBe(count);
     expect(facts).toMatchObject({ frames: count, format: 'pcap' });
@@ -75,6 +76,46 @@ describe('a worker that reads', () => {
     expect(source.captures[0].frames).toBe(count);
   });
 });
+
+describe('a large input', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'capan-pool-'));
+  afterAll(() => rmSync(scratch, { recursive: true }));
+  const file = join(scratch, 'talk.pcap');
+  const count = 1_000;
+  beforeAll(() => writeFileSync(file, writePcap(frames(count))));
+
+  it.each([
+    ['wholly on the main thread, where it is quicker', 'dissect-worker.cjs', 0],
+    ['by the worker from where the main thread stands when it comes up', 'dissect-worker.cjs', 40],
+    ['wholly on the main thread, where no worker can start', 'stillborn-worker.cjs', 40],
+  ])('is read %s', async (_, name, pauseMs) => {
+    const folder = name === 'dissect-worker.cjs' ? '../dist/src/' : './build/';
+    const source = await openCaptureSource([file]);
+    // The pool is for inputs of this size; a file of it would take long to write.
+    Object.defineProperty(source, 'totalBytes', { value: 2 ** 30 });
+    const readHere = vi.spyOn(source, 'fill');
+    const { runner, frameFailures } = await runPipeline(source, dissectors, [], {
+      threads: 1,
+      chunkBytes: 4096,
+      workerFile: new URL(folder + name, import.meta.url),
+      onConsumed: () => pause(pauseMs),
+    });
+    expect(frameFailures).toEqual([]);
+    expect(runner.quality.frames).toBe(count);
+    expect(source.captures[0]).toMatchObject({ frames: count, format: 'pcap' });
+    expect(source.segments).toHaveLength(1);
+    expect(source.interfaces).toHaveLength(1);
+    const chunks = Math.ceil(count / (4096 / 64));
+    const isHandedOver = name === 'dissect-worker.cjs' && pauseMs > 0;
+    if (isHandedOver) expect(readHere.mock.calls.length).toBeLessThan(chunks);
+    else expect(readHere.mock.calls.length).toBeGreaterThanOrEqual(chunks);
+  });
+});
+
+/** Holds this thread up, as real chunks do. */
+function pause(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
 
 describe('a table that is full', () => {
   const narrow = defineDissector({

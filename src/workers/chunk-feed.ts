@@ -67,34 +67,54 @@ export class ReadingHere implements ChunkFeed {
   }
 }
 
-/** Leaves reading to the first worker; goes on here where no worker is left. */
+/** What reading in a worker needs of the run around it. */
+export interface ReadingSetup {
+  readonly source: CaptureSource;
+  readonly input: ReopenableInput;
+  readonly workers: WorkerPool;
+  readonly slots: readonly Slot[];
+  /** True where this thread reads until the worker is up; with a small input there would be nothing left for it. */
+  readonly beginsHere: boolean;
+  /** Makes an empty slot ready to be filled. */
+  prepare(slotIndex: number): void;
+  /** Dissects the oldest order on this thread, unless a worker was quicker. */
+  dissectHere(): void;
+  /** Goes on where no worker is left. */
+  readHere(): ReadingHere;
+}
+
+/** The slot that this thread fills while it is alone. */
+const FIRST_SLOT = 0;
+
+/** Leaves reading to the first worker as soon as it is up; goes on here where no worker is left. */
 export class ReadingInWorker implements ChunkFeed {
   private taken = 0;
+  /** Chunks read on this thread. */
+  private readCount = 0;
+  private isAlone: boolean;
+  private endedHere = false;
   private here: ReadingHere | null = null;
 
-  constructor(
-    private readonly input: ReopenableInput,
-    private readonly workers: WorkerPool,
-    private readonly slots: readonly Slot[],
-    private readonly prepare: (slotIndex: number) => void,
-    private readonly readHere: () => ReadingHere,
-    private readonly source: CaptureSource,
-  ) {
-    slots.forEach((_, slotIndex) => {
-      this.giveBack(slotIndex);
-    });
+  constructor(private readonly setup: ReadingSetup) {
+    this.isAlone = setup.beginsHere;
+    if (!this.isAlone) this.leaveToWorker();
   }
 
   get consumedBytes(): number {
-    return this.here?.consumedBytes ?? this.workers.board.consumedBytes;
+    return this.here?.consumedBytes ?? this.setup.workers.board.consumedBytes;
   }
 
   async take(): Promise<number> {
     if (this.here !== null) return this.here.take();
-    const slotIndex = await this.workers.board.whenFilled(this.taken + 1);
-    if (slotIndex < 0 && !this.workers.isAlive) {
+    const { workers } = this.setup;
+    if (this.isAlone) {
+      if (workers.board.serving === 0) return this.readFirst();
+      this.leaveToWorker();
+    }
+    const slotIndex = await workers.board.whenFilled(this.taken + 1);
+    if (slotIndex < 0 && !workers.isAlive) {
       await this.catchUp();
-      this.here = this.readHere();
+      this.here = this.setup.readHere();
       return this.here.take();
     }
     this.taken++;
@@ -103,15 +123,17 @@ export class ReadingInWorker implements ChunkFeed {
 
   giveBack(slotIndex: number): void {
     if (this.here !== null) return this.here.giveBack(slotIndex);
-    this.prepare(slotIndex);
-    this.slots[slotIndex].publish();
-    this.workers.board.postEmpty(slotIndex);
+    if (this.isAlone) return;
+    this.setup.prepare(slotIndex);
+    this.setup.slots[slotIndex].publish();
+    this.setup.workers.board.postEmpty(slotIndex);
   }
 
   async finish(): Promise<void> {
     if (this.here !== null) return this.here.finish();
-    const { facts, failure } = (await this.workers.finishReading()) ?? { facts: null, failure: null };
-    if (facts !== null) this.input.adopt(facts);
+    if (this.endedHere) return;
+    const { facts, failure } = (await this.setup.workers.finishReading()) ?? { facts: null, failure: null };
+    if (facts !== null) this.setup.input.adopt(facts);
     if (failure !== null) {
       const { message, file } = failure;
       throw file === null ? new Error(message) : new CaptureError(message, file);
@@ -119,12 +141,38 @@ export class ReadingInWorker implements ChunkFeed {
     if (facts !== null) return;
     // The worker that knew them died after it had read everything.
     await this.catchUp();
-    await this.source.fill(this.slots[0].chunk);
+    await this.fill(FIRST_SLOT);
+  }
+
+  private leaveToWorker(): void {
+    this.isAlone = false;
+    this.setup.slots.forEach((_, slotIndex) => {
+      this.giveBack(slotIndex);
+    });
+  }
+
+  /** One chunk at a time: what is gained is that the code of this thread is warm when the worker comes. */
+  private async readFirst(): Promise<number> {
+    const { setup } = this;
+    const slot = setup.slots[FIRST_SLOT];
+    setup.prepare(FIRST_SLOT);
+    this.endedHere = !(await this.fill(FIRST_SLOT));
+    if (this.endedHere) return -1;
+    slot.firstFrame = slot.nextFrame = 0;
+    slot.publish();
+    this.taken++;
+    setup.workers.board.postFilled(FIRST_SLOT, slot.chunk.frameCount, setup.source.consumedBytes);
+    setup.dissectHere();
+    return FIRST_SLOT;
   }
 
   /** Reads here what the worker has read, so that this thread knows what it knew. Every slot must be free. */
   private async catchUp(): Promise<void> {
-    for (let chunk = this.workers.board.filled; chunk > 0; chunk--)
-      await this.source.fill(this.slots[0].chunk);
+    while (this.readCount < this.setup.workers.board.filled) await this.fill(FIRST_SLOT);
+  }
+
+  private async fill(slotIndex: number): Promise<boolean> {
+    this.readCount++;
+    return this.setup.source.fill(this.setup.slots[slotIndex].chunk);
   }
 }

@@ -52,14 +52,17 @@ export class PoolDissector implements ChunkDissector {
 
   settle(slotIndex: number): void | Promise<void> {
     const { board } = this.workers;
-    while (!board.isSettled(slotIndex) && this.mayHelp()) {
-      const oldest = board.takeOldest(MAIN_THREAD);
-      if (oldest >= 0) this.dissectHere(oldest);
-    }
+    while (!board.isSettled(slotIndex) && this.mayHelp()) this.dissectOldest();
     return board.whenSettled(slotIndex).then((succeeded) => {
       this.slots[slotIndex].adopt();
       if (!succeeded) throw new Error('dissecting failed');
     });
+  }
+
+  /** Takes the order that waits longest, if one does, and dissects it on this thread. */
+  dissectOldest(): void {
+    const oldest = this.workers.board.takeOldest(MAIN_THREAD);
+    if (oldest >= 0) this.dissectHere(oldest);
   }
 
   close(): Promise<void> {

@@ -90,7 +90,7 @@ class Pipeline {
     const { reopenable } = source;
     this.feed =
       dissector instanceof PoolDissector && reopenable !== undefined
-        ? this.readInWorker(dissector.workers, reopenable)
+        ? this.readInWorker(dissector, reopenable)
         : this.readHere();
   }
 
@@ -159,18 +159,20 @@ class Pipeline {
     return new ReadingHere(this.source, this.slots, submit, this.options.signal);
   }
 
-  private readInWorker(workers: WorkerPool, input: ReopenableInput): ReadingInWorker {
+  private readInWorker(dissector: PoolDissector, input: ReopenableInput): ReadingInWorker {
     const { slots, source } = this;
-    return new ReadingInWorker(
+    return new ReadingInWorker({
+      source,
       input,
-      workers,
+      workers: dissector.workers,
       slots,
-      (slotIndex) => {
+      beginsHere: (source.totalBytes ?? 0) >= POOL_BYTES_MIN,
+      prepare: (slotIndex) => {
         slots[slotIndex].foldsRows = !this.runner.needsEveryRow;
       },
-      () => this.readHere(),
-      source,
-    );
+      dissectHere: () => dissector.dissectOldest(),
+      readHere: () => this.readHere(),
+    });
   }
 
   result(): PipelineResult {

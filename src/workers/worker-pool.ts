@@ -40,6 +40,8 @@ export class WorkerPool {
       maxThreads: threads,
       workerData: { ...setup, board: board.buffer } satisfies WorkerSetup,
     });
+    // One that dies with its task on hand fails that task; one that died before it had any is replaced, and no concern.
+    pool.on('error', () => {});
     const workers = new WorkerPool(pool, board);
     for (let worker = 0; worker < threads; worker++) {
       const serving = workers.keepServing(worker);
@@ -83,7 +85,11 @@ export class WorkerPool {
       }
     }
     this.alive--;
-    if (this.alive === 0 && !this.closed) this.board.failWaiting();
+    if (this.alive === 0 && !this.closed) {
+      this.board.failWaiting();
+      // It would go on replacing them.
+      void this.pool.destroy();
+    }
     return outcome;
   }
 }
