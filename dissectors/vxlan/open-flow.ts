@@ -61,11 +61,8 @@ export class OpenSide implements InnerSide {
       advance(use.reservedUse.last, last);
     }
     if (use.macPair) advance(use.macPair.last, last);
-    for (const addressing of [this.source, this.destination]) {
-      if (!addressing) continue;
-      addressing.packets += packets;
-      advance(addressing.last, last);
-    }
+    if (this.source) count(this.source, packets, last);
+    if (this.destination) count(this.destination, packets, last);
     if (use.isFlooded) tunnel.flood(packets, last);
   }
 
@@ -74,6 +71,11 @@ export class OpenSide implements InnerSide {
     else this.last = new OpenRef(frame, timeNs, identity.segment);
     return this.last;
   }
+}
+
+function count(addressing: OpenAddressing, packets: number, last: FrameRef): void {
+  addressing.packets += packets;
+  advance(addressing.last, last);
 }
 
 function advance(ref: OpenRef, to: FrameRef): void {
