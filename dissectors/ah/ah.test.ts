@@ -28,7 +28,7 @@ function dissect(
   packet: Uint8Array,
   wireLength = packet.length,
 ): { rows: number; esp: string[]; shortfalls: number } {
-  slot.beginRound();
+  slot.clearTables();
   const espSeen: string[] = [];
   const frame = new FrameContext(slot);
   frame.begin(new DataView(packet.slice().buffer), 0, 0, wireLength, wireLength > packet.length);

@@ -27,7 +27,7 @@ function dissect(
   packet: Uint8Array,
   { sourcePort = 49_152, destinationPort = 3784, wireLength }: Around = {},
 ): number {
-  slot.beginRound();
+  slot.clearTables();
   const frame = new FrameContext(slot);
   const length = wireLength ?? packet.length;
   frame.begin(new DataView(packet.slice().buffer), 0, 0, length, length > packet.length);

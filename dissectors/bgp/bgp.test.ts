@@ -23,7 +23,7 @@ const [table] = slot.tables as unknown as readonly [Parameters<typeof bgpDissect
 
 /** Dissects a message that fills its view, so that a read outside of it throws; number of rows. */
 function dissect(message: Uint8Array): number {
-  slot.beginRound();
+  slot.clearTables();
   const frame = new FrameContext(slot);
   frame.begin(new DataView(message.slice().buffer), 0, 0, message.length, false);
   frame.protocol = 6;

@@ -27,7 +27,7 @@ const table = slot.tables[0] as unknown as DnsTable;
 
 /** Dissects a message that fills its view, so that a read outside of it throws. */
 function dissect(message: Uint8Array, protocol: number = IP_PROTOCOL.udp, port = 53): number {
-  slot.beginRound();
+  slot.clearTables();
   const frame = new FrameContext(slot);
   frame.begin(new DataView(message.slice().buffer), 0, 0, message.length, false);
   frame.protocol = protocol;

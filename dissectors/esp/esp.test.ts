@@ -26,7 +26,7 @@ function dissect(
   packet: Uint8Array,
   { protocol = 50, wireLength, origin = ORIGIN_WHOLE }: Around = {},
 ): number {
-  slot.beginRound();
+  slot.clearTables();
   const frame = new FrameContext(slot);
   const length = wireLength ?? packet.length;
   frame.begin(new DataView(packet.slice().buffer), 0, 0, length, length > packet.length);

@@ -114,7 +114,7 @@ describe('Geneve', () => {
     });
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
-        slot.beginRound();
+        slot.clearTables();
         // The view ends where the payload ends, so that reads outside of it throw.
         frame.begin(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, 0, bytes.length);
         frame.destinationPort = 6081;

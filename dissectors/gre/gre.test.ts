@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import { FrameContext } from '../../src/dissect/frame-context.js';
 import { STACK_KEY, STACK_KIND, TUNNEL_KINDS } from '../../src/observe/flow-key.js';
-import { KEY_STRIDE } from '../../src/observe/key-table.js';
+import { KEY_WORDS } from '../../src/observe/key-table.js';
 import { Slot } from '../../src/observe/slot.js';
 import type { ObservationTable } from '../../src/observe/table.js';
 import { concat, hex, u16, u32 } from '../../test/build/bytes.js';
@@ -38,7 +38,7 @@ interface Dissected {
 
 /** Dissects a packet that fills its view, so that a read outside of it throws. */
 function dissect(packet: Uint8Array, protocol = GRE): Dissected {
-  slot.beginRound();
+  slot.clearTables();
   const frame = new FrameContext(slot);
   frame.begin(new DataView(packet.slice().buffer), 0, 0, packet.length, false);
   frame.protocol = protocol;
@@ -58,7 +58,7 @@ function dissect(packet: Uint8Array, protocol = GRE): Dissected {
 }
 
 function stackOfRow(): { kind: string; key: number } {
-  const at = (slot.stacks.length - 1) * KEY_STRIDE;
+  const at = (slot.stacks.length - 1) * KEY_WORDS;
   const { words } = slot.stacks;
   return { kind: TUNNEL_KINDS[words[at + STACK_KIND]], key: words[at + STACK_KEY] >>> 0 };
 }

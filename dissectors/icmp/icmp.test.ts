@@ -27,7 +27,7 @@ const table = slot.tables[0] as unknown as IcmpTable;
 
 /** Dissects a message that fills its view, so that a read outside of it throws; its row, or null. */
 function dissect(message: Uint8Array, protocol: number = IP_PROTOCOL.icmp): IcmpTable | null {
-  slot.beginRound();
+  slot.clearTables();
   const frame = new FrameContext(slot);
   frame.begin(new DataView(message.slice().buffer), 0, 0, message.length, false);
   frame.protocol = protocol;

@@ -70,7 +70,7 @@ function contextOf(packet: Uint8Array, around: Around): FrameContext {
 
 /** Dissects a payload that fills its view, so that a read outside of it throws; number of rows. */
 function dissect(packet: Uint8Array, around: Around = {}): number {
-  slot.beginRound();
+  slot.clearTables();
   espCalls = [];
   const nothing = (): void => {};
   const bound = dissector.bind(table, {

@@ -36,7 +36,7 @@ function frameOf(packet: Uint8Array, isCut = false, wireLength = packet.length):
 }
 
 function dissect(packet: Uint8Array, isCut = false, protocol = UDP) {
-  slot.beginRound();
+  slot.clearTables();
   const frame = frameOf(packet, isCut);
   frame.protocol = protocol;
   const bound = dissector.bind(table, {

@@ -48,7 +48,7 @@ interface Dissected {
 
 /** Dissects a UDP payload that fills its view, so that a read outside of it throws. */
 function dissect(payload: Uint8Array, wireLength = payload.length): Dissected {
-  slot.beginRound();
+  slot.clearTables();
   const frame = new FrameContext(slot);
   frame.begin(new DataView(payload.slice().buffer), 0, 0, wireLength, wireLength > payload.length);
   frame.payloadLength = wireLength;

@@ -36,7 +36,7 @@ function dissect(
   origin = ORIGIN_WHOLE,
   sourcePort = 4500,
 ): Seen {
-  slot.beginRound();
+  slot.clearTables();
   const exits: string[] = [];
   const frame = new FrameContext(slot);
   frame.begin(new DataView(payload.slice().buffer), 0, 0, wireLength, wireLength > payload.length);

@@ -11,7 +11,7 @@ import {
   STACK_PARENT,
   TUNNEL_KINDS,
 } from '../observe/flow-key.js';
-import { KEY_STRIDE, KEY_WORDS, KeyTable } from '../observe/key-table.js';
+import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { formatAddress } from '../wire/address.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
@@ -69,7 +69,7 @@ export class LaneTable {
   /** Begins a round: local flow numbers from now on are those of that slot. */
   begin(slot: Slot): void {
     this.local = slot;
-    const flows = slot.flows.length;
+    const flows = slot.flows.keys.length;
     if (this.whole.length < flows) {
       this.whole = new Int32Array(flows * 2);
       this.fragments = new Int32Array(flows * 2);
@@ -80,7 +80,7 @@ export class LaneTable {
       this.localStacks = new Int32Array(slot.stacks.length * 2);
     this.localStacks[0] = 0;
     for (let stack = 1; stack < slot.stacks.length; stack++) {
-      const at = stack * KEY_STRIDE;
+      const at = stack * KEY_WORDS;
       for (let word = 0; word < KEY_WORDS; word++) this.key[word] = slot.stacks.words[at + word];
       this.key[STACK_PARENT] = this.localStacks[slot.stacks.words[at + STACK_PARENT]];
       this.localStacks[stack] = this.stacks.findOrAdd(this.key);
@@ -97,7 +97,7 @@ export class LaneTable {
 
   ends(lane: Lane): LaneEnds {
     const flow = lane >> 1;
-    const at = flow * KEY_STRIDE;
+    const at = flow * KEY_WORDS;
     const { words } = this.keys;
     const low = formatAddress(words, at + FLOW_LOW);
     const high = formatAddress(words, at + FLOW_HIGH);
@@ -116,25 +116,25 @@ export class LaneTable {
 
   /** True for TCP with ports: not for fragments. */
   isTcp(lane: Lane): boolean {
-    const at = (lane >> 1) * KEY_STRIDE;
+    const at = (lane >> 1) * KEY_WORDS;
     const { words } = this.keys;
     return words[at + FLOW_PROTOCOL] === PROTOCOL_TCP && words[at + FLOW_PORTS] !== 0;
   }
 
   /** The four words of the address that a lane leads to. */
   destinationWords(lane: Lane): Int32Array {
-    const at = (lane >> 1) * KEY_STRIDE + ((lane & 1) === 0 ? FLOW_HIGH : FLOW_LOW);
+    const at = (lane >> 1) * KEY_WORDS + ((lane & 1) === 0 ? FLOW_HIGH : FLOW_LOW);
     return this.keys.words.slice(at, at + 4);
   }
 
   stackOf(flow: number): number {
-    return this.keys.words[flow * KEY_STRIDE + FLOW_STACK];
+    return this.keys.words[flow * KEY_WORDS + FLOW_STACK];
   }
 
   /** `vxlan 1`: the innermost tunnel of a stack. */
   tunnelOf(stack: number): string | null {
     if (stack === 0) return null;
-    const at = stack * KEY_STRIDE;
+    const at = stack * KEY_WORDS;
     const { words } = this.stacks;
     const key = words[at + STACK_KEY] >>> 0;
     return `${TUNNEL_KINDS[words[at + STACK_KIND]]}${key === 0 ? '' : ` ${key}`}`;
@@ -144,7 +144,7 @@ export class LaneTable {
     const { local: slot, key } = this;
     if (slot === null) return -1;
     const { words } = slot.flows.keys;
-    const at = slot.flows.keyAt(local);
+    const at = local * KEY_WORDS;
     for (let word = 0; word < KEY_WORDS; word++) key[word] = words[at + word];
     const stack = this.localStacks[words[at + FLOW_STACK]];
     if (stack < 0) return -1;
@@ -165,7 +165,7 @@ export class LaneTable {
     const old = this.keys;
     this.keys = new KeyTable(old.capacity * 2, this.seed);
     for (let known = 0; known < old.length; known++)
-      this.keys.findOrAddFrom(old, known, old.words[known * KEY_STRIDE]);
+      this.keys.findOrAddFrom(old, known, old.words[known * KEY_WORDS]);
     return this.keys.findOrAdd(this.key);
   }
 }

@@ -3,7 +3,7 @@ import type { DissectEngine } from '../dissect/dissect-engine.js';
 import type { FrameContext } from '../dissect/frame-context.js';
 import { PIECE_FRAGMENT } from '../observe/engine-tables.js';
 import { FLOW_HIGH, FLOW_LOW, FLOW_PORTS, FLOW_STACK, STACK_PARENT } from '../observe/flow-key.js';
-import { KEY_STRIDE } from '../observe/key-table.js';
+import { KEY_WORDS } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { frameId, frameNumberOf } from '../units.js';
 import { IPV4_MAPPED, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
@@ -93,7 +93,7 @@ export class Assembler {
   consume(slot: Slot, engine: DissectEngine, global: Int32Array, isCopy: Uint8Array | null): boolean {
     const isResumed = this.pausedAt >= 0;
     if (!isResumed) this.nextRow = 0;
-    this.mappedFlows = slot.flows.length;
+    this.mappedFlows = slot.flows.keys.length;
     this.pausedAt = -1;
     const pieceCount = slot.pieces.rows.length;
     let hasAppended = false;
@@ -194,6 +194,7 @@ export class Assembler {
       this.refusedMessages++;
       return;
     }
+    slot.reindex();
     const { touches, fingerprints, pieces } = slot;
     const known = { pieces: pieces.rows.length, blob: slot.blobLength };
     const counted = { touches: touches.rows.length, fingerprints: fingerprints.rows.length };
@@ -212,7 +213,7 @@ export class Assembler {
 
   private keepInnerPieces(slot: Slot, knownPieces: number): void {
     const global = this.flows.mapFlows(slot, this.mappedFlows);
-    this.mappedFlows = slot.flows.length;
+    this.mappedFlows = slot.flows.keys.length;
     for (let row = knownPieces; row < slot.pieces.rows.length; row++) {
       const piece = readPiece(slot, row, global);
       this.inner.push({ ...piece, bytes: piece.bytes.slice() });
@@ -222,7 +223,7 @@ export class Assembler {
   /** The context of the message: what the spine would know had one frame carried it. */
   private describe(slot: Slot, piece: Piece): (frame: FrameContext) => void {
     const { words } = slot.flows.keys;
-    const at = slot.flows.keyAt(piece.chunkFlow);
+    const at = piece.chunkFlow * KEY_WORDS;
     return (frame) => {
       const from = at + (piece.direction === 0 ? FLOW_LOW : FLOW_HIGH);
       const to = at + (piece.direction === 0 ? FLOW_HIGH : FLOW_LOW);
@@ -278,6 +279,6 @@ function leafOf(piece: Piece): number {
 /** How many tunnels a stack has. */
 function depthOf(slot: Slot, stack: number): number {
   let depth = 0;
-  for (let at = stack; at !== 0; at = slot.stacks.words[at * KEY_STRIDE + STACK_PARENT]) depth++;
+  for (let at = stack; at !== 0; at = slot.stacks.words[at * KEY_WORDS + STACK_PARENT]) depth++;
   return depth;
 }

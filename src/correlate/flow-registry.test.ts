@@ -11,7 +11,7 @@ const layout = slotLayout([], { chunkBytes: 1024, frameCapacity: 16, seed: 5 });
 /** A slot whose flows are UDP flows of the given port numbers, each with `packets` packets. */
 function slotOf(ports: readonly number[], packets = 1): Slot {
   const slot = new Slot(layout, new ArrayBuffer(Slot.byteLength(layout)));
-  slot.beginRound();
+  slot.clearTables();
   const key = new Int32Array(KEY_WORDS);
   key[FLOW_PROTOCOL] = 17;
   key[FLOW_LOW + 2] = 0xffff;

@@ -14,18 +14,19 @@ import {
   FLOW_PORTS,
   FLOW_PROTOCOL,
   FLOW_STACK,
+  STACK_KEY,
+  STACK_KIND,
+  STACK_PARENT,
+  TUNNEL_KINDS,
   type TunnelKind,
 } from '../observe/flow-key.js';
-import { KEY_NOTE, KEY_STRIDE, KeyTable } from '../observe/key-table.js';
+import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
 import { formatAddress } from '../wire/address.js';
 import { FlowStates } from './flow-states.js';
-import { KnownKeys } from './known-keys.js';
-import { type TunnelLayer, TunnelStacks } from './tunnel-stacks.js';
 
 export type { FlowStates } from './flow-states.js';
-export type { TunnelLayer } from './tunnel-stacks.js';
 
 /** A flow of the run: stack, protocol and both endpoints. Stable until the registry evicts it. */
 export type FlowId = number;
@@ -49,11 +50,19 @@ export interface FlowDirection {
   readonly lastSegment: SegmentIndex;
 }
 
+export interface TunnelLayer {
+  readonly kind: TunnelKind;
+  readonly low: string;
+  readonly high: string;
+  readonly key: number;
+}
+
 const FLOW_CAPACITY_START = 4096;
 /** About half a million flows; beyond three quarters of that the longest silent ones are folded into `evicted`. */
 export const FLOW_CAPACITY_MAX = 1 << 19;
 /** Pages that nobody touched cost nothing, columns that wait for the garbage collector do: so rather seldom and far. */
 const GROWTH = 4;
+const STACK_CAPACITY = 1 << 14;
 
 const RECORD_FIELDS = 8;
 const PACKETS = 0;
@@ -70,14 +79,18 @@ const EDGE_SEGMENT = 2;
  */
 export class FlowRegistry {
   private keys: KeyTable;
-  private readonly stacks: TunnelStacks;
+  private stacks: KeyTable;
   /** What the keys move to when flows are evicted: the two take turns. */
   private spareKeys: KeyTable | null = null;
   /** One record of RECORD_FIELDS a direction, side by side: counting touches one cache line. */
   private records = new Float64Array(FLOW_CAPACITY_START * 2 * RECORD_FIELDS);
+  /** Epoch (65,536 frames) in which a flow was last seen, by which eviction chooses. */
+  private lastEpochs = new Uint32Array(FLOW_CAPACITY_START);
   private epoch = 0;
+  private mappedStacks = 0;
+  private readonly key = new Int32Array(KEY_WORDS);
   private globalFlows = new Int32Array(1024);
-  private readonly known = new Map<Slot, KnownKeys>();
+  private globalStacks = new Int32Array(1024);
   private readonly states: FlowStates<unknown>[] = [];
   /** What was folded because of the bound. */
   readonly evicted = { flows: 0, packets: 0, bytes: 0 };
@@ -87,7 +100,8 @@ export class FlowRegistry {
     private readonly capacityMax: number = FLOW_CAPACITY_MAX,
   ) {
     this.keys = new KeyTable(FLOW_CAPACITY_START, seed);
-    this.stacks = new TunnelStacks(seed);
+    this.stacks = new KeyTable(STACK_CAPACITY, seed);
+    this.stacks.findOrAdd(this.key);
   }
 
   get size(): number {
@@ -103,40 +117,34 @@ export class FlowRegistry {
 
   /** Maps the flows of a chunk from index `from` on; the result is indexed by chunk-local flow. */
   mapFlows(slot: Slot, from: number): Int32Array {
-    const { flows } = slot;
-    const count = flows.length;
+    const count = slot.flows.keys.length;
     if (this.globalFlows.length < count) this.globalFlows = grown(this.globalFlows, count * 2);
-    const known = this.knownOf(slot);
-    this.stacks.map(slot.stacks, known);
+    this.mapStacks(slot, from === 0 ? 0 : this.mappedStacks);
+    const { keys } = slot.flows;
     for (let flow = from; flow < count; flow++) {
-      const key = flows.keyOf[flow];
-      let id = known.flows[key] - 1;
+      const stack = this.globalStacks[keys.words[flow * KEY_WORDS + FLOW_STACK]];
+      let id = this.keys.findOrAddFrom(keys, flow, stack);
       if (id < 0) {
-        id = this.findOrAdd(flows.keys, key, known);
-        known.flows[key] = id + 1;
+        this.grow();
+        id = this.keys.findOrAddFrom(keys, flow, stack);
       }
-      this.keys.words[id * KEY_STRIDE + KEY_NOTE] = this.epoch;
+      this.lastEpochs[id] = this.epoch;
       this.globalFlows[flow] = id;
     }
     return this.globalFlows;
   }
 
-  private findOrAdd(keys: KeyTable, key: number, known: KnownKeys): FlowId {
-    const stack = known.stacks[keys.words[key * KEY_STRIDE + FLOW_STACK]];
-    const id = this.keys.findOrAddFrom(keys, key, stack);
-    if (id >= 0) return id;
-    this.grow();
-    return this.keys.findOrAddFrom(keys, key, stack);
-  }
-
-  /** What was mapped of the keys of a slot, as long as they and the ids of this registry are the same. */
-  private knownOf(slot: Slot): KnownKeys {
-    const known = this.known.get(slot);
-    if (known?.generation === slot.keyGeneration) return known;
-    const fresh = known ?? new KnownKeys(slot.flows.keys.capacity, slot.stacks.capacity);
-    fresh.begin(slot.keyGeneration);
-    this.known.set(slot, fresh);
-    return fresh;
+  private mapStacks(slot: Slot, from: number): void {
+    const count = slot.stacks.length;
+    if (this.globalStacks.length < count) this.globalStacks = grown(this.globalStacks, count * 2);
+    for (let stack = from; stack < count; stack++) {
+      const at = stack * KEY_WORDS;
+      for (let word = 0; word < KEY_WORDS; word++) this.key[word] = slot.stacks.words[at + word];
+      if (stack > 0) this.key[STACK_PARENT] = this.globalStacks[slot.stacks.words[at + STACK_PARENT]];
+      // A run with more tunnels than the dictionary holds folds the rest into "no tunnel".
+      this.globalStacks[stack] = Math.max(0, this.stacks.findOrAdd(this.key));
+    }
+    this.mappedStacks = count;
   }
 
   /** Adds the counters of a chunk. */
@@ -144,7 +152,7 @@ export class FlowRegistry {
     const { flows, chunk } = slot;
     const { capture, number, timeNs } = chunk.frames;
     const { records } = this;
-    const directions = flows.length * 2;
+    const directions = flows.keys.length * 2;
     for (let direction = 0; direction < directions; direction++) {
       const from = direction * FLOW_RECORD_FIELDS;
       const packets = flows.records[from + FLOW_PACKETS];
@@ -173,7 +181,7 @@ export class FlowRegistry {
   }
 
   endpoints(flow: FlowId): Endpoints {
-    const at = flow * KEY_STRIDE;
+    const at = flow * KEY_WORDS;
     const words = this.keys.words;
     const ports = words[at + FLOW_PORTS];
     return {
@@ -192,7 +200,7 @@ export class FlowRegistry {
 
   /** Source and destination port of packets of a flow in that direction. */
   ports(flow: FlowId, direction: number): { from: number; to: number } {
-    const ports = this.keys.words[flow * KEY_STRIDE + FLOW_PORTS];
+    const ports = this.keys.words[flow * KEY_WORDS + FLOW_PORTS];
     return direction === 0
       ? { from: ports >>> 16, to: ports & 0xffff }
       : { from: ports & 0xffff, to: ports >>> 16 };
@@ -200,42 +208,59 @@ export class FlowRegistry {
 
   /** The four words of an endpoint: 0 the low one, 1 the high one. Valid until the registry grows. */
   addressWords(flow: FlowId, endpoint: number): Int32Array {
-    const at = flow * KEY_STRIDE + (endpoint === 0 ? FLOW_LOW : FLOW_HIGH);
+    const at = flow * KEY_WORDS + (endpoint === 0 ? FLOW_LOW : FLOW_HIGH);
     return this.keys.words.subarray(at, at + 4);
   }
 
   /** IP protocol number. */
   protocol(flow: FlowId): number {
-    return this.keys.words[flow * KEY_STRIDE + FLOW_PROTOCOL] & 0xff;
+    return this.keys.words[flow * KEY_WORDS + FLOW_PROTOCOL] & 0xff;
   }
 
   /** True for transport conversations, false for flows of a protocol's own making. */
   isConversation(flow: FlowId): boolean {
-    return (this.keys.words[flow * KEY_STRIDE + FLOW_PROTOCOL] & FLOW_KIND_DISCRIMINATED) === 0;
+    return (this.keys.words[flow * KEY_WORDS + FLOW_PROTOCOL] & FLOW_KIND_DISCRIMINATED) === 0;
   }
 
   discriminator(flow: FlowId): number {
-    return this.keys.words[flow * KEY_STRIDE + FLOW_DISCRIMINATOR];
+    return this.keys.words[flow * KEY_WORDS + FLOW_DISCRIMINATOR];
   }
 
   /** Index of the tunnel stack; 0: not in a tunnel. */
   stack(flow: FlowId): number {
-    return this.keys.words[flow * KEY_STRIDE + FLOW_STACK];
+    return this.keys.words[flow * KEY_WORDS + FLOW_STACK];
   }
 
   /** The stack around the innermost tunnel of a stack; 0: none. */
   parentStack(stack: number): number {
-    return this.stacks.parentOf(stack);
+    return stack === 0 ? 0 : this.stacks.words[stack * KEY_WORDS + STACK_PARENT];
   }
 
   /** The stack of the packets inside a tunnel between the endpoints of `flow`; 0 where there are none. */
   innerStack(flow: FlowId, kind: TunnelKind, tunnelKey: number): number {
-    return this.stacks.inside(this.keys.words, flow * KEY_STRIDE, kind, tunnelKey);
+    const at = flow * KEY_WORDS;
+    for (let word = 0; word < KEY_WORDS; word++) this.key[word] = this.keys.words[at + word];
+    this.key[STACK_PARENT] = this.stack(flow);
+    this.key[STACK_KIND] = TUNNEL_KINDS.indexOf(kind);
+    this.key[FLOW_PORTS] = 0;
+    this.key[STACK_KEY] = tunnelKey;
+    return Math.max(0, this.stacks.find(this.key));
   }
 
   /** Layers of a tunnel stack, outermost first. */
   tunnelLayers(stack: number): TunnelLayer[] {
-    return this.stacks.layersOf(stack);
+    const layers: TunnelLayer[] = [];
+    for (let at = stack; at !== 0; at = this.stacks.words[at * KEY_WORDS + STACK_PARENT]) {
+      const words = this.stacks.words;
+      const offset = at * KEY_WORDS;
+      layers.unshift({
+        kind: TUNNEL_KINDS[words[offset + STACK_KIND]],
+        low: formatAddress(words, offset + FLOW_LOW),
+        high: formatAddress(words, offset + FLOW_HIGH),
+        key: words[offset + STACK_KEY] >>> 0,
+      });
+    }
+    return layers;
   }
 
   direction(flow: FlowId, direction: number): FlowDirection {
@@ -284,7 +309,7 @@ export class FlowRegistry {
 
   /** Writes the tunnel stack and both hosts of a flow into a key, the same for all that these hosts have with each other. */
   writeHosts(flow: FlowId, key: Int32Array): void {
-    const at = flow * KEY_STRIDE;
+    const at = flow * KEY_WORDS;
     const { words } = this.keys;
     key[FLOW_STACK] = words[at + FLOW_STACK];
     for (let word = FLOW_LOW; word < FLOW_PORTS; word++) key[word] = words[at + word];
@@ -314,22 +339,21 @@ export class FlowRegistry {
     this.keys.clear();
     this.spareKeys = old;
     for (let flow = 0; flow < count; flow++) {
-      if (lastEpochIn(old, flow) < oldestKept) {
+      if (this.lastEpochs[flow] < oldestKept) {
         this.fold(flow);
         continue;
       }
-      kept[flow] = this.takeOver(old, flow);
+      kept[flow] = this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
       this.moveCounters(flow, kept[flow]);
     }
     this.records.fill(0, this.keys.length * 2 * RECORD_FIELDS, count * 2 * RECORD_FIELDS);
     for (const states of this.states) states.remap(kept);
-    this.known.clear();
   }
 
   private oldestEpochToKeep(keep: number): number {
     const flowsByEpoch = new Map<number, number>();
     for (let flow = 0; flow < this.keys.length; flow++) {
-      const epoch = lastEpochIn(this.keys, flow);
+      const epoch = this.lastEpochs[flow];
       flowsByEpoch.set(epoch, (flowsByEpoch.get(epoch) ?? 0) + 1);
     }
     let oldest = this.epoch;
@@ -351,31 +375,24 @@ export class FlowRegistry {
   }
 
   private moveCounters(from: FlowId, to: FlowId): void {
+    this.lastEpochs[to] = this.lastEpochs[from];
     const fields = 2 * RECORD_FIELDS;
     this.records.copyWithin(to * fields, from * fields, (from + 1) * fields);
-  }
-
-  private takeOver(old: KeyTable, flow: FlowId): FlowId {
-    const id = this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_STRIDE]);
-    this.keys.words[id * KEY_STRIDE + KEY_NOTE] = lastEpochIn(old, flow);
-    return id;
   }
 
   private grow(): void {
     const capacity = this.keys.capacity * GROWTH;
     const old = this.keys;
     this.keys = new KeyTable(capacity, this.seed);
-    for (let flow = 0; flow < old.length; flow++) this.takeOver(old, flow);
+    for (let flow = 0; flow < old.length; flow++) {
+      this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
+    }
+    this.lastEpochs = grown(this.lastEpochs, capacity);
     this.records = grown(this.records, capacity * 2 * RECORD_FIELDS);
   }
 }
 
-/** The note of a key: the epoch (65,536 frames) in which its flow was last seen, by which eviction chooses. */
-function lastEpochIn(keys: KeyTable, flow: FlowId): number {
-  return keys.words[flow * KEY_STRIDE + KEY_NOTE];
-}
-
-function grown<A extends Int32Array | Float64Array>(column: A, length: number): A {
+function grown<A extends Int32Array | Float64Array | Uint32Array>(column: A, length: number): A {
   const larger = new (column.constructor as new (length: number) => A)(length);
   larger.set(column);
   return larger;

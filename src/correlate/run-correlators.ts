@@ -84,7 +84,7 @@ export class CorrelatorRunner implements CorrelationRun {
     if (isCopy) this.uncountCopies(slot, global, isCopy);
     this.quality.observe(slot, isCopy);
     this.identities?.take(slot, isCopy);
-    const mapped = slot.flows.length;
+    const mapped = slot.flows.keys.length;
     // More than once only where messages of the assembler fill a table.
     for (;;) {
       slot.shortfalls.rows.length = 0;
@@ -173,7 +173,7 @@ export class CorrelatorRunner implements CorrelationRun {
     const perFlow = readers.filter(({ correlator }) => correlator.order === 'flow');
     if (perFlow.length === 0) return;
     if (isWhole) return this.consumePerFlow(perFlow, batch, slot.groups[table], slot.groupedFlows);
-    const flowCount = slot.flows.length;
+    const flowCount = slot.flows.keys.length;
     this.regrouped.group(order, accepted, columns.rows.flow, flowCount);
     this.consumePerFlow(perFlow, batch, this.regrouped, flowCount);
   }

@@ -24,7 +24,7 @@ export interface SlotSizes {
 export function slotLayout(dissectors: readonly Dissector[], sizes: SlotSizes): SlotLayout {
   return {
     ...sizes,
-    flowCapacity: 16_384,
+    flowCapacity: 8192,
     stackCapacity: 1024,
     blobBytes: 1 << 20,
     tables: dissectors.map(({ observes, rowsPerChunk, carriedBy }) => ({
@@ -98,7 +98,7 @@ export class DissectEngine {
   dissectChunk(firstFrame: number, endFrame: number = this.slot.chunk.frameCount): number {
     const { slot, frame, link } = this;
     const { frames } = slot.chunk;
-    slot.beginRound();
+    slot.clearTables();
     slot.firstFrame = firstFrame;
     if (this.notesProtocols) slot.protocols.fill(0, firstFrame, endFrame);
     frame.foldsRows = slot.foldsRows;
@@ -115,7 +115,7 @@ export class DissectEngine {
     }
     slot.nextFrame = index;
     if (this.notesProtocols) this.noteProtocols();
-    slot.endRound();
+    slot.groupRows();
     return index;
   }
 

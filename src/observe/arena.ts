@@ -7,9 +7,9 @@ export class Arena {
 
   constructor(readonly buffer: ArrayBufferLike) {}
 
-  /** Offset of the next `byteLength` bytes; `alignment` is a multiple of 8. */
-  take(byteLength: number, alignment = 8): number {
-    const start = Math.ceil(this.at / alignment) * alignment;
+  /** Offset of the next `byteLength` bytes, aligned to 8. */
+  take(byteLength: number): number {
+    const start = this.at;
     this.at = start + Math.ceil(byteLength / 8) * 8;
     if (this.at > this.buffer.byteLength) {
       throw new RangeError(`arena of ${this.buffer.byteLength} bytes is too small for its tables`);

@@ -2,12 +2,6 @@ import type { Arena } from './arena.js';
 
 /** Words of a key: enough for a flow (stack, protocol, two addresses, ports, discriminator). */
 export const KEY_WORDS = 12;
-/** Words from one key to the next in `KeyTable.words`: a cache line. */
-export const KEY_STRIDE = 16;
-/** After the key: its hash, and a word that is the owner's, 0 at first. */
-const SUM = KEY_WORDS;
-export const KEY_NOTE = KEY_WORDS + 1;
-const CACHE_LINE_BYTES = 64;
 /** Slots of an empty table; doubled as keys come. */
 const SLOTS_START = 2048;
 
@@ -19,50 +13,41 @@ const SLOTS_START = 2048;
  * the key is replaced (a chunk's stack by the run's), instead of being computed anew.
  */
 export class KeyTable {
-  private count = 0;
-  /** A record of KEY_STRIDE words a key. */
+  length = 0;
   readonly words: Int32Array;
-  /**
-   * Index of the key plus 1, and above it what fits of its hash, so that another key need not be looked at. 0: free, as
-   * untouched memory is.
-   */
+  /** The hash of each key, beside its words. */
+  readonly sums: Int32Array;
   private readonly slots: Int32Array;
-  private readonly indexMask: number;
   /** Of `slots` this many are in use, so that few keys stay in few cache lines. */
   private slotMask = 0;
   private slotShift = 0;
   private readonly multipliers: Int32Array;
+  /** False where the words were written on another thread and `slots` does not know them yet. */
+  private isIndexed = true;
 
-  /**
-   * `capacity`: a power of two; the table has twice as many slots and is never more than half full. In an arena all of the
-   * table lies there, so that another thread goes on with it once it knows its length.
-   */
+  /** `capacity`: a power of two; the table has twice as many slots and is never more than half full. */
   constructor(
     readonly capacity: number,
     seed: number,
     arena?: Arena,
   ) {
     this.multipliers = multipliersFrom(seed);
-    const column = (length: number): Int32Array =>
-      arena
-        ? new Int32Array(arena.buffer, arena.take(length * 4, CACHE_LINE_BYTES), length)
-        : new Int32Array(length);
-    this.words = column(capacity * KEY_STRIDE);
-    this.slots = column(capacity * 2);
-    this.indexMask = capacity * 2 - 1;
-    this.useSlots(this.slotsFor(0));
+    this.words = arena
+      ? new Int32Array(arena.buffer, arena.take(capacity * KEY_WORDS * 4), capacity * KEY_WORDS)
+      : new Int32Array(capacity * KEY_WORDS);
+    this.sums = arena
+      ? new Int32Array(arena.buffer, arena.take(capacity * 4), capacity)
+      : new Int32Array(capacity);
+    this.slots = new Int32Array(capacity * 2);
+    this.useSlots(Math.min(capacity * 2, SLOTS_START));
   }
 
   static byteLength(capacity: number): number {
-    return capacity * (KEY_STRIDE + 2) * 4 + 2 * CACHE_LINE_BYTES;
-  }
-
-  get length(): number {
-    return this.count;
+    return capacity * (KEY_WORDS + 1) * 4;
   }
 
   get isFull(): boolean {
-    return this.count >= this.capacity;
+    return this.length >= this.capacity;
   }
 
   /** Index of the key, adding it if it is new; -1 if it is new and the table is full. */
@@ -80,85 +65,79 @@ export class KeyTable {
    * @returns -1 if it is new and the table is full.
    */
   findOrAddFrom(other: KeyTable, index: number, firstWord: number): number {
-    const at = index * KEY_STRIDE;
-    const sum = (other.words[at + SUM] + Math.imul(firstWord - other.words[at], this.multipliers[0])) | 0;
+    const at = index * KEY_WORDS;
+    const sum = (other.sums[index] + Math.imul(firstWord - other.words[at], this.multipliers[0])) | 0;
     return this.place(other.words, at, firstWord, sum, true);
   }
 
-  /** `isWhole`: also slots of keys that were added beyond `length`. */
-  clear(isWhole = false): void {
-    this.slots.fill(0, 0, isWhole ? this.slots.length : this.slotMask + 1);
-    this.adopt(0);
+  clear(): void {
+    if (this.length > 0 || !this.isIndexed) this.useSlots(Math.min(this.slots.length, SLOTS_START));
+    this.length = 0;
+    this.isIndexed = true;
   }
 
-  /** Goes on with the keys that another thread left in the arena. */
+  /** Takes over keys that another thread wrote into `words`; call `reindex` before looking one up. */
   adopt(length: number): void {
-    this.count = length;
-    this.useSlots(this.slotsFor(length));
+    this.length = length;
+    this.isIndexed = false;
   }
 
-  private slotsFor(length: number): number {
+  /** Makes adopted keys findable. */
+  reindex(): void {
+    if (this.isIndexed) return;
     let slotCount = Math.min(this.slots.length, SLOTS_START);
-    while (slotCount < length * 2) slotCount *= 2;
-    return slotCount;
+    while (slotCount < this.length * 2) slotCount *= 2;
+    this.index(slotCount);
+    this.isIndexed = true;
   }
 
   private index(slotCount: number): void {
-    this.slots.fill(0, 0, slotCount);
     this.useSlots(slotCount);
-    for (let index = 0; index < this.count; index++) {
-      const sum = this.words[index * KEY_STRIDE + SUM];
-      let slot = this.slotOf(sum);
-      while (this.slots[slot] !== 0) slot = (slot + 1) & this.slotMask;
-      this.slots[slot] = this.entryOf(index, sum);
+    for (let index = 0; index < this.length; index++) {
+      let slot = this.slotOf(this.sums[index]);
+      while (this.slots[slot] !== -1) slot = (slot + 1) & this.slotMask;
+      this.slots[slot] = index;
     }
   }
 
   private useSlots(slotCount: number): void {
     this.slotMask = slotCount - 1;
     this.slotShift = Math.clz32(this.slotMask);
+    this.slots.fill(-1, 0, slotCount);
   }
 
   /** Looks up the key whose words stand at `words[at]`, but for the first one. */
   private place(words: Int32Array, at: number, firstWord: number, sum: number, adds: boolean): number {
     let slot = this.slotOf(sum);
     for (;;) {
-      const entry = this.slots[slot];
-      if (entry === 0) return adds ? this.add(words, at, firstWord, sum, slot) : -1;
-      if (((entry ^ sum) & ~this.indexMask) === 0) {
-        const index = (entry & this.indexMask) - 1;
-        if (this.equals(index, words, at, firstWord)) return index;
-      }
+      const index = this.slots[slot];
+      if (index === -1) return adds ? this.add(words, at, firstWord, sum, slot) : -1;
+      if (this.sums[index] === sum && this.equals(index, words, at, firstWord)) return index;
       slot = (slot + 1) & this.slotMask;
     }
   }
 
   private add(words: Int32Array, at: number, firstWord: number, sum: number, slot: number): number {
-    const index = this.count;
+    const index = this.length;
     if (index >= this.capacity) return -1;
-    this.count = index + 1;
-    this.slots[slot] = this.entryOf(index, sum);
-    const to = index * KEY_STRIDE;
-    this.words[to + SUM] = sum;
-    this.words[to + KEY_NOTE] = 0;
+    this.length = index + 1;
+    this.slots[slot] = index;
+    this.sums[index] = sum;
+    const to = index * KEY_WORDS;
     this.words[to] = firstWord;
     for (let word = 1; word < KEY_WORDS; word++) this.words[to + word] = words[at + word];
-    if (this.count * 2 > this.slotMask + 1) this.index((this.slotMask + 1) * 2);
+    if (this.length * 2 > this.slotMask + 1) this.index((this.slotMask + 1) * 2);
     return index;
   }
 
   private equals(index: number, words: Int32Array, at: number, firstWord: number): boolean {
     const own = this.words;
-    const from = index * KEY_STRIDE;
+    const from = index * KEY_WORDS;
     if (own[from] !== firstWord) return false;
     for (let word = 1; word < KEY_WORDS; word++) {
       if (own[from + word] !== words[at + word]) return false;
     }
     return true;
-  }
-
-  private entryOf(index: number, sum: number): number {
-    return (sum & ~this.indexMask) | (index + 1);
   }
 
   private slotOf(sum: number): number {

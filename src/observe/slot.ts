@@ -48,10 +48,7 @@ const HEAD_FOLDS_ROWS = 6;
 const HEAD_GROUPED_FLOWS = 7;
 const HEAD_SEGMENT = 8;
 const HEAD_ENDS_EPOCH = 9;
-const HEAD_KEYS = 10;
-const HEAD_GENERATION = 11;
-const HEAD_UNFINISHED = 12;
-const HEAD_TABLES = 13;
+const HEAD_TABLES = 10;
 
 /** Flow rows that one frame may add above the limit at which dissecting stops. */
 const FLOWS_PER_FRAME_MAX = 32;
@@ -178,29 +175,20 @@ export class Slot {
     );
   }
 
-  /** Changes when the keys of flows and stacks are forgotten: until then their indices are good. */
-  get keyGeneration(): number {
-    return this.head[HEAD_GENERATION];
-  }
-
-  /** Empties the tables before a round of dissecting; the frames stay, and so do keys while there is ample room. */
-  beginRound(): void {
-    const { flows, stacks, head } = this;
+  /** Empties the tables before a round of dissecting; the frames stay. */
+  clearTables(): void {
     for (const rows of this.allRows) rows.length = 0;
-    const isHalfFull = flows.keys.length * 2 > flows.keys.capacity || stacks.length * 2 > stacks.capacity;
-    // What a round that broke off has left cannot be trusted.
-    if (isHalfFull || head[HEAD_UNFINISHED] === 1) this.forgetKeys();
-    else flows.clear();
-    if (stacks.length === 0) stacks.findOrAdd(this.noTunnel);
-    head[HEAD_UNFINISHED] = 1;
+    this.flows.clear();
+    this.stacks.clear();
+    this.stacks.findOrAdd(this.noTunnel);
     this.blobLength = 0;
     this.groupedFlows = -1;
     this.room.isExhausted = false;
   }
 
-  /** Groups the rows of every table by flow. */
-  endRound(): void {
-    const flowCount = this.flows.length;
+  /** Groups the rows of every table by flow, after the round is dissected. */
+  groupRows(): void {
+    const flowCount = this.flows.keys.length;
     for (let table = 0; table < this.tables.length; table++) {
       const { rows } = this.tables[table];
       const groups = this.groups[table];
@@ -208,13 +196,6 @@ export class Slot {
       if (rows.length > 0) groups.group(inOrder(rows.length), rows.length, rows.flow, flowCount);
     }
     this.groupedFlows = flowCount;
-    this.head[HEAD_UNFINISHED] = 0;
-  }
-
-  private forgetKeys(): void {
-    this.flows.forget();
-    this.stacks.clear(true);
-    this.head[HEAD_GENERATION]++;
   }
 
   /** The bytes behind a view that a dissector reads: the chunk's, or a message's that the assembler put together. */
@@ -258,6 +239,12 @@ export class Slot {
     }
   }
 
+  /** Makes flows and stacks that another thread wrote findable here. */
+  reindex(): void {
+    this.flows.keys.reindex();
+    this.stacks.reindex();
+  }
+
   /** Writes what the other thread needs to know into shared memory. */
   publish(): void {
     const head = this.head;
@@ -266,8 +253,7 @@ export class Slot {
     head[HEAD_ENDS_EPOCH] = this.chunk.endsEpoch ? 1 : 0;
     head[HEAD_FIRST_FRAME] = this.firstFrame;
     head[HEAD_NEXT_FRAME] = this.nextFrame;
-    head[HEAD_FLOWS] = this.flows.length;
-    head[HEAD_KEYS] = this.flows.keys.length;
+    head[HEAD_FLOWS] = this.flows.keys.length;
     head[HEAD_STACKS] = this.stacks.length;
     head[HEAD_BLOB] = this.blobLength;
     head[HEAD_FOLDS_ROWS] = this.foldsRows ? 1 : 0;
@@ -285,7 +271,7 @@ export class Slot {
     this.chunk.endsEpoch = head[HEAD_ENDS_EPOCH] === 1;
     this.firstFrame = head[HEAD_FIRST_FRAME];
     this.nextFrame = head[HEAD_NEXT_FRAME];
-    this.flows.adopt(head[HEAD_FLOWS], head[HEAD_KEYS]);
+    this.flows.keys.adopt(head[HEAD_FLOWS]);
     this.stacks.adopt(head[HEAD_STACKS]);
     this.blobLength = head[HEAD_BLOB];
     this.foldsRows = head[HEAD_FOLDS_ROWS] === 1;
