@@ -1,4 +1,4 @@
-import type { DiagnosisMetadata } from '../src/diagnose/diagnosis.js';
+import type { DiagnosisMetadata } from '../src/diagnose/diagnosis-metadata.js';
 import type { DiagnosisArea } from '../src/report/diagnosis-text.js';
 
 export function diagnosisMetadata(changes: Partial<DiagnosisMetadata> = {}): DiagnosisMetadata {

@@ -1,6 +1,6 @@
 import { defineCorrelator } from '../../src/correlate/correlator.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import template from './dissector.js';
 
 /** One conversation: questions go one way, answers the other. */

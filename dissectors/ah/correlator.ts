@@ -5,10 +5,10 @@ import {
   type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOfFrame } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { ah } from './dissector.js';
 

@@ -1,7 +1,7 @@
 import { type Correlation, type CorrelationRun, defineCorrelator } from '../../src/correlate/correlator.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { formatIpv4 } from '../../src/wire/address.js';
 import { formatMac, type Rows } from './arp-rows.js';

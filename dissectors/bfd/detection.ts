@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds } from '../../src/units.js';
 import type { Leaving } from './drops.js';
 import { STATE_UP } from './layout.js';

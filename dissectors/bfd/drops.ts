@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { DIAGNOSTIC_ADMIN_DOWN, STATE_ADMIN_DOWN, STATE_UP } from './layout.js';
 import type { BfdPhase, BfdSession, BfdSide } from './session.js';
 

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import * as bfd from './layout.js';
 import type { BfdEnd, BfdPause, BfdPhase, OtherTtl } from './session.js';
 

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { type Limit, oneSidedLimit } from '../../src/correlate/gates.js';
-import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { seconds } from '../../src/units.js';
 import { icmpErrors } from '../icmp/correlator.js';
 import { scannersAmong } from '../tcp/failed-attempts.js';

@@ -5,9 +5,11 @@ import {
   type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowId, FlowRegistry, FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Schema } from '../../src/observe/table.js';
 import { tcp } from '../tcp/dissector.js';
 import { bgpDissector, textColumns } from './dissector.js';

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
-import type { Citation, FrameRef, Moment, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, Problem } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { PORT_BGP } from './layout.js';

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { holdSeconds, keepaliveNs, type PeerConnection, speakerOf } from './peerings.js';
 import type { TransportSide } from './session.js';

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds } from '../../src/units.js';
 import { type BgpTable, TEXT_BYTES_KEPT } from './dissector.js';
 import * as bgp from './layout.js';

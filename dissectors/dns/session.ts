@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
 import type { ResponseTimes } from './response-times.js';
 

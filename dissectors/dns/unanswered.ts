@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { answerKey, type DnsQuestion, type DnsServer } from './session.js';
 
 /** A client gives up or asks anew after that long (resolv.conf: timeout 5). */

@@ -5,7 +5,7 @@ import {
   type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import { esp } from './dissector.js';
 import { PairState, type SaState } from './pair-state.js';

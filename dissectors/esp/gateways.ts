@@ -1,4 +1,5 @@
-import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type IkeSession, ike } from '../isakmp/correlator.js';
 import { espPairs } from './correlator.js';
 import { looksLikeEsp, TwinIndex } from './sa-pairs.js';

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN, type OneWayRun } from './session.js';
 

@@ -1,4 +1,5 @@
-import type { Evidence, FrameRef, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { Evidence, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { type AhPair, ahPairs } from '../ah/correlator.js';
 import type { IkeSession } from '../isakmp/correlator.js';

@@ -1,6 +1,6 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { ExpectedProtocol, ExpectedTunnel } from '../../src/side-files/configuration.js';
-import type { Origin } from '../../src/side-files/side-knowledge.js';
+import type { Origin } from '../../src/side-files/origin.js';
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 
 const PROTOCOL_TCP = 6;

@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { isWithin } from '../../src/side-files/networks.js';
 import type { Expectation } from './expectation.js';
 

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Citation, FrameRef, Moment } from '../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
 import { frameId, frameNumberOf } from '../../src/units.js';
 
 /** The subject of a finding about one input file, or about all of them where no index is given. */

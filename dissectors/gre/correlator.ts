@@ -5,7 +5,8 @@ import {
   type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import dissector from './dissector.js';

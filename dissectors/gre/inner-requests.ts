@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Evidence, FrameRef, Moment } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
 import { NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { type EchoStream, echoStreams } from '../icmp/correlator.js';
 import { settleEcho } from '../icmp/echo-pairs.js';

@@ -1,5 +1,5 @@
 import type { TunnelLayer } from '../../src/correlate/flow-registry.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import type { GreDirection, GreTunnel, HostWay } from './session.js';
 

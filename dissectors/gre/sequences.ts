@@ -6,7 +6,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
 import { SequenceTracker } from '../esp/sequence-tracker.js';
 import dissector from './dissector.js';

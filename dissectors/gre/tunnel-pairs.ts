@@ -1,4 +1,4 @@
-import type { Moment } from '../../src/diagnose/diagnosis.js';
+import type { Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FrameRef, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { greTunnels } from './correlator.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';
 import type { GreDirection, GreTunnel } from './session.js';

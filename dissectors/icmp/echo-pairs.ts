@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { ECHO_REPLY_NS, type EchoStream } from './echo-streams.js';
 import type { EchoRun, EchoSize, EchoTally } from './echo-tally.js';

@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { isBefore } from '../../src/correlate/traffic.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import type { EchoPair } from './echo-pairs.js';
 import type { EchoSize } from './echo-tally.js';

@@ -4,11 +4,12 @@ import {
   type CorrelationRun,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { keylessStack } from '../../src/correlate/keyless-stack.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { isUnicast } from '../../src/wire/address.js';

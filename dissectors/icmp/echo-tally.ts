@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 
 /** Sizes told apart; requests of further sizes count under the nearest of them. */
 const SIZES_KEPT = 64;

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { isBefore, type OneWayTraffic } from '../../src/correlate/traffic.js';
-import type { Citation, FrameRef, Judgement, Moment } from '../../src/diagnose/diagnosis.js';
+import type { Citation, Judgement } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
 import type { IcmpError, QuotedPacket } from './icmp-errors.js';
 import { wordsFor } from './message-types.js';
 import { addressFilter, byDirection, type Direction, pairSubject } from './pair-subject.js';

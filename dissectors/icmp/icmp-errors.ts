@@ -6,7 +6,7 @@ import {
 } from '../../src/correlate/correlator.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { formatAddress } from '../../src/wire/address.js';
 import dissector from './dissector.js';

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Moment } from '../../src/diagnose/diagnosis.js';
+import type { Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 

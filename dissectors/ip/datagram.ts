@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds } from '../../src/units.js';
 
 /** In which order the pieces of a datagram came: by rising offset, by falling offset, or neither. */

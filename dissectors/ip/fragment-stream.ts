@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
 import type { ArrivalOrder, Lack, Piece } from './datagram.js';
 

@@ -2,7 +2,8 @@ import type { ComparedPacket } from '../../src/compare/compared-packet.js';
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide } from '../../src/compare/plan.js';
 import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../src/correlate/gates.js';
-import type { Citation, FrameRef, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 

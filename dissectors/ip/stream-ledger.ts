@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { type ArrivalOrder, type Lack, OpenDatagram, type Piece } from './datagram.js';
 import type { FragmentStream, LedgerEntry } from './fragment-stream.js';

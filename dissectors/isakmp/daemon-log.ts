@@ -1,6 +1,6 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { IkeLogEvent, IkeLogEventKind } from '../../src/side-files/ike-log.js';
-import { originText } from '../../src/side-files/side-knowledge.js';
+import { originText } from '../../src/side-files/origin.js';
 import { type IkePair, ikePairs } from './pair-sessions.js';
 
 /* What the log of a gateway says about the negotiation of a pair: the reason that the wire does not show. */

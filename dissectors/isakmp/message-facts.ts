@@ -2,7 +2,7 @@ import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { Batch } from '../../src/correlate/correlator.js';
 import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
 import { refOfFrame } from '../../src/correlate/frame-reference.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_ASSEMBLED, ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { ISAKMP } from './columns.js';
 import { TRANSFORMS_KEPT, VERSION_2 } from './layout.js';

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import * as isakmp from './layout.js';
 import type { MessageFacts } from './message-facts.js';
 import { childrenOf, establishedBy } from './progress.js';

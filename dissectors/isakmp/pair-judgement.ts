@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
-import type { Citation, Evidence, FrameRef, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { logSentences } from './daemon-log.js';
 import { messageName } from './names.js';

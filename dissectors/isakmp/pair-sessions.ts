@@ -1,4 +1,5 @@
-import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { espPairs } from '../esp/correlator.js';
 import type { EspPair } from '../esp/session.js';

@@ -1,13 +1,7 @@
 import type { ComparedDirection, Comparison, Fate } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/plan.js';
-import type {
-  Citation,
-  Evidence,
-  FrameRef,
-  Judgement,
-  PairEvidence,
-  Problem,
-} from '../../src/diagnose/diagnosis.js';
+import type { Citation, Evidence, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { directionFilter, sideName } from '../ip/pair-loss.js';
 

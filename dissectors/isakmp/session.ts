@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 
 /** Who opened the IKE SA (IKEv1: phase 1). */

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Confidence } from '../../src/report/report.js';
 import type { IkeExchange, IkeMessage, IkeSession } from './session.js';
 

@@ -4,7 +4,8 @@ import {
   type CorrelationRun,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import { unclaimedUdp } from './dissector.js';
 import { LinkTracker } from './link-tracker.js';

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds } from '../../src/units.js';
 import { isShort } from './cadence.js';
 import type { Jitter } from './session.js';

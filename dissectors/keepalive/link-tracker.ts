@@ -1,4 +1,5 @@
-import type { FlowId, FlowRegistry } from '../../src/correlate/flow-registry.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { isSamePeriod } from './cadence.js';
 import type { KeepaliveLink, LinkDirection, Stream } from './session.js';

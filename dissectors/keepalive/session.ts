@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
 
 /** A two-way flow of UDP in which at least one direction may be a keepalive stream. */

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
 import * as cadence from './cadence.js';
 import { IntervalBlock } from './interval-block.js';

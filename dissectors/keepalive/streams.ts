@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
 import type { PairTraffic } from '../../src/correlate/traffic.js';
-import type { Evidence, Moment } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { Moment } from '../../src/moment.js';
 import type { Confidence, Subject } from '../../src/report/report.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { isSamePeriod } from './cadence.js';

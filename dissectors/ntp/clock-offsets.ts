@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ntpAssociations } from './correlator.js';
 import { LEAP_UNSYNCHRONISED, SECONDS_1900_TO_1970 } from './layout.js';

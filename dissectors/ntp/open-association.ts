@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { LEAP_UNSYNCHRONISED, STRATUM_KISS, STRATUM_UNSYNCHRONISED } from './layout.js';
 import type {

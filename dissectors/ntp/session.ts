@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 
 /** An NTP timestamp: seconds since 1900 modulo 2^32, and units of 2^-32 s. All zero: unknown. */

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import * as openvpn from './layout.js';
 import type { PacketFacts } from './packet-facts.js';
 import { WRAP_TLS_CRYPT, WRAP_UNREAD } from './rows.js';

@@ -1,6 +1,6 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { Batch } from '../../src/correlate/correlator.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ControlLedger } from './control-ledger.js';

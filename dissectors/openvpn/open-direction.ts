@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { type PacketIdReader, sumPacketIds } from './packet-ids.js';
 import { PING_LENGTH_MAX, PingLearner } from './ping.js';

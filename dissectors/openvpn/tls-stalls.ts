@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { SOFT_RESET, TLS_FATAL } from './layout.js';
 import { secondsBetween } from './peers.js';
 import type { ControlMessage, Handshake, OpenvpnConversation, TlsAlert, Way } from './session.js';

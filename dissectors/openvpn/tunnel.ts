@@ -1,4 +1,5 @@
-import type { Evidence, FrameRef, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { Evidence, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { DATA_V2 } from './layout.js';
 import { outagesOf } from './outages.js';

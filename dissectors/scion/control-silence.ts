@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Evidence, FrameRef, Judgement } from '../../src/diagnose/diagnosis.js';
+import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Severity } from '../../src/report/report.js';
 import { scionLinks } from './correlator.js';
 import { linkKeepalives } from './keepalives.js';

@@ -4,9 +4,10 @@ import {
   type CorrelationRun,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Arrival } from '../keepalive/size-class.js';
 import * as control from './control-payload.js';
 import {

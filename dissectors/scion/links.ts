@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
-import type { FrameRef, Moment } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
 import type { Confidence, Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { endpointText, linkFilter as udpFilter } from '../keepalive/streams.js';

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { LatestIsdAs } from './isd-as.js';
 import type { ControlTally, PathUse, ScionDirection, Tally } from './session.js';
 

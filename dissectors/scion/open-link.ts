@@ -1,5 +1,6 @@
-import type { FlowId, FlowRegistry } from '../../src/correlate/flow-registry.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, SegmentIndex } from '../../src/units.js';
 import { LinkTracker } from '../keepalive/link-tracker.js';
 import type { Arrival } from '../keepalive/size-class.js';

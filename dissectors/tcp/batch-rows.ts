@@ -1,5 +1,5 @@
 import type { Batch } from '../../src/correlate/correlator.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { tcp } from './dissector.js';
 
 /** What the dissector observes of a segment. */

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_MILLISECOND } from '../../src/units.js';
 import { DurationTally } from './duration-tally.js';
 import { NEVER, plus } from './occurrences.js';

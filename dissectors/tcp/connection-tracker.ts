@@ -1,7 +1,8 @@
 import type { Batch, CorrelationRun } from '../../src/correlate/correlator.js';
-import type { FlowId, FlowStates } from '../../src/correlate/flow-registry.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { formatAddress } from '../../src/wire/address.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../src/wire/transport.js';

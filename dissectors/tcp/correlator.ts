@@ -5,8 +5,8 @@ import {
   type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowId } from '../../src/correlate/flow-registry.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FlowId } from '../../src/correlate/flow-id.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type Rows, refOf } from './batch-rows.js';
 import { ConnectionTracker } from './connection-tracker.js';
 import { tcp } from './dissector.js';

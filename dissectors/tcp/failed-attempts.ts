@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import type { ServerEndpoint } from './server-endpoint.js';
 import type { TcpService } from './tcp-service.js';

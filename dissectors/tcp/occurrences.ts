@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 
 /** How often something happened, and the first and the last frame of it. */
 export interface Occurrences {

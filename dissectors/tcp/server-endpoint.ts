@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { type Limit, oneSidedLimit } from '../../src/correlate/gates.js';
-import type { Evidence, FrameRef, Judgement } from '../../src/diagnose/diagnosis.js';
+import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Severity, Subject } from '../../src/report/report.js';
 import { isSmallCapture } from '../icmp/loudness.js';
 import { inside } from '../icmp/pair-subject.js';

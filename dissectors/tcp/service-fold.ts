@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { formatAddress } from '../../src/wire/address.js';
 import type { ConnectionEvents } from './connection-events.js';
 import type { ConnectionTable } from './connection-table.js';

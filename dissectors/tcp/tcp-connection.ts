@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
 
 /** What one side of a connection sent. */

@@ -1,4 +1,5 @@
-import type { Citation, FrameRef, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { framesFilter } from '../frame/capture-facts.js';

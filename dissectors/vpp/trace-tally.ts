@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { FlowLedger } from './flow-ledger.js';
 import * as graph from './graph-nodes.js';
 import type { VppBufferPool, VppCounter, VppOutcome, VppPath, VppTrace, VppVisit } from './session.js';

@@ -1,4 +1,5 @@
-import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Container } from '../../src/side-files/container-store.js';
 import { vxlanTunnels } from './correlator.js';
 import type { InnerSide, VxlanTunnel } from './session.js';

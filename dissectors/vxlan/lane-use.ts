@@ -1,5 +1,5 @@
 import type { Batch } from '../../src/correlate/correlator.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { formatMac, hasSilkForm } from './mac.js';
 import type { OpenMacPair, OpenReservedUse, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds } from '../../src/units.js';
 import type { LaneUse } from './lane-use.js';
 import { OpenRef } from './open-ref.js';

@@ -1,6 +1,6 @@
 import type { Batch } from '../../src/correlate/correlator.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { LaneUse } from './lane-use.js';
 import type { OpenFlow } from './open-flow.js';

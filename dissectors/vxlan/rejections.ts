@@ -1,4 +1,5 @@
-import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { type IcmpError, icmpErrors, type QuotedPacket } from '../icmp/correlator.js';
 import { tcpConnections } from '../tcp/correlator.js';

@@ -1,4 +1,5 @@
-import type { Evidence, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import { type ArpPair, arpPairs } from '../arp/correlator.js';
 import { vxlanTunnels } from './correlator.js';
 import { silkAddressOf } from './mac.js';

@@ -1,5 +1,6 @@
 import { isBefore } from '../../src/correlate/traffic.js';
-import type { FrameRef, Moment, TunnelDraft } from '../../src/diagnose/diagnosis.js';
+import type { TunnelDraft } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
 import type { TunnelDirection } from './tunnel-direction.js';
 
 /** One direction of a tunnel summed over its time segments. */

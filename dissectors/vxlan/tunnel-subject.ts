@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Citation, FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { PORT_IANA } from './layout.js';
 import type { VxlanTunnel } from './session.js';

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import type { HealthAnswer, HealthCheck, PingSilence, ZookeeperConversation } from './session.js';
 

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
-import type { FrameRef } from '../diagnose/diagnosis.js';
+import type { FrameRef } from '../moment.js';
 import { frameId, type Nanoseconds } from '../units.js';
 import type { ClockModel } from './clock.js';
 import type { ComparedPacket } from './compared-packet.js';

@@ -6,7 +6,7 @@ import {
   MARK_OUTBOUND,
   MARK_SEGMENTATION_OFFLOAD,
 } from '../capture/chunk.js';
-import type { FrameRef } from '../diagnose/diagnosis.js';
+import type { FrameRef } from '../moment.js';
 import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP, SHORTFALL_TRUNCATED } from '../observe/engine-tables.js';
 import type { Slot } from '../observe/slot.js';
 import { frameId, type Nanoseconds, type SegmentIndex } from '../units.js';

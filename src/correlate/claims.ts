@@ -3,7 +3,8 @@ import { CLAIM_PORT, CLAIM_STRONG } from '../dissect/frame-context.js';
 import { type Slot, WAITING_ROWS_MAX } from '../observe/slot.js';
 import { columnsOf } from '../observe/table.js';
 import { type FrameId, frameId } from '../units.js';
-import type { FlowRegistry, FlowStates } from './flow-registry.js';
+import type { FlowRegistry } from './flow-registry.js';
+import type { FlowStates } from './flow-states.js';
 
 /** Rows that may wait on a flow. */
 const WAITING_PER_FLOW_MAX = 4;

@@ -1,7 +1,8 @@
 import type { Dissector } from '../dissect/dissector.js';
 import type { ObservationTable, Schema } from '../observe/table.js';
 import type { FrameId, SegmentIndex } from '../units.js';
-import type { FlowId, FlowRegistry } from './flow-registry.js';
+import type { FlowId } from './flow-id.js';
+import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
 
 /**

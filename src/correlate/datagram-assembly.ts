@@ -1,6 +1,7 @@
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH } from '../wire/transport.js';
-import type { FlowRegistry, FlowStates } from './flow-registry.js';
+import type { FlowRegistry } from './flow-registry.js';
+import type { FlowStates } from './flow-states.js';
 import type { CaptureClock, Piece } from './piece.js';
 
 const DATAGRAM_BYTES_MAX = 65_536;

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../diagnose/diagnosis.js';
+import type { FrameRef } from '../moment.js';
 import {
   FLOW_BYTES,
   FLOW_FIRST_FRAME,
@@ -24,12 +24,11 @@ import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
 import { formatAddress } from '../wire/address.js';
+import type { FlowId } from './flow-id.js';
 import { FlowStates } from './flow-states.js';
 
+export type { FlowId } from './flow-id.js';
 export type { FlowStates } from './flow-states.js';
-
-/** A flow of the run: stack, protocol and both endpoints. Stable until the registry evicts it. */
-export type FlowId = number;
 
 export interface Endpoints {
   readonly low: string;

@@ -1,4 +1,4 @@
-import type { FlowId } from './flow-registry.js';
+import type { FlowId } from './flow-id.js';
 
 /** One value a flow, kept by flow id. */
 export class FlowStates<T> {

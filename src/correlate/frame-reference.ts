@@ -1,4 +1,4 @@
-import type { FrameRef } from '../diagnose/diagnosis.js';
+import type { FrameRef } from '../moment.js';
 import type { TableRows } from '../observe/table.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
 

@@ -1,4 +1,4 @@
-import type { Moment } from '../diagnose/diagnosis.js';
+import type { Moment } from '../moment.js';
 import { NS_PER_SECOND } from '../units.js';
 import { filterPasses, type PacketClass } from './capture-filter.js';
 import type { CaptureQuality } from './capture-quality.js';

@@ -1,4 +1,4 @@
-import type { Moment } from '../diagnose/diagnosis.js';
+import type { Moment } from '../moment.js';
 import type { FrameId } from '../units.js';
 
 /**

@@ -1,6 +1,6 @@
 import type { Slot } from '../observe/slot.js';
 import type { Nanoseconds } from '../units.js';
-import type { FlowId } from './flow-registry.js';
+import type { FlowId } from './flow-id.js';
 
 /** Payload that crosses frames, as read from the slot's piece table. */
 export interface Piece {

@@ -1,7 +1,8 @@
 import type { Stream as Framing } from '../dissect/dissector.js';
 import { PIECE_STREAM_END, PIECE_STREAM_START } from '../observe/engine-tables.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
-import type { FlowRegistry, FlowStates } from './flow-registry.js';
+import type { FlowRegistry } from './flow-registry.js';
+import type { FlowStates } from './flow-states.js';
 import type { CaptureClock, Piece } from './piece.js';
 
 /** Bytes of one direction of a flow that may wait: for the rest of a message, and again behind a gap. */

@@ -1,8 +1,9 @@
-import type { FrameRef, Moment } from '../diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../moment.js';
 import { FLOW_HIGH, FLOW_LOW } from '../observe/flow-key.js';
 import { KEY_WORDS, type KeyTable } from '../observe/key-table.js';
 import { formatAddress } from '../wire/address.js';
-import { FIRST, type FlowId, type FlowRegistry, LAST } from './flow-registry.js';
+import type { FlowId } from './flow-id.js';
+import { FIRST, type FlowRegistry, LAST } from './flow-registry.js';
 
 /** Packets from one host to another, all protocols of one tunnel stack together. */
 export interface OneWayTraffic {

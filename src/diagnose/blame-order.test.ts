@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { CaptureFacts } from '../capture/capture-source.js';
 import { type Accused, assignBlame } from './blame-order.js';
 import { CaptureClock } from './clock.js';
-import { type BlameLayer, type Diagnosis, defineDiagnosis, type Problem } from './diagnosis.js';
+import { type Diagnosis, defineDiagnosis, type Problem } from './diagnosis.js';
+import type { BlameLayer } from './diagnosis-metadata.js';
 import { canonicalJson, findingKey, findingOf } from './finding.js';
 
 const clock = new CaptureClock([] as CaptureFacts[], [

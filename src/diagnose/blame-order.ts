@@ -1,6 +1,7 @@
 import type { Finding, Severity } from '../report/report.js';
 import type { CaptureClock } from './clock.js';
-import type { BlameLayer, Diagnosis, Problem } from './diagnosis.js';
+import type { Diagnosis, Problem } from './diagnosis.js';
+import type { BlameLayer } from './diagnosis-metadata.js';
 
 /** From the bottom to the top; within a layer the more specific diagnosis explains the others by its own list. */
 export const BLAME_LAYERS: readonly BlameLayer[] = [

@@ -1,6 +1,6 @@
 import type { CaptureFacts, TimeSegment } from '../capture/capture-source.js';
+import type { FrameRef, Moment } from '../moment.js';
 import { captureIndexOf } from '../units.js';
-import type { FrameRef, Moment } from './diagnosis.js';
 
 const NS_PER_SECOND = 1_000_000_000n;
 

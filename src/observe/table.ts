@@ -1,4 +1,3 @@
-import type { FrameContext } from '../dissect/frame-context.js';
 import type { Arena } from './arena.js';
 
 /** Type of a column: unsigned integers by width, `i32` for hash words and tri-state values, `f64` for exact large integers. */
@@ -29,6 +28,15 @@ export const ROWS_PER_FRAME_MAX = 128;
 
 /** Rows above that which are left to messages that the assembler puts together. */
 export const MESSAGE_ROWS_SPARE = 512;
+
+/** What every row says of the packet it was read from; the dissecting context of the frame has it all. */
+export interface RowSource {
+  readonly index: number;
+  readonly flow: number;
+  readonly direction: number;
+  readonly origin: number;
+  readonly claim: number;
+}
 
 /** Raised by any table that passes its soft limit, so that the dissecting loop asks one flag, not every table. */
 export interface Room {
@@ -71,7 +79,7 @@ export class TableRows {
   }
 
   /** Adds a row for the packet in hand and returns its index; the caller writes the protocol's own columns. */
-  append(frame: FrameContext): number {
+  append(frame: RowSource): number {
     const row = this.length;
     this.length = row + 1;
     if (this.length >= this.capacity) this.room.isExhausted = true;

@@ -1,4 +1,4 @@
-import type { DiagnosisMetadata } from '../diagnose/diagnosis.js';
+import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
 import { type DiagnosisArea, thresholdTexts } from './diagnosis-text.js';
 import { escapeMarkdown } from './escape.js';
 import { tableRow } from './markdown.js';

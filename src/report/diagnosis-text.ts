@@ -1,4 +1,4 @@
-import type { DiagnosisMetadata } from '../diagnose/diagnosis.js';
+import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
 import { counted } from './quantity.js';
 import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
 

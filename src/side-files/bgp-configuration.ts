@@ -1,5 +1,5 @@
 import { canonicalAddress } from './networks.js';
-import type { Origin } from './side-knowledge.js';
+import type { Origin } from './origin.js';
 import { type TextFile, withoutPrompt } from './text-file.js';
 
 /* `show running-config` of a BGP daemon (Quagga, FRR, IOS): the neighbours and what is expected of them. */

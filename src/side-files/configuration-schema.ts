@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { DiagnosisMetadata } from '../diagnose/diagnosis.js';
+import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
 import { adjustableThresholds, configurationSchema } from './configuration.js';
 
 /** The text of docs/configuration.schema.json: what editors need to complete and check a `--config` file. */

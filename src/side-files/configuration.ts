@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { nearestIds } from '../commands/nearest-ids.js';
-import type { DiagnosisMetadata, Threshold } from '../diagnose/diagnosis.js';
+import type { DiagnosisMetadata, Threshold } from '../diagnose/diagnosis-metadata.js';
 import { checked } from './json-check.js';
 import { canonicalAddress, canonicalNetwork } from './networks.js';
+import type { Origin } from './origin.js';
 import { SideFileError } from './side-file-error.js';
-import type { Origin } from './side-knowledge.js';
 
 /* The operator's own file (`--config`): thresholds, names, networks, and what must be on the wire. */
 

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { checked } from './json-check.js';
 import { canonicalAddress } from './networks.js';
-import type { Origin } from './side-knowledge.js';
+import type { Origin } from './origin.js';
 
 /*
  * store.json of a Cloud Foundry cell (/var/vcap/data/container-metadata): every container of that cell by its handle.

@@ -1,5 +1,5 @@
 import { canonicalAddress } from './networks.js';
-import type { Origin } from './side-knowledge.js';
+import type { Origin } from './origin.js';
 import type { TextFile, TextLine } from './text-file.js';
 
 /*

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Origin } from './side-knowledge.js';
+import type { Origin } from './origin.js';
 import type { TextFile } from './text-file.js';
 
 /* Output of `ntpq -pn`: the time servers of one host as its daemon sees them. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { checked } from './json-check.js';
-import type { Origin } from './side-knowledge.js';
+import type { Origin } from './origin.js';
 
 /*
  * Answers of Cloud Foundry's policy server: the tags (`cf curl /networking/v1/external/tags`), with or without the

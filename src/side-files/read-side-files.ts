@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { DiagnosisMetadata } from '../diagnose/diagnosis.js';
+import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
 import { readBgpConfigurations } from './bgp-configuration.js';
 import { isConfiguration, readConfiguration } from './configuration.js';
 import { isContainerStore, readContainerStore } from './container-store.js';

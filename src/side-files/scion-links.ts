@@ -1,8 +1,10 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
-import type { Citation, FrameRef, Judgement, Problem } from '../diagnose/diagnosis.js';
+import type { Citation, Judgement, Problem } from '../diagnose/diagnosis.js';
+import type { FrameRef } from '../moment.js';
 import { PROTOCOL_UDP } from '../wire/ip.js';
+import { originText } from './origin.js';
 import type { ScionLink, ScionTopology } from './scion-topology.js';
-import { originText, type SideKnowledge } from './side-knowledge.js';
+import type { SideKnowledge } from './side-knowledge.js';
 
 /*
  * SCION topologies held against the wire: which underlay addresses and ports a link uses, and which ISD-AS its

@@ -1,9 +1,9 @@
 import * as z from 'zod';
 import { checked } from './json-check.js';
 import { canonicalAddress } from './networks.js';
+import type { Origin } from './origin.js';
 import { splitHostPort } from './scion-address.js';
 import { SideFileError } from './side-file-error.js';
-import type { Origin } from './side-knowledge.js';
 
 /*
  * topology.json of a SCION AS. Three generations: border routers with lists of addresses (until early 2018), with

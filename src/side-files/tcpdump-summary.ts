@@ -1,4 +1,4 @@
-import type { Origin } from './side-knowledge.js';
+import type { Origin } from './origin.js';
 import type { TextFile } from './text-file.js';
 
 /* The lines that tcpdump prints when it ends: what the capture itself lost, which a pcap file cannot say. */

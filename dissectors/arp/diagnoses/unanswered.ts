@@ -3,11 +3,10 @@ import { isBefore } from '../../../src/correlate/traffic.js';
 import {
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
-  type Moment,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { isSmallCapture, isTunnelFlow } from '../../icmp/loudness.js';
 import { durationWords, insideWords, pairSubject } from '../../icmp/pair-subject.js';

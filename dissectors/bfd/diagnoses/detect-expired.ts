@@ -3,9 +3,9 @@ import {
   type Citation,
   defineDiagnosis,
   type Judgement,
-  type Moment,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Moment } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { bfdSessions } from '../correlator.js';

@@ -1,10 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import {
-  defineDiagnosis,
-  type FrameRef,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { bfdSessions } from '../correlator.js';

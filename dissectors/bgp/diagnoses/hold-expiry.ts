@@ -2,11 +2,10 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import {
   type Citation,
   defineDiagnosis,
-  type FrameRef,
   type Judgement,
-  type Moment,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { CODE_HOLD_TIMER } from '../layout.js';

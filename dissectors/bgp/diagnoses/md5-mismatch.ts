@@ -2,9 +2,9 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { AUTHENTICATION_MD5 } from '../../tcp/dissector.js';
 import {

@@ -3,9 +3,9 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { serverFilter, serverSubject, severityOfDatabase } from '../../zookeeper/server-subject.js';

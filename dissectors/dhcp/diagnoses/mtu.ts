@@ -1,9 +1,5 @@
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { tcpConnections } from '../../tcp/correlator.js';
 import { dhcpLinks } from '../correlator.js';

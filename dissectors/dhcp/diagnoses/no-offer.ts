@@ -1,11 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { severityOfFlow } from '../../icmp/loudness.js';

@@ -1,6 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import type { FlowDirection, FlowId } from '../../../src/correlate/flow-registry.js';
-import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FlowId } from '../../../src/correlate/flow-id.js';
+import type { FlowDirection } from '../../../src/correlate/flow-registry.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { judgedPairs, pairFilter } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';

@@ -1,4 +1,5 @@
-import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { judgedPairs, pairFilter, secondsBetween } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
 

@@ -2,10 +2,10 @@ import { captureMayHide, tooShortAfter } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
   thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { ahPairs } from '../../ah/correlator.js';
 import { type Gateways, gatewaysOf } from '../gateways.js';

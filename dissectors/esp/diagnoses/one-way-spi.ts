@@ -3,10 +3,10 @@ import { captureMayHide, type Limit, oneSidedLimit } from '../../../src/correlat
 import {
   type Citation,
   defineDiagnosis,
-  type FrameRef,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { judgeSilentEnds } from '../one-way-at-both-ends.js';
 import { EXPECTED_ANSWERS_MIN, type Outage, outagesOf, WORKED_PACKETS_MIN } from '../outages.js';

@@ -1,14 +1,10 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import type { FlowDirection } from '../../../src/correlate/flow-registry.js';
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { ProtectedNetworks } from '../../../src/side-files/configuration.js';
 import { isWithin } from '../../../src/side-files/networks.js';
-import { originText } from '../../../src/side-files/side-knowledge.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { directionOf, isCapturedAtReceiver, isCapturedAtSender, judgedPairs } from '../sa-pairs.js';
 import type { EspPair } from '../session.js';
 

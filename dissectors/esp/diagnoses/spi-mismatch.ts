@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { LoggedSa } from '../../../src/side-files/ike-log.js';
-import { originText } from '../../../src/side-files/side-knowledge.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { ike } from '../../isakmp/correlator.js';
 import { directionOf, judgedPairs, pairFilter, secondsBetween, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';

@@ -3,12 +3,11 @@ import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
-  type Moment,
   thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
-import { originText } from '../../../src/side-files/side-knowledge.js';
+import type { FrameRef, Moment } from '../../../src/moment.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { type Expectation, expectationsOf } from '../expectation.js';
 import { type SeenTraffic, seenTraffic } from '../seen-traffic.js';

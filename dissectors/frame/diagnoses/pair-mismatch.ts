@@ -1,7 +1,8 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../../src/compare/plan.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { definePairDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 
 const MATCHES_MIN = 3;

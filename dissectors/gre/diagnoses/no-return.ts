@@ -4,10 +4,10 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { greTunnels } from '../correlator.js';
 import {

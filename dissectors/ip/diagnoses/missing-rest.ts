@@ -3,10 +3,10 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { type IcmpError, icmpErrors } from '../../icmp/correlator.js';
 import { momentOf } from '../../icmp/error-pairs.js';
 import { addressFilter, directionKey, insideWords, pairSubject, plural } from '../../icmp/pair-subject.js';

@@ -3,10 +3,10 @@ import { SIDES, type Side } from '../../../src/compare/plan.js';
 import {
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { translationOf } from '../../ip/pair-nat.js';
 import { natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';

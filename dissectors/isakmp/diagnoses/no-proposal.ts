@@ -1,9 +1,5 @@
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { EXCHANGE_SA_INIT, NOTIFY_NO_PROPOSAL_CHOSEN, NOTIFY_V2_INVALID_KE_PAYLOAD } from '../layout.js';
 import { notifyName } from '../names.js';

@@ -1,10 +1,6 @@
 import { captureMayHide } from '../../../src/correlate/gates.js';
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  thresholdsOf,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, thresholdsOf } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { EXCHANGE_MAIN } from '../layout.js';
 import { directionOf, secondsText, sessionFilter } from '../pair-judgement.js';

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { BLOCK_INTERVALS, isSamePeriod } from '../cadence.js';
 import { keepaliveLinks } from '../correlator.js';
 import type { Jitter, KeepaliveLink, LinkDirection, Stream } from '../session.js';

@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
-import { defineDiagnosis, type Judgement, type Moment } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Moment } from '../../../src/moment.js';
 import { isMirrored } from '../../icmp/loudness.js';
 import {
   directionText,

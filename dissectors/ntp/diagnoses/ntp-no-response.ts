@@ -3,9 +3,9 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { icmpErrors } from '../../icmp/correlator.js';
 import { plural } from '../../icmp/pair-subject.js';

@@ -2,9 +2,9 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { LEAP_UNSYNCHRONISED } from '../layout.js';

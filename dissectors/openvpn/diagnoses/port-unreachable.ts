@@ -1,10 +1,6 @@
 import { isBefore } from '../../../src/correlate/traffic.js';
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
 import { type IcmpError, icmpErrors, type QuotedPacket } from '../../icmp/correlator.js';
 import { OPENVPN_PORT, openvpnConversations } from '../correlator.js';

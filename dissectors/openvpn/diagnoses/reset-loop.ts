@@ -1,9 +1,5 @@
-import {
-  type Citation,
-  defineDiagnosis,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import {
   type Attempt,
   attemptsOf,

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import type { PairTraffic } from '../../../src/correlate/traffic.js';
-import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { scionLinks } from '../correlator.js';
 import { isCapturedOnTunnelInterface } from '../links.js';
 

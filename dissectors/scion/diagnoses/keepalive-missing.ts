@@ -1,11 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { scionLinks } from '../correlator.js';
 import { linkFilter, linkSubject, secondsBetween } from '../links.js';
 import { meaningOf } from '../scmp-codes.js';

@@ -1,12 +1,12 @@
 import {
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Datapath, DatapathPort } from '../../../src/side-files/datapath.js';
-import { originText } from '../../../src/side-files/side-knowledge.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations } from '../tunnel-subject.js';

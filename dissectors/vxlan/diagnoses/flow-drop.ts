@@ -1,7 +1,8 @@
 import type { Conversation, OneWayTraffic, PairTraffic } from '../../../src/correlate/traffic.js';
-import { defineDiagnosis, type FrameRef, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { DatapathFlow } from '../../../src/side-files/datapath.js';
-import { originText } from '../../../src/side-files/side-knowledge.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { citations, earliest, latest } from '../tunnel-subject.js';
 
 export default defineDiagnosis({

@@ -1,9 +1,5 @@
-import {
-  defineDiagnosis,
-  type FrameRef,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { ArpPair } from '../../arp/correlator.js';
 import { silkAddressOf } from '../mac.js';
 import { CONFORMING_MIN, GATEWAY, isLeaseBase, silkFacts } from '../silk.js';

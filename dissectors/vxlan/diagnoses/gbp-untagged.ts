@@ -2,10 +2,10 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import {
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { hasOtherFault } from '../other-faults.js';
 import { type Attempt, type Rejection, rejectionsOf } from '../rejections.js';
 import { type TunnelRequests, tunnelRequests } from '../requests.js';

@@ -1,10 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { vxlanTunnels } from '../correlator.js';
 import type { VxlanTunnel } from '../session.js';
 import { CONFORMING_MIN, isLeaseBase, type SilkPair, silkFacts } from '../silk.js';

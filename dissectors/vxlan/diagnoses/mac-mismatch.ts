@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis, type FrameRef, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { CONFORMING_MIN, isLeaseBase, type SilkPair, silkFacts } from '../silk.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations, earliest, latest, tunnelFilter } from '../tunnel-subject.js';

@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Container } from '../../../src/side-files/container-store.js';
-import { originText } from '../../../src/side-files/side-knowledge.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { type InnerHost, innerHosts } from '../inner-hosts.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations, earliest, latest, tunnelFilter } from '../tunnel-subject.js';

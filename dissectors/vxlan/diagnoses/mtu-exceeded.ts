@@ -1,4 +1,5 @@
-import { defineDiagnosis, type FrameRef, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { type Carrier, carrierSubject, carriersOf, carrierWords, isLossy } from '../carriers.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations, earliest, latest } from '../tunnel-subject.js';

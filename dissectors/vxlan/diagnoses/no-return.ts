@@ -1,11 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, dropLimit, oneSidedLimit, reverseWasHeard } from '../../../src/correlate/gates.js';
-import {
-  defineDiagnosis,
-  type FrameRef,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import {

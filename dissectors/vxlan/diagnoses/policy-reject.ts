@@ -1,10 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { hasOtherFault } from '../other-faults.js';

@@ -1,10 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import {
-  defineDiagnosis,
-  type FrameRef,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { vxlanTunnels } from '../correlator.js';
 import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredRequests } from '../requests.js';

@@ -1,10 +1,10 @@
 import {
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { canonicalNetwork, isWithin } from '../../../src/side-files/networks.js';
 import { geneveTunnels } from '../../geneve/correlator.js';
 import { vxlanTunnels } from '../correlator.js';

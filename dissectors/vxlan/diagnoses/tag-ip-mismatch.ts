@@ -4,7 +4,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { originText } from '../../../src/side-files/side-knowledge.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { containersAt, type InnerHost, innerHosts, type TagUse, tagText } from '../inner-hosts.js';
 import { momentOf } from '../tunnel-draft.js';
 import { citations, pairOf, tunnelFilter, tunnelWords } from '../tunnel-subject.js';

@@ -1,9 +1,5 @@
-import {
-  defineDiagnosis,
-  type Evidence,
-  type FrameRef,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { isWithin } from '../../../src/side-files/networks.js';
 import { geneveTunnels } from '../../geneve/correlator.js';
 import { vxlanTunnels } from '../correlator.js';

@@ -3,9 +3,9 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
-  type FrameRef,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { plural } from '../../icmp/pair-subject.js';
 import { zookeeperConversations } from '../correlator.js';
