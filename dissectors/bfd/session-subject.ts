@@ -4,7 +4,7 @@ import type { Citation, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import { addressFilter } from '../icmp/pair-subject.js';
+import { addressFilter } from '../../src/wording/display-filters.js';
 import { carrierName, diagnosticText, discriminatorText, portOf, stateName } from './names.js';
 import type { BfdPhase, BfdSession, BfdSide } from './session.js';
 

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
 import type { Citation, Problem } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { PORT_BGP } from './layout.js';
@@ -51,10 +51,6 @@ export function citationsInOrder(citations: readonly Citation[]): Citation[] {
     .sort((x, y) => x.frame - y.frame)
     .filter(({ frame }) => !seen.has(frame) && seen.add(frame));
   return all.length <= EVIDENCE_MAX ? all : [...all.slice(0, EVIDENCE_MAX - 1), all[all.length - 1]];
-}
-
-export function momentOf({ segment, timeNs }: Moment): Moment {
-  return { segment, timeNs };
 }
 
 export function cite({ frame, segment, timeNs }: FrameRef, summary: string): Citation {

@@ -1,9 +1,9 @@
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/plan.js';
 import { reportedDrops } from '../../src/correlate/gates.js';
+import { directionFilter, sideName } from '../../src/diagnose/both-ends/loss-finding.js';
+import { otherSideWatched } from '../../src/diagnose/both-ends/watched-time.js';
 import type { Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
-import { directionFilter, sideName } from '../ip/pair-loss.js';
-import { otherSideWatched } from '../ip/pair-times.js';
 
 const ID = 'esp.one-way-spi';
 

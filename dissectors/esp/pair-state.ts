@@ -1,10 +1,10 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { Batch } from '../../src/correlate/correlator.js';
+import { SequenceTracker } from '../../src/correlate/sequence-tracker.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ENCAPSULATION_UDP, type esp } from './dissector.js';
 import { keepRun, oneWayRun, RunState } from './one-way-tracker.js';
-import { SequenceTracker } from './sequence-tracker.js';
 import {
   ANSWER_SECONDS,
   type EspDirection,

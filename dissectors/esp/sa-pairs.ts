@@ -1,5 +1,4 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { espPairs } from './correlator.js';
 import type { EspDirection, EspPair, EspSa } from './session.js';
@@ -137,12 +136,4 @@ export function isCapturedAtReceiver(sas: readonly EspSa[], local: readonly stri
   const outbound = sas.reduce((sum, sa) => sum + sa.outbound, 0);
   const inbound = sas.reduce((sum, sa) => sum + sa.inbound, 0);
   return inbound > 0 && outbound === 0;
-}
-
-export function earliest(refs: readonly (FrameRef | null)[]): FrameRef | null {
-  return refs.reduce((best, ref) => (ref && (!best || ref.frame < best.frame) ? ref : best), null);
-}
-
-export function latest(refs: readonly (FrameRef | null)[]): FrameRef | null {
-  return refs.reduce((best, ref) => (ref && (!best || ref.frame > best.frame) ? ref : best), null);
 }

@@ -1,6 +1,6 @@
+import type { SequenceGap } from '../../src/correlate/sequence-tracker.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
-import type { SequenceGap } from './sequence-tracker.js';
 
 /** Shortest stretch of packets in one direction, with none back, that is kept as a OneWayRun. */
 export const ONE_WAY_PACKETS_MIN = 10;

@@ -1,3 +1,4 @@
+import { earliest, latest } from '../../src/correlate/frame-reference.js';
 import type { Evidence, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -8,7 +9,7 @@ import { timerOf } from '../isakmp/retransmission-timer.js';
 import { nattConversations } from '../udpencap/correlator.js';
 import { type Gateways, gatewaysOf } from './gateways.js';
 import { outagesOf } from './outages.js';
-import { earliest, latest, sasOf, secondsBetween, spiText } from './sa-pairs.js';
+import { sasOf, secondsBetween, spiText } from './sa-pairs.js';
 
 /** SPIs that a tunnel lists. */
 const SPIS_MAX = 64;

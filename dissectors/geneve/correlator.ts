@@ -9,9 +9,9 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOfFrame } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenDirection, type TunnelDirection } from '../../src/correlate/tunnel-direction.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { SegmentIndex } from '../../src/units.js';
-import { OpenDirection, type TunnelDirection } from '../vxlan/tunnel-direction.js';
 import dissector, { FLAG_CONTROL, FLAG_CRITICAL_OPTIONS, type geneve } from './dissector.js';
 
 /** The Geneve packets with one VNI between two tunnel endpoints, in one time segment. */

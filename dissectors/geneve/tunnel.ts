@@ -1,5 +1,5 @@
 import type { TunnelView } from '../../src/diagnose/diagnosis.js';
-import { carriageFacts, sumDirections } from '../vxlan/tunnel-draft.js';
+import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { type GeneveTunnel, geneveTunnels } from './correlator.js';
 
 const view: TunnelView = {

@@ -5,10 +5,10 @@ import {
   type CorrelationRun,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
+import { SequenceTracker } from '../../src/correlate/sequence-tracker.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
-import { SequenceTracker } from '../esp/sequence-tracker.js';
 import dissector from './dissector.js';
 import { FLAG_SEQUENCE } from './layout.js';
 import type { GreSequence } from './session.js';

@@ -1,10 +1,12 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { earliest, latest } from '../../src/correlate/frame-reference.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { addressFilter } from '../../src/wording/display-filters.js';
+import { byDirection, type Direction, directionKey } from '../../src/wording/subjects.js';
 import { ECHO_REPLY_NS, type EchoStream } from './echo-streams.js';
 import type { EchoRun, EchoSize, EchoTally } from './echo-tally.js';
 import type { IcmpError } from './icmp-errors.js';
-import { addressFilter, byDirection, type Direction, directionKey } from './pair-subject.js';
 
 /** All pings from one host to another, decided against the end of the capture. */
 export interface EchoPair extends Direction {
@@ -115,14 +117,6 @@ function mergeSizes(sizes: readonly EchoSize[]): EchoSize[] {
 /** A fragmented request is larger than any that is not: what counts is its first fragment. */
 function bySize(a: EchoSize, b: EchoSize): number {
   return Number(a.isFragmented) - Number(b.isFragmented) || a.bytes - b.bytes;
-}
-
-function earliest(refs: readonly (FrameRef | null)[]): FrameRef | null {
-  return refs.reduce((a, b) => (!a || (b && b.frame < a.frame) ? b : a), null);
-}
-
-function latest(refs: readonly (FrameRef | null)[]): FrameRef | null {
-  return refs.reduce((a, b) => (!a || (b && b.frame > a.frame) ? b : a), null);
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,10 +1,11 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { isBefore, type OneWayTraffic } from '../../src/correlate/traffic.js';
 import type { Citation, Judgement } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
+import type { FrameRef } from '../../src/moment.js';
+import { addressFilter } from '../../src/wording/display-filters.js';
+import { byDirection, type Direction, pairSubject } from '../../src/wording/subjects.js';
 import type { IcmpError, QuotedPacket } from './icmp-errors.js';
 import { wordsFor } from './message-types.js';
-import { addressFilter, byDirection, type Direction, pairSubject } from './pair-subject.js';
 
 const CITED_KINDS_MAX = 5;
 const FILTER_KINDS_MAX = 8;
@@ -138,8 +139,4 @@ export function errorFilter(pair: ErrorPair): string {
 
 function worstFirst({ errors }: ErrorPair): QuotingError[] {
   return [...errors].sort((a, b) => b.count - a.count || a.first.frame - b.first.frame);
-}
-
-export function momentOf({ segment, timeNs }: FrameRef): Moment {
-  return { segment, timeNs };
 }

@@ -1,8 +1,18 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { momentOf } from '../../src/correlate/frame-reference.js';
 import { isBefore } from '../../src/correlate/traffic.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import {
+  isTunnelFlow,
+  type Relevance,
+  relevanceOfPair,
+  severityFor,
+  tunnelPairs,
+} from '../../src/diagnose/severity-policy.js';
 import type { Severity } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { plural } from '../../src/wording/counts.js';
+import { directionKey, insideWords, pairSubject } from '../../src/wording/subjects.js';
 import {
   citationsOf,
   type ErrorPair,
@@ -10,15 +20,12 @@ import {
   errorPairs,
   flowWords,
   hasRecovered,
-  momentOf,
   type QuotingError,
   unusableErrors,
 } from './error-pairs.js';
 import type { IcmpError } from './icmp-errors.js';
 import { icmpErrors } from './icmp-errors.js';
-import { isTunnelFlow, type Loudness, loudnessOfPair, severityFor, tunnelPairs } from './loudness.js';
 import { wordsFor } from './message-types.js';
-import { directionKey, insideWords, pairSubject, plural } from './pair-subject.js';
 
 /** Errors that say that a packet could not be delivered, turned into judgements about pairs of hosts. */
 export interface ReachabilityRule {
@@ -88,9 +95,9 @@ function severityOf(
   severity: Severity,
 ): Severity {
   if (pair.errors.every((error) => isLateAnswer(quality, error))) return 'info';
-  const loudness = loudnessOf(quality, pair);
-  if (pair.count >= LASTING_COUNT) return severityFor(loudness, severity);
-  return loudness === 'tunnel' && !recovered ? 'warning' : 'info';
+  const relevance = relevanceOf(quality, pair);
+  if (pair.count >= LASTING_COUNT) return severityFor(relevance, severity);
+  return relevance === 'tunnel' && !recovered ? 'warning' : 'info';
 }
 
 /** The quoted packet answers a program of the destination that had asked first and is gone by now. */
@@ -112,9 +119,9 @@ function isLateAnswer(
 }
 
 /** A refused port concerns the tunnel only where it is a port of the tunnel. */
-function loudnessOf(quality: CaptureQuality, pair: ErrorPair): Loudness {
-  const loudness = loudnessOfPair(quality, pair.source, pair.destination, pair.stack);
-  if (loudness !== 'tunnel' || pair.errors.some(concernsTunnel)) return loudness;
+function relevanceOf(quality: CaptureQuality, pair: ErrorPair): Relevance {
+  const relevance = relevanceOfPair(quality, pair.source, pair.destination, pair.stack);
+  if (relevance !== 'tunnel' || pair.errors.some(concernsTunnel)) return relevance;
   return 'background';
 }
 

@@ -7,10 +7,10 @@ import {
   oneWayCaptureLimit,
 } from '../../src/correlate/gates.js';
 import type { Citation, Evidence } from '../../src/diagnose/diagnosis.js';
+import { relevanceOfPair, severityFor } from '../../src/diagnose/severity-policy.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
 import { echoStreams, type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { type EchoPair, echoPairs } from '../icmp/echo-pairs.js';
-import { loudnessOfPair, severityFor } from '../icmp/loudness.js';
 import { type FragmentPair, type Incomplete, identificationWords } from './fragment-pairs.js';
 import type { LedgerEntry } from './fragment-stream.js';
 
@@ -33,9 +33,9 @@ export function severityOfLoss(
   const isSystematic = count >= SYSTEMATIC_SHARE * (count + complete);
   const drops = dropLimit(quality);
   if (!isSystematic || (drops && drops.share > DROP_SHARE_SEVERE)) return 'info';
-  const loudness = loudnessOfPair(quality, source, destination, stack);
-  if (count >= PATTERN_MIN) return severityFor(loudness, 'error');
-  return loudness === 'tunnel' ? 'warning' : 'info';
+  const relevance = relevanceOfPair(quality, source, destination, stack);
+  if (count >= PATTERN_MIN) return severityFor(relevance, 'error');
+  return relevance === 'tunnel' ? 'warning' : 'info';
 }
 
 export function confidenceOfLoss(quality: CaptureQuality, count: number, isReported: boolean): Confidence {

@@ -2,7 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { fragmentEdgeSeconds, secondsFromStart } from '../../src/correlate/gates.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import { byDirection, type Direction } from '../icmp/pair-subject.js';
+import { byDirection, type Direction } from '../../src/wording/subjects.js';
 import type { Lack } from './datagram.js';
 import type { FragmentStream, LedgerEntry } from './fragment-stream.js';
 

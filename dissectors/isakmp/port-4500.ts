@@ -1,9 +1,9 @@
 import type { ComparedDirection, Comparison, Fate } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/plan.js';
+import { directionFilter, sideName } from '../../src/diagnose/both-ends/loss-finding.js';
 import type { Citation, Evidence, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
-import { directionFilter, sideName } from '../ip/pair-loss.js';
 
 /*
  * Where messages on port 4500 end that one side sees unanswered: captures of both ends tell a path that drops them

@@ -1,14 +1,14 @@
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide } from '../../src/compare/plan.js';
-import type { Judgement } from '../../src/diagnose/diagnosis.js';
 import {
-  CONSEQUENCES_OF_LOSS,
   directionSubject,
   directionWords,
   lossProblem,
   receiverLimit,
   sideName,
-} from '../ip/pair-loss.js';
+} from '../../src/diagnose/both-ends/loss-finding.js';
+import type { Judgement } from '../../src/diagnose/diagnosis.js';
+import { CONSEQUENCES_OF_LOSS } from '../ip/consequences-of-loss.js';
 
 /** Directions of a comparison in which nothing above a size arrives: both ends prove the limit of the path. */
 export function* judgePathLimits(comparison: Comparison): Iterable<Judgement> {

@@ -1,10 +1,10 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { type Limit, oneSidedLimit } from '../../src/correlate/gates.js';
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
+import { isSmallCapture } from '../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Severity, Subject } from '../../src/report/report.js';
-import { isSmallCapture } from '../icmp/loudness.js';
-import { inside } from '../icmp/pair-subject.js';
+import { inside } from '../../src/wording/subjects.js';
 import { tcpServices } from './correlator.js';
 import { both, NEVER, type Occurrences } from './occurrences.js';
 import type { TcpService } from './tcp-service.js';

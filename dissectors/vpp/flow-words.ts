@@ -2,8 +2,9 @@ import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { plural } from '../../src/wording/counts.js';
+import { addressFilter } from '../../src/wording/display-filters.js';
 import { framesFilter } from '../frame/capture-facts.js';
-import { addressFilter, plural } from '../icmp/pair-subject.js';
 import type { VppFault, VppFlow, VppPath, VppTrace, VppVisit } from './session.js';
 
 /*

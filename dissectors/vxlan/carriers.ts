@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../src/correlate/gates.js';
+import type { TunnelDirection } from '../../src/correlate/tunnel-direction.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
@@ -8,7 +9,6 @@ import { type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { fragmentStreams } from '../ip/correlator.js';
 import { type FragmentPair, fragmentPairs, incompleteOf } from '../ip/fragment-pairs.js';
 import { vxlanTunnels } from './correlator.js';
-import type { TunnelDirection } from './tunnel-direction.js';
 
 /*
  * How the underlay carries the packets of tunnels over UDP, whatever the protocol: what fits, what is cut

@@ -27,6 +27,7 @@ import {
   SideCounters,
 } from './side-counters.js';
 
+export type { PortUse, TunnelDirection } from '../../src/correlate/tunnel-direction.js';
 export type {
   Addressing,
   InnerFlow,
@@ -37,7 +38,6 @@ export type {
   VxlanDirection,
   VxlanTunnel,
 } from './session.js';
-export type { PortUse, TunnelDirection } from './tunnel-direction.js';
 
 type Rows = Batch<typeof VXLAN_ROWS>;
 

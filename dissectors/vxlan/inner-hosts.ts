@@ -1,10 +1,10 @@
+import { earliest, latest } from '../../src/correlate/frame-reference.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Container } from '../../src/side-files/container-store.js';
 import { vxlanTunnels } from './correlator.js';
 import type { InnerSide, VxlanTunnel } from './session.js';
 import { isLeaseBase } from './silk.js';
-import { earliest, latest } from './tunnel-subject.js';
 
 /** What an inner host sends with one group policy id, in one tunnel. */
 export interface TagUse {

@@ -1,11 +1,11 @@
 import type { Batch } from '../../src/correlate/correlator.js';
+import type { PortUse } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { formatMac, hasSilkForm } from './mac.js';
 import type { OpenMacPair, OpenReservedUse, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';
 import type { VXLAN_ROWS } from './rows.js';
 import type { PolicyUse } from './session.js';
-import type { PortUse } from './tunnel-direction.js';
 
 type Rows = Batch<typeof VXLAN_ROWS>;
 

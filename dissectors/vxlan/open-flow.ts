@@ -1,7 +1,7 @@
+import { OpenRef } from '../../src/correlate/open-ref.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds } from '../../src/units.js';
 import type { LaneUse } from './lane-use.js';
-import { OpenRef } from './open-ref.js';
 import type { OpenAddressing, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';
 import type { InnerFlow, InnerSide } from './session.js';
 import {

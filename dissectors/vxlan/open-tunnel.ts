@@ -1,23 +1,24 @@
 import type { Batch } from '../../src/correlate/correlator.js';
+import { OpenRef } from '../../src/correlate/open-ref.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenDirection } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { LaneUse } from './lane-use.js';
 import type { OpenFlow } from './open-flow.js';
-import { OpenRef } from './open-ref.js';
 import type { VXLAN_ROWS } from './rows.js';
-import type {
-  Addressing,
-  InnerFlow,
-  MacPair,
-  PolicyUse,
-  ReservedUse,
-  VxlanDirection,
-  VxlanTunnel,
+import {
+  type Addressing,
+  BEHIND_HIGH,
+  BEHIND_LOW,
+  type InnerFlow,
+  type MacPair,
+  type PolicyUse,
+  type ReservedUse,
+  type VxlanDirection,
+  type VxlanTunnel,
 } from './session.js';
-import { BEHIND_HIGH, BEHIND_LOW } from './session.js';
 import type { SideCounters } from './side-counters.js';
-import { OpenDirection } from './tunnel-direction.js';
 
 const POLICIES_MAX = 256;
 const MAC_PAIRS_MAX = 1024;

@@ -1,6 +1,6 @@
+import type { TunnelDirection } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
-import type { TunnelDirection } from './tunnel-direction.js';
 
 /** Packets that carry one group policy id. */
 export interface PolicyUse {

@@ -59,11 +59,3 @@ export function citations(...cited: readonly (readonly [FrameRef | null | undefi
   }
   return [...byFrame.values()].sort((a, b) => a.frame - b.frame);
 }
-
-export function earliest(refs: readonly (FrameRef | null | undefined)[]): FrameRef | null {
-  return refs.reduce<FrameRef | null>((a, b) => (b && (!a || b.frame < a.frame) ? b : a), null);
-}
-
-export function latest(refs: readonly (FrameRef | null | undefined)[]): FrameRef | null {
-  return refs.reduce<FrameRef | null>((a, b) => (b && (!a || b.frame > a.frame) ? b : a), null);
-}

@@ -1,6 +1,6 @@
 import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { type VxlanTunnel, vxlanTunnels } from './correlator.js';
-import { carriageFacts, sumDirections } from './tunnel-draft.js';
 
 const view: TunnelView = {
   kind: 'vxlan',

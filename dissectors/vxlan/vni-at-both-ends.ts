@@ -1,7 +1,7 @@
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/plan.js';
+import { directionFilter, sideName } from '../../src/diagnose/both-ends/loss-finding.js';
 import type { Citation, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
-import { directionFilter, sideName } from '../ip/pair-loss.js';
 
 const ID = 'vxlan.vni-mismatch';
 /** Share of the packets of a direction that must be lost before nothing can be said of the receiver. */

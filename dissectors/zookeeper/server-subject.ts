@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../src/diagnose/severity-policy.js';
 import type { Severity, Subject } from '../../src/report/report.js';
-import { severityOfFlow } from '../icmp/loudness.js';
 import { PORT } from './layout.js';
 
 /** What goes wrong together with a state database: none of it is another fault. */

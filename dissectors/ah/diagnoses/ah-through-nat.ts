@@ -1,4 +1,5 @@
 import { SIDES } from '../../../src/compare/plan.js';
+import { translationOf } from '../../../src/diagnose/both-ends/translation.js';
 import {
   defineDiagnosis,
   type Judgement,
@@ -6,7 +7,6 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
-import { translationOf } from '../../ip/pair-nat.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { type NatOfSide, natOf } from '../../isakmp/nat-detection.js';
 import { type AhPair, ahPairs } from '../correlator.js';

@@ -1,6 +1,8 @@
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
-import { durationWords, insideWords, plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
+import { durationWords } from '../../../src/wording/durations.js';
+import { insideWords } from '../../../src/wording/subjects.js';
 import { type ArpOwner, type ArpTakeover, arpOwners, CONTEST_SECONDS } from '../owners.js';
 
 const RETURNS_MIN = 2;

@@ -6,10 +6,11 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { isSmallCapture, isTunnelFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef, Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
-import { isSmallCapture, isTunnelFlow } from '../../icmp/loudness.js';
-import { durationWords, insideWords, pairSubject } from '../../icmp/pair-subject.js';
+import { durationWords } from '../../../src/wording/durations.js';
+import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type ArpPair, arpPairs, BURST_SECONDS } from '../correlator.js';
 
 const REQUESTS_MIN = 3;

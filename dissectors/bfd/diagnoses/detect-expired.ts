@@ -7,7 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Moment } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { detectionOf, fadedSide, type Silence, silenceBefore, toleratedSilences } from '../detection.js';
 import { type Drop, dropsOf, type Leaving, wasUp } from '../drops.js';

@@ -1,8 +1,9 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { dropsOf, wasUp } from '../drops.js';
 import { STATE_UP } from '../layout.js';
@@ -107,8 +108,4 @@ function isDense(transitions: readonly Transition[]): boolean {
     const earlier = transitions[at - TRANSITIONS_MIN + 1];
     return earlier !== undefined && one.timeNs - earlier.timeNs <= seconds(WINDOW_SECONDS);
   });
-}
-
-function momentOf({ segment, timeNs }: FrameRef): { segment: number; timeNs: number } {
-  return { segment, timeNs };
 }

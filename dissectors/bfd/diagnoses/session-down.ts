@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { type Drop, dropsOf, type Leaving, wasUp } from '../drops.js';
 import { DIAGNOSTIC_NEIGHBOR_DOWN } from '../layout.js';

@@ -2,7 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { STATE_ADMIN_DOWN, STATE_DOWN, STATE_INIT } from '../layout.js';
 import { stateName } from '../names.js';

@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { wasUp } from '../drops.js';
 import { CARRIER_MICRO, CARRIER_SINGLE_HOP, TTL_SINGLE_HOP } from '../layout.js';

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -7,13 +8,12 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { CODE_HOLD_TIMER } from '../layout.js';
 import {
   citationsInOrder,
   cite,
   establishedAfter,
-  momentOf,
   peeringFacts,
   peeringSubject,
   secondsText,

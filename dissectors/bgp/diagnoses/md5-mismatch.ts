@@ -1,3 +1,4 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -5,7 +6,7 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { AUTHENTICATION_MD5 } from '../../tcp/dissector.js';
 import {
   type FailedAttempts,
@@ -19,7 +20,6 @@ import {
   citationsInOrder,
   cite,
   establishedAfter,
-  momentOf,
   peeringFacts,
   peeringSubject,
 } from '../peering-subject.js';

@@ -1,3 +1,4 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -11,7 +12,6 @@ import {
   citationsInOrder,
   cite,
   establishedAfter,
-  momentOf,
   peeringFacts,
   peeringSubject,
   secondsText,

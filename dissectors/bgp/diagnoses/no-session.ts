@@ -1,3 +1,4 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import {
   type Citation,
@@ -6,7 +7,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import {
   type FailedAttempts,
   failedAttempts,
@@ -19,7 +20,6 @@ import {
   citationsInOrder,
   cite,
   establishedAfter,
-  momentOf,
   peeringFacts,
   peeringSubject,
   secondsText,

@@ -1,13 +1,13 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { CODE_OPEN } from '../layout.js';
 import { codeText } from '../names.js';
 import {
   citationsInOrder,
   cite,
   establishedAfter,
-  momentOf,
   peeringFacts,
   peeringSubject,
 } from '../peering-subject.js';

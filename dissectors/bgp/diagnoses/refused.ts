@@ -1,3 +1,4 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -6,16 +7,9 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { type FailedAttempts, failedAttempts, isRefused, scanningHosts } from '../attempts.js';
-import {
-  citationsInOrder,
-  cite,
-  momentOf,
-  peeringFacts,
-  peeringSubject,
-  secondsText,
-} from '../peering-subject.js';
+import { citationsInOrder, cite, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 
 const ATTEMPTS_MIN = 2;

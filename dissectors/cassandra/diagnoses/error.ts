@@ -7,7 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { serverFilter, serverSubject, severityOfDatabase } from '../../zookeeper/server-subject.js';
 import { type CassandraClient, type CassandraErrors, cassandraClients } from '../correlator.js';
 import { errorWords, isQueryError, isVersionTrial } from '../error-codes.js';

@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { tcpConnections } from '../../tcp/correlator.js';
 import { dhcpLinks } from '../correlator.js';
 import { dhcpFilter, serverSubject } from '../link-subject.js';

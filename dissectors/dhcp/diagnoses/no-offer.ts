@@ -1,11 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
-import { severityOfFlow } from '../../icmp/loudness.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { dhcpLinks } from '../correlator.js';
 import { PORT_CLIENT, PORT_SERVER } from '../layout.js';
 import { dhcpFilter, linkSubject } from '../link-subject.js';

@@ -8,7 +8,7 @@ import {
   totalOf,
   withoutSearchSeries,
 } from '../failures.js';
-import { FAILING_SHARE, serverFilter, serverSubject, severityIn } from '../loudness.js';
+import { FAILING_SHARE, serverFilter, serverSubject, severityIn } from '../server-severity.js';
 import type { DnsFailure, DnsServer, FailureKind } from '../session.js';
 
 const LOUD_MIN = 3;

@@ -2,7 +2,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { dnsServers } from '../correlator.js';
 import { failureCitations, failuresOf, namesOf, totalOf, withoutSearchSeries } from '../failures.js';
 import { TYPE_A } from '../layout.js';
-import { serverFilter, serverSubject, severityIn } from '../loudness.js';
+import { serverFilter, serverSubject, severityIn } from '../server-severity.js';
 import type { DnsServer } from '../session.js';
 
 const LOUD_MIN = 3;

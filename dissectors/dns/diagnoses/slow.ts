@@ -7,9 +7,9 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
 import { dnsServers } from '../correlator.js';
-import { serverFilter, serverSubject, severityIn } from '../loudness.js';
 import { questionWords } from '../name.js';
 import { isNear, NEAR_SLOW_MS, SLOW_MS } from '../response-times.js';
+import { serverFilter, serverSubject, severityIn } from '../server-severity.js';
 import type { DnsServer } from '../session.js';
 
 const SEVERE_SECONDS = 1;

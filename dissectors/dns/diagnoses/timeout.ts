@@ -8,11 +8,17 @@ import {
 import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { dnsServers } from '../correlator.js';
 import { PORT_DNS } from '../layout.js';
-import { FAILING_SHARE, serverFilter, serverSubject, severityByClients, severityIn } from '../loudness.js';
 import { questionWords } from '../name.js';
+import {
+  FAILING_SHARE,
+  serverFilter,
+  serverSubject,
+  severityByClients,
+  severityIn,
+} from '../server-severity.js';
 import type { DnsServer } from '../session.js';
 import { ANSWER_SECONDS, REPEATED_SECONDS, TRIES_MIN, type Unanswered, unansweredOf } from '../unanswered.js';
 

@@ -1,5 +1,6 @@
+import { earliest, latest } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { earliest, judgedPairs, latest, saFilter, spiText } from '../sa-pairs.js';
+import { judgedPairs, saFilter, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
 
 const DUPLICATES_MIN = 3;

@@ -1,5 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import type { SequenceGap } from '../../../src/correlate/sequence-tracker.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -9,7 +11,6 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { type Outage, outagesOf } from '../outages.js';
 import {
   directionOf,
@@ -19,7 +20,6 @@ import {
   saFilter,
   spiText,
 } from '../sa-pairs.js';
-import type { SequenceGap } from '../sequence-tracker.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
 const ID = 'esp.loss';

@@ -1,6 +1,7 @@
+import { earliest, latest } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { describeReordering, REPLAY_WINDOW } from '../reordering.js';
-import { earliest, judgedPairs, latest, saFilter } from '../sa-pairs.js';
+import { judgedPairs, saFilter } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
 
 const LATE_PACKETS_MIN = 3;

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
@@ -144,10 +145,6 @@ function captureSpan(
   const end = quality.window(last?.segment ?? 0)?.last ?? last;
   const unknown = { segment: 0, timeNs: Number.NaN };
   return { first: momentOf(start ?? unknown), last: momentOf(end ?? unknown) };
-}
-
-function momentOf({ segment, timeNs }: Moment): Moment {
-  return { segment, timeNs };
 }
 
 function citations(first: FrameRef | null, last: FrameRef | null, host: string) {

@@ -6,7 +6,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { greTunnels } from '../correlator.js';
 import { type InnerRequests, innerRequests, type Silence, silenceOf } from '../inner-requests.js';
 import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';

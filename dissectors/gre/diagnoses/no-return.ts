@@ -8,7 +8,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { greTunnels } from '../correlator.js';
 import {
   type InnerRequests,

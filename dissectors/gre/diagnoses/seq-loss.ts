@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -7,7 +8,6 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { greSequences } from '../correlator.js';
 import type { GreSequence } from '../session.js';
 import { greFilter } from '../tunnel-pairs.js';

@@ -1,20 +1,20 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import {
   citationsOf,
   type ErrorPair,
   errorFilter,
   errorPairs,
-  momentOf,
   type QuotingError,
   unusableErrors,
 } from '../error-pairs.js';
 import { icmpErrors } from '../icmp-errors.js';
-import { loudnessOfPair, severityFor } from '../loudness.js';
 import { IGNORED_REPORTS_MIN, isIgnoredBySender } from '../mtu-reports.js';
-import { insideWords, pairSubject } from '../pair-subject.js';
 
 /** A sender that obeys sends smaller packets within this time. */
 const OBEY_SECONDS = 2;
@@ -89,7 +89,7 @@ function problemOf(quality: CaptureQuality, pair: ErrorPair): Problem {
   return {
     result: 'problem',
     subject: pairSubject(quality, pair),
-    severity: severityFor(loudnessOfPair(quality, source, destination, stack), severityOf(ignored, stalled)),
+    severity: severityFor(relevanceOfPair(quality, source, destination, stack), severityOf(ignored, stalled)),
     confidence: 'high',
     explanation:
       `${reporters.slice(0, 3).join(', ')} reported ${count === 1 ? 'once' : `${count} times`} that packets from ${source} ` +

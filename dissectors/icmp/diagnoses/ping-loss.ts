@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
 import {
@@ -9,14 +10,13 @@ import {
   type Problem,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
+import { isTunnelPair, severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { Severity } from '../../../src/report/report.js';
+import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type EchoPair, echoFilter, echoPairs } from '../echo-pairs.js';
 import { sizeLimitOf } from '../echo-sizes.js';
 import { echoStreams } from '../echo-streams.js';
-import { momentOf } from '../error-pairs.js';
 import { icmpErrors } from '../icmp-errors.js';
-import { isTunnelPair, severityOfFlow } from '../loudness.js';
-import { insideWords, pairSubject } from '../pair-subject.js';
 
 const UNANSWERED_MIN = 3;
 const PARTIAL_REQUESTS_MIN = 10;

@@ -1,13 +1,13 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type EchoPair, echoFilter, echoPairs } from '../echo-pairs.js';
 import { REQUESTS_PER_CLASS_MIN, type SizeLimit, sizeLimitOf, sizeWords } from '../echo-sizes.js';
 import { echoStreams } from '../echo-streams.js';
-import { momentOf } from '../error-pairs.js';
 import { icmpErrors } from '../icmp-errors.js';
-import { loudnessOfPair, severityFor } from '../loudness.js';
-import { insideWords, pairSubject } from '../pair-subject.js';
 
 export default defineDiagnosis({
   id: 'underlay.ping-size-loss',
@@ -77,7 +77,7 @@ function problemOf(quality: CaptureQuality, pair: EchoPair, limit: SizeLimit): P
   return {
     result: 'problem',
     subject: pairSubject(quality, pair),
-    severity: severityFor(loudnessOfPair(quality, source, destination, stack), 'error'),
+    severity: severityFor(relevanceOfPair(quality, source, destination, stack), 'error'),
     confidence: limit.isProvenAlive ? 'medium' : 'low',
     explanation:
       `${destination} answered all ${limit.answeredCount} pings of ${source}${insideWords(quality, stack)} up to ` +

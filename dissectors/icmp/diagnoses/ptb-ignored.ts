@@ -1,23 +1,24 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   type Citation,
   defineDiagnosis,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import { durationWords } from '../../../src/wording/durations.js';
+import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import {
   type ErrorPair,
   errorFilter,
   errorPairs,
   flowWords,
-  momentOf,
   type QuotingError,
   summaryOf,
 } from '../error-pairs.js';
 import { icmpErrors } from '../icmp-errors.js';
-import { loudnessOfPair, severityFor } from '../loudness.js';
 import { IGNORED_REPORTS_MIN, IGNORED_SECONDS_MIN, isIgnoredBySender, isProbe } from '../mtu-reports.js';
-import { durationWords, insideWords, pairSubject } from '../pair-subject.js';
 
 export default defineDiagnosis({
   id: 'mtu.ptb-ignored',
@@ -96,7 +97,7 @@ function problemOf(quality: CaptureQuality, pair: ErrorPair, ignored: readonly Q
   return {
     result: 'problem',
     subject: pairSubject(quality, pair),
-    severity: severityFor(loudnessOfPair(quality, source, destination, stack), 'error'),
+    severity: severityFor(relevanceOfPair(quality, source, destination, stack), 'error'),
     confidence: 'high',
     explanation:
       `${worst.reporter} told ${worst.receiver} that ${mtu > 0 ? `${mtu} bytes are the limit` : 'its packets are too large'}, ` +

@@ -2,15 +2,15 @@ import type { ComparedDirection, Comparison } from '../../../src/compare/compari
 import { FRAGMENTS_LOST_MIN, type LossPattern } from '../../../src/compare/loss-pattern.js';
 import { ALL_FRAGMENTS } from '../../../src/compare/loss-profile.js';
 import { otherSide } from '../../../src/compare/plan.js';
-import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import {
-  CONSEQUENCES_OF_LOSS,
   directionSubject,
   directionWords,
   lossProblem,
   receiverLimit,
   sideName,
-} from '../pair-loss.js';
+} from '../../../src/diagnose/both-ends/loss-finding.js';
+import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 const WHICH = {
   all: 'all fragments',

@@ -1,5 +1,6 @@
 import type { ComparedDirection, Comparison } from '../../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../../src/compare/plan.js';
+import { directionFilter, sideName } from '../../../src/diagnose/both-ends/loss-finding.js';
 import {
   definePairDiagnosis,
   type Evidence,
@@ -7,7 +8,6 @@ import {
   type PairEvidence,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { directionFilter, sideName } from '../pair-loss.js';
 
 /** Findings that say that a request was not answered, of protocols whose requests must be. */
 const UNANSWERED: readonly string[] = [

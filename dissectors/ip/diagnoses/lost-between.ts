@@ -1,14 +1,14 @@
 import type { ComparedDirection, ComparedSegment } from '../../../src/compare/comparison.js';
 import { otherSide } from '../../../src/compare/plan.js';
-import { definePairDiagnosis, type Judgement, type PairEvidence } from '../../../src/diagnose/diagnosis.js';
 import {
-  CONSEQUENCES_OF_LOSS,
   directionSubject,
   directionWords,
   lossPercent,
   lossProblem,
   ownLossLimit,
-} from '../pair-loss.js';
+} from '../../../src/diagnose/both-ends/loss-finding.js';
+import { definePairDiagnosis, type Judgement, type PairEvidence } from '../../../src/diagnose/diagnosis.js';
+import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 const LOST_MIN = 3;
 const ERROR_PERCENT = 5;

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -7,9 +8,10 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { plural } from '../../../src/wording/counts.js';
+import { addressFilter } from '../../../src/wording/display-filters.js';
+import { directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type IcmpError, icmpErrors } from '../../icmp/correlator.js';
-import { momentOf } from '../../icmp/error-pairs.js';
-import { addressFilter, directionKey, insideWords, pairSubject, plural } from '../../icmp/pair-subject.js';
 import { fragmentStreams } from '../correlator.js';
 import {
   confidenceOfLoss,

@@ -1,7 +1,7 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
 import type { NatEntry } from '../../../src/compare/plan.js';
+import { sideName } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { sideName } from '../pair-loss.js';
 
 const PORTS_SHOWN = 5;
 

@@ -1,8 +1,9 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { type Citation, defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
-import { momentOf } from '../../icmp/error-pairs.js';
-import { loudnessOfPair, severityFor } from '../../icmp/loudness.js';
-import { insideWords, pairSubject, plural } from '../../icmp/pair-subject.js';
+import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import { plural } from '../../../src/wording/counts.js';
+import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { fragmentStreams } from '../correlator.js';
 import { type FragmentPair, fragmentFilter, fragmentPairs, identificationWords } from '../fragment-pairs.js';
 
@@ -56,7 +57,7 @@ function problemOf(quality: CaptureQuality, pair: FragmentPair, count: number): 
   return {
     result: 'problem',
     subject: pairSubject(quality, pair),
-    severity: severityFor(loudnessOfPair(quality, source, destination, stack), 'warning'),
+    severity: severityFor(relevanceOfPair(quality, source, destination, stack), 'warning'),
     confidence: 'medium',
     explanation:
       `${plural(count, 'fragmented datagram')} from ${source} to ${destination}${insideWords(quality, stack)} have fragments that ` +

@@ -1,9 +1,6 @@
 import type { ComparedDirection, Comparison } from '../../../src/compare/comparison.js';
 import { otherSide } from '../../../src/compare/plan.js';
-import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { Severity } from '../../../src/report/report.js';
 import {
-  CONSEQUENCES_OF_LOSS,
   directionSubject,
   directionWords,
   isOutage,
@@ -16,7 +13,10 @@ import {
   RUN_SECONDS,
   secondsAt,
   sideName,
-} from '../pair-loss.js';
+} from '../../../src/diagnose/both-ends/loss-finding.js';
+import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Severity } from '../../../src/report/report.js';
+import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 const WARNING_PERCENT = 1;
 const ERROR_PERCENT = 5;

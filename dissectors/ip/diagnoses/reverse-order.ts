@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
-import { momentOf } from '../../icmp/error-pairs.js';
-import { insideWords, pairSubject, plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
+import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { fragmentStreams } from '../correlator.js';
 import { citedPieces, type FragmentPair, fragmentFilter, fragmentPairs } from '../fragment-pairs.js';
 

@@ -7,17 +7,17 @@ import {
 } from '../../../src/compare/loss-pattern.js';
 import type { LossClass } from '../../../src/compare/loss-profile.js';
 import { otherSide } from '../../../src/compare/plan.js';
-import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import {
-  CONSEQUENCES_OF_LOSS,
   directionSubject,
   directionWords,
   lossProblem,
   receiverLimit,
   secondsAt,
   sideName,
-} from '../pair-loss.js';
+} from '../../../src/diagnose/both-ends/loss-finding.js';
+import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 export default definePairDiagnosis({
   id: 'underlay.selective-loss',

@@ -1,5 +1,6 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
 import { SIDES, type Side } from '../../../src/compare/plan.js';
+import { translationOf } from '../../../src/diagnose/both-ends/translation.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -7,7 +8,6 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { translationOf } from '../../ip/pair-nat.js';
 import { natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { espOf, type IkePair, ikePairs } from '../pair-sessions.js';

@@ -1,8 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
 import type { Pause, Stream } from '../session.js';
 import {

@@ -2,8 +2,8 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { isMirrored } from '../../../src/diagnose/severity-policy.js';
 import type { Moment } from '../../../src/moment.js';
-import { isMirrored } from '../../icmp/loudness.js';
 import {
   directionText,
   intervalText,

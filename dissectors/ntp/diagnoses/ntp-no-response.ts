@@ -7,8 +7,8 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { plural } from '../../../src/wording/counts.js';
 import { icmpErrors } from '../../icmp/correlator.js';
-import { plural } from '../../icmp/pair-subject.js';
 import { PORT_NTP } from '../layout.js';
 import type { NtpAssociation } from '../session.js';
 import {

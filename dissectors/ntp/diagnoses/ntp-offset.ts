@@ -6,7 +6,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import {
   EXCHANGES_MIN,
   type HostClock,

@@ -6,7 +6,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { LEAP_UNSYNCHRONISED } from '../layout.js';
 import type { Unsynchronised } from '../session.js';
 import {

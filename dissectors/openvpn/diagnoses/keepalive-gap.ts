@@ -1,4 +1,5 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -6,8 +7,7 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
+import { plural } from '../../../src/wording/counts.js';
 import { openvpnConversations } from '../correlator.js';
 import { overduePauses, PINGS_MISSED_MIN } from '../outages.js';
 import {

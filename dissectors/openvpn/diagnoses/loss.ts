@@ -1,8 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { openvpnConversations } from '../correlator.js';
 import { outagesOf } from '../outages.js';
 import {

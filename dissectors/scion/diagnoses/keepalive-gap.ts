@@ -1,8 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import type { Pause, Stream } from '../../keepalive/session.js';
 import { dueAfter, intervalText, lengthText, unexplainedPauses } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, learnedKeepalive, linkKeepalives } from '../keepalives.js';

@@ -1,11 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import type { Stream } from '../../keepalive/session.js';
 import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';

@@ -6,13 +6,13 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { type Direction, directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { echoStreams, icmpErrors } from '../../icmp/correlator.js';
 import { echoFilter, echoPairs } from '../../icmp/echo-pairs.js';
 import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
-import { loudnessOfPair, severityFor } from '../../icmp/loudness.js';
-import { type Direction, directionKey, insideWords, pairSubject } from '../../icmp/pair-subject.js';
 import { tcpServices } from '../correlator.js';
 import { judgePathLimits } from '../path-limits.js';
 import { durationText, segmentFilter, severityOf } from '../server-endpoint.js';
@@ -164,7 +164,7 @@ function segmentProblem(
   return {
     result: 'problem',
     subject: pairSubject(quality, direction),
-    severity: loudness(evidence, direction, service),
+    severity: severityOfStall(evidence, direction, service),
     confidence: drops || (!worst.isRecovered && worst.largestAcknowledged === 0) ? 'low' : 'medium',
     explanation:
       `${source} sent segments of ${smallest} bytes and more to ${destination}${insideWords(quality, stack)} up to ` +
@@ -197,13 +197,13 @@ function segmentProblem(
   };
 }
 
-function loudness(
+function severityOfStall(
   evidence: Evidence,
   { source, destination, stack }: Direction,
   service: TcpService,
 ): Severity {
   if (stack !== 0) return severityOf(evidence, { ...service, services: [service] }, true);
-  return severityFor(loudnessOfPair(evidence.quality, source, destination), 'error');
+  return severityFor(relevanceOfPair(evidence.quality, source, destination), 'error');
 }
 
 /** A router said what fits: then the sender knows, and `mtu.frag-needed` speaks. */
@@ -235,7 +235,7 @@ function echoProblem(
   return {
     result: 'problem',
     subject: pairSubject(quality, direction),
-    severity: severityFor(loudnessOfPair(quality, source, destination, stack), 'error'),
+    severity: severityFor(relevanceOfPair(quality, source, destination, stack), 'error'),
     confidence: limit.isProvenAlive ? 'medium' : 'low',
     explanation:
       `Pings of ${source} to ${destination}${insideWords(quality, stack)} with up to ${answered.bytes} bytes of ICMP are ` +

@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { TunnelKind } from '../../../src/observe/flow-key.js';
-import { pairSubject } from '../../icmp/pair-subject.js';
+import { pairSubject } from '../../../src/wording/subjects.js';
 import { tcpServices } from '../correlator.js';
 import { segmentFilter, severityOf } from '../server-endpoint.js';
 import type { TcpService } from '../tcp-service.js';

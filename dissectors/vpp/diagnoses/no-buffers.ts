@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { type VppTrace, vppTraces } from '../correlator.js';
 import { citationsOf, countOf, refOf } from '../flow-words.js';
 

@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { plural } from '../../../src/wording/counts.js';
 import { captureSubject } from '../../frame/capture-facts.js';
-import { plural } from '../../icmp/pair-subject.js';
 import { type VppTrace, type VppVisit, vppTraces } from '../correlator.js';
 import { refOf } from '../flow-words.js';
 

@@ -1,3 +1,4 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -8,7 +9,6 @@ import type { FrameRef } from '../../../src/moment.js';
 import type { Datapath, DatapathPort } from '../../../src/side-files/datapath.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
-import { momentOf } from '../tunnel-draft.js';
 import { citations } from '../tunnel-subject.js';
 
 const ID = 'overlay.counter-one-way';

@@ -1,9 +1,10 @@
+import { earliest, latest } from '../../../src/correlate/frame-reference.js';
 import type { Conversation, OneWayTraffic, PairTraffic } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { DatapathFlow } from '../../../src/side-files/datapath.js';
 import { originText } from '../../../src/side-files/origin.js';
-import { citations, earliest, latest } from '../tunnel-subject.js';
+import { citations } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'midonet.flow-drop',

@@ -1,9 +1,9 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { ArpPair } from '../../arp/correlator.js';
 import { silkAddressOf } from '../mac.js';
 import { CONFORMING_MIN, GATEWAY, isLeaseBase, silkFacts } from '../silk.js';
-import { momentOf } from '../tunnel-draft.js';
 import { citations } from '../tunnel-subject.js';
 
 const REQUESTS_MIN = 3;

@@ -1,17 +1,9 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { type InnerHost, innerHosts, tagText } from '../inner-hosts.js';
 import type { VxlanTunnel } from '../session.js';
-import { momentOf } from '../tunnel-draft.js';
-import {
-  citations,
-  earliest,
-  latest,
-  pairOf,
-  tunnelFilter,
-  tunnelSubject,
-  tunnelWords,
-} from '../tunnel-subject.js';
+import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'vxlan.gbp-unknown-tag',

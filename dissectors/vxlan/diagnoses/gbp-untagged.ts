@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -10,8 +11,7 @@ import { hasOtherFault } from '../other-faults.js';
 import { type Attempt, type Rejection, rejectionsOf } from '../rejections.js';
 import { type TunnelRequests, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
+import { citations, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 const ATTEMPTS_MIN = 3;
 

@@ -1,19 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { vxlanTunnels } from '../correlator.js';
 import type { VxlanTunnel } from '../session.js';
 import { CONFORMING_MIN, isLeaseBase, type SilkPair, silkFacts } from '../silk.js';
-import { momentOf } from '../tunnel-draft.js';
-import {
-  citations,
-  earliest,
-  latest,
-  pairOf,
-  tunnelFilter,
-  tunnelSubject,
-  tunnelWords,
-} from '../tunnel-subject.js';
+import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'silk.lease-mismatch',

@@ -1,19 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
-import { judgeTunnelLoss } from '../../ip/tunnel-loss.js';
 import { type EchoBurst, type RequestsOfSide, secondsBetween, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
-import { momentOf } from '../tunnel-draft.js';
-import {
-  citations,
-  earliest,
-  latest,
-  pairOf,
-  tunnelFilter,
-  tunnelSubject,
-  tunnelWords,
-} from '../tunnel-subject.js';
+import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 const CONSECUTIVE_MIN = 5;
 const SECONDS_MIN = 1;

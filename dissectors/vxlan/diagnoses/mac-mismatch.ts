@@ -1,9 +1,9 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { CONFORMING_MIN, isLeaseBase, type SilkPair, silkFacts } from '../silk.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest, tunnelFilter } from '../tunnel-subject.js';
+import { citations, tunnelFilter } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'silk.mac-mismatch',

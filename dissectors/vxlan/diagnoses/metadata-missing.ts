@@ -1,9 +1,9 @@
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Container } from '../../../src/side-files/container-store.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { type InnerHost, innerHosts } from '../inner-hosts.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest, tunnelFilter } from '../tunnel-subject.js';
+import { citations, tunnelFilter } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'silk.metadata-missing',

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
@@ -11,8 +12,7 @@ import {
   isLossy,
 } from '../carriers.js';
 import { byStack } from '../requests.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest } from '../tunnel-subject.js';
+import { citations } from '../tunnel-subject.js';
 
 const HEADERS_V4 = 40;
 const HEADERS_V6 = 60;

@@ -1,8 +1,8 @@
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { type Carrier, carrierSubject, carriersOf, carrierWords, isLossy } from '../carriers.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest } from '../tunnel-subject.js';
+import { citations } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'overlay.mtu-exceeded',

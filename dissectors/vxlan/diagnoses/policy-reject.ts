@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
@@ -6,8 +7,7 @@ import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { hasOtherFault } from '../other-faults.js';
 import { type Rejection, rejectionsOf } from '../rejections.js';
 import { tunnelRequests } from '../requests.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
+import { citations, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 const ATTEMPTS_MIN = 3;
 

@@ -1,9 +1,9 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { tcpServices } from '../../tcp/correlator.js';
 import type { TcpService } from '../../tcp/tcp-service.js';
 import { vxlanTunnels } from '../correlator.js';
 import { GATEWAY, isLeaseBase, silkFacts } from '../silk.js';
-import { momentOf } from '../tunnel-draft.js';
 import { citations } from '../tunnel-subject.js';
 
 /** Cells map ports above this one to containers. */

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -12,16 +13,7 @@ import type { PortUse, VxlanTunnel } from '../correlator.js';
 import { vxlanTunnels } from '../correlator.js';
 import { PORT_GPE, PORT_IANA } from '../layout.js';
 import { requestCount, type TunnelRequests, tunnelRequests } from '../requests.js';
-import { momentOf } from '../tunnel-draft.js';
-import {
-  citations,
-  earliest,
-  latest,
-  pairOf,
-  tunnelFilter,
-  tunnelSubject,
-  tunnelWords,
-} from '../tunnel-subject.js';
+import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 const PACKETS_MIN = 3;
 const REQUESTS_MIN = 3;

@@ -1,20 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { vxlanTunnels } from '../correlator.js';
 import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredRequests } from '../requests.js';
 import type { InnerFlow, InnerSide, ReservedUse, VxlanTunnel } from '../session.js';
-import { momentOf } from '../tunnel-draft.js';
-import {
-  citations,
-  earliest,
-  latest,
-  pairOf,
-  tunnelFilter,
-  tunnelSubject,
-  tunnelWords,
-} from '../tunnel-subject.js';
+import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 const REQUESTS_MIN = 3;
 

@@ -1,3 +1,4 @@
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -9,8 +10,7 @@ import { canonicalNetwork, isWithin } from '../../../src/side-files/networks.js'
 import { geneveTunnels } from '../../geneve/correlator.js';
 import { vxlanTunnels } from '../correlator.js';
 import type { InnerFlow, VxlanTunnel } from '../session.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest, tunnelFilter } from '../tunnel-subject.js';
+import { citations, tunnelFilter } from '../tunnel-subject.js';
 
 const UNANSWERED_MIN = 3;
 /** What goes wrong with a host whose packets are routed into the overlay. */

@@ -1,3 +1,4 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -6,7 +7,6 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { containersAt, type InnerHost, innerHosts, type TagUse, tagText } from '../inner-hosts.js';
-import { momentOf } from '../tunnel-draft.js';
 import { citations, pairOf, tunnelFilter, tunnelWords } from '../tunnel-subject.js';
 
 export default defineDiagnosis({

@@ -1,9 +1,9 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { arpPairs } from '../../arp/correlator.js';
 import { vxlanTunnels } from '../correlator.js';
 import type { VxlanTunnel } from '../session.js';
 import { CONFORMING_MIN, silkFacts } from '../silk.js';
-import { momentOf } from '../tunnel-draft.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 const FLOODED_MIN = 3;

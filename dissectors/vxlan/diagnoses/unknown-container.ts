@@ -1,9 +1,9 @@
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { canonicalNetwork, isWithin } from '../../../src/side-files/networks.js';
 import { containersAt, filesOf, innerHosts } from '../inner-hosts.js';
 import { isLeaseBase } from '../silk.js';
-import { momentOf } from '../tunnel-draft.js';
 import { citations, tunnelFilter, tunnelWords } from '../tunnel-subject.js';
 
 export default defineDiagnosis({

@@ -1,10 +1,10 @@
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { isWithin } from '../../../src/side-files/networks.js';
 import { geneveTunnels } from '../../geneve/correlator.js';
 import { vxlanTunnels } from '../correlator.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest } from '../tunnel-subject.js';
+import { citations } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'vxlan.unknown-vtep',

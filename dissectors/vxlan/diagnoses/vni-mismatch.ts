@@ -1,11 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { PORT_MIDONET } from '../layout.js';
 import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredRequests } from '../requests.js';
 import type { MacPair, VxlanTunnel } from '../session.js';
-import { momentOf } from '../tunnel-draft.js';
-import { citations, earliest, latest, pairOf, tunnelFilter } from '../tunnel-subject.js';
+import { citations, pairOf, tunnelFilter } from '../tunnel-subject.js';
 import { judgeVnis } from '../vni-at-both-ends.js';
 
 const REQUESTS_MIN = 3;

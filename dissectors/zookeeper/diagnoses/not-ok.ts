@@ -4,7 +4,7 @@ import {
   type Evidence,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { zookeeperConversations } from '../correlator.js';
 import { ANSWER_SECONDS, byServer, type Outcome, outcomeOf } from '../health-checks.js';
 import { serverFilter, serverSubject, severityOfDatabase } from '../server-subject.js';

@@ -7,7 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
-import { plural } from '../../icmp/pair-subject.js';
+import { plural } from '../../../src/wording/counts.js';
 import { zookeeperConversations } from '../correlator.js';
 import { byServer } from '../health-checks.js';
 import { serverFilter, serverSubject, severityOfDatabase } from '../server-subject.js';

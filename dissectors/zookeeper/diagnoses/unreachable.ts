@@ -9,8 +9,8 @@ import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
+import { plural } from '../../../src/wording/counts.js';
 import { icmpErrors } from '../../icmp/correlator.js';
-import { plural } from '../../icmp/pair-subject.js';
 import {
   clientWords,
   endpointWords,

@@ -1,5 +1,5 @@
-import type { FrameRef } from '../../src/moment.js';
-import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { FrameRef } from '../moment.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
 import { OpenRef } from './open-ref.js';
 
 /** Packets of one direction that were sent to one UDP port. */

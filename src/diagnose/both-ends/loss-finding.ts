@@ -1,75 +1,11 @@
-import type { ComparedPacket } from '../../src/compare/compared-packet.js';
-import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
-import { otherSide } from '../../src/compare/plan.js';
-import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../src/correlate/gates.js';
-import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
-import type { Subject } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-
-/** What goes down with packets that are lost between two capture points, whatever they carry. */
-export const CONSEQUENCES_OF_LOSS: readonly string[] = [
-  'frag.missing-first',
-  'frag.missing-rest',
-  'mtu.blackhole',
-  'underlay.ping-loss',
-  'underlay.ping-size-loss',
-  'ike.no-response',
-  'ike.mm2-stalled',
-  'ike.mi3-unanswered',
-  'ike.mi3-never-sent',
-  'ike.natt-4500-blocked',
-  'ike.natt-4500-local',
-  'ike.quick-stalled',
-  'ike.retry-loop',
-  'ike.v2-request-unanswered',
-  'ike.fragments-incomplete',
-  'ike.dpd-unanswered',
-  'esp.one-way-spi',
-  'esp.loss',
-  'esp.no-traffic',
-  'esp.stale-spi',
-  'natt.keepalive-missing',
-  'openvpn.no-response',
-  'openvpn.tls-stalled',
-  'openvpn.reset-loop',
-  'openvpn.one-way-data',
-  'openvpn.keepalive-gap',
-  'openvpn.loss',
-  'scion.keepalive-missing',
-  'scion.keepalive-gap',
-  'scion.pcb-silence',
-  'scion.registration-silence',
-  'scion.echo-loss',
-  'bfd.detect-expired',
-  'bfd.session-down',
-  'bfd.stuck',
-  'bfd.flap',
-  'keepalive.gap',
-  'keepalive.stopped',
-  'keepalive.one-way',
-  'vxlan.no-return',
-  'vxlan.loss',
-  'vxlan.port-mismatch',
-  'gre.no-return',
-  'gre.seq-loss',
-  'tcp.syn-unanswered',
-  'tcp.retransmissions',
-  'tcp.half-open',
-  'tcp.high-rtt',
-  'app.slow-response',
-  'dns.timeout',
-  'dns.slow',
-  'bgp.no-session',
-  'bgp.hold-expiry',
-  'bgp.keepalive-gap',
-  'bgp.flap',
-  'bgp.mtu',
-  'nsdb.unreachable',
-  'zk.session-expired',
-  'time.ntp-no-response',
-  'dhcp.no-offer',
-];
+import type { ComparedPacket } from '../../compare/compared-packet.js';
+import type { ComparedDirection, Comparison } from '../../compare/comparison.js';
+import { otherSide } from '../../compare/plan.js';
+import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../correlate/gates.js';
+import type { FrameRef } from '../../moment.js';
+import type { Subject } from '../../report/report.js';
+import { NS_PER_SECOND } from '../../units.js';
+import type { Citation, Judgement, Problem } from '../diagnosis.js';
 
 /** While it happens, loss is not over because the next packet arrived. */
 const ONGOING_SECONDS = 10;

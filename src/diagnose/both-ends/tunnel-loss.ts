@@ -1,11 +1,11 @@
-import type { ComparedPacket } from '../../src/compare/compared-packet.js';
-import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
-import { otherSide, SIDES, type Side } from '../../src/compare/plan.js';
-import { reportedDrops } from '../../src/correlate/gates.js';
-import type { Citation, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
-import type { Severity } from '../../src/report/report.js';
-import { directionFilter, directionWords, lossProblem, ownLossLimit, sideName } from './pair-loss.js';
-import { otherSideWatched } from './pair-times.js';
+import type { ComparedPacket } from '../../compare/compared-packet.js';
+import type { ComparedDirection, Comparison } from '../../compare/comparison.js';
+import { otherSide, SIDES, type Side } from '../../compare/plan.js';
+import { reportedDrops } from '../../correlate/gates.js';
+import type { Severity } from '../../report/report.js';
+import type { Citation, Judgement, PairEvidence, Problem } from '../diagnosis.js';
+import { directionFilter, directionWords, lossProblem, ownLossLimit, sideName } from './loss-finding.js';
+import { otherSideWatched } from './watched-time.js';
 
 /*
  * What one side concludes from gaps or unanswered requests inside a tunnel, by the packets of both ends: how many were

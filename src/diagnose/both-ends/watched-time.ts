@@ -1,8 +1,8 @@
-import type { Comparison } from '../../src/compare/comparison.js';
-import { otherSide, type Side } from '../../src/compare/plan.js';
-import type { Problem } from '../../src/diagnose/diagnosis.js';
-import type { Moment } from '../../src/moment.js';
-import { NS_PER_SECOND } from '../../src/units.js';
+import type { Comparison } from '../../compare/comparison.js';
+import { otherSide, type Side } from '../../compare/plan.js';
+import type { Moment } from '../../moment.js';
+import { NS_PER_SECOND } from '../../units.js';
+import type { Problem } from '../diagnosis.js';
 
 /** The first and last frames of two captures that run at the same time lie apart by the time between packets. */
 const EDGE_SECONDS = 1;

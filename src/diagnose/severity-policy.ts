@@ -1,12 +1,12 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Conversation, PairTraffic, Traffic } from '../../src/correlate/traffic.js';
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import type { Severity } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Conversation, PairTraffic, Traffic } from '../correlate/traffic.js';
+import type { Severity } from '../report/report.js';
+import { NS_PER_SECOND } from '../units.js';
+import type { Evidence } from './diagnosis.js';
 
 /*
- * What may be loud: a finding about the two ends of a tunnel may; one about any other pair of hosts is information,
- * unless the capture is so small that it was taken for that pair.
+ * Which findings may be errors or warnings: those about the two ends of a tunnel. One about any other pair of hosts is
+ * information, unless the capture is so small that it was taken for that pair.
  */
 
 /** IPv4 and IPv6 in IP, GRE, ESP, AH, EtherIP, L2TPv3, MPLS in IP. */
@@ -24,7 +24,7 @@ const SMALL_CAPTURE_SERVERS = 5;
 const BUSY_CAPTURE_SERVERS = 20;
 
 /** How much a finding about a pair matters: 'tunnel' the ends of a tunnel, 'focus' the subject of a small capture. */
-export type Loudness = 'tunnel' | 'focus' | 'background';
+export type Relevance = 'tunnel' | 'focus' | 'background';
 
 export function isTunnelFlow(protocol: number, portA: number, portB: number): boolean {
   if (TUNNEL_PROTOCOLS.has(protocol)) return true;
@@ -47,15 +47,15 @@ export function isTunnelPair(quality: CaptureQuality, a: string, b: string, stac
   return quality.traffic.between(a, b, stack)?.conversations.some(carriesTunnel) ?? false;
 }
 
-export function loudnessOfPair(quality: CaptureQuality, a: string, b: string, stack = 0): Loudness {
+export function relevanceOfPair(quality: CaptureQuality, a: string, b: string, stack = 0): Relevance {
   if (isTunnelPair(quality, a, b, stack)) return 'tunnel';
   return isSmallCapture(quality) ? 'focus' : 'background';
 }
 
 /** `whenTunnel` for the ends of a tunnel, a warning at most in a small capture, information otherwise. */
-export function severityFor(loudness: Loudness, whenTunnel: Severity): Severity {
-  if (loudness === 'tunnel' || whenTunnel === 'info') return whenTunnel;
-  return loudness === 'focus' ? 'warning' : 'info';
+export function severityFor(relevance: Relevance, whenTunnel: Severity): Severity {
+  if (relevance === 'tunnel' || whenTunnel === 'info') return whenTunnel;
+  return relevance === 'focus' ? 'warning' : 'info';
 }
 
 /** A mirror session shows what some port of a switch sees, not what was captured for a purpose. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NS_PER_MILLISECOND } from '../../src/units.js';
+import { NS_PER_MILLISECOND } from '../units.js';
 import { SEQUENCE_WINDOW, SequenceTracker } from './sequence-tracker.js';
 
 /** One packet a millisecond. */

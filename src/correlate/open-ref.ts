@@ -1,5 +1,5 @@
-import type { FrameRef } from '../../src/moment.js';
-import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { FrameRef } from '../moment.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
 
 /** A frame that is replaced by a later or an earlier one: one object for all of them. */
 export class OpenRef implements FrameRef {

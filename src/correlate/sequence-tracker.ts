@@ -1,4 +1,4 @@
-import { type FrameId, type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
+import { type FrameId, type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../units.js';
 
 /** Sequence numbers below the highest one that are remembered one by one; a power of two. */
 export const SEQUENCE_WINDOW = 4096;

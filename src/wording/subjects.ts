@@ -1,7 +1,5 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Moment } from '../../src/moment.js';
-import type { Subject } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Subject } from '../report/report.js';
 
 /** One direction between two hosts, in a tunnel where `stack` is not 0. */
 export interface Direction {
@@ -58,22 +56,4 @@ export function byDirection<Item extends Direction>(items: Iterable<Item>): Item
 export function insideWords(quality: CaptureQuality, stack: number): string {
   const layers = quality.flows.tunnelLayers(stack);
   return layers.length === 0 ? '' : ` inside ${layers.map(({ kind, key }) => `${kind} ${key}`).join(' in ')}`;
-}
-
-/** A duration in words of at most two significant decimals: `41.2 s`, `0.3 ms`. */
-export function durationWords(from: Moment, to: Moment): string {
-  const seconds = (to.timeNs - from.timeNs) / NS_PER_SECOND;
-  if (from.segment !== to.segment || !(seconds >= 0)) return 'an unknown time';
-  return seconds >= 0.1 || seconds === 0 ? `${seconds.toFixed(1)} s` : `${(seconds * 1000).toFixed(2)} ms`;
-}
-
-/** `3 packets`, `1 packet`. */
-export function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}
-
-/** Display filter for IP packets from one host to another, by the family of the addresses. */
-export function addressFilter(source: string, destination: string): string {
-  const field = source.includes(':') ? 'ipv6' : 'ip';
-  return `${field}.src == ${source} && ${field}.dst == ${destination}`;
 }

@@ -1,7 +1,8 @@
-import { isBefore } from '../../src/correlate/traffic.js';
-import type { TunnelDraft } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
-import type { TunnelDirection } from './tunnel-direction.js';
+import { momentOf } from '../correlate/frame-reference.js';
+import { isBefore } from '../correlate/traffic.js';
+import type { TunnelDirection } from '../correlate/tunnel-direction.js';
+import type { FrameRef } from '../moment.js';
+import type { TunnelDraft } from './diagnosis.js';
 
 /** One direction of a tunnel summed over its time segments. */
 interface Sum {
@@ -53,8 +54,4 @@ export function carriageFacts(directions: readonly TunnelDirection[]): {
       fragmented: directions.reduce((sum, { fragmented }) => sum + (fragmented?.packets ?? 0), 0),
     },
   };
-}
-
-export function momentOf({ segment, timeNs }: Moment): Moment {
-  return { segment, timeNs };
 }

@@ -1,0 +1,9 @@
+import type { Moment } from '../diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../units.js';
+
+/** A duration in words of at most two significant decimals: `41.2 s`, `0.3 ms`. */
+export function durationWords(from: Moment, to: Moment): string {
+  const seconds = (to.timeNs - from.timeNs) / NS_PER_SECOND;
+  if (from.segment !== to.segment || !(seconds >= 0)) return 'an unknown time';
+  return seconds >= 0.1 || seconds === 0 ? `${seconds.toFixed(1)} s` : `${(seconds * 1000).toFixed(2)} ms`;
+}
