@@ -61,7 +61,7 @@ function takeover(t: Timeline): void {
   for (let i = 0; i < 3; i += 1) arpExchange(t, 10 + i * 3, CLIENT, CLONE);
 }
 
-export const ARP_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'arp-unanswered.pcap',
     shows: 'a host asks six times for the MAC address of an absent neighbour; others answer it',

@@ -128,7 +128,7 @@ function captureGap(): Uint8Array {
   return writePcap(t.frames());
 }
 
-export const BFD_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'bfd-healthy.pcap',
     shows: 'a single-hop BFD session that comes up and stays up, 300 ms × 3',

@@ -201,7 +201,7 @@ const mtu = scene('bgp-mtu', 60, ({ t, connect }) => {
   talk.segment(29.81, 'server', ['FIN', 'ACK']);
 });
 
-export const BGP_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'bgp-healthy.pcap',
     shows: 'a BGP session that comes up and stays: hold time 15 s, a KEEPALIVE every 5 s',

@@ -260,7 +260,7 @@ function tcpTransfer(t: Timeline, at: number, { segmentLength, segments, offload
   client(['ACK']);
 }
 
-export const CAPTURE_QUALITY_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'capture-snaplen.pcap',
     shows: 'a healthy tunnel, frames cut to 96 bytes',

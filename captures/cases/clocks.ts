@@ -35,7 +35,7 @@ function nearlyRight(index: number): Partial<NtpExchange> {
 
 const UNSYNCHRONISED = { leap: 3, stratum: 16, referenceId: 0 };
 
-export const CLOCK_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'time-ntp-healthy.pcap',
     shows: 'a host asks two time servers every 64 s; one answer is lost, offsets are a few milliseconds',

@@ -66,7 +66,7 @@ const SEARCH_SERIES: readonly Lookup[] = [
 
 const SERVER_FAILURE = { rcode: DNS_RCODE.serverFailure, addresses: [] };
 
-export const DNS_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'dns-healthy.pcap',
     shows:

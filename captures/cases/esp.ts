@@ -169,7 +169,7 @@ function decapsulatedView({ t, tunnel }: Established): void {
   }
 }
 
-export const ESP_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'esp-healthy.pcap',
     shows: 'native ESP both ways, both SAs replaced in the middle',

@@ -141,7 +141,7 @@ function hostUnreachable(): Uint8Array {
   return writePcap(t.frames());
 }
 
-export const FRAGMENT_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'frag-healthy.pcap',
     shows: 'ping -s 2000 between two gateways, both fragments of each datagram arrive',

@@ -240,7 +240,7 @@ function ipInIp(t: Timeline): void {
   }
 }
 
-export const GRE_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'gre-healthy.pcap',
     shows: 'GRE with key and sequence numbers: inner pings both ways, a TCP connection and a stream',

@@ -178,7 +178,7 @@ function natUndetected(): Uint8Array {
   return writePcap(t.frames());
 }
 
-export const IKE_V1_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'ike-v1-healthy.pcap',
     shows: 'IKEv1 main mode and quick mode, ESP both ways, one dead peer detection',

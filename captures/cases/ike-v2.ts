@@ -151,7 +151,7 @@ function certificateFragmentsDropped(t: Timeline): void {
   ping(t, PUBLIC_SITE.local, PUBLIC_SITE.peer, { at: 20, count: 3, identifier: 0x3107 });
 }
 
-export const IKE_V2_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'ike-v2-healthy-nat.pcapng',
     shows: 'IKEv2 from behind a NAT, ESP in UDP both ways; interface name and nanoseconds in the file',

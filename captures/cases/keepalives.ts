@@ -168,7 +168,7 @@ function bursts(t: Timeline, until: number): void {
   }
 }
 
-export const KEEPALIVE_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'keepalive-healthy.pcap',
     shows: 'keepalives every second both ways beside longer messages; one of them is lost',

@@ -101,7 +101,7 @@ function innerEcho(t: Timeline, sequence: number): Uint8Array {
   });
 }
 
-export const NAT_TRAVERSAL_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'esp-healthy-nat.pcap',
     shows: 'ESP in UDP both ways, an idle time that NAT keepalives bridge, and traffic again',

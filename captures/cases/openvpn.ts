@@ -242,7 +242,7 @@ function peerMoved(): Uint8Array {
   return writePcap(t.frames());
 }
 
-export const OPENVPN_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'openvpn-healthy.pcap',
     shows: 'OpenVPN: handshake, data both ways, pings while idle, new keys',

@@ -171,7 +171,7 @@ function geneveHealthy(t: Timeline): void {
   }
 }
 
-export const OVERLAY_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'vxlan-gbp-healthy.pcap',
     shows:

@@ -125,7 +125,7 @@ function largePingsLost({ t, tunnel }: Established): void {
 }
 
 /** Captures whose fault lies between the gateways and is told by ICMP. */
-export const PATH_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'underlay-admin-prohibited.pcap',
     shows: 'IKE and ping pass, a router answers ESP by "administratively prohibited"',

@@ -308,7 +308,7 @@ const WITH_TOPOLOGY: readonly SampleCapture[] = [
   },
 ];
 
-export const SCION_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'scion-2018-healthy.pcap',
     shows:

@@ -265,7 +265,7 @@ const SILK_FILES = {
 };
 
 /** Captures that are judged together with what an operator knows. */
-export const SIDE_FILE_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'silk-known.pcap',
     shows: 'two cells of silk of which tags, containers and endpoints are known, and all agree',

@@ -93,7 +93,7 @@ function gatewayMismatch(): Uint8Array {
   return writePcap(t.frames());
 }
 
-export const SILK_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'silk-mac-mismatch.pcap',
     shows: 'healthy silk traffic, and frames whose MAC address encodes a container instead of the cell',

@@ -219,7 +219,7 @@ function noOffer(_t: Timeline, say: Say): void {
     say(at, 'client', { type: DHCP_TYPE.discover, parameters: PARAMETERS });
 }
 
-export const STATE_DATABASE_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'zk-healthy.pcap',
     shows:

@@ -211,7 +211,7 @@ function overlayConnections(clientMss: number, serverMss: number): (given: Given
   };
 }
 
-export const TCP_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'tcp-healthy.pcap',
     shows:

@@ -259,7 +259,7 @@ function dropCapture(): Uint8Array {
 /** Consequences in the eyes of the host that sent the packets. */
 const UNANSWERED = ['tcp.syn-unanswered'];
 
-export const VPP_CAPTURES: readonly SampleCapture[] = [
+export const captures: readonly SampleCapture[] = [
   {
     file: 'vpp-healthy.pcap',
     shows: "VPP's dispatch capture: connections to a service through cnat, ARP, a packet punted to the host",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CAPTURE_QUALITY_CAPTURES } from '../../captures/cases/capture-quality.js';
+import { captures } from '../../captures/cases/capture-quality.js';
 import { NATTED_SITE, PUBLIC_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { captureIndexOf, frameNumberOf } from '../../src/units.js';
@@ -121,7 +121,7 @@ function udpPacket({ from, to, fromPort = 500, toPort = 500 }: Ends, identificat
 }
 
 const sample = (name: string): Uint8Array => {
-  const found = CAPTURE_QUALITY_CAPTURES.find(({ file }) => file.startsWith(name));
+  const found = captures.find(({ file }) => file.startsWith(name));
   if (!found) throw new Error(`no sample ${name}`);
   return found.write();
 };
@@ -145,7 +145,7 @@ describe('a healthy capture', () => {
 });
 
 // capture.too-short speaks of what other diagnoses could not judge: its sample needs the whole catalogue.
-const SAMPLES = CAPTURE_QUALITY_CAPTURES.filter(({ must }) => !must.includes('capture.too-short'));
+const SAMPLES = captures.filter(({ must }) => !must.includes('capture.too-short'));
 
 describe.each(SAMPLES.map(({ file, must, write }) => ({ file, must, write })))(
   'the sample $file',

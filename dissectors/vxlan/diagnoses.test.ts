@@ -12,8 +12,8 @@ import {
   VTEP_A,
   VTEP_B,
 } from '../../captures/cases/overlay-network.js';
-import { OVERLAY_CAPTURES } from '../../captures/cases/overlays.js';
-import { SILK_CAPTURES } from '../../captures/cases/silk.js';
+import { captures as overlayCaptures } from '../../captures/cases/overlays.js';
+import { captures as silkCaptures } from '../../captures/cases/silk.js';
 import { PUBLIC_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import { openCaptureSource } from '../../src/capture/file-source.js';
 import { analyzeSource } from '../../src/commands/run-analysis.js';
@@ -60,7 +60,7 @@ async function* pieces(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-describe.each([...OVERLAY_CAPTURES, ...SILK_CAPTURES])('$file', ({ must, healthy, write }) => {
+describe.each([...overlayCaptures, ...silkCaptures])('$file', ({ must, healthy, write }) => {
   it('is told what it shows', async () => {
     const report = await analyzeBytes(write());
     expect(reportSchema.safeParse(report).error).toBeUndefined();
