@@ -1,12 +1,43 @@
 import { defineConfig } from 'vitest/config';
+import { IS_WHOLE, SEED } from './test/sampling.js';
+
+/** Measure their own heap, or end processes and threads: each has a process of its own. */
+const ALONE = [
+  'test/hot-path-allocation.test.ts',
+  'test/metamorphic.test.ts',
+  'test/pool.test.ts',
+  'test/failures.test.ts',
+  'test/cli.test.ts',
+  'test/live-*.test.ts',
+  'bench/*.test.{ts,mjs}',
+];
+const EXCLUDED = ['bench/tmp/**', 'dissectors/_template/**', '**/node_modules/**', 'dist/**'];
+
+process.stderr.write(
+  IS_WHOLE
+    ? 'Sweeps run whole.\n'
+    : `Sweeps are sampled: CAPAN_TEST_SEED=${SEED} repeats this choice, npm run test:all runs them whole.\n`,
+);
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'dissectors/**/*.test.ts', 'test/**/*.test.ts', 'bench/*.test.{ts,mjs}'],
-    exclude: ['bench/tmp/**', 'dissectors/_template/**', '**/node_modules/**', 'dist/**'],
     testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
     execArgv: ['--expose-gc'],
+    env: { CAPAN_TEST_SEED: String(SEED) },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: ['src/**/*.test.ts', 'dissectors/**/*.test.ts', 'test/**/*.test.ts'],
+          exclude: [...EXCLUDED, ...ALONE],
+          // Loading the catalogue anew for each file takes longer than the tests of most files.
+          isolate: false,
+        },
+      },
+      { extends: true, test: { name: 'alone', include: ALONE, exclude: EXCLUDED } },
+    ],
   },
 });

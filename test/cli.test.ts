@@ -1,23 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../src/report/report.js';
+import { COMPILED_CLI } from './compiled-program.js';
 
 /* The compiled program as a user meets it: exit codes, streams, one clear line for what goes wrong. */
 
 const root = resolve(import.meta.dirname, '..');
-const cli = join(root, 'dist/src/cli.js');
+const cli = COMPILED_CLI;
 const healthy = join(root, 'captures/esp-healthy.pcap');
 const faulty = join(root, 'captures/esp-one-way.pcap');
 const damaged = join(root, 'captures/capture-truncated.pcap');
@@ -37,7 +29,6 @@ function capan(
 }
 
 beforeAll(() => {
-  expect(existsSync(cli), 'run `npm run build` first').toBe(true);
   scratch = mkdtempSync(join(tmpdir(), 'capan-cli-'));
 });
 

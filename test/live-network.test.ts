@@ -1,5 +1,5 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -7,12 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findProgram } from '../src/live/programs.js';
 import type { Report } from '../src/report/report.js';
+import { COMPILED_CLI } from './compiled-program.js';
 import { INTERFACE, TestNetwork, UNDERLAY, whyNoNetwork } from './live/network.js';
 
 /* Real interfaces, a real tunnel, real faults: the compiled program as it runs on an operator's host. */
 
 const root = resolve(import.meta.dirname, '..');
-const cli = join(root, 'dist/src/cli.js');
+const cli = COMPILED_CLI;
 const obstacle = whyNoNetwork();
 const isCapThere = canLoad('cap');
 const PERIOD_MS = 250;
@@ -82,7 +83,6 @@ describe.skipIf(obstacle !== null)(
     let scratch = '';
 
     beforeAll(async () => {
-      expect(existsSync(cli), 'run `npm run build` first').toBe(true);
       scratch = mkdtempSync(join(tmpdir(), 'capan-live-'));
       network = new TestNetwork();
       network.startKeepalives(40_123, PERIOD_MS);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -6,6 +6,8 @@ import type * as Library from '../src/index.js';
 import type { Report } from '../src/report/report.js';
 import { writePcap, writePcapng } from './build/capture-file.js';
 import { readFrames } from './build/read-frames.js';
+import { COMPILED_LIBRARY } from './compiled-program.js';
+import { SAMPLE, sampleOf } from './sampling.js';
 
 /*
  * The report does not depend on how the work is cut: any number of workers, any chunk size, pcap or pcapng of the
@@ -13,15 +15,14 @@ import { readFrames } from './build/read-frames.js';
  */
 
 const root = resolve(import.meta.dirname, '..');
-const compiled = join(root, 'dist/src/index.mjs');
 const folder = join(root, 'captures');
 const files = readdirSync(folder).filter((file) => /\.pcap(ng)?$/.test(file));
+const FILES_PER_INVARIANT = 20;
 let scratch = '';
 let analyze: typeof Library.analyze;
 
 beforeAll(async () => {
-  expect(existsSync(compiled), 'run `npm run build` first').toBe(true);
-  ({ analyze } = (await import(compiled)) as typeof Library);
+  ({ analyze } = (await import(COMPILED_LIBRARY)) as typeof Library);
   scratch = mkdtempSync(join(tmpdir(), 'capan-metamorphic-'));
 });
 
@@ -36,10 +37,14 @@ function verdictOf(report: Report): unknown {
   };
 }
 
-describe.each(files)('%s', (file) => {
-  const path = join(folder, file);
+/** Of each invariant its own sample: in a few runs every file is seen by each. */
+function sampleFor(invariant: string): readonly string[] {
+  return sampleOf(files, FILES_PER_INVARIANT, `metamorphic ${invariant}`);
+}
 
-  it('gives the same bytes for 0, 1, 2 and 7 workers', async () => {
+describe(`the report of captures that ship (${SAMPLE})`, () => {
+  it.each(sampleFor('workers'))('%s: the same bytes for 0, 1, 2 and 7 workers', async (file) => {
+    const path = join(folder, file);
     const alone = JSON.stringify(await analyze([path], { threads: 0 }));
     for (const threads of [1, 2, 7]) {
       // Small chunks, so that every worker has work.
@@ -48,7 +53,8 @@ describe.each(files)('%s', (file) => {
     }
   });
 
-  it('gives the same bytes for any chunk size', async () => {
+  it.each(sampleFor('chunk size'))('%s: the same bytes for any chunk size', async (file) => {
+    const path = join(folder, file);
     const whole = JSON.stringify(await analyze([path], { threads: 0 }));
     const largest = Math.max(...(await readFrames(path)).frames.map(({ bytes }) => bytes.length));
     // A chunk must hold the largest frame with its record header; one that does not is damage.
@@ -59,30 +65,37 @@ describe.each(files)('%s', (file) => {
     }
   });
 
-  it('gives the same bytes whether runs of packets are folded into one row or not', async () => {
-    const folded = JSON.stringify(await analyze([path], { threads: 0 }));
-    const everyRow = await analyze([path], { threads: 0, identities: { seed: 1, take: () => {} } });
-    expect(JSON.stringify(everyRow)).toBe(folded);
-  });
+  it.each(sampleFor('rows'))(
+    '%s: the same bytes whether runs of packets share a row or not',
+    async (file) => {
+      const path = join(folder, file);
+      const folded = JSON.stringify(await analyze([path], { threads: 0 }));
+      const everyRow = await analyze([path], { threads: 0, identities: { seed: 1, take: () => {} } });
+      expect(JSON.stringify(everyRow)).toBe(folded);
+    },
+  );
 
-  it('gives the same verdict for pcap and pcapng of the same frames', async () => {
-    const { frames, linkType } = await readFrames(path);
-    const verdicts: unknown[] = [];
-    for (const [name, bytes] of [
-      ['little.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'little' })],
-      ['big.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'big' })],
-      [
-        'little.pcapng',
-        writePcapng([{ byteOrder: 'little', interfaces: [{ linkType, tsresol: 9 }], frames }]),
-      ],
-      ['big.pcapng', writePcapng([{ byteOrder: 'big', interfaces: [{ linkType, tsresol: 9 }], frames }])],
-    ] as const) {
-      const copy = join(scratch, `${file}.${name}`);
-      writeFileSync(copy, bytes);
-      verdicts.push(verdictOf(await analyze([copy], { threads: 0 })));
-    }
-    for (const verdict of verdicts.slice(1)) expect(verdict).toEqual(verdicts[0]);
-  });
+  it.each(sampleFor('format'))(
+    '%s: the same verdict for pcap and pcapng of the same frames',
+    async (file) => {
+      const { frames, linkType } = await readFrames(join(folder, file));
+      const verdicts: unknown[] = [];
+      for (const [name, bytes] of [
+        ['little.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'little' })],
+        ['big.pcap', writePcap(frames, { linkType, nanoseconds: true, byteOrder: 'big' })],
+        [
+          'little.pcapng',
+          writePcapng([{ byteOrder: 'little', interfaces: [{ linkType, tsresol: 9 }], frames }]),
+        ],
+        ['big.pcapng', writePcapng([{ byteOrder: 'big', interfaces: [{ linkType, tsresol: 9 }], frames }])],
+      ] as const) {
+        const copy = join(scratch, `${file}.${name}`);
+        writeFileSync(copy, bytes);
+        verdicts.push(verdictOf(await analyze([copy], { threads: 0 })));
+      }
+      for (const verdict of verdicts.slice(1)) expect(verdict).toEqual(verdicts[0]);
+    },
+  );
 });
 
 describe('standard input and compressed files', () => {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { dissectors } from '../dissectors/index.js';
 import { openCaptureSource } from '../src/capture/file-source.js';
@@ -11,6 +12,7 @@ import { runPipeline } from '../src/workers/pipeline.js';
 import { writePcap } from './build/capture-file.js';
 import { FrameSource, type TestFrame } from './build/frame-source.js';
 import { timeline } from './build/scenario.js';
+import { COMPILED_WORKER } from './compiled-program.js';
 
 const asker = { address: '192.0.2.1', mac: '02:00:00:00:00:01', ttl: 64, port: 40_000 };
 const answerer = { address: '192.0.2.2', mac: '02:00:00:00:00:02', ttl: 64, port: 9 };
@@ -21,11 +23,14 @@ function frames(count: number): readonly TestFrame[] {
   return t.frames();
 }
 
+const worker = (name: string): URL => new URL(`./build/${name}`, import.meta.url);
+const ownWorker = pathToFileURL(COMPILED_WORKER);
+
 describe('a worker that dies', () => {
   it('costs the frame it died on; that frame is named and the rest counts', async () => {
     const { runner, frameFailures } = await runPipeline(new FrameSource(frames(12)), dissectors, [], {
       threads: 1,
-      workerFile: new URL('./build/mortal-worker.cjs', import.meta.url),
+      workerFile: worker('mortal-worker.cjs'),
     });
     expect(frameFailures.map(({ frame }) => frameNumberOf(frame))).toEqual([6]);
     expect(runner.quality.frames).toBe(11);
@@ -36,8 +41,6 @@ describe('a worker that reads', () => {
   const scratch = mkdtempSync(join(tmpdir(), 'capan-pool-'));
   const file = join(scratch, 'talk.pcap');
   const count = 400;
-  const worker = (name: string): URL => new URL(`./build/${name}`, import.meta.url);
-  const ownWorker = new URL('../dist/src/dissect-worker.cjs', import.meta.url);
   const run = async (workerFile?: URL) => {
     const source = await openCaptureSource([file]);
     const result = await runPipeline(source, dissectors, [], {
@@ -89,7 +92,6 @@ describe('a large input', () => {
     ['by the worker from where the main thread stands when it comes up', 'dissect-worker.cjs', 40],
     ['wholly on the main thread, where no worker can start', 'stillborn-worker.cjs', 40],
   ])('is read %s', async (_, name, pauseMs) => {
-    const folder = name === 'dissect-worker.cjs' ? '../dist/src/' : './build/';
     const source = await openCaptureSource([file]);
     // The pool is for inputs of this size; a file of it would take long to write.
     Object.defineProperty(source, 'totalBytes', { value: 2 ** 30 });
@@ -97,7 +99,7 @@ describe('a large input', () => {
     const { runner, frameFailures } = await runPipeline(source, dissectors, [], {
       threads: 1,
       chunkBytes: 4096,
-      workerFile: new URL(folder + name, import.meta.url),
+      workerFile: name === 'dissect-worker.cjs' ? ownWorker : worker(name),
       onConsumed: () => pause(pauseMs),
     });
     expect(frameFailures).toEqual([]);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { chunkOf } from '../../test/capture-builder.js';
+import { SAMPLE, sampleOf } from '../../test/sampling.js';
 import { CaptureError } from './capture-error.js';
 import type { CaptureFacts } from './capture-source.js';
 import { openCaptureSource } from './file-source.js';
@@ -11,7 +12,7 @@ import { openCaptureSource } from './file-source.js';
 const corpus = fileURLToPath(new URL('../../../shared/captures/real', import.meta.url));
 const hasCorpus = existsSync(corpus);
 const hasTshark = spawnSync('tshark', ['--version']).error === undefined;
-const SAMPLE_EVERY = process.env.CAPAN_CORPUS === 'full' ? 1 : 40;
+const FILES_COUNTED = 12;
 
 function filesUnder(folder: string): string[] {
   return readdirSync(folder, { withFileTypes: true })
@@ -67,9 +68,8 @@ describe.skipIf(!hasCorpus)(
     });
 
     it.runIf(hasTshark)('have as many frames as tshark lists', { timeout: 1_200_000 }, async () => {
-      const sample = files.filter((_, index) => index % SAMPLE_EVERY === 0);
       const differing: string[] = [];
-      for (const path of sample) {
+      for (const path of sampleOf(files, FILES_COUNTED, 'frames of tshark')) {
         if (otherFormats.test(path) || zeroRecords.test(path)) continue;
         const result = await readFacts(path);
         const expected = tsharkFrameCount(path);
@@ -77,7 +77,7 @@ describe.skipIf(!hasCorpus)(
         const frames = result instanceof CaptureError ? result.message : result.facts.frames;
         if (frames !== expected) differing.push(`${path}: ${frames}, tshark ${expected}`);
       }
-      expect(differing).toEqual([]);
+      expect(differing, SAMPLE).toEqual([]);
       expect(execFileSync('tshark', ['--version'], { encoding: 'utf8' })).toContain('TShark');
     });
   },

@@ -11,6 +11,7 @@ import {
 } from '../../test/build/capture-views.js';
 import { alarmsOf, answersOf, compareEnds, truthsOf } from '../../test/build/compare-ends.js';
 import { twoEnds } from '../../test/build/two-ends.js';
+import { propertyRuns } from '../../test/sampling.js';
 
 type SideViews = Record<string, (host: 'a' | 'b') => View>;
 
@@ -29,7 +30,7 @@ const VIEWS: SideViews = {
 
 const ETHERNET_LENGTH = 14;
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
-const settings = { numRuns: 20 };
+const settings = propertyRuns(20);
 
 describe('what one end shows in another way than the other', () => {
   it.each(Object.keys(VIEWS))('compares Ethernet with %s', async (name) => {
@@ -49,7 +50,7 @@ describe('what one end shows in another way than the other', () => {
           if (loss === 0) expect(alarmsOf(report)).toEqual([]);
         },
       ),
-      { numRuns: 8 },
+      propertyRuns(8),
     );
   });
 

@@ -4,9 +4,10 @@ import { writePcap } from '../../test/build/capture-file.js';
 import { clockSet } from '../../test/build/capture-views.js';
 import { alarmsOf, answersOf, compareFiles, truthsOf } from '../../test/build/compare-ends.js';
 import { type PathFaults, twoEnds } from '../../test/build/two-ends.js';
+import { propertyRuns } from '../../test/sampling.js';
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
-const settings = { numRuns: 20 };
+const settings = propertyRuns(20);
 const nanoseconds = { nanoseconds: true };
 /** Alarms of a healthy path whose captures have a clock that is set: they speak of the clock. */
 const CLOCK_ALARMS = ['time.capture-skew', 'capture.time-anomaly'];

@@ -6,6 +6,7 @@ import { IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { type PathFaults, type TwoEnds, twoEnds } from '../../test/build/two-ends.js';
 import { udp } from '../../test/build/udp.js';
+import { propertyRuns } from '../../test/sampling.js';
 import type { Report } from '../report/report.js';
 
 /** Losses and sums are exact for whatever the path does. */
@@ -59,7 +60,7 @@ function repeatedTalk(count: number): Pick<TwoEnds, 'a' | 'b'> {
 }
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
-const settings = { numRuns: 12 };
+const settings = propertyRuns(12);
 
 describe('two captures of one path', () => {
   it('finds every packet of a healthy path, whatever the clocks say', async () => {

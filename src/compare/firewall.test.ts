@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FrameSource } from '../../test/build/frame-source.js';
 import { type Firewall, MSS, type TcpEnds, tcpEnds } from '../../test/build/tcp-ends.js';
+import { propertyRuns } from '../../test/sampling.js';
 import { compareSources } from '../commands/run-compare.js';
 import type { CompareDirection, Report } from '../report/report.js';
 
@@ -60,7 +61,7 @@ function rewrittenOf(report: Report): string[] {
 }
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
-const settings = { numRuns: 20 };
+const settings = propertyRuns(20);
 
 describe('a firewall between two captures', () => {
   it('rewrites TCP numbers and loses packets: every loss and nothing else is counted', async () => {

@@ -7,6 +7,7 @@ import { shuffled } from '../../test/build/capture-views.js';
 import { alarmsOf, answersOf, compareFiles, directionsOf, truthsOf } from '../../test/build/compare-ends.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
 import { type TwoEnds, twoEnds } from '../../test/build/two-ends.js';
+import { propertyRuns } from '../../test/sampling.js';
 
 type Writer = (frames: readonly TestFrame[]) => Uint8Array;
 
@@ -24,7 +25,7 @@ const WRITERS: Record<string, Writer> = {
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
 const names = fc.constantFrom(...Object.keys(WRITERS));
 const losses = fc.constantFrom(0, 0.1);
-const settings = { numRuns: 20 };
+const settings = propertyRuns(20);
 
 /** Files of `per` frames each, in any order. */
 function rotated(frames: readonly TestFrame[], per: number, seed: number): Uint8Array[] {

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { catalogue, dissectors } from '../../dissectors/index.js';
 import { FrameSource, type TestFrame } from '../../test/build/frame-source.js';
 import { type PathFaults, twoEnds } from '../../test/build/two-ends.js';
+import { propertyRuns } from '../../test/sampling.js';
 import { captureQuality } from '../commands/run-analysis.js';
 import { comparisonOf, type JudgedPoint } from '../commands/run-compare.js';
 import { judgeAll } from '../diagnose/run-diagnoses.js';
@@ -69,7 +70,7 @@ describe('two captures that go on', () => {
           expect(comparison.directions.filter(({ tally }) => tally.receivedOnly > 0)).toEqual([]);
         },
       ),
-      { numRuns: 25 },
+      propertyRuns(25),
     );
   });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { answersOf, compareEnds, directionsOf, truthsOf } from '../../test/build/compare-ends.js';
 import { tcpBulk } from '../../test/build/tcp-bulk.js';
+import { propertyRuns } from '../../test/sampling.js';
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
 const faultsOfTransfers = fc.record({
@@ -14,7 +15,7 @@ const faultsOfTransfers = fc.record({
   offsetSeconds: fc.constantFrom(0, -3600),
   identification: fc.constantFrom<'counted' | 'zero'>('counted', 'zero'),
 });
-const settings = { numRuns: 20 };
+const settings = propertyRuns(20);
 
 describe('segments of TCP that each end cuts otherwise', () => {
   it('counts exactly those of which a part did not arrive, retransmissions with other boundaries among them', async () => {

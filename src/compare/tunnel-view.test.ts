@@ -10,10 +10,11 @@ import {
   truthsOf,
 } from '../../test/build/compare-ends.js';
 import { twoEnds } from '../../test/build/two-ends.js';
+import { propertyRuns } from '../../test/sampling.js';
 
 const seeds = fc.integer({ min: 1, max: 2 ** 31 });
 const kinds = fc.constantFrom<TunnelKind>('vxlan', 'geneve', 'gre', 'gretap', 'ipip');
-const settings = { numRuns: 15 };
+const settings = propertyRuns(15);
 
 describe('one capture inside a tunnel, the other one outside', () => {
   it('finds the inner packets, whatever the tunnel and whichever side is outside', async () => {
