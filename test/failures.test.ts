@@ -76,7 +76,8 @@ const metadata = {
   refutedBy: 'nothing',
   source: 'test',
   thresholds: {},
-  explains: [],
+  fault: 'application',
+  consequenceOf: [],
 } as const;
 
 const throwing = defineDiagnosis({

@@ -18,7 +18,9 @@ export function diagnosisMetadata(changes: Partial<DiagnosisMetadata> = {}): Dia
     thresholds: {
       packetsMin: { value: 10, unit: 'packets', why: 'below that a one-shot stream is plausible' },
     },
-    explains: ['tcp.stalled'],
+    fault: 'tunnel-one-way',
+    consequenceOf: ['path-loss', 'refused'],
+    consequenceOfIds: ['esp.stalled'],
     ...changes,
   };
 }
@@ -33,7 +35,9 @@ export const HAND_MADE_CATALOGUE: readonly DiagnosisArea[] = [
         id: 'esp.loss',
         title: 'ESP packets are missing',
         severity: 'warning',
-        explains: [],
+        fault: 'tunnel-loss',
+        consequenceOf: [],
+        consequenceOfIds: [],
       }),
     ],
   },

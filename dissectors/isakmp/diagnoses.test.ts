@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MARK_INBOUND } from '../../src/capture/chunk.js';
+import { mayCause } from '../../src/diagnose/blame-graph.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { u16, zeros } from '../../test/build/bytes.js';
 import { icmpError } from '../../test/build/icmp.js';
@@ -243,7 +244,7 @@ describe('the first message', () => {
       confidence: 'high',
       where: 'receiver',
     });
-    expect(portUnreachable.explains).toContain('ike.no-response');
+    expect(mayCause(portUnreachable, noResponse)).toBe(true);
   });
 
   it('one ICMP error after an orderly end is none', async () => {
@@ -410,7 +411,7 @@ describe('main mode', () => {
     );
     expect(alarms(capture)).toEqual(['ike.mi3-unanswered', 'ike.retry-loop']);
     expect(problem(capture, retryLoop).counts.attempts).toBe(3);
-    expect(mi3Unanswered.explains).toContain('ike.retry-loop');
+    expect(mayCause(mi3Unanswered, retryLoop)).toBe(true);
   });
 
   it('that moves to port 4500 behind a filter for port 500 cannot be called a loop', async () => {
@@ -617,7 +618,7 @@ describe('every diagnosis', () => {
     for (const one of ALL) {
       expect(one.id).toMatch(/^ike\./);
       expect(one.rule.length).toBeGreaterThan(20);
-      expect(one.explains).not.toContain(one.id);
+      expect(mayCause(one, one)).toBe(false);
       expect([one.causes.length, one.nextSteps.length].every((length) => length > 0)).toBe(true);
     }
   });

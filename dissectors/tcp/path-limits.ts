@@ -8,7 +8,6 @@ import {
   sideName,
 } from '../../src/diagnose/both-ends/loss-finding.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
-import { CONSEQUENCES_OF_LOSS } from '../ip/consequences-of-loss.js';
 
 /** Directions of a comparison in which nothing above a size arrives: both ends prove the limit of the path. */
 export function* judgePathLimits(comparison: Comparison): Iterable<Judgement> {
@@ -44,6 +43,5 @@ function judge(direction: ComparedDirection, comparison: Comparison): Judgement 
       largestArrived: largestDelivered,
       smallestLost,
     },
-    explains: CONSEQUENCES_OF_LOSS.filter((id) => id !== 'mtu.blackhole'),
   });
 }

@@ -10,7 +10,9 @@ const clock = new CaptureClock([] as CaptureFacts[], [
   { baseNs: 0n, captureIndex: 0, clock: 'absolute', openedBy: 'start' },
 ]);
 
-function diagnosisOf(id: string, layer: BlameLayer, explains: string[], ownWord = false): Diagnosis {
+type Links = Pick<Diagnosis, 'consequenceOfIds' | 'ownWord' | 'technology'> & Partial<Diagnosis>;
+
+function diagnosisOf(id: string, layer: BlameLayer, links: Links = {}): Diagnosis {
   return defineDiagnosis({
     id,
     title: id,
@@ -25,9 +27,10 @@ function diagnosisOf(id: string, layer: BlameLayer, explains: string[], ownWord 
     refutedBy: '',
     source: '',
     thresholds: {},
-    explains,
-    ownWord,
+    fault: 'application',
+    consequenceOf: [],
     diagnose: () => [],
+    ...links,
   });
 }
 
@@ -51,8 +54,11 @@ function accuse(diagnosis: Diagnosis, overrides: Partial<Problem> = {}): Accused
   return { diagnosis, problem, finding: findingOf(diagnosis, problem, clock) };
 }
 
-const cause = diagnosisOf('frag.missing-rest', 'fragments', ['ike.no-response']);
-const consequence = diagnosisOf('ike.no-response', 'tunnel-control', []);
+const cause = diagnosisOf('frag.missing-rest', 'fragments', { fault: 'fragments' });
+const consequence = diagnosisOf('ike.no-response', 'tunnel-control', {
+  fault: 'key-exchange',
+  consequenceOf: ['fragments'],
+});
 
 function isConsequence(a: Accused, b: Accused): boolean {
   assignBlame([a, b], clock);
@@ -60,14 +66,16 @@ function isConsequence(a: Accused, b: Accused): boolean {
 }
 
 describe('assignBlame', () => {
-  it('puts a listed consequence of the same pair and time under its cause', () => {
+  it('puts a declared consequence of the same pair and time under its cause', () => {
     expect(isConsequence(accuse(cause), accuse(consequence))).toBe(true);
   });
 
-  it('needs the cause to list the id', () => {
-    expect(isConsequence(accuse(diagnosisOf('frag.overlap', 'fragments', [])), accuse(consequence))).toBe(
-      false,
-    );
+  it('needs the consequence to declare the kind of fault, or the id', () => {
+    const other = diagnosisOf('a.b', 'fragments', { fault: 'policy' });
+    expect(isConsequence(accuse(other), accuse(consequence))).toBe(false);
+    const exact = diagnosisOf('c.d', 'tunnel-control', { consequenceOfIds: ['a.b'] });
+    expect(isConsequence(accuse(other), accuse(exact))).toBe(true);
+    expect(isConsequence(accuse(other, { fault: 'fragments' }), accuse(consequence))).toBe(true);
   });
 
   it('needs the same endpoints, in either order', () => {
@@ -90,9 +98,9 @@ describe('assignBlame', () => {
   });
 
   it('needs the packet class to agree within an area; across areas the list says what goes down with the cause', () => {
-    const lost = diagnosisOf('esp.lost', 'tunnel-data', ['esp.stale', 'tcp.slow']);
+    const lost = diagnosisOf('esp.lost', 'tunnel-data', { fault: 'tunnel-loss' });
     const ofClass = (id: string, packetClass: string): Accused =>
-      accuse(diagnosisOf(id, 'application', []), { packetClass });
+      accuse(diagnosisOf(id, 'application', { consequenceOf: ['tunnel-loss'] }), { packetClass });
     expect(isConsequence(accuse(lost, { packetClass: 'ah' }), ofClass('esp.stale', 'esp'))).toBe(false);
     expect(isConsequence(accuse(lost, { packetClass: 'esp' }), ofClass('esp.stale', 'esp'))).toBe(true);
     expect(isConsequence(accuse(lost, { packetClass: 'esp' }), ofClass('tcp.slow', 'tcp'))).toBe(true);
@@ -116,15 +124,16 @@ describe('assignBlame', () => {
   });
 
   it("never makes the protocol's own word a consequence, nor the capture a cause", () => {
-    const own = diagnosisOf('ike.no-response', 'tunnel-control', [], true);
+    const own: Diagnosis = { ...consequence, ownWord: true };
     expect(isConsequence(accuse(cause), accuse(own))).toBe(false);
-    const gate = diagnosisOf('capture.kernel-drops', 'capture', ['ike.no-response']);
+    const gate = diagnosisOf('capture.kernel-drops', 'capture', { fault: 'fragments' });
     expect(isConsequence(accuse(gate), accuse(consequence))).toBe(false);
   });
 
-  it('keeps the lower layer as the cause where two explain each other', () => {
-    const low = accuse(diagnosisOf('a.low', 'underlay', ['b.high']));
-    const high = accuse(diagnosisOf('b.high', 'tunnel-data', ['a.low']));
+  it('of two faults of one kind, makes the lower layer the cause', () => {
+    const links = { fault: 'tunnel-loss', consequenceOf: ['tunnel-loss'] } as const;
+    const low = accuse(diagnosisOf('a.low', 'underlay', links));
+    const high = accuse(diagnosisOf('b.high', 'tunnel-data', links));
     assignBlame([high, low], clock);
     expect(high.finding.causedBy).toEqual([low.finding.key]);
     expect(low.finding.causedBy).toBeUndefined();

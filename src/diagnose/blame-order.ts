@@ -1,20 +1,7 @@
 import type { Finding, Severity } from '../report/report.js';
+import { BLAME_LAYERS, mayCause } from './blame-graph.js';
 import type { CaptureClock } from './clock.js';
 import type { Diagnosis, Problem } from './diagnosis.js';
-import type { BlameLayer } from './diagnosis-metadata.js';
-
-/** From the bottom to the top; within a layer the more specific diagnosis explains the others by its own list. */
-export const BLAME_LAYERS: readonly BlameLayer[] = [
-  'capture',
-  'link',
-  'underlay',
-  'fragments',
-  'tunnel-control',
-  'tunnel-data',
-  'overlay-control',
-  'names-and-transport',
-  'application',
-];
 
 /** One name of a host that goes by several (behind a NAT). */
 export type HostOf = (address: string) => string;
@@ -27,8 +14,8 @@ export interface Accused {
 }
 
 /**
- * Writes `causedBy` into findings that are consequences of others. A finding is a consequence only if its id is
- * listed by the cause, endpoints, direction and packet class agree, and the cause's interval covers its onset. The
+ * Writes `causedBy` into findings that are consequences of others. A finding is a consequence only if it says so (a kind
+ * of fault or an id, see blame-graph), endpoints, direction and packet class agree, and the cause's interval covers its onset. The
  * protocol's own word (notify, RST, ICMP) is never a consequence, except of what only says it more exactly; what the
  * capture lacks is never a cause, nor is a remark (info) the cause of something loud. A cause is as severe as the worst
  * that it explains.
@@ -38,7 +25,6 @@ export function assignBlame(
   clock: CaptureClock,
   hostOf: HostOf = (address) => address,
 ): void {
-  const causesOf = new Map<Accused, Accused[]>();
   for (const consequence of accused) {
     const causes = accused.filter(
       (cause) =>
@@ -46,14 +32,7 @@ export function assignBlame(
         (!consequence.diagnosis.ownWord || restates(cause, consequence)) &&
         explains(cause, consequence, clock, hostOf),
     );
-    if (causes.length > 0) causesOf.set(consequence, causes);
-  }
-  for (const [consequence, causes] of causesOf) {
-    // Two findings that explain each other: the lower layer stays the cause.
-    const kept = causes.filter(
-      (cause) => !causesOf.get(cause)?.includes(consequence) || isLower(cause, consequence),
-    );
-    if (kept.length > 0) consequence.finding.causedBy = kept.map(({ finding }) => finding.key);
+    if (causes.length > 0) consequence.finding.causedBy = causes.map(({ finding }) => finding.key);
   }
   raiseCauses(accused);
 }
@@ -81,8 +60,7 @@ function raiseCauses(accused: readonly Accused[]): void {
 
 function explains(cause: Accused, consequence: Accused, clock: CaptureClock, hostOf: HostOf): boolean {
   return (
-    cause.diagnosis.layer !== 'capture' &&
-    listsAsConsequence(cause, consequence.diagnosis.id) &&
+    mayCause(cause.diagnosis, consequence.diagnosis, cause.problem.fault) &&
     isLoudEnough(cause, consequence) &&
     sameClass(cause, consequence) &&
     concernsSame(cause, consequence, hostOf) &&
@@ -99,15 +77,6 @@ function restates(cause: Accused, consequence: Accused): boolean {
 function concernsSame(cause: Accused, consequence: Accused, hostOf: HostOf): boolean {
   if (!restates(cause, consequence)) return isAtPlaceOf(cause, consequence, hostOf);
   return JSON.stringify(cause.finding.subject) === JSON.stringify(consequence.finding.subject);
-}
-
-function isLower(a: Accused, b: Accused): boolean {
-  const difference = BLAME_LAYERS.indexOf(a.diagnosis.layer) - BLAME_LAYERS.indexOf(b.diagnosis.layer);
-  return difference < 0 || (difference === 0 && a.finding.key < b.finding.key);
-}
-
-function listsAsConsequence({ diagnosis, problem }: Accused, id: string): boolean {
-  return diagnosis.explains.includes(id) || problem.explains?.includes(id) === true;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Severity } from '../report/report.js';
+import type { FaultKind } from './fault-kinds.js';
 
 export interface Threshold {
   readonly value: number;
@@ -14,7 +15,7 @@ export interface Threshold {
 /** What a finding is about; each id of the catalogue names one. */
 export type SubjectKind = 'capture' | 'tunnel' | 'pair' | 'session' | 'server' | 'host' | 'flow' | 'datagram';
 
-/** Layers of blame, lowest first (a cause lies at or below its consequences). */
+/** Layers, lowest first; between two faults of one kind the lower layer holds the cause (see fault-kinds). */
 export type BlameLayer =
   | 'capture'
   | 'link'
@@ -46,12 +47,21 @@ export interface DiagnosisMetadata {
   /** Standards and guides it rests on. */
   readonly source: string;
   readonly thresholds: Readonly<Record<string, Threshold>>;
-  /** Ids of findings that may be consequences of this one (see blame-order). */
-  readonly explains: readonly string[];
+  /** What kind of fault it states. */
+  readonly fault: FaultKind;
+  /** Kinds of fault of which it may be a consequence (see blame-graph). */
+  readonly consequenceOf: readonly FaultKind[];
+  /** Ids of which it may be a consequence besides: for the exact cases that no kind says. */
+  readonly consequenceOfIds?: readonly string[];
+  /**
+   * The tunnel or control protocol that it is about (`ipsec`, `vxlan`, `bgp`), if one: what is wrong with that explains
+   * nothing of another between the same hosts.
+   */
+  readonly technology?: string;
   /** True where the evidence is the protocol's own word (notify, RST, ICMP): such a finding is never a consequence. */
   readonly ownWord?: boolean;
   /**
-   * Ids among `explains` whose findings about the same subject this one only says more exactly (a refused connection to
+   * Ids whose findings about the same subject this one only says more exactly (a refused connection to
    * a database): they are its consequences even where they are the protocol's own word.
    */
   readonly restates?: readonly string[];

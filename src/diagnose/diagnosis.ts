@@ -5,6 +5,7 @@ import type { FrameRef, Moment } from '../moment.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
 import type { DiagnosisMetadata } from './diagnosis-metadata.js';
+import type { FaultKind } from './fault-kinds.js';
 
 export type { FrameRef, Moment } from '../moment.js';
 export type { BlameLayer, DiagnosisMetadata, SubjectKind, Threshold } from './diagnosis-metadata.js';
@@ -48,8 +49,8 @@ export interface Problem {
    * tunnel between its ends.
    */
   readonly provenAtBothEnds?: boolean;
-  /** Ids of possible consequences beyond those that the diagnosis lists. */
-  readonly explains?: readonly string[];
+  /** Where this case is of another kind than the diagnosis says. */
+  readonly fault?: FaultKind;
   /**
    * Of a judgement of both ends: ids of findings about the same subject that one side alone had to guess and that are
    * wrong, or not proven. They are left out of the report.

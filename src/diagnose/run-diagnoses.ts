@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Checked, Finding, Report, Subject, Tunnel } from '../report/report.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
-import { type Accused, assignBlame, BLAME_LAYERS } from './blame-order.js';
+import { BLAME_LAYERS } from './blame-graph.js';
+import { type Accused, assignBlame } from './blame-order.js';
 import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, Problem } from './diagnosis.js';

@@ -1,5 +1,5 @@
 import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
-import { type DiagnosisArea, thresholdTexts } from './diagnosis-text.js';
+import { consequenceOfText, type DiagnosisArea, faultText, thresholdTexts } from './diagnosis-text.js';
 import { escapeMarkdown } from './escape.js';
 import { tableRow } from './markdown.js';
 import { counted } from './quantity.js';
@@ -42,7 +42,8 @@ function diagnosisEntry(diagnosis: DiagnosisMetadata): string[] {
     ...nested('Causes', diagnosis.causes),
     ...nested('Next steps', diagnosis.nextSteps),
     ...field('Not so if', diagnosis.refutedBy),
-    ...field('Explains', diagnosis.explains.join(', ')),
+    ...field('Kind of fault', faultText(diagnosis)),
+    ...field('May be a consequence of', consequenceOfText(diagnosis)),
     ...field('Source', diagnosis.source),
   ];
 }

@@ -27,13 +27,20 @@ describe('diagnosisText', () => {
       '  thresholds  - packetsMin = 10 packets: below that a one-shot stream is plausible\n',
     );
     expect(text).toContain('              2. Ask whoever runs the firewall.\n');
-    expect(text).toContain('  explains    tcp.stalled\n');
+    expect(text).toContain('  caused by   path-loss, refused; esp.stalled\n');
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   });
 
   it('leaves out what is empty', () => {
-    const text = diagnosisText(diagnosisMetadata({ explains: [], thresholds: {}, causes: [] }));
-    expect(text).not.toMatch(/explains|thresholds|causes/);
+    const text = diagnosisText(
+      diagnosisMetadata({
+        consequenceOf: [],
+        consequenceOfIds: [],
+        thresholds: {},
+        causes: [],
+      }),
+    );
+    expect(text).not.toMatch(/caused by|thresholds|causes/);
   });
 });
 

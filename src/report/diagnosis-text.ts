@@ -1,4 +1,5 @@
 import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
+import { FAULT_MEANINGS } from '../diagnose/fault-kinds.js';
 import { counted } from './quantity.js';
 import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
 
@@ -44,10 +45,21 @@ export function diagnosisText(diagnosis: DiagnosisMetadata, options: TextOptions
     ...listed('causes', diagnosis.causes, '- ', width),
     ...listed('next', diagnosis.nextSteps, null, width),
     ...labelled('not so if', diagnosis.refutedBy, width),
-    ...labelled('explains', diagnosis.explains.join(', '), width),
+    ...labelled('fault', faultText(diagnosis), width),
+    ...labelled('caused by', consequenceOfText(diagnosis), width),
     ...labelled('source', diagnosis.source, width),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** "tunnel-loss: packets inside a tunnel are lost". */
+export function faultText({ fault }: DiagnosisMetadata): string {
+  return `${fault}: ${FAULT_MEANINGS[fault]}`;
+}
+
+/** Kinds of fault and ids of which it may be a consequence. */
+export function consequenceOfText({ consequenceOf, consequenceOfIds = [] }: DiagnosisMetadata): string {
+  return [consequenceOf.join(', '), consequenceOfIds.join(', ')].filter((part) => part !== '').join('; ');
 }
 
 /** "packetsMin = 10 packets: below that a one-shot stream is plausible". */

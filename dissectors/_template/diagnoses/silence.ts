@@ -17,7 +17,8 @@ export default defineDiagnosis({
   refutedBy: 'an answer in a capture taken at the other end',
   source: 'RFC and section',
   thresholds: { questions: { value: QUESTIONS_MIN, unit: 'packets', why: 'one lost question is normal' } },
-  explains: [],
+  fault: 'application',
+  consequenceOf: ['path-loss', 'unreachable', 'policy'],
 
   *diagnose({ sessions, quality }) {
     for (const session of sessions(templateSessions)) {

@@ -42,7 +42,10 @@ export default defineDiagnosis({
       why: 'AH in both directions shows that packets are accepted: the translation is only pretended',
     },
   },
-  explains: ['esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'addressing',
+  consequenceOf: [],
+  consequenceOfIds: ['esp.proto-unreachable'],
+  technology: 'ipsec',
 
   judgePair,
   *diagnose(evidence) {

@@ -43,7 +43,8 @@ export default defineDiagnosis({
     returns: { value: RETURNS_MIN, unit: 'returns', why: 'failover and failback make one' },
     proxied: { value: PROXIED_MIN, unit: 'addresses', why: 'who answers for that many does so for others' },
   },
-  explains: ['underlay.ping-loss'],
+  fault: 'addressing',
+  consequenceOf: [],
   *diagnose(evidence) {
     const owners = evidence.sessions(arpOwners);
     const addressesOf = addressesByMac(owners);

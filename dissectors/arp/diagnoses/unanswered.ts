@@ -57,7 +57,8 @@ export default defineDiagnosis({
       why: 'unicast from one host alone may be that of the capturing host; then information only',
     },
   },
-  explains: ['underlay.ping-loss', 'tcp.syn-unanswered', 'nsdb.unreachable'],
+  fault: 'silence',
+  consequenceOf: ['addressing', 'mismatch', 'tunnel-one-way'],
   *diagnose(evidence) {
     const asked = evidence.sessions(arpPairs);
     if (asked.length === 0) return;

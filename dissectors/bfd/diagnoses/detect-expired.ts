@@ -58,15 +58,9 @@ export default defineDiagnosis({
       why: 'learned from the session: multiplier × max(desired min TX, required min RX)',
     },
   },
-  explains: [
-    'bfd.session-down',
-    'bfd.flap',
-    'bfd.stuck',
-    'bgp.flap',
-    'bgp.hold-expiry',
-    'bgp.keepalive-gap',
-    'bgp.no-session',
-  ],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'unreachable'],
+  technology: 'bfd',
   *diagnose({ sessions, quality }) {
     for (const session of sessions(bfdSessions)) {
       if (wasUp(session)) yield judge(quality, session);

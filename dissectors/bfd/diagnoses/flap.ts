@@ -45,7 +45,10 @@ export default defineDiagnosis({
       why: 'drops that are further apart have causes of their own',
     },
   },
-  explains: ['bgp.flap', 'bgp.no-session'],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'unreachable'],
+  consequenceOfIds: ['bfd.detect-expired', 'bfd.session-down'],
+  technology: 'bfd',
   *diagnose({ sessions, quality }) {
     for (const session of sessions(bfdSessions)) {
       if (wasUp(session)) yield judge(quality, session);

@@ -42,7 +42,10 @@ export default defineDiagnosis({
   refutedBy: 'A change window: the session was taken down on purpose.',
   source: 'RFC 5880, sections 4.1, 6.2 and 6.8.6',
   thresholds: {},
-  explains: ['bfd.flap', 'bfd.stuck', 'bgp.flap', 'bgp.hold-expiry', 'bgp.no-session'],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'unreachable'],
+  consequenceOfIds: ['bfd.detect-expired'],
+  technology: 'bfd',
   *diagnose({ sessions, quality }) {
     for (const session of sessions(bfdSessions)) {
       if (wasUp(session)) yield judge(quality, session);

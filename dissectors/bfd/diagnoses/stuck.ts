@@ -53,7 +53,10 @@ export default defineDiagnosis({
     peerSilentSeconds: { value: PEER_SILENT_SECONDS, unit: 's', why: 'the peer may be about to start' },
     packets: { value: PACKETS_MIN, unit: 'packets', why: 'one or two may be lost' },
   },
-  explains: ['bgp.no-session'],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'unreachable'],
+  consequenceOfIds: ['bfd.detect-expired', 'bfd.session-down', 'bfd.ttl'],
+  technology: 'bfd',
   *diagnose({ sessions, quality }) {
     for (const session of sessions(bfdSessions)) {
       if (isStarting(session)) yield judge(quality, session);

@@ -36,7 +36,9 @@ export default defineDiagnosis({
   thresholds: {
     timeToLive: { value: TTL_SINGLE_HOP, unit: 'hops', why: 'no router can raise it again (RFC 5082)' },
   },
-  explains: ['bfd.stuck'],
+  fault: 'session-down',
+  consequenceOf: [],
+  technology: 'bfd',
   *diagnose({ sessions, quality }) {
     for (const session of sessions(bfdSessions)) {
       if (CARRIERS.includes(session.carrier)) yield judge(quality, session);

@@ -37,7 +37,10 @@ export default defineDiagnosis({
     sessions: { value: SESSIONS_MIN, unit: 'sessions', why: 'one that stays is no flap' },
     window: { value: WINDOW_SECONDS, unit: 's', why: 'further apart they have causes of their own' },
   },
-  explains: [],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'session-down'],
+  consequenceOfIds: ['bgp.hold-expiry', 'bgp.mtu', 'bgp.notification', 'bgp.open-rejected'],
+  technology: 'bgp',
   *diagnose(evidence) {
     for (const peering of bgpPeerings(evidence)) {
       const judgement = judge(evidence.quality, peering);

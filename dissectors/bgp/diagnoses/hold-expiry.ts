@@ -57,7 +57,9 @@ export default defineDiagnosis({
     hold: { value: 1, unit: 'hold times', why: 'learned from the OPENs' },
     slackSeconds: { value: SLACK_SECONDS, unit: 's', why: 'timers of daemons fire late' },
   },
-  explains: ['bgp.flap', 'bgp.keepalive-gap', 'bgp.refused', 'tcp.reset', 'tcp.half-open'],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'unreachable', 'large-packets-lost', 'session-down'],
+  technology: 'bgp',
   *diagnose(evidence) {
     for (const peering of bgpPeerings(evidence)) {
       const judgement = judge(evidence.quality, peering);

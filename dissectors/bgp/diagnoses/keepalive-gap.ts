@@ -55,7 +55,10 @@ export default defineDiagnosis({
     },
     slackSeconds: { value: SLACK_SECONDS, unit: 's', why: 'short intervals vary more' },
   },
-  explains: [],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'large-packets-lost', 'session-down'],
+  consequenceOfIds: ['bgp.hold-expiry'],
+  technology: 'bgp',
   *diagnose(evidence) {
     for (const peering of bgpPeerings(evidence)) {
       const judgement = judge(evidence.quality, peering);

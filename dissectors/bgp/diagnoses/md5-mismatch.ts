@@ -53,7 +53,9 @@ export default defineDiagnosis({
   thresholds: {
     syns: { value: SYNS_MIN, unit: 'SYNs', why: 'one or two may be lost' },
   },
-  explains: ['bgp.no-session', 'tcp.syn-unanswered'],
+  fault: 'session-down',
+  consequenceOf: [],
+  technology: 'bgp',
   *diagnose(evidence) {
     const scanners = scanningHosts(evidence);
     for (const peering of bgpPeerings(evidence)) {

@@ -50,7 +50,9 @@ export default defineDiagnosis({
     repeats: { value: REPEATS_MIN, unit: 'repetitions', why: 'TCP makes up for single losses' },
     bytes: { value: LARGE_BYTES_MIN, unit: 'bytes', why: 'every path carries 576 bytes' },
   },
-  explains: ['bgp.hold-expiry', 'bgp.keepalive-gap', 'bgp.flap', 'tcp.retransmissions', 'tcp.half-open'],
+  fault: 'large-packets-lost',
+  consequenceOf: ['path-loss', 'mtu', 'large-packets-lost'],
+  technology: 'bgp',
   *diagnose(evidence) {
     for (const peering of bgpPeerings(evidence)) {
       const judgement = judge(evidence, peering);

@@ -59,7 +59,10 @@ export default defineDiagnosis({
     syns: { value: SYNS_MIN, unit: 'SYNs', why: 'one or two may be lost, or be probes' },
     judgeSeconds: { value: JUDGE_SECONDS, unit: 's', why: 'connect-retry timers of 10 s are in use' },
   },
-  explains: ['tcp.syn-unanswered'],
+  fault: 'session-down',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'session-down'],
+  consequenceOfIds: ['bgp.md5-mismatch'],
+  technology: 'bgp',
   *diagnose(evidence) {
     const scanners = scanningHosts(evidence);
     for (const peering of bgpPeerings(evidence)) {

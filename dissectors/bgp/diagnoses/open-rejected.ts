@@ -44,7 +44,9 @@ export default defineDiagnosis({
   refutedBy: 'Nothing: the speaker itself says so.',
   source: 'RFC 4271, sections 4.2, 4.5 and 6.2; RFC 5492; RFC 6793; RFC 9234',
   thresholds: {},
-  explains: ['bgp.flap', 'tcp.reset'],
+  fault: 'session-down',
+  consequenceOf: [],
+  technology: 'bgp',
   *diagnose(evidence) {
     for (const peering of bgpPeerings(evidence)) {
       const judgement = judge(evidence.quality, peering);

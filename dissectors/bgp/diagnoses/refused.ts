@@ -45,7 +45,9 @@ export default defineDiagnosis({
     attempts: { value: ATTEMPTS_MIN, unit: 'attempts', why: 'one may fall into a restart, or be a probe' },
     lastingSeconds: { value: LASTING_SECONDS, unit: 's', why: 'a daemon needs a moment to start' },
   },
-  explains: ['tcp.refused', 'tcp.reset'],
+  fault: 'session-down',
+  consequenceOf: [],
+  technology: 'bgp',
   *diagnose(evidence) {
     const scanners = scanningHosts(evidence);
     for (const peering of bgpPeerings(evidence)) {

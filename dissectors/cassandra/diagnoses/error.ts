@@ -48,7 +48,8 @@ export default defineDiagnosis({
     answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'drivers give a connection up after 5 s' },
     lastingErrors: { value: LASTING_ERRORS, unit: 'errors', why: 'drivers repeat a request once or twice' },
   },
-  explains: [],
+  fault: 'application',
+  consequenceOf: [],
   *diagnose(evidence) {
     const servers = new Map<string, CassandraClient[]>();
     for (const client of evidence.sessions(cassandraClients)) {

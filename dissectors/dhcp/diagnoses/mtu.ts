@@ -37,7 +37,8 @@ export default defineDiagnosis({
   thresholds: {
     usualMtu: { value: MTU_USUAL, unit: 'bytes', why: 'what Ethernet carries without any agreement' },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const { stack, announced } of evidence.sessions(dhcpLinks)) {
       for (const one of announced) yield judge(evidence, stack, one);

@@ -56,7 +56,8 @@ export default defineDiagnosis({
       why: 'servers probe an address for a second or two first',
     },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: ['path-loss'],
   *diagnose(evidence) {
     for (const link of evidence.sessions(dhcpLinks)) {
       for (const client of link.clients) {

@@ -48,7 +48,8 @@ export default defineDiagnosis({
     },
     failingShare: { value: FAILING_SHARE, unit: 'share', why: 'a resolver that resolves the rest works' },
   },
-  explains: [],
+  fault: 'application',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {

@@ -35,7 +35,8 @@ export default defineDiagnosis({
   thresholds: {
     loudCount: { value: LOUD_MIN, unit: 'answers', why: 'a name or two without address are normal' },
   },
-  explains: [],
+  fault: 'application',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {

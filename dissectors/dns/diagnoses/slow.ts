@@ -72,7 +72,8 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: ['app.slow-response'],
+  fault: 'delay',
+  consequenceOf: ['path-loss'],
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {
       if (server.answered > 0) yield judge(evidence, server);

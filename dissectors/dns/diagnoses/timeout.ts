@@ -66,7 +66,16 @@ export default defineDiagnosis({
     loudTries: { value: LOUD_TRIES_MIN, unit: 'messages', why: 'a lost message or two is normal' },
     failingShare: { value: FAILING_SHARE, unit: 'share', why: 'a server that answers the rest is reachable' },
   },
-  explains: ['tcp.syn-unanswered'],
+  fault: 'silence',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'policy',
+    'refused',
+    'fragments',
+    'tunnel-one-way',
+  ],
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {
       if (server.questions > 0) yield judge(evidence, server);

@@ -51,7 +51,9 @@ export default defineDiagnosis({
       why: 'time from the arrival of ESP to its decrypted copy',
     },
   },
-  explains: ['overlay.no-return', 'tcp.syn-unanswered', 'underlay.ping-loss'],
+  fault: 'remark',
+  consequenceOf: [],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     const pairs = judgedPairs(evidence);

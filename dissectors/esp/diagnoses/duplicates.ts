@@ -31,7 +31,9 @@ export default defineDiagnosis({
   thresholds: {
     packets: { value: DUPLICATES_MIN, unit: 'packets', why: 'one or two repeats are not worth a line' },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {

@@ -105,7 +105,10 @@ export default defineDiagnosis({
     },
     burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for underlay.path-loss', adjustable: true },
   },
-  explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  fault: 'tunnel-loss',
+  consequenceOf: ['path-loss', 'fragments', 'large-packets-lost', 'tunnel-one-way'],
+  consequenceOfIds: ['natt.keepalive-missing'],
+  technology: 'ipsec',
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: ID,

@@ -42,7 +42,10 @@ export default defineDiagnosis({
       why: 'encapsulations of different times may belong to different SAs',
     },
   },
-  explains: ['esp.one-way-spi', 'esp.no-traffic'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  consequenceOfIds: ['ike.nat-undetected'],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {

@@ -44,7 +44,19 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'policy',
+    'refused',
+    'mismatch',
+    'key-exchange',
+    'tunnel-down',
+    'tunnel-one-way',
+  ],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     const withAh = new Set<string>();

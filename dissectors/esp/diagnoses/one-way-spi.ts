@@ -68,7 +68,19 @@ export default defineDiagnosis({
       why: 'answers that the ratio in the rest of the capture lets expect; fewer may be missing by chance',
     },
   },
-  explains: ['esp.loss', 'esp.no-traffic', 'tcp.retransmissions', 'underlay.ping-loss'],
+  fault: 'tunnel-one-way',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'policy',
+    'refused',
+    'fragments',
+    'mismatch',
+    'key-exchange',
+    'tunnel-down',
+  ],
+  technology: 'ipsec',
   judgePair: judgeSilentEnds,
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) yield* judgePair(pair, evidence.quality);

@@ -47,7 +47,9 @@ export default defineDiagnosis({
       why: 'with as much ESP the cleartext may be the same packets before encryption',
     },
   },
-  explains: ['esp.one-way-spi'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'ipsec',
   *diagnose(evidence) {
     const networks = evidence.side.configuration?.ipsec ?? [];
     if (networks.length === 0) return;

@@ -40,7 +40,9 @@ export default defineDiagnosis({
       why: 'unrecognized next header may also be meant for a header inside a single odd packet',
     },
   },
-  explains: ['esp.one-way-spi', 'esp.no-traffic', 'esp.ah-through-nat'],
+  fault: 'refused',
+  consequenceOf: [],
+  technology: 'ipsec',
   ownWord: true,
 
   *diagnose(evidence) {

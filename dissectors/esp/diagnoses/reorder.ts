@@ -30,7 +30,9 @@ export default defineDiagnosis({
     packets: { value: REORDERED_MIN, unit: 'packets', why: 'one or two swaps are not worth a line' },
     window: { value: REPLAY_WINDOW, unit: 'packets', why: 'beyond it receivers drop: esp.replay-window' },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {

@@ -33,7 +33,9 @@ export default defineDiagnosis({
     window: { value: REPLAY_WINDOW, unit: 'packets', why: 'default anti-replay window of RFC 4303' },
     packets: { value: LATE_PACKETS_MIN, unit: 'packets', why: 'one or two stragglers do no harm' },
   },
-  explains: ['tcp.retransmissions'],
+  fault: 'tunnel-loss',
+  consequenceOf: [],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {

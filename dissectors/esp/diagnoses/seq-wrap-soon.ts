@@ -33,7 +33,9 @@ export default defineDiagnosis({
     sequence: { value: HIGH_SEQUENCE, unit: 'packets', why: 'fifteen sixteenths of the numbers are used' },
     soon: { value: SOON_SECONDS, unit: 's', why: 'time to look at the gateway before the SA stops' },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {

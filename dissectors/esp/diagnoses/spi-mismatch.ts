@@ -41,7 +41,9 @@ export default defineDiagnosis({
       why: 'packets that answer belong to the same tunnel',
     },
   },
-  explains: ['esp.one-way-spi', 'tcp.syn-unanswered', 'underlay.ping-loss'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'ipsec',
   *diagnose(evidence) {
     const logged = evidence.side.ikeLogs.flatMap(({ sas }) =>
       sas.filter(({ protocol }) => protocol === 'esp'),

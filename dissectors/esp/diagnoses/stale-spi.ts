@@ -45,7 +45,10 @@ export default defineDiagnosis({
       why: 'packets on their way and queues at the moment of the rekey',
     },
   },
-  explains: [],
+  fault: 'tunnel-one-way',
+  consequenceOf: ['path-loss'],
+  consequenceOfIds: ['ike.notify', 'ike.port-unreachable'],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {

@@ -48,7 +48,8 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: [],
   *diagnose(evidence) {
     const expectations = expectationsOf(evidence);
     if (expectations.length === 0) return;

@@ -34,7 +34,8 @@ export default definePairDiagnosis({
     offset: { value: OFFSET_SECONDS, unit: 's', why: 'NTP keeps hosts well within it' },
     skew: { value: SKEW_PPM, unit: 'ppm', why: 'crystals of servers stay below it' },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *judgePair({ comparison }) {
     const judgement = judge(comparison);
     if (judgement) yield judgement;

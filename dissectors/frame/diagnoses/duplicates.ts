@@ -34,7 +34,8 @@ export default defineDiagnosis({
       why: 'below that a second tap is no property of the capture',
     },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose({ quality }) {
     const { count, framesWithIp, pairs } = quality.copies;
     if (framesWithIp === 0) return;

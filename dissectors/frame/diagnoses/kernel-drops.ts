@@ -59,7 +59,8 @@ export default defineDiagnosis({
       why: 'one or two may come from reordering at a tap',
     },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose(evidence): Iterable<Judgement> {
     const { quality } = evidence;
     const connections = evidence.sessions(tcpConnections);

@@ -43,7 +43,8 @@ export default defineDiagnosis({
       why: 'a host with offload leaves all of its checksums open',
     },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose(all) {
     const { quality } = all;
     if (quality.frames === 0) return;

@@ -38,7 +38,8 @@ export default defineDiagnosis({
   thresholds: {
     wholeShare: { value: SHARE_WHOLE, unit: '%', why: 'a few odd pairs do not make a one-sided capture' },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose({ quality }): Iterable<Judgement> {
     const census = takeCensus(quality);
     if (census.oneWay.length > 0) yield provedByPeers(quality, census);

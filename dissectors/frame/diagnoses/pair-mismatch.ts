@@ -40,7 +40,8 @@ export default definePairDiagnosis({
       why: 'a capture of which most packets are ESP shows the outside of a tunnel',
     },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *judgePair({ comparison }) {
     yield judge(comparison);
   },

@@ -25,7 +25,8 @@ export default defineDiagnosis({
     share: { value: SHARE_MIN, unit: '%', why: 'below that other traffic leads' },
     frames: { value: FRAMES_MIN, unit: 'frames', why: 'a few packets of a login are no loop' },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose({ quality }) {
     const { framesWithIp } = quality.copies;
     if (framesWithIp < FRAMES_MIN) return;

@@ -21,7 +21,8 @@ export default defineDiagnosis({
     'capinfos FILE shows no inferred packet size limit, and frame.cap_len == frame.len for every frame.',
   source: 'draft-ietf-opsawg-pcap (captured and original packet length)',
   thresholds: {},
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   judgesLast: true,
   *diagnose({ quality, judgements }): Iterable<Judgement> {
     const subject = captureSubject(quality);

@@ -48,7 +48,8 @@ export default defineDiagnosis({
       why: 'timers of rules are seconds; buffers of several queues shift frames by less',
     },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose({ quality }): Iterable<Judgement> {
     if (quality.frames === 0) return;
     const subject = captureSubject(quality);

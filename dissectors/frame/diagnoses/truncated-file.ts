@@ -27,7 +27,8 @@ export default defineDiagnosis({
   refutedBy: 'capinfos FILE reads the file to its end without an error.',
   source: 'draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng (record and block lengths)',
   thresholds: {},
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose({ quality }) {
     for (const [index, facts] of quality.captures.entries()) {
       if (facts.damaged.length > 0) yield damageOf(quality, facts, index);

@@ -55,7 +55,9 @@ export default defineDiagnosis({
     packets: { value: PACKETS_MIN, unit: 'packets each way', why: 'fewer may belong to another tunnel' },
     unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'a lost request or two is normal' },
   },
-  explains: ['gre.no-return', 'underlay.ping-loss', 'tcp.syn-unanswered', 'nsdb.unreachable'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'gre',
   *diagnose(evidence) {
     for (const pair of grePairs(evidence.sessions(greTunnels))) {
       const judgement = judge(evidence, pair);

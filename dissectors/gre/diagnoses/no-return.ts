@@ -71,13 +71,9 @@ export default defineDiagnosis({
       why: 'one that never worked may be a host that is down or a policy',
     },
   },
-  explains: [
-    'underlay.ping-loss',
-    'tcp.syn-unanswered',
-    'nsdb.unreachable',
-    'dns.timeout',
-    'keepalive.stopped',
-  ],
+  fault: 'tunnel-one-way',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'mismatch', 'tunnel-one-way'],
+  technology: 'gre',
   *diagnose(evidence) {
     for (const pair of grePairs(evidence.sessions(greTunnels))) {
       if (!isMirror(pair)) yield* judge(evidence, pair);

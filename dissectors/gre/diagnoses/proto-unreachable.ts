@@ -30,7 +30,9 @@ export default defineDiagnosis({
   thresholds: {
     lastingCount: { value: LASTING_COUNT, unit: 'errors', why: 'fewer may be a moment of a restart' },
   },
-  explains: ['gre.no-return', 'underlay.ping-loss', 'tcp.syn-unanswered', 'nsdb.unreachable'],
+  fault: 'refused',
+  consequenceOf: [],
+  technology: 'gre',
   ownWord: true,
   *diagnose(evidence) {
     const named = new Set<string>();

@@ -50,7 +50,9 @@ export default defineDiagnosis({
     packets: { value: PACKETS_MIN, unit: 'numbers', why: 'a share of fewer says nothing', adjustable: true },
     missing: { value: MISSING_MIN, unit: 'packets', why: 'a lost packet or two is normal', adjustable: true },
   },
-  explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  fault: 'tunnel-loss',
+  consequenceOf: ['path-loss', 'fragments', 'large-packets-lost', 'tunnel-one-way'],
+  technology: 'gre',
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: ID,

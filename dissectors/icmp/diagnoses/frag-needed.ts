@@ -54,17 +54,8 @@ export default defineDiagnosis({
       why: 'packets under way cause one or two more reports',
     },
   },
-  explains: [
-    'mtu.ptb-ignored',
-    'mtu.blackhole',
-    'overlay.mtu-exceeded',
-    'underlay.ping-size-loss',
-    'ike.v2-request-unanswered',
-    'ike.mi3-unanswered',
-    'openvpn.tls-stalled',
-    'tcp.retransmissions',
-    'bgp.mtu',
-  ],
+  fault: 'mtu',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     const { quality } = evidence;

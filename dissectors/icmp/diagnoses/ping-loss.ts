@@ -73,7 +73,18 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'policy',
+    'fragments',
+    'mismatch',
+    'tunnel-one-way',
+    'tunnel-loss',
+  ],
+  consequenceOfIds: ['arp.unanswered', 'esp.decapsulated-view'],
   *diagnose(evidence) {
     const { quality } = evidence;
     const pairs = echoPairs(quality, evidence.sessions(echoStreams), evidence.sessions(icmpErrors));

@@ -43,14 +43,8 @@ export default defineDiagnosis({
       why: 'single pings are lost on healthy paths',
     },
   },
-  explains: [
-    'ike.v2-request-unanswered',
-    'ike.mi3-unanswered',
-    'mtu.blackhole',
-    'openvpn.tls-stalled',
-    'tcp.retransmissions',
-    'bgp.mtu',
-  ],
+  fault: 'large-packets-lost',
+  consequenceOf: ['path-loss', 'policy', 'fragments', 'mtu'],
   *diagnose(evidence) {
     const { quality } = evidence;
     for (const pair of echoPairs(quality, evidence.sessions(echoStreams), evidence.sessions(icmpErrors))) {

@@ -57,13 +57,9 @@ export default defineDiagnosis({
       why: 'a sender that learns does so within a round trip',
     },
   },
-  explains: [
-    'mtu.blackhole',
-    'underlay.ping-size-loss',
-    'openvpn.tls-stalled',
-    'tcp.retransmissions',
-    'bgp.mtu',
-  ],
+  fault: 'mtu',
+  consequenceOf: [],
+  consequenceOfIds: ['mtu.frag-needed'],
   *diagnose(evidence) {
     const { quality } = evidence;
     const reports = evidence.sessions(icmpErrors).filter(({ meaning }) => meaning === 'packet-too-big');

@@ -33,23 +33,8 @@ export default defineDiagnosis({
   thresholds: {
     reports: { value: REPORTS_MIN, unit: 'errors', why: 'single ones accompany every change of routes' },
   },
-  explains: [
-    'underlay.ping-loss',
-    'ike.no-response',
-    'ike.mi3-unanswered',
-    'ike.v2-request-unanswered',
-    'ike.dpd-unanswered',
-    'esp.one-way-spi',
-    'openvpn.no-response',
-    'vxlan.no-return',
-    'gre.no-return',
-    'scion.keepalive-missing',
-    'keepalive.stopped',
-    'keepalive.one-way',
-    'bgp.no-session',
-    'tcp.syn-unanswered',
-    'nsdb.unreachable',
-  ],
+  fault: 'unreachable',
+  consequenceOf: [],
   ownWord: true,
   diagnose: (evidence) =>
     judgeReachability(evidence, {

@@ -10,7 +10,6 @@ import {
   sideName,
 } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 const WHICH = {
   all: 'all fragments',
@@ -51,7 +50,9 @@ export default definePairDiagnosis({
       why: 'a single one may be the occasional loss of a packet',
     },
   },
-  explains: CONSEQUENCES_OF_LOSS,
+  fault: 'fragments',
+  consequenceOf: [],
+  consequenceOfIds: ['path.lost-between'],
   *judgePair({ comparison }) {
     for (const direction of comparison.directions) yield* judge(direction, comparison);
   },

@@ -23,7 +23,7 @@ const UNANSWERED: readonly string[] = [
 ];
 
 /** What else may be wrong where the requests are inside a tunnel. */
-const TUNNEL_ADVICE: Pick<Problem, 'causes' | 'nextSteps' | 'explains'> = {
+const TUNNEL_ADVICE: Pick<Problem, 'causes' | 'nextSteps' | 'fault'> = {
   causes: [
     'The receiving end has no tunnel for that VNI, key or sender, or its tunnel interface is down',
     'The host firewall of the receiving end drops the tunnel packets: a capture sees packets before the input rules',
@@ -35,7 +35,8 @@ const TUNNEL_ADVICE: Pick<Problem, 'causes' | 'nextSteps' | 'explains'> = {
     'On the receiving host: iptables -L -v -n and nft list ruleset, look for counters that grow on a drop rule',
     'Capture on the tunnel interface and on the interface of the inner host: where do the requests end?',
   ],
-  explains: ['underlay.ping-loss', 'tcp.syn-unanswered'],
+  // The end of the tunnel takes nothing: all that runs inside goes down with it.
+  fault: 'tunnel-one-way',
 };
 const TUNNELS: readonly string[] = ['gre.no-return', 'vxlan.no-return'];
 
@@ -81,7 +82,8 @@ export default definePairDiagnosis({
   source:
     'openswan guide, situation A1 and "firewalling on sg2": in the capture does not mean delivered to the daemon',
   thresholds: { requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost answer is normal' } },
-  explains: UNANSWERED,
+  fault: 'refused',
+  consequenceOf: [],
   *judgePair(evidence) {
     for (const side of SIDES) yield* judgeSide(evidence, side);
   },

@@ -8,7 +8,6 @@ import {
   ownLossLimit,
 } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement, type PairEvidence } from '../../../src/diagnose/diagnosis.js';
-import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 const LOST_MIN = 3;
 const ERROR_PERCENT = 5;
@@ -42,13 +41,8 @@ export default definePairDiagnosis({
     warningPercent: { value: WARNING_PERCENT, unit: '%', why: 'as for underlay.path-loss' },
     errorPercent: { value: ERROR_PERCENT, unit: '%', why: 'as for underlay.path-loss' },
   },
-  explains: [
-    ...CONSEQUENCES_OF_LOSS,
-    'underlay.path-loss',
-    'underlay.selective-loss',
-    'frag.filtered-in-path',
-    'vxlan.blocked-in-path',
-  ],
+  fault: 'path-loss',
+  consequenceOf: [],
   *judgePair(evidence) {
     for (const segment of evidence.segments) yield* judgeSegment(segment, evidence);
   },

@@ -31,7 +31,8 @@ export default defineDiagnosis({
   refutedBy: 'The fragments belong to datagrams of different content with the same identification.',
   source: 'RFC 5722, RFC 1858, RFC 3128',
   thresholds: {},
-  explains: ['underlay.ping-loss', 'underlay.ping-size-loss'],
+  fault: 'fragments',
+  consequenceOf: [],
   *diagnose(evidence) {
     const { quality } = evidence;
     for (const pair of fragmentPairs(evidence.sessions(fragmentStreams))) {

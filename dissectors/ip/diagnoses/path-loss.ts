@@ -16,7 +16,6 @@ import {
 } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
-import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 const WARNING_PERCENT = 1;
 const ERROR_PERCENT = 5;
@@ -60,7 +59,9 @@ export default definePairDiagnosis({
     runPackets: { value: RUN_PACKETS, unit: 'packets', why: 'so many in a row are an outage, not chance' },
     runSeconds: { value: RUN_SECONDS, unit: 's', why: 'a shorter gap may be a burst of congestion' },
   },
-  explains: CONSEQUENCES_OF_LOSS,
+  fault: 'path-loss',
+  consequenceOf: [],
+  consequenceOfIds: ['path.lost-between'],
   *judgePair({ comparison }) {
     for (const direction of comparison.directions) {
       if (direction.tally.sent > 0) yield* judge(direction, comparison);

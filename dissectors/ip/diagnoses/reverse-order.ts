@@ -35,7 +35,8 @@ export default defineDiagnosis({
     share: { value: SHARE_MIN, unit: 'share', why: 'a habit of the sender, not chance' },
     datagrams: { value: DATAGRAMS_MIN, unit: 'datagrams', why: 'two pieces may change places on the path' },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const pair of fragmentPairs(evidence.sessions(fragmentStreams))) {
       if (pair.complete > 0) yield judge(evidence.quality, pair);

@@ -17,7 +17,6 @@ import {
 } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
-import { CONSEQUENCES_OF_LOSS } from '../consequences-of-loss.js';
 
 export default definePairDiagnosis({
   id: 'underlay.selective-loss',
@@ -56,7 +55,9 @@ export default definePairDiagnosis({
       why: 'a short outage hits whatever is sent meanwhile',
     },
   },
-  explains: CONSEQUENCES_OF_LOSS,
+  fault: 'path-loss',
+  consequenceOf: [],
+  consequenceOfIds: ['path.lost-between'],
   *judgePair({ comparison }) {
     for (const direction of comparison.directions) yield* judge(direction, comparison);
   },

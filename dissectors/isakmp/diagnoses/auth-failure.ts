@@ -45,13 +45,9 @@ export default defineDiagnosis({
       why: 'measured: refused authentication 52, refused CHILD_SA 116, success 196',
     },
   },
-  explains: [
-    'ike.mi3-unanswered',
-    'ike.v2-request-unanswered',
-    'ike.retry-loop',
-    'esp.no-traffic',
-    'esp.one-way-spi',
-  ],
+  fault: 'key-exchange',
+  consequenceOf: [],
+  technology: 'ipsec',
   ownWord: true,
   *diagnose(evidence) {
     yield* judgeStalls(evidence, {

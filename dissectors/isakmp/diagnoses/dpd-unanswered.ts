@@ -53,7 +53,10 @@ export default defineDiagnosis({
     },
     restartSeconds: { value: RESTART_SECONDS, unit: 's', why: 'the time a daemon needs to come up again' },
   },
-  explains: ['ike.retry-loop', 'esp.one-way-spi', 'esp.no-traffic'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],
+  consequenceOfIds: ['natt.keepalive-missing'],
+  technology: 'ipsec',
   diagnose: (evidence) =>
     judgeStalls(evidence, {
       kind: 'dpd-unanswered',

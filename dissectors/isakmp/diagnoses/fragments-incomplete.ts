@@ -33,14 +33,9 @@ export default defineDiagnosis({
       why: 'fragments of one sending leave together; a slow peer answers within that time',
     },
   },
-  explains: [
-    'ike.v2-request-unanswered',
-    'ike.mi3-unanswered',
-    'ike.natt-4500-blocked',
-    'ike.retry-loop',
-    'esp.no-traffic',
-    'esp.one-way-spi',
-  ],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'fragments'],
+  technology: 'ipsec',
   diagnose: (evidence) => judgeStalls(evidence, { kind: 'fragments-incomplete', applies, describe }),
 });
 

@@ -35,7 +35,9 @@ export default defineDiagnosis({
     },
     waitSeconds: { value: WAIT_SECONDS, unit: 's', why: 'a slow host signs and encrypts within seconds' },
   },
-  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss'],
+  technology: 'ipsec',
   diagnose: (evidence) => judgeStalls(evidence, { kind: 'mi3-never-sent', applies, describe }),
 });
 

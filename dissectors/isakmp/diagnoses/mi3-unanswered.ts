@@ -44,7 +44,15 @@ export default defineDiagnosis({
     },
     waitSeconds: { value: WAIT_SECONDS, unit: 's', why: 'the first repetition comes within 10 s' },
   },
-  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'fragments', 'mtu', 'large-packets-lost'],
+  consequenceOfIds: [
+    'ike.auth-failure',
+    'ike.fragments-incomplete',
+    'ike.natt-4500-blocked',
+    'ike.natt-4500-local',
+  ],
+  technology: 'ipsec',
   diagnose: (evidence) => judgeStalls(evidence, { kind: 'mi3-unanswered', applies, describe }),
 });
 

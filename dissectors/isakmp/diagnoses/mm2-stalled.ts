@@ -38,7 +38,9 @@ export default defineDiagnosis({
     },
     waitSeconds: { value: WAIT_SECONDS, unit: 's', why: 'the first repetition comes within 10 s' },
   },
-  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],
+  technology: 'ipsec',
   diagnose: (evidence) => judgeStalls(evidence, { kind: 'mm2-stalled', applies, describe }),
 });
 

@@ -39,7 +39,10 @@ export default defineDiagnosis({
   refutedBy: 'The same hashes fit in captures at both ends: then the packets were not changed.',
   source: 'RFC 3947 section 3.2, RFC 7296 section 2.23; Openswan guide, situation B',
   thresholds: {},
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
+  consequenceOfIds: ['underlay.nat-in-path'],
+  technology: 'ipsec',
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {
       const judgement = judge(evidence, pair);

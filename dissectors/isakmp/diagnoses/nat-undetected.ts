@@ -39,7 +39,9 @@ export default defineDiagnosis({
   refutedBy: 'A capture at the peer shows the same addresses: there is no NAT.',
   source: 'Openswan guide, situation D; RFC 3947 section 3, RFC 3715 section 2.1',
   thresholds: {},
-  explains: ['esp.one-way-spi', 'esp.mixed-encapsulation', 'esp.no-traffic'],
+  fault: 'addressing',
+  consequenceOf: [],
+  technology: 'ipsec',
   *judgePair({ comparison, a, b }) {
     for (const side of SIDES) {
       const evidence = side === 'a' ? a : b;

@@ -34,14 +34,10 @@ export default defineDiagnosis({
   thresholds: {
     transmissions: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'a single one may be lost by chance' },
   },
-  explains: [
-    'ike.mi3-unanswered',
-    'ike.v2-request-unanswered',
-    'ike.retry-loop',
-    'natt.keepalive-missing',
-    'esp.no-traffic',
-    'esp.one-way-spi',
-  ],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'fragments'],
+  consequenceOfIds: ['ike.fragments-incomplete', 'ike.natt-4500-local'],
+  technology: 'ipsec',
   judgePair: (pair) => judgePort4500(pair, 'ike.natt-4500-blocked'),
   diagnose: (evidence) =>
     judgeStalls(evidence, {

@@ -30,14 +30,9 @@ export default defineDiagnosis({
   thresholds: {
     transmissions: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'a single one may be lost by chance' },
   },
-  explains: [
-    'ike.natt-4500-blocked',
-    'ike.mi3-unanswered',
-    'ike.v2-request-unanswered',
-    'ike.retry-loop',
-    'esp.no-traffic',
-    'esp.one-way-spi',
-  ],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss'],
+  technology: 'ipsec',
   judgePair: (pair) => judgePort4500(pair, 'ike.natt-4500-local'),
   diagnose: (evidence) =>
     judgeStalls(evidence, {

@@ -47,7 +47,9 @@ export default defineDiagnosis({
       why: 'a daemon that has another offer sends it at once; a longer pause is a new attempt by hand or timer',
     },
   },
-  explains: ['ike.retry-loop', 'ike.notify', 'esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'key-exchange',
+  consequenceOf: [],
+  technology: 'ipsec',
   ownWord: true,
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {

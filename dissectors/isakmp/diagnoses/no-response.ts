@@ -45,13 +45,10 @@ export default defineDiagnosis({
       why: 'the first repetition comes after 0.5 s (libreswan), 4 s (strongSwan) or 10 s (openswan)',
     },
   },
-  explains: [
-    'ike.retry-loop',
-    'ike.version-mismatch',
-    'esp.no-traffic',
-    'esp.one-way-spi',
-    'underlay.local-drop',
-  ],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],
+  consequenceOfIds: ['ike.version-mismatch'],
+  technology: 'ipsec',
   diagnose: (evidence) =>
     judgeStalls(evidence, {
       kind: 'no-response',

@@ -38,7 +38,9 @@ export default defineDiagnosis({
     'The notify is forged: in clear it is not authenticated. The log of its sender would not mention it.',
   source: 'RFC 2408 section 3.14.1, RFC 7296 sections 1.5, 2.21 and 3.10.1',
   thresholds: {},
-  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi', 'esp.stale-spi'],
+  fault: 'key-exchange',
+  consequenceOf: [],
+  technology: 'ipsec',
   ownWord: true,
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {

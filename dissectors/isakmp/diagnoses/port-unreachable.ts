@@ -51,15 +51,9 @@ export default defineDiagnosis({
       why: 'packets on their way when the daemon stopped',
     },
   },
-  explains: [
-    'ike.no-response',
-    'ike.v2-request-unanswered',
-    'ike.dpd-unanswered',
-    'ike.retry-loop',
-    'esp.no-traffic',
-    'esp.one-way-spi',
-    'esp.stale-spi',
-  ],
+  fault: 'refused',
+  consequenceOf: [],
+  technology: 'ipsec',
   ownWord: true,
   *diagnose(evidence) {
     const accused = new Set<string>();

@@ -55,7 +55,9 @@ export default defineDiagnosis({
       why: 'measured: a refused CHILD_SA answers 260 bytes with 116, success with 196',
     },
   },
-  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'fragments'],
+  technology: 'ipsec',
   diagnose: (evidence) =>
     judgeStalls(evidence, {
       kind: 'quick-stalled',

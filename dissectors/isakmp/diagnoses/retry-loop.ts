@@ -48,7 +48,9 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: ['esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'tunnel-down',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'fragments', 'key-exchange'],
+  technology: 'ipsec',
   *diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, { cookies: COOKIES_MIN, windowSeconds: WINDOW_SECONDS });
     for (const pair of ikePairs(evidence)) {

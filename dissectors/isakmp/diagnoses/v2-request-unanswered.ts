@@ -38,7 +38,16 @@ export default defineDiagnosis({
       why: 'IKEv2 requests are repeated, bit by bit, only when the timer has run out',
     },
   },
-  explains: ['ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'fragments', 'mtu', 'large-packets-lost'],
+  consequenceOfIds: [
+    'ike.auth-failure',
+    'ike.fragments-incomplete',
+    'ike.natt-4500-blocked',
+    'ike.natt-4500-local',
+    'natt.keepalive-missing',
+  ],
+  technology: 'ipsec',
   diagnose: (evidence) => judgeStalls(evidence, { kind: 'v2-request-unanswered', applies, describe }),
 });
 

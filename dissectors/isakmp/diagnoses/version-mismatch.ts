@@ -23,7 +23,9 @@ export default defineDiagnosis({
   refutedBy: 'An IKE SA between the two.',
   source: 'RFC 7296 sections 2.5 and 3.1; RFC 2408 section 3.1',
   thresholds: {},
-  explains: ['ike.no-response', 'ike.notify', 'ike.retry-loop', 'esp.no-traffic', 'esp.one-way-spi'],
+  fault: 'key-exchange',
+  consequenceOf: [],
+  technology: 'ipsec',
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) yield judge(evidence, pair);
   },

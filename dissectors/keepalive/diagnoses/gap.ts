@@ -91,7 +91,9 @@ export default defineDiagnosis({
       why: `medians of ${BLOCK_INTERVALS} intervals of a timer stay that near to each other; those of polls do not`,
     },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'unreachable'],
+  consequenceOfIds: ['keepalive.one-way', 'keepalive.stopped'],
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: 'keepalive.gap',

@@ -62,7 +62,9 @@ export default defineDiagnosis({
       why: 'timers of an idle host are exact to a few percent, and timeouts are three periods',
     },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
+  consequenceOfIds: ['keepalive.one-way', 'keepalive.stopped'],
 
   *diagnose(evidence) {
     for (const link of evidence.sessions(keepaliveLinks)) {

@@ -63,7 +63,9 @@ export default defineDiagnosis({
       why: 'the two hosts, their routers, and what the capturing host does beside',
     },
   },
-  explains: ['keepalive.gap', 'keepalive.stopped', 'keepalive.jitter'],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'unreachable', 'policy'],
+  consequenceOfIds: ['scion.endpoint-mismatch', 'scion.tun-address-mismatch'],
 
   *diagnose(evidence) {
     for (const keepalive of keepalivesOf(evidence)) {

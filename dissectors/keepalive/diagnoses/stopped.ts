@@ -71,7 +71,9 @@ export default defineDiagnosis({
       why: 'one or two may have been on the way when the stream ended',
     },
   },
-  explains: ['keepalive.gap', 'keepalive.jitter'],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'tunnel-one-way'],
+  consequenceOfIds: ['keepalive.one-way'],
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: 'keepalive.stopped',

@@ -59,7 +59,8 @@ export default defineDiagnosis({
       why: 'a RATE or two makes clients slow down, as it should',
     },
   },
-  explains: ['time.ntp-offset', 'time.ntp-no-response'],
+  fault: 'application',
+  consequenceOf: [],
   *diagnose(evidence) {
     const { quality } = evidence;
     for (const server of timeServers(evidence)) {

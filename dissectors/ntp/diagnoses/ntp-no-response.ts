@@ -58,7 +58,9 @@ export default defineDiagnosis({
     spreadSeconds: { value: SPREAD_SECONDS, unit: 's', why: 'the shortest usual poll interval' },
     answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'no path takes longer' },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'unreachable', 'policy'],
+  consequenceOfIds: ['time.ntp-kiss'],
   *diagnose(evidence) {
     const refused = refusedHosts(evidence);
     for (const server of timeServers(evidence)) {

@@ -62,7 +62,9 @@ export default defineDiagnosis({
       why: 'ntpd needs about five polls of 64 s to set a clock at the start',
     },
   },
-  explains: [],
+  fault: 'application',
+  consequenceOf: [],
+  consequenceOfIds: ['time.ntp-kiss', 'time.ntp-unsynchronised'],
   *diagnose(evidence) {
     const clocks = hostClocks(evidence);
     for (const clock of clocks) {

@@ -56,7 +56,8 @@ export default defineDiagnosis({
       why: 'a server that says INIT or STEP is setting its clock; five polls of 64 s suffice',
     },
   },
-  explains: ['time.ntp-offset'],
+  fault: 'application',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const server of timeServers(evidence)) {
       const judgement = judge(evidence, server);

@@ -40,7 +40,8 @@ export default defineDiagnosis({
     },
     largestHours: { value: LARGEST_HOURS, unit: 'h', why: 'no two zones are farther apart' },
   },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const clock of hostClocks(evidence)) {
       const { client, stack, measurements } = clock;

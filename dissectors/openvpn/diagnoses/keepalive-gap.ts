@@ -54,7 +54,9 @@ export default defineDiagnosis({
       why: 'a lost packet or two is normal; ping-restart is 3 to 12 periods',
     },
   },
-  explains: ['openvpn.reset-loop'],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'unreachable', 'refused', 'key-exchange', 'tunnel-down', 'tunnel-one-way'],
+  technology: 'openvpn',
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: 'openvpn.keepalive-gap',

@@ -75,7 +75,9 @@ export default defineDiagnosis({
     },
     burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for esp.loss' },
   },
-  explains: ['tcp.retransmissions', 'underlay.ping-loss'],
+  fault: 'tunnel-loss',
+  consequenceOf: ['path-loss', 'fragments', 'mtu', 'large-packets-lost', 'tunnel-one-way'],
+  technology: 'openvpn',
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: 'openvpn.loss',

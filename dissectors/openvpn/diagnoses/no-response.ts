@@ -65,7 +65,9 @@ export default defineDiagnosis({
       why: 'two repetitions take 6 s; no healthy path takes 5 s',
     },
   },
-  explains: ['openvpn.reset-loop', 'openvpn.one-way-data', 'openvpn.keepalive-gap', 'underlay.local-drop'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],
+  technology: 'openvpn',
   *diagnose(evidence) {
     for (const peers of openvpnPeers(evidence)) {
       const attempts = attemptsOf(peers).filter(({ handshake }) => handshake.clientResets !== null);

@@ -53,7 +53,9 @@ export default defineDiagnosis({
     packets: { value: RUN_PACKETS_MIN, unit: 'packets', why: 'fewer are no stream' },
     seconds: { value: RUN_SECONDS_MIN, unit: 's', why: 'three pings of the usual 10 s' },
   },
-  explains: ['openvpn.keepalive-gap', 'underlay.ping-loss', 'tcp.retransmissions', 'tcp.syn-unanswered'],
+  fault: 'tunnel-one-way',
+  consequenceOf: ['path-loss', 'unreachable', 'refused', 'fragments', 'mtu', 'key-exchange', 'tunnel-down'],
+  technology: 'openvpn',
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);
     for (const conversation of all) {

@@ -49,13 +49,9 @@ export default defineDiagnosis({
       why: 'fewer may be the occasional loss of a packet',
     },
   },
-  explains: [
-    'openvpn.tls-stalled',
-    'openvpn.loss',
-    'openvpn.one-way-data',
-    'tcp.retransmissions',
-    'mtu.blackhole',
-  ],
+  fault: 'mtu',
+  consequenceOf: ['fragments'],
+  technology: 'openvpn',
   *diagnose(evidence) {
     for (const conversation of evidence.sessions(openvpnConversations)) {
       if (conversation.transport === 'tcp') continue;

@@ -38,13 +38,9 @@ export default defineDiagnosis({
   thresholds: {
     errors: { value: ERRORS_MIN, unit: 'errors', why: 'a single one may be the end of an orderly stop' },
   },
-  explains: [
-    'openvpn.no-response',
-    'openvpn.tls-stalled',
-    'openvpn.reset-loop',
-    'openvpn.one-way-data',
-    'openvpn.keepalive-gap',
-  ],
+  fault: 'refused',
+  consequenceOf: [],
+  technology: 'openvpn',
   ownWord: true,
   *diagnose(evidence) {
     const accused = new Set<string>();

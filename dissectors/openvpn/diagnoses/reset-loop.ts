@@ -52,7 +52,9 @@ export default defineDiagnosis({
     windowSeconds: { value: WINDOW_SECONDS, unit: 's', why: 'a client waits up to 300 s between attempts' },
     workedSeconds: { value: WORKED_SECONDS, unit: 's', why: 'shorter than any ping-restart in use' },
   },
-  explains: ['openvpn.one-way-data', 'openvpn.keepalive-gap'],
+  fault: 'tunnel-down',
+  consequenceOf: ['path-loss', 'unreachable', 'refused', 'key-exchange'],
+  technology: 'openvpn',
   *diagnose(evidence) {
     for (const peers of openvpnPeers(evidence)) {
       const attempts = attemptsOf(peers).filter(isAnswered);

@@ -56,7 +56,9 @@ export default defineDiagnosis({
       why: 'the answer takes a round trip and some computing',
     },
   },
-  explains: ['openvpn.reset-loop', 'openvpn.one-way-data', 'openvpn.keepalive-gap'],
+  fault: 'key-exchange',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'fragments', 'mtu', 'large-packets-lost'],
+  technology: 'openvpn',
   *diagnose(evidence) {
     for (const peers of openvpnPeers(evidence)) {
       const seen = peers.conversations.some(({ handshakes }) => handshakes.some(isJudged));

@@ -37,7 +37,10 @@ export default defineDiagnosis({
     answer: { value: ANSWER_SECONDS, unit: 's', why: 'ping waits about that long' },
     unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'one lost echo is ordinary' },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'mismatch'],
+  consequenceOfIds: ['scion.keepalive-missing', 'scion.path-expired', 'scion.scmp-error'],
+  technology: 'scion',
 
   *diagnose({ sessions, quality }) {
     for (const link of sessions(scionLinks)) {

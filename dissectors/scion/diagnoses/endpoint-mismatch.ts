@@ -32,7 +32,10 @@ export default defineDiagnosis({
       why: 'a single packet to another address is a scan or a mistake of the moment',
     },
   },
-  explains: ['scion.keepalive-missing', 'keepalive.one-way', 'underlay.unreachable', 'scion.foreign-traffic'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  consequenceOfIds: ['scion.tun-address-mismatch'],
+  technology: 'scion',
   *diagnose({ side, quality }) {
     yield* endpointJudgements(side.scion, quality);
   },

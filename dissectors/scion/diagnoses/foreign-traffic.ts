@@ -28,7 +28,10 @@ export default defineDiagnosis({
   refutedBy: 'A second SCION link, or another service, that is meant to use this interface',
   source: 'SCIONLab guide ("only these two IP addresses")',
   thresholds: {},
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
+  consequenceOfIds: ['scion.endpoint-mismatch'],
+  technology: 'scion',
 
   *diagnose({ sessions, quality }): Iterable<Judgement> {
     const links = sessions(scionLinks).filter(({ stack }) => stack === 0);

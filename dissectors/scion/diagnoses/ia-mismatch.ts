@@ -24,12 +24,9 @@ export default defineDiagnosis({
   refutedBy: 'A topology of the time of the capture with the ISD-AS that the packets name.',
   source: 'SCIONLab guide (the AS in gen/ia); SCION header specification, address header',
   thresholds: {},
-  explains: [
-    'scion.keepalive-missing',
-    'scion.registration-silence',
-    'scion.pcb-silence',
-    'scion.scmp-error',
-  ],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'scion',
   *diagnose(evidence) {
     const sightings = evidence.sessions(scionLinks).flatMap((link) => [...sightingsOf(link)]);
     yield* isdAsJudgements(evidence.side.scion, sightings);

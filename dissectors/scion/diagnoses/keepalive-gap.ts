@@ -51,7 +51,10 @@ export default defineDiagnosis({
       why: 'after 3 s without one the receiver takes the interface down',
     },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'unreachable'],
+  consequenceOfIds: ['scion.keepalive-missing'],
+  technology: 'scion',
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: 'scion.keepalive-gap',

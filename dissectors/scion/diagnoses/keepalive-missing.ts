@@ -59,7 +59,9 @@ export default defineDiagnosis({
       why: 'the receiver takes the interface down after 3 s; two more leave room for a loss at the edge',
     },
   },
-  explains: ['scion.keepalive-gap', 'scion.pcb-silence', 'scion.registration-silence', 'scion.echo-loss'],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'unreachable', 'policy', 'mismatch'],
+  technology: 'scion',
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: 'scion.keepalive-missing',

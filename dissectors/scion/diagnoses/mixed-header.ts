@@ -35,7 +35,9 @@ export default defineDiagnosis({
     packets: { value: PACKETS_MIN, unit: 'packets', why: 'fewer may be leftovers of the change itself' },
     overlap: { value: OVERLAP_SECONDS, unit: 's', why: 'an upgrade at both ends may take moments' },
   },
-  explains: ['scion.keepalive-missing', 'scion.echo-loss'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'scion',
 
   *diagnose({ sessions, quality }) {
     for (const link of sessions(scionLinks)) {

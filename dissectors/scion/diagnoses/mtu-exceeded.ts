@@ -37,7 +37,9 @@ export default defineDiagnosis({
       why: 'longer than it takes a sender to change its packet size',
     },
   },
-  explains: [],
+  fault: 'mtu',
+  consequenceOf: [],
+  technology: 'scion',
   ownWord: true,
 
   diagnose: (evidence) =>

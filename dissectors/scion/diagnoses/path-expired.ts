@@ -45,7 +45,10 @@ export default defineDiagnosis({
     },
     tolerance: { value: TOLERANCE_SECONDS, unit: 's', why: 'clocks of routers may differ by that much' },
   },
-  explains: ['scion.echo-loss'],
+  fault: 'session-down',
+  consequenceOf: [],
+  consequenceOfIds: ['scion.pcb-silence'],
+  technology: 'scion',
 
   *diagnose({ sessions, quality }) {
     for (const link of sessions(scionLinks)) {

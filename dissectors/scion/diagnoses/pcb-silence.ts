@@ -31,7 +31,10 @@ export default defineDiagnosis({
     warning: { value: SILENCE_WARNING_SECONDS, unit: 's', why: 'the shorter bound of the guide' },
     error: { value: SILENCE_ERROR_SECONDS, unit: 's', why: 'the longer bound of the guide' },
   },
-  explains: ['scion.registration-silence', 'scion.path-expired'],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'mismatch'],
+  consequenceOfIds: ['scion.keepalive-missing'],
+  technology: 'scion',
 
   diagnose: (evidence) =>
     judgeControlSilence(evidence, {

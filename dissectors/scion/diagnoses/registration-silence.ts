@@ -30,7 +30,10 @@ export default defineDiagnosis({
     warning: { value: SILENCE_WARNING_SECONDS, unit: 's', why: 'the shorter bound of the guide' },
     error: { value: SILENCE_ERROR_SECONDS, unit: 's', why: 'the longer bound of the guide' },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'mismatch'],
+  consequenceOfIds: ['scion.keepalive-missing', 'scion.pcb-silence'],
+  technology: 'scion',
 
   diagnose: (evidence) =>
     judgeControlSilence(evidence, {

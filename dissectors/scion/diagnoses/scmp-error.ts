@@ -40,7 +40,9 @@ export default defineDiagnosis({
       why: 'a revocation lives for 10 s: after that the fault goes on',
     },
   },
-  explains: ['scion.echo-loss'],
+  fault: 'remark',
+  consequenceOf: [],
+  technology: 'scion',
   ownWord: true,
 
   diagnose: (evidence) =>

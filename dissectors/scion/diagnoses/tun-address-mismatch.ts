@@ -21,7 +21,9 @@ export default defineDiagnosis({
   refutedBy: 'ip addr at the time of the capture that shows the address of the topology.',
   source: 'SCIONLab guide (the address of tun0 is the PublicOverlay)',
   thresholds: {},
-  explains: ['scion.endpoint-mismatch', 'scion.keepalive-missing', 'keepalive.one-way'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'scion',
   *diagnose({ side, quality }) {
     yield* tunAddressJudgements(side, quality);
   },

@@ -56,15 +56,8 @@ export default defineDiagnosis({
     repeats: { value: REPEATS_MIN, unit: 'repeats', why: 'by timer, 3 repeats in a row are no chance loss' },
     seconds: { value: SECONDS_MIN, unit: 's', why: 'a burst of loss is shorter' },
   },
-  explains: [
-    'tcp.retransmissions',
-    'tcp.half-open',
-    'app.slow-response',
-    'bgp.mtu',
-    'bgp.hold-expiry',
-    'openvpn.tls-stalled',
-    'overlay.mss-too-large',
-  ],
+  fault: 'large-packets-lost',
+  consequenceOf: ['path-loss', 'fragments', 'mtu', 'large-packets-lost'],
   judgePair: ({ comparison }) => judgePathLimits(comparison),
   *diagnose(evidence) {
     const judged = new Set<string>();

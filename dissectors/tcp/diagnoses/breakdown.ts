@@ -34,7 +34,8 @@ export default defineDiagnosis({
   refutedBy: 'Nothing: other captures may measure other times.',
   source: 'Cloud Foundry guide, latency in four places; RFC 9293, section 3.5; RFC 9112',
   thresholds: { turns: { value: TURNS_MIN, unit: 'requests', why: 'a median of fewer says nothing' } },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const endpoint of serverEndpoints(evidence)) {
       const judgement = measure(evidence, endpoint);

@@ -54,7 +54,9 @@ export default defineDiagnosis({
     seconds: { value: SECONDS_MIN, unit: 's', why: 'five repeats by timer take longer than that' },
     afterReset: { value: AFTER_RESET_MIN, unit: 'segments', why: 'some may be on their way' },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'large-packets-lost'],
+  consequenceOfIds: ['bgp.hold-expiry'],
   *diagnose(evidence) {
     for (const endpoint of serverEndpoints(evidence)) {
       const judgement = judge(evidence, endpoint);

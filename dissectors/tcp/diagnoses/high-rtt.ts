@@ -81,7 +81,8 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: [],
+  fault: 'delay',
+  consequenceOf: ['path-loss'],
   *diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);
     for (const endpoint of serverEndpoints(evidence)) {

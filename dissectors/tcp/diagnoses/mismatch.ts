@@ -38,7 +38,8 @@ export default defineDiagnosis({
   refutedBy: 'Equal MTUs on the inner interfaces of both hosts.',
   source: 'RFC 9293, section 3.7.1; RFC 7348, section 4.3; Cloud Foundry manual (same MTU on all cells)',
   thresholds: {},
-  explains: [],
+  fault: 'mtu',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const service of evidence.sessions(tcpServices)) {
       const judgement = service.stack === 0 ? null : judge(evidence, service);

@@ -71,7 +71,8 @@ export default defineDiagnosis({
       why: 'no program needs so many at once',
     },
   },
-  explains: [],
+  fault: 'application',
+  consequenceOf: [],
   *diagnose(evidence) {
     const endpoints = serverEndpoints(evidence);
     const scanners = scannersAmong(endpoints, ({ refused }) => refused.first);

@@ -52,7 +52,8 @@ export default defineDiagnosis({
     failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may be at fault itself' },
     failingShare: { value: FAILING_SHARE, unit: 'share', why: 'below it the service works for most' },
   },
-  explains: [],
+  fault: 'application',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const endpoint of serverEndpoints(evidence)) {
       const judgement = judge(evidence, endpoint);

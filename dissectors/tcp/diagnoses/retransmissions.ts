@@ -94,7 +94,16 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: ['app.slow-response'],
+  fault: 'delay',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'mtu',
+    'large-packets-lost',
+    'tunnel-one-way',
+    'tunnel-loss',
+  ],
   *diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);
     for (const endpoint of serverEndpoints(evidence)) {

@@ -69,7 +69,8 @@ export default defineDiagnosis({
     },
     lastingTurns: { value: LASTING_TURNS, unit: 'responses', why: 'the first answer after a start is slow' },
   },
-  explains: [],
+  fault: 'application',
+  consequenceOf: ['path-loss', 'large-packets-lost', 'delay'],
   *diagnose(evidence) {
     for (const endpoint of serverEndpoints(evidence)) {
       const judgement = judge(evidence, endpoint);

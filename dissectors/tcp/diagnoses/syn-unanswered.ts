@@ -78,7 +78,23 @@ export default defineDiagnosis({
       why: 'no program needs so many at once',
     },
   },
-  explains: [],
+  fault: 'silence',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'policy',
+    'refused',
+    'mismatch',
+    'tunnel-one-way',
+  ],
+  consequenceOfIds: [
+    'arp.unanswered',
+    'bgp.no-session',
+    'bgp.md5-mismatch',
+    'dns.timeout',
+    'esp.decapsulated-view',
+  ],
   *diagnose(evidence) {
     const endpoints = serverEndpoints(evidence);
     const scanners = scannersAmong(endpoints, ({ unanswered }) => unanswered.first);

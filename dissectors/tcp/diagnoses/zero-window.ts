@@ -56,7 +56,8 @@ export default defineDiagnosis({
     },
     severeSeconds: { value: SEVERE_SECONDS, unit: 's', why: 'users and timeouts notice', adjustable: true },
   },
-  explains: ['app.slow-response'],
+  fault: 'delay',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const endpoint of serverEndpoints(evidence)) {
       const judgement = judge(evidence, endpoint);

@@ -71,7 +71,10 @@ export default defineDiagnosis({
       why: 'longer than a round trip and a retransmission',
     },
   },
-  explains: ['esp.one-way-spi', 'esp.loss', 'ike.dpd-unanswered', 'ike.v2-request-unanswered'],
+  fault: 'addressing',
+  consequenceOf: ['path-loss'],
+  consequenceOfIds: ['ike.natt-4500-blocked'],
+  technology: 'ipsec',
 
   *diagnose(evidence) {
     const conversations = evidence.sessions(nattConversations);

@@ -37,7 +37,8 @@ export default defineDiagnosis({
       why: 'one packet may belong to a session that is over',
     },
   },
-  explains: ['tcp.syn-unanswered', 'dns.timeout'],
+  fault: 'addressing',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

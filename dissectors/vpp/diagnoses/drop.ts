@@ -66,7 +66,8 @@ export default defineDiagnosis({
     },
     rareShare: { value: RARE_SHARE, unit: '%', why: 'below that a flow works' },
   },
-  explains: ['tcp.syn-unanswered', 'dns.timeout', 'underlay.ping-loss'],
+  fault: 'unreachable',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

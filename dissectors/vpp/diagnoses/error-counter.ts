@@ -28,7 +28,8 @@ export default defineDiagnosis({
   refutedBy: 'The counter stands still while the traffic fails.',
   source: 'VPP: show errors; Calico VPP troubleshooting guide',
   thresholds: {},
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *diagnose(evidence) {
     const subject = { kind: 'session', protocol: 'vpp', table: 'errors' };
     for (const trace of evidence.sessions(vppTraces)) {

@@ -37,7 +37,8 @@ export default defineDiagnosis({
       why: 'path MTU discovery needs one answer; after that the sender must send smaller ones',
     },
   },
-  explains: ['mtu.blackhole', 'mtu.frag-needed', 'tcp.retransmissions'],
+  fault: 'mtu',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

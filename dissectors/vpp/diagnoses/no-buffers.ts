@@ -26,7 +26,8 @@ export default defineDiagnosis({
   refutedBy: 'show buffers has available buffers while the traffic stands still.',
   source: 'VPP: show buffers, buffer pools; Calico VPP troubleshooting guide (non-zero free buffers)',
   thresholds: {},
-  explains: [],
+  fault: 'path-loss',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     const subject = { kind: 'session', protocol: 'vpp', table: 'buffers' };

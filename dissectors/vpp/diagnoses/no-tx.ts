@@ -32,7 +32,8 @@ export default defineDiagnosis({
   thresholds: {
     settled: { value: SETTLED_SECONDS, unit: 's', why: 'a packet passes VPP in microseconds' },
   },
-  explains: ['tcp.syn-unanswered', 'underlay.ping-loss', 'dns.timeout'],
+  fault: 'unreachable',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {
       for (const flow of trace.flows) yield judge(trace, flow);

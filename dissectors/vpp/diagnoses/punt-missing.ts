@@ -26,7 +26,8 @@ export default defineDiagnosis({
   refutedBy: 'The packet arrives on the tap interface of the host in a capture there.',
   source: 'Calico VPP troubleshooting guide (traffic to the kubelet); VPP: ip4-punt, ip4-punt-redirect',
   thresholds: {},
-  explains: ['tcp.syn-unanswered', 'dns.timeout'],
+  fault: 'unreachable',
+  consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

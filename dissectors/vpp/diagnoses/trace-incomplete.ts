@@ -33,7 +33,8 @@ export default defineDiagnosis({
     limitStep: { value: LIMIT_STEP, unit: 'packets', why: 'default of show trace; limits are round numbers' },
     captureStep: { value: CAPTURE_STEP, unit: 'records', why: 'default of pcap dispatch trace' },
   },
-  explains: [],
+  fault: 'capture',
+  consequenceOf: [],
   *diagnose(evidence) {
     const subject = captureSubject(evidence.quality);
     for (const trace of evidence.sessions(vppTraces)) {

@@ -8,7 +8,6 @@ import {
   sideName,
 } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { CONSEQUENCES_OF_LOSS } from '../../ip/consequences-of-loss.js';
 
 const LOST_MIN = 3;
 const COVERED_SHARE = 0.9;
@@ -43,7 +42,10 @@ export default definePairDiagnosis({
     lost: { value: LOST_MIN, unit: 'packets', why: 'one lost packet is normal' },
     othersShare: { value: OTHERS_LOST_SHARE, unit: 'share', why: 'the rest of the direction must be well' },
   },
-  explains: CONSEQUENCES_OF_LOSS,
+  fault: 'path-loss',
+  consequenceOf: [],
+  consequenceOfIds: ['path.lost-between'],
+  technology: 'vxlan',
   *judgePair({ comparison }) {
     const bit = comparison.protocols.indexOf('vxlan');
     for (const direction of comparison.directions) yield* judge(direction, comparison, bit);

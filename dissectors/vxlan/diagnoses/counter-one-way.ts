@@ -54,7 +54,9 @@ export default defineDiagnosis({
       adjustable: true,
     },
   },
-  explains: [],
+  fault: 'tunnel-one-way',
+  consequenceOf: [],
+  technology: 'vxlan',
   *diagnose(evidence) {
     for (const port of tunnelPorts(evidence.side.datapaths)) {
       if (port.sentPackets + port.receivedPackets > 0) yield judge(evidence, port);

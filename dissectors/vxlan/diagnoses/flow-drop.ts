@@ -26,7 +26,8 @@ export default defineDiagnosis({
   refutedBy: 'A later dump in which the flow has actions.',
   source: 'MidoNet guide, datapath (mm-dpctl --dump-dp) and security groups',
   thresholds: {},
-  explains: ['tcp.syn-unanswered', 'underlay.ping-loss', 'dns.timeout', 'vxlan.no-return'],
+  fault: 'policy',
+  consequenceOf: [],
   *diagnose({ side, quality }) {
     for (const flow of side.datapathFlows) {
       if (!flow.isDrop || flow.source === null || flow.destination === null) continue;

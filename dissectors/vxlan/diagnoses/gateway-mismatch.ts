@@ -35,7 +35,9 @@ export default defineDiagnosis({
     conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
     requests: { value: REQUESTS_MIN, unit: 'requests', why: 'an application may probe a neighbour once' },
   },
-  explains: ['arp.unanswered', 'tcp.syn-unanswered', 'dns.timeout'],
+  fault: 'addressing',
+  consequenceOf: [],
+  consequenceOfIds: ['silk.mac-mismatch'],
   *diagnose(evidence) {
     const { questions, isInUse } = silkFacts(evidence);
     if (!isInUse) return;

@@ -29,7 +29,9 @@ export default defineDiagnosis({
   refutedBy: 'A fresh list of tags that has the id.',
   source: 'Cloud Foundry guide, container-to-container networking (tags); draft-smith-vxlan-group-policy-05',
   thresholds: {},
-  explains: [],
+  fault: 'policy',
+  consequenceOf: [],
+  technology: 'vxlan',
   *diagnose(evidence) {
     const { policyTags } = evidence.side;
     if (policyTags === null || policyTags.byTag.size === 0) return;

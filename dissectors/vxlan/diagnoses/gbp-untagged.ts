@@ -45,7 +45,10 @@ export default defineDiagnosis({
   thresholds: {
     attempts: { value: ATTEMPTS_MIN, unit: 'packets', why: 'one lost SYN is normal' },
   },
-  explains: ['overlay.policy-reject', 'tcp.syn-unanswered', 'tcp.refused'],
+  fault: 'policy',
+  consequenceOf: [],
+  consequenceOfIds: ['silk.metadata-missing'],
+  technology: 'vxlan',
   *diagnose(evidence) {
     const all = tunnelRequests(evidence);
     const rejections = rejectionsOf(evidence, all);

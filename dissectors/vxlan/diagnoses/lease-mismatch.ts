@@ -34,7 +34,10 @@ export default defineDiagnosis({
   thresholds: {
     conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
   },
-  explains: ['vxlan.no-return', 'tcp.syn-unanswered'],
+  fault: 'mismatch',
+  consequenceOf: [],
+  consequenceOfIds: ['overlay.subnet-overlap'],
+  technology: 'vxlan',
   *diagnose(evidence) {
     const { pairs, isInUse } = silkFacts(evidence);
     if (!isInUse) return;

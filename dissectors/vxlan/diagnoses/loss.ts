@@ -45,7 +45,9 @@ export default defineDiagnosis({
       why: 'a flood ping overruns queues and rate limits for moments',
     },
   },
-  explains: ['underlay.ping-loss', 'tcp.retransmissions'],
+  fault: 'tunnel-loss',
+  consequenceOf: ['path-loss', 'fragments', 'large-packets-lost', 'mismatch', 'tunnel-one-way'],
+  technology: 'vxlan',
   judgePair: (pair) =>
     judgeTunnelLoss(pair, {
       id: 'vxlan.loss',

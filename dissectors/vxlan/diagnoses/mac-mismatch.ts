@@ -32,7 +32,8 @@ export default defineDiagnosis({
   thresholds: {
     conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
   },
-  explains: ['silk.gateway-mismatch', 'arp.unanswered', 'tcp.syn-unanswered'],
+  fault: 'addressing',
+  consequenceOf: [],
   *diagnose(evidence) {
     const { pairs, isInUse, conforming } = silkFacts(evidence);
     if (!isInUse) return;

@@ -25,7 +25,8 @@ export default defineDiagnosis({
   refutedBy: 'A store.json of the time of the capture in which the container has a policy_group_id.',
   source: 'Cloud Foundry guide, known issues (container network access may require a one-time app restage)',
   thresholds: {},
-  explains: ['vxlan.gbp-untagged', 'overlay.policy-reject'],
+  fault: 'policy',
+  consequenceOf: [],
   *diagnose(evidence) {
     const hosts = evidence.side.containers.length > 0 ? innerHosts(evidence) : [];
     for (const container of evidence.side.containers) {

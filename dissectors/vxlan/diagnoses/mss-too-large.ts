@@ -44,7 +44,9 @@ export default defineDiagnosis({
   thresholds: {
     usualMtu: { value: MTU_USUAL, unit: 'bytes', why: 'what Ethernet carries without any agreement' },
   },
-  explains: ['mtu.blackhole', 'tcp.retransmissions'],
+  fault: 'mtu',
+  consequenceOf: [],
+  consequenceOfIds: ['overlay.mtu-exceeded'],
   *diagnose(evidence) {
     const connections = byStack(evidence.sessions(tcpConnections));
     for (const carrier of carriersOf(evidence)) {

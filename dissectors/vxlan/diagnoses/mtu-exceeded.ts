@@ -34,7 +34,9 @@ export default defineDiagnosis({
     incomplete: { value: 3, unit: 'datagrams', why: 'a fragment may be lost like any packet' },
     share: { value: 0.1, unit: 'share', why: 'above it, the loss is no accident' },
   },
-  explains: ['overlay.mss-too-large', 'mtu.blackhole', 'underlay.ping-size-loss'],
+  fault: 'mtu',
+  consequenceOf: [],
+  consequenceOfIds: ['mtu.frag-needed'],
   *diagnose(evidence) {
     for (const carrier of carriersOf(evidence)) {
       const { direction, reports } = carrier;

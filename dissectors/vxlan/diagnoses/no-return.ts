@@ -53,15 +53,18 @@ export default defineDiagnosis({
     requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost ping is normal' },
     answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'ping waits about that long' },
   },
-  explains: [
-    'underlay.ping-loss',
-    'vxlan.loss',
-    'tcp.syn-unanswered',
-    'nsdb.unreachable',
-    'tcp.retransmissions',
-    'dns.timeout',
-    'arp.unanswered',
+  fault: 'tunnel-one-way',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'policy',
+    'refused',
+    'fragments',
+    'mismatch',
+    'tunnel-one-way',
   ],
+  technology: 'vxlan',
   *diagnose(evidence) {
     const all = tunnelRequests(evidence);
     for (const one of all) {

@@ -44,7 +44,9 @@ export default defineDiagnosis({
   thresholds: {
     attempts: { value: ATTEMPTS_MIN, unit: 'packets', why: 'one lost SYN is normal' },
   },
-  explains: ['tcp.syn-unanswered', 'nsdb.unreachable', 'tcp.refused', 'dns.timeout'],
+  fault: 'policy',
+  consequenceOf: ['mismatch'],
+  consequenceOfIds: ['vxlan.gbp-untagged', 'silk.metadata-missing', 'silk.tag-ip-mismatch'],
   *diagnose(evidence) {
     const all = tunnelRequests(evidence);
     const rejected = new Set<object>();

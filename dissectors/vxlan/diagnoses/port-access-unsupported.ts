@@ -27,7 +27,8 @@ export default defineDiagnosis({
   refutedBy: 'A connection from a container to that port that is accepted.',
   source: 'Cloud Foundry guide, behaviour changes from existing application security groups',
   thresholds: { port: { value: CELL_PORT_MIN, unit: 'port', why: 'the first that cells translate' } },
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *diagnose(evidence) {
     const cells = new Set(
       evidence

@@ -49,14 +49,9 @@ export default defineDiagnosis({
     requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
     refusals: { value: REFUSALS_MIN, unit: 'errors', why: 'fewer may be a restart of the peer' },
   },
-  explains: [
-    'vxlan.no-return',
-    'vxlan.loss',
-    'underlay.ping-loss',
-    'tcp.syn-unanswered',
-    'nsdb.unreachable',
-    'arp.unanswered',
-  ],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'vxlan',
   ownWord: true,
   *diagnose(evidence) {
     yield* refusedPorts(evidence);

@@ -38,13 +38,9 @@ export default defineDiagnosis({
   thresholds: {
     requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
   },
-  explains: [
-    'vxlan.no-return',
-    'vxlan.loss',
-    'tcp.syn-unanswered',
-    'underlay.ping-loss',
-    'overlay.policy-reject',
-  ],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'vxlan',
   *diagnose(evidence) {
     const byTunnel = new Map(tunnelRequests(evidence).map((one) => [one.tunnel, one]));
     for (const tunnel of evidence.sessions(vxlanTunnels)) {

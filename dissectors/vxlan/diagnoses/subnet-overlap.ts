@@ -50,7 +50,8 @@ export default defineDiagnosis({
   thresholds: {
     unanswered: { value: UNANSWERED_MIN, unit: 'packets', why: 'one lost packet is normal' },
   },
-  explains: [...SYMPTOMS, 'tcp.retransmissions', 'silk.lease-mismatch', 'silk.unexpected-arp'],
+  fault: 'addressing',
+  consequenceOf: [],
   *diagnose(evidence) {
     const networks = overlayNetworks(evidence);
     if (networks.length === 0) return;

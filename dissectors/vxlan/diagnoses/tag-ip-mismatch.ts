@@ -33,7 +33,8 @@ export default defineDiagnosis({
   refutedBy: 'A store.json of the time of the capture in which the address belongs to the app of the tag.',
   source: 'Cloud Foundry guide, container-to-container networking (tag, tags API and store.json)',
   thresholds: {},
-  explains: ['overlay.policy-reject', 'tcp.syn-unanswered'],
+  fault: 'policy',
+  consequenceOf: [],
   *diagnose(evidence) {
     if (evidence.side.policyTags === null) return;
     for (const host of innerHosts(evidence)) {

@@ -33,7 +33,9 @@ export default defineDiagnosis({
     conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
     flooded: { value: FLOODED_MIN, unit: 'frames', why: 'a neighbour entry may be renewed in the moment' },
   },
-  explains: ['arp.unanswered'],
+  fault: 'addressing',
+  consequenceOf: [],
+  consequenceOfIds: ['overlay.subnet-overlap'],
   *diagnose(evidence) {
     const { pairs } = silkFacts(evidence);
     const questions = evidence.sessions(arpPairs);

@@ -29,7 +29,8 @@ export default defineDiagnosis({
   refutedBy: 'A store.json that has the address.',
   source: 'Cloud Foundry guide, debugging non-C2C packets (check store.json on other cells)',
   thresholds: {},
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
   *diagnose(evidence) {
     if (evidence.side.containers.length === 0) return;
     const seen = new Map<string, Sighting>();

@@ -31,7 +31,9 @@ export default defineDiagnosis({
   refutedBy: 'A list of members of the time of the capture that has the address.',
   source: 'MidoNet guide, tunnel zone; RFC 7348, section 7 (rogue endpoints)',
   thresholds: {},
-  explains: [],
+  fault: 'remark',
+  consequenceOf: [],
+  technology: 'vxlan',
   *diagnose(evidence) {
     const members = membersOf(evidence);
     if (members.length === 0) return;

@@ -36,14 +36,9 @@ export default defineDiagnosis({
   thresholds: {
     requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
   },
-  explains: [
-    'vxlan.no-return',
-    'vxlan.loss',
-    'underlay.ping-loss',
-    'tcp.syn-unanswered',
-    'nsdb.unreachable',
-    'arp.unanswered',
-  ],
+  fault: 'mismatch',
+  consequenceOf: [],
+  technology: 'vxlan',
   judgePair: judgeVnis,
   *diagnose(evidence) {
     const all = tunnelRequests(evidence);

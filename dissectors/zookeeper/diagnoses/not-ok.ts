@@ -41,7 +41,8 @@ export default defineDiagnosis({
   thresholds: {
     answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'a healthy server answers within milliseconds' },
   },
-  explains: ['zk.session-expired'],
+  fault: 'application',
+  consequenceOf: [],
   *diagnose(evidence) {
     for (const conversations of byServer(evidence.sessions(zookeeperConversations))) {
       const judgement = judge(evidence, conversations);

@@ -51,7 +51,9 @@ export default defineDiagnosis({
       why: 'clients ping every third of it, and give a server up after two thirds',
     },
   },
-  explains: [],
+  fault: 'session-down',
+  consequenceOf: ['path-loss'],
+  consequenceOfIds: ['zk.not-ok', 'nsdb.unreachable'],
   *diagnose(evidence) {
     for (const conversations of byServer(evidence.sessions(zookeeperConversations))) {
       const judgement = judge(evidence, conversations);

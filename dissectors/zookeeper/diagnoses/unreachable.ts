@@ -72,7 +72,9 @@ export default defineDiagnosis({
       why: 'a service that restarts refuses for a moment',
     },
   },
-  explains: ['tcp.syn-unanswered', 'tcp.refused', 'zk.session-expired'],
+  fault: 'silence',
+  consequenceOf: ['path-loss', 'addressing', 'unreachable', 'policy', 'mismatch', 'tunnel-one-way'],
+  consequenceOfIds: ['arp.unanswered'],
   restates: ['tcp.syn-unanswered', 'tcp.refused'],
   *diagnose(evidence) {
     const endpoints = serverEndpoints(evidence).filter(({ port }) => DATABASES.has(port));
