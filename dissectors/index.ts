@@ -15,6 +15,7 @@ import bfdFlap from './bfd/diagnoses/flap.js';
 import bfdSessionDown from './bfd/diagnoses/session-down.js';
 import bfdStuck from './bfd/diagnoses/stuck.js';
 import bfdTtl from './bfd/diagnoses/ttl.js';
+import bgpBgpConfigurationSideFile from './bgp/side-files/bgp-configuration.js';
 import bgpCorrelators from './bgp/correlator.js';
 import bgpDissector from './bgp/dissector.js';
 import bgpFlap from './bgp/diagnoses/flap.js';
@@ -78,6 +79,7 @@ import greNoReturn from './gre/diagnoses/no-return.js';
 import greProtoUnreachable from './gre/diagnoses/proto-unreachable.js';
 import greSeqLoss from './gre/diagnoses/seq-loss.js';
 import greTunnel from './gre/tunnel.js';
+import hostIpLinkSideFile from './host/side-files/ip-link.js';
 import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
 import icmpDissector from './icmp/dissector.js';
@@ -107,6 +109,7 @@ import isakmpCorrelators from './isakmp/correlator.js';
 import isakmpDissector from './isakmp/dissector.js';
 import isakmpDpdUnanswered from './isakmp/diagnoses/dpd-unanswered.js';
 import isakmpFragmentsIncomplete from './isakmp/diagnoses/fragments-incomplete.js';
+import isakmpIkeLogSideFile from './isakmp/side-files/ike-log.js';
 import isakmpMi3NeverSent from './isakmp/diagnoses/mi3-never-sent.js';
 import isakmpMi3Unanswered from './isakmp/diagnoses/mi3-unanswered.js';
 import isakmpMm2Stalled from './isakmp/diagnoses/mm2-stalled.js';
@@ -134,6 +137,7 @@ import ntpNtpKiss from './ntp/diagnoses/ntp-kiss.js';
 import ntpNtpNoResponse from './ntp/diagnoses/ntp-no-response.js';
 import ntpNtpOffset from './ntp/diagnoses/ntp-offset.js';
 import ntpNtpUnsynchronised from './ntp/diagnoses/ntp-unsynchronised.js';
+import ntpNtpqSideFile from './ntp/side-files/ntpq.js';
 import ntpZoneShift from './ntp/diagnoses/zone-shift.js';
 import openvpnCorrelators from './openvpn/correlator.js';
 import openvpnDissector from './openvpn/dissector.js';
@@ -161,6 +165,7 @@ import scionPathExpired from './scion/diagnoses/path-expired.js';
 import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
 import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
 import scionScmpError from './scion/diagnoses/scmp-error.js';
+import scionTopologySideFile from './scion/side-files/topology.js';
 import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
 import scionTunnel from './scion/tunnel.js';
 import tcpBlackhole from './tcp/diagnoses/blackhole.js';
@@ -190,8 +195,11 @@ import vppNoTx from './vpp/diagnoses/no-tx.js';
 import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
 import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
 import vxlanBlockedInPath from './vxlan/diagnoses/blocked-in-path.js';
+import vxlanContainerStoreSideFile from './vxlan/side-files/container-store.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanCounterOneWay from './vxlan/diagnoses/counter-one-way.js';
+import vxlanDatapathFlowsSideFile from './vxlan/side-files/datapath-flows.js';
+import vxlanDatapathSideFile from './vxlan/side-files/datapath.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanFlowDrop from './vxlan/diagnoses/flow-drop.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
@@ -205,12 +213,14 @@ import vxlanMssTooLarge from './vxlan/diagnoses/mss-too-large.js';
 import vxlanMtuExceeded from './vxlan/diagnoses/mtu-exceeded.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
+import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
 import vxlanPortAccessUnsupported from './vxlan/diagnoses/port-access-unsupported.js';
 import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
 import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
 import vxlanSubnetOverlap from './vxlan/diagnoses/subnet-overlap.js';
 import vxlanTagIpMismatch from './vxlan/diagnoses/tag-ip-mismatch.js';
 import vxlanTunnel from './vxlan/tunnel.js';
+import vxlanTunnelZoneSideFile from './vxlan/side-files/tunnel-zone.js';
 import vxlanUnexpectedArp from './vxlan/diagnoses/unexpected-arp.js';
 import vxlanUnknownContainer from './vxlan/diagnoses/unknown-container.js';
 import vxlanUnknownVtep from './vxlan/diagnoses/unknown-vtep.js';
@@ -276,6 +286,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: bgpDissector,
     correlators: bgpCorrelators,
     diagnoses: [bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused],
+    sideFiles: [bgpBgpConfigurationSideFile],
   },
   {
     protocol: 'cassandra',
@@ -335,6 +346,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     diagnoses: [greKeyMismatch, greNoReturn, greProtoUnreachable, greSeqLoss],
   },
   {
+    protocol: 'host',
+    title: 'What hosts say of themselves',
+    correlators: [],
+    diagnoses: [],
+    sideFiles: [hostIpLinkSideFile],
+  },
+  {
     protocol: 'icmp',
     title: 'ICMP and ICMPv6',
     dissector: icmpDissector,
@@ -362,6 +380,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: isakmpDissector,
     correlators: isakmpCorrelators,
     diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortUnreachable, isakmpQuickStalled, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
+    sideFiles: [isakmpIkeLogSideFile],
   },
   {
     protocol: 'keepalive',
@@ -376,6 +395,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: ntpDissector,
     correlators: ntpCorrelators,
     diagnoses: [ntpNtpKiss, ntpNtpNoResponse, ntpNtpOffset, ntpNtpUnsynchronised, ntpZoneShift],
+    sideFiles: [ntpNtpqSideFile],
   },
   {
     protocol: 'openvpn',
@@ -392,6 +412,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     correlators: scionCorrelators,
     tunnel: scionTunnel,
     diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScmpError, scionTunAddressMismatch],
+    sideFiles: [scionTopologySideFile],
   },
   {
     protocol: 'tcp',
@@ -421,6 +442,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
     diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    sideFiles: [vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {
     protocol: 'zookeeper',

@@ -35,17 +35,19 @@ for (const folder of folders) {
     imports.push(`import ${name}Tunnel from './${folder}/tunnel.js';`);
     fields.push(`tunnel: ${name}Tunnel`);
   }
-  const diagnoses = has('diagnoses')
-    ? readdirSync(join(root, folder, 'diagnoses'))
-        .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
-        .sort()
-    : [];
-  const names = diagnoses.map((file) => {
-    const variable = camel(`${folder}-${file.replace(/\.ts$/, '')}`);
-    imports.push(`import ${variable} from './${folder}/diagnoses/${file.replace(/\.ts$/, '.js')}';`);
-    return variable;
-  });
-  fields.push(`diagnoses: [${names.join(', ')}]`);
+  /** Variables for the default exports of the files in a room of the folder. */
+  const importsOf = (room, suffix = '') =>
+    (has(room) ? readdirSync(join(root, folder, room)) : [])
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+      .sort()
+      .map((file) => {
+        const variable = camel(`${folder}-${file.replace(/\.ts$/, '')}${suffix}`);
+        imports.push(`import ${variable} from './${folder}/${room}/${file.replace(/\.ts$/, '.js')}';`);
+        return variable;
+      });
+  fields.push(`diagnoses: [${importsOf('diagnoses').join(', ')}]`);
+  const sideFiles = importsOf('side-files', '-side-file');
+  if (sideFiles.length > 0) fields.push(`sideFiles: [${sideFiles.join(', ')}]`);
   entries.push(`  {\n${fields.map((field) => `    ${field},`).join('\n')}\n  },`);
 }
 

@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
 import type { Diagnosis, Judgement } from '../../src/diagnose/diagnosis.js';
-import { readConfiguration } from '../../src/side-files/configuration.js';
-import { readIkeLog } from '../../src/side-files/ike-log.js';
-import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../../src/side-files/side-knowledge.js';
-import { textFile } from '../../src/side-files/text-file.js';
+import { type Configuration, readConfiguration } from '../../src/side-files/configuration.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { espExchange, ping, type Timeline, timeline } from '../../test/build/scenario.js';
 import { espTunnelOf, ikev2Handshake } from '../../test/build/scenario-ike.js';
+import { factsIn, knowledge } from '../../test/build/side-knowledge.js';
 import { catalogue, dissectors } from '../index.js';
+import ikeLogs, { type IkeLog } from '../isakmp/side-files/ike-log.js';
 import plaintextLeak from './diagnoses/plaintext-leak.js';
 import spiMismatch from './diagnoses/spi-mismatch.js';
 
@@ -21,19 +20,27 @@ const PEERS = { initiator: here, responder: there };
 const SPIS = { toResponder: 0xaa6f_a19a, toInitiator: 0xa2f3_b68d };
 const correlators = catalogue.flatMap((entry) => entry.correlators);
 
+/** What the operator says. */
+interface Said {
+  readonly configuration?: Configuration;
+  readonly logs?: readonly IkeLog[];
+}
+
 async function judge(
   diagnosis: Diagnosis,
-  side: Partial<SideKnowledge>,
+  said: Said,
   build: (t: Timeline) => void,
   change: (frame: TestFrame) => TestFrame = (frame) => frame,
 ): Promise<Judgement[]> {
   const t = timeline(1_700_000_000_000_000_000n);
   build(t);
   const frames = t.frames().map(change);
-  const run = await runFrames(frames, { dissectors, correlators }, undefined, {
-    ...NO_SIDE_KNOWLEDGE,
-    ...side,
-  });
+  const run = await runFrames(
+    frames,
+    { dissectors, correlators },
+    undefined,
+    knowledge(said.configuration).add(ikeLogs, said.logs ?? []),
+  );
   return run.judge(diagnosis);
 }
 
@@ -43,12 +50,11 @@ function exchange(t: Timeline, spis = SPIS, at = 1): void {
 
 describe('esp.spi-mismatch', () => {
   const hex = (spi: number): string => spi.toString(16).padStart(8, '0');
-  function logOf(...pairs: (readonly [number, number])[]): Pick<SideKnowledge, 'ikeLogs'> {
+  function logOf(...pairs: (readonly [number, number])[]): Said {
     const lines = pairs.map(
       ([out, back]) => `"net" #2: IPsec SA established {ESP=>0x${hex(out)} <0x${hex(back)} xfrm=AES}`,
     );
-    const log = readIkeLog(textFile('pluto.log', lines.join('\n')));
-    return { ikeLogs: log === null ? [] : [log] };
+    return { logs: factsIn(ikeLogs, lines) };
   }
   const wrong = { ...SPIS, toInitiator: 0x51e0_774c };
 
@@ -112,10 +118,11 @@ describe('esp.spi-mismatch', () => {
 
   it('says nothing without a log, nor about the log of another peer', async () => {
     expect(await judge(spiMismatch, {}, exchange)).toEqual([]);
-    const log = readIkeLog(
-      textFile('l', '"net"[1] 203.0.113.9 #2: IPsec SA established {ESP=>0x01020304 <0x05060708 x}'),
-    );
-    expect(await judge(spiMismatch, { ikeLogs: log === null ? [] : [log] }, exchange)).toEqual([]);
+    const logs = factsIn(ikeLogs, [
+      '"net"[1] 203.0.113.9 #2: IPsec SA established {ESP=>0x01020304 <0x05060708 x}',
+    ]);
+    expect(logs).toHaveLength(1);
+    expect(await judge(spiMismatch, { logs }, exchange)).toEqual([]);
   });
 });
 

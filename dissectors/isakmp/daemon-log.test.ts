@@ -1,15 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { PUBLIC_SITE } from '../../captures/cases/sites.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
-import { readIkeLog } from '../../src/side-files/ike-log.js';
-import { NO_SIDE_KNOWLEDGE } from '../../src/side-files/side-knowledge.js';
-import { textFile } from '../../src/side-files/text-file.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { timeline } from '../../test/build/scenario.js';
 import { ikev1MainMode, sendMainMode } from '../../test/build/scenario-ike.js';
+import { factsIn, knowledge } from '../../test/build/side-knowledge.js';
 import { catalogue, dissectors } from '../index.js';
 import authFailure from './diagnoses/auth-failure.js';
 import mi3Unanswered from './diagnoses/mi3-unanswered.js';
+import ikeLogs from './side-files/ike-log.js';
 
 const PEERS = { initiator: PUBLIC_SITE.local, responder: PUBLIC_SITE.peer };
 const NO_KEY = "Can't authenticate: no preshared key found for 'a' and 'b'";
@@ -20,12 +19,9 @@ async function judge(diagnosis: typeof authFailure, ...lines: string[]): Promise
   const session = ikev1MainMode(t, PEERS, { at: 1, upTo: 'MI3' });
   for (const after of [11, 31]) sendMainMode(t, after, session, 'MI3');
   t.sendUdp(45, { ...PUBLIC_SITE.local, port: 9 }, { ...PUBLIC_SITE.router, port: 9 }, new Uint8Array(20));
-  const log = readIkeLog(textFile('pluto.log', lines.join('\n')));
+  const said = knowledge().add(ikeLogs, factsIn(ikeLogs, lines, 'pluto.log'));
   const correlators = catalogue.flatMap((entry) => entry.correlators);
-  const run = await runFrames(t.frames(), { dissectors, correlators }, undefined, {
-    ...NO_SIDE_KNOWLEDGE,
-    ikeLogs: log === null ? [] : [log],
-  });
+  const run = await runFrames(t.frames(), { dissectors, correlators }, undefined, said);
   return run.judge(diagnosis);
 }
 

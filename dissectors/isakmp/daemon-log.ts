@@ -1,7 +1,7 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import type { IkeLogEvent, IkeLogEventKind } from '../../src/side-files/ike-log.js';
 import { originText } from '../../src/side-files/origin.js';
 import { type IkePair, ikePairs } from './pair-sessions.js';
+import ikeLogs, { type IkeLogEvent, type IkeLogEventKind } from './side-files/ike-log.js';
 
 /* What the log of a gateway says about the negotiation of a pair: the reason that the wire does not show. */
 
@@ -19,7 +19,7 @@ export function logEventsOf(evidence: Evidence, pair: IkePair): IkeLogEvent[] {
   const ends = new Set(
     pair.sessions.flatMap(({ paths }) => paths.flatMap((path) => [path.initiator, path.responder])),
   );
-  return evidence.side.ikeLogs.flatMap(({ events }) => {
+  return evidence.side.of(ikeLogs).flatMap(({ events }) => {
     const connections = new Set(events.flatMap(({ connection }) => connection ?? []));
     const isOnlyOne = isAlone && connections.size <= 1;
     return events.filter(({ peer }) => (peer === null ? isOnlyOne : ends.has(peer)));

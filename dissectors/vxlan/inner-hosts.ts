@@ -1,9 +1,10 @@
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
-import type { Container } from '../../src/side-files/container-store.js';
+import type { Container } from './container-store-shape.js';
 import { vxlanTunnels } from './correlator.js';
 import type { InnerSide, VxlanTunnel } from './session.js';
+import containerStores from './side-files/container-store.js';
 import { isLeaseBase } from './silk.js';
 
 /** What an inner host sends with one group policy id, in one tunnel. */
@@ -77,7 +78,7 @@ function isHostAddress(address: string): boolean {
 
 /** Containers with that address in all stores: more than one where a store is out of date. */
 export function containersAt({ side }: Evidence, address: string): readonly Container[] {
-  return side.containers.filter((one) => one.address === address);
+  return side.of(containerStores).filter((one) => one.address === address);
 }
 
 /** "0x0003". */

@@ -12,16 +12,12 @@ import {
 } from '../../captures/cases/overlay-network.js';
 import { PUBLIC_SITE } from '../../captures/cases/sites.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import { readConfiguration } from '../../src/side-files/configuration.js';
-import { readContainerStore } from '../../src/side-files/container-store.js';
-import { readDatapaths } from '../../src/side-files/datapath.js';
-import { readPolicyTags } from '../../src/side-files/policy-tags.js';
-import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../../src/side-files/side-knowledge.js';
-import { textFile } from '../../src/side-files/text-file.js';
-import { readTunnelZones } from '../../src/side-files/tunnel-zone.js';
+import { type Configuration, readConfiguration } from '../../src/side-files/configuration.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { type Timeline, timeline } from '../../test/build/scenario.js';
+import { factsIn, knowledge } from '../../test/build/side-knowledge.js';
 import { catalogue, dissectors } from '../index.js';
+import { type Container, readContainerStore } from './container-store-shape.js';
 import counterOneWay from './diagnoses/counter-one-way.js';
 import gbpUnknownTag from './diagnoses/gbp-unknown-tag.js';
 import metadataMissing from './diagnoses/metadata-missing.js';
@@ -30,22 +26,38 @@ import subnetOverlap from './diagnoses/subnet-overlap.js';
 import tagIpMismatch from './diagnoses/tag-ip-mismatch.js';
 import unknownContainer from './diagnoses/unknown-container.js';
 import unknownVtep from './diagnoses/unknown-vtep.js';
+import { type PolicyTags, readPolicyTags } from './policy-tags-shape.js';
+import containerStores from './side-files/container-store.js';
+import datapathOutputs, { type Datapath } from './side-files/datapath.js';
+import policyAnswers from './side-files/policy-tags.js';
+import zoneOutputs, { type TunnelZone } from './side-files/tunnel-zone.js';
 
 const correlators = catalogue.flatMap((entry) => entry.correlators);
 const { local, peer } = PUBLIC_SITE;
 
+/** What the operator says. */
+interface Said {
+  readonly configuration?: Configuration;
+  readonly policyTags?: PolicyTags;
+  readonly containers?: readonly Container[];
+  readonly tunnelZones?: readonly TunnelZone[];
+  readonly datapaths?: readonly Datapath[];
+}
+
 async function judge(
   diagnosis: Diagnosis,
-  side: Partial<SideKnowledge>,
+  said: Said,
   build: (t: Timeline) => void = silkTraffic,
   judgements: ReadonlyMap<string, readonly Judgement[]> = new Map(),
 ): Promise<Judgement[]> {
   const t = timeline(1_700_000_000_000_000_000n);
   build(t);
-  const { evidence } = await runFrames(t.frames(), { dissectors, correlators }, undefined, {
-    ...NO_SIDE_KNOWLEDGE,
-    ...side,
-  });
+  const side = knowledge(said.configuration)
+    .add(policyAnswers, said.policyTags ? [said.policyTags] : [])
+    .add(containerStores, said.containers ?? [])
+    .add(zoneOutputs, said.tunnelZones ?? [])
+    .add(datapathOutputs, said.datapaths ?? []);
+  const { evidence } = await runFrames(t.frames(), { dissectors, correlators }, undefined, side);
   return [...diagnosis.diagnose({ ...evidence, judgements })];
 }
 
@@ -164,9 +176,10 @@ describe('silk.unknown-container and silk.metadata-missing', () => {
 });
 
 describe('vxlan.unknown-vtep', () => {
-  const zone = (...addresses: string[]): Partial<SideKnowledge> => ({
-    tunnelZones: readTunnelZones(
-      textFile('z', addresses.map((address, i) => `zone tz host host${i} address ${address}`).join('\n')),
+  const zone = (...addresses: string[]): Said => ({
+    tunnelZones: factsIn(
+      zoneOutputs,
+      addresses.map((address, i) => `zone tz host host${i} address ${address}`),
     ),
   });
 
@@ -241,12 +254,9 @@ describe('overlay.subnet-overlap', () => {
 
 describe('overlay.counter-one-way', () => {
   const dump = (rx: number, tx: number, drops = 0) =>
-    readDatapaths(
-      textFile(
-        'dp.txt',
-        `Port #2 "tnvxlan-overlay" VXLan Stats{rxPackets=${rx}, txPackets=${tx}, rxErrors=0, txErrors=0, rxDropped=${drops}, txDropped=0}`,
-      ),
-    );
+    factsIn(datapathOutputs, [
+      `Port #2 "tnvxlan-overlay" VXLan Stats{rxPackets=${rx}, txPackets=${tx}, rxErrors=0, txErrors=0, rxDropped=${drops}, txDropped=0}`,
+    ]);
   const vxlan = (t: Timeline): void => innerPing(t, VTEP_A, VTEP_B, { at: 1, count: 5, identifier: 1 });
 
   it.each([

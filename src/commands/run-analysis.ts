@@ -15,6 +15,7 @@ import { withTallies } from '../side-files/capture-tallies.js';
 import { sideSummary } from '../side-files/in-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
+import tcpdumpSummaries from '../side-files/tcpdump-summary.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type PipelineOptions, type PipelineResult, runPipeline } from '../workers/pipeline.js';
 import { matchesIdPattern } from './id-patterns.js';
@@ -59,23 +60,23 @@ export async function analyzeSource(
   const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
   const result = await runPipeline(source, used, correlators, options);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
-  const captures = withTallies(source.captures, side.captureTallies);
+  const captures = withTallies(source.captures, side.of(tcpdumpSummaries));
   const quality = { ...captureQuality(source, result.runner, local), captures };
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
   return { ...reportOf('analyze', captures, result, verdicts, options), ...sideSummary(side, verdicts) };
 }
 
-/** Readers of side files, and the library that checks their shape, are loaded only where there is one to read. */
+/** What reads files, and the library that checks their shape, is loaded only where there is one to read. */
 export async function sideKnowledge(
   paths: SideFilePaths | undefined,
   entries: readonly CatalogueEntry[],
 ): Promise<SideKnowledge> {
   if (paths === undefined) return NO_SIDE_KNOWLEDGE;
   const { readSideFiles } = await import('../side-files/read-side-files.js');
-  return readSideFiles(
-    paths,
-    entries.flatMap(({ diagnoses }) => diagnoses),
-  );
+  return readSideFiles(paths, {
+    readers: entries.flatMap(({ sideFiles = [] }) => sideFiles),
+    diagnoses: entries.flatMap(({ diagnoses }) => diagnoses),
+  });
 }
 
 /** Everything that diagnoses may know of the capture itself. */

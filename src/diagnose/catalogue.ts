@@ -1,5 +1,6 @@
 import type { Correlator } from '../correlate/correlator.js';
 import type { Dissector } from '../dissect/dissector.js';
+import type { SideFileReader } from '../side-files/side-file-reader.js';
 import type { Diagnosis, TunnelView } from './diagnosis.js';
 
 /** One folder of the catalogue: everything about one protocol. */
@@ -11,4 +12,6 @@ export interface CatalogueEntry {
   readonly correlators: readonly Correlator[];
   readonly tunnel?: TunnelView;
   readonly diagnoses: readonly Diagnosis[];
+  /** Readers of what operators give beside captures. */
+  readonly sideFiles?: readonly SideFileReader[];
 }

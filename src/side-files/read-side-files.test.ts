@@ -3,10 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { catalogue } from '../../dissectors/index.js';
+import ikeLogs from '../../dissectors/isakmp/side-files/ike-log.js';
+import topologies from '../../dissectors/scion/side-files/topology.js';
+import containerStores from '../../dissectors/vxlan/side-files/container-store.js';
+import policyTags from '../../dissectors/vxlan/side-files/policy-tags.js';
 import { nameOf } from './names.js';
-import { readInto, readSideFiles } from './read-side-files.js';
+import { Reading, readSideFiles } from './read-side-files.js';
 import { SideFileError } from './side-file-error.js';
-import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from './side-knowledge.js';
+import type { SideKnowledge } from './side-knowledge.js';
 
 const DIAGNOSES = [
   {
@@ -36,10 +41,13 @@ function file(name: string, content: string): string {
   return path;
 }
 
-function read(content: string): SideKnowledge {
-  const knowledge = { ...NO_SIDE_KNOWLEDGE };
-  readInto(knowledge, 'f', content, null, DIAGNOSES);
-  return knowledge;
+const readers = catalogue.flatMap(({ sideFiles = [] }) => sideFiles);
+const CATALOGUE = { readers, diagnoses: DIAGNOSES };
+
+async function read(content: string): Promise<SideKnowledge> {
+  const reading = new Reading(CATALOGUE);
+  await reading.take('f', content, null);
+  return reading.knowledge;
 }
 
 describe('readSideFiles', () => {
@@ -52,7 +60,7 @@ describe('readSideFiles', () => {
         log: [file('pluto.log', LOG)],
         config: file('config.json', '{"names": {"10.255.82.68": "frontend"}, "local": ["192.0.2.1"]}'),
       },
-      DIAGNOSES,
+      CATALOGUE,
     );
     expect(side.files.map(({ file: name, kinds }) => [name, ...kinds])).toEqual([
       ['config.json', 'configuration'],
@@ -62,23 +70,23 @@ describe('readSideFiles', () => {
       ['store-b.json', 'container store'],
       ['pluto.log', 'IKE log'],
     ]);
-    expect(side.containers.map(({ address }) => address)).toEqual(['10.255.82.67', '10.255.82.68']);
+    expect(side.of(containerStores).map(({ address }) => address)).toEqual(['10.255.82.67', '10.255.82.68']);
     expect(nameOf(side, '10.255.82.67')).toBe('app 1ee630fd');
     expect(nameOf(side, '10.255.82.68')).toBe('frontend');
     expect(nameOf(side, '10.255.82.69')).toBeNull();
   });
 
-  it('tells the kind by content', () => {
-    expect(read(TOPOLOGY).scion).toHaveLength(1);
-    expect(read(STORE).containers).toHaveLength(1);
-    expect(read(`${TAGS}\n`).policyTags?.byTag.size).toBe(1);
-    expect(read(`$ cat store.json\n${STORE}\n$ `).containers).toHaveLength(1);
-    expect(read(LOG).ikeLogs).toHaveLength(1);
+  it('tells the kind by content', async () => {
+    expect((await read(TOPOLOGY)).of(topologies)).toHaveLength(1);
+    expect((await read(STORE)).of(containerStores)).toHaveLength(1);
+    expect((await read(`${TAGS}\n`)).of(policyTags)[0]?.byTag.size).toBe(1);
+    expect((await read(`$ cat store.json\n${STORE}\n$ `)).of(containerStores)).toHaveLength(1);
+    expect((await read(LOG)).of(ikeLogs)).toHaveLength(1);
   });
 
-  it('finds several kinds in a pasted terminal', () => {
-    const side = read(`${LOG}\n1 packets captured\n0 packets dropped by kernel\nrouter bgp 65000`);
-    expect(side.files[0].kinds).toEqual(['IKE log', 'tcpdump summary', 'BGP configuration']);
+  it('finds several kinds in a pasted terminal', async () => {
+    const side = await read(`${LOG}\n1 packets captured\n0 packets dropped by kernel\nrouter bgp 65000`);
+    expect(side.files[0].kinds).toEqual(['tcpdump summary', 'BGP configuration', 'IKE log']);
   });
 
   it.each([
@@ -120,7 +128,7 @@ describe('readSideFiles', () => {
   ])('--%s %s: one line that names file and field', async (option, content, message) => {
     const path = file('given', content);
     const paths = option === 'config' ? { config: path } : { [option]: [path] };
-    const failure: unknown = await readSideFiles(paths, DIAGNOSES).catch((error: unknown) => error);
+    const failure: unknown = await readSideFiles(paths, CATALOGUE).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(SideFileError);
     if (!(failure instanceof SideFileError)) return;
     expect(failure.message).toContain(message);
@@ -129,13 +137,13 @@ describe('readSideFiles', () => {
   });
 
   it('says what cannot be read', async () => {
-    await expect(readSideFiles({ log: [join(folder, 'none')] }, [])).rejects.toThrow(
+    await expect(readSideFiles({ log: [join(folder, 'none')] }, CATALOGUE)).rejects.toThrow(
       'cannot be read: it does not exist',
     );
-    await expect(readSideFiles({ log: [folder] }, [])).rejects.toThrow('is a directory');
+    await expect(readSideFiles({ log: [folder] }, CATALOGUE)).rejects.toThrow('is a directory');
   });
 
-  it('never fails on text but by its own error', () => {
+  it('never fails on text but by its own error', async () => {
     const words = fc.constantFrom(
       '"net" #1: ',
       'Port #1 "a" Gre Stats{',
@@ -149,10 +157,10 @@ describe('readSideFiles', () => {
       '\n',
       'Flow:',
     );
-    fc.assert(
-      fc.property(fc.array(fc.oneof(words, fc.string()), { maxLength: 30 }), (pieces) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.oneof(words, fc.string()), { maxLength: 30 }), async (pieces) => {
         try {
-          expect(read(pieces.join('')).files).toHaveLength(1);
+          expect((await read(pieces.join(''))).files).toHaveLength(1);
         } catch (error) {
           expect(error).toBeInstanceOf(SideFileError);
         }
@@ -160,11 +168,11 @@ describe('readSideFiles', () => {
     );
   });
 
-  it('takes no long over a hostile line', () => {
+  it('takes no long over a hostile line', async () => {
     const started = performance.now();
     for (const unit of ['"a" ', '[1] ', '0:', 'NATD=', 'CHILD_SA a{1} ', '-1 ', 'a@b:~']) {
       try {
-        read(unit.repeat(200_000));
+        await read(unit.repeat(200_000));
       } catch (error) {
         expect(error).toBeInstanceOf(SideFileError);
       }

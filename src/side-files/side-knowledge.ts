@@ -1,35 +1,11 @@
-import type { BgpSpeaker } from './bgp-configuration.js';
 import type { Configuration } from './configuration.js';
-import type { Container } from './container-store.js';
-import type { Datapath, DatapathFlow } from './datapath.js';
-import type { IkeLog } from './ike-log.js';
-import type { HostLink } from './ip-link.js';
-import type { NtpqTable } from './ntpq.js';
-import type { PolicyTags } from './policy-tags.js';
-import type { ScionTopology } from './scion-topology.js';
-import type { CaptureTally } from './tcpdump-summary.js';
-import type { TunnelZone } from './tunnel-zone.js';
-
-export { type Origin, originText } from './origin.js';
-
-export type SideFileKind =
-  | 'configuration'
-  | 'SCION topology'
-  | 'policy tags'
-  | 'container store'
-  | 'IKE log'
-  | 'ip link'
-  | 'datapath'
-  | 'tunnel zone'
-  | 'ntpq'
-  | 'tcpdump summary'
-  | 'BGP configuration';
+import type { SideFileReader } from './side-file-reader.js';
 
 /** A file as the report lists it. */
 export interface SideFile {
   readonly file: string;
   /** What was found in it; a pasted terminal may hold several kinds. */
-  readonly kinds: readonly SideFileKind[];
+  readonly kinds: readonly string[];
   /** Statements that were taken from it. */
   readonly facts: number;
 }
@@ -41,33 +17,36 @@ export interface SideFile {
 export interface SideKnowledge {
   readonly files: readonly SideFile[];
   readonly configuration: Configuration | null;
-  readonly scion: readonly ScionTopology[];
-  /** Of all stores, in the order of the files. */
-  readonly containers: readonly Container[];
-  readonly policyTags: PolicyTags | null;
-  readonly ikeLogs: readonly IkeLog[];
-  readonly links: readonly HostLink[];
-  /** In the order of the files: two of one host are an earlier and a later one. */
-  readonly datapaths: readonly Datapath[];
-  readonly datapathFlows: readonly DatapathFlow[];
-  readonly tunnelZones: readonly TunnelZone[];
-  readonly ntpq: readonly NtpqTable[];
-  readonly bgp: readonly BgpSpeaker[];
-  readonly captureTallies: readonly CaptureTally[];
+  /** Readers that took anything from the files, the first to do so first. */
+  readonly readers: readonly SideFileReader[];
+  /** What a reader took from all files, in their order. */
+  of<Fact>(reader: SideFileReader<Fact>): readonly Fact[];
+}
+
+/** Filled file by file, before anything is judged. */
+export class CollectedKnowledge implements SideKnowledge {
+  readonly files: SideFile[] = [];
+  configuration: Configuration | null = null;
+  private readonly facts = new Map<SideFileReader, readonly unknown[]>();
+
+  get readers(): readonly SideFileReader[] {
+    return [...this.facts.keys()];
+  }
+
+  of<Fact>(reader: SideFileReader<Fact>): readonly Fact[] {
+    // Only `add` writes, and it takes facts of the reader's own type.
+    return (this.facts.get(reader) ?? []) as readonly Fact[];
+  }
+
+  add<Fact>(reader: SideFileReader<Fact>, facts: readonly Fact[]): this {
+    if (facts.length > 0) this.facts.set(reader, [...this.of(reader), ...facts]);
+    return this;
+  }
 }
 
 export const NO_SIDE_KNOWLEDGE: SideKnowledge = {
   files: [],
   configuration: null,
-  scion: [],
-  containers: [],
-  policyTags: null,
-  ikeLogs: [],
-  links: [],
-  datapaths: [],
-  datapathFlows: [],
-  tunnelZones: [],
-  ntpq: [],
-  bgp: [],
-  captureTallies: [],
+  readers: [],
+  of: () => [],
 };

@@ -1,4 +1,5 @@
 import type { Origin } from './origin.js';
+import { defineSideFileReader } from './side-file-reader.js';
 import type { TextFile } from './text-file.js';
 
 /* The lines that tcpdump prints when it ends: what the capture itself lost, which a pcap file cannot say. */
@@ -16,7 +17,7 @@ export interface CaptureTally {
 const COUNT = /^(\d{1,15}) packets? (captured|received by filter|dropped by kernel|dropped by interface)$/;
 
 /** One a run of tcpdump, in order; runs that do not say what was captured and what was dropped are no tally. */
-export function readTcpdumpSummaries({ file, lines }: TextFile): CaptureTally[] {
+function readTcpdumpSummaries({ file, lines }: TextFile): CaptureTally[] {
   const tallies: CaptureTally[] = [];
   let open: { captured: number; received: number | null; place: string } | null = null;
   for (const { text, number } of lines) {
@@ -33,3 +34,9 @@ export function readTcpdumpSummaries({ file, lines }: TextFile): CaptureTally[] 
   }
   return tallies;
 }
+
+/** The engine's own: drops are facts of a capture, and belong to it before anything is judged. */
+export default defineSideFileReader<CaptureTally>({
+  kind: 'tcpdump summary',
+  text: { words: { other: ['the last lines of tcpdump'] }, read: readTcpdumpSummaries },
+});

@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { LoggedSa } from '../../../src/side-files/ike-log.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { ike } from '../../isakmp/correlator.js';
+import ikeLogs, { type LoggedSa } from '../../isakmp/side-files/ike-log.js';
 import { directionOf, judgedPairs, pairFilter, secondsBetween, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
@@ -45,9 +45,9 @@ export default defineDiagnosis({
   consequenceOf: [],
   technology: 'ipsec',
   *diagnose(evidence) {
-    const logged = evidence.side.ikeLogs.flatMap(({ sas }) =>
-      sas.filter(({ protocol }) => protocol === 'esp'),
-    );
+    const logged = evidence.side
+      .of(ikeLogs)
+      .flatMap(({ sas }) => sas.filter(({ protocol }) => protocol === 'esp'));
     if (logged.length === 0) return;
     for (const pair of judgedPairs(evidence)) {
       const judgement = judge(evidence, pair, logged);

@@ -1,5 +1,6 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { endpointJudgements, STRANGER_PACKETS_MIN } from '../../../src/side-files/scion-links.js';
+import topologies from '../side-files/topology.js';
+import { endpointJudgements, STRANGER_PACKETS_MIN } from '../topology-judgements.js';
 
 export default defineDiagnosis({
   id: 'scion.endpoint-mismatch',
@@ -37,6 +38,6 @@ export default defineDiagnosis({
   consequenceOfIds: ['scion.tun-address-mismatch'],
   technology: 'scion',
   *diagnose({ side, quality }) {
-    yield* endpointJudgements(side.scion, quality);
+    yield* endpointJudgements(side.of(topologies), quality);
   },
 });

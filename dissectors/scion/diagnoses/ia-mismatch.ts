@@ -1,7 +1,8 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { type IsdAsSighting, isdAsJudgements } from '../../../src/side-files/scion-links.js';
 import { scionLinks } from '../correlator.js';
 import type { ScionDirection, ScionLink } from '../session.js';
+import topologies from '../side-files/topology.js';
+import { type IsdAsSighting, isdAsJudgements } from '../topology-judgements.js';
 
 export default defineDiagnosis({
   id: 'scion.ia-mismatch',
@@ -29,7 +30,7 @@ export default defineDiagnosis({
   technology: 'scion',
   *diagnose(evidence) {
     const sightings = evidence.sessions(scionLinks).flatMap((link) => [...sightingsOf(link)]);
-    yield* isdAsJudgements(evidence.side.scion, sightings);
+    yield* isdAsJudgements(evidence.side.of(topologies), sightings);
   },
 });
 

@@ -1,5 +1,7 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { tunAddressJudgements } from '../../../src/side-files/scion-links.js';
+import hostLinks from '../../host/side-files/ip-link.js';
+import topologies from '../side-files/topology.js';
+import { tunAddressJudgements } from '../topology-judgements.js';
 
 export default defineDiagnosis({
   id: 'scion.tun-address-mismatch',
@@ -25,6 +27,6 @@ export default defineDiagnosis({
   consequenceOf: [],
   technology: 'scion',
   *diagnose({ side, quality }) {
-    yield* tunAddressJudgements(side, quality);
+    yield* tunAddressJudgements(side.of(topologies), side.of(hostLinks), quality);
   },
 });

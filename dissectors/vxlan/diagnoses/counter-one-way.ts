@@ -6,9 +6,9 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import type { Datapath, DatapathPort } from '../../../src/side-files/datapath.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import datapaths, { type Datapath, type DatapathPort } from '../side-files/datapath.js';
 import { citations } from '../tunnel-subject.js';
 
 const ID = 'overlay.counter-one-way';
@@ -58,7 +58,7 @@ export default defineDiagnosis({
   consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
-    for (const port of tunnelPorts(evidence.side.datapaths)) {
+    for (const port of tunnelPorts(evidence.side.of(datapaths))) {
       if (port.sentPackets + port.receivedPackets > 0) yield judge(evidence, port);
     }
   },
@@ -70,9 +70,9 @@ interface CountedPort extends DatapathPort {
   readonly isDifference: boolean;
 }
 
-function tunnelPorts(datapaths: readonly Datapath[]): CountedPort[] {
+function tunnelPorts(given: readonly Datapath[]): CountedPort[] {
   const byName = new Map<string, { readonly datapath: string; readonly port: DatapathPort }[]>();
-  for (const { name, ports } of datapaths) {
+  for (const { name, ports } of given) {
     for (const port of ports) {
       if (!/^(?:gre|vxlan|geneve)/i.test(port.type)) continue;
       const key = `${name} ${port.name}`;

@@ -2,8 +2,8 @@ import { earliest, latest } from '../../../src/correlate/frame-reference.js';
 import type { Conversation, OneWayTraffic, PairTraffic } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import type { DatapathFlow } from '../../../src/side-files/datapath.js';
 import { originText } from '../../../src/side-files/origin.js';
+import datapathFlows, { type DatapathFlow } from '../side-files/datapath-flows.js';
 import { citations } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
@@ -29,7 +29,7 @@ export default defineDiagnosis({
   fault: 'policy',
   consequenceOf: [],
   *diagnose({ side, quality }) {
-    for (const flow of side.datapathFlows) {
+    for (const flow of side.of(datapathFlows)) {
       if (!flow.isDrop || flow.source === null || flow.destination === null) continue;
       for (const pair of quality.traffic.all()) {
         for (const conversation of pair.conversations) yield* judge(flow, pair, conversation);

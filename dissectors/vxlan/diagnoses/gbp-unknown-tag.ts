@@ -3,6 +3,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { type InnerHost, innerHosts, tagText } from '../inner-hosts.js';
 import type { VxlanTunnel } from '../session.js';
+import { policyTagsOf } from '../side-files/policy-tags.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
@@ -33,7 +34,7 @@ export default defineDiagnosis({
   consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
-    const { policyTags } = evidence.side;
+    const policyTags = policyTagsOf(evidence.side);
     if (policyTags === null || policyTags.byTag.size === 0) return;
     const hosts = innerHosts(evidence);
     const anyKnown = hosts.some(({ tags }) => [...tags.keys()].some((tag) => policyTags.byTag.has(tag)));

@@ -1,8 +1,9 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { Container } from '../../../src/side-files/container-store.js';
 import { originText } from '../../../src/side-files/origin.js';
+import type { Container } from '../container-store-shape.js';
 import { type InnerHost, innerHosts } from '../inner-hosts.js';
+import containerStores from '../side-files/container-store.js';
 import { citations, tunnelFilter } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
@@ -28,8 +29,9 @@ export default defineDiagnosis({
   fault: 'policy',
   consequenceOf: [],
   *diagnose(evidence) {
-    const hosts = evidence.side.containers.length > 0 ? innerHosts(evidence) : [];
-    for (const container of evidence.side.containers) {
+    const known = evidence.side.of(containerStores);
+    const hosts = known.length > 0 ? innerHosts(evidence) : [];
+    for (const container of known) {
       if (container.policyGroup !== null || container.app !== null) {
         yield judge(
           evidence,

@@ -3,6 +3,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { tcpServices } from '../../tcp/correlator.js';
 import type { TcpService } from '../../tcp/tcp-service.js';
 import { vxlanTunnels } from '../correlator.js';
+import containerStores from '../side-files/container-store.js';
 import { GATEWAY, isLeaseBase, silkFacts } from '../silk.js';
 import { citations } from '../tunnel-subject.js';
 
@@ -46,7 +47,7 @@ export default defineDiagnosis({
 });
 
 function containersOf(evidence: Evidence): ReadonlySet<string> {
-  const known = evidence.side.containers.map(({ address }) => address);
+  const known = evidence.side.of(containerStores).map(({ address }) => address);
   const { pairs, isInUse } = silkFacts(evidence);
   const seen = isInUse ? pairs.filter(({ isConforming }) => isConforming).map(({ address }) => address) : [];
   return new Set([...known, ...seen].filter((address) => address !== GATEWAY && !isLeaseBase(address)));

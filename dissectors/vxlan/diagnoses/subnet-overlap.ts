@@ -8,6 +8,7 @@ import {
 import type { FrameRef } from '../../../src/moment.js';
 import { canonicalNetwork, isWithin } from '../../../src/side-files/networks.js';
 import { geneveTunnels } from '../../geneve/correlator.js';
+import hostLinks from '../../host/side-files/ip-link.js';
 import { vxlanTunnels } from '../correlator.js';
 import type { InnerFlow, VxlanTunnel } from '../session.js';
 import { citations, tunnelFilter } from '../tunnel-subject.js';
@@ -68,7 +69,9 @@ export default defineDiagnosis({
 });
 
 function overlayNetworks({ side }: Evidence): string[] {
-  const devices = side.links.filter(({ tunnel }) => tunnel?.kind === 'vxlan' || tunnel?.kind === 'geneve');
+  const devices = side
+    .of(hostLinks)
+    .filter(({ tunnel }) => tunnel?.kind === 'vxlan' || tunnel?.kind === 'geneve');
   const ofDevices = devices
     .flatMap(({ addresses }) => addresses)
     .filter(({ address, prefix }) => !address.includes(':') && prefix <= PREFIX_MAX)

@@ -7,6 +7,8 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { containersAt, type InnerHost, innerHosts, type TagUse, tagText } from '../inner-hosts.js';
+import type { PolicyTag } from '../policy-tags-shape.js';
+import { policyTagsOf } from '../side-files/policy-tags.js';
 import { citations, pairOf, tunnelFilter, tunnelWords } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
@@ -36,18 +38,23 @@ export default defineDiagnosis({
   fault: 'policy',
   consequenceOf: [],
   *diagnose(evidence) {
-    if (evidence.side.policyTags === null) return;
+    const tags = policyTagsOf(evidence.side);
+    if (tags === null) return;
     for (const host of innerHosts(evidence)) {
       for (const use of host.tags.values()) {
-        const judgement = judge(evidence, host, use);
+        const judgement = judge(evidence, host, use, tags.byTag.get(use.tag));
         if (judgement) yield judgement;
       }
     }
   },
 });
 
-function judge(evidence: Evidence, host: InnerHost, use: TagUse): Judgement | null {
-  const tag = evidence.side.policyTags?.byTag.get(use.tag);
+function judge(
+  evidence: Evidence,
+  host: InnerHost,
+  use: TagUse,
+  tag: PolicyTag | undefined,
+): Judgement | null {
   const containers = containersAt(evidence, host.address).filter(({ policyGroup }) => policyGroup !== null);
   if (!tag || containers.length === 0) return null;
   const { tunnel, address } = host;

@@ -3,6 +3,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import type { FrameRef } from '../../../src/moment.js';
 import { canonicalNetwork, isWithin } from '../../../src/side-files/networks.js';
 import { containersAt, filesOf, innerHosts } from '../inner-hosts.js';
+import containerStores from '../side-files/container-store.js';
 import { isLeaseBase } from '../silk.js';
 import { citations, tunnelFilter, tunnelWords } from '../tunnel-subject.js';
 
@@ -32,7 +33,7 @@ export default defineDiagnosis({
   fault: 'remark',
   consequenceOf: [],
   *diagnose(evidence) {
-    if (evidence.side.containers.length === 0) return;
+    if (evidence.side.of(containerStores).length === 0) return;
     const seen = new Map<string, Sighting>();
     for (const one of [...inTunnels(evidence), ...outsideTunnels(evidence)]) {
       if (!seen.has(one.address)) seen.set(one.address, one);
@@ -51,7 +52,8 @@ interface Sighting {
 }
 
 function inTunnels(evidence: Evidence): Sighting[] {
-  const { configuration, containers } = evidence.side;
+  const { configuration } = evidence.side;
+  const containers = evidence.side.of(containerStores);
   const given = configuration?.overlayNetworks ?? [];
   const networks = given.length > 0 ? given : around(containers, 16);
   return innerHosts(evidence)
@@ -67,7 +69,7 @@ function inTunnels(evidence: Evidence): Sighting[] {
 }
 
 function outsideTunnels({ quality, side }: Evidence): Sighting[] {
-  const leases = around(side.containers, 24);
+  const leases = around(side.of(containerStores), 24);
   const isOfLease = (address: string): boolean =>
     !isLeaseBase(address) && !address.endsWith('.255') && leases.some((lease) => isWithin(address, lease));
   return [...quality.traffic.all()]
@@ -95,7 +97,7 @@ function judge(
 ): Judgement {
   const subject = { kind: 'flow', address };
   if (containersAt(evidence, address).length > 0) return { result: 'healthy', subject };
-  const { containers } = evidence.side;
+  const containers = evidence.side.of(containerStores);
   const isOwnCell = around(containers, 24).some((lease) => isWithin(address, lease));
   const at = first ?? { segment: 0, timeNs: Number.NaN };
   return {

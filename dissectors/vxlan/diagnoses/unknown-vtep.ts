@@ -4,6 +4,7 @@ import type { FrameRef } from '../../../src/moment.js';
 import { isWithin } from '../../../src/side-files/networks.js';
 import { geneveTunnels } from '../../geneve/correlator.js';
 import { vxlanTunnels } from '../correlator.js';
+import tunnelZones from '../side-files/tunnel-zone.js';
 import { citations } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
@@ -66,7 +67,7 @@ interface Outer {
 }
 
 function membersOf({ side }: Evidence): string[] {
-  const zones = side.tunnelZones.flatMap(({ members }) => members.map(({ address }) => address));
+  const zones = side.of(tunnelZones).flatMap(({ members }) => members.map(({ address }) => address));
   return [...(side.configuration?.overlayEndpoints ?? []), ...zones];
 }
 
@@ -107,7 +108,10 @@ function problemOf(
     .reduce((sum, { packets }) => sum + packets, 0);
   const total = directions.reduce((sum, { packets }) => sum + packets, 0);
   const peers = [...new Set(tunnels.map(({ low, high }) => (low === address ? high : low)))];
-  const zone = side.tunnelZones.map((one) => one.zone).join(', ');
+  const zone = side
+    .of(tunnelZones)
+    .map((one) => one.zone)
+    .join(', ');
   return {
     result: 'problem',
     subject: { kind: 'server', endpoints: [address] },

@@ -1,10 +1,7 @@
-import { canonicalAddress } from './networks.js';
-import type { Origin } from './origin.js';
-import type { TextFile } from './text-file.js';
-
-/*
- * Output of midonet-cli: `tunnel-zone ZONE list member` (the tunnel endpoints) and `list host` (which agents live).
- */
+import { canonicalAddress } from '../../../src/side-files/networks.js';
+import type { Origin } from '../../../src/side-files/origin.js';
+import { defineSideFileReader } from '../../../src/side-files/side-file-reader.js';
+import type { TextFile } from '../../../src/side-files/text-file.js';
 
 export interface ZoneMember {
   readonly origin: Origin;
@@ -25,8 +22,17 @@ export interface TunnelZone {
 const MEMBER = /^\s*zone (\S{1,64}) host (\S{1,64}) address ([0-9a-fA-F.:]{2,45})$/;
 const HOST = /^\s*host (\S{1,64}) name (\S{1,255}) alive (true|false)\b/;
 
+/** Output of midonet-cli: `tunnel-zone ZONE list member` (the tunnel endpoints) and `list host` (which agents live). */
+export default defineSideFileReader<TunnelZone>({
+  kind: 'tunnel zone',
+  text: { words: { outputOf: ['midonet-cli'] }, read: readTunnelZones },
+  statements: ({ members }) => members.length,
+  names: { rank: 'host', nameOf: hostName },
+  usedBy: ['vxlan.unknown-vtep'],
+});
+
 /** Empty where no member is listed. */
-export function readTunnelZones({ file, lines }: TextFile): TunnelZone[] {
+function readTunnelZones({ file, lines }: TextFile): TunnelZone[] {
   const hosts = new Map(
     lines.flatMap(({ text }) => {
       const [, host, name, alive] = HOST.exec(text) ?? [];
@@ -50,4 +56,9 @@ export function readTunnelZones({ file, lines }: TextFile): TunnelZone[] {
     });
   }
   return [...zones].map(([zone, members]) => ({ file, zone, members }));
+}
+
+function hostName(address: string, zones: readonly TunnelZone[]): string | null {
+  const member = zones.flatMap(({ members }) => members).find((one) => one.address === address);
+  return member === undefined ? null : (member.hostName ?? member.host);
 }

@@ -1,11 +1,8 @@
 import * as z from 'zod';
-import { checked } from './json-check.js';
-import type { Origin } from './origin.js';
+import { checked } from '../../src/side-files/json-check.js';
+import type { Origin } from '../../src/side-files/origin.js';
 
-/*
- * Answers of Cloud Foundry's policy server: the tags (`cf curl /networking/v1/external/tags`), with or without the
- * policies. A tag is hexadecimal text; on the wire it is the group policy id of VXLAN.
- */
+/* The shape of the policy server's answers, checked; loaded only where there is one to read. */
 
 export interface PolicyTag {
   readonly origin: Origin;
@@ -53,13 +50,6 @@ const policies = z.array(
 );
 const answer = z.looseObject({ tags: tags.optional(), policies: policies.optional() });
 
-export function isPolicyTags(value: unknown): boolean {
-  if (value === null || typeof value !== 'object') return false;
-  return (
-    ('tags' in value && Array.isArray(value.tags)) || ('policies' in value && Array.isArray(value.policies))
-  );
-}
-
 /** @throws SideFileError that names the field. */
 export function readPolicyTags(file: string, value: unknown): PolicyTags {
   const { tags: listed = [], policies: rules = [] } = checked(
@@ -88,16 +78,5 @@ export function readPolicyTags(file: string, value: unknown): PolicyTags {
       firstPort: destination.ports?.start ?? 0,
       lastPort: destination.ports?.end ?? 65_535,
     })),
-  };
-}
-
-/** What several files say together; of two statements about one tag the later file's counts. */
-export function joinPolicyTags(a: PolicyTags | null, b: PolicyTags): PolicyTags {
-  if (a === null) return b;
-  return {
-    files: [...a.files, ...b.files],
-    byTag: new Map([...a.byTag, ...b.byTag]),
-    byGroup: new Map([...a.byGroup, ...b.byGroup]),
-    policies: [...a.policies, ...b.policies],
   };
 }

@@ -1,31 +1,7 @@
-import { canonicalAddress } from './networks.js';
-import type { Origin } from './origin.js';
-import type { TextFile, TextLine } from './text-file.js';
-
-/*
- * Output of MidoNet's `mm-dpctl --show-dp` (ports with their counters) and `--dump-dp` (flows). Lines may be wrapped
- * by a terminal or a mail program anywhere behind a comma.
- */
-
-export interface DatapathPort {
-  readonly origin: Origin;
-  readonly number: number;
-  readonly name: string;
-  /** `Gre`, `VXLan`, `NetDev`, `Internal` … */
-  readonly type: string;
-  readonly receivedPackets: number;
-  readonly sentPackets: number;
-  readonly receiveErrors: number;
-  readonly sendErrors: number;
-  readonly receiveDrops: number;
-  readonly sendDrops: number;
-}
-
-export interface Datapath {
-  readonly file: string;
-  readonly name: string;
-  readonly ports: readonly DatapathPort[];
-}
+import { canonicalAddress } from '../../../src/side-files/networks.js';
+import type { Origin } from '../../../src/side-files/origin.js';
+import { defineSideFileReader } from '../../../src/side-files/side-file-reader.js';
+import type { TextFile } from '../../../src/side-files/text-file.js';
 
 /** A flow of the datapath, with what of its key a capture can show. */
 export interface DatapathFlow {
@@ -42,55 +18,18 @@ export interface DatapathFlow {
   readonly isDrop: boolean;
 }
 
-const PORT = /^\s*Port #(\d{1,9}) "([^"]{1,64})" (\w{1,32})\b/;
-const NAME = /^\s*Datapath name\s*: (\S{1,64})/;
-const COUNTERS_SPAN_LINES = 8;
 const FLOWS_MAX = 100_000;
 const SIGNED_PORT_OFFSET = 65_536;
 
-/** Empty where no line names a port with counters. */
-export function readDatapaths({ file, lines }: TextFile): Datapath[] {
-  const datapaths: (Datapath & { readonly ports: DatapathPort[] })[] = [];
-  let name = '';
-  for (const [index, { text, number }] of lines.entries()) {
-    const named = NAME.exec(text)?.[1];
-    if (named !== undefined) {
-      name = named;
-      datapaths.push({ file, name, ports: [] });
-    }
-    const port = PORT.exec(text);
-    if (port === null) continue;
-    const counters = countersFrom(lines, index);
-    if (counters === null) continue;
-    const [, portNumber, portName, type] = port;
-    if (datapaths.length === 0) datapaths.push({ file, name, ports: [] });
-    const origin = { file, place: `line ${number}` };
-    datapaths.at(-1)?.ports.push({ origin, number: Number(portNumber), name: portName, type, ...counters });
-  }
-  return datapaths.filter(({ ports }) => ports.length > 0);
-}
-
-type Counters = Omit<DatapathPort, 'origin' | 'number' | 'name' | 'type'>;
-
-function countersFrom(lines: readonly TextLine[], index: number): Counters | null {
-  const following = lines.slice(index, index + COUNTERS_SPAN_LINES).map(({ text }) => text);
-  const nextPort = following.findIndex((text, at) => at > 0 && PORT.test(text));
-  const text = following.slice(0, nextPort < 0 ? undefined : nextPort).join(' ');
-  if (!text.includes('Stats{')) return null;
-  const count = (field: string): number =>
-    Number(new RegExp(`\\b${field}=\\s?(\\d{1,16})`).exec(text)?.[1] ?? 0);
-  return {
-    receivedPackets: count('rxPackets'),
-    sentPackets: count('txPackets'),
-    receiveErrors: count('rxErrors'),
-    sendErrors: count('txErrors'),
-    receiveDrops: count('rxDropped'),
-    sendDrops: count('txDropped'),
-  };
-}
+/** Output of MidoNet's `mm-dpctl --dump-dp`: flows. Lines may be wrapped, as in `--show-dp`. */
+export default defineSideFileReader<DatapathFlow>({
+  kind: 'datapath',
+  text: { words: { outputOf: ['mm-dpctl'] }, read: readDatapathFlows },
+  usedBy: ['midonet.flow-drop'],
+});
 
 /** Empty where no flow is listed. */
-export function readDatapathFlows({ file, lines }: TextFile): DatapathFlow[] {
+function readDatapathFlows({ file, lines }: TextFile): DatapathFlow[] {
   const starts = lines.flatMap(({ text }, index) => (/^\s*Flow:\s*$/.test(text) ? [index] : []));
   return starts.slice(0, FLOWS_MAX).map((start, index) => {
     const block = lines.slice(start + 1, Math.min(starts[index + 1] ?? lines.length, start + 64));

@@ -1,11 +1,9 @@
 import * as z from 'zod';
-import { checked } from './json-check.js';
-import { canonicalAddress } from './networks.js';
-import type { Origin } from './origin.js';
+import { checked } from '../../src/side-files/json-check.js';
+import { canonicalAddress } from '../../src/side-files/networks.js';
+import type { Origin } from '../../src/side-files/origin.js';
 
-/*
- * store.json of a Cloud Foundry cell (/var/vcap/data/container-metadata): every container of that cell by its handle.
- */
+/* The shape of a store, checked; loaded only where there is one to read. */
 
 export interface Container {
   readonly origin: Origin;
@@ -33,13 +31,6 @@ const store = z.record(
     metadata: z.looseObject({ app_id: text, space_id: text, org_id: text, policy_group_id: text }).nullish(),
   }),
 );
-
-/** An object of objects, of which the first has an `ip`; also the empty object of a cell without containers. */
-export function isContainerStore(value: unknown): boolean {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
-  const [first] = Object.values(value) as unknown[];
-  return first === undefined || (first !== null && typeof first === 'object' && 'ip' in first);
-}
 
 /** @throws SideFileError that names the field. */
 export function readContainerStore(file: string, value: unknown): Container[] {

@@ -1,8 +1,7 @@
 import { isIP } from 'node:net';
-import type { Origin } from './origin.js';
-import type { TextFile } from './text-file.js';
-
-/* Output of `ntpq -pn`: the time servers of one host as its daemon sees them. */
+import type { Origin } from '../../../src/side-files/origin.js';
+import { defineSideFileReader } from '../../../src/side-files/side-file-reader.js';
+import type { TextFile } from '../../../src/side-files/text-file.js';
 
 export interface NtpqPeer {
   readonly origin: Origin;
@@ -31,8 +30,15 @@ const PEER = new RegExp(
   `^([*+o#x.\\- ])?\\s*([0-9a-zA-Z.:_-]{1,64})\\s+([.0-9a-zA-Z:_-]{1,40})\\s+(\\d{1,2})\\s+([ulbmsanAp-])\\s+(\\S{1,6})\\s+(\\d{1,6})\\s+([0-7]{1,3})\\s+${NUMBER}\\s+${NUMBER}\\s+${NUMBER}$`,
 );
 
-/** Null where no line is one of the table. */
-export function readNtpq({ file, lines }: TextFile): NtpqTable | null {
+/** Output of `ntpq -pn`: the time servers of one host as its daemon sees them. */
+export default defineSideFileReader<NtpqTable>({
+  kind: 'ntpq',
+  text: { words: { outputOf: ['ntpq -pn'] }, read: readNtpq },
+  statements: ({ peers }) => peers.length,
+});
+
+/** One table a file; empty where no line is one of it. */
+function readNtpq({ file, lines }: TextFile): NtpqTable[] {
   const peers = lines.flatMap(({ text, number }): NtpqPeer[] => {
     const parts = PEER.exec(
       text
@@ -60,7 +66,7 @@ export function readNtpq({ file, lines }: TextFile): NtpqTable | null {
       },
     ];
   });
-  return peers.length === 0 ? null : { file, peers };
+  return peers.length === 0 ? [] : [{ file, peers }];
 }
 
 /** The server that the daemon follows, or null: then the host is not synchronised. */

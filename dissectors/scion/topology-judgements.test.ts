@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { dissectors } from '../../dissectors/index.js';
+import type { Judgement } from '../../src/diagnose/diagnosis.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { type Endpoint, type Timeline, timeline } from '../../test/build/scenario.js';
-import type { Judgement } from '../diagnose/diagnosis.js';
-import type { HostLink } from './ip-link.js';
+import type { HostLink } from '../host/side-files/ip-link.js';
+import { dissectors } from '../index.js';
+import type { ScionLink, ScionTopology } from './topology.js';
 import {
   endpointJudgements,
   type IsdAsSighting,
   isdAsJudgements,
   isSameIsdAs,
   tunAddressJudgements,
-} from './scion-links.js';
-import type { ScionLink, ScionTopology } from './scion-topology.js';
+} from './topology-judgements.js';
 
 /* The link of the SCIONLab guide: 10.0.8.8:50000 here, 10.0.8.1:50202 at the attachment point. */
 const LINK: ScionLink = {
@@ -156,7 +156,7 @@ describe('address of the tunnel interface', () => {
 
   async function judge(links: readonly HostLink[], local = here): Promise<Judgement[]> {
     const quality = await qualityOf((t) => keepalives(t, local, there, [50_000, 50_202]));
-    return [...tunAddressJudgements({ scion: [topologyOf(LINK)], links }, quality)];
+    return [...tunAddressJudgements([topologyOf(LINK)], links, quality)];
   }
 
   it('is healthy where a link has it', async () => {

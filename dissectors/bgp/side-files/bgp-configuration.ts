@@ -1,8 +1,7 @@
-import { canonicalAddress } from './networks.js';
-import type { Origin } from './origin.js';
-import { type TextFile, withoutPrompt } from './text-file.js';
-
-/* `show running-config` of a BGP daemon (Quagga, FRR, IOS): the neighbours and what is expected of them. */
+import { canonicalAddress } from '../../../src/side-files/networks.js';
+import type { Origin } from '../../../src/side-files/origin.js';
+import { defineSideFileReader } from '../../../src/side-files/side-file-reader.js';
+import { type TextFile, withoutPrompt } from '../../../src/side-files/text-file.js';
 
 export interface BgpNeighbour {
   readonly origin: Origin;
@@ -29,8 +28,17 @@ const NEIGHBOUR = /^\s*neighbor ([0-9a-fA-F.:]{2,45}) (.{1,400})$/;
 
 type Draft = { -readonly [Field in keyof BgpNeighbour]: BgpNeighbour[Field] };
 
+/** `show running-config` of a BGP daemon (Quagga, FRR, IOS): the neighbours and what is expected of them. */
+export default defineSideFileReader<BgpSpeaker>({
+  kind: 'BGP configuration',
+  text: {
+    words: { other: ['show running-config of a BGP daemon'] },
+    read: readBgpConfigurations,
+  },
+});
+
 /** Empty where no line opens a BGP section. */
-export function readBgpConfigurations({ file, lines }: TextFile): BgpSpeaker[] {
+function readBgpConfigurations({ file, lines }: TextFile): BgpSpeaker[] {
   const speakers: { file: string; as: number; routerId: string | null; neighbours: Draft[] }[] = [];
   for (const line of lines) {
     const text = withoutPrompt(line.text);

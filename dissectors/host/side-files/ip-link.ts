@@ -1,11 +1,7 @@
-import { canonicalAddress } from './networks.js';
-import type { Origin } from './origin.js';
-import type { TextFile } from './text-file.js';
-
-/*
- * Output of `ip -d link`, `ip addr` and `ip -d addr` (iproute2): the interfaces of one host, tunnels with their
- * parameters.
- */
+import { canonicalAddress } from '../../../src/side-files/networks.js';
+import type { Origin } from '../../../src/side-files/origin.js';
+import { defineSideFileReader } from '../../../src/side-files/side-file-reader.js';
+import type { TextFile } from '../../../src/side-files/text-file.js';
 
 export interface LinkAddress {
   readonly address: string;
@@ -52,8 +48,19 @@ interface Draft extends HostLink {
   tunnel: LinkTunnel | null;
 }
 
+/**
+ * Output of `ip -d link`, `ip addr` and `ip -d addr` (iproute2): the interfaces of one host, tunnels with their
+ * parameters.
+ */
+export default defineSideFileReader<HostLink>({
+  kind: 'ip link',
+  text: { words: { outputOf: ['ip -d link', 'ip addr'] }, read: readIpLink },
+  names: { rank: 'interface', nameOf: interfaceName },
+  usedBy: ['scion.tun-address-mismatch', 'overlay.subnet-overlap'],
+});
+
 /** Empty where no line opens an interface. */
-export function readIpLink({ file, lines }: TextFile): HostLink[] {
+function readIpLink({ file, lines }: TextFile): HostLink[] {
   const links: Draft[] = [];
   for (const { text, number } of lines) {
     const heading = HEADING.exec(text);
@@ -130,4 +137,12 @@ function joined(links: readonly Draft[]): HostLink[] {
     }
   }
   return [...byName.values()];
+}
+
+/** Where the interfaces of several hosts are given, an interface alone would not say whose it is. */
+function interfaceName(address: string, links: readonly HostLink[]): string | null {
+  const link = links.find(({ addresses }) => addresses.some((one) => one.address === address));
+  if (link === undefined) return null;
+  const isOneHost = links.every(({ origin }) => origin.file === link.origin.file);
+  return isOneHost ? link.name : `${link.name} of ${link.origin.file}`;
 }

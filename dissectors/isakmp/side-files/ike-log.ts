@@ -1,11 +1,7 @@
-import { canonicalAddress } from './networks.js';
-import type { Origin } from './origin.js';
-import type { TextFile, TextLine } from './text-file.js';
-
-/*
- * Logs of IKE daemons and what `ipsec auto --up` prints: pluto (openswan, libreswan) and charon (strongSwan). Only
- * sentences of known meaning are taken; everything else in a log is left alone.
- */
+import { canonicalAddress } from '../../../src/side-files/networks.js';
+import type { Origin } from '../../../src/side-files/origin.js';
+import { defineSideFileReader } from '../../../src/side-files/side-file-reader.js';
+import type { TextFile, TextLine } from '../../../src/side-files/text-file.js';
 
 export type IkeLogEventKind =
   | 'initiated'
@@ -89,8 +85,20 @@ const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
   ['initiated', /^(?:STATE_\w+: )?initiate\b|^initiating |^sent IKE_SA_INIT request/i],
 ];
 
-/** Null where no line is one of an IKE daemon's. */
-export function readIkeLog({ file, lines }: TextFile): IkeLog | null {
+/**
+ * Logs of IKE daemons and what `ipsec auto --up` prints: pluto (openswan, libreswan) and charon (strongSwan). Only
+ * sentences of known meaning are taken; everything else in a log is left alone.
+ */
+export default defineSideFileReader<IkeLog>({
+  kind: 'IKE log',
+  text: { words: { logs: ['a log of pluto or charon'], outputOf: ['ipsec auto --up'] }, read: readIkeLog },
+  statements: ({ events, sas }) => events.length + sas.length,
+  names: { rank: 'connection', nameOf: gatewayName },
+  usedBy: ['ike.auth-failure', 'esp.spi-mismatch'],
+});
+
+/** One log a file; empty where no line is one of an IKE daemon's. */
+function readIkeLog({ file, lines }: TextFile): IkeLog[] {
   const events: IkeLogEvent[] = [];
   const sas: LoggedSa[] = [];
   for (const line of lines) {
@@ -103,7 +111,7 @@ export function readIkeLog({ file, lines }: TextFile): IkeLog | null {
     const kind = SENTENCES.find(([, pattern]) => pattern.test(said.text))?.[0];
     if (kind !== undefined) events.push({ origin, kind, ...said });
   }
-  return events.length + sas.length === 0 ? null : { file, events, sas };
+  return events.length + sas.length === 0 ? [] : [{ file, events, sas }];
 }
 
 interface Said {
@@ -177,4 +185,13 @@ function networksOf(text: string): string[] {
     .split(/\s+/)
     .map((part) => part.replace(/\[.*$/, ''))
     .filter((part) => part !== '');
+}
+
+/** The peer of a connection that a log names. */
+function gatewayName(address: string, logs: readonly IkeLog[]): string | null {
+  for (const { events, sas } of logs) {
+    const said = [...events, ...sas].find(({ peer, connection }) => peer === address && connection !== null);
+    if (said !== undefined) return `peer of ${said.connection}`;
+  }
+  return null;
 }

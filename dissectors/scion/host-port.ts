@@ -1,5 +1,5 @@
-import { canonicalAddress } from './networks.js';
-import type { ScionEndpoint } from './scion-topology.js';
+import { canonicalAddress } from '../../src/side-files/networks.js';
+import type { ScionEndpoint } from './topology.js';
 
 /**
  * `192.0.2.1:50000`, `[2001:db8::1]:50000`, `host.example:50000`, `:50000` (any local address), or an address

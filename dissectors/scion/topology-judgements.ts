@@ -1,10 +1,10 @@
-import type { CaptureQuality } from '../correlate/capture-quality.js';
-import type { Citation, Judgement, Problem } from '../diagnose/diagnosis.js';
-import type { FrameRef } from '../moment.js';
-import { PROTOCOL_UDP } from '../wire/ip.js';
-import { originText } from './origin.js';
-import type { ScionLink, ScionTopology } from './scion-topology.js';
-import type { SideKnowledge } from './side-knowledge.js';
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
+import { originText } from '../../src/side-files/origin.js';
+import { PROTOCOL_UDP } from '../../src/wire/ip.js';
+import type { HostLink } from '../host/side-files/ip-link.js';
+import type { ScionLink, ScionTopology } from './topology.js';
 
 /*
  * SCION topologies held against the wire: which underlay addresses and ports a link uses, and which ISD-AS its
@@ -216,12 +216,13 @@ function later(a: FrameRef | null, b: FrameRef | null): FrameRef | null {
  * are in the capture.
  */
 export function* tunAddressJudgements(
-  { scion, links: interfaces }: Pick<SideKnowledge, 'scion' | 'links'>,
+  topologies: readonly ScionTopology[],
+  interfaces: readonly HostLink[],
   quality: CaptureQuality,
 ): Generator<Judgement> {
   const tunnels = interfaces.filter(({ name, tunnel }) => tunnel?.kind === 'tun' || /^tun\d/.test(name));
   const owned = new Set(interfaces.flatMap(({ addresses }) => addresses.map(({ address }) => address)));
-  for (const { links, file } of scion) {
+  for (const { links, file } of topologies) {
     const expected = links.flatMap(({ local, bind }) => [local.host, bind]).filter((host) => host !== null);
     if (expected.length === 0 || tunnels.length === 0) continue;
     const isThere = expected.some((host) => owned.has(host));
