@@ -13,11 +13,12 @@ const ALONE = [
 ];
 const EXCLUDED = ['bench/tmp/**', 'dissectors/_template/**', '**/node_modules/**', 'dist/**'];
 
-process.stderr.write(
-  IS_WHOLE
-    ? 'Sweeps run whole.\n'
-    : `Sweeps are sampled: CAPAN_TEST_SEED=${SEED} repeats this choice, npm run test:all runs them whole.\n`,
-);
+// Read once for the run and once for each project.
+if (process.env.CAPAN_TEST_SEED_SHOWN === undefined) {
+  process.env.CAPAN_TEST_SEED_SHOWN = 'yes';
+  const sampled = `Sweeps are sampled: CAPAN_TEST_SEED=${SEED} repeats this choice, npm run test:all runs them whole.`;
+  process.stderr.write(`${IS_WHOLE ? 'Sweeps run whole.' : sampled}\n`);
+}
 
 export default defineConfig({
   test: {

@@ -9,9 +9,13 @@ const TYPE = 0;
 const IDENTIFIER = 2;
 const HEADER_LENGTH = 4;
 
+export const TEMPLATE_PORT = 9;
+export const QUESTION = 1;
+export const ANSWER = 2;
+
 export default defineDissector({
   protocol: 'template',
-  carriedBy: { udpPort: [9] },
+  carriedBy: { udpPort: [TEMPLATE_PORT] },
   observes: { type: 'u8', identifier: 'u16' },
 
   bind(template, { protocolIndex }) {

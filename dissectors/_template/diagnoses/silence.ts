@@ -1,51 +1,95 @@
-import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { templateSessions } from '../correlator.js';
+import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  thresholdOf,
+} from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_ICMP } from '../../../src/wire/ip.js';
+import { type TemplateSession, templateSessions } from '../correlator.js';
+import { TEMPLATE_PORT } from '../dissector.js';
 
+const ID = 'template.silence';
 const QUESTIONS_MIN = 3;
+const ANSWER_SECONDS = 2;
 
 export default defineDiagnosis({
-  id: 'template.silence',
+  id: ID,
   title: 'Questions get no answer',
   severity: 'error',
   subject: 'pair',
   layer: 'application',
   priority: 3,
-  rule: 'At least 3 questions from one host and no answer to any of them.',
-  notWhen: 'Any answer was seen.',
+  rule: 'At least 3 questions from one host and no answer to any of them, up to 2 s after the last one.',
+  notWhen:
+    'Any answer was seen. The capture holds one direction only, or ends within 2 s of the last question.',
   causes: ['the service does not run', 'a filter drops the questions or the answers'],
-  nextSteps: ['capture at the other end: do the questions arrive?'],
+  nextSteps: [
+    'on the asked host: ss -lunp sport = :9',
+    'capture at the other end (udp port 9): do the questions arrive?',
+  ],
   refutedBy: 'an answer in a capture taken at the other end',
   source: 'RFC and section',
-  thresholds: { questions: { value: QUESTIONS_MIN, unit: 'packets', why: 'one lost question is normal' } },
+  thresholds: {
+    questions: {
+      value: QUESTIONS_MIN,
+      unit: 'packets',
+      why: 'one lost question is normal',
+      adjustable: true,
+    },
+    seconds: { value: ANSWER_SECONDS, unit: 's', why: 'how long the standard lets an answer take' },
+  },
   fault: 'application',
   consequenceOf: ['path-loss', 'unreachable', 'policy'],
 
-  *diagnose({ sessions, quality }) {
-    for (const session of sessions(templateSessions)) {
-      const { asker, answerer, questions, answers, first, last } = session;
-      const subject = { kind: 'pair', endpoints: [asker, answerer] };
-      if (answers > 0) yield { result: 'healthy', subject };
-      else if (questions < QUESTIONS_MIN) {
-        yield { result: 'insufficient-data', subject, reason: 'fewer than 3 questions; capture for longer' };
-      } else {
-        yield {
-          result: 'problem',
-          subject,
-          pair: [asker, answerer],
-          confidence: 'low',
-          explanation: `${asker} asked ${answerer} ${questions} times and heard nothing.`,
-          direction: { from: answerer, to: asker },
-          first,
-          last,
-          ongoingAtEnd: quality.secondsToEnd(last) < 1,
-          counts: { questions, answers },
-          evidence: [
-            { ...first, summary: 'first question' },
-            { ...last, summary: 'last question' },
-          ],
-          displayFilter: `ip.addr == ${asker} && ip.addr == ${answerer} && udp.port == 9`,
-        };
-      }
-    }
+  *diagnose(evidence) {
+    for (const session of evidence.sessions(templateSessions)) yield judge(evidence, session);
   },
 });
+
+function judge(evidence: Evidence, session: TemplateSession): Judgement {
+  const { quality } = evidence;
+  const { asker, answerer, stack, questions, answers, last } = session;
+  const subject = { kind: 'pair', endpoints: [asker, answerer] };
+  if (answers > 0) return { result: 'healthy', subject };
+  if (questions < thresholdOf(evidence, ID, 'questions', QUESTIONS_MIN)) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${asker} asked ${questions} times, too seldom to judge; capture for longer.`,
+    };
+  }
+  // Absence is evidence only where the capture could have shown presence.
+  const limit = oneSidedLimit(quality, asker, answerer, stack);
+  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  const shortage = tooShortAfter(quality, last, ANSWER_SECONDS);
+  if (shortage) {
+    const { reason, neededSeconds } = shortage;
+    return { result: 'insufficient-data', subject, reason, neededSeconds };
+  }
+  return problemOf(evidence, session);
+}
+
+function problemOf({ quality }: Evidence, session: TemplateSession): Judgement {
+  const { asker, answerer, questions, answers, first, last } = session;
+  // A port unreachable would say that the service does not run; here it may only not have been captured.
+  const hidden = captureMayHide(quality, { protocol: PROTOCOL_ICMP });
+  return {
+    result: 'problem',
+    subject: { kind: 'pair', endpoints: [asker, answerer] },
+    pair: [asker, answerer],
+    confidence: hidden ? 'low' : 'medium',
+    limitedBy: hidden ? [hidden.id] : [],
+    explanation: `${asker} asked ${answerer} ${questions} times and heard nothing.`,
+    direction: { from: answerer, to: asker },
+    first,
+    last,
+    ongoingAtEnd: true,
+    counts: { questions, answers },
+    evidence: [
+      { ...first, summary: 'first question' },
+      { ...last, summary: 'last question' },
+    ],
+    displayFilter: `ip.addr == ${asker} && ip.addr == ${answerer} && udp.port == ${TEMPLATE_PORT}`,
+  };
+}
