@@ -5,6 +5,7 @@ import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFilter } from '../../src/wording/display-filters.js';
+import { subjectInside } from '../../src/wording/subjects.js';
 import { carrierName, diagnosticText, discriminatorText, portOf, stateName } from './names.js';
 import type { BfdPhase, BfdSession, BfdSide } from './session.js';
 
@@ -20,11 +21,7 @@ export function sessionSubject(quality: CaptureQuality, session: BfdSession): Su
       ends.slice(0, 1).map(({ discriminator }) => discriminatorText(discriminator)),
     ),
   };
-  if (stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside };
+  return subjectInside(quality, stack, subject);
 }
 
 /** What every finding about a session says of it. */

@@ -4,6 +4,8 @@ import type { Citation, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { carrierFilter, pairFilter } from '../../src/wording/display-filters.js';
+import { subjectInside } from '../../src/wording/subjects.js';
 import { PORT_BGP } from './layout.js';
 import type { PeerConnection, Peering } from './peerings.js';
 
@@ -11,12 +13,7 @@ const EVIDENCE_MAX = 10;
 
 /** The session between two speakers, whichever connection carries it. */
 export function peeringSubject(quality: CaptureQuality, { a, b, stack }: Peering): Subject {
-  const subject = { kind: 'session', endpoints: [a, b], protocol: 'bgp' };
-  if (stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside };
+  return subjectInside(quality, stack, { kind: 'session', endpoints: [a, b], protocol: 'bgp' });
 }
 
 /** What every finding about a peering says of it. */
@@ -38,10 +35,7 @@ export function peeringFacts(
 
 /** All segments of port 179 between the two; inside a tunnel, the packets of the tunnel. */
 function peeringFilter(quality: CaptureQuality, { a, b, stack }: Peering): string {
-  const [outermost] = quality.flows.tunnelLayers(stack);
-  const hosts = outermost ? [outermost.low, outermost.high] : [a, b];
-  const filters = hosts.map((host) => `${host.includes(':') ? 'ipv6' : 'ip'}.addr == ${host}`);
-  return [...filters, ...(outermost ? [] : [`tcp.port == ${PORT_BGP}`])].join(' && ');
+  return carrierFilter(quality, stack) ?? `${pairFilter(a, b)} && tcp.port == ${PORT_BGP}`;
 }
 
 /** In order of frames, each once, at most ten: the first nine and the last. */

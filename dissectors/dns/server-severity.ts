@@ -2,6 +2,8 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../src/diagnose/severity-policy.js';
 import type { Severity, Subject } from '../../src/report/report.js';
+import { hostFilter } from '../../src/wording/display-filters.js';
+import { serverSubject } from '../../src/wording/subjects.js';
 import { PORT_DNS } from './layout.js';
 import type { DnsServer } from './session.js';
 
@@ -30,16 +32,11 @@ export function severityByClients({ clients, answered }: DnsServer): Severity {
   return answered > 0 && failing.length >= CLIENTS_MIN ? 'warning' : 'info';
 }
 
-export function serverSubject(quality: CaptureQuality, { address, stack }: DnsServer): Subject {
-  const subject = { kind: 'server', endpoints: [address], port: PORT_DNS };
-  if (stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside };
+export function subjectOf(quality: CaptureQuality, { address, stack }: DnsServer): Subject {
+  return serverSubject(quality, { address, port: PORT_DNS, stack });
 }
 
 /** Display filter for DNS with that server. */
 export function serverFilter({ address }: DnsServer): string {
-  return `dns && ${address.includes(':') ? 'ipv6' : 'ip'}.addr == ${address}`;
+  return `dns && ${hostFilter(address)}`;
 }

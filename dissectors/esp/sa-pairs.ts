@@ -1,5 +1,6 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
 import { espPairs } from './correlator.js';
 import type { EspDirection, EspPair, EspSa } from './session.js';
 
@@ -110,9 +111,8 @@ export function secondsBetween(
 }
 
 /** Display filter for all ESP between two addresses. */
-export function pairFilter(a: string, b: string): string {
-  const field = a.includes(':') ? 'ipv6.addr' : 'ip.addr';
-  return `esp && ${field} == ${a} && ${field} == ${b}`;
+export function espFilter(a: string, b: string): string {
+  return `esp && ${pairFilter(a, b)}`;
 }
 
 /** Display filter for some SAs of a pair. */

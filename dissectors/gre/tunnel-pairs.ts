@@ -1,6 +1,7 @@
 import type { Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import type { SegmentIndex } from '../../src/units.js';
+import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';
 import type { GreTunnel } from './session.js';
 
@@ -70,8 +71,8 @@ export function pairWords({ low, high }: GrePair): string {
 
 /** Display filter for GRE between two hosts; fragments of it included. */
 export function greFilter(a: string, b: string): string {
-  const [address, protocol] = a.includes(':') ? ['ipv6.addr', 'ipv6.nxt'] : ['ip.addr', 'ip.proto'];
-  return `(gre || ${protocol} == 47) && ${address} == ${a} && ${address} == ${b}`;
+  const protocol = addressFamily(a) === 'ipv6' ? 'ipv6.nxt' : 'ip.proto';
+  return `(gre || ${protocol} == 47) && ${pairFilter(a, b)}`;
 }
 
 /** Order of two moments of one segment; false where a time is unknown. */

@@ -2,7 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import { addressFilter } from '../../src/wording/display-filters.js';
+import { addressFilter, carrierFilter } from '../../src/wording/display-filters.js';
 import { byDirection, type Direction, directionKey } from '../../src/wording/subjects.js';
 import { ECHO_REPLY_NS, type EchoStream } from './echo-streams.js';
 import type { EchoRun, EchoSize, EchoTally } from './echo-tally.js';
@@ -128,11 +128,8 @@ function sum(numbers: readonly number[]): number {
  * of all its packets: a stock tshark may know neither its port nor what its fragments carry.
  */
 export function echoFilter(quality: CaptureQuality, { source, destination, sizes, stack }: EchoPair): string {
-  const [outermost] = quality.flows.tunnelLayers(stack);
-  if (outermost) {
-    const family = outermost.low.includes(':') ? 'ipv6' : 'ip';
-    return `${family}.addr == ${outermost.low} && ${family}.addr == ${outermost.high}`;
-  }
+  const carrier = carrierFilter(quality, stack);
+  if (carrier !== null) return carrier;
   const isV6 = source.includes(':');
   const kinds = [isV6 ? 'icmpv6.type == 128' : 'icmp.type == 8'];
   if (sizes.some(({ isFragmented }) => isFragmented)) {

@@ -2,7 +2,9 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { isBefore, type OneWayTraffic } from '../../src/correlate/traffic.js';
 import type { Citation, Judgement } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
+import { ipProtocolName } from '../../src/wire/ip-protocols.js';
 import { addressFilter } from '../../src/wording/display-filters.js';
+import { endpointText } from '../../src/wording/endpoints.js';
 import { byDirection, type Direction, pairSubject } from '../../src/wording/subjects.js';
 import type { IcmpError, QuotedPacket } from './icmp-errors.js';
 import { wordsFor } from './message-types.js';
@@ -100,26 +102,11 @@ export function summaryOf({ meaning, reporter, quoted }: QuotingError): string {
 /** `UDP 192.0.2.1:4500 -> 198.51.100.2:4500`, `ESP a -> b SPI 0x…`. */
 export function flowWords(quoted: QuotedPacket): string {
   const { source, destination, sourcePort, destinationPort, spi } = quoted;
-  const name = PROTOCOL_NAMES.get(quoted.protocol) ?? `IP protocol ${quoted.protocol}`;
-  const from = sourcePort > 0 ? withPort(source, sourcePort) : source;
-  const to = destinationPort > 0 ? withPort(destination, destinationPort) : destination;
+  const name = ipProtocolName(quoted.protocol);
+  const from = sourcePort > 0 ? endpointText(source, sourcePort) : source;
+  const to = destinationPort > 0 ? endpointText(destination, destinationPort) : destination;
   const tail = spi > 0 ? ` SPI 0x${spi.toString(16).padStart(8, '0')}` : '';
   return `${name} ${from} -> ${to}${tail}`;
-}
-
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
-  [1, 'ICMP'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [47, 'GRE'],
-  [50, 'ESP'],
-  [51, 'AH'],
-  [58, 'ICMPv6'],
-  [132, 'SCTP'],
-]);
-
-function withPort(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 function at({ frame, timeNs, segment }: FrameRef): FrameRef {

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { fragmentEdgeSeconds, secondsFromStart } from '../../src/correlate/gates.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { ipProtocolName } from '../../src/wire/ip-protocols.js';
 import { byDirection, type Direction } from '../../src/wording/subjects.js';
 import type { Lack } from './datagram.js';
 import type { FragmentStream, LedgerEntry } from './fragment-stream.js';
@@ -95,19 +96,7 @@ export function identificationWords({ identification }: LedgerEntry): string {
   return `0x${identification.toString(16).padStart(4, '0')}`;
 }
 
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
-  [1, 'ICMP'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [47, 'GRE'],
-  [50, 'ESP'],
-  [51, 'AH'],
-  [58, 'ICMPv6'],
-]);
-
 export function protocolWords({ streams }: FragmentPair): string {
-  const names = new Set(
-    streams.map(({ protocol }) => PROTOCOL_NAMES.get(protocol) ?? `IP protocol ${protocol}`),
-  );
+  const names = new Set(streams.map(({ protocol }) => ipProtocolName(protocol)));
   return [...names].join(' and ');
 }

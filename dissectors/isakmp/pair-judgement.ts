@@ -3,6 +3,8 @@ import { dropLimit } from '../../src/correlate/gates.js';
 import type { Citation, Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
+import { secondsText } from '../../src/wording/durations.js';
 import { logSentences } from './daemon-log.js';
 import { messageName } from './names.js';
 import { establishedAfter, type IkePair, ikePairs } from './pair-sessions.js';
@@ -139,15 +141,15 @@ const COOKIES_IN_FILTER_MAX = 8;
 /** Finds the messages of the sessions, and IP fragments that hold parts of them. */
 export function sessionFilter(pair: IkePair, sessions: readonly IkeSession[]): string {
   const distinct = [...new Set(sessions)];
-  const family = pair.initiator.includes(':') ? 'ipv6' : 'ip';
-  const between = `${family}.addr == ${pair.initiator} && ${family}.addr == ${pair.responder}`;
+  const between = pairFilter(pair.initiator, pair.responder);
   const cookies = [...new Set(distinct.map(({ initiatorSpi }) => initiatorSpi))];
   const clauses =
     cookies.length <= COOKIES_IN_FILTER_MAX
       ? cookies.map((spi) => `isakmp.ispi == ${spi.replace(/..(?!$)/g, '$&:')}`)
       : [`(${between} && isakmp)`];
   if (distinct.some(hasIpFragments)) {
-    const fragment = family === 'ip' ? '(ip.flags.mf == 1 || ip.frag_offset > 0)' : 'ipv6.fraghdr';
+    const fragment =
+      addressFamily(pair.initiator) === 'ip' ? '(ip.flags.mf == 1 || ip.frag_offset > 0)' : 'ipv6.fraghdr';
     clauses.push(`(${between} && ${fragment})`);
   }
   // Elsewhere than on its ports Wireshark does not look for IKE.
@@ -175,10 +177,6 @@ export function sendingText(stalls: readonly Stall[]): string {
   const attempts = stalls.length > 1 ? ` in ${stalls.length} attempts` : '';
   const timer = stalls.length === 1 && waiting.length === 1 ? timerText(timerOf(message)) : '';
   return `${messageName(session, exchange, message)} (${message.length} bytes) ${times}${within}${attempts}${timer}`;
-}
-
-export function secondsText(seconds: number): string {
-  return `${seconds >= 10 ? seconds.toFixed(1) : Number(seconds.toPrecision(2))} s`;
 }
 
 /** How long the capture goes on after the last sending: what "no answer" rests on. */

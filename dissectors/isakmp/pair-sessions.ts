@@ -1,6 +1,7 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
+import { subjectInside } from '../../src/wording/subjects.js';
 import { espPairs } from '../esp/correlator.js';
 import type { EspPair } from '../esp/session.js';
 import { ike } from './correlator.js';
@@ -42,16 +43,13 @@ function pairOf(sessions: readonly IkeSession[], evidence: Evidence): IkePair {
   const { initiator, responder, paths } = sessions[0];
   const { stack } = paths[0];
   const endpoints = { kind: 'session', protocol: 'ike', endpoints: [initiator, responder] };
-  const inside = evidence.quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
   return {
     initiator,
     responder,
     stack,
     sessions,
     stalls: sessions.flatMap((session) => stallsOf(session, evidence.quality)),
-    subject: stack === 0 ? endpoints : { ...endpoints, inside },
+    subject: subjectInside(evidence.quality, stack, endpoints),
   };
 }
 

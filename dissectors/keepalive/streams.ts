@@ -5,6 +5,9 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Moment } from '../../src/moment.js';
 import type { Confidence, Subject } from '../../src/report/report.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
+import { endpointText } from '../../src/wording/endpoints.js';
+import { subjectInside } from '../../src/wording/subjects.js';
 import { isSamePeriod } from './cadence.js';
 import { keepaliveLinks } from './correlator.js';
 import type { KeepaliveLink, LinkDirection, Pause, Stream } from './session.js';
@@ -152,20 +155,8 @@ export function pairTraffic(quality: CaptureQuality, { direction, link }: Keepal
 /** The stream as a subject: from its sender to its receiver; inside a tunnel, with its layers from the outside in. */
 export function streamSubject(quality: CaptureQuality, { direction, link }: Keepalive): Subject {
   const { from, fromPort, to, toPort } = direction;
-  const subject = {
-    kind: 'session',
-    protocol: 'udp',
-    endpoints: [endpointText(from, fromPort), endpointText(to, toPort)],
-  };
-  if (link.stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(link.stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside };
-}
-
-export function endpointText(address: string, port: number): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  const endpoints = [endpointText(from, fromPort), endpointText(to, toPort)];
+  return subjectInside(quality, link.stack, { kind: 'session', protocol: 'udp', endpoints });
 }
 
 /** `10.0.8.8:50000 to 10.0.8.1:50015`. */
@@ -195,8 +186,7 @@ export function linkFilter({
   to,
   toPort,
 }: Pick<LinkDirection, 'from' | 'fromPort' | 'to' | 'toPort'>): string {
-  const field = from.includes(':') ? 'ipv6' : 'ip';
-  return `${field}.addr == ${from} && ${field}.addr == ${to} && udp.port == ${fromPort} && udp.port == ${toPort}`;
+  return `${pairFilter(from, to)} && udp.port == ${fromPort} && udp.port == ${toPort}`;
 }
 
 /** What packets that the capture itself lost leave of the confidence. */

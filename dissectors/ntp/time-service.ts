@@ -2,6 +2,8 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../src/diagnose/severity-policy.js';
 import type { Severity, Subject } from '../../src/report/report.js';
+import { carrierFilter, hostFilter } from '../../src/wording/display-filters.js';
+import { serverSubject, subjectInside } from '../../src/wording/subjects.js';
 import { ntpAssociations } from './correlator.js';
 import { PORT_NTP } from './layout.js';
 import type { NtpAssociation } from './session.js';
@@ -31,28 +33,17 @@ export function severityOfTime(evidence: Evidence, stack: number): Severity {
   return severityOfFlow(evidence, stack, ['time.']);
 }
 
-export function serverSubject(quality: CaptureQuality, { address, stack }: TimeServer): Subject {
-  return inside(quality, stack, { kind: 'server', endpoints: [address], port: PORT_NTP });
+export function subjectOf(quality: CaptureQuality, { address, stack }: TimeServer): Subject {
+  return serverSubject(quality, { address, port: PORT_NTP, stack });
 }
 
 export function hostSubject(quality: CaptureQuality, client: string, stack: number): Subject {
-  return inside(quality, stack, { kind: 'host', endpoints: [client] });
-}
-
-function inside(quality: CaptureQuality, stack: number, subject: Subject): Subject {
-  if (stack === 0) return subject;
-  const layers = quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside: layers };
+  return subjectInside(quality, stack, { kind: 'host', endpoints: [client] });
 }
 
 /** Display filter for NTP of those hosts. Inside a tunnel, the tunnel's packets: tshark may not look into it. */
 export function ntpFilter(quality: CaptureQuality, stack: number, ...addresses: readonly string[]): string {
-  const [outermost] = quality.flows.tunnelLayers(stack);
-  const hosts = outermost ? [outermost.low, outermost.high] : addresses;
-  const filter = hosts.map((address) => `${address.includes(':') ? 'ipv6' : 'ip'}.addr == ${address}`);
-  return outermost ? filter.join(' && ') : ['ntp', ...filter].join(' && ');
+  return carrierFilter(quality, stack) ?? ['ntp', ...addresses.map(hostFilter)].join(' && ');
 }
 
 /** True where the other servers that these hosts asked tell them the time. */

@@ -3,6 +3,10 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
+import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
+import { secondsText } from '../../src/wording/durations.js';
+import { endpointText } from '../../src/wording/endpoints.js';
+import { subjectInside } from '../../src/wording/subjects.js';
 import { openvpnConversations } from './correlator.js';
 import type { Handshake, OpenvpnConversation, OpenvpnDirection, Way } from './session.js';
 
@@ -65,12 +69,7 @@ export function subjectOf(
   quality: CaptureQuality,
   endpoints: readonly [string, string],
 ): Subject {
-  const subject = { kind, protocol: 'openvpn', endpoints };
-  if (stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(stack)
-    .map(({ kind: outer, key, low, high }) => `${outer} ${key} ${low} ${high}`);
-  return { ...subject, inside };
+  return subjectInside(quality, stack, { kind, protocol: 'openvpn', endpoints });
 }
 
 /** Subject of one direction: with both sockets, since several clients may share an address. */
@@ -88,7 +87,7 @@ export function directionSubject(
 }
 
 export function socketText({ address, port }: OpenvpnDirection['from']): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return endpointText(address, port);
 }
 
 export function fromClient({ directions, clientWay }: OpenvpnConversation): OpenvpnDirection {
@@ -173,11 +172,6 @@ export function secondsBetween(from: FrameRef, to: FrameRef): number {
   return from.segment === to.segment ? (to.timeNs - from.timeNs) / NS_PER_SECOND : Number.NaN;
 }
 
-/** `12.3 s`, `0.25 s`. */
-export function secondsText(seconds: number): string {
-  return `${seconds >= 10 ? seconds.toFixed(1) : Number(seconds.toPrecision(2))} s`;
-}
-
 export function periodText(periodNs: Nanoseconds): string {
   return secondsText(periodNs / NS_PER_SECOND);
 }
@@ -193,11 +187,11 @@ export function conversationFilter(
 
 function filterOf(conversation: OpenvpnConversation, withFragments: boolean): string {
   const { from, to } = fromClient(conversation);
-  const family = from.address.includes(':') ? 'ipv6' : 'ip';
-  const pair = `${family}.addr == ${from.address} && ${family}.addr == ${to.address}`;
+  const pair = pairFilter(from.address, to.address);
   const port = `${conversation.transport}.port == ${to.port}`;
   if (!withFragments) return `(${pair} && ${port})`;
-  const fragment = family === 'ip' ? 'ip.flags.mf == 1 || ip.frag_offset > 0' : 'ipv6.fraghdr';
+  const fragment =
+    addressFamily(from.address) === 'ip' ? 'ip.flags.mf == 1 || ip.frag_offset > 0' : 'ipv6.fraghdr';
   return `(${pair} && (${port} || ${fragment}))`;
 }
 

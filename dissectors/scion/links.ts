@@ -3,7 +3,9 @@ import { dropLimit } from '../../src/correlate/gates.js';
 import type { FrameRef, Moment } from '../../src/moment.js';
 import type { Confidence, Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import { endpointText, linkFilter as udpFilter } from '../keepalive/streams.js';
+import { endpointText } from '../../src/wording/endpoints.js';
+import { subjectInside } from '../../src/wording/subjects.js';
+import { linkFilter as udpFilter } from '../keepalive/streams.js';
 import type { ScionLink } from './session.js';
 
 /** LINKTYPE_ values of interfaces that carry IP alone, as a tun interface does (RAW in its variants, IPv4, IPv6). */
@@ -36,12 +38,7 @@ export function directionSubject(
 ): Subject {
   const { from, fromPort, to, toPort } = endsOf(link, direction);
   const endpoints = [endpointText(from, fromPort), endpointText(to, toPort)];
-  const subject = { kind: 'session', protocol: 'scion', endpoints, ...more };
-  if (link.stack === 0) return subject;
-  const inside = quality.flows
-    .tunnelLayers(link.stack)
-    .map(({ kind, key, low, high }) => `${kind} ${key} ${low} ${high}`);
-  return { ...subject, inside };
+  return subjectInside(quality, link.stack, { kind: 'session', protocol: 'scion', endpoints, ...more });
 }
 
 /** `10.0.8.8:50000 to 10.0.8.1:50015`. */

@@ -1,10 +1,12 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { type Limit, oneSidedLimit } from '../../src/correlate/gates.js';
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
-import { isSmallCapture } from '../../src/diagnose/severity-policy.js';
+import { severityOfFlow } from '../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Severity, Subject } from '../../src/report/report.js';
-import { inside } from '../../src/wording/subjects.js';
+import { carrierFilter, hostFilter, pairFilter } from '../../src/wording/display-filters.js';
+import { endpointText } from '../../src/wording/endpoints.js';
+import { serverSubject } from '../../src/wording/subjects.js';
 import { tcpServices } from './correlator.js';
 import { both, NEVER, type Occurrences } from './occurrences.js';
 import type { TcpService } from './tcp-service.js';
@@ -52,15 +54,16 @@ export function occurrencesOf(
   return endpoint.services.reduce((all, service) => both(all, kind(service)), NEVER);
 }
 
-export function serverSubject(quality: CaptureQuality, { server, port, stack }: ServerEndpoint): Subject {
-  const endpoints = [server];
-  if (stack === 0) return { kind: 'server', endpoints, port };
-  return { kind: 'server', endpoints, port, inside: inside(quality, stack) };
+export function subjectOf(
+  quality: CaptureQuality,
+  { server, port, stack }: Pick<ServerEndpoint, 'server' | 'port' | 'stack'>,
+): Subject {
+  return serverSubject(quality, { address: server, port, stack });
 }
 
 /** `192.0.2.1:443`, `[2001:db8::1]:443`. */
-export function endpointWords({ server, port }: { readonly server: string; readonly port: number }): string {
-  return server.includes(':') ? `[${server}]:${port}` : `${server}:${port}`;
+export function endpointWords({ server, port }: Pick<ServerEndpoint, 'server' | 'port'>): string {
+  return endpointText(server, port);
 }
 
 /**
@@ -73,14 +76,8 @@ export function segmentFilter(
   client: string | undefined,
   condition: string,
 ): string {
-  const [outermost] = quality.flows.tunnelLayers(stack);
-  if (outermost) return [outermost.low, outermost.high].map(hostFilter).join(' && ');
-  const hosts = client === undefined ? [server] : [server, client];
-  return [...hosts.map(hostFilter), `tcp.port == ${port}`, condition].join(' && ');
-}
-
-function hostFilter(address: string): string {
-  return `${address.includes(':') ? 'ipv6' : 'ip'}.addr == ${address}`;
+  const hosts = client === undefined ? hostFilter(server) : pairFilter(server, client);
+  return carrierFilter(quality, stack) ?? `${hosts} && tcp.port == ${port} && ${condition}`;
 }
 
 /** `12 s`, `1.5 s`, `210 ms`, `2.3 ms`, `36 µs`. */
@@ -110,9 +107,7 @@ export function onlyPair(services: readonly TcpService[]): readonly [string, str
  * passing trouble. Inside a tunnel, or in a capture that was taken for it, it may be the subject.
  */
 export function severityOf(evidence: Evidence, endpoint: ServerEndpoint, isLasting: boolean): Severity {
-  if (!isLasting || isMirrored(evidence.quality, endpoint.stack)) return 'info';
-  const isSubject = endpoint.stack !== 0 || isSmallCapture(evidence.quality);
-  return isSubject && !hasOtherFault(evidence) ? 'warning' : 'info';
+  return isLasting ? severityOfFlow(evidence, endpoint.stack, OF_TRANSPORT) : 'info';
 }
 
 /** At least 3 clients fail in at least half of their tries at an endpoint that served before. */
@@ -131,21 +126,8 @@ export function manyClientsFail(
   return new Set(failing.map(({ client }) => client)).size >= SOURCES_MIN;
 }
 
-/** A mirror session shows what some port of a switch sees, not what was captured for a purpose. */
-function isMirrored(quality: CaptureQuality, stack: number): boolean {
-  return quality.flows.tunnelLayers(stack).some(({ kind }) => kind === 'erspan');
-}
-
-const OF_TRANSPORT = ['capture.', 'tcp.', 'app.', 'latency.'];
-
-/** An error or a warning that explains trouble with TCP better than TCP itself. */
-function hasOtherFault({ judgements }: Evidence): boolean {
-  for (const [id, judged] of judgements) {
-    if (OF_TRANSPORT.some((area) => id.startsWith(area))) continue;
-    if (judged.some((one) => one.result === 'problem' && one.severity !== 'info')) return true;
-  }
-  return false;
-}
+/** What goes wrong together with a connection: none of it is another fault. */
+const OF_TRANSPORT = ['tcp.', 'app.', 'latency.'];
 
 /** Why the answers of a server to one of its clients may be missing through the capture's fault, or null. */
 export function missingAnswers(quality: CaptureQuality, { client, server, stack }: TcpService): Limit | null {
@@ -153,5 +135,5 @@ export function missingAnswers(quality: CaptureQuality, { client, server, stack 
 }
 
 export function healthy(evidence: Evidence, endpoint: ServerEndpoint): Judgement {
-  return { result: 'healthy', subject: serverSubject(evidence.quality, endpoint) };
+  return { result: 'healthy', subject: subjectOf(evidence.quality, endpoint) };
 }

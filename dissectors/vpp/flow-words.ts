@@ -2,6 +2,7 @@ import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { ipProtocolName } from '../../src/wire/ip-protocols.js';
 import { plural } from '../../src/wording/counts.js';
 import { addressFilter } from '../../src/wording/display-filters.js';
 import { framesFilter } from '../frame/capture-facts.js';
@@ -12,13 +13,6 @@ import type { VppFault, VppFlow, VppPath, VppTrace, VppVisit } from './session.j
  */
 
 const NODES_SHOWN = 12;
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
-  [1, 'ICMP'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [58, 'ICMPv6'],
-  [132, 'SCTP'],
-]);
 const PORT_FIELDS: ReadonlyMap<number, string> = new Map([
   [6, 'tcp'],
   [17, 'udp'],
@@ -27,7 +21,7 @@ const PORT_FIELDS: ReadonlyMap<number, string> = new Map([
 
 /** `TCP from 10.0.0.1 to 10.0.0.2 port 80`; answers `from port`. */
 export function flowWords({ protocol, source, destination, port, towardsPort }: VppFlow): string {
-  const name = PROTOCOL_NAMES.get(protocol) ?? `IP protocol ${protocol}`;
+  const name = ipProtocolName(protocol);
   const at = port === 0 ? '' : ` port ${port}`;
   return `${name} from ${source}${towardsPort ? '' : at} to ${destination}${towardsPort ? at : ''}`;
 }

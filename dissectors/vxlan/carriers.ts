@@ -4,6 +4,7 @@ import type { TunnelDirection } from '../../src/correlate/tunnel-direction.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
+import { carrierFilter, pairFilter } from '../../src/wording/display-filters.js';
 import { geneveTunnels } from '../geneve/correlator.js';
 import { type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { fragmentStreams } from '../ip/correlator.js';
@@ -99,11 +100,8 @@ export function carrierSubject({ kind, vni, low, high, direction }: Carrier): Su
  * Display filter for the outermost packets of the tunnel's two ends: UDP ports other than 4789 a stock tshark
  * does not know.
  */
-export function carrierFilter(quality: CaptureQuality, { stack, low, high }: Carrier): string {
-  const [outermost] = quality.flows.tunnelLayers(stack);
-  const [a, b] = outermost ? [outermost.low, outermost.high] : [low, high];
-  const family = a.includes(':') ? 'ipv6' : 'ip';
-  return `${family}.addr == ${a} && ${family}.addr == ${b}`;
+export function filterOf(quality: CaptureQuality, { stack, low, high }: Carrier): string {
+  return carrierFilter(quality, stack) ?? pairFilter(low, high);
 }
 
 /** `VXLAN 42 from 10.0.0.1 to 10.0.0.2`. */

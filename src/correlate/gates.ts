@@ -1,5 +1,6 @@
 import type { Moment } from '../moment.js';
 import { NS_PER_SECOND } from '../units.js';
+import { ipProtocolName } from '../wire/ip-protocols.js';
 import { filterPasses, type PacketClass } from './capture-filter.js';
 import type { CaptureQuality } from './capture-quality.js';
 import { portFilterSignature } from './port-filter-signature.js';
@@ -175,18 +176,8 @@ function isHiddenByPorts(packet: PacketClass, ports: readonly number[]): boolean
   return !ports.includes(packet.port);
 }
 
-const PROTOCOL_NAMES: ReadonlyMap<number, string> = new Map([
-  [1, 'ICMP'],
-  [6, 'TCP'],
-  [17, 'UDP'],
-  [47, 'GRE'],
-  [50, 'ESP'],
-  [51, 'AH'],
-  [58, 'ICMPv6'],
-]);
-
 function packetWords(packet: PacketClass): string {
   if (packet.fragment === true) return 'fragments other than the first of a datagram';
-  const protocol = PROTOCOL_NAMES.get(packet.protocol) ?? `IP protocol ${packet.protocol}`;
+  const protocol = ipProtocolName(packet.protocol);
   return packet.port === undefined ? protocol : `${protocol} port ${packet.port}`;
 }

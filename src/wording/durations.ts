@@ -7,3 +7,8 @@ export function durationWords(from: Moment, to: Moment): string {
   if (from.segment !== to.segment || !(seconds >= 0)) return 'an unknown time';
   return seconds >= 0.1 || seconds === 0 ? `${seconds.toFixed(1)} s` : `${(seconds * 1000).toFixed(2)} ms`;
 }
+
+/** `12.3 s`, `0.25 s`. */
+export function secondsText(seconds: number): string {
+  return `${seconds >= 10 ? seconds.toFixed(1) : Number(seconds.toPrecision(2))} s`;
+}

@@ -10,17 +10,27 @@ export interface Direction {
 
 /** The pair as a subject: endpoints in the order from, to; inside a tunnel, its layers from the outside in. */
 export function pairSubject(quality: CaptureQuality, { source, destination, stack }: Direction): Subject {
-  const endpoints = [source, destination];
-  return stack === 0
-    ? { kind: 'pair', endpoints }
-    : { kind: 'pair', endpoints, inside: inside(quality, stack) };
+  return subjectInside(quality, stack, { kind: 'pair', endpoints: [source, destination] });
+}
+
+/** A service with all its clients. */
+export function serverSubject(
+  quality: CaptureQuality,
+  { address, port, stack }: { readonly address: string; readonly port: number; readonly stack: number },
+): Subject {
+  return subjectInside(quality, stack, { kind: 'server', endpoints: [address], port });
+}
+
+/** The subject with the layers of the tunnels that it lies in, from the outside in; as it is where it lies in none. */
+export function subjectInside(quality: CaptureQuality, stack: number, subject: Subject): Subject {
+  return stack === 0 ? subject : { ...subject, inside: inside(quality, stack) };
 }
 
 /** Written out once a stack: thousands of subjects share one. */
 const layersOfRun = new WeakMap<CaptureQuality, Map<number, readonly string[]>>();
 
 /** The layers of a tunnel stack in words, from the outside in. */
-export function inside(quality: CaptureQuality, stack: number): readonly string[] {
+function inside(quality: CaptureQuality, stack: number): readonly string[] {
   let layers = layersOfRun.get(quality);
   if (!layers) {
     layers = new Map();

@@ -7,6 +7,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
+import { pairFilter } from '../../../src/wording/display-filters.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { type NatOfSide, natOf } from '../../isakmp/nat-detection.js';
 import { type AhPair, ahPairs } from '../correlator.js';
@@ -115,8 +116,7 @@ const HASHES_DIFFER = 'the NAT detection hashes of IKE do not match';
 function problemOf(pair: AhPair, nat: NatOfSide | null, subject: Subject, proof: string): Problem {
   const [there, back] = pair.directions;
   const packets = there.packets + back.packets;
-  const field = there.from.includes(':') ? 'ipv6.addr' : 'ip.addr';
-  const both = `${field} == ${there.from} && ${field} == ${there.to}`;
+  const both = pairFilter(there.from, there.to);
   return {
     result: 'problem',
     subject,

@@ -5,10 +5,12 @@ import {
   type Evidence,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { plural } from '../../../src/wording/counts.js';
-import { serverFilter, serverSubject, severityOfDatabase } from '../../zookeeper/server-subject.js';
+import { serverFilter } from '../../../src/wording/display-filters.js';
+import { serverSubject } from '../../../src/wording/subjects.js';
 import { type CassandraClient, type CassandraErrors, cassandraClients } from '../correlator.js';
 import { errorWords, isQueryError, isVersionTrial } from '../error-codes.js';
 import { PORT } from '../layout.js';
@@ -16,6 +18,9 @@ import { PORT } from '../layout.js';
 const ANSWER_SECONDS = 5;
 const LASTING_ERRORS = 3;
 const CODES_NAMED = 4;
+
+/** What goes wrong together with a state database: none of it is another fault. */
+const OWN_AREAS = ['nsdb.', 'zk.', 'cassandra.', 'tcp.', 'app.', 'latency.'];
 
 export default defineDiagnosis({
   id: 'cassandra.error',
@@ -65,7 +70,7 @@ export default defineDiagnosis({
 function judge(evidence: Evidence, clients: readonly CassandraClient[]): Judgement {
   const { quality } = evidence;
   const [{ server, stack }] = clients;
-  const subject = serverSubject(evidence.quality, server, stack, PORT);
+  const subject = serverSubject(evidence.quality, { address: server, port: PORT, stack });
   const errors = clients.flatMap((one) => errorsOf(one));
   const waiting = clients.flatMap((one) => one.waiting.map((at) => ({ at, client: one.client })));
   const silent = waiting.filter(({ at }) => quality.secondsToEnd(at) >= ANSWER_SECONDS);
@@ -105,7 +110,7 @@ function problemOf(
   const [first] = citations;
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, server, stack, PORT),
+    subject: serverSubject(evidence.quality, { address: server, port: PORT, stack }),
     severity: severityOf(evidence, clients, errors, silent.length),
     confidence: errors.length > 0 ? 'high' : 'medium',
     explanation:
@@ -124,7 +129,7 @@ function problemOf(
     ongoingAtEnd: silent.length > 0,
     counts: { errors: count, startupsWithoutAnswer: silent.length, clients: clients.length },
     evidence: citations,
-    displayFilter: serverFilter(evidence.quality, server, stack, PORT),
+    displayFilter: serverFilter(evidence.quality, { address: server, port: PORT, stack }),
   };
 }
 
@@ -137,7 +142,7 @@ function severityOf(
   const own = errors.filter(({ code }) => !isQueryError(code)).reduce((sum, { count }) => sum + count, 0);
   const isShut =
     own + silent > 0 && clients.every(({ startups, accepted }) => startups > 0 && accepted === 0);
-  return own >= LASTING_ERRORS || isShut ? severityOfDatabase(evidence, clients[0].stack) : 'info';
+  return own >= LASTING_ERRORS || isShut ? severityOfFlow(evidence, clients[0].stack, OWN_AREAS) : 'info';
 }
 
 function citationsOf(

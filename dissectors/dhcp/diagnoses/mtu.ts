@@ -1,9 +1,11 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
+import { serverSubject } from '../../../src/wording/subjects.js';
 import { tcpConnections } from '../../tcp/correlator.js';
 import { dhcpLinks } from '../correlator.js';
-import { dhcpFilter, serverSubject } from '../link-subject.js';
+import { dhcpFilter } from '../display-filter.js';
+import { PORT_SERVER } from '../layout.js';
 import type { AnnouncedMtu } from '../session.js';
 import { roomWords, tooNarrowFor } from '../tunnel-room.js';
 
@@ -56,7 +58,7 @@ interface Disobedient {
 function judge(evidence: Evidence, stack: number, announced: AnnouncedMtu): Judgement {
   const { quality } = evidence;
   const { server, mtu, messages, first, last, addresses } = announced;
-  const subject = { ...serverSubject(quality, stack, server), mtu };
+  const subject = { ...serverSubject(quality, { address: server, port: PORT_SERVER, stack }), mtu };
   const disobedient = disobedientHosts(evidence, announced);
   if (mtu === MTU_USUAL && disobedient.length === 0) return { result: 'healthy', subject };
   const room = roomWords(mtu);

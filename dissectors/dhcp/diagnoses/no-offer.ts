@@ -6,9 +6,10 @@ import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
+import { subjectInside } from '../../../src/wording/subjects.js';
 import { dhcpLinks } from '../correlator.js';
+import { dhcpFilter } from '../display-filter.js';
 import { PORT_CLIENT, PORT_SERVER } from '../layout.js';
-import { dhcpFilter, linkSubject } from '../link-subject.js';
 import type { DhcpClient, DhcpSegment } from '../session.js';
 
 const DISCOVERS_MIN = 3;
@@ -69,7 +70,7 @@ export default defineDiagnosis({
 
 function judge(evidence: Evidence, link: DhcpSegment, client: DhcpClient): Judgement {
   const { quality } = evidence;
-  const subject = linkSubject(quality, client.stack, { kind: 'host', endpoints: [client.mac] });
+  const subject = subjectInside(quality, client.stack, { kind: 'host', endpoints: [client.mac] });
   const { count, first, last } = client.open;
   if (!first || !last) return { result: 'healthy', subject };
   const shortage = tooShortAfter(quality, first, SPAN_SECONDS + ANSWER_SECONDS);
@@ -97,7 +98,7 @@ function problemOf(
   const isSubject = isServed || holdsOnlyDhcp(quality);
   return {
     result: 'problem',
-    subject: linkSubject(quality, stack, { kind: 'host', endpoints: [mac] }),
+    subject: subjectInside(quality, stack, { kind: 'host', endpoints: [mac] }),
     severity: isSubject ? severityOfFlow(evidence, stack, ['dhcp.']) : 'info',
     confidence: isServed ? 'medium' : 'low',
     explanation:

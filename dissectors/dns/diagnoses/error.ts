@@ -8,7 +8,7 @@ import {
   totalOf,
   withoutSearchSeries,
 } from '../failures.js';
-import { FAILING_SHARE, serverFilter, serverSubject, severityIn } from '../server-severity.js';
+import { FAILING_SHARE, serverFilter, severityIn, subjectOf } from '../server-severity.js';
 import type { DnsFailure, DnsServer, FailureKind } from '../session.js';
 
 const LOUD_MIN = 3;
@@ -59,7 +59,7 @@ export default defineDiagnosis({
 });
 
 function judge(evidence: Evidence, server: DnsServer): Judgement {
-  const subject = serverSubject(evidence.quality, server);
+  const subject = subjectOf(evidence.quality, server);
   const broken = failuresOf(server, ['server-failure', 'refused']);
   const unknown = withoutSearchSeries(failuresOf(server, ['no-such-name']), server);
   const failures = [...broken, ...unknown].sort((a, b) => a.first.frame - b.first.frame);

@@ -2,7 +2,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { dnsServers } from '../correlator.js';
 import { failureCitations, failuresOf, namesOf, totalOf, withoutSearchSeries } from '../failures.js';
 import { TYPE_A } from '../layout.js';
-import { serverFilter, serverSubject, severityIn } from '../server-severity.js';
+import { serverFilter, severityIn, subjectOf } from '../server-severity.js';
 import type { DnsServer } from '../session.js';
 
 const LOUD_MIN = 3;
@@ -46,7 +46,7 @@ export default defineDiagnosis({
 });
 
 function judge(evidence: Evidence, server: DnsServer): Judgement {
-  const subject = serverSubject(evidence.quality, server);
+  const subject = subjectOf(evidence.quality, server);
   const ofIpv4 = failuresOf(server, ['no-data']).filter(({ type }) => type === TYPE_A);
   const failures = withoutSearchSeries(ofIpv4, server);
   if (failures.length === 0) return { result: 'healthy', subject };

@@ -9,7 +9,7 @@ import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../sr
 import { dnsServers } from '../correlator.js';
 import { questionWords } from '../name.js';
 import { isNear, NEAR_SLOW_MS, SLOW_MS } from '../response-times.js';
-import { serverFilter, serverSubject, severityIn } from '../server-severity.js';
+import { serverFilter, severityIn, subjectOf } from '../server-severity.js';
 import type { DnsServer } from '../session.js';
 
 const SEVERE_SECONDS = 1;
@@ -82,7 +82,7 @@ export default defineDiagnosis({
 });
 
 function judge(evidence: Evidence, server: DnsServer): Judgement {
-  const subject = serverSubject(evidence.quality, server);
+  const subject = subjectOf(evidence.quality, server);
   const { slow, slowCount } = server;
   const limits = thresholdsOf(evidence, ID, LIMITS);
   if (slowCount < limits.slowCount || slowCount <= limits.slowShare * server.answered)

@@ -12,13 +12,7 @@ import { plural } from '../../../src/wording/counts.js';
 import { dnsServers } from '../correlator.js';
 import { PORT_DNS } from '../layout.js';
 import { questionWords } from '../name.js';
-import {
-  FAILING_SHARE,
-  serverFilter,
-  serverSubject,
-  severityByClients,
-  severityIn,
-} from '../server-severity.js';
+import { FAILING_SHARE, serverFilter, severityByClients, severityIn, subjectOf } from '../server-severity.js';
 import type { DnsServer } from '../session.js';
 import { ANSWER_SECONDS, REPEATED_SECONDS, TRIES_MIN, type Unanswered, unansweredOf } from '../unanswered.js';
 
@@ -85,7 +79,7 @@ export default defineDiagnosis({
 
 function judge(evidence: Evidence, server: DnsServer): Judgement {
   const { quality } = evidence;
-  const subject = serverSubject(quality, server);
+  const subject = subjectOf(quality, server);
   const { unanswered, undecided } = unansweredOf(quality, server);
   if (unanswered.length === 0) {
     if (server.answered > 0) return { result: 'healthy', subject };
@@ -119,7 +113,7 @@ function problemOf(
   const named = unanswered.slice(0, 3).map((one) => questionWords(one));
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, server),
+    subject: subjectOf(evidence.quality, server),
     severity: severityOf(evidence, server, tries),
     confidence: isSilentSince && answered === 0 ? 'low' : 'medium',
     explanation:

@@ -4,7 +4,8 @@ import type { FlowDirection } from '../../../src/correlate/flow-registry.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
-import { judgedPairs, pairFilter } from '../sa-pairs.js';
+import { addressFilter } from '../../../src/wording/display-filters.js';
+import { espFilter, judgedPairs } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
 
 const PACKETS_MIN = 3;
@@ -123,12 +124,7 @@ function problemOf(
     { frame: counted.firstFrame, timeNs: counted.firstNs, segment: counted.firstSegment },
     { frame: counted.lastFrame, timeNs: counted.lastNs, segment: counted.lastSegment },
   ]);
-  const field = inner.from.includes(':') ? 'ipv6' : 'ip';
-  const filters = [
-    ...new Set(
-      copies.slice(0, 8).map(({ from, to }) => `(${field}.src == ${from} && ${field}.dst == ${to})`),
-    ),
-  ];
+  const filters = [...new Set(copies.slice(0, 8).map(({ from, to }) => `(${addressFilter(from, to)})`))];
   return {
     result: 'problem',
     subject,
@@ -146,7 +142,7 @@ function problemOf(
     evidence: ends
       .slice(0, 8)
       .map((ref) => ({ ...ref, summary: 'decrypted packet, seen again behind its ESP' })),
-    displayFilter: `(${pairFilter(pair.low, pair.high)}) || ${filters.join(' || ')}`,
+    displayFilter: `(${espFilter(pair.low, pair.high)}) || ${filters.join(' || ')}`,
     packetClass: 'esp',
   };
 }

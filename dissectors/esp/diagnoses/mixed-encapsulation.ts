@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { judgedPairs, pairFilter, secondsBetween } from '../sa-pairs.js';
+import { espFilter, judgedPairs, secondsBetween } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
 
 const PACKETS_MIN = 3;
@@ -87,7 +87,7 @@ function judge(pair: EspPair, there: EspDirection, back: EspDirection): Judgemen
     ongoingAtEnd: true,
     counts: { nativePackets: native.nativePackets, udpPackets: inUdp.udpPackets },
     evidence: evidence.map(([ref, summary]) => ({ ...ref, summary })),
-    displayFilter: pairFilter(pair.low, pair.high),
+    displayFilter: espFilter(pair.low, pair.high),
     packetClass: 'esp',
   };
 }

@@ -7,6 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { pairFilter } from '../../../src/wording/display-filters.js';
 import { ahPairs } from '../../ah/correlator.js';
 import { type Gateways, gatewaysOf } from '../gateways.js';
 
@@ -94,7 +95,6 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
     (sum, { messageCount }) => sum + messageCount.initiator + messageCount.responder,
     0,
   );
-  const field = endpoints[0].includes(':') ? 'ipv6.addr' : 'ip.addr';
   const end = quality.window(child.segment)?.last ?? child;
   return {
     result: 'problem',
@@ -113,7 +113,7 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
       { ...child, summary: 'CHILD_SA established' },
       ...ike.map(({ last }) => ({ ...last, summary: 'last IKE message' })),
     ],
-    displayFilter: `isakmp && ${field} == ${endpoints[0]} && ${field} == ${endpoints[1]}`,
+    displayFilter: `isakmp && ${pairFilter(...endpoints)}`,
     packetClass: 'esp',
   };
 }

@@ -10,7 +10,7 @@ import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { judgeSilentEnds } from '../one-way-at-both-ends.js';
 import { EXPECTED_ANSWERS_MIN, type Outage, outagesOf, WORKED_PACKETS_MIN } from '../outages.js';
-import { directionOf, judgedPairs, pairFilter } from '../sa-pairs.js';
+import { directionOf, espFilter, judgedPairs } from '../sa-pairs.js';
 import { type EspPair, ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN } from '../session.js';
 
 const SEVERITIES = ['error', 'warning', 'info'] as const;
@@ -160,7 +160,7 @@ function problemOf(
       missingSequences: outages.reduce((sum, { missing }) => sum + missing, 0),
     },
     evidence: cite(outages, silent, live),
-    displayFilter: pairFilter(pair.low, pair.high),
+    displayFilter: espFilter(pair.low, pair.high),
     ...(hidden ? { limitedBy: [hidden.id] } : {}),
     packetClass: 'esp',
   };

@@ -5,6 +5,7 @@ import type { FrameRef } from '../../../src/moment.js';
 import type { ProtectedNetworks } from '../../../src/side-files/configuration.js';
 import { isWithin } from '../../../src/side-files/networks.js';
 import { originText } from '../../../src/side-files/origin.js';
+import { addressFilter } from '../../../src/wording/display-filters.js';
 import { directionOf, isCapturedAtReceiver, isCapturedAtSender, judgedPairs } from '../sa-pairs.js';
 import type { EspPair } from '../session.js';
 
@@ -158,10 +159,7 @@ function problemOf(
   const [first, last] = spanOf(leaving);
   const [{ from, to }] = leaving;
   const [gateway, peer] = [gateways[seen.local], gateways[1 - seen.local]];
-  const field = from.includes(':') ? 'ipv6' : 'ip';
-  const flows = [
-    ...new Set(leaving.map((one) => `(${field}.src == ${one.from} && ${field}.dst == ${one.to})`)),
-  ];
+  const flows = [...new Set(leaving.map((one) => `(${addressFilter(one.from, one.to)})`))];
   return {
     result: 'problem',
     subject,

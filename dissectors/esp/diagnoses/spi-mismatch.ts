@@ -2,7 +2,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { originText } from '../../../src/side-files/origin.js';
 import { ike } from '../../isakmp/correlator.js';
 import ikeLogs, { type LoggedSa } from '../../isakmp/side-files/ike-log.js';
-import { directionOf, judgedPairs, pairFilter, secondsBetween, spiText } from '../sa-pairs.js';
+import { directionOf, espFilter, judgedPairs, secondsBetween, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
 const PACKETS_MIN = 10;
@@ -144,7 +144,7 @@ function judgeHalf(
       },
       { ...stranger.last, summary: `${stranger.from} still sends with SPI ${spiText(stranger.spi)}` },
     ],
-    displayFilter: pairFilter(pair.low, pair.high),
+    displayFilter: espFilter(pair.low, pair.high),
     packetClass: 'esp',
   };
 }

@@ -10,6 +10,7 @@ import {
 import type { FrameRef, Moment } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { hostFilter } from '../../../src/wording/display-filters.js';
 import { type Expectation, expectationsOf } from '../expectation.js';
 import { type SeenTraffic, seenTraffic } from '../seen-traffic.js';
 
@@ -89,7 +90,8 @@ function judge(evidence: Evidence, expectation: Expectation, { expected, other }
     ongoingAtEnd: true,
     counts: { expected: 0, others: other.packets },
     evidence: citations(other.first, other.last, seenHost),
-    displayFilter: filterOf(from ?? to ?? ''),
+    // tshark compares networks as well as addresses.
+    displayFilter: hostFilter(from ?? to ?? ''),
   };
 }
 
@@ -157,9 +159,4 @@ function citations(first: FrameRef | null, last: FrameRef | null, host: string) 
 
 function isAddress(text: string | null): text is string {
   return text !== null && !text.includes('/');
-}
-
-/** tshark compares networks as well as addresses. */
-function filterOf(host: string): string {
-  return `${host.includes(':') ? 'ipv6' : 'ip'}.addr == ${host}`;
 }

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneWayCaptureLimit } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { pairFilter } from '../../../src/wording/display-filters.js';
 import { captureSpan, captureSubject } from '../capture-facts.js';
 import { type PairCensus, takeCensus } from '../one-way-pairs.js';
 
@@ -68,10 +69,7 @@ function provedByPeers(quality: CaptureQuality, { oneWay, twoWay }: PairCensus):
   const span = captureSpan(quality);
   const pairFilters = oneWay
     .slice(0, CITED_MAX)
-    .map(
-      ({ hearing }) =>
-        `(${addressField(hearing.hearer)} == ${hearing.hearer} && ${addressField(hearing.peer)} == ${hearing.peer})`,
-    );
+    .map(({ hearing }) => `(${pairFilter(hearing.hearer, hearing.peer)})`);
   return {
     result: 'problem',
     subject: captureSubject(quality),
@@ -112,8 +110,4 @@ function provedByMarks(quality: CaptureQuality, reason: string): Problem {
     evidence: [],
     displayFilter: 'frame',
   };
-}
-
-function addressField(address: string): string {
-  return address.includes(':') ? 'ipv6.addr' : 'ip.addr';
 }

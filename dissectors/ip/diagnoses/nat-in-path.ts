@@ -2,6 +2,7 @@ import type { Comparison } from '../../../src/compare/comparison.js';
 import type { NatEntry } from '../../../src/compare/plan.js';
 import { sideName } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { hostFilter } from '../../../src/wording/display-filters.js';
 
 const PORTS_SHOWN = 5;
 
@@ -58,7 +59,6 @@ function* problemsOf(translations: readonly NatEntry[], comparison: Comparison):
   const first = comparison.refOf(sent);
   const last = comparison.refOf(direction.tally.lastDelivered ?? sent);
   const shown = ports.slice(0, PORTS_SHOWN).map((entry) => `${entry.a} is ${entry.b}`);
-  const field = (host: string): string => `${host.includes(':') ? 'ipv6' : 'ip'}.addr == ${host}`;
   yield {
     result: 'problem',
     subject: { kind: 'pair', endpoints: [hostA, hostB] },
@@ -81,7 +81,7 @@ function* problemsOf(translations: readonly NatEntry[], comparison: Comparison):
         summary: `the same packet as ${sideName(sent.partner.side)} shows it`,
       },
     ],
-    displayFilter: [...new Set([field(hostA), field(hostB)])].join(' || '),
+    displayFilter: [...new Set([hostFilter(hostA), hostFilter(hostB)])].join(' || '),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { pairFilter } from '../../../src/wording/display-filters.js';
 import { natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { espOf, type IkePair, ikePairs } from '../pair-sessions.js';
@@ -143,8 +144,7 @@ function problemOf(
     .flatMap(({ directions }) => directions)
     .reduce((sum, direction) => sum + direction.nativePackets, 0);
   const { initiator, responder } = pair;
-  const family = initiator.includes(':') ? 'ipv6' : 'ip';
-  const between = `(${family}.addr == ${initiator} && ${family}.addr == ${responder} && esp)`;
+  const between = `(${pairFilter(initiator, responder)} && esp)`;
   return {
     result: 'problem',
     subject: pair.subject,

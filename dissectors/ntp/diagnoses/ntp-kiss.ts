@@ -4,8 +4,8 @@ import type { Kiss } from '../session.js';
 import {
   haveOtherServers,
   ntpFilter,
-  serverSubject,
   severityOfTime,
+  subjectOf,
   type TimeServer,
   timeServers,
 } from '../time-service.js';
@@ -65,7 +65,7 @@ export default defineDiagnosis({
     const { quality } = evidence;
     for (const server of timeServers(evidence)) {
       const kisses = server.associations.flatMap((one) => one.kisses);
-      const subject = serverSubject(quality, server);
+      const subject = subjectOf(quality, server);
       if (kisses.length > 0) {
         const isAlone = !haveOtherServers(evidence, server) && !isServedAfter(server, kisses);
         const isLasting = total(kisses) >= LASTING_KISSES;

@@ -14,8 +14,8 @@ import type { NtpAssociation } from '../session.js';
 import {
   haveOtherServers,
   ntpFilter,
-  serverSubject,
   severityOfTime,
+  subjectOf,
   type TimeServer,
   timeServers,
 } from '../time-service.js';
@@ -77,7 +77,7 @@ interface Silent extends NtpAssociation {
 
 function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<string>): Judgement {
   const { quality } = evidence;
-  const subject = serverSubject(quality, server);
+  const subject = subjectOf(quality, server);
   const silent = server.associations.filter(isSilent);
   if (silent.length === 0) {
     if (server.associations.some(({ lastReply }) => lastReply)) return { result: 'healthy', subject };
@@ -136,7 +136,7 @@ function problemOf(
   const isAlone = !haveOtherServers(evidence, { ...server, associations: silent });
   return {
     result: 'problem',
-    subject: serverSubject(quality, server),
+    subject: subjectOf(quality, server),
     severity: isAlone ? severityOfTime(evidence, stack) : 'info',
     confidence: 'low',
     explanation:

@@ -12,8 +12,8 @@ import type { Unsynchronised } from '../session.js';
 import {
   haveOtherServers,
   ntpFilter,
-  serverSubject,
   severityOfTime,
+  subjectOf,
   type TimeServer,
   timeServers,
 } from '../time-service.js';
@@ -69,7 +69,7 @@ export default defineDiagnosis({
 /** Null for a server whose answers say nothing of its clock. */
 function judge(evidence: Evidence, server: TimeServer): Judgement | null {
   const { quality } = evidence;
-  const subject = serverSubject(quality, server);
+  const subject = subjectOf(quality, server);
   const bad = server.associations.flatMap(({ unsynchronised }) => unsynchronised ?? []);
   const good = server.associations.flatMap(({ synchronised }) => synchronised ?? []);
   if (bad.length === 0) return good.length > 0 ? { result: 'healthy', subject } : null;

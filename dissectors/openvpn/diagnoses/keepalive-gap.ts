@@ -8,15 +8,10 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { openvpnConversations } from '../correlator.js';
 import { overduePauses, PINGS_MISSED_MIN } from '../outages.js';
-import {
-  conversationFilter,
-  directionSubject,
-  isCapturedAtSender,
-  periodText,
-  secondsText,
-} from '../peers.js';
+import { conversationFilter, directionSubject, isCapturedAtSender, periodText } from '../peers.js';
 import type { OpenvpnConversation, OpenvpnDirection, Pause, Way } from '../session.js';
 
 const GAPS_CITED = 4;

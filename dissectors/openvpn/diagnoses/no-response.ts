@@ -7,6 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { openvpnConversations } from '../correlator.js';
 import {
   type Attempt,
@@ -20,7 +21,6 @@ import {
   type OpenvpnPeers,
   openvpnPeers,
   secondsBetween,
-  secondsText,
 } from '../peers.js';
 
 const RESETS_MIN = 3;

@@ -5,6 +5,7 @@ import {
   type Evidence,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { openvpnConversations } from '../correlator.js';
 import { type Outage, outagesOf } from '../outages.js';
 import {
@@ -13,7 +14,6 @@ import {
   isCapturedAtSender,
   periodText,
   secondsBetween,
-  secondsText,
   socketText,
   subjectOf,
 } from '../peers.js';

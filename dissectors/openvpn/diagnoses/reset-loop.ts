@@ -1,5 +1,6 @@
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import {
   type Attempt,
   attemptsOf,
@@ -8,7 +9,6 @@ import {
   type OpenvpnPeers,
   openvpnPeers,
   secondsBetween,
-  secondsText,
 } from '../peers.js';
 
 const HANDSHAKES_MIN = 3;

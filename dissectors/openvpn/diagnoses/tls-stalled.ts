@@ -7,14 +7,8 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import {
-  conversationFilter,
-  dataAfter,
-  type OpenvpnPeers,
-  openvpnPeers,
-  secondsBetween,
-  secondsText,
-} from '../peers.js';
+import { secondsText } from '../../../src/wording/durations.js';
+import { conversationFilter, dataAfter, type OpenvpnPeers, openvpnPeers, secondsBetween } from '../peers.js';
 import type { ControlMessage, Handshake, TlsAlert } from '../session.js';
 import { alertText } from '../tls-alerts.js';
 import { SENDS_MIN, SPAN_SECONDS_MIN, STARVED_SECONDS, type Stall, stallsOf } from '../tls-stalls.js';

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import type { PairTraffic } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { hostFilter } from '../../../src/wording/display-filters.js';
 import { scionLinks } from '../correlator.js';
 import { isCapturedOnTunnelInterface } from '../links.js';
 
@@ -69,7 +70,7 @@ function problemOf(
     ongoingAtEnd: false,
     counts: { pairs: foreign.length, packets },
     evidence: named.map(({ pair, first }) => ({ ...first, summary: `${pair.a} and ${pair.b}` })),
-    displayFilter: strangers.map((one) => `${one.includes(':') ? 'ipv6' : 'ip'}.addr == ${one}`).join(' || '),
+    displayFilter: strangers.map(hostFilter).join(' || '),
   };
 }
 

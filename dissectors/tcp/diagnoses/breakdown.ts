@@ -10,7 +10,7 @@ import {
   type ServerEndpoint,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
+  subjectOf,
 } from '../server-endpoint.js';
 
 const TURNS_MIN = 3;
@@ -90,7 +90,7 @@ function measure(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null
   );
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: 'info',
     confidence: 'high',
     explanation:

@@ -13,8 +13,8 @@ import {
   type ServerEndpoint,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
 } from '../server-endpoint.js';
 import { isBlackHoleSize } from '../size-limits.js';
 import type { ServiceStuckSegment, TcpService } from '../tcp-service.js';
@@ -85,7 +85,7 @@ function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
   if (visible) return problemOf(evidence, endpoint, visible, abandoned.length);
   return {
     result: 'insufficient-data',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     reason: missingAnswers(evidence.quality, abandoned[0].service)?.reason ?? '',
   };
 }
@@ -122,7 +122,7 @@ function problemOf(
   const last = stuck?.last ?? afterReset?.last ?? first;
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: severityOf(evidence, endpoint, true),
     confidence: 'medium',
     explanation: stuck

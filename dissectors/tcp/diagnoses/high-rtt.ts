@@ -13,8 +13,8 @@ import {
   type ServerEndpoint,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
 } from '../server-endpoint.js';
 import type { TcpService } from '../tcp-service.js';
 
@@ -125,7 +125,7 @@ function problemOf(
   const medianNs = roundTrip.quantile(0.5);
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: severityOf(evidence, endpoint, isUnsteadyPath),
     confidence: 'medium',
     explanation:

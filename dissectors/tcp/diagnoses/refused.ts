@@ -5,6 +5,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { hostFilter } from '../../../src/wording/display-filters.js';
 import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
 import {
   clientWords,
@@ -18,8 +19,8 @@ import {
   SOURCES_MIN,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
   sumOf,
 } from '../server-endpoint.js';
 
@@ -112,7 +113,7 @@ function judge(
   const pair = onlyPair(failing);
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
     confidence: 'high',
     explanation:
@@ -162,7 +163,7 @@ function scanProblem({ client, endpoints, first, last }: Scanner): Problem {
       { ...first, summary: `first SYN of ${client} that was refused` },
       { ...last, summary: `last endpoint that refused ${client}` },
     ],
-    displayFilter: `tcp && ${client.includes(':') ? 'ipv6' : 'ip'}.addr == ${client} && (tcp.flags.syn == 1 || tcp.flags.reset == 1)`,
+    displayFilter: `tcp && ${hostFilter(client)} && (tcp.flags.syn == 1 || tcp.flags.reset == 1)`,
     causes: ['A port scan or an inventory of the network'],
     nextSteps: ['Ask whose host it is and whether it is meant to scan'],
   };

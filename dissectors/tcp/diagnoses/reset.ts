@@ -12,8 +12,8 @@ import {
   SOURCES_MIN,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
   sumOf,
 } from '../server-endpoint.js';
 import type { TcpService } from '../tcp-service.js';
@@ -92,7 +92,7 @@ function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
   const pair = onlyPair(aborted);
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: many ? 'warning' : severityOf(evidence, endpoint, failures.count >= LASTING_FAILURES),
     confidence: foreign > 0 ? 'medium' : 'high',
     explanation:

@@ -14,8 +14,8 @@ import {
   type ServerEndpoint,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
 } from '../server-endpoint.js';
 import { type ServiceSide, SideTrouble, type TcpService } from '../tcp-service.js';
 
@@ -184,7 +184,7 @@ function problemOf(
   const affected = endpoint.services.filter((service) => repeatsOf(service, main.side) > 0);
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: severityOf(evidence, endpoint, isSevere),
     confidence: drops ? 'low' : 'high',
     explanation:

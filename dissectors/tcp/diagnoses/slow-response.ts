@@ -17,8 +17,8 @@ import {
   type ServerEndpoint,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
 } from '../server-endpoint.js';
 import type { TcpService } from '../tcp-service.js';
 
@@ -119,7 +119,7 @@ function problemOf(
   const rest = waited.count - slow.length;
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: severityOf(
       evidence,
       endpoint,

@@ -9,6 +9,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
+import { addressFamily } from '../../../src/wording/display-filters.js';
 import { icmpErrors } from '../../icmp/correlator.js';
 import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
 import {
@@ -24,8 +25,8 @@ import {
   SOURCES_MIN,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
   sumOf,
 } from '../server-endpoint.js';
 import type { TcpService } from '../tcp-service.js';
@@ -126,7 +127,7 @@ function judge(
   const visible = failing.filter((service) => missingAnswers(quality, service) === null);
   if (visible.length === 0) {
     const reason = missingAnswers(quality, failing[0])?.reason ?? '';
-    return { result: 'insufficient-data', subject: serverSubject(quality, endpoint), reason };
+    return { result: 'insufficient-data', subject: subjectOf(quality, endpoint), reason };
   }
   return problemOf(evidence, endpoint, visible);
 }
@@ -149,7 +150,7 @@ function withoutFailures(
   if (isJudgedElsewhere) return null;
   return {
     result: 'insufficient-data',
-    subject: serverSubject(quality, endpoint),
+    subject: subjectOf(quality, endpoint),
     reason: `The capture ends within ${ANSWER_SECONDS} s of the SYN to ${endpointWords(endpoint)}; capture for longer.`,
     neededSeconds: ANSWER_SECONDS,
   };
@@ -192,7 +193,7 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
     established.last && established.last.frame < first.frame ? established.last : established.first;
   return {
     result: 'problem',
-    subject: serverSubject(quality, endpoint),
+    subject: subjectOf(quality, endpoint),
     severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
     confidence: lost.count > 0 || established.count > 0 ? 'medium' : 'high',
     explanation:
@@ -259,7 +260,7 @@ function scanProblem({ client, endpoints, first, last }: Scanner): Problem {
       { ...first, summary: `first SYN of ${client} without answer` },
       { ...last, summary: `last endpoint that ${client} tried` },
     ],
-    displayFilter: `tcp.flags.syn == 1 && ${client.includes(':') ? 'ipv6' : 'ip'}.src == ${client}`,
+    displayFilter: `tcp.flags.syn == 1 && ${addressFamily(client)}.src == ${client}`,
     causes: ['A port scan or an inventory of the network', 'A program with a long list of dead peers'],
     nextSteps: ['Ask whose host it is and whether it is meant to scan'],
   };

@@ -13,8 +13,8 @@ import {
   type ServerEndpoint,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
   severityOf,
+  subjectOf,
 } from '../server-endpoint.js';
 import type { SideTrouble, TcpService } from '../tcp-service.js';
 
@@ -115,7 +115,7 @@ function problemOf(
     longestZeroNs >= thresholdOf(evidence, ID, 'severeSeconds', SEVERE_SECONDS) * NS_PER_SECOND;
   return {
     result: 'problem',
-    subject: serverSubject(evidence.quality, endpoint),
+    subject: subjectOf(evidence.quality, endpoint),
     severity: severityOf(evidence, endpoint, isSevere),
     confidence: 'high',
     explanation:

@@ -6,6 +6,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { hostFilter } from '../../../src/wording/display-filters.js';
 import { judgedPairs } from '../../esp/sa-pairs.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { natOf } from '../../isakmp/nat-detection.js';
@@ -250,6 +251,5 @@ function cite({ pause, moved }: Lapse, side: NattSide, peer: NattSide): Citation
 
 function filterOf({ moved }: Lapse, side: NattSide): string {
   const ports = moved ? [side.port, moved.side.port] : [side.port];
-  const field = side.address.includes(':') ? 'ipv6.addr' : 'ip.addr';
-  return `${field} == ${side.address} && (${ports.map((port) => `udp.port == ${port}`).join(' || ')})`;
+  return `${hostFilter(side.address)} && (${ports.map((port) => `udp.port == ${port}`).join(' || ')})`;
 }

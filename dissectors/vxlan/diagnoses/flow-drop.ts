@@ -3,6 +3,7 @@ import type { Conversation, OneWayTraffic, PairTraffic } from '../../../src/corr
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
+import { addressFilter } from '../../../src/wording/display-filters.js';
 import datapathFlows, { type DatapathFlow } from '../side-files/datapath-flows.js';
 import { citations } from '../tunnel-subject.js';
 
@@ -87,7 +88,6 @@ interface Dropped {
 
 function problem(flow: DatapathFlow, dropped: Dropped): Judgement {
   const { source, destination, sourcePort, destinationPort, packets, first, last } = dropped;
-  const family = source.includes(':') ? 'ipv6' : 'ip';
   const port = destinationPort > 0 ? ` port ${destinationPort}` : '';
   return {
     result: 'problem',
@@ -104,6 +104,6 @@ function problem(flow: DatapathFlow, dropped: Dropped): Judgement {
     ongoingAtEnd: true,
     counts: { packets },
     evidence: citations([first, 'first packet of the flow'], [last, 'last packet of the flow']),
-    displayFilter: `${family}.src == ${source} && ${family}.dst == ${destination}`,
+    displayFilter: addressFilter(source, destination),
   };
 }

@@ -3,14 +3,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
-import {
-  type Carrier,
-  carrierFilter,
-  carrierSubject,
-  carriersOf,
-  carrierWords,
-  isLossy,
-} from '../carriers.js';
+import { type Carrier, carrierSubject, carriersOf, carrierWords, filterOf, isLossy } from '../carriers.js';
 import { byStack } from '../requests.js';
 import { citations } from '../tunnel-subject.js';
 
@@ -142,6 +135,6 @@ function judge(quality: CaptureQuality, carrier: Carrier, announced: readonly An
           `opening of a connection, MSS ${receiver.maximumSegmentSize} from ${receiver.address}`,
         ]),
     ),
-    displayFilter: carrierFilter(quality, carrier),
+    displayFilter: filterOf(quality, carrier),
   };
 }

@@ -2,6 +2,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { isWithin } from '../../../src/side-files/networks.js';
+import { hostFilter } from '../../../src/wording/display-filters.js';
 import { geneveTunnels } from '../../geneve/correlator.js';
 import { vxlanTunnels } from '../correlator.js';
 import tunnelZones from '../side-files/tunnel-zone.js';
@@ -134,6 +135,6 @@ function problemOf(
           [one.last, `last packet from ${one.from}`] as const,
         ]),
     ),
-    displayFilter: `${address.includes(':') ? 'ipv6' : 'ip'}.addr == ${address} && (udp || ${address.includes(':') ? 'ipv6.fraghdr' : 'ip.flags.mf == 1'})`,
+    displayFilter: `${hostFilter(address)} && (udp || ${address.includes(':') ? 'ipv6.fraghdr' : 'ip.flags.mf == 1'})`,
   };
 }

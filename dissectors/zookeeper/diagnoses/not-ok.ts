@@ -4,10 +4,14 @@ import {
   type Evidence,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import { plural } from '../../../src/wording/counts.js';
+import { serverFilter } from '../../../src/wording/display-filters.js';
+import { serverSubject } from '../../../src/wording/subjects.js';
 import { zookeeperConversations } from '../correlator.js';
 import { ANSWER_SECONDS, byServer, type Outcome, outcomeOf } from '../health-checks.js';
-import { serverFilter, serverSubject, severityOfDatabase } from '../server-subject.js';
+import { PORT } from '../layout.js';
+import { OWN_AREAS } from '../own-areas.js';
 import type { ZookeeperConversation } from '../session.js';
 
 const CITED_MAX = 4;
@@ -58,7 +62,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
     .sort((a, b) => a.check.at.frame - b.check.at.frame);
   if (outcomes.length === 0) return null;
   const [{ server, stack }] = conversations;
-  const subject = serverSubject(evidence.quality, server, stack);
+  const subject = serverSubject(evidence.quality, { address: server, port: PORT, stack });
   const bad = outcomes.filter(({ state }) => state !== 'ok' && state !== 'unknown');
   if (bad.length === 0) {
     const unknown = outcomes.find((one) => one.state === 'unknown');
@@ -74,7 +78,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   return {
     result: 'problem',
     subject,
-    severity: isOver ? 'info' : severityOfDatabase(evidence, stack),
+    severity: isOver ? 'info' : severityOfFlow(evidence, stack, OWN_AREAS),
     confidence: bad.some(({ state }) => state === 'not-ok') ? 'high' : 'medium',
     explanation:
       `${server} answers imok to ${good.length} of ${outcomes.length} ruok (${plural(clients.length, 'host')} in vain): ${stateWords(bad)}.` +
@@ -87,7 +91,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
     ongoingAtEnd: !isOver,
     counts: { checks: outcomes.length, failed: bad.length, ok: good.length },
     evidence: citationsOf(server, bad),
-    displayFilter: serverFilter(evidence.quality, server, stack),
+    displayFilter: serverFilter(evidence.quality, { address: server, port: PORT, stack }),
   };
 }
 

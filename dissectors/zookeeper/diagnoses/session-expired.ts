@@ -5,12 +5,16 @@ import {
   type Evidence,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
+import { serverFilter } from '../../../src/wording/display-filters.js';
+import { serverSubject } from '../../../src/wording/subjects.js';
 import { zookeeperConversations } from '../correlator.js';
 import { byServer } from '../health-checks.js';
-import { serverFilter, serverSubject, severityOfDatabase } from '../server-subject.js';
+import { PORT } from '../layout.js';
+import { OWN_AREAS } from '../own-areas.js';
 import type { PingSilence, ZookeeperConversation } from '../session.js';
 
 /** After that share of its timeout a client gives the server up and looks for another one. */
@@ -71,7 +75,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   const ended = conversations.filter(({ refused, expired }) => refused.length + expired.length > 0);
   if (withSession.length + ended.length === 0) return null;
   const [{ server, stack }] = conversations;
-  const subject = serverSubject(quality, server, stack);
+  const subject = serverSubject(quality, { address: server, port: PORT, stack });
   const silent = withSession.flatMap((one) => {
     const silence = silenceOf(evidence, one);
     return silence ? [{ conversation: one, silence }] : [];
@@ -97,7 +101,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   return {
     result: 'problem',
     subject,
-    severity: severityOfDatabase(evidence, stack),
+    severity: severityOfFlow(evidence, stack, OWN_AREAS),
     confidence: told > 0 ? 'high' : 'medium',
     explanation: `${wordsOf(server, clients.length, told, silent.length)}.`,
     ...(clients.length === 1 ? { pair: [clients[0], server] as const } : {}),
@@ -108,7 +112,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
     ongoingAtEnd: silent.some(({ silence }) => silence.until === null),
     counts: { told, silentSessions: silent.length, clients: clients.length },
     evidence: citations,
-    displayFilter: serverFilter(quality, server, stack),
+    displayFilter: serverFilter(quality, { address: server, port: PORT, stack }),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   type Evidence,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -18,10 +19,10 @@ import {
   type ServerEndpoint,
   segmentFilter,
   serverEndpoints,
-  serverSubject,
+  subjectOf,
 } from '../../tcp/server-endpoint.js';
 import type { TcpService } from '../../tcp/tcp-service.js';
-import { severityOfDatabase } from '../server-subject.js';
+import { OWN_AREAS } from '../own-areas.js';
 
 /** Ports of the databases in which network controllers keep their state. */
 const DATABASES: ReadonlyMap<number, string> = new Map([
@@ -104,7 +105,7 @@ function judge(
   rejected: ReadonlySet<string>,
 ): Judgement | null {
   const { quality } = evidence;
-  const subject = serverSubject(quality, endpoint);
+  const subject = subjectOf(quality, endpoint);
   const failures = endpoint.services.flatMap((service) => failureOf(evidence, service, rejected) ?? []);
   const successes = endpoint.services.flatMap(({ established }) => established.last ?? []);
   if (failures.length === 0) {
@@ -168,7 +169,7 @@ function problemOf(
   const name = DATABASES.get(endpoint.port) ?? 'the database';
   return {
     result: 'problem',
-    subject: serverSubject(quality, endpoint),
+    subject: subjectOf(quality, endpoint),
     severity: severityOf(evidence, endpoint, { failures, isHarmless: isOver || isServed }),
     confidence: refused > 0 || failures.some(({ isRejected }) => isRejected) ? 'high' : 'medium',
     explanation:
@@ -217,7 +218,7 @@ function severityOf(
     sum(failures, ({ tries }) => tries) >= LASTING_TRIES &&
     first.segment === last.segment &&
     last.timeNs - first.timeNs >= LASTING_SECONDS * NS_PER_SECOND;
-  return isLasting && !isHarmless ? severityOfDatabase(evidence, stack) : 'info';
+  return isLasting && !isHarmless ? severityOfFlow(evidence, stack, OWN_AREAS) : 'info';
 }
 
 /** The client has a connection with another server of the same database. */

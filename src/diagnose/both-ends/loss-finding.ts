@@ -5,6 +5,7 @@ import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../correlate/gat
 import type { FrameRef } from '../../moment.js';
 import type { Subject } from '../../report/report.js';
 import { NS_PER_SECOND } from '../../units.js';
+import { addressFilter } from '../../wording/display-filters.js';
 import type { Citation, Judgement, Problem } from '../diagnosis.js';
 
 /** While it happens, loss is not over because the next packet arrived. */
@@ -178,12 +179,8 @@ function lossCitations({ plan, tally }: ComparedDirection, comparison: Compariso
 
 /** Packets of the direction on either side, whatever a NAT calls their ends. */
 export function directionFilter({ plan }: ComparedDirection): string {
-  const one = (from: string, to: string): string => {
-    const field = from.includes(':') ? 'ipv6' : 'ip';
-    return `(${field}.src == ${from} && ${field}.dst == ${to})`;
-  };
-  const filters = [one(plan.from, plan.to), one(plan.fromAtReceiver, plan.toAtReceiver)];
-  return [...new Set(filters)].join(' || ');
+  const filters = [addressFilter(plan.from, plan.to), addressFilter(plan.fromAtReceiver, plan.toAtReceiver)];
+  return [...new Set(filters)].map((one) => `(${one})`).join(' || ');
 }
 
 /** Times for sentences: seconds from the first frame of that side. */
