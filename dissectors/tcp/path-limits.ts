@@ -1,5 +1,5 @@
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
-import { otherSide } from '../../src/compare/plan.js';
+import { otherSide } from '../../src/compare/side.js';
 import {
   directionSubject,
   directionWords,

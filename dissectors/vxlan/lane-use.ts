@@ -1,16 +1,31 @@
 import type { Batch } from '../../src/correlate/correlator.js';
+import type { OpenRef } from '../../src/correlate/open-ref.js';
 import type { PortUse } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { formatMac, hasSilkForm } from './mac.js';
-import type { OpenMacPair, OpenReservedUse, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';
 import type { VXLAN_ROWS } from './rows.js';
-import type { PolicyUse } from './session.js';
+import type { MacPair, PolicyUse, ReservedUse } from './session.js';
 
 type Rows = Batch<typeof VXLAN_ROWS>;
 
 const MAC_GROUP = 0x0100;
 const POLICY_MASK = 0xffff;
+
+export type OpenReservedUse = ReservedUse & { readonly last: OpenRef };
+export type OpenMacPair = MacPair & { readonly last: OpenRef };
+
+/** The counters of the direction of a tunnel that a lane is counted in; null where there are too many. */
+interface DirectionCounters {
+  policy(policyId: number): PolicyUse | null;
+  port(destinationPort: number, at: FrameRef): PortUse | null;
+  reserve(header: number, trailer: number, at: FrameRef): OpenReservedUse;
+}
+
+/** Those of the tunnel itself. */
+interface TunnelCounters {
+  macPair(source: string, destination: string, outerDirection: number, at: FrameRef): OpenMacPair | null;
+}
 
 /** What all packets of a lane of one direction have in common, and the counters of the tunnel that they belong to. */
 export class LaneUse {
@@ -29,7 +44,7 @@ export class LaneUse {
   readonly silkDestination: string | null = null;
   private readonly identity: readonly number[];
 
-  constructor(sent: OpenVxlanDirection, tunnel: OpenTunnel, batch: Rows, row: number, at: FrameRef) {
+  constructor(sent: DirectionCounters, tunnel: TunnelCounters, batch: Rows, row: number, at: FrameRef) {
     const { columns } = batch;
     this.identity = identityOf(batch, row);
     const header = columns.header[row];

@@ -2,7 +2,7 @@ import { OpenRef } from '../../src/correlate/open-ref.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds } from '../../src/units.js';
 import type { LaneUse } from './lane-use.js';
-import type { OpenAddressing, OpenTunnel, OpenVxlanDirection } from './open-tunnel.js';
+import type { OpenAddressing, OpenTunnel, OpenVxlanDirection, TunnelFlow } from './open-tunnel.js';
 import type { InnerFlow, InnerSide } from './session.js';
 import {
   BYTES,
@@ -91,7 +91,7 @@ export interface FlowIdentity {
 }
 
 /** An inner flow in one tunnel. */
-export class OpenFlow {
+export class OpenFlow implements TunnelFlow {
   readonly sides: readonly [OpenSide, OpenSide] = [new OpenSide(), new OpenSide()];
 
   /** Ways of which the tunnel knows who is behind which of its sides, as bits: 1 for the same direction inside and outside. */

@@ -4,17 +4,14 @@ import { SessionStore } from '../../src/correlate/session-store.js';
 import { OpenDirection } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
-import { LaneUse } from './lane-use.js';
-import type { OpenFlow } from './open-flow.js';
+import { LaneUse, type OpenMacPair, type OpenReservedUse } from './lane-use.js';
 import type { VXLAN_ROWS } from './rows.js';
 import {
   type Addressing,
   BEHIND_HIGH,
   BEHIND_LOW,
   type InnerFlow,
-  type MacPair,
   type PolicyUse,
-  type ReservedUse,
   type VxlanDirection,
   type VxlanTunnel,
 } from './session.js';
@@ -67,8 +64,6 @@ export class OpenVxlanDirection extends OpenDirection implements VxlanDirection 
   }
 }
 
-export type OpenReservedUse = ReservedUse & { readonly last: OpenRef };
-export type OpenMacPair = MacPair & { readonly last: OpenRef };
 export type OpenAddressing = Addressing & { readonly last: OpenRef };
 
 /** Who is on the two sides of a tunnel. */
@@ -81,6 +76,15 @@ export interface TunnelIdentity {
   readonly vni: number;
 }
 
+/** What a tunnel asks of a flow inside it. */
+export interface TunnelFlow {
+  readonly isConversation: boolean;
+  readonly isTwoWay: boolean;
+  /** Hands what was counted since the last call on to the tunnel. */
+  settle(counters: SideCounters): void;
+  describe(): InnerFlow;
+}
+
 /**
  * State of one tunnel in one time segment. Bounded: the _MAX constants above, and the flows that the
  * correlator allows.
@@ -88,7 +92,7 @@ export interface TunnelIdentity {
 export class OpenTunnel {
   isGpe = false;
   readonly directions: readonly [OpenVxlanDirection, OpenVxlanDirection];
-  readonly flows: OpenFlow[] = [];
+  readonly flows: TunnelFlow[] = [];
   private flooded: { packets: number; readonly first: OpenRef; readonly last: OpenRef } | null = null;
   private readonly macPairs = new Map<string, OpenMacPair>();
   private readonly addressings = new Map<string, OpenAddressing>();

@@ -1,8 +1,8 @@
 import yargs from 'yargs';
+import { nearestIds } from '../diagnose/nearest-ids.js';
 import { ANALYZE_OPTIONS, type AnalyzeCommandOptions, analyzeOptions } from './analyze-options.js';
 import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
-import { nearestIds } from './nearest-ids.js';
 import { UsageError } from './usage-error.js';
 
 /** What the command line asks for; `print` is help, the version or a completion, ready to be written. */

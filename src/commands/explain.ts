@@ -1,6 +1,6 @@
 import { catalogue } from '../../dissectors/index.js';
+import { suggestion } from '../diagnose/nearest-ids.js';
 import { catalogueText, type DiagnosisArea, diagnosisText } from '../report/diagnosis-text.js';
-import { suggestion } from './nearest-ids.js';
 import type { Terminal } from './terminal.js';
 import { UsageError } from './usage-error.js';
 

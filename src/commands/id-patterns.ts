@@ -1,4 +1,4 @@
-import { suggestion } from './nearest-ids.js';
+import { suggestion } from '../diagnose/nearest-ids.js';
 import { UsageError } from './usage-error.js';
 
 /** A glob over diagnosis ids: `*` is any run of characters, `?` is one. Matched without backtracking into regular expressions. */

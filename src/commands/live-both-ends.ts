@@ -1,4 +1,4 @@
-import { SIDES, type Side } from '../compare/plan.js';
+import { SIDES, type Side } from '../compare/side.js';
 import { SSH_STALL_SECONDS } from '../live/capture-command.js';
 import { ARRIVAL_MARGIN_SECONDS } from '../live/live-quality.js';
 import { type OpenInput, openInput } from '../live/open-input.js';

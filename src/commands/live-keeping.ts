@@ -1,5 +1,5 @@
 import { extname } from 'node:path';
-import type { Side } from '../compare/plan.js';
+import type { Side } from '../compare/side.js';
 import { CaptureKeeper } from '../live/capture-keeper.js';
 import { FindingDump } from '../live/finding-dump.js';
 import type { FindingEvent } from '../live/finding-tracker.js';

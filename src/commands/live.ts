@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { catalogue } from '../../dissectors/index.js';
-import { SIDES } from '../compare/plan.js';
+import { SIDES } from '../compare/side.js';
 import { SSH_STALL_SECONDS } from '../live/capture-command.js';
 import { listInterfaces } from '../live/interfaces.js';
 import { ARRIVAL_MARGIN_SECONDS } from '../live/live-quality.js';

@@ -1,12 +1,12 @@
 import { dissectors } from '../../dissectors/index.js';
 import type { CaptureSource } from '../capture/capture-source.js';
 import { SelectedFrames } from '../capture/selected-frames.js';
+import { isRenumbered } from '../compare/channel.js';
 import type { ComparedPacket } from '../compare/compared-packet.js';
 import type { Comparison } from '../compare/comparison.js';
 import { type DiffContext, fieldDifferences, type PacketBytes } from '../compare/field-diff.js';
 import type { ChangedPacket } from '../compare/packet-changes.js';
-import type { Side } from '../compare/plan.js';
-import { isRenumbered } from '../compare/tcp-rewrite.js';
+import type { Side } from '../compare/side.js';
 import type { IdentitySink } from '../correlate/identity-sink.js';
 import type { HeaderField } from '../dissect/dissector.js';
 import { IDENTITY_DEPTH_MASK, IDENTITY_DEPTH_SHIFT } from '../observe/engine-tables.js';

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { catalogue, dissectors } from '../../dissectors/index.js';
 import type { Comparison } from '../compare/comparison.js';
 import { IdentityCollector } from '../compare/identity-collector.js';
-import { otherSide, SIDES, type Side } from '../compare/plan.js';
+import { otherSide, SIDES, type Side } from '../compare/side.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { CorrelatorRunner } from '../correlate/run-correlators.js';
 import type { Verdicts } from '../diagnose/run-diagnoses.js';

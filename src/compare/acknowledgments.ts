@@ -1,6 +1,8 @@
 import { TCP_ACK, TCP_SYN } from '../wire/transport.js';
+import type { Channel } from './channel.js';
 import type { ComparedPacket } from './compared-packet.js';
-import { type Channel, otherSide, type Plan, type Side } from './plan.js';
+import type { Plan } from './plan.js';
+import { otherSide, type Side } from './side.js';
 
 /** What the receivers of TCP have acknowledged, as their own captures show it. */
 export class Acknowledgments {

@@ -1,7 +1,7 @@
 import type { IdentityCollector } from './identity-collector.js';
 import type { Lane, LaneEnds } from './lane-table.js';
 import type { PacketMatch } from './packet-matches.js';
-import type { Side } from './plan.js';
+import type { Side } from './side.js';
 
 /** Matches below which the inside of a tunnel is not taken for what the other side shows. */
 const INNER_MATCHES_MIN = 2;

@@ -1,24 +1,6 @@
-import type { ComparedPacket } from './compared-packet.js';
+import { Bucket, type ComparedPacket } from './compared-packet.js';
 
 const SIZE_LEAST = 1 << 12;
-
-/** Packets of one identity that are in flight or were so a moment ago. Used again for another identity afterwards. */
-export class Bucket {
-  channel = 0;
-  shape = 0;
-  digest = 0;
-  /** 0 where the path gives packets other identifications. */
-  identification = 0;
-  hash = 0;
-  /** The next one of the same row of the table. */
-  next: Bucket | null = null;
-  /** Not yet found on the other side: the last one of each ring, null where none is. */
-  sent: ComparedPacket | null = null;
-  received: ComparedPacket | null = null;
-  sentCount = 0;
-  matched = 0;
-  alive = 0;
-}
 
 /*
  * Equal packets are a ring, chained through the packets themselves in the order of time: from the last one, which stands

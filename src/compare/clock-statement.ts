@@ -1,7 +1,9 @@
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { formatRfc3339 } from '../rfc3339.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import type { ClockModel, ClockPiece, ClockStep } from './clock.js';
-import { SIDES, type Side } from './plan.js';
 import type { SetBack, SetBacks } from './set-backs.js';
+import { SIDES, type Side } from './side.js';
 
 /** A jump of the differences this near to where a clock was set back is what the step leaves of it. */
 const SAME_STEP_NS = 5 * NS_PER_SECOND;
@@ -86,4 +88,11 @@ function middleOfPiece(
   if (pieces.length === 1) return (firstNs + lastNs) / 2;
   const samples = (one: ClockPiece): number => one.forwardSamples + one.backwardSamples;
   return pieces.reduce((a, b) => (samples(b) > samples(a) ? b : a)).atNs;
+}
+
+/** A time from the base of the first segment, in RFC 3339; null where the capture has no date. */
+export function timeText({ segments }: CaptureQuality, timeNs: Nanoseconds): string | null {
+  const [first] = segments;
+  if (!first || first.clock === 'relative') return null;
+  return formatRfc3339(first.baseNs + BigInt(Math.round(timeNs)));
 }

@@ -1,12 +1,11 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { captureMayHide } from '../correlate/gates.js';
 import { openTimes } from '../correlate/open-times.js';
-import { formatRfc3339 } from '../diagnose/clock.js';
 import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
 import { frameId, type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { ClockModel, type ClockSample } from './clock.js';
-import { stateClock } from './clock-statement.js';
+import { stateClock, timeText } from './clock-statement.js';
 import type { ComparedPacket } from './compared-packet.js';
 import {
   CommonNumbers,
@@ -16,12 +15,14 @@ import {
   type Numbering,
   type Running,
 } from './comparison.js';
+import { type DirectionState, LOSS_SECONDS } from './direction-state.js';
 import { DirectionTally } from './direction-tally.js';
 import type { LaneEnds } from './lane-table.js';
 import { patternOf } from './loss-pattern.js';
-import { type DirectionState, type JoinResults, LOSS_SECONDS, PacketJoin } from './packet-join.js';
+import { type JoinResults, PacketJoin } from './packet-join.js';
 import { type Collectors, planComparison } from './pairing.js';
-import { otherSide, type Plan, SIDES, type Side } from './plan.js';
+import type { Plan } from './plan.js';
+import { otherSide, SIDES, type Side } from './side.js';
 import { isUnknown } from './tcp-rewrite.js';
 import { WatchedFrames } from './watched-frames.js';
 
@@ -370,12 +371,6 @@ function edgesOf(side: Side, quality: CaptureQuality, numbers: CommonNumbers) {
   const last = windows[windows.length - 1];
   if (!first || !last) return null;
   return { first: numbers.shift(side, first.first), last: numbers.shift(side, last.last) };
-}
-
-function timeText({ segments }: CaptureQuality, timeNs: Nanoseconds): string | null {
-  const [first] = segments;
-  if (!first || first.clock === 'relative') return null;
-  return formatRfc3339(first.baseNs + BigInt(Math.round(timeNs)));
 }
 
 /** Base of B's times minus that of A's. */

@@ -1,9 +1,8 @@
 import { IDENTITY_TCP_FLAGS_SHIFT, LEVEL_BODY, LEVEL_FULL } from '../observe/engine-tables.js';
 import type { Nanoseconds } from '../units.js';
-import type { Bucket } from './buckets.js';
 import type { RecordBlock } from './identity-record.js';
 import type { Lane } from './lane-table.js';
-import type { Side } from './plan.js';
+import type { Side } from './side.js';
 
 /**
  * A packet as one side captured it, while it waits for the other side. Most are used again for other packets, so fields
@@ -113,6 +112,24 @@ export class ComparedPacket {
   get isOpen(): boolean {
     return this.partner === null && this.change === 'none';
   }
+}
+
+/** Packets of one identity that are in flight or were so a moment ago. Used again for another identity afterwards. */
+export class Bucket {
+  channel = 0;
+  shape = 0;
+  digest = 0;
+  /** 0 where the path gives packets other identifications. */
+  identification = 0;
+  hash = 0;
+  /** The next one of the same row of the table. */
+  next: Bucket | null = null;
+  /** Not yet found on the other side: the last one of each ring, null where none is. */
+  sent: ComparedPacket | null = null;
+  received: ComparedPacket | null = null;
+  sentCount = 0;
+  matched = 0;
+  alive = 0;
 }
 
 /** Packets that nothing refers to any more. Bounded as the packets that wait are. */

@@ -1,12 +1,14 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { FrameRef } from '../moment.js';
 import { frameId, type Nanoseconds } from '../units.js';
+import type { DirectionPlan, RewrittenEntry } from './channel.js';
 import type { ClockModel } from './clock.js';
 import type { ComparedPacket } from './compared-packet.js';
 import type { DirectionTally } from './direction-tally.js';
 import type { LossPattern } from './loss-pattern.js';
 import type { Collectors } from './pairing.js';
-import type { DirectionPlan, NatEntry, Plan, RewrittenEntry, Side } from './plan.js';
+import type { NatEntry, Plan } from './plan.js';
+import type { Side } from './side.js';
 
 /** What became of a packet that a finding cites. */
 export interface Fate {

@@ -1,11 +1,11 @@
 import { IDENTITY_FRAGMENT } from '../observe/engine-tables.js';
 import type { Nanoseconds } from '../units.js';
+import type { DirectionPlan } from './channel.js';
 import type { ComparedPacket } from './compared-packet.js';
 import { DelayHistogram } from './delay-histogram.js';
 import { headerChanges, hidesChanges, isEqualHeader } from './header-changes.js';
 import { LossProfile } from './loss-profile.js';
 import { type ChangedPacket, PacketChanges } from './packet-changes.js';
-import type { DirectionPlan } from './plan.js';
 
 const LOST_KEPT = 1000;
 const CITED = 5;

@@ -1,6 +1,7 @@
 import { isPrivateAddress } from '../wire/address.js';
 import type { LaneEnds } from './lane-table.js';
-import type { NatEntry, Side } from './plan.js';
+import type { NatEntry } from './plan.js';
+import type { Side } from './side.js';
 
 const NAT_ENTRIES_MAX = 200;
 

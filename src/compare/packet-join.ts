@@ -1,33 +1,25 @@
 import { IDENTITY_FRAGMENT, IDENTITY_LEVEL_MASK, LEVEL_NONE } from '../observe/engine-tables.js';
-import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
+import type { Nanoseconds } from '../units.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
 import { TCP_SYN } from '../wire/transport.js';
 import { Acknowledgments } from './acknowledgments.js';
-import { type Bucket, Buckets, ringWith, ringWithout } from './buckets.js';
+import { Buckets, ringWith, ringWithout } from './buckets.js';
+import type { Channel } from './channel.js';
 import type { ClockModel } from './clock.js';
+import type { Bucket } from './compared-packet.js';
 import { type ComparedPacket, SparePackets } from './compared-packet.js';
 import type { Running } from './comparison.js';
-import { Datagrams } from './datagrams.js';
-import { OpenPackets } from './open-packets.js';
+import { DirectionState, isSegment, RECEIVED_WAIT_NS, WAIT_NS } from './direction-state.js';
 import type { Collectors } from './pairing.js';
-import type { Channel, Plan } from './plan.js';
+import type { Plan } from './plan.js';
 import { Cursor, Waiting } from './record-cursor.js';
 import { rejoin } from './recut.js';
-import { SegmentIndex } from './segment-index.js';
 import { TcpRenumbering } from './tcp-rewrite.js';
 
-/** A packet that has not arrived after this is lost (RFC 7680 leaves the time to the method). */
-export const LOSS_SECONDS = 3;
-const WAIT_NS = LOSS_SECONDS * NS_PER_SECOND;
-/** What arrived waits longer than what was sent, so that it is still there when its packet is given up. */
-const RECEIVED_WAIT_NS = WAIT_NS + NS_PER_SECOND;
 /** Packets that wait at one time, of both sides; beyond it the oldest are settled early. */
 export const WAITING_MAX = 1 << 20;
 /** Equal packets that are looked through for the one that fits best. */
 const CANDIDATES_MAX = 64;
-/** Packets without a partner from which on the settled ones among them are taken out. */
-const WAITING_CLEANED = 64;
-const TYPICAL_WEIGHT = 1 / 16;
 
 /** Where settled packets go. */
 export interface JoinResults {
@@ -46,54 +38,6 @@ export interface JoinResults {
   sample(sender: ComparedPacket, receiver: ComparedPacket): void;
   /** True where a packet that was delivered is still referred to, though it is not marked as held. */
   holds(sender: ComparedPacket): boolean;
-}
-
-/** What is known of a direction while it is joined. */
-export class DirectionState {
-  /** Usual delay, to choose among equal packets. */
-  typicalNs = Number.NaN;
-  leastNs = Number.NaN;
-  /** When the last packet that arrived was sent. */
-  lastArrivedSentNs = Number.NEGATIVE_INFINITY;
-  /** Packets that arrived without a partner so far; those settled since are still in it until `openReceived` cleans up. */
-  private waiting: ComparedPacket[] = [];
-  private waitingLimit = WAITING_CLEANED;
-  readonly open = new OpenPackets();
-  readonly datagrams = new Datagrams();
-  /** Segments of TCP that arrived without a partner. */
-  readonly segments = new SegmentIndex();
-
-  wait(packet: ComparedPacket, channel: Channel): void {
-    packet.isHeld = true;
-    packet.isIndexed = true;
-    this.waiting.push(packet);
-    this.open.add(packet, channel.protocol);
-    if (isSegment(packet, channel)) this.segments.add(packet);
-    if (this.waiting.length < this.waitingLimit) return;
-    this.openReceived(packet.timeNs);
-    this.waitingLimit = Math.max(WAITING_CLEANED, this.waiting.length * 2);
-  }
-
-  /** Takes a packet out whose sender's record came after it: the clocks are known no better than the delay. */
-  settle(packet: ComparedPacket): void {
-    const from = this.waiting.lastIndexOf(packet);
-    if (from >= 0) this.waiting.splice(from, 1);
-  }
-
-  /** Packets that arrived and are no packet of the sender as it left; parts of one are still among them. */
-  openReceived(nowNs: Nanoseconds): readonly ComparedPacket[] {
-    this.waiting = this.waiting.filter(
-      (packet) => packet.partner === null && packet.timeNs > nowNs - RECEIVED_WAIT_NS * 2,
-    );
-    return this.waiting;
-  }
-
-  noteDelay(delayNs: Nanoseconds, isCertain: boolean): void {
-    if (!(this.leastNs <= delayNs)) this.leastNs = delayNs;
-    if (!isCertain) return;
-    if (Number.isNaN(this.typicalNs)) this.typicalNs = delayNs;
-    else this.typicalNs += (delayNs - this.typicalNs) * TYPICAL_WEIGHT;
-  }
 }
 
 /**
@@ -349,11 +293,6 @@ export class PacketJoin {
     this.spare.put(sender);
     this.spare.put(receiver);
   }
-}
-
-/** A TCP segment with data, no IP fragment of one. */
-function isSegment({ flags, length }: ComparedPacket, { protocol }: Channel): boolean {
-  return protocol === PROTOCOL_TCP && length > 0 && (flags & IDENTITY_FRAGMENT) === 0;
 }
 
 /** Content that comes again and again tells a duplicate only by its identification. */

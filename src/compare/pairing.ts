@@ -1,5 +1,6 @@
 import { isUnicast } from '../wire/address.js';
 import { ActiveLanes } from './active-lanes.js';
+import type { Channel, DirectionPlan } from './channel.js';
 import { ClockModel, type ClockSample } from './clock.js';
 import { encryptedShare } from './encrypted-share.js';
 import { HostNames } from './host-names.js';
@@ -7,9 +8,10 @@ import { HostSides } from './host-sides.js';
 import type { IdentityCollector } from './identity-collector.js';
 import { type Lane, type LaneEnds, PROTOCOL_ARP_REPLY, PROTOCOL_ARP_REQUEST } from './lane-table.js';
 import { matchSketches, type PacketMatch } from './packet-matches.js';
-import type { Channel, DirectionPlan, Plan, Side } from './plan.js';
-import { otherSide, SIDES } from './plan.js';
+import type { Plan } from './plan.js';
 import { RewrittenFlows } from './rewritten-flows.js';
+import type { Side } from './side.js';
+import { otherSide, SIDES } from './side.js';
 import { learnRewrites } from './tcp-rewrite.js';
 
 export type Collectors = Readonly<Record<Side, IdentityCollector>>;

@@ -2,8 +2,9 @@ import type { Nanoseconds } from '../units.js';
 import type { ComparedPacket } from './compared-packet.js';
 import type { RecordBlock } from './identity-record.js';
 import type { Collectors } from './pairing.js';
-import type { Plan, Side } from './plan.js';
+import type { Plan } from './plan.js';
 import type { SetBacks } from './set-backs.js';
+import type { Side } from './side.js';
 
 const WAITING_LEAST = 1 << 12;
 

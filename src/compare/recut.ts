@@ -2,9 +2,9 @@ import { IDENTITY_FRAGMENT, IDENTITY_MORE_FRAGMENTS } from '../observe/engine-ta
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
 import { TCP_HEADER_LENGTH_MIN } from '../wire/transport.js';
+import type { Channel, DirectionPlan } from './channel.js';
 import type { ComparedPacket } from './compared-packet.js';
-import type { DirectionState } from './packet-join.js';
-import type { Channel, DirectionPlan } from './plan.js';
+import type { DirectionState } from './direction-state.js';
 
 const TCP_HEADER_LENGTH_MAX = 60;
 /** Packets further apart are not looked at. */

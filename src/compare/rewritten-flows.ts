@@ -1,6 +1,6 @@
+import type { Channel, DirectionPlan, RewrittenEntry } from './channel.js';
+import { isRenumbered } from './channel.js';
 import type { LaneEnds } from './lane-table.js';
-import type { Channel, DirectionPlan, RewrittenEntry } from './plan.js';
-import { isRenumbered } from './tcp-rewrite.js';
 
 const ENTRIES_MAX = 200;
 

@@ -8,21 +8,13 @@ import {
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
 import { TCP_ACK } from '../wire/transport.js';
+import type { Channel } from './channel.js';
+import { isRenumbered, type TcpRewrite } from './channel.js';
 import type { ComparedPacket } from './compared-packet.js';
 import type { Lane } from './lane-table.js';
 import type { PacketMatch } from './packet-matches.js';
-import type { Channel, Plan, Side } from './plan.js';
-
-/**
- * What a firewall does to the TCP headers of a channel, options aside, which are then not compared: it adds a constant
- * to the numbers of each direction. B's numbers minus A's, as 32-bit numbers; null where nothing has shown it yet.
- */
-export interface TcpRewrite {
-  sequence: number | null;
-  acknowledgment: number | null;
-  /** False where only a handshake can show whether there is anything to it. */
-  isSure: boolean;
-}
+import type { Plan } from './plan.js';
+import type { Side } from './side.js';
 
 /** Initial sequence numbers further apart in time are those of different connections. */
 const HANDSHAKE_NS = 3 * NS_PER_SECOND;
@@ -62,10 +54,6 @@ export class ShiftVotes {
       isSure: true,
     };
   }
-}
-
-export function isRenumbered({ rewrite }: Channel): boolean {
-  return rewrite !== null && ((rewrite.sequence ?? 0) !== 0 || (rewrite.acknowledgment ?? 0) !== 0);
 }
 
 /**

@@ -1,5 +1,4 @@
-import type { Moment } from '../diagnose/diagnosis.js';
-import type { FrameRef } from '../moment.js';
+import type { FrameRef, Moment } from '../moment.js';
 import type { TableRows } from '../observe/table.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
 

@@ -1,8 +1,7 @@
 import type { CaptureFacts, TimeSegment } from '../capture/capture-source.js';
 import type { FrameRef, Moment } from '../moment.js';
+import { formatRfc3339 } from '../rfc3339.js';
 import { captureIndexOf } from '../units.js';
-
-const NS_PER_SECOND = 1_000_000_000n;
 
 /** Writes times of the capture for people and programs. */
 export class CaptureClock {
@@ -33,16 +32,4 @@ export class CaptureClock {
     if (absolute === null || first === null) return null;
     return Number(absolute - first) / 1e9;
   }
-}
-
-export function formatRfc3339(absoluteNs: bigint): string {
-  let seconds = absoluteNs / NS_PER_SECOND;
-  let fraction = absoluteNs % NS_PER_SECOND;
-  if (fraction < 0n) {
-    fraction += NS_PER_SECOND;
-    seconds -= 1n;
-  }
-  const date = new Date(Number(seconds) * 1000);
-  if (Number.isNaN(date.getTime())) return `@${absoluteNs}`;
-  return date.toISOString().replace(/\.\d+Z$/, `.${fraction.toString().padStart(9, '0')}Z`);
 }

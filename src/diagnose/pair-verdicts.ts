@@ -1,6 +1,6 @@
 import type { CaptureFacts, TimeSegment } from '../capture/capture-source.js';
 import type { ComparedSegment, Comparison } from '../compare/comparison.js';
-import { SIDES, type Side } from '../compare/plan.js';
+import { SIDES, type Side } from '../compare/side.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Finding, Report, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';

@@ -5,6 +5,9 @@ export const BACKENDS = ['dumpcap', 'tcpdump', 'cap'] as const;
 /** What takes the packets off the interface. */
 export type Backend = (typeof BACKENDS)[number];
 
+/** What captures: one of them, one of them on another host, or a command line of the user. */
+export type CaptureBackend = Backend | 'ssh' | 'command';
+
 /** What is to be captured on this host. */
 export interface InterfaceRequest {
   readonly interfaces: readonly string[];

@@ -1,4 +1,4 @@
-import type { CaptureBackend } from './open-capture.js';
+import type { CaptureBackend } from './capture-command.js';
 
 /** Chatter of the capture programs that explains nothing. */
 const CHATTER =

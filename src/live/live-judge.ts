@@ -1,8 +1,9 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { CatalogueEntry } from '../diagnose/catalogue.js';
-import { CaptureClock, formatRfc3339 } from '../diagnose/clock.js';
+import { CaptureClock } from '../diagnose/clock.js';
 import { runDiagnoses, type Verdicts } from '../diagnose/run-diagnoses.js';
 import type { Finding } from '../report/report.js';
+import { formatRfc3339 } from '../rfc3339.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type Present, qualityAt } from './live-quality.js';

@@ -2,6 +2,7 @@ import { statSync } from 'node:fs';
 import { CaptureError } from '../capture/capture-error.js';
 import {
   type Backend,
+  type CaptureBackend,
   type CaptureCommand,
   capCommand,
   dumpcapCommand,
@@ -22,9 +23,6 @@ export type LiveInput =
   | { readonly kind: 'ssh'; readonly host: string; readonly request: InterfaceRequest }
   /** A command line of the user for his shell, or the name of a FIFO. */
   | { readonly kind: 'command'; readonly line: string };
-
-/** What captures. */
-export type CaptureBackend = Backend | 'ssh' | 'command';
 
 /** A capture program at work. */
 export interface RunningCapture {

@@ -1,4 +1,4 @@
-import type { CaptureBackend } from './open-capture.js';
+import type { CaptureBackend } from './capture-command.js';
 
 /**
  * Packets that a capture program says were dropped, or null where it has said nothing. tcpdump tells its counters when

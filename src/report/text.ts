@@ -8,7 +8,7 @@ import { findingLines } from './text-findings.js';
 import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
 import { tunnelLines } from './text-tunnels.js';
 import { verdict } from './verdict.js';
-import type { WriteOptions } from './write-report.js';
+import type { WriteOptions } from './write-options.js';
 
 /** The report for a person with an incident at night: the answer first, then the proof. At most 100 columns. */
 export function writeText(report: Report, out: (text: string) => void, options: WriteOptions): void {

@@ -7,7 +7,8 @@ import { displayWidth } from './line-wrap.js';
 import type { Report } from './report.js';
 import { reportSchema } from './report.js';
 import { ndjsonLineSchema, reportJsonSchema } from './schema.js';
-import { FORMATS, type Format, type WriteOptions, writeReport } from './write-report.js';
+import type { WriteOptions } from './write-options.js';
+import { FORMATS, type Format, writeReport } from './write-report.js';
 
 const ACTIVE = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/u;
 const COLOR_CODES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');

@@ -1,16 +1,10 @@
 import type { Report } from './report.js';
+import type { WriteOptions } from './write-options.js';
+
+export type { WriteOptions } from './write-options.js';
 
 export const FORMATS = ['text', 'json', 'ndjson', 'markdown'] as const;
 export type Format = (typeof FORMATS)[number];
-
-export interface WriteOptions {
-  /** Text only, default false. */
-  readonly color?: boolean;
-  /** Columns of the text format, 80 to 100, default 100. */
-  readonly width?: number;
-  /** Text only: everything that the report holds, where the short form has the first few. */
-  readonly verbose?: boolean;
-}
 
 /** Writes the report in pieces of whole lines. A format is loaded only when it is asked for. */
 export async function writeReport(

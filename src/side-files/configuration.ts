@@ -1,6 +1,6 @@
 import * as z from 'zod';
-import { nearestIds } from '../commands/nearest-ids.js';
 import type { DiagnosisMetadata, Threshold } from '../diagnose/diagnosis-metadata.js';
+import { nearestIds } from '../diagnose/nearest-ids.js';
 import { checked } from './json-check.js';
 import { canonicalAddress, canonicalNetwork } from './networks.js';
 import type { Origin } from './origin.js';

@@ -1,4 +1,4 @@
-import type { Moment } from '../diagnose/diagnosis.js';
+import type { Moment } from '../moment.js';
 import { NS_PER_SECOND } from '../units.js';
 
 /** A duration in words of at most two significant decimals: `41.2 s`, `0.3 ms`. */

@@ -1,4 +1,4 @@
-import { SIDES } from '../../../src/compare/plan.js';
+import { SIDES } from '../../../src/compare/side.js';
 import { translationOf } from '../../../src/diagnose/both-ends/translation.js';
 import {
   defineDiagnosis,

@@ -1,5 +1,5 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
-import { otherSide, SIDES, type Side } from '../../../src/compare/plan.js';
+import { otherSide, SIDES, type Side } from '../../../src/compare/side.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';

@@ -1,7 +1,7 @@
 import type { ComparedDirection, Comparison } from '../../../src/compare/comparison.js';
 import { FRAGMENTS_LOST_MIN, type LossPattern } from '../../../src/compare/loss-pattern.js';
 import { ALL_FRAGMENTS } from '../../../src/compare/loss-profile.js';
-import { otherSide } from '../../../src/compare/plan.js';
+import { otherSide } from '../../../src/compare/side.js';
 import {
   directionSubject,
   directionWords,

@@ -1,5 +1,5 @@
 import type { ComparedDirection, Comparison } from '../../../src/compare/comparison.js';
-import { otherSide, SIDES, type Side } from '../../../src/compare/plan.js';
+import { otherSide, SIDES, type Side } from '../../../src/compare/side.js';
 import { directionFilter, sideName } from '../../../src/diagnose/both-ends/loss-finding.js';
 import {
   definePairDiagnosis,

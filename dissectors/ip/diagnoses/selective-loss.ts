@@ -6,7 +6,7 @@ import {
   OTHERS_LOST_SHARE,
 } from '../../../src/compare/loss-pattern.js';
 import type { LossClass } from '../../../src/compare/loss-profile.js';
-import { otherSide } from '../../../src/compare/plan.js';
+import { otherSide } from '../../../src/compare/side.js';
 import {
   directionSubject,
   directionWords,

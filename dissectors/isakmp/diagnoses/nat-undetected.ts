@@ -1,5 +1,5 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
-import { SIDES, type Side } from '../../../src/compare/plan.js';
+import { SIDES, type Side } from '../../../src/compare/side.js';
 import { translationOf } from '../../../src/diagnose/both-ends/translation.js';
 import {
   defineDiagnosis,

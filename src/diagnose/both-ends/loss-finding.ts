@@ -1,6 +1,6 @@
 import type { ComparedPacket } from '../../compare/compared-packet.js';
 import type { ComparedDirection, Comparison } from '../../compare/comparison.js';
-import { otherSide } from '../../compare/plan.js';
+import { otherSide } from '../../compare/side.js';
 import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../correlate/gates.js';
 import type { FrameRef } from '../../moment.js';
 import type { Subject } from '../../report/report.js';

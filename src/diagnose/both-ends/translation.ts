@@ -1,5 +1,5 @@
 import type { Comparison } from '../../compare/comparison.js';
-import type { Side } from '../../compare/plan.js';
+import type { Side } from '../../compare/side.js';
 
 /**
  * How what two hosts send each other changes its addresses between the captures, in words; null where it does not.

@@ -1,6 +1,6 @@
 import type { ComparedPacket } from '../../compare/compared-packet.js';
 import type { ComparedDirection, Comparison } from '../../compare/comparison.js';
-import { otherSide, SIDES, type Side } from '../../compare/plan.js';
+import { otherSide, SIDES, type Side } from '../../compare/side.js';
 import { reportedDrops } from '../../correlate/gates.js';
 import type { Severity } from '../../report/report.js';
 import type { Citation, Judgement, PairEvidence, Problem } from '../diagnosis.js';

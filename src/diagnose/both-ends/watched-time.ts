@@ -1,5 +1,5 @@
 import type { Comparison } from '../../compare/comparison.js';
-import { otherSide, type Side } from '../../compare/plan.js';
+import { otherSide, type Side } from '../../compare/side.js';
 import type { Moment } from '../../moment.js';
 import { NS_PER_SECOND } from '../../units.js';
 import type { Problem } from '../diagnosis.js';

@@ -1,0 +1,8 @@
+export interface WriteOptions {
+  /** Text only, default false. */
+  readonly color?: boolean;
+  /** Columns of the text format, 80 to 100, default 100. */
+  readonly width?: number;
+  /** Text only: everything that the report holds, where the short form has the first few. */
+  readonly verbose?: boolean;
+}
