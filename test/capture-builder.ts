@@ -2,6 +2,7 @@
 import type { CaptureSource } from '../src/capture/capture-source.js';
 import { type FrameChunk, frameIndexByteLength, frameIndexOver } from '../src/capture/chunk.js';
 import { type CaptureInput, openCaptureSource } from '../src/capture/file-source.js';
+import type { TextCapture } from '../src/capture/text-capture.js';
 
 export type ByteOrder = 'little' | 'big';
 
@@ -158,8 +159,9 @@ export async function readAll(
   inputs: readonly CaptureInput[],
   byteCapacity = 1 << 20,
   frameCapacity = 8192,
+  texts: readonly TextCapture[] = [],
 ): Promise<ReadResult> {
-  const source = await openCaptureSource(inputs);
+  const source = await openCaptureSource(inputs, texts);
   const chunk = chunkOf(byteCapacity, frameCapacity);
   const frames: ReadFrame[] = [];
   const epochEnds: number[] = [];

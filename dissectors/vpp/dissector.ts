@@ -2,10 +2,10 @@ import { type Binding, defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { ETHERTYPE_ARP } from '../../src/wire/ethernet.js';
 import { LINKTYPE_USER13, LINKTYPE_VPP_DISPATCH } from '../../src/wire/link-types.js';
-import * as vpp from '../../src/wire/vpp.js';
 import * as text from './byte-text.js';
 import * as columns from './columns.js';
 import { nameColumns, reasonColumns, VPP_ROWS, type VppTable } from './columns.js';
+import * as vpp from './dispatch-record.js';
 import { readNodeTrace } from './node-trace.js';
 import { findIpHeader, readIpHeader } from './packet-header.js';
 

@@ -32,8 +32,8 @@ export interface CaptureInterface {
 /** What is known of one input file; fields grow while it is read and are final at its end. */
 export interface CaptureFacts {
   readonly file: string;
-  /** 'vpp-text': what VPP printed (show trace, show errors, show buffers). */
-  format: 'pcap' | 'pcapng' | 'vpp-text' | 'unknown';
+  /** `NAME-text`: a text that is read as a capture (see `text-capture.ts`). */
+  format: 'pcap' | 'pcapng' | `${string}-text` | 'unknown';
   readonly linkTypes: number[];
   /** Frames as tshark lists them. */
   frames: number;

@@ -15,6 +15,7 @@ import { FRAMES_PER_EPOCH, type FrameChunk } from './chunk.js';
 import { FileMerge, linkTypesOf, type WaitingFiles } from './file-merge.js';
 import { type CaptureInput, expandInput, type InputFile, scratchChunk, scratchTarget } from './input-file.js';
 import type { SequenceEnd } from './segment-clock.js';
+import type { TextCapture } from './text-capture.js';
 
 export type { CaptureInput } from './input-file.js';
 
@@ -25,14 +26,18 @@ const OVERLAP_NS = 1_000_000_000n;
  * Opens files, pipes and directories as one capture in time order (by the time of their first frames).
  * Chunks that are filled from it must all be of one size, with at least 4 rows. A file that cannot be read
  * beside others that can is an entry in its own facts.
+ * @param texts kinds of text that are read as captures too
  * @throws CaptureError where none of the inputs can be read
  */
-export async function openCaptureSource(inputs: readonly CaptureInput[]): Promise<CaptureSource> {
+export async function openCaptureSource(
+  inputs: readonly CaptureInput[],
+  texts: readonly TextCapture[] = [],
+): Promise<CaptureSource> {
   const failures: CaptureError[] = [];
   const files: InputFile[] = [];
   for (const input of inputs) {
     await keepingFailure(failures, () => {
-      files.push(...expandInput(input));
+      files.push(...expandInput(input, texts));
     });
   }
   if (files.length > CAPTURE_COUNT_MAX) {

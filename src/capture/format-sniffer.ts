@@ -1,9 +1,8 @@
 // Recognises inputs by their first bytes, never by their names.
 import { CaptureError } from './capture-error.js';
-import type { CaptureFacts } from './capture-source.js';
 import { SHB_TYPE, sectionByteOrder } from './pcapng-blocks.js';
 
-export type CaptureFormat = Exclude<CaptureFacts['format'], 'unknown' | 'vpp-text'>;
+export type CaptureFormat = 'pcap' | 'pcapng';
 export type Compression = 'gzip' | 'zstd' | 'lz4';
 
 /** Bytes that suffice to recognise any input. */

@@ -20,7 +20,7 @@ import { PCAP_HEADER_LENGTH, readPcapHeader } from './pcap-header.js';
 import { PcapReader } from './pcap-reader.js';
 import { PcapngReader } from './pcapng-reader.js';
 import { SegmentClock, type SequenceEnd } from './segment-clock.js';
-import { dispatchRecordsOf, looksLikeVppText } from './show-trace/trace-source.js';
+import { pcapOfText, type TextCapture, textCaptureOf } from './text-capture.js';
 
 /** A path (`-`: standard input; a directory: its capture files), or bytes that come from elsewhere. */
 export type CaptureInput = string | { readonly name: string; readonly stream: AsyncIterable<Uint8Array> };
@@ -51,6 +51,7 @@ export class InputFile {
     readonly name: string,
     private readonly stream: AsyncIterable<Uint8Array> | null,
     readonly fromDirectory: boolean,
+    private readonly texts: readonly TextCapture[],
   ) {
     this.size = stream === null ? inputFileOf(name).size : null;
   }
@@ -67,7 +68,7 @@ export class InputFile {
   async open(target: ReaderTarget): Promise<CaptureFileReader> {
     const feed = await this.openFeed();
     try {
-      return await openReader(feed, this, target);
+      return await openReader(feed, this, target, this.texts);
     } catch (error) {
       feed.close();
       throw error;
@@ -83,7 +84,7 @@ export class InputFile {
     const target = scratchTarget(this.name);
     let reader: CaptureFileReader | null = null;
     try {
-      reader = await openReader(feed, this, target);
+      reader = await openReader(feed, this, target, this.texts);
       const chunk = scratchChunk();
       while (target.facts.firstTimeNs === null && !reader.ended) await reader.fill(chunk, PEEK_FRAMES);
     } finally {
@@ -146,6 +147,7 @@ async function openReader(
   stored: ByteFeed,
   input: InputFile,
   target: ReaderTarget,
+  texts: readonly TextCapture[],
 ): Promise<CaptureFileReader> {
   const { name, size } = input;
   await stored.ensure(SNIFF_LENGTH);
@@ -155,7 +157,8 @@ async function openReader(
   const head = feed.heldBytes();
   const { fault } = feed.source;
   if (head.length === 0 && fault !== null) throw new CaptureError(`${name}: ${fault}`, name, 0);
-  if (!looksLikeCapture(head) && looksLikeVppText(head)) return openVppText(feed, target);
+  const text = looksLikeCapture(head) ? null : textCaptureOf(head, texts);
+  if (text !== null) return openText(feed, text, target);
   input.recognised = compression === null;
   const format = sniffFormat(head, name);
   input.recognised = true;
@@ -184,14 +187,14 @@ export function readerOf(
   return new CaptureFileReader(facts, clock, walker, feed, PCAP_HEADER_LENGTH);
 }
 
-async function openVppText(text: ByteFeed, target: ReaderTarget): Promise<CaptureFileReader> {
+async function openText(text: ByteFeed, kind: TextCapture, target: ReaderTarget): Promise<CaptureFileReader> {
   const { facts, captureIndex, interfaces, segments, previousEnd } = target;
-  const records = await dispatchRecordsOf(text, facts);
+  const records = await pcapOfText(text, kind, facts);
   text.close();
   const clock = new SegmentClock(segments, facts, captureIndex, previousEnd);
   const layout = readPcapHeader(records, facts.file);
   const walker = new PcapReader(layout, facts, captureIndex, interfaces, clock);
-  facts.format = 'vpp-text';
+  facts.format = kind.format;
   const feed = new ByteFeed(new MemoryByteSource(records));
   await feed.ensure(PCAP_HEADER_LENGTH);
   feed.discardHeld(PCAP_HEADER_LENGTH);
@@ -201,11 +204,12 @@ async function openVppText(text: ByteFeed, target: ReaderTarget): Promise<Captur
 
 /**
  * The files that the inputs stand for; of a directory those that look like captures, by name.
+ * @param texts kinds of text that are read as captures
  * @throws CaptureError for a path that does not exist and for a directory without captures
  */
-export function expandInput(input: CaptureInput): InputFile[] {
-  if (typeof input !== 'string') return [new InputFile(input.name, input.stream, false)];
-  if (input === '-' || !isDirectory(input)) return [new InputFile(input, null, false)];
+export function expandInput(input: CaptureInput, texts: readonly TextCapture[]): InputFile[] {
+  if (typeof input !== 'string') return [new InputFile(input.name, input.stream, false, texts)];
+  if (input === '-' || !isDirectory(input)) return [new InputFile(input, null, false, texts)];
   const files = readdirSync(input)
     .sort()
     .map((name) => join(input, name))
@@ -214,7 +218,7 @@ export function expandInput(input: CaptureInput): InputFile[] {
   if (files.length === 0) {
     throw new CaptureError(`${input}: the directory holds no pcap or pcapng file; name the files`, input);
   }
-  return files.map((path) => new InputFile(path, null, true));
+  return files.map((path) => new InputFile(path, null, true, texts));
 }
 
 function isDirectory(path: string): boolean {

@@ -1,4 +1,4 @@
-import { catalogue, dissectors } from '../../dissectors/index.js';
+import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
 import type { CaptureFacts, CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { linkTypeName } from '../capture/link-types.js';
@@ -41,7 +41,7 @@ export async function analyze(
   inputs: readonly CaptureInput[],
   options: AnalyzeOptions = {},
 ): Promise<Report> {
-  const source = await openCaptureSource(inputs);
+  const source = await openCaptureSource(inputs, textCaptures);
   try {
     return await analyzeSource(source, catalogue, options);
   } finally {

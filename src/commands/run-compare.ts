@@ -1,4 +1,4 @@
-import { catalogue, dissectors } from '../../dissectors/index.js';
+import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
 import type { CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { compareReport } from '../compare/compare-report.js';
@@ -90,10 +90,14 @@ export async function comparePoints(
   const sources: { name: string; source: CaptureSource; reopen: Reopen }[] = [];
   try {
     for (const { name, captures } of points) {
-      const source = await openCaptureSource(captures);
+      const source = await openCaptureSource(captures, textCaptures);
       const isFile = (input: CaptureInput): boolean => typeof input === 'string' && input !== '-';
       const reopens = source.totalBytes !== null && captures.every(isFile);
-      sources.push({ name, source, reopen: reopens ? () => openCaptureSource(captures) : null });
+      sources.push({
+        name,
+        source,
+        reopen: reopens ? () => openCaptureSource(captures, textCaptures) : null,
+      });
     }
     return await compareSources(sources, options);
   } finally {

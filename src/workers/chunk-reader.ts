@@ -1,6 +1,7 @@
 import { CaptureError } from '../capture/capture-error.js';
 import type { CaptureSource, InputFacts } from '../capture/capture-source.js';
 import { openCaptureSource } from '../capture/file-source.js';
+import type { TextCapture } from '../capture/text-capture.js';
 import type { Slot } from '../observe/slot.js';
 import type { OrderBoard } from './order-board.js';
 
@@ -20,6 +21,7 @@ export class ChunkReader {
     private readonly paths: readonly string[],
     private readonly slots: readonly Slot[],
     private readonly board: OrderBoard,
+    private readonly texts: readonly TextCapture[],
   ) {}
 
   /** Fills an empty slot, if there is one and the input has not ended; false where there was nothing to do. */
@@ -59,7 +61,7 @@ export class ChunkReader {
 
   /** Chunks that a worker filled before it died are read once more and left out. */
   private async open(slot: Slot): Promise<CaptureSource> {
-    const source = await openCaptureSource(this.paths);
+    const source = await openCaptureSource(this.paths, this.texts);
     for (let chunk = this.board.filled; chunk > 0; chunk--) await source.fill(slot.chunk);
     return source;
   }

@@ -1,5 +1,5 @@
 import { workerData } from 'piscina';
-import { dissectors } from '../../dissectors/index.js';
+import { dissectors, textCaptures } from '../../dissectors/index.js';
 import { DispatchTable } from '../dissect/dispatch-table.js';
 import { DissectEngine } from '../dissect/dissect-engine.js';
 import { Slot } from '../observe/slot.js';
@@ -38,7 +38,9 @@ export default async function serve(
 ): Promise<ReadOutcome | null> {
   const slots = engines.map(({ slot }) => slot);
   const reader =
-    worker === READING_WORKER && setup.paths !== null ? new ChunkReader(setup.paths, slots, board) : null;
+    worker === READING_WORKER && setup.paths !== null
+      ? new ChunkReader(setup.paths, slots, board, textCaptures)
+      : null;
   board.countServing(1);
   for (;;) {
     // First: whatever happens after it keeps the worker from sleeping.

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { textCaptures } from '../../dissectors/index.js';
 import { openCaptureSource } from '../../src/capture/file-source.js';
 import { captureQuality } from '../../src/commands/run-analysis.js';
 import type { Diagnosis, Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
@@ -14,6 +15,7 @@ export async function runBytes(
 ): Promise<CaptureRun> {
   const source = await openCaptureSource(
     files.map((bytes, index) => ({ name: `test-${index}`, stream: Readable.from([Buffer.from(bytes)]) })),
+    textCaptures,
   );
   try {
     const { runner } = await runPipeline(source, dissectors, correlators, { threads: 0 });

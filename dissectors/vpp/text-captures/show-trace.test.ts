@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { readPacketText } from './packet-text.js';
-import { isVppText, readTraceText } from './read-text.js';
-import { looksLikeVppText } from './trace-source.js';
+import { textCaptureOf } from '../../../src/capture/text-capture.js';
+import { readPacketText } from '../packet-text.js';
+import { isVppText, readTraceText } from '../trace-text.js';
+import showTrace from './show-trace.js';
 
 const hexOf = (bytes: Uint8Array | null): string => Buffer.from(bytes ?? []).toString('hex');
 
@@ -34,7 +35,7 @@ describe('what VPP prints', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         fc.pre(!bytes.some((byte) => byte === 0x3a));
-        expect(looksLikeVppText(bytes)).toBe(false);
+        expect(textCaptureOf(bytes, [showTrace])).toBeNull();
       }),
     );
   });
