@@ -33,13 +33,13 @@ const lighterModules = {
   load: (id) => LIGHTER[id.slice(1)] ?? null,
 };
 
-async function bundle(input, format, output = {}) {
+async function bundle(input, format, output = {}, neverLoaded = []) {
   const extension = format === 'esm' ? 'mjs' : 'cjs';
   const built = await rolldown({
     input,
     platform: 'node',
     // Loaded on demand, and with files of its own beside it.
-    external: ['piscina', 'cap'],
+    external: ['piscina', 'cap', ...neverLoaded],
     plugins: [lighterModules],
     // A function of yargs that nobody calls asks for `import.meta.resolve`.
     checks: { emptyImportMeta: false },
@@ -70,7 +70,8 @@ await bundle({ cli: `${root}src/launch.ts` }, 'cjs', { entryFileNames: '[name].j
 writeFileSync(`${root}dist/src/package.json`, '{ "type": "commonjs" }\n');
 // By itself, so that a worker loads the dissectors and nothing else of the catalogue. CommonJS, since piscina requires
 // its workers, and Node 22 and 24 abort where a thread is ended while it requires an ES module.
-await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` }, 'cjs');
+// Workers read no side files; chunks for the shapes of these would draw constants of the hot path out of the file.
+await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` }, 'cjs', {}, [/-shape\.js$/]);
 // A program of its own, which runs in a child process.
 await bundle({ 'cap-child': `${root}src/live/cap-child.ts` }, 'cjs');
 execFileSync(

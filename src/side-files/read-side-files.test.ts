@@ -180,3 +180,17 @@ describe('readSideFiles', () => {
     expect(performance.now() - started).toBeLessThan(2000);
   });
 });
+
+describe('the readers of the catalogue', () => {
+  it('say which diagnoses use what they read', () => {
+    const ids = new Set(catalogue.flatMap(({ diagnoses }) => diagnoses.map(({ id }) => id)));
+    const named = readers.flatMap(({ usedBy = [] }) => usedBy);
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter((id) => !ids.has(id))).toEqual([]);
+  });
+
+  it('share no option', () => {
+    const options = readers.flatMap(({ json }) => json?.option ?? []);
+    expect(options.sort()).toEqual(['store', 'tags', 'topology']);
+  });
+});
