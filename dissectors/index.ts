@@ -5,6 +5,7 @@ import type { Dissector } from '../src/dissect/dissector.js';
 import ahAhThroughNat from './ah/diagnoses/ah-through-nat.js';
 import ahCorrelators from './ah/correlator.js';
 import ahDissector from './ah/dissector.js';
+import ahRoles from './ah/roles.js';
 import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
 import arpDuplicateIp from './arp/diagnoses/duplicate-ip.js';
@@ -13,6 +14,7 @@ import bfdCorrelators from './bfd/correlator.js';
 import bfdDetectExpired from './bfd/diagnoses/detect-expired.js';
 import bfdDissector from './bfd/dissector.js';
 import bfdFlap from './bfd/diagnoses/flap.js';
+import bfdRoles from './bfd/roles.js';
 import bfdSessionDown from './bfd/diagnoses/session-down.js';
 import bfdStuck from './bfd/diagnoses/stuck.js';
 import bfdTtl from './bfd/diagnoses/ttl.js';
@@ -53,6 +55,7 @@ import espPlaintextLeak from './esp/diagnoses/plaintext-leak.js';
 import espProtoUnreachable from './esp/diagnoses/proto-unreachable.js';
 import espReorder from './esp/diagnoses/reorder.js';
 import espReplayWindow from './esp/diagnoses/replay-window.js';
+import espRoles from './esp/roles.js';
 import espSeqWrapSoon from './esp/diagnoses/seq-wrap-soon.js';
 import espSpiMismatch from './esp/diagnoses/spi-mismatch.js';
 import espStaleSpi from './esp/diagnoses/stale-spi.js';
@@ -72,12 +75,14 @@ import frameTooShort from './frame/diagnoses/too-short.js';
 import frameTruncatedFile from './frame/diagnoses/truncated-file.js';
 import geneveCorrelators from './geneve/correlator.js';
 import geneveDissector from './geneve/dissector.js';
+import geneveRoles from './geneve/roles.js';
 import geneveTunnel from './geneve/tunnel.js';
 import greCorrelators from './gre/correlator.js';
 import greDissector from './gre/dissector.js';
 import greKeyMismatch from './gre/diagnoses/key-mismatch.js';
 import greNoReturn from './gre/diagnoses/no-return.js';
 import greProtoUnreachable from './gre/diagnoses/proto-unreachable.js';
+import greRoles from './gre/roles.js';
 import greSeqLoss from './gre/diagnoses/seq-loss.js';
 import greTunnel from './gre/tunnel.js';
 import hostIpLinkSideFile from './host/side-files/ip-link.js';
@@ -104,6 +109,7 @@ import ipReverseOrder from './ip/diagnoses/reverse-order.js';
 import ipSelectiveLoss from './ip/diagnoses/selective-loss.js';
 import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
+import ipipRoles from './ipip/roles.js';
 import ipipTunnel from './ipip/tunnel.js';
 import isakmpAuthFailure from './isakmp/diagnoses/auth-failure.js';
 import isakmpCorrelators from './isakmp/correlator.js';
@@ -124,6 +130,7 @@ import isakmpNotify from './isakmp/diagnoses/notify.js';
 import isakmpPortUnreachable from './isakmp/diagnoses/port-unreachable.js';
 import isakmpQuickStalled from './isakmp/diagnoses/quick-stalled.js';
 import isakmpRetryLoop from './isakmp/diagnoses/retry-loop.js';
+import isakmpRoles from './isakmp/roles.js';
 import isakmpV2RequestUnanswered from './isakmp/diagnoses/v2-request-unanswered.js';
 import isakmpVersionMismatch from './isakmp/diagnoses/version-mismatch.js';
 import keepaliveCorrelators from './keepalive/correlator.js';
@@ -150,6 +157,7 @@ import openvpnOuterFragmentation from './openvpn/diagnoses/outer-fragmentation.j
 import openvpnPeerMoved from './openvpn/diagnoses/peer-moved.js';
 import openvpnPortUnreachable from './openvpn/diagnoses/port-unreachable.js';
 import openvpnResetLoop from './openvpn/diagnoses/reset-loop.js';
+import openvpnRoles from './openvpn/roles.js';
 import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
 import openvpnTunnel from './openvpn/tunnel.js';
 import scionCorrelators from './scion/correlator.js';
@@ -165,6 +173,7 @@ import scionMtuExceeded from './scion/diagnoses/mtu-exceeded.js';
 import scionPathExpired from './scion/diagnoses/path-expired.js';
 import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
 import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
+import scionRoles from './scion/roles.js';
 import scionScmpError from './scion/diagnoses/scmp-error.js';
 import scionTopologySideFile from './scion/side-files/topology.js';
 import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
@@ -185,6 +194,8 @@ import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
+import udpencapRoles from './udpencap/roles.js';
+import undissectedRoles from './undissected/roles.js';
 import vppCnatMiss from './vpp/diagnoses/cnat-miss.js';
 import vppCorrelators from './vpp/correlator.js';
 import vppDissector from './vpp/dissector.js';
@@ -219,6 +230,7 @@ import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
 import vxlanPortAccessUnsupported from './vxlan/diagnoses/port-access-unsupported.js';
 import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
 import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
+import vxlanRoles from './vxlan/roles.js';
 import vxlanSubnetOverlap from './vxlan/diagnoses/subnet-overlap.js';
 import vxlanTagIpMismatch from './vxlan/diagnoses/tag-ip-mismatch.js';
 import vxlanTunnel from './vxlan/tunnel.js';
@@ -268,6 +280,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'ah',
     title: 'AH: IPsec authentication header',
     dissector: ahDissector,
+    roles: ahRoles,
     correlators: ahCorrelators,
     diagnoses: [ahAhThroughNat],
   },
@@ -282,6 +295,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'bfd',
     title: 'Bidirectional Forwarding Detection (BFD)',
     dissector: bfdDissector,
+    roles: bfdRoles,
     correlators: bfdCorrelators,
     diagnoses: [bfdDetectExpired, bfdFlap, bfdSessionDown, bfdStuck, bfdTtl],
   },
@@ -318,6 +332,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'esp',
     title: 'ESP: encrypted IPsec traffic',
     dissector: espDissector,
+    roles: espRoles,
     correlators: espCorrelators,
     tunnel: espTunnel,
     diagnoses: [espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi],
@@ -338,6 +353,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'geneve',
     title: 'Geneve',
     dissector: geneveDissector,
+    roles: geneveRoles,
     correlators: geneveCorrelators,
     tunnel: geneveTunnel,
     diagnoses: [],
@@ -346,6 +362,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'gre',
     title: 'GRE',
     dissector: greDissector,
+    roles: greRoles,
     correlators: greCorrelators,
     tunnel: greTunnel,
     diagnoses: [greKeyMismatch, greNoReturn, greProtoUnreachable, greSeqLoss],
@@ -375,6 +392,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'ipip',
     title: 'IP in IP',
     dissector: ipipDissector,
+    roles: ipipRoles,
     correlators: ipipCorrelators,
     tunnel: ipipTunnel,
     diagnoses: [],
@@ -383,6 +401,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'isakmp',
     title: 'Internet Key Exchange (IKEv1 and IKEv2)',
     dissector: isakmpDissector,
+    roles: isakmpRoles,
     correlators: isakmpCorrelators,
     diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortUnreachable, isakmpQuickStalled, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
     sideFiles: [isakmpIkeLogSideFile],
@@ -406,6 +425,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'openvpn',
     title: 'OpenVPN',
     dissector: openvpnDissector,
+    roles: openvpnRoles,
     correlators: openvpnCorrelators,
     tunnel: openvpnTunnel,
     diagnoses: [openvpnKeepaliveGap, openvpnLoss, openvpnNoResponse, openvpnOneWayData, openvpnOuterFragmentation, openvpnPeerMoved, openvpnPortUnreachable, openvpnResetLoop, openvpnTlsStalled],
@@ -414,6 +434,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'scion',
     title: 'SCION',
     dissector: scionDissector,
+    roles: scionRoles,
     correlators: scionCorrelators,
     tunnel: scionTunnel,
     diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScmpError, scionTunAddressMismatch],
@@ -430,8 +451,16 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'udpencap',
     title: 'IPsec NAT traversal: IKE and ESP in UDP',
     dissector: udpencapDissector,
+    roles: udpencapRoles,
     correlators: udpencapCorrelators,
     diagnoses: [udpencapKeepaliveMissing],
+  },
+  {
+    protocol: 'undissected',
+    title: 'Protocols known by name only',
+    roles: undissectedRoles,
+    correlators: [],
+    diagnoses: [],
   },
   {
     protocol: 'vpp',
@@ -444,6 +473,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'vxlan',
     title: 'VXLAN',
     dissector: vxlanDissector,
+    roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
     diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],

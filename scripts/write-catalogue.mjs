@@ -30,6 +30,10 @@ for (const folder of folders) {
     fields.push(`dissector: ${name}Dissector`);
     dissectors.push(`${name}Dissector`);
   }
+  if (has('roles.ts')) {
+    imports.push(`import ${name}Roles from './${folder}/roles.js';`);
+    fields.push(`roles: ${name}Roles`);
+  }
   if (has('correlator.ts')) imports.push(`import ${name}Correlators from './${folder}/correlator.js';`);
   fields.push(`correlators: ${has('correlator.ts') ? `${name}Correlators` : '[]'}`);
   if (has('tunnel.ts')) {

@@ -1,14 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Hearing } from '../../src/correlate/hears-peer.js';
 import type { Conversation, OneWayTraffic, PairTraffic } from '../../src/correlate/traffic.js';
-import {
-  PROTOCOL_AH,
-  PROTOCOL_ESP,
-  PROTOCOL_GRE,
-  PROTOCOL_IPIP,
-  PROTOCOL_IPV6,
-  PROTOCOL_TCP,
-} from '../../src/wire/ip.js';
+import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 
 /** A host whose packets are in the capture, and prove that it hears a peer whose packets are not. */
 export interface OneWayPair {
@@ -24,8 +17,6 @@ export interface PairCensus {
   readonly twoWay: number;
 }
 
-/** Ports of IKE, ESP in UDP, OpenVPN, VXLAN, Geneve, BFD: a pair that uses them carries or guards a tunnel. */
-const TUNNEL_PORTS = new Set([500, 4500, 1194, 4789, 8472, 6081, 3784]);
 const EPHEMERAL_PORT_MIN = 1024;
 
 /**
@@ -57,6 +48,7 @@ interface Suspect {
 }
 
 function withoutDetours(quality: CaptureQuality, suspects: readonly Suspect[]): OneWayPair[] {
+  const { protocols } = quality;
   const seenWays = new Set<string>();
   const reached = new Set<string>();
   let hasIpsec = false;
@@ -66,15 +58,15 @@ function withoutDetours(quality: CaptureQuality, suspects: readonly Suspect[]): 
     if (pair.fromA.packets > 0) addReached(seenWays, reached, pair, pair.a, pair.b, true);
     if (pair.fromB.packets > 0) addReached(seenWays, reached, pair, pair.b, pair.a, false);
     if (pair.stack !== 0) hasInner = true;
-    if (pair.conversations.some(isPlainTunnel)) hasPlainTunnel = true;
-    if (pair.conversations.some(isIpsec)) hasIpsec = true;
+    if (pair.conversations.some((one) => protocols.carriesReadable(one))) hasPlainTunnel = true;
+    if (pair.conversations.some((one) => protocols.carries(one, 'ipsec'))) hasIpsec = true;
   }
   const oneWay: OneWayPair[] = [];
   for (const { pair, hearing, isA } of suspects) {
     const { a, b, fromA, fromB, conversations } = pair;
     const [hearer, peer, captured] = isA ? [a, b, fromA] : [b, a, fromB];
     if (seenWays.has(`${peer} ${hearer}`)) continue;
-    const isTunnel = conversations.some(isTunnelConversation);
+    const isTunnel = conversations.some((one) => protocols.concernsTunnel(one));
     if ((hasIpsec || (!hasInner && hasPlainTunnel)) && !isTunnel) continue;
     if (conversations.every((one) => isAnsweredElsewhere(one, hearer, isA, reached))) continue;
     oneWay.push({ hearing, captured, isTunnel });
@@ -110,17 +102,4 @@ function isAnsweredElsewhere(
 ): boolean {
   const port = hearerIsA ? portOfA : portOfB;
   return protocol === PROTOCOL_TCP && port >= EPHEMERAL_PORT_MIN && reached.has(`${hearer} ${port}`);
-}
-
-function isIpsec({ protocol, portOfA, portOfB }: Conversation): boolean {
-  return protocol === PROTOCOL_ESP || protocol === PROTOCOL_AH || portOfA === 4500 || portOfB === 4500;
-}
-
-/** Tunnels whose content is readable, unless nobody dissected it. */
-function isPlainTunnel({ protocol }: Conversation): boolean {
-  return protocol === PROTOCOL_GRE || protocol === PROTOCOL_IPIP || protocol === PROTOCOL_IPV6;
-}
-
-function isTunnelConversation(one: Conversation): boolean {
-  return isIpsec(one) || isPlainTunnel(one) || TUNNEL_PORTS.has(one.portOfA) || TUNNEL_PORTS.has(one.portOfB);
 }

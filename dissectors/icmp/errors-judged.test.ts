@@ -7,6 +7,8 @@ import { IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
 import { type CaptureRun, runFrames } from '../../test/build/run-capture.js';
 import { type Timeline, timeline } from '../../test/build/scenario.js';
 import { udp } from '../../test/build/udp.js';
+import ikePortUnreachable from '../isakmp/diagnoses/port-unreachable.js';
+import vxlanPortMismatch from '../vxlan/diagnoses/port-mismatch.js';
 import { echoStreams, icmpErrors } from './correlator.js';
 import adminProhibited from './diagnoses/admin-prohibited.js';
 import fragNeeded from './diagnoses/frag-needed.js';
@@ -75,6 +77,40 @@ describe('underlay.unreachable', () => {
       },
     ]);
     if (judged[0]?.result === 'problem') expect(judged[0].first.timeNs).toBeCloseTo(5.01e9, -6);
+  });
+
+  it('leaves to the folder of a protocol what that judges, and takes the rest: no refusal is lost or told twice', async () => {
+    for (const [sourcePort, destinationPort, judge] of [
+      [500, 500, ikePortUnreachable],
+      [4500, 1024, unreachable],
+      [500, 1025, unreachable],
+      [40_000, 8472, vxlanPortMismatch],
+      [40_000, 6677, vxlanPortMismatch],
+      [6677, 40_000, unreachable],
+      [40_000, 9999, unreachable],
+    ] as const) {
+      const captured = await run((t) => {
+        for (let i = 0; i < 4; i++) {
+          const message = icmpError(3, 3, udpOf(sourcePort, destinationPort));
+          t.sendIp(i + 0.01, there, here, IP_PROTOCOL.icmp, message);
+        }
+      });
+      for (const diagnosis of [unreachable, ikePortUnreachable, vxlanPortMismatch]) {
+        const problems = captured.judge(diagnosis).filter(({ result }) => result === 'problem');
+        const what = `${diagnosis.id} of ${sourcePort} to ${destinationPort}`;
+        expect(problems.length, what).toBe(diagnosis === judge ? 1 : 0);
+      }
+    }
+  });
+
+  it('is as loud about a port of VXLAN as about any other, that of MidoNet too', async () => {
+    for (const port of [4789, 8472, 6677]) {
+      const judged = await judge(vxlanPortMismatch, (t) => {
+        for (let i = 0; i < 4; i++)
+          t.sendIp(i, there, here, IP_PROTOCOL.icmp, icmpError(3, 3, udpOf(40_000, port)));
+      });
+      expect(judged, `port ${port}`).toMatchObject([{ result: 'problem', severity: 'error' }]);
+    }
   });
 
   it('is information after a single report and a recovery', async () => {

@@ -1,6 +1,6 @@
 import type { FrameContext } from '../../src/dissect/frame-context.js';
 import * as ip from '../../src/wire/ip.js';
-import { DESTINATION_PORT, SOURCE_PORT } from '../../src/wire/transport.js';
+import { DESTINATION_PORT, PORT_NAT_TRAVERSAL, SOURCE_PORT } from '../../src/wire/transport.js';
 import type { IcmpTable } from './rows.js';
 
 /*
@@ -14,8 +14,6 @@ const AH_SPI = 4;
 const ICMP_TYPE = 0;
 const ICMP_IDENTIFIER = 4;
 const UDP_HEADER_LENGTH = 8;
-/** UDP port of ESP in UDP; four zero bytes there mean IKE instead (RFC 3948, section 2.2). */
-const NAT_TRAVERSAL_PORT = 4500;
 const EXTENSION_HEADERS_MAX = 8;
 
 /** Reads the quote at `offset` into the columns of `row`; one that stops inside its IP header is a shortfall. */
@@ -153,10 +151,11 @@ function dissectQuotedPayload(
   }
 }
 
+/** Four zero bytes mean IKE instead of ESP (RFC 3948, section 2.2). */
 function dissectQuotedEncapsulation(table: IcmpTable, row: number, view: DataView, offset: number): void {
   if (
-    table.quotedSourcePort[row] === NAT_TRAVERSAL_PORT ||
-    table.quotedDestinationPort[row] === NAT_TRAVERSAL_PORT
+    table.quotedSourcePort[row] === PORT_NAT_TRAVERSAL ||
+    table.quotedDestinationPort[row] === PORT_NAT_TRAVERSAL
   ) {
     table.quotedSpi[row] = view.getUint32(offset + UDP_HEADER_LENGTH + ESP_SPI);
   }

@@ -3,7 +3,6 @@ import { momentOf } from '../../src/correlate/frame-reference.js';
 import { isBefore } from '../../src/correlate/traffic.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import {
-  isTunnelFlow,
   type Relevance,
   relevanceOfPair,
   severityFor,
@@ -26,11 +25,12 @@ import {
 import type { IcmpError } from './icmp-errors.js';
 import { icmpErrors } from './icmp-errors.js';
 import { wordsFor } from './message-types.js';
+import { flowOfQuoted } from './refusals.js';
 
 /** Errors that say that a packet could not be delivered, turned into judgements about pairs of hosts. */
 export interface ReachabilityRule {
   /** Errors that the rule is about. */
-  readonly accepts: (error: IcmpError) => boolean;
+  readonly accepts: (error: IcmpError, quality: CaptureQuality) => boolean;
   /** Of the accepted ones: pairs that are not judged, because what they show is no fault. */
   readonly isHarmless?: (pair: ErrorPair) => boolean;
   readonly severity: Severity;
@@ -44,7 +44,7 @@ const LATE_ANSWER_SECONDS = 10;
 /** Problems for the pairs that errors name; healthy for the tunnel ends that no error names. */
 export function* judgeReachability(evidence: Evidence, rule: ReachabilityRule): Generator<Judgement> {
   const { quality } = evidence;
-  const accepted = evidence.sessions(icmpErrors).filter(rule.accepts);
+  const accepted = evidence.sessions(icmpErrors).filter((error) => rule.accepts(error, quality));
   const named = new Set<string>();
   for (const pair of errorPairs(accepted)) {
     if (rule.isHarmless?.(pair)) continue;
@@ -121,13 +121,13 @@ function isLateAnswer(
 /** A refused port concerns the tunnel only where it is a port of the tunnel. */
 function relevanceOf(quality: CaptureQuality, pair: ErrorPair): Relevance {
   const relevance = relevanceOfPair(quality, pair.source, pair.destination, pair.stack);
-  if (relevance !== 'tunnel' || pair.errors.some(concernsTunnel)) return relevance;
+  if (relevance !== 'tunnel' || pair.errors.some((error) => concernsTunnel(quality, error))) return relevance;
   return 'background';
 }
 
-function concernsTunnel({ meaning, quoted }: QuotingError): boolean {
+function concernsTunnel(quality: CaptureQuality, { meaning, quoted, stack }: QuotingError): boolean {
   if (meaning !== 'port-unreachable') return true;
-  return isTunnelFlow(quoted.protocol, quoted.sourcePort, quoted.destinationPort);
+  return quality.protocols.isTunnel(flowOfQuoted(quality, quoted, stack));
 }
 
 /** Ends of tunnels that talk to each other, without an error about them. */

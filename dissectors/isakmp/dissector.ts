@@ -2,12 +2,10 @@ import { type Binding, type Dissect, defineDissector } from '../../src/dissect/d
 import { CLAIM_PORT, CLAIM_STRONG, type FrameContext } from '../../src/dissect/frame-context.js';
 import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
+import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
 import { ISAKMP } from './columns.js';
 import * as isakmp from './layout.js';
 import { type IsakmpTable, readPayloads } from './payloads.js';
-
-const IKE_PORT = 500;
-const ENCAPSULATION_PORT = 4500;
 
 /** Drafts before RFC 3948 sent ESP on port 500 behind eight zero bytes, where IKE has its cookie. */
 const NON_IKE_MARKER_LENGTH = 8;
@@ -31,8 +29,8 @@ const HEURISTIC_PRIORITY = 90;
 export default defineDissector({
   protocol: 'isakmp',
   carriedBy: {
-    udpPort: [IKE_PORT],
-    tcpPort: [ENCAPSULATION_PORT],
+    udpPort: [PORT_IKE],
+    tcpPort: [PORT_NAT_TRAVERSAL],
     exit: ['udpencap.isakmp'],
     udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise },
   },
@@ -76,7 +74,7 @@ function bind(table: IsakmpTable, binding: Binding): Dissect {
 
 /** On port 500 alone: on others a zero cookie is a notify about an unknown SPI (RFC 7296, section 1.5). */
 function isBehindNonIkeMarker(frame: FrameContext, offset: number): boolean {
-  if (frame.sourcePort !== IKE_PORT && frame.destinationPort !== IKE_PORT) return false;
+  if (frame.sourcePort !== PORT_IKE && frame.destinationPort !== PORT_IKE) return false;
   const view = frame.view;
   return (
     view.getInt32(offset) === 0 &&

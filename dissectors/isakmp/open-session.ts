@@ -1,4 +1,5 @@
 import type { FrameRef } from '../../src/moment.js';
+import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
 import * as isakmp from './layout.js';
 import type { MessageFacts } from './message-facts.js';
 import { childrenOf, establishedBy } from './progress.js';
@@ -13,9 +14,6 @@ const NOTIFIES_MAX = 16;
 /** Exchanges of one session that are kept when an epoch ends: the first ones, and those that say most. */
 const EXCHANGES_FIRST_KEPT = 16;
 const EXCHANGES_KEPT = 128;
-
-const IKE_PORT = 500;
-const ENCAPSULATION_PORT = 4500;
 
 interface TrackedExchange extends Mutable<IkeExchange> {
   messages: TrackedMessage[];
@@ -198,8 +196,8 @@ export class OpenSession {
       this.responderSpi ??= facts.responderSpi;
     }
     const ports = [facts.fromPort, facts.toPort];
-    if (ports.includes(ENCAPSULATION_PORT)) this.usesPort4500 = true;
-    else if (ports.includes(IKE_PORT)) this.usesPort500 = true;
+    if (ports.includes(PORT_NAT_TRAVERSAL)) this.usesPort4500 = true;
+    else if (ports.includes(PORT_IKE)) this.usesPort500 = true;
     if (facts.isOutbound) this.markedAt[role]++;
     else if (facts.isInbound) this.markedAt[role === 'initiator' ? 'responder' : 'initiator']++;
   }

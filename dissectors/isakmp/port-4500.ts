@@ -4,6 +4,7 @@ import { directionFilter, sideName } from '../../src/diagnose/both-ends/loss-fin
 import type { Citation, Evidence, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
+import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
 
 /*
  * Where messages on port 4500 end that one side sees unanswered: captures of both ends tell a path that drops them
@@ -13,7 +14,6 @@ import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 export type Port4500Id = 'ike.natt-4500-blocked' | 'ike.natt-4500-local';
 
 const IDS: readonly Port4500Id[] = ['ike.natt-4500-blocked', 'ike.natt-4500-local'];
-const PORT = 4500;
 const SENDINGS_MIN = 2;
 
 /** What both ends show of messages that `side` sent in vain. */
@@ -77,7 +77,9 @@ function answerOn4500(
   const traffic = quality.traffic.between(plan.toAtReceiver, plan.fromAtReceiver);
   const found = (traffic?.conversations ?? []).find(
     ({ protocol, portOfA, portOfB, fromA }) =>
-      protocol === PROTOCOL_UDP && (portOfA === PORT || portOfB === PORT) && fromA.packets > 0,
+      protocol === PROTOCOL_UDP &&
+      (portOfA === PORT_NAT_TRAVERSAL || portOfB === PORT_NAT_TRAVERSAL) &&
+      fromA.packets > 0,
   );
   const { packets = 0, first = null, last = null } = found?.fromA ?? {};
   return first && last ? { packets, first, last } : null;

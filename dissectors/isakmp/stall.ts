@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Confidence } from '../../src/report/report.js';
+import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
 import type { IkeExchange, IkeMessage, IkeSession } from './session.js';
 
 export type StallKind =
@@ -149,7 +150,7 @@ export function portBlockedStall(
 }
 
 function isOn4500({ paths }: IkeSession, path: number): boolean {
-  return paths[path].initiatorPort === 4500 || paths[path].responderPort === 4500;
+  return paths[path].initiatorPort === PORT_NAT_TRAVERSAL || paths[path].responderPort === PORT_NAT_TRAVERSAL;
 }
 
 function hasAnsweredOn500(session: IkeSession): boolean {
@@ -167,7 +168,9 @@ function hasHeardOn4500({ initiator, responder, paths }: IkeSession, quality: Ca
   return (
     traffic?.conversations.some(
       ({ protocol, portOfA, portOfB, fromB }) =>
-        protocol === 17 && (portOfA === 4500 || portOfB === 4500) && fromB.packets > 0,
+        protocol === 17 &&
+        (portOfA === PORT_NAT_TRAVERSAL || portOfB === PORT_NAT_TRAVERSAL) &&
+        fromB.packets > 0,
     ) ?? false
   );
 }

@@ -11,14 +11,13 @@ import { SessionStore } from '../../src/correlate/session-store.js';
 import { isUnicast } from '../../src/wire/address.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import dissector from './dissector.js';
+import { PORT } from './layout.js';
 import { OpenConversation } from './open-conversation.js';
 import type { PacketFacts } from './packet-facts.js';
 import type { OPENVPN_ROWS } from './rows.js';
 import type { OpenvpnConversation } from './session.js';
 
 export type * from './session.js';
-
-export const OPENVPN_PORT = 1194;
 
 /** Conversations held open when an epoch ends; above that the least recently seen half is closed. */
 const CONVERSATIONS_MAX = 2048;
@@ -63,7 +62,7 @@ class OpenvpnCorrelation implements Correlation<OpenvpnConversation, typeof OPEN
       transport: flows.protocol(flow) === PROTOCOL_TCP ? 'tcp' : 'udp',
       stack: flows.stack(flow),
       segment: batch.segment,
-      isOnPort: lowPort === OPENVPN_PORT || highPort === OPENVPN_PORT,
+      isOnPort: lowPort === PORT || highPort === PORT,
     });
     this.flows.set(flow, conversation);
     this.open.add(conversation);

@@ -25,7 +25,6 @@ import {
   WRAP_UNREAD,
 } from './rows.js';
 
-const OPENVPN_PORT = 1194;
 const ROWS_PER_CHUNK = 16_384;
 /** Below IKE and VXLAN, whose headers say more. */
 const HEURISTIC_PRIORITY = 60;
@@ -35,8 +34,8 @@ const STREAM_PACKET_LENGTH_MIN = openvpn.RESET_LENGTH_MIN;
 export const openvpnDissector = defineDissector({
   protocol: 'openvpn',
   carriedBy: {
-    udpPort: [OPENVPN_PORT],
-    tcpPort: [OPENVPN_PORT],
+    udpPort: [openvpn.PORT],
+    tcpPort: [openvpn.PORT],
     udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise: claim },
   },
   headerFields: [

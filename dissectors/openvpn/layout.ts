@@ -26,6 +26,9 @@
  *
  * From 2.7 on version 2 may have packet ids of 8 bytes: an epoch (2) and a counter (6).
  */
+/** UDP and TCP (IANA). */
+export const PORT = 1194;
+
 export const OPCODE_SHIFT = 3;
 export const KEY_ID_MASK = 0x07;
 

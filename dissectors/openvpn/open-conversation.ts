@@ -62,7 +62,7 @@ export class OpenConversation {
     this.directions = [new OpenDirection(key.segment), new OpenDirection(key.segment)];
     const { low, high, isOnPort } = key;
     if (!isOnPort || low.port === high.port) this.clientWay = null;
-    else this.clientWay = high.port === 1194 ? 0 : 1;
+    else this.clientWay = high.port === openvpn.PORT ? 0 : 1;
   }
 
   /** Takes a row in; for control packets, returns the facts. */

@@ -1,5 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import { ORIGIN_ASSEMBLED } from '../../src/observe/table.js';
+import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
 
 //  0                   1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -15,7 +16,6 @@ const KEEPALIVE = 0xff;
 const ESP_LENGTH_MIN = 20;
 /** A client may use 4500 as its own, arbitrary port: whoever it talks to on a port below this is no IPsec gateway. */
 const WELL_KNOWN_PORT_MAX = 1023;
-const IKE_PORT = 500;
 /** SPIs up to here are reserved (RFC 4303, section 2.1) and are not negotiated by IKE. */
 const SPI_RESERVED_MAX = 255;
 
@@ -29,7 +29,7 @@ export const KIND_ESP = 3;
 export const udpencap = defineDissector({
   protocol: 'udpencap',
   // Either port: behind a NAT the other one is arbitrary.
-  carriedBy: { udpPort: [4500] },
+  carriedBy: { udpPort: [PORT_NAT_TRAVERSAL] },
   // IKE messages with certificates may span IP fragments.
   assembles: true,
   observes: {
@@ -48,7 +48,7 @@ export const udpencap = defineDissector({
       const length = frame.payloadLength;
       // Either port is 4500, so the lower one is that or the peer's.
       const lowPort = Math.min(frame.sourcePort, frame.destinationPort);
-      if (lowPort <= WELL_KNOWN_PORT_MAX && lowPort !== IKE_PORT) return;
+      if (lowPort <= WELL_KNOWN_PORT_MAX && lowPort !== PORT_IKE) return;
       let kind = KIND_UNKNOWN;
       if (captured >= MARKER_LENGTH) {
         const marker = view.getInt32(offset + MARKER);

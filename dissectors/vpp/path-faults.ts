@@ -1,3 +1,5 @@
+import type { KnownProtocols } from '../../src/correlate/known-protocols.js';
+import { isTraceroutePort } from '../icmp/traceroute.js';
 import { CNAT_FAILED, CNAT_MISSED } from './columns.js';
 import * as graph from './graph-nodes.js';
 import type { VppFaultKind, VppPacket, VppPath } from './session.js';
@@ -13,10 +15,19 @@ const POLICY_NODE = /acl|policy|npol|capo/;
 const BUFFERS =
   /out of buffers|no[ _](?:free[ _])?buffers?|allocate buffer|alloc[a-z_ ]*fail|no free tx slots/i;
 const RESOLVING = /\barp\b|neighbor|glean|incomplete/i;
-/** What VPP itself terminates: DHCP, BFD, IKE, VXLAN, Geneve, GTP-U, WireGuard. */
-const OWN_UDP_PORTS: ReadonlySet<number> = new Set([
-  67, 68, 500, 546, 547, 2152, 3784, 3785, 4500, 4784, 4789, 4790, 6081, 8472, 51820,
-]);
+/** What VPP itself terminates over UDP. */
+const OWN_PROTOCOLS: readonly string[] = [
+  'bfd',
+  'dhcp',
+  'dhcpv6',
+  'geneve',
+  'gtp',
+  'isakmp',
+  'udpencap',
+  'vxlan',
+  'vxlan-gpe',
+  'wireguard',
+];
 const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 const PROTOCOL_ICMP = 1;
@@ -26,8 +37,6 @@ const LINK_LOCAL = /^fe[89ab]/;
 /** 148 bytes in UDP and IPv6. */
 const WIREGUARD_HANDSHAKE_LENGTH = 196;
 const UNSPECIFIED: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
-const TRACEROUTE_PORT_MIN = 33_434;
-const TRACEROUTE_PORT_MAX = 33_534;
 
 /** Packets for neighbours and groups: VPP drops them when it has done what they ask for. */
 export function isHousekeeping({ received, nodes, decidedBy }: VppPath): boolean {
@@ -108,19 +117,16 @@ function exceedsMtu({ mtu, sent, isGso }: VppPath): boolean {
 }
 
 /** Answers to themselves: VPP terminates the protocol, so nothing has to be punted. */
-export function isVppsOwn({ protocol, destinationPort }: VppPacket): boolean {
+export function isVppsOwn(protocols: KnownProtocols, { protocol, destinationPort }: VppPacket): boolean {
   if (protocol === PROTOCOL_TCP) return false;
-  return protocol !== PROTOCOL_UDP || OWN_UDP_PORTS.has(destinationPort);
+  if (protocol !== PROTOCOL_UDP) return true;
+  return OWN_PROTOCOLS.some((name) => protocols.named(name)?.udpPorts.includes(destinationPort));
 }
 
 /** Packets that are meant to expire. */
 export function isTraceroute({ protocol, destinationPort }: VppPacket): boolean {
   if (protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6) return true;
-  return (
-    protocol === PROTOCOL_UDP &&
-    destinationPort >= TRACEROUTE_PORT_MIN &&
-    destinationPort <= TRACEROUTE_PORT_MAX
-  );
+  return protocol === PROTOCOL_UDP && isTraceroutePort(destinationPort);
 }
 
 /** Passed a lookup, and no node of cnat. */

@@ -4,6 +4,7 @@ import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { type ArpPair, arpPairs } from '../arp/correlator.js';
+import { PORT_DNS } from '../dns/layout.js';
 import { type EchoStream, echoStreams } from '../icmp/correlator.js';
 import { settleEcho } from '../icmp/echo-pairs.js';
 import type { EchoRun } from '../icmp/echo-tally.js';
@@ -66,7 +67,6 @@ const TCP_ANSWER_SECONDS = 3;
 /** Default timeout of a query in glibc. */
 const DNS_ANSWER_SECONDS = 5;
 const ARP_ANSWER_SECONDS = 1;
-const DNS_PORT = 53;
 
 /** Seven diagnoses ask for the same. */
 const requestsOfRun = new WeakMap<Evidence, readonly TunnelRequests[]>();
@@ -157,7 +157,7 @@ class RequestFinder {
     const roles = queryRoles(flow);
     if (!roles || !isHere(roles.client.address)) return;
     if (roles.isAnswered) {
-      found.noteAnswer(roles.asked.last, `${roles.server.address} ${DNS_PORT}`);
+      found.noteAnswer(roles.asked.last, `${roles.server.address} ${PORT_DNS}`);
     } else if (!this.isAnsweredElsewhere(tunnel, roles, PROTOCOL_UDP)) {
       found.addDns(roles);
     }
@@ -348,10 +348,10 @@ function queryRoles({ low, high, lowPort, highPort, sides }: InnerFlow): QueryRo
   const lowEnd = { address: low, port: lowPort };
   const highEnd = { address: high, port: highPort };
   const isAnswered = sides[0].packets > 0 && sides[1].packets > 0;
-  if (highPort === DNS_PORT && lowPort !== DNS_PORT && sides[0].packets > 0) {
+  if (highPort === PORT_DNS && lowPort !== PORT_DNS && sides[0].packets > 0) {
     return { client: lowEnd, server: highEnd, asked: sides[0], isAnswered };
   }
-  if (lowPort === DNS_PORT && highPort !== DNS_PORT && sides[1].packets > 0) {
+  if (lowPort === PORT_DNS && highPort !== PORT_DNS && sides[1].packets > 0) {
     return { client: highEnd, server: lowEnd, asked: sides[1], isAnswered };
   }
   return null;

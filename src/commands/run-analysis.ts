@@ -3,6 +3,7 @@ import type { CaptureFacts, CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { linkTypeName } from '../capture/link-types.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { protocolsOfCatalogue } from '../correlate/known-protocols.js';
 import type { CorrelatorRunner } from '../correlate/run-correlators.js';
 import { Traffic } from '../correlate/traffic.js';
 import type { CatalogueEntry } from '../diagnose/catalogue.js';
@@ -61,7 +62,7 @@ export async function analyzeSource(
   const result = await runPipeline(source, used, correlators, options);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
   const captures = withTallies(source.captures, side.of(tcpdumpSummaries));
-  const quality = { ...captureQuality(source, result.runner, local), captures };
+  const quality = { ...captureQuality(source, result.runner, local, entries), captures };
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
   return { ...reportOf('analyze', captures, result, verdicts, options), ...sideSummary(side, verdicts) };
 }
@@ -84,6 +85,7 @@ export function captureQuality(
   source: CaptureSource,
   runner: CorrelatorRunner,
   local: readonly string[],
+  entries: readonly CatalogueEntry[] = catalogue,
 ): CaptureQuality {
   const { quality, copies } = runner;
   const window: CaptureQuality['window'] = (segment) => quality.windows[segment] ?? null;
@@ -106,7 +108,8 @@ export function captureQuality(
     tooDeep: quality.tooDeep,
     local,
     flows: runner.flows,
-    traffic: new Traffic(runner.flows),
+    traffic: new Traffic(runner.flows, runner.claims),
+    protocols: protocolsOfCatalogue(entries),
     hearsPeer: runner.hearsPeer,
     window,
     secondsToEnd({ segment, timeNs }: Moment): number {

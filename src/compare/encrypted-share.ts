@@ -1,7 +1,6 @@
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../wire/ip.js';
+import { PORT_NAT_TRAVERSAL } from '../wire/transport.js';
 import type { IdentityCollector } from './identity-collector.js';
-
-const PORT_NAT_TRAVERSAL = 4500;
 
 /** Of the IP packets that a side shows outside tunnels, the share that is ESP, native or in UDP (RFC 3948). */
 export function encryptedShare({ lanes, packets }: IdentityCollector): number {

@@ -14,6 +14,7 @@ import { LINKTYPE_VPP_DISPATCH } from '../wire/link-types.js';
 import type { CopyPair } from './copies.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
+import type { KnownProtocols } from './known-protocols.js';
 import type { Traffic } from './traffic.js';
 
 /** First and last timed frame of a time segment: the edges that rules about absence must respect. */
@@ -74,6 +75,8 @@ export interface CaptureQuality {
   readonly local: readonly string[];
   readonly flows: FlowRegistry;
   readonly traffic: Traffic;
+  /** Which protocol is what: a tunnel, the control of one, on which ports. */
+  readonly protocols: KnownProtocols;
   readonly hearsPeer: HearsPeer;
   /** Null for a segment without timed frames. */
   window(segment: SegmentIndex): Window | null;

@@ -3,6 +3,7 @@ import { CLAIM_PORT, CLAIM_STRONG } from '../dissect/frame-context.js';
 import { type Slot, WAITING_ROWS_MAX } from '../observe/slot.js';
 import { columnsOf } from '../observe/table.js';
 import { type FrameId, frameId } from '../units.js';
+import type { FlowId } from './flow-id.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
 
@@ -107,6 +108,12 @@ export class Claims {
     }
     for (const waiting of this.fresh) if (this.waiting.has(waiting)) save(slot, waiting);
     this.fresh = [];
+  }
+
+  /** The protocol whose payload a flow was recognised by; null where its ports told it, or nothing did. */
+  ownerOf(flow: FlowId): string | null {
+    const owner = this.states.get(flow)?.owner ?? NOBODY;
+    return owner === NOBODY ? null : this.dissectors[owner].protocol;
   }
 
   /** False where every row of a table may be seen. */

@@ -2,6 +2,7 @@ import type { FrameRef, Moment } from '../moment.js';
 import { FLOW_HIGH, FLOW_LOW } from '../observe/flow-key.js';
 import { KEY_WORDS, type KeyTable } from '../observe/key-table.js';
 import { formatAddress } from '../wire/address.js';
+import type { Claims } from './claims.js';
 import type { FlowId } from './flow-id.js';
 import { FIRST, type FlowRegistry, LAST } from './flow-registry.js';
 
@@ -18,9 +19,14 @@ export interface Conversation {
   readonly protocol: number;
   readonly portOfA: number;
   readonly portOfB: number;
+  /** The protocol (folder of the catalogue) that its payload was recognised as, whatever its ports; null where it was not. */
+  readonly recognisedAs: string | null;
   readonly fromA: OneWayTraffic;
   readonly fromB: OneWayTraffic;
 }
+
+/** Whose a flow is by its payload (`Claims`). */
+export type FlowOwners = Pick<Claims, 'ownerOf'>;
 
 /** Everything between two hosts in one tunnel stack. */
 export interface PairTraffic {
@@ -55,7 +61,10 @@ export class Traffic {
   private conversationCount = 0;
   private readonly key = new Int32Array(KEY_WORDS);
 
-  constructor(private readonly flows: FlowRegistry) {
+  constructor(
+    private readonly flows: FlowRegistry,
+    private readonly owners: FlowOwners,
+  ) {
     this.hosts = flows.tableOfHosts(PAIRS_MAX);
     if (flows.size <= PAIRS_MAX) {
       flows.forEachConversation((flow) => this.add(flow));
@@ -112,7 +121,7 @@ export class Traffic {
   }
 
   private pairOf(flow: FlowId): Pair | null {
-    const { flows, key } = this;
+    const { flows, owners, key } = this;
     flows.writeHosts(flow, key);
     const index = this.hosts.findOrAdd(key);
     if (index < 0) return null;
@@ -120,7 +129,8 @@ export class Traffic {
     if (known) return known;
     const low = formatAddress(key, FLOW_LOW);
     const high = formatAddress(key, FLOW_HIGH);
-    const pair = low <= high ? new Pair(flows, low, high, flow, 0) : new Pair(flows, high, low, flow, 1);
+    const pair =
+      low <= high ? new Pair(flows, owners, low, high, flow, 0) : new Pair(flows, owners, high, low, flow, 1);
     this.byHosts.push(pair);
     this.pairs.set(`${pair.a} ${pair.b} ${pair.stack}`, pair);
     return pair;
@@ -171,6 +181,7 @@ class Pair implements PairTraffic {
   /** `flow`: any flow of the pair. `directionOfA`: of its packets from `a`. */
   constructor(
     private readonly flows: FlowRegistry,
+    private readonly owners: FlowOwners,
     readonly a: string,
     readonly b: string,
     flow: FlowId,
@@ -207,12 +218,20 @@ class Pair implements PairTraffic {
     const fromB = new FlowSum(flows, directionOfA ^ 1);
     fromA.add(flow);
     fromB.add(flow);
-    return { protocol: flows.protocol(flow), portOfA: ports.from, portOfB: ports.to, fromA, fromB };
+    return {
+      protocol: flows.protocol(flow),
+      portOfA: ports.from,
+      portOfB: ports.to,
+      recognisedAs: this.owners.ownerOf(flow),
+      fromA,
+      fromB,
+    };
   }
 }
 
-function reversed({ protocol, portOfA, portOfB, fromA, fromB }: Conversation): Conversation {
-  return { protocol, portOfA: portOfB, portOfB: portOfA, fromA: fromB, fromB: fromA };
+function reversed(one: Conversation): Conversation {
+  const { portOfA, portOfB, fromA, fromB } = one;
+  return { ...one, portOfA: portOfB, portOfB: portOfA, fromA: fromB, fromB: fromA };
 }
 
 /** Order of two moments: by segment, then by time. */

@@ -1,5 +1,6 @@
 import type { Correlator } from '../correlate/correlator.js';
 import type { Dissector } from '../dissect/dissector.js';
+import type { ProtocolRole } from '../dissect/protocol-role.js';
 import type { SideFileReader } from '../side-files/side-file-reader.js';
 import type { Diagnosis, TunnelView } from './diagnosis.js';
 
@@ -9,6 +10,8 @@ export interface CatalogueEntry {
   /** Heading of the folder's README. */
   readonly title: string;
   readonly dissector?: Dissector;
+  /** What its protocols are to others. */
+  readonly roles?: readonly ProtocolRole[];
   readonly correlators: readonly Correlator[];
   readonly tunnel?: TunnelView;
   readonly diagnoses: readonly Diagnosis[];

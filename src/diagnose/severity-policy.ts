@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
-import type { Conversation, PairTraffic, Traffic } from '../correlate/traffic.js';
+import type { PairTraffic, Traffic } from '../correlate/traffic.js';
 import type { Severity } from '../report/report.js';
 import { NS_PER_SECOND } from '../units.js';
 import type { Evidence } from './diagnosis.js';
@@ -9,12 +9,6 @@ import type { Evidence } from './diagnosis.js';
  * information, unless the capture is so small that it was taken for that pair.
  */
 
-/** IPv4 and IPv6 in IP, GRE, ESP, AH, EtherIP, L2TPv3, MPLS in IP. */
-const TUNNEL_PROTOCOLS: ReadonlySet<number> = new Set([4, 41, 47, 50, 51, 97, 115, 137]);
-/** IKE, L2TP, OpenVPN, GTP-U, NAT traversal, VXLAN (and GPE, the Linux default), Geneve, MPLS in UDP, WireGuard. */
-const TUNNEL_PORTS: ReadonlySet<number> = new Set([
-  500, 1194, 1701, 2152, 4500, 4789, 4790, 6081, 6635, 8472, 51820,
-]);
 const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 
@@ -26,25 +20,27 @@ const BUSY_CAPTURE_SERVERS = 20;
 /** How much a finding about a pair matters: 'tunnel' the ends of a tunnel, 'focus' the subject of a small capture. */
 export type Relevance = 'tunnel' | 'focus' | 'background';
 
-export function isTunnelFlow(protocol: number, portA: number, portB: number): boolean {
-  if (TUNNEL_PROTOCOLS.has(protocol)) return true;
-  return protocol === PROTOCOL_UDP && (TUNNEL_PORTS.has(portA) || TUNNEL_PORTS.has(portB));
-}
-
 const tunnelPairsOfRun = new WeakMap<Traffic, readonly PairTraffic[]>();
 
 /** Pairs whose traffic holds that of a tunnel. */
-export function tunnelPairs({ traffic }: CaptureQuality): readonly PairTraffic[] {
+export function tunnelPairs({ traffic, protocols }: CaptureQuality): readonly PairTraffic[] {
   const known = tunnelPairsOfRun.get(traffic);
   if (known) return known;
-  const pairs = [...traffic.all()].filter(({ conversations }) => conversations.some(carriesTunnel));
+  const pairs = [...traffic.all()].filter(({ conversations }) =>
+    conversations.some((one) => protocols.isTunnel(one)),
+  );
   tunnelPairsOfRun.set(traffic, pairs);
   return pairs;
 }
 
 /** Whether the traffic between two hosts holds that of a tunnel. */
-export function isTunnelPair(quality: CaptureQuality, a: string, b: string, stack = 0): boolean {
-  return quality.traffic.between(a, b, stack)?.conversations.some(carriesTunnel) ?? false;
+export function isTunnelPair(
+  { traffic, protocols }: CaptureQuality,
+  a: string,
+  b: string,
+  stack = 0,
+): boolean {
+  return traffic.between(a, b, stack)?.conversations.some((one) => protocols.isTunnel(one)) ?? false;
 }
 
 export function relevanceOfPair(quality: CaptureQuality, a: string, b: string, stack = 0): Relevance {
@@ -95,10 +91,6 @@ export function isSmallCapture(quality: CaptureQuality): boolean {
   const servers = serverCount(quality, BUSY_CAPTURE_SERVERS);
   if (servers < SMALL_CAPTURE_SERVERS) return true;
   return servers < BUSY_CAPTURE_SERVERS && secondsCaptured(quality) < SMALL_CAPTURE_SECONDS;
-}
-
-function carriesTunnel({ protocol, portOfA, portOfB }: Conversation): boolean {
-  return isTunnelFlow(protocol, portOfA, portOfB);
 }
 
 /** Distinct server endpoints, counted up to `limit`: the lower port is the server's; without ports, the pair. */

@@ -33,3 +33,10 @@ export const TCP_FIN = 0x01;
 export const TCP_SYN = 0x02;
 export const TCP_RST = 0x04;
 export const TCP_ACK = 0x10;
+
+/*
+ * Ports that dissectors of several folders need, none of which may import another: IKE, and ESP and IKE in UDP
+ * (RFC 3948, section 2.2).
+ */
+export const PORT_IKE = 500;
+export const PORT_NAT_TRAVERSAL = 4500;

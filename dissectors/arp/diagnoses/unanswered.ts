@@ -6,7 +6,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { isSmallCapture, isTunnelFlow } from '../../../src/diagnose/severity-policy.js';
+import { isSmallCapture } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef, Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { durationWords } from '../../../src/wording/durations.js';
@@ -114,8 +114,7 @@ function viewOf(evidence: Evidence): View {
     sent(b, fromB.last);
     if (fromA.packets > 0) heard(stack, b, a);
     if (fromB.packets > 0) heard(stack, a, b);
-    if (conversations.some(({ protocol, portOfA, portOfB }) => isTunnelFlow(protocol, portOfA, portOfB)))
-      tunnelEnds.add(a).add(b);
+    if (conversations.some((one) => quality.protocols.isTunnel(one))) tunnelEnds.add(a).add(b);
   }
   const pairs = evidence.sessions(arpPairs);
   for (const { stack, asker, target, requests, replies, lastReply, last } of pairs) {

@@ -7,13 +7,13 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import { ahPairs } from '../../ah/correlator.js';
 import { type Gateways, gatewaysOf } from '../gateways.js';
 
 const ID = 'esp.no-traffic';
 const SILENT_SECONDS = 30;
-const NAT_TRAVERSAL_PORT = 4500;
 
 export default defineDiagnosis({
   id: ID,
@@ -88,7 +88,7 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
   const inUdp = ike.some(({ usesPort4500 }) => usesPort4500);
   const limit = captureMayHide(
     quality,
-    inUdp ? { protocol: PROTOCOL_UDP, port: NAT_TRAVERSAL_PORT } : { protocol: PROTOCOL_ESP },
+    inUdp ? { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL } : { protocol: PROTOCOL_ESP },
   );
   if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
   const messages = ike.reduce(

@@ -3,15 +3,17 @@ import { filterPasses, type PacketClass } from '../../../src/correlate/capture-f
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { portFilterSignature } from '../../../src/correlate/port-filter-signature.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { captureSpan, captureSubject } from '../capture-facts.js';
 
 /** What rules look for beside the packets that somebody meant to capture. */
 const CLASSES: readonly { readonly name: string; readonly packet: PacketClass }[] = [
-  { name: 'ICMP', packet: { protocol: 1 } },
-  { name: 'fragments without ports', packet: { protocol: 17, fragment: true } },
-  { name: 'ESP', packet: { protocol: 50 } },
-  { name: 'IKE', packet: { protocol: 17, port: 500 } },
-  { name: 'IKE and ESP on port 4500', packet: { protocol: 17, port: 4500 } },
+  { name: 'ICMP', packet: { protocol: PROTOCOL_ICMP } },
+  { name: 'fragments without ports', packet: { protocol: PROTOCOL_UDP, fragment: true } },
+  { name: 'ESP', packet: { protocol: PROTOCOL_ESP } },
+  { name: 'IKE', packet: { protocol: PROTOCOL_UDP, port: PORT_IKE } },
+  { name: 'IKE and ESP on port 4500', packet: { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL } },
 ];
 const FILTER_SHOWN_MAX = 200;
 

@@ -1,18 +1,10 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import type { IcmpError } from '../icmp-errors.js';
 import { judgeReachability, LASTING_COUNT } from '../reachability.js';
+import { judgeOfRefusal } from '../refusals.js';
 import { isTraceroutePort } from '../traceroute.js';
-
-const PROTOCOL_UDP = 17;
-const PROTOCOL_GRE = 47;
-const PROTOCOL_ESP = 50;
-const PROTOCOL_AH = 51;
-/** IKE ports: `ike.port-unreachable` speaks of them. */
-const IKE_PORTS: ReadonlySet<number> = new Set([500, 4500]);
-/** `openvpn.port-unreachable` speaks of it. */
-const OPENVPN_PORT = 1194;
-/** VXLAN and VXLAN-GPE as destination: `vxlan.port-mismatch` speaks of them. */
-const VXLAN_PORTS: ReadonlySet<number> = new Set([4789, 4790]);
 
 export default defineDiagnosis({
   id: 'underlay.unreachable',
@@ -26,8 +18,8 @@ export default defineDiagnosis({
     'of the pair. Error where the pair are the ends of a tunnel, warning in a small capture, information otherwise. Fewer ' +
     'than 3 errors: warning between the ends of a tunnel if the destination is not heard again, else information.',
   notWhen:
-    'A more specific diagnosis owns the quoted packet: UDP 500 and 4500 (ike.port-unreachable), 1194 (openvpn.port-unreachable), 4789 and 4790 (vxlan.port-mismatch), ESP and AH refused by ' +
-    'protocol (esp.proto-unreachable), GRE refused by protocol or port (gre.proto-unreachable). The port is one of those that traceroute probes. The quoted source is not the ' +
+    'The protocol of the quoted packet judges its refusals itself: datagrams to a port of IKE (ike.port-unreachable) or VXLAN (vxlan.port-mismatch), those of ' +
+    'OpenVPN (openvpn.port-unreachable), on whatever port it was recognised, ESP and AH refused by protocol (esp.proto-unreachable), GRE refused by protocol or port (gre.proto-unreachable). The port is one of those that traceroute probes. The quoted source is not the ' +
     'receiver of the error. Information only: the quoted packets answer a program of the destination that asked first and ' +
     'has ended (port unreachable for less than 10 s).',
   causes: [
@@ -53,28 +45,17 @@ export default defineDiagnosis({
   diagnose: (evidence) => judgeReachability(evidence, { accepts, severity: 'error' }),
 });
 
-function accepts({ meaning, quoted }: IcmpError): boolean {
-  const isRefusal = meaning === 'protocol-unreachable' || meaning === 'port-unreachable';
-  // Linux refuses GRE that matches no tunnel by port unreachable.
-  if (isRefusal && quoted?.protocol === PROTOCOL_GRE) return false;
+function accepts(error: IcmpError, quality: CaptureQuality): boolean {
+  const { meaning, quoted } = error;
   switch (meaning) {
     case 'network-unreachable':
     case 'host-unreachable':
       return true;
     case 'protocol-unreachable':
-      return quoted?.protocol !== PROTOCOL_ESP && quoted?.protocol !== PROTOCOL_AH;
-    case 'port-unreachable': {
-      if (quoted?.protocol !== PROTOCOL_UDP) return true;
-      const { sourcePort, destinationPort } = quoted;
-      return (
-        !IKE_PORTS.has(destinationPort) &&
-        !IKE_PORTS.has(sourcePort) &&
-        destinationPort !== OPENVPN_PORT &&
-        sourcePort !== OPENVPN_PORT &&
-        !VXLAN_PORTS.has(destinationPort) &&
-        !isTraceroutePort(destinationPort)
-      );
-    }
+      return judgeOfRefusal(quality, error) === null;
+    case 'port-unreachable':
+      if (quoted?.protocol === PROTOCOL_UDP && isTraceroutePort(quoted.destinationPort)) return false;
+      return judgeOfRefusal(quality, error) === null;
     default:
       return false;
   }

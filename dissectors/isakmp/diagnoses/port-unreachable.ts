@@ -7,19 +7,19 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
 import { seconds } from '../../../src/units.js';
-import { type IcmpError, icmpErrors, type QuotedPacket } from '../../icmp/correlator.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
+import { type Refusal, refusalsJudgedBy } from '../../icmp/refusals.js';
 import { ikePairs, ikeSessions } from '../pair-sessions.js';
 
-const PROTOCOL_UDP = 17;
-const IKE_PORTS: readonly number[] = [500, 4500];
+const ID = 'ike.port-unreachable';
+const IKE_PORTS: readonly number[] = [PORT_IKE, PORT_NAT_TRAVERSAL];
 /** One error may belong to the end of a session: a daemon that stops, a packet that was still on its way. */
 const ERRORS_MIN = 2;
 const FAREWELL_SECONDS = 5;
 
-type Refusal = IcmpError & { readonly quoted: QuotedPacket };
-
 export default defineDiagnosis({
-  id: 'ike.port-unreachable',
+  id: ID,
   title: 'No IKE daemon on the peer',
   severity: 'error',
   subject: 'session',
@@ -57,7 +57,7 @@ export default defineDiagnosis({
   ownWord: true,
   *diagnose(evidence) {
     const accused = new Set<string>();
-    for (const refusals of refusalsByDirection(evidence)) {
+    for (const refusals of refusalsJudgedBy(ID, evidence)) {
       const { source, destination } = refusals[0].quoted;
       accused.add(`${source} ${destination}`);
       yield judge(evidence, refusals);
@@ -71,28 +71,6 @@ export default defineDiagnosis({
   },
 });
 
-function refusalsByDirection(evidence: Evidence): Refusal[][] {
-  const groups = new Map<string, Refusal[]>();
-  for (const error of evidence.sessions(icmpErrors)) {
-    if (!isRefusal(error)) continue;
-    const key = `${error.stack} ${error.quoted.source} ${error.quoted.destination}`;
-    const group = groups.get(key);
-    if (group) group.push(error);
-    else groups.set(key, [error]);
-  }
-  return [...groups.values()];
-}
-
-function isRefusal(error: IcmpError): error is Refusal {
-  const { meaning, quoted, isPlausible } = error;
-  return (
-    meaning === 'port-unreachable' &&
-    isPlausible &&
-    quoted?.protocol === PROTOCOL_UDP &&
-    IKE_PORTS.includes(quoted.destinationPort)
-  );
-}
-
 function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
   const { quality } = evidence;
   const { source, destination } = refusals[0].quoted;
@@ -101,17 +79,17 @@ function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
   const last = refusals.map((error) => error.last).reduce((a, b) => (isBefore(a, b) ? b : a));
   const errors = refusals.reduce((sum, { count }) => sum + count, 0);
   if (errors < ERRORS_MIN && isFarewell(evidence, refusals[0])) return { result: 'healthy', subject };
+  const ports = [...new Set(refusals.map(({ quoted }) => quoted.destinationPort))].sort((a, b) => a - b);
   const answers = quality.traffic
     .between(source, destination, refusals[0].stack)
     ?.conversations.filter(
       ({ protocol, portOfB, fromB }) =>
         protocol === PROTOCOL_UDP &&
-        IKE_PORTS.includes(portOfB) &&
+        (IKE_PORTS.includes(portOfB) || ports.includes(portOfB)) &&
         fromB.last !== null &&
         isBefore(last, fromB.last),
     );
   const hasRecovered = (answers?.length ?? 0) > 0;
-  const ports = [...new Set(refusals.map(({ quoted }) => quoted.destinationPort))].sort((a, b) => a - b);
   const problem: Problem = {
     result: 'problem',
     subject,
@@ -133,7 +111,7 @@ function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
         ...ref,
         summary: `ICMP port unreachable from ${refusals[0].reporter} about UDP to ${destination}`,
       })),
-    displayFilter: filterOf(refusals[0]),
+    displayFilter: filterOf(refusals[0], ports),
     packetClass: 'ike',
   };
   return problem;
@@ -156,8 +134,9 @@ function isFarewell(evidence: Evidence, { quoted, first }: Refusal): boolean {
   });
 }
 
-function filterOf({ family, quoted }: Refusal): string {
+function filterOf({ family, quoted }: Refusal, refused: readonly number[]): string {
+  const ports = [...new Set([...IKE_PORTS, ...refused])].map((port) => `udp.port == ${port}`).join(' || ');
   return family === 6
-    ? `icmpv6.type == 1 && icmpv6.code == 4 && ipv6.addr == ${quoted.source} && ipv6.addr == ${quoted.destination} && (udp.port == 500 || udp.port == 4500)`
-    : `icmp.type == 3 && icmp.code == 3 && ip.addr == ${quoted.source} && ip.addr == ${quoted.destination} && (udp.port == 500 || udp.port == 4500)`;
+    ? `icmpv6.type == 1 && icmpv6.code == 4 && ipv6.addr == ${quoted.source} && ipv6.addr == ${quoted.destination} && (${ports})`
+    : `icmp.type == 3 && icmp.code == 3 && ip.addr == ${quoted.source} && ip.addr == ${quoted.destination} && (${ports})`;
 }

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import { hasEspAfter, type IkePair } from '../pair-sessions.js';
 import { CHILD_ANSWER_LENGTH_MIN } from '../progress.js';
@@ -69,7 +70,7 @@ export default defineDiagnosis({
 
 /** No ESP since the short answer, and none that a capture filter may hide. */
 function isWithoutEsp(evidence: Evidence, { session, instead }: Stall): boolean {
-  const encapsulation = session.usesPort4500 ? { protocol: 17, port: 4500 } : { protocol: 50 };
+  const encapsulation = session.usesPort4500 ? { protocol: 17, port: PORT_NAT_TRAVERSAL } : { protocol: 50 };
   return (
     captureMayHide(evidence.quality, encapsulation) === null &&
     !hasEspAfter(evidence, session, firstOf(instead).frame)

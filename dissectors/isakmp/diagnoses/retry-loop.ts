@@ -2,6 +2,7 @@ import { captureMayHide } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Evidence, thresholdsOf } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
+import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { EXCHANGE_MAIN } from '../layout.js';
 import { directionOf, sessionFilter } from '../pair-judgement.js';
@@ -11,7 +12,7 @@ import type { IkeSession } from '../session.js';
 
 const COOKIES_MIN = 3;
 const WINDOW_SECONDS = 600;
-const ENCAPSULATED = { protocol: 17, port: 4500 };
+const ENCAPSULATED = { protocol: 17, port: PORT_NAT_TRAVERSAL };
 
 const ID = 'ike.retry-loop';
 

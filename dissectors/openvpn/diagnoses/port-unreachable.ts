@@ -2,25 +2,24 @@ import { isBefore } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
-import { type IcmpError, icmpErrors, type QuotedPacket } from '../../icmp/correlator.js';
-import { OPENVPN_PORT, openvpnConversations } from '../correlator.js';
+import { type Refusal, refusalsJudgedBy } from '../../icmp/refusals.js';
+import { openvpnConversations } from '../correlator.js';
 import { attemptsOf, fromClient, isAnswered, openvpnPeers } from '../peers.js';
 
+const ID = 'openvpn.port-unreachable';
 const PROTOCOL_UDP = 17;
 /** A single error may belong to a server that stops in good order. */
 const ERRORS_MIN = 2;
 
-type Refusal = IcmpError & { readonly quoted: QuotedPacket };
-
 export default defineDiagnosis({
-  id: 'openvpn.port-unreachable',
+  id: ID,
   title: 'No OpenVPN on the port',
   severity: 'error',
   subject: 'session',
   layer: 'tunnel-control',
   priority: 1,
   rule:
-    'ICMP port unreachable (3/3, ICMPv6 1/4) quotes a packet to UDP 1194, at least twice, or once for a packet of a client that never got an ' +
+    'ICMP port unreachable (3/3, ICMPv6 1/4) quotes a packet of OpenVPN (UDP 1194, or whatever port it was recognised on), at least twice, or once for a packet of a client that never got an ' +
     'answer. Warning where the port answers again afterwards. Information where the refused packets go to a client: it has ended, and the server goes on for a while.',
   notWhen: 'The quoted source is not the receiver of the error; a single error after a session that worked.',
   causes: [
@@ -44,7 +43,7 @@ export default defineDiagnosis({
   ownWord: true,
   *diagnose(evidence) {
     const accused = new Set<string>();
-    for (const refusals of refusalsByDirection(evidence)) {
+    for (const refusals of refusalsJudgedBy(ID, evidence)) {
       const { source, destination } = refusals[0].quoted;
       accused.add(`${source} ${destination}`);
       yield judge(evidence, refusals);
@@ -59,24 +58,6 @@ export default defineDiagnosis({
     }
   },
 });
-
-function refusalsByDirection(evidence: Evidence): Refusal[][] {
-  const groups = new Map<string, Refusal[]>();
-  for (const error of evidence.sessions(icmpErrors)) {
-    if (!isRefusal(error)) continue;
-    const key = `${error.stack} ${error.quoted.source} ${error.quoted.destination}`;
-    const group = groups.get(key);
-    if (group) group.push(error);
-    else groups.set(key, [error]);
-  }
-  return [...groups.values()];
-}
-
-function isRefusal(error: IcmpError): error is Refusal {
-  const { meaning, quoted, isPlausible } = error;
-  if (meaning !== 'port-unreachable' || !isPlausible || quoted?.protocol !== PROTOCOL_UDP) return false;
-  return quoted.destinationPort === OPENVPN_PORT || quoted.sourcePort === OPENVPN_PORT;
-}
 
 function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
   const { source, destination } = refusals[0].quoted;
@@ -114,7 +95,7 @@ function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
         ...ref,
         summary: `ICMP port unreachable from ${refusals[0].reporter} about UDP to ${destination}`,
       })),
-    displayFilter: filterOf(refusals[0]),
+    displayFilter: filterOf(refusals[0], servicePorts(evidence, refusals)),
     packetClass: 'openvpn',
   };
 }
@@ -122,7 +103,8 @@ function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
 /** By the roles that a handshake showed, else by the port: a client's own is not the service's. */
 function goesToClient(evidence: Evidence, { quoted }: Refusal): boolean {
   const { sourcePort, destinationPort, source, destination } = quoted;
-  if (sourcePort !== destinationPort) return sourcePort === OPENVPN_PORT;
+  const known = evidence.quality.protocols.portsOf('openvpn');
+  if (known.includes(sourcePort) !== known.includes(destinationPort)) return known.includes(sourcePort);
   return evidence
     .sessions(openvpnConversations)
     .some(
@@ -158,8 +140,21 @@ function answerAfter(evidence: Evidence, { quoted, stack }: Refusal, last: Frame
   return answer?.fromB.last ?? null;
 }
 
-function filterOf({ family, quoted }: Refusal): string {
-  return family === 6
-    ? `icmpv6.type == 1 && icmpv6.code == 4 && ipv6.addr == ${quoted.source} && ipv6.addr == ${quoted.destination} && udp.port == ${OPENVPN_PORT}`
-    : `icmp.type == 3 && icmp.code == 3 && ip.addr == ${quoted.source} && ip.addr == ${quoted.destination} && udp.port == ${OPENVPN_PORT}`;
+/** Ports of the service among those that were refused; of OpenVPN elsewhere, the port that was sent to. */
+function servicePorts({ quality }: Evidence, refusals: readonly Refusal[]): number[] {
+  const known = quality.protocols.portsOf('openvpn');
+  const ports = refusals.map(({ quoted: { sourcePort, destinationPort } }) =>
+    known.includes(sourcePort) && !known.includes(destinationPort) ? sourcePort : destinationPort,
+  );
+  return [...new Set(ports)].sort((a, b) => a - b);
+}
+
+function filterOf({ family, quoted }: Refusal, ports: readonly number[]): string {
+  const { source, destination } = quoted;
+  const [error, address] =
+    family === 6
+      ? ['icmpv6.type == 1 && icmpv6.code == 4', 'ipv6.addr']
+      : ['icmp.type == 3 && icmp.code == 3', 'ip.addr'];
+  const refused = ports.map((port) => `udp.port == ${port}`).join(' || ');
+  return `${error} && ${address} == ${source} && ${address} == ${destination} && ${ports.length > 1 ? `(${refused})` : refused}`;
 }

@@ -6,6 +6,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
 import { judgedPairs } from '../../esp/sa-pairs.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
@@ -18,7 +19,6 @@ import {
   type SenderPause,
 } from '../correlator.js';
 
-const NAT_TRAVERSAL_PORT = 4500;
 const UNANSWERED_PACKETS_MIN = 3;
 const UNANSWERED_SECONDS_MIN = 3;
 /** A new IKE SA within this time of the return explains the new port: the side began anew. */
@@ -111,8 +111,8 @@ function isIpsec({ sides: [a, b], stack }: NattConversation, ipsec: ReadonlySet<
 /** Which side is behind a NAT, as far as the capture proves it. */
 function translatedSide({ sides }: NattConversation, sessions: readonly IkeSession[]): NattSide | null {
   const [a, b] = sides;
-  if (a.port !== NAT_TRAVERSAL_PORT) return a;
-  if (b.port !== NAT_TRAVERSAL_PORT) return b;
+  if (a.port !== PORT_NAT_TRAVERSAL) return a;
+  if (b.port !== PORT_NAT_TRAVERSAL) return b;
   const senders = sides.filter(({ keepalives }) => keepalives > 0);
   if (senders.length === 1) return senders[0];
   for (const session of sessions) {

@@ -1,3 +1,4 @@
+import type { KnownProtocols } from '../../../src/correlate/known-protocols.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
 import { type VppFault, type VppFlow, type VppTrace, vppTraces } from '../correlator.js';
@@ -71,13 +72,13 @@ export default defineDiagnosis({
   ownWord: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {
-      for (const flow of trace.flows) yield* judge(trace, flow);
+      for (const flow of trace.flows) yield* judge(evidence.quality.protocols, trace, flow);
     }
   },
 });
 
-function* judge(trace: VppTrace, flow: VppFlow): Iterable<Judgement> {
-  const all = flow.faults.filter((fault) => isDrop(trace, flow, fault));
+function* judge(protocols: KnownProtocols, trace: VppTrace, flow: VppFlow): Iterable<Judgement> {
+  const all = flow.faults.filter((fault) => isDrop(protocols, trace, flow, fault));
   const waited = all.filter((fault) => fault.kind === 'resolving' && !isUnresolved(flow, fault));
   const faults = all.filter((fault) => !waited.includes(fault));
   if (faults.length > 0) yield problemOf(trace, flow, faults);
@@ -92,7 +93,7 @@ function* judge(trace: VppTrace, flow: VppFlow): Iterable<Judgement> {
   } else yield healthy(flow);
 }
 
-function isDrop(trace: VppTrace, flow: VppFlow, fault: VppFault): boolean {
+function isDrop(protocols: KnownProtocols, trace: VppTrace, flow: VppFlow, fault: VppFault): boolean {
   switch (fault.kind) {
     case 'policy':
     case 'resolving':
@@ -100,7 +101,7 @@ function isDrop(trace: VppTrace, flow: VppFlow, fault: VppFault): boolean {
       return true;
     case 'drop':
     case 'local':
-      return !isPuntMissing(trace, flow, fault);
+      return !isPuntMissing(protocols, trace, flow, fault);
     default:
       return false;
   }

@@ -30,9 +30,10 @@ export default defineDiagnosis({
   consequenceOf: [],
   ownWord: true,
   *diagnose(evidence) {
+    const { protocols } = evidence.quality;
     for (const trace of evidence.sessions(vppTraces)) {
       for (const flow of trace.flows) {
-        const faults = flow.faults.filter((fault) => isPuntMissing(trace, flow, fault));
+        const faults = flow.faults.filter((fault) => isPuntMissing(protocols, trace, flow, fault));
         if (faults.length === 0) {
           const isForHost = trace.puntedTo.has(flow.destination) || trace.ownAddresses.has(flow.destination);
           if (trace.hasPunt && isForHost) yield healthy(flow);

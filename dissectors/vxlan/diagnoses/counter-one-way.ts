@@ -1,3 +1,4 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
@@ -7,15 +8,13 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
-import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import datapaths, { type Datapath, type DatapathPort } from '../side-files/datapath.js';
 import { citations } from '../tunnel-subject.js';
 
 const ID = 'overlay.counter-one-way';
 const SENT_MIN = 10;
 const FAULT_SHARE = 0.01;
-const PROTOCOL_GRE = 47;
-const VXLAN_PORTS: readonly number[] = [4789, 6677, 8472];
+const KINDS: readonly string[] = ['gre', 'vxlan', 'geneve'];
 
 export default defineDiagnosis({
   id: ID,
@@ -74,7 +73,7 @@ function tunnelPorts(given: readonly Datapath[]): CountedPort[] {
   const byName = new Map<string, { readonly datapath: string; readonly port: DatapathPort }[]>();
   for (const { name, ports } of given) {
     for (const port of ports) {
-      if (!/^(?:gre|vxlan|geneve)/i.test(port.type)) continue;
+      if (kindOf(port.type) === undefined) continue;
       const key = `${name} ${port.name}`;
       byName.set(key, [...(byName.get(key) ?? []), { datapath: name, port }]);
     }
@@ -128,23 +127,29 @@ function judge(evidence: Evidence, port: CountedPort): Judgement {
       [refs[0], `first ${type} packet of the capture`],
       [refs[1], `last ${type} packet of that pair`],
     ),
-    displayFilter: /^gre/i.test(type)
-      ? 'gre || (ip.proto == 47)'
-      : VXLAN_PORTS.map((one) => `udp.port == ${one}`).join(' || '),
+    displayFilter: filterOf(evidence.quality, type),
   };
 }
 
 /** First and last packet of one pair of hosts that use the tunnel protocol. */
-function packetsOf({ quality }: Evidence, type: string): FrameRef[] {
-  const isGre = /^gre/i.test(type);
-  for (const { conversations } of quality.traffic.all()) {
-    const found = conversations.find(({ protocol, portOfA, portOfB }) =>
-      isGre
-        ? protocol === PROTOCOL_GRE
-        : protocol === PROTOCOL_UDP && (VXLAN_PORTS.includes(portOfA) || VXLAN_PORTS.includes(portOfB)),
-    );
+function packetsOf({ quality: { traffic, protocols } }: Evidence, type: string): FrameRef[] {
+  for (const { conversations } of traffic.all()) {
+    const found = conversations.find((one) => protocols.carries(one, kindOf(type)));
     const sent = found === undefined ? null : found.fromA.packets > 0 ? found.fromA : found.fromB;
     if (sent?.first && sent.last) return [sent.first, sent.last];
   }
   return [];
+}
+
+/** Kind of tunnel of a port of the datapath: `VXLan`, `Gre`. */
+function kindOf(type: string): string | undefined {
+  return KINDS.find((kind) => type.toLowerCase().startsWith(kind));
+}
+
+function filterOf({ protocols }: CaptureQuality, type: string): string {
+  const kind = kindOf(type) ?? '';
+  const filters = [...protocols.portsOf(kind), ...protocols.portsOf(`${kind}-midonet`)]
+    .sort((a, b) => a - b)
+    .map((port) => `udp.port == ${port}`);
+  return kind === 'gre' ? 'gre || (ip.proto == 47)' : filters.join(' || ');
 }

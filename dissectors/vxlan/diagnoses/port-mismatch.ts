@@ -6,22 +6,22 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { icmpErrors } from '../../icmp/correlator.js';
 import { citationsOf, type ErrorPair, errorFilter, errorPairs } from '../../icmp/error-pairs.js';
+import { judgeOfRefusal } from '../../icmp/refusals.js';
 import type { PortUse, VxlanTunnel } from '../correlator.js';
 import { vxlanTunnels } from '../correlator.js';
-import { PORT_GPE, PORT_IANA } from '../layout.js';
 import { requestCount, type TunnelRequests, tunnelRequests } from '../requests.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
+const ID = 'vxlan.port-mismatch';
 const PACKETS_MIN = 3;
 const REQUESTS_MIN = 3;
 /** A single refusal may be a moment in which the peer restarts. */
 const REFUSALS_MIN = 3;
 
 export default defineDiagnosis({
-  id: 'vxlan.port-mismatch',
+  id: ID,
   title: 'VXLAN ports differ',
   severity: 'error',
   subject: 'tunnel',
@@ -66,31 +66,8 @@ function* refusedPorts(evidence: Evidence): Generator<Judgement> {
   const tunnels = evidence.sessions(vxlanTunnels);
   const refusals = evidence
     .sessions(icmpErrors)
-    .filter(
-      ({ meaning, quoted, stack }) =>
-        meaning === 'port-unreachable' &&
-        quoted?.protocol === PROTOCOL_UDP &&
-        isVxlanPort(tunnels, stack, quoted.source, quoted.destination, quoted.destinationPort),
-    );
+    .filter((error) => judgeOfRefusal(evidence.quality, error) === ID);
   for (const pair of errorPairs(refusals)) yield refusalProblem(tunnels, pair);
-}
-
-/** A port that is VXLAN's everywhere, or that a tunnel between the two uses. */
-function isVxlanPort(
-  tunnels: readonly VxlanTunnel[],
-  stack: number,
-  source: string,
-  destination: string,
-  port: number,
-): boolean {
-  if (port === PORT_IANA || port === PORT_GPE) return true;
-  return tunnels.some(
-    (tunnel) =>
-      tunnel.outerStack === stack &&
-      tunnel.directions.some(
-        (one) => one.from === source && one.to === destination && one.ports.some((use) => use.port === port),
-      ),
-  );
 }
 
 function refusalProblem(tunnels: readonly VxlanTunnel[], pair: ErrorPair): Problem {

@@ -24,11 +24,8 @@ import {
 import type { TcpService } from '../../tcp/tcp-service.js';
 import { OWN_AREAS } from '../own-areas.js';
 
-/** Ports of the databases in which network controllers keep their state. */
-const DATABASES: ReadonlyMap<number, string> = new Map([
-  [2181, 'ZooKeeper'],
-  [9042, 'Cassandra'],
-]);
+/** The databases in which network controllers keep their state. */
+const DATABASES: readonly string[] = ['zookeeper', 'cassandra'];
 const ANSWER_SECONDS = 3;
 const LASTING_TRIES = 3;
 const LASTING_SECONDS = 3;
@@ -78,7 +75,7 @@ export default defineDiagnosis({
   consequenceOfIds: ['arp.unanswered'],
   restates: ['tcp.syn-unanswered', 'tcp.refused'],
   *diagnose(evidence) {
-    const endpoints = serverEndpoints(evidence).filter(({ port }) => DATABASES.has(port));
+    const endpoints = serverEndpoints(evidence).filter(({ port }) => databaseOn(port, evidence) !== null);
     const rejected = rejections(evidence);
     for (const endpoint of endpoints) {
       const judgement = judge(evidence, endpoint, endpoints, rejected);
@@ -86,6 +83,12 @@ export default defineDiagnosis({
     }
   },
 });
+
+/** Name of the database that has the port; null for other ports. */
+function databaseOn(port: number, { quality: { protocols } }: Evidence): string | null {
+  const database = DATABASES.find((one) => protocols.portsOf(one).includes(port));
+  return database === undefined ? null : (protocols.named(database)?.name ?? null);
+}
 
 /** Tries that failed: how many, and the first and the last of them. */
 interface Failure {
@@ -166,7 +169,7 @@ function problemOf(
   const refused = sum(failures, (one) => one.refused);
   const silent = sum(failures, (one) => one.silent);
   const pair = onlyPair(services);
-  const name = DATABASES.get(endpoint.port) ?? 'the database';
+  const name = databaseOn(endpoint.port, evidence) ?? 'the database';
   return {
     result: 'problem',
     subject: subjectOf(quality, endpoint),
