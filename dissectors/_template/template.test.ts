@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MARK_INBOUND } from '../../src/capture/chunk.js';
+import { MARK_INBOUND } from '../../src/capture/frame-marks.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { timeline } from '../../test/build/scenario.js';

@@ -1,4 +1,4 @@
-import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import type { Batch } from '../../src/correlate/correlator.js';
 import { SequenceTracker } from '../../src/correlate/sequence-tracker.js';
 import type { FrameRef } from '../../src/moment.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import type { Diagnosis, Judgement } from '../../src/diagnose/diagnosis.js';
 import { type Configuration, readConfiguration } from '../../src/side-files/configuration.js';
 import type { TestFrame } from '../../test/build/frame-source.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import { MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
 import { gre } from '../../test/build/gre.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MARK_INBOUND } from '../../src/capture/chunk.js';
+import { MARK_INBOUND } from '../../src/capture/frame-marks.js';
 import { mayCause } from '../../src/diagnose/blame-graph.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { u16, zeros } from '../../test/build/bytes.js';

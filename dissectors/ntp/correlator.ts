@@ -1,4 +1,4 @@
-import { MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import { MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import {
   type Batch,
   type Correlation,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import { MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { type NtpExchange, ntpExchange } from '../../test/build/ntp.js';
 import { runFrames } from '../../test/build/run-capture.js';

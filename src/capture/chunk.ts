@@ -1,17 +1,9 @@
 import type { SegmentIndex } from '../units.js';
 
+export * from './frame-marks.js';
+
 /** Frames of one chunk never cross a multiple of this in the merged order (bounds fall due only there). */
 export const FRAMES_PER_EPOCH = 65_536;
-
-/** Direction of a frame as the capturing host saw it, in `FrameIndex.marks`. */
-export const MARK_INBOUND = 0x01;
-export const MARK_OUTBOUND = 0x02;
-/** The capture says that the checksum is not yet filled in (EPB flags bit 9). */
-export const MARK_CHECKSUM_PENDING = 0x04;
-/** The capture says that segmentation offload was at work (EPB flags bit 11). */
-export const MARK_SEGMENTATION_OFFLOAD = 0x08;
-/** A timestamp more than an hour off both its neighbours, or none: `timeNs` is NaN. */
-export const MARK_NO_TIME = 0x10;
 
 /**
  * Where the frames of a chunk begin, one column a property. Written by the reader, read by everybody.

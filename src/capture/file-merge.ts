@@ -3,7 +3,8 @@
 import { addDamage, countSkipped } from './capture-facts.js';
 import type { CaptureFileReader } from './capture-file-reader.js';
 import type { CaptureFacts, TimeSegment } from './capture-source.js';
-import { type FrameChunk, MARK_NO_TIME } from './chunk.js';
+import type { FrameChunk } from './chunk.js';
+import { MARK_NO_TIME } from './frame-marks.js';
 import { scratchChunk } from './input-file.js';
 import { copyRow } from './read-window.js';
 import type { SequenceEnd } from './segment-clock.js';

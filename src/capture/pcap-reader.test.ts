@@ -10,7 +10,7 @@ import {
   u32,
 } from '../../test/capture-builder.js';
 import { CaptureError } from './capture-error.js';
-import { MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from './chunk.js';
+import { MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from './frame-marks.js';
 
 const START = 1_700_000_000;
 

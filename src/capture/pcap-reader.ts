@@ -1,7 +1,7 @@
 // Walks the records of a pcap file in place (draft-ietf-opsawg-pcap). Knows nothing of files or chunks.
 import { addDamage, addInterface, countSkipped } from './capture-facts.js';
 import type { CaptureFacts, CaptureInterface } from './capture-source.js';
-import { MARK_INBOUND, MARK_OUTBOUND } from './chunk.js';
+import { MARK_INBOUND, MARK_OUTBOUND } from './frame-marks.js';
 import { CHAIN_LENGTH, type PcapLayout, plausibleRecordCount } from './pcap-header.js';
 import {
   type ReadWindow,

@@ -1,4 +1,9 @@
-import { MARK_CHECKSUM_PENDING, MARK_INBOUND, MARK_OUTBOUND, MARK_SEGMENTATION_OFFLOAD } from './chunk.js';
+import {
+  MARK_CHECKSUM_PENDING,
+  MARK_INBOUND,
+  MARK_OUTBOUND,
+  MARK_SEGMENTATION_OFFLOAD,
+} from './frame-marks.js';
 
 //  0                   1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1

@@ -20,7 +20,12 @@ import {
   u32,
   u64,
 } from '../../test/capture-builder.js';
-import { MARK_CHECKSUM_PENDING, MARK_NO_TIME, MARK_OUTBOUND, MARK_SEGMENTATION_OFFLOAD } from './chunk.js';
+import {
+  MARK_CHECKSUM_PENDING,
+  MARK_NO_TIME,
+  MARK_OUTBOUND,
+  MARK_SEGMENTATION_OFFLOAD,
+} from './frame-marks.js';
 
 const START = 1_700_000_000n;
 const MICROSECONDS = START * 1_000_000n;

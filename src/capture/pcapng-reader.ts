@@ -1,7 +1,8 @@
 // Walks the blocks of a pcapng file in place (draft-ietf-opsawg-pcapng). Knows nothing of files or chunks.
 import { addComment, addDamage, countSkipped } from './capture-facts.js';
 import type { CaptureFacts, CaptureInterface } from './capture-source.js';
-import { type FrameIndex, MARK_NO_TIME } from './chunk.js';
+import type { FrameIndex } from './chunk.js';
+import { MARK_NO_TIME } from './frame-marks.js';
 import * as block from './pcapng-blocks.js';
 import type { PcapngInterface } from './pcapng-interface.js';
 import {

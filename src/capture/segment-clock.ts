@@ -2,7 +2,7 @@
 // time is not an ordinary step from the last one, so nothing here runs for a frame of a quiet capture.
 import { countSkipped } from './capture-facts.js';
 import type { CaptureFacts, TimeSegment } from './capture-source.js';
-import { MARK_NO_TIME } from './chunk.js';
+import { MARK_NO_TIME } from './frame-marks.js';
 import type { ReadWindow, RecordWalker } from './read-window.js';
 
 /** Back by more than this: another clock. Also the left edge of an ordinary step. */

@@ -5,7 +5,7 @@ import {
   MARK_NO_TIME,
   MARK_OUTBOUND,
   MARK_SEGMENTATION_OFFLOAD,
-} from '../capture/chunk.js';
+} from '../capture/frame-marks.js';
 import type { FrameRef } from '../moment.js';
 import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP, SHORTFALL_TRUNCATED } from '../observe/engine-tables.js';
 import type { Slot } from '../observe/slot.js';

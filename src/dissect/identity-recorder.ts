@@ -1,4 +1,4 @@
-import { MARK_OUTBOUND } from '../capture/chunk.js';
+import { MARK_OUTBOUND } from '../capture/frame-marks.js';
 import {
   type IDENTITY,
   IDENTITY_ARP,

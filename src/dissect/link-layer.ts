@@ -1,4 +1,4 @@
-import { MARK_INBOUND, MARK_OUTBOUND } from '../capture/chunk.js';
+import { MARK_INBOUND, MARK_OUTBOUND } from '../capture/frame-marks.js';
 import {
   ETHERNET_DESTINATION,
   ETHERNET_HEADER_LENGTH,

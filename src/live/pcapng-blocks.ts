@@ -1,5 +1,6 @@
 import type { CaptureInterface, TimeSegment } from '../capture/capture-source.js';
-import { type FrameChunk, MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from '../capture/chunk.js';
+import type { FrameChunk } from '../capture/chunk.js';
+import { MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from '../capture/frame-marks.js';
 
 const SHB_TYPE = 0x0a0d0d0a;
 const IDB_TYPE = 1;

@@ -1,4 +1,3 @@
-import type { Verdicts } from '../diagnose/run-diagnoses.js';
 import type { Report } from '../report/report.js';
 import { nameOf } from './names.js';
 import type { SideKnowledge } from './side-knowledge.js';
@@ -6,7 +5,7 @@ import type { SideKnowledge } from './side-knowledge.js';
 /** What a report says of side files: which were read, and their names for the addresses that it mentions. */
 export function sideSummary(
   side: SideKnowledge,
-  { tunnels, findings }: Verdicts,
+  { tunnels, findings }: Pick<Report, 'tunnels' | 'findings'>,
 ): Pick<Report, 'sideFiles' | 'names'> {
   if (side.files.length === 0) return {};
   const addresses = new Set<string>();

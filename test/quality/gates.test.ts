@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import arp from '../../dissectors/arp/dissector.js';
 import tcpCorrelators from '../../dissectors/tcp/correlator.js';
 import tcp from '../../dissectors/tcp/dissector.js';
-import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/chunk.js';
+import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import { filterPasses } from '../../src/correlate/capture-filter.js';
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import {
