@@ -1,0 +1,273 @@
+/*
+ * Who may import what: checked by `npm run check`, in words in ARCHITECTURE.md. Types count as imports do.
+ * A room of the engine lists what it may know, so that whatever is new is forbidden until somebody says why not;
+ * test/dependency-rules.test.ts shows that every rule bites.
+ */
+import { builtinModules } from 'node:module';
+
+const room = (name) => `^src/${name}/`;
+const file = (name) => `^${name}\\.ts$`;
+const files = (...names) => names.map(file);
+
+/** Numbers, moments and the form of dates: any room may use them. */
+const MEASURES = files('src/units', 'src/moment', 'src/rfc3339');
+/** What a capture is, without a byte of it. */
+const CAPTURE_FACTS = file('src/capture/capture-source');
+/** What a capture says of a frame beside its bytes: its direction, that it has no time. */
+const FRAME_MARKS = file('src/capture/frame-marks');
+/** The report's model, without a format. */
+const REPORT_MODEL = file('src/report/report');
+/** What a diagnosis says of itself. */
+const METADATA = file('src/diagnose/diagnosis-metadata');
+
+/** By room of the engine: what it must not know, as ARCHITECTURE.md says it, and all that it may import. */
+const ROOMS = {
+  capture: {
+    mustNotKnow: 'protocols',
+    mayImport: [...MEASURES, ...files('src/wire/link-types', 'src/wire/vpp')],
+  },
+  wire: { mustNotKnow: 'anything else', mayImport: [] },
+  observe: {
+    mustNotKnow: 'protocols: of the rest it knows the chunk',
+    mayImport: [file('src/capture/chunk')],
+  },
+  dissect: {
+    mustNotKnow: 'the catalogue, sessions',
+    mayImport: [room('observe'), room('wire'), FRAME_MARKS],
+  },
+  workers: {
+    mustNotKnow: 'diagnoses, reports',
+    mayImport: [
+      ...MEASURES,
+      ...['capture', 'observe', 'dissect', 'correlate'].map(room),
+      file('dissectors/index'),
+    ],
+  },
+  correlate: {
+    mustNotKnow: 'how captures are read, protocols, diagnoses, reports',
+    mayImport: [...MEASURES, CAPTURE_FACTS, FRAME_MARKS, ...['observe', 'dissect', 'wire'].map(room)],
+  },
+  compare: {
+    mustNotKnow: 'protocols, diagnoses, output formats',
+    mayImport: [
+      ...MEASURES,
+      CAPTURE_FACTS,
+      ...['observe', 'wire', 'correlate'].map(room),
+      file('src/dissect/dissector'),
+      REPORT_MODEL,
+    ],
+  },
+  'side-files': {
+    mustNotKnow: 'protocols, frames, sessions',
+    mayImport: [CAPTURE_FACTS, room('wire'), METADATA, file('src/diagnose/nearest-ids'), REPORT_MODEL],
+  },
+  wording: {
+    mustNotKnow: 'protocols, diagnoses, output formats',
+    mayImport: [...MEASURES, file('src/correlate/capture-quality'), REPORT_MODEL],
+  },
+  diagnose: {
+    mustNotKnow: 'protocols, frames, output formats',
+    mayImport: [
+      ...MEASURES,
+      CAPTURE_FACTS,
+      ...['correlate', 'compare', 'side-files', 'wording'].map(room),
+      ...files('src/dissect/dissector', 'src/dissect/protocol-role'),
+      REPORT_MODEL,
+    ],
+  },
+  report: {
+    mustNotKnow: 'everything above, but for what a diagnosis says of itself',
+    mayImport: [METADATA, file('src/diagnose/fault-kinds'), file('src/wire/address')],
+  },
+  live: {
+    mustNotKnow: 'protocols, output formats',
+    mayImport: [
+      ...MEASURES,
+      ...['capture', 'diagnose'].map(room),
+      ...files('src/correlate/capture-quality', 'src/side-files/side-knowledge'),
+      REPORT_MODEL,
+    ],
+  },
+};
+
+/** Files of a folder of the catalogue that see bytes, beside its dissector. */
+const READS_BYTES = '^dissectors/[^/]+/(dissector|recognition|quoted-packet|run-folder)\\.ts$';
+
+/** Makes a capture of a text. */
+const READS_TEXTS = '^dissectors/[^/]+/text-captures/';
+
+/**
+ * What a folder of the catalogue shows the others beside its correlators, their sessions and what its side files say.
+ * Whatever is not in this list is the folder's own.
+ */
+const SHOWN_TO_OTHER_FOLDERS = files(
+  'dissectors/dns/layout',
+  'dissectors/esp/sa-pairs',
+  'dissectors/frame/capture-facts',
+  'dissectors/icmp/echo-pairs',
+  'dissectors/icmp/echo-sizes',
+  'dissectors/icmp/echo-tally',
+  'dissectors/icmp/error-pairs',
+  'dissectors/icmp/reachability',
+  'dissectors/icmp/refusals',
+  'dissectors/icmp/traceroute',
+  'dissectors/ip/fragment-loss',
+  'dissectors/ip/fragment-pairs',
+  'dissectors/isakmp/nat-detection',
+  'dissectors/isakmp/retransmission-timer',
+  'dissectors/keepalive/link-tracker',
+  'dissectors/keepalive/size-class',
+  'dissectors/keepalive/streams',
+  'dissectors/tcp/dissector',
+  'dissectors/tcp/failed-attempts',
+  'dissectors/tcp/server-endpoint',
+  'dissectors/tcp/tcp-service',
+);
+
+const rooms = Object.entries(ROOMS).map(([name, { mustNotKnow, mayImport }]) => ({
+  name: `room-${name}`,
+  comment: `src/${name}/ must not know ${mustNotKnow}.`,
+  severity: 'error',
+  from: { path: room(name) },
+  to: { path: '^(src|dissectors|test|bench|captures|scripts)/', pathNot: [room(name), ...mayImport] },
+}));
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-circle',
+      comment: 'Whatever two files of a circle share stands in a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolved',
+      comment: 'A path that leads nowhere is checked by no rule. `cap` is optional.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^cap$' },
+    },
+    ...rooms,
+    {
+      name: 'measures-know-nothing',
+      severity: 'error',
+      from: { path: MEASURES },
+      to: { path: '^(src|dissectors)/', pathNot: MEASURES },
+    },
+    {
+      name: 'launcher-knows-nothing',
+      comment: 'src/launch.ts loads the bundled program from the code cache; it must not load it twice.',
+      severity: 'error',
+      from: { path: file('src/launch') },
+      to: { path: '^(src|dissectors)/' },
+    },
+    {
+      name: 'catalogue-by-its-index',
+      comment: 'src/ imports the catalogue only in workers/ and commands/, only through its index.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^dissectors/', pathNot: file('dissectors/index') },
+    },
+    {
+      name: 'catalogue-in-workers-and-commands',
+      severity: 'error',
+      from: { path: '^src/', pathNot: [room('workers'), room('commands')] },
+      to: { path: file('dissectors/index') },
+    },
+    {
+      name: 'dissector-alone',
+      comment: 'What a dissector loads, by any way, is of its own folder or of the engine.',
+      severity: 'error',
+      from: { path: '^dissectors/([^/]+)/dissector\\.ts$' },
+      to: { path: '^dissectors/', pathNot: '^dissectors/$1/', reachable: true },
+    },
+    {
+      name: 'dissector-without-node',
+      comment: 'A dissector reaches no module of Node: it runs wherever there are bytes.',
+      severity: 'error',
+      from: { path: '^dissectors/[^/]+/dissector\\.ts$' },
+      to: { path: `^(node:)?(${builtinModules.join('|')})$`, reachable: true },
+    },
+    {
+      name: 'bytes-engine',
+      comment: 'What reads bytes knows the spine, tables and layouts.',
+      severity: 'error',
+      from: { path: READS_BYTES },
+      to: {
+        path: '^src/',
+        pathNot: ['dissect', 'observe', 'wire'].map(room),
+      },
+    },
+    {
+      name: 'rows-not-frames',
+      comment:
+        'Correlators and diagnoses see rows, sessions and facts of the capture, never a frame, a chunk or a slot.',
+      severity: 'error',
+      from: { path: '^dissectors/[^/]+/', pathNot: [READS_BYTES, READS_TEXTS] },
+      to: {
+        path: '^src/',
+        pathNot: [
+          ...MEASURES,
+          CAPTURE_FACTS,
+          FRAME_MARKS,
+          ...['correlate', 'compare', 'diagnose', 'side-files', 'wire', 'wording'].map(room),
+          ...files(
+            'src/observe/table',
+            'src/observe/flow-key',
+            'src/dissect/dissector',
+            'src/dissect/protocol-role',
+          ),
+          REPORT_MODEL,
+        ],
+      },
+    },
+    {
+      name: 'text-captures-offer-frames',
+      comment: 'A reader of texts offers frames; what becomes of them it does not know.',
+      severity: 'error',
+      from: { path: READS_TEXTS },
+      to: { path: '^src/', pathNot: [file('src/capture/text-capture'), room('wire')] },
+    },
+    {
+      name: 'folder-shows-sessions',
+      comment:
+        'A folder of the catalogue knows of another its correlators, its sessions and what its side files say; ' +
+        'what else it shows is listed in the configuration.',
+      severity: 'error',
+      from: { path: '^dissectors/([^/]+)/' },
+      to: {
+        path: '^dissectors/[^/]+/',
+        pathNot: [
+          '^dissectors/$1/',
+          '^dissectors/[^/]+/(correlator|session)\\.ts$',
+          '^dissectors/[^/]+/side-files/',
+          ...SHOWN_TO_OTHER_FOLDERS,
+        ],
+      },
+    },
+    {
+      name: 'formats-in-report',
+      comment: 'Only report/ knows output formats; commands/ choose one.',
+      severity: 'error',
+      from: { path: '^(src|dissectors)/', pathNot: [room('report'), room('commands'), file('src/cli')] },
+      to: { path: [room('report'), '^node_modules/(cli-table3|fast-string-width)/'], pathNot: REPORT_MODEL },
+    },
+    {
+      name: 'nothing-from-tests',
+      comment: 'The program needs nothing that is not shipped; the template holds files for captures/ too.',
+      severity: 'error',
+      from: { path: '^(src|dissectors)/', pathNot: '^dissectors/_template/(builder|cases)\\.ts$' },
+      to: { path: '^(test|bench|captures|scripts)/' },
+    },
+  ],
+  options: {
+    tsPreCompilationDeps: true,
+    // Tests look wherever they like.
+    exclude: { path: '\\.test\\.ts$' },
+    doNotFollow: { path: '^node_modules/' },
+    skipAnalysisNotInRules: true,
+    enhancedResolveOptions: { extensions: ['.ts', '.mjs', '.js', '.json'] },
+  },
+};
