@@ -194,13 +194,14 @@ describe('capture.snaplen', () => {
   it('is a warning only where a check could not be made', async () => {
     const file = sample('capture-snaplen');
     expect((await problemOf(snaplen, file)).severity).toBe('info');
-    const reason = 'Notify payloads are missing; capture whole packets: -s 0.';
+    const unjudged = { result: 'insufficient-data', subject: { kind: 'session' } } as const;
     const earlier = new Map([
-      ['ike.no-proposal', [{ result: 'insufficient-data', subject: { kind: 'session' }, reason } as const]],
+      ['ike.no-proposal', [{ ...unjudged, reason: 'No notify.', limitedBy: ['capture.snaplen'] }]],
+      ['esp.loss', [{ ...unjudged, reason: 'Too few; capture whole packets: -s 0.' }]],
     ]);
     const { severity, explanation } = await problemOf(snaplen, file, earlier);
     expect(severity).toBe('warning');
-    expect(explanation).toContain('ike.no-proposal could not be judged');
+    expect(explanation).toContain('; ike.no-proposal could not be judged');
   });
 });
 

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
 import { isBefore, type OneWayTraffic } from '../../src/correlate/traffic.js';
 import type { Citation, Judgement } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
@@ -61,7 +62,8 @@ export function* unusableErrors(quality: CaptureQuality, errors: readonly IcmpEr
       subject: pairSubject(quality, { source: receiver, destination: reporter, stack }),
       reason: quoted
         ? `${what} quotes a packet of ${quoted.source}, which is not the receiver: an address translation changed one header only, or it is forged; capture at ${quoted.source}.`
-        : `${what} quotes too little of the packet that it is about; capture whole packets: -s 0.`,
+        : `${what} quotes too little of the packet that it is about; ${WHOLE_PACKETS_RECIPE}`,
+      limitedBy: quoted ? [] : [SNAPLEN],
     };
   }
 }

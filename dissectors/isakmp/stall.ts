@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { InsufficientData } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Confidence } from '../../src/report/report.js';
 import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
@@ -44,7 +45,7 @@ export interface Stall {
   readonly instead: readonly IkeMessage[];
   readonly confidence: Confidence;
   /** Set where the capture does not suffice for a verdict. */
-  readonly insufficient: { readonly reason: string; readonly neededSeconds?: number } | null;
+  readonly insufficient: Pick<InsufficientData, 'reason' | 'limitedBy' | 'neededSeconds'> | null;
 }
 
 /** ike.wait: openswan repeats after 10 s at the latest; nobody waits longer for the first repetition. */

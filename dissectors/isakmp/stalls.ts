@@ -16,7 +16,9 @@ export function stallsOf(session: IkeSession, quality: CaptureQuality): Stall[] 
   const limit = oneSidedLimit(quality, session.initiator, session.responder, session.paths[0].stack);
   if (!limit) return stalls;
   return stalls.map((stall) =>
-    restsOnAbsence(stall) ? { ...stall, insufficient: { reason: limit.reason } } : stall,
+    restsOnAbsence(stall)
+      ? { ...stall, insufficient: { reason: limit.reason, limitedBy: [limit.id] } }
+      : stall,
   );
 }
 

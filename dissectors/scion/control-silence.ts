@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Severity } from '../../src/report/report.js';
@@ -67,8 +68,9 @@ function* judgeLink(quality: CaptureQuality, link: ScionLink, kind: ControlKind)
     result: 'insufficient-data',
     subject: linkSubject(quality, link),
     reason: isUnread
-      ? `Control messages pass, but their contents cannot be read, so whether ${kind.name}s are among them is not known; capture whole packets: -s 0.`
+      ? `Control messages pass, but their contents cannot be read, so whether ${kind.name}s are among them is not known; ${WHOLE_PACKETS_RECIPE}`
       : `No ${kind.name} passes; whether this link should carry any depends on LinkTo in topology.json (a peering link does not).`,
+    limitedBy: isUnread ? [SNAPLEN] : [],
   };
 }
 

@@ -1,4 +1,10 @@
-import { oneSidedLimit, tooShortAfter, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
+import {
+  type Limit,
+  oneSidedLimit,
+  SNAPLEN,
+  tooShortAfter,
+  WHOLE_PACKETS_RECIPE,
+} from '../../src/correlate/gates.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { type TcpDirection, tcpConnections } from '../tcp/correlator.js';
 import { PORT } from './layout.js';
@@ -11,7 +17,7 @@ export const ANSWER_SECONDS = 5;
 export type Outcome =
   | { readonly state: 'ok'; readonly check: HealthCheck }
   | { readonly state: 'not-ok' | 'silent' | 'closed'; readonly check: HealthCheck }
-  | { readonly state: 'unknown'; readonly check: HealthCheck; readonly reason: string };
+  | { readonly state: 'unknown'; readonly check: HealthCheck; readonly limit: Limit };
 
 export function outcomeOf(
   evidence: Evidence,
@@ -24,15 +30,15 @@ export function outcomeOf(
   if (check.answer === 'other') return { state: 'not-ok', check };
   const { client, clientPort, server, stack } = conversation;
   const limit = oneSidedLimit(quality, client, server, stack);
-  if (limit) return { state: 'unknown', check, reason: limit.reason };
+  if (limit) return { state: 'unknown', check, limit };
   const sent = serverSide(evidence, conversation);
   if (sent && sent.payloadBytes > 0) {
     const reason = `${server} answers ruok of ${client} port ${clientPort}, but not readably; ${WHOLE_PACKETS_RECIPE}`;
-    return { state: 'unknown', check, reason };
+    return { state: 'unknown', check, limit: { id: SNAPLEN, reason } };
   }
   if (sent && (sent.sentFin || sent.sentRst)) return { state: 'closed', check };
   const shortage = tooShortAfter(quality, check.at, ANSWER_SECONDS);
-  return shortage ? { state: 'unknown', check, reason: shortage.reason } : { state: 'silent', check };
+  return shortage ? { state: 'unknown', check, limit: shortage } : { state: 'silent', check };
 }
 
 /** What the server sent on the connection of a conversation; null where TCP does not tell. */

@@ -34,9 +34,9 @@ export function countSkipped(facts: CaptureFacts, name: string, count = 1): void
   facts.skipped.set(key, (facts.skipped.get(key) ?? 0) + count);
 }
 
-export function addDamage(facts: CaptureFacts, offset: number, reason: string): void {
+export function addDamage(facts: CaptureFacts, offset: number, reason: string, isCutShort = false): void {
   if (facts.damaged.length < DAMAGE_COUNT_MAX) {
-    (facts.damaged as Damage[]).push({ offset, reason });
+    (facts.damaged as Damage[]).push({ offset, reason, isCutShort });
   } else {
     countSkipped(facts, 'further damaged places');
   }

@@ -163,7 +163,7 @@ export class CaptureFileReader {
     if (window.at < window.end) {
       const left = window.end - window.at;
       if (this.tailMayBeCut) countSkipped(facts, 'record cut off where the capture was stopped');
-      else addDamage(facts, window.fileOffset, `the file ends inside a record, ${left} bytes into it`);
+      else addDamage(facts, window.fileOffset, `the file ends inside a record, ${left} bytes into it`, true);
       window.end = window.at;
     }
     if (fault !== null && !this.faultNoted) addDamage(facts, window.fileOffset, fault);
@@ -235,6 +235,7 @@ export class CaptureFileReader {
         this.facts,
         this.window.fileOffset,
         `the file ends inside a record, ${this.skipBytes} bytes short`,
+        true,
       );
       this.skipBytes = 0;
       return false;

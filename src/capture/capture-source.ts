@@ -5,6 +5,8 @@ export interface Damage {
   /** Byte offset in the (decompressed) file. */
   readonly offset: number;
   readonly reason: string;
+  /** The file ends inside a record: what is missing would follow all that was read. */
+  readonly isCutShort: boolean;
 }
 
 /** An interface of a capture file: an IDB, or the one of a pcap file header. */

@@ -186,7 +186,9 @@ export function captureSummary(facts: CaptureFacts): CaptureSummary {
     clock: facts.clock,
     firstTime: time(facts.firstTimeNs),
     lastTime: time(facts.lastTimeNs),
-    ...(facts.damaged.length > 0 ? { damaged: facts.damaged.map((one) => ({ ...one })) } : {}),
+    ...(facts.damaged.length > 0
+      ? { damaged: facts.damaged.map(({ offset, reason }) => ({ offset, reason })) }
+      : {}),
     ...(facts.drops === null ? {} : { drops: facts.drops }),
     ...(facts.snaplen > 0 ? { snaplen: facts.snaplen } : {}),
     ...(facts.skipped.size > 0 ? { skipped: Object.fromEntries(facts.skipped) } : {}),

@@ -36,7 +36,8 @@ const FRAGMENT_EDGE_SECONDS_MIN = 1;
 export const DROP_SHARE_NOTABLE = 0.1;
 export const DROP_SHARE_SEVERE = 2;
 
-/** What to do about cut frames; ends every reason that only whole packets would lift. */
+/** The fact that only whole packets would lift, and what to do about it. */
+export const SNAPLEN = 'capture.snaplen';
 export const WHOLE_PACKETS_RECIPE = 'capture whole packets: -s 0.';
 
 /** False where the capture provably lacks the packets of one direction between two hosts, so that silence proves nothing. */
@@ -142,7 +143,7 @@ export function snaplenLimit(quality: CaptureQuality, bytes: number): Limit | nu
   const { count, smallestBytes } = quality.cut;
   if (count === 0 || smallestBytes >= bytes) return null;
   return {
-    id: 'capture.snaplen',
+    id: SNAPLEN,
     reason: `${count} frames were cut, down to ${smallestBytes} bytes; ${WHOLE_PACKETS_RECIPE}`,
   };
 }

@@ -1,6 +1,7 @@
 import type { ComparedSegment, Comparison } from '../compare/comparison.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Correlator } from '../correlate/correlator.js';
+import type { Limit, Shortage } from '../correlate/gates.js';
 import type { FrameRef, Moment } from '../moment.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
@@ -61,16 +62,28 @@ export interface Problem {
 export type Judgement =
   | Problem
   | { readonly result: 'healthy'; readonly subject: Subject }
-  | {
-      readonly result: 'insufficient-data';
-      readonly subject: Subject;
-      /** What is missing and which capture would settle it, in one sentence. */
-      readonly reason: string;
-      /** Length of capture after the trigger that the rule would have needed, where that is what is missing. */
-      readonly neededSeconds?: number;
-      /** As in a problem. */
-      readonly refutes?: readonly string[];
-    };
+  | InsufficientData;
+
+/** A subject that cannot be judged by this capture. */
+export interface InsufficientData {
+  readonly result: 'insufficient-data';
+  readonly subject: Subject;
+  /** What is missing and which capture would settle it, in one sentence. */
+  readonly reason: string;
+  /** Ids of capture.* facts that stand in the way. */
+  readonly limitedBy?: readonly string[];
+  /** Length of capture after the trigger that the rule would have needed, where that is what is missing. */
+  readonly neededSeconds?: number;
+  /** As in a problem. */
+  readonly refutes?: readonly string[];
+}
+
+/** The judgement of a rule that a gate of the capture keeps from being sure. */
+export function insufficientData(subject: Subject, limit: Limit | Shortage): InsufficientData {
+  const { id, reason } = limit;
+  const needed = 'neededSeconds' in limit ? { neededSeconds: limit.neededSeconds } : {};
+  return { result: 'insufficient-data', subject, reason, limitedBy: [id], ...needed };
+}
 
 /** All that a rule may look at: sessions and quality, never a frame. */
 export interface Evidence {

@@ -2,6 +2,7 @@ import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/corre
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
@@ -61,11 +62,10 @@ function judge(evidence: Evidence, session: TemplateSession): Judgement {
   }
   // Absence is evidence only where the capture could have shown presence.
   const limit = oneSidedLimit(quality, asker, answerer, stack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   const shortage = tooShortAfter(quality, last, ANSWER_SECONDS);
   if (shortage) {
-    const { reason, neededSeconds } = shortage;
-    return { result: 'insufficient-data', subject, reason, neededSeconds };
+    return insufficientData(subject, shortage);
   }
   return problemOf(evidence, session);
 }

@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
@@ -81,7 +82,7 @@ function judge(evidence: Evidence, peering: Peering, scanners: ReadonlySet<strin
     return isAccepted ? { result: 'healthy', subject } : null;
   }
   const hidden = hiddenAnswers(quality, peering);
-  if (hidden) return { result: 'insufficient-data', subject, reason: hidden.reason };
+  if (hidden) return insufficientData(subject, hidden);
   const trying = new Set(syns.map(({ address }) => address));
   if (trying.size === 2) {
     return problemOf(evidence, peering, failed, signing.size === 2 ? 'both sides' : 'one side only');

@@ -4,6 +4,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -82,11 +83,10 @@ function judge(evidence: Evidence, peering: Peering, scanners: ReadonlySet<strin
   }
   if (isRejectedByIcmp(evidence, failed)) return null;
   const hidden = hiddenAnswers(quality, peering);
-  if (hidden) return { result: 'insufficient-data', subject, reason: hidden.reason };
+  if (hidden) return insufficientData(subject, hidden);
   const shortage = tooShortAfter(quality, failed.first, JUDGE_SECONDS);
   if (shortage) {
-    const { reason, neededSeconds } = shortage;
-    return { result: 'insufficient-data', subject, reason, neededSeconds };
+    return insufficientData(subject, shortage);
   }
   if (failed.syns < SYNS_MIN) {
     const reason =

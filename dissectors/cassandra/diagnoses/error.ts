@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
@@ -84,7 +85,7 @@ function judge(evidence: Evidence, clients: readonly CassandraClient[]): Judgeme
     };
   }
   const limit = errors.length === 0 ? oneSidedLimit(quality, silent[0].client, server, stack) : null;
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   return problemOf(evidence, clients, errors, silent);
 }
 

@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
@@ -94,7 +95,7 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
   const limit =
     oneSidedLimit(quality, client, server.address, server.stack) ??
     (server.answered === 0 ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_DNS }) : null);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   return problemOf(evidence, server, unanswered, undecided);
 }
 

@@ -2,6 +2,7 @@ import { captureMayHide, tooShortAfter } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
@@ -82,15 +83,14 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
   if (gateways.esp.length > 0) return { result: 'healthy', subject };
   const shortage = tooShortAfter(quality, child, thresholdOf(evidence, ID, 'silent', SILENT_SECONDS));
   if (shortage) {
-    const { reason, neededSeconds } = shortage;
-    return { result: 'insufficient-data', subject, reason, neededSeconds };
+    return insufficientData(subject, shortage);
   }
   const inUdp = ike.some(({ usesPort4500 }) => usesPort4500);
   const limit = captureMayHide(
     quality,
     inUdp ? { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL } : { protocol: PROTOCOL_ESP },
   );
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   const messages = ike.reduce(
     (sum, { messageCount }) => sum + messageCount.initiator + messageCount.responder,
     0,

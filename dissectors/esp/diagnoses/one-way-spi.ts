@@ -3,6 +3,7 @@ import { captureMayHide, type Limit, oneSidedLimit } from '../../../src/correlat
 import {
   type Citation,
   defineDiagnosis,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -93,7 +94,7 @@ function* judgePair(pair: EspPair, quality: CaptureQuality): Iterable<Judgement>
   const [there, back] = pair.directions;
   const limit = oneSidedLimit(quality, pair.low, pair.high, pair.stack);
   if (limit && (there.packets === 0 || back.packets === 0)) {
-    yield { result: 'insufficient-data', subject, reason: limit.reason };
+    yield insufficientData(subject, limit);
     return;
   }
   if (outages.length === 0) {

@@ -4,6 +4,7 @@ import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
+  type InsufficientData,
   type Judgement,
   thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
@@ -100,7 +101,7 @@ function limitOf(
   evidence: Evidence,
   { from, to, classes, words }: Expectation,
   others: number,
-): { readonly reason: string; readonly neededSeconds?: number } | null {
+): Pick<InsufficientData, 'reason' | 'limitedBy' | 'neededSeconds'> | null {
   const { quality } = evidence;
   const host = from ?? to;
   if (others === 0) {
@@ -129,7 +130,7 @@ function limitOf(
     .map((packet) => captureMayHide(quality, packet));
   const filter = hidden.every((limit) => limit !== null) ? hidden[0] : null;
   const limit = oneSided ?? filter;
-  return limit === null ? null : { reason: limit.reason };
+  return limit === null ? null : { reason: limit.reason, limitedBy: [limit.id] };
 }
 
 function longestSeconds(quality: CaptureQuality): number {

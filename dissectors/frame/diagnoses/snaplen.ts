@@ -1,4 +1,4 @@
-import { WHOLE_PACKETS_RECIPE } from '../../../src/correlate/gates.js';
+import { SNAPLEN } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { captureSpan, captureSubject } from '../capture-facts.js';
 
@@ -61,5 +61,5 @@ export default defineDiagnosis({
 });
 
 function neededWholePackets(judgement: Judgement): boolean {
-  return judgement.result === 'insufficient-data' && judgement.reason.includes(WHOLE_PACKETS_RECIPE);
+  return judgement.result === 'insufficient-data' && judgement.limitedBy?.includes(SNAPLEN) === true;
 }

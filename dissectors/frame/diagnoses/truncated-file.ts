@@ -39,7 +39,7 @@ export default defineDiagnosis({
 
 function damageOf(quality: CaptureQuality, facts: CaptureFacts, index: number): Problem {
   const { damaged, frames } = facts;
-  const endsInside = damaged.some(({ reason }) => reason.includes('ends inside'));
+  const endsInside = damaged.some(({ isCutShort }) => isCutShort);
   const { first, last } = captureSpan(quality, index);
   const lastFrame = lastFrameOf(quality, index);
   const evidence: Citation[] = lastFrame ? [{ ...lastFrame, summary: 'last frame that could be read' }] : [];

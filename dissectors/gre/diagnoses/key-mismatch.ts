@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -82,7 +83,7 @@ function judge(evidence: Evidence, pair: GrePair): Judgement | null {
     };
   }
   const limit = oneSidedLimit(evidence.quality, pair.low, pair.high, pair.outerStack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   return problemOf(pair, silence);
 }
 

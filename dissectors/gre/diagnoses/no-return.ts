@@ -4,6 +4,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -169,14 +170,7 @@ function limited(
     oneSidedLimit(quality, from, to, pair.outerStack) ??
     inner ??
     tooShortAfter(quality, silence.first, SYN_ANSWER_SECONDS);
-  return limit
-    ? {
-        result: 'insufficient-data',
-        subject: pairSubject(pair),
-        reason: limit.reason,
-        ...('neededSeconds' in limit ? { neededSeconds: Number(limit.neededSeconds) } : {}),
-      }
-    : null;
+  return limit && insufficientData(pairSubject(pair), limit);
 }
 
 function problemOf(

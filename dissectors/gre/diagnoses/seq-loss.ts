@@ -4,6 +4,7 @@ import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js'
 import {
   type Citation,
   defineDiagnosis,
+  insufficientData,
   type Judgement,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
@@ -98,7 +99,7 @@ function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<
   }
   const drops = dropLimit(quality);
   if (drops && drops.share > DROP_SHARE_SEVERE) {
-    return { result: 'insufficient-data', subject, reason: drops.reason };
+    return insufficientData(subject, drops);
   }
   return problemOf(sequence, share, drops?.id ?? null);
 }

@@ -6,6 +6,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
   thresholdsOf,
@@ -110,7 +111,7 @@ function judge(evidence: Evidence, pair: EchoPair): Judgement {
     };
   }
   const oneSided = oneSidedLimit(quality, source, destination, stack);
-  if (oneSided) return { result: 'insufficient-data', subject, reason: oneSided.reason };
+  if (oneSided) return insufficientData(subject, oneSided);
   return problemOf(evidence, pair);
 }
 

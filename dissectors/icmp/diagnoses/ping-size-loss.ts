@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type EchoPair, echoFilter, echoPairs } from '../echo-pairs.js';
@@ -61,7 +66,7 @@ function judge(quality: CaptureQuality, pair: EchoPair): Judgement | null {
   const limit = sizeLimitOf(quality, pair);
   if (!limit) return { result: 'healthy', subject };
   const oneSided = oneSidedLimit(quality, pair.source, pair.destination, pair.stack);
-  if (oneSided) return { result: 'insufficient-data', subject, reason: oneSided.reason };
+  if (oneSided) return insufficientData(subject, oneSided);
   return problemOf(quality, pair, limit);
 }
 

@@ -3,6 +3,7 @@ import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -80,7 +81,7 @@ function judge(evidence: Evidence, pair: FragmentPair): Judgement {
     };
   }
   const limit = hiddenFragments(evidence, pair, 'first');
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   return problemOf(quality, pair, incomplete);
 }
 

@@ -4,6 +4,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -122,7 +123,7 @@ function judge(evidence: Evidence, pair: FragmentPair, reports: readonly IcmpErr
     };
   }
   const limit = hiddenFragments(evidence, pair, 'rest');
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   return problemOf(quality, pair, incomplete, reports);
 }
 

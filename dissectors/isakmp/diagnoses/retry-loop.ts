@@ -1,5 +1,10 @@
 import { captureMayHide } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Evidence, thresholdsOf } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  thresholdsOf,
+} from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
@@ -64,7 +69,7 @@ export default defineDiagnosis({
       );
       const hidden = failed.some(mayHaveMoved) ? captureMayHide(evidence.quality, ENCAPSULATED) : null;
       if (failed.length < limits.cookies) yield { result: 'healthy', subject: pair.subject };
-      else if (hidden) yield { result: 'insufficient-data', subject: pair.subject, reason: hidden.reason };
+      else if (hidden) yield insufficientData(pair.subject, hidden);
       else yield problemOf(evidence, pair, failed);
     }
   },

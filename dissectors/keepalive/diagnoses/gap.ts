@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
 import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
 import type { Pause, Stream } from '../session.js';
@@ -144,8 +149,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   const shortage =
     late && tooShortAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
   if (!shortage) return { result: 'healthy', subject };
-  const { reason, neededSeconds } = shortage;
-  return { result: 'insufficient-data', subject, reason, neededSeconds };
+  return insufficientData(subject, shortage);
 }
 
 /** The other direction paused too: it sent less than half of what it usually does in that time. */

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { isMirrored } from '../../../src/diagnose/severity-policy.js';
 import type { Moment } from '../../../src/moment.js';
 import {
@@ -81,7 +81,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   if (reverse.packets > 0) return { result: 'healthy', subject };
   if (stream.intervals < PERIODS_MIN) return null;
   const limit = oneSidedLimit(quality, direction.from, direction.to, link.stack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   const others = pairTraffic(quality, keepalive)?.conversations ?? [];
   const twoWay = others.find((one) => isTwoWayDuring(one, stream.first, stream.last));
   if (twoWay && !others.some(isCounterpart)) return problemOf(keepalive, twoWay, quality);

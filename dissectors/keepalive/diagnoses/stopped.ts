@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import type { Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import {
@@ -107,8 +112,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   const needed = (MISSED_MIN + GRACE_PERIODS) * stream.periodNs;
   const shortage = tooShortAfter(quality, stream.last, needed / NS_PER_SECOND);
   if (shortage) {
-    const { reason, neededSeconds } = shortage;
-    return { result: 'insufficient-data', subject, reason, neededSeconds };
+    return insufficientData(subject, shortage);
   }
   if (hasMoved(keepalive, quality)) return { result: 'healthy', subject };
   const missed = Math.floor(quiet - GRACE_PERIODS);

@@ -4,6 +4,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -95,7 +96,7 @@ function judge(
   );
   if (gaps.length === 0) return { result: 'healthy', subject };
   const limit = oneSidedLimit(evidence.quality, from.address, to.address, conversation.stack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   return problemOf(evidence, conversation, direction, gaps, isClient);
 }
 

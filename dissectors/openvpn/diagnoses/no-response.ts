@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
@@ -89,7 +90,7 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
       protocol: unanswered[0].conversation.transport === 'udp' ? 17 : 6,
       port: peers.serverPort,
     });
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   const elsewhere = answeredElsewhere(evidence, unanswered);
   if (elsewhere) {
     return {

@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { secondsText } from '../../../src/wording/durations.js';
@@ -74,7 +75,7 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
     to: socketText(to),
   };
   const limit = oneSidedLimit(evidence.quality, from.address, to.address, conversation.stack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   if (outages.length === 0) return { result: 'healthy', subject };
   const worst = outages.reduce((a, b) => (isWorse(b, a) ? b : a));
   const { run, live, silent, severity, confidence, why } = worst;

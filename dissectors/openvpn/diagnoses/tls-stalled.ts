@@ -4,6 +4,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
@@ -75,7 +76,7 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, stalls: readonly Stall[]
   const stuck = stalls.flatMap((stall) => stall.stuck);
   const alert = stalls.find((stall) => stall.alert !== null)?.alert ?? null;
   const limit = alert ? null : oneSidedLimit(evidence.quality, client, server, stack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   const refs = stalls.flatMap(refsOf).sort((a, b) => a.frame - b.frame);
   const first = refs[0];
   const last = refs[refs.length - 1];

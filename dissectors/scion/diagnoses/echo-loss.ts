@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { scionLinks } from '../correlator.js';
 import { directionSubject, directionText, endsOf, limitsOf, linkFilter } from '../links.js';
 import type { EchoStream, ScionLink } from '../session.js';
@@ -64,7 +64,7 @@ function judge(quality: CaptureQuality, link: ScionLink, echo: EchoStream): Judg
   }
   const ends = endsOf(link, direction);
   const limit = oneSidedLimit(quality, ends.from, ends.to, link.stack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   if (link.directions[1 - direction].packets === 0) {
     const reason = `Nothing comes back over this link in the capture (${directionText(link, 1 - direction)}): it may show one direction only; capture both.`;
     return { result: 'insufficient-data', subject, reason };

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import type { Pause, Stream } from '../../keepalive/session.js';
 import { dueAfter, intervalText, lengthText, unexplainedPauses } from '../../keepalive/streams.js';
@@ -91,8 +91,7 @@ function judge(one: LinkKeepalive, stream: Stream, quality: CaptureQuality): Jud
   const shortage =
     late && tooShortAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
   if (!shortage) return { result: 'healthy', subject };
-  const { reason, neededSeconds } = shortage;
-  return { result: 'insufficient-data', subject, reason, neededSeconds };
+  return insufficientData(subject, shortage);
 }
 
 function problemOf(

@@ -3,6 +3,7 @@ import { isBefore } from '../../../src/correlate/traffic.js';
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -123,7 +124,7 @@ function judgeSegments(
   const subject = pairSubject(quality, direction);
   const [worst] = stuck;
   const oneSided = oneSidedLimit(quality, direction.source, direction.destination, direction.stack);
-  if (oneSided) return { result: 'insufficient-data', subject, reason: oneSided.reason };
+  if (oneSided) return insufficientData(subject, oneSided);
   const heard = quality.traffic.between(direction.source, direction.destination, direction.stack)?.fromB.last;
   const isAlive = worst.isRecovered || (heard != null && isBefore(worst.first, heard));
   if (!isAlive) {

@@ -2,7 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { type EchoBurst, type RequestsOfSide, secondsBetween, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
@@ -68,7 +68,7 @@ export default defineDiagnosis({
         const bursts = side.bursts.filter((burst) => isBurst(burst) && !isContradicted(side, burst));
         if (bursts.length === 0) yield { result: 'healthy', subject };
         else if (drops && drops.share > DROP_SHARE_SEVERE) {
-          yield { result: 'insufficient-data', subject, reason: drops.reason };
+          yield insufficientData(subject, drops);
         } else yield problemOf(quality, tunnel, sides.indexOf(side), side, bursts);
       }
     }

@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { PORT_MIDONET } from '../layout.js';
 import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredRequests } from '../requests.js';
 import type { MacPair, VxlanTunnel } from '../session.js';
@@ -100,7 +105,7 @@ function judge(quality: CaptureQuality, there: TunnelRequests, back: TunnelReque
     };
   }
   const limit = oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit);
   return problemOf(quality, there, back, mirrored);
 }
 

@@ -2,6 +2,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
@@ -67,7 +68,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   if (bad.length === 0) {
     const unknown = outcomes.find((one) => one.state === 'unknown');
     if (unknown?.state !== 'unknown') return { result: 'healthy', subject };
-    return { result: 'insufficient-data', subject, reason: unknown.reason };
+    return insufficientData(subject, unknown.limit);
   }
   const first = bad[0].check;
   const last = bad[bad.length - 1].check;

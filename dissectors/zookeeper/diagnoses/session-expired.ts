@@ -3,6 +3,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
@@ -90,7 +91,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   }
   if (ended.length === 0) {
     const limit = oneSidedLimit(quality, silent[0].conversation.client, server, stack) ?? dropLimit(quality);
-    if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+    if (limit) return insufficientData(subject, limit);
   }
   const citations = citationsOf(server, ended, silent);
   const moments = citations as readonly FrameRef[];
