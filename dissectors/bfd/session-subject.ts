@@ -74,14 +74,6 @@ export function phaseCitation({ address }: BfdSide, phase: BfdPhase, ref: FrameR
   };
 }
 
-/** In order of frames, each once. */
-export function citationsInOrder(citations: readonly Citation[]): Citation[] {
-  const seen = new Set<number>();
-  return [...citations]
-    .sort((a, b) => a.frame - b.frame)
-    .filter(({ frame }) => !seen.has(frame) && seen.add(frame));
-}
-
 export function secondsText(ns: number): string {
   const seconds = ns / NS_PER_SECOND;
   if (!(seconds >= 0)) return 'an unknown time';

@@ -4,6 +4,7 @@ import type { Citation, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { inOrder } from '../../src/wording/citations.js';
 import { carrierFilter, pairFilter } from '../../src/wording/display-filters.js';
 import { subjectInside } from '../../src/wording/subjects.js';
 import { PORT_BGP } from './layout.js';
@@ -40,15 +41,8 @@ function peeringFilter(quality: CaptureQuality, { a, b, stack }: Peering): strin
 
 /** In order of frames, each once, at most ten: the first nine and the last. */
 export function citationsInOrder(citations: readonly Citation[]): Citation[] {
-  const seen = new Set<number>();
-  const all = [...citations]
-    .sort((x, y) => x.frame - y.frame)
-    .filter(({ frame }) => !seen.has(frame) && seen.add(frame));
+  const all = inOrder(citations);
   return all.length <= EVIDENCE_MAX ? all : [...all.slice(0, EVIDENCE_MAX - 1), all[all.length - 1]];
-}
-
-export function cite({ frame, segment, timeNs }: FrameRef, summary: string): Citation {
-  return { frame, segment, timeNs, summary };
 }
 
 /** A session that was established after a frame; null: there is none in the capture. */

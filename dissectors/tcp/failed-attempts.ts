@@ -1,6 +1,10 @@
+import { momentOf } from '../../src/correlate/frame-reference.js';
+import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import type { ServerEndpoint } from './server-endpoint.js';
+import { PROTOCOL_TCP } from '../../src/wire/ip.js';
+import { icmpErrors } from '../icmp/correlator.js';
+import { type ServerEndpoint, serverEndpoints } from './server-endpoint.js';
 import type { TcpService } from './tcp-service.js';
 
 /** A host that fails at so many endpoints, that fast, is a scanner. */
@@ -13,6 +17,71 @@ export interface Scanner {
   readonly endpoints: number;
   readonly first: FrameRef;
   readonly last: FrameRef;
+}
+
+/** What a scan is reported as: one piece of information, whatever the endpoints said. `words` say what they did. */
+export function scanProblem(
+  { client, endpoints, first, last }: Scanner,
+  words: {
+    readonly title: string;
+    readonly causes: readonly string[];
+    readonly outcome: string;
+    readonly firstSummary: string;
+    readonly lastSummary: string;
+    readonly displayFilter: string;
+  },
+): Problem {
+  return {
+    result: 'problem',
+    subject: { kind: 'scanner', endpoints: [client] },
+    severity: 'info',
+    confidence: 'medium',
+    title: words.title,
+    explanation: `${client} tried ${endpoints} endpoints, up to ${SCAN_ENDPOINTS_MIN} of them and more within ${SCAN_SECONDS} s; ${words.outcome}.`,
+    where: 'sender',
+    first: momentOf(first),
+    last: momentOf(last),
+    lastGood: null,
+    ongoingAtEnd: false,
+    counts: { endpoints },
+    evidence: [
+      { ...first, summary: words.firstSummary },
+      { ...last, summary: words.lastSummary },
+    ],
+    displayFilter: words.displayFilter,
+    causes: words.causes,
+    nextSteps: ['Ask whose host it is and whether it is meant to scan'],
+  };
+}
+
+/**
+ * Judges every server endpoint of the run but what scanners did: a scan is one finding. `failedAt`: where a client that
+ * never got in failed first.
+ */
+export function* judgeEndpoints(
+  evidence: Evidence,
+  failedAt: (service: TcpService) => FrameRef | null,
+  scanned: (scanner: Scanner) => Problem,
+  judge: (endpoint: ServerEndpoint, scanners: ReadonlyMap<string, Scanner>) => Judgement | null,
+): Generator<Judgement> {
+  const endpoints = serverEndpoints(evidence);
+  const scanners = scannersAmong(endpoints, failedAt);
+  for (const scanner of scanners.values()) yield scanned(scanner);
+  for (const endpoint of endpoints) {
+    const judgement = judge(endpoint, scanners);
+    if (judgement) yield judgement;
+  }
+}
+
+/** Tells the services about whose attempts an ICMP error came: the error itself is reported. */
+export function rejectedByIcmp(evidence: Evidence): (service: TcpService) => boolean {
+  const keys = new Set<string>();
+  for (const { quoted, stack } of evidence.sessions(icmpErrors)) {
+    if (quoted?.protocol !== PROTOCOL_TCP) continue;
+    const { source, destination, destinationPort } = quoted;
+    keys.add(`${stack} ${source} ${destination} ${destinationPort}`);
+  }
+  return ({ client, server, port, stack }) => keys.has(`${stack} ${client} ${server} ${port}`);
 }
 
 /** Hosts that fail, by `failedAt`, at SCAN_ENDPOINTS_MIN endpoints or more within SCAN_SECONDS each. */

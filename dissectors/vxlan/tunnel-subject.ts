@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Citation } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
+import { cite, inOrder } from '../../src/wording/citations.js';
 import { PORT_IANA } from './layout.js';
 import type { VxlanTunnel } from './session.js';
 
@@ -52,10 +53,5 @@ function networkFilter(vni: number, port: number): string {
 
 /** Citations in the order of the capture, each frame once. */
 export function citations(...cited: readonly (readonly [FrameRef | null | undefined, string])[]): Citation[] {
-  const byFrame = new Map<number, Citation>();
-  for (const [ref, summary] of cited) {
-    if (!ref || byFrame.has(ref.frame)) continue;
-    byFrame.set(ref.frame, { frame: ref.frame, timeNs: ref.timeNs, segment: ref.segment, summary });
-  }
-  return [...byFrame.values()].sort((a, b) => a.frame - b.frame);
+  return inOrder(cited.flatMap(([ref, summary]) => (ref ? [cite(ref, summary)] : [])));
 }

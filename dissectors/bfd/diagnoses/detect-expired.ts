@@ -7,6 +7,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Moment } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
+import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { detectionOf, fadedSide, type Silence, silenceBefore, toleratedSilences } from '../detection.js';
@@ -14,7 +15,6 @@ import { type Drop, dropsOf, type Leaving, wasUp } from '../drops.js';
 import { DIAGNOSTIC_TIME_EXPIRED, STATE_ADMIN_DOWN } from '../layout.js';
 import type { BfdSession } from '../session.js';
 import {
-  citationsInOrder,
   otherSide,
   phaseBefore,
   phaseCitation,
@@ -124,7 +124,7 @@ function expiryProblem(quality: CaptureQuality, session: BfdSession, expired: re
       missed: silences.reduce((sum, one) => sum + (one?.missed ?? 0), 0),
       ...(silence ? { detectionMs: Math.round(silence.detection.timeNs / NS_PER_MILLISECOND) } : {}),
     },
-    evidence: citationsInOrder(
+    evidence: inOrder(
       [...expired.slice(0, DROPS_CITED), ...expired.slice(-1)].flatMap((one) =>
         expiryCitations(session, one),
       ),
@@ -197,7 +197,7 @@ function toleratedProblem(
       missed: silences.reduce((sum, { missed }) => sum + missed, 0),
       detectionMs: Math.round(detection.timeNs / NS_PER_MILLISECOND),
     },
-    evidence: citationsInOrder(
+    evidence: inOrder(
       [worst, ...silences.slice(0, DROPS_CITED)].flatMap((one) => [
         { ...one.from, summary: `last packet of ${one.sender.address} before the gap` },
         { ...(one.to ?? session.last), summary: `first packet of ${one.sender.address} after it` },

@@ -3,12 +3,13 @@ import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
+import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { dropsOf, wasUp } from '../drops.js';
 import { STATE_UP } from '../layout.js';
 import type { BfdSession, BfdSide } from '../session.js';
-import { citationsInOrder, secondsText, sessionFacts, sessionSubject } from '../session-subject.js';
+import { secondsText, sessionFacts, sessionSubject } from '../session-subject.js';
 
 const TRANSITIONS_MIN = 3;
 const WINDOW_SECONDS = 60;
@@ -81,7 +82,7 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
     lastGood: null,
     ongoingAtEnd: !isUpAtEnd,
     counts: { transitions: transitions.length, drops: transitions.filter(({ isUp }) => !isUp).length },
-    evidence: citationsInOrder(
+    evidence: inOrder(
       cited.map(({ isUp, frame, segment, timeNs }) => ({
         frame,
         segment,

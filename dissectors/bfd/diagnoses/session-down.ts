@@ -1,19 +1,13 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { type Drop, dropsOf, type Leaving, wasUp } from '../drops.js';
 import { DIAGNOSTIC_NEIGHBOR_DOWN } from '../layout.js';
 import { diagnosticText, stateName } from '../names.js';
 import type { BfdSession } from '../session.js';
-import {
-  citationsInOrder,
-  otherSide,
-  phaseCitation,
-  secondsText,
-  sessionFacts,
-  sessionSubject,
-} from '../session-subject.js';
+import { otherSide, phaseCitation, secondsText, sessionFacts, sessionSubject } from '../session-subject.js';
 
 const DROPS_CITED = 3;
 
@@ -94,7 +88,7 @@ function problemOf(
     lastGood: leaving.up.last,
     ongoingAtEnd: last.returned === null,
     counts: { drops: drops.length, planned: drops.filter(({ isPlanned }) => isPlanned).length },
-    evidence: citationsInOrder(
+    evidence: inOrder(
       [...drops.slice(0, DROPS_CITED), ...drops.slice(-1)].flatMap(({ leavings, returned }) => [
         ...leavings
           .slice(0, 1)

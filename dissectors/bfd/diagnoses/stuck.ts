@@ -2,19 +2,13 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
+import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { STATE_ADMIN_DOWN, STATE_DOWN, STATE_INIT } from '../layout.js';
 import { stateName } from '../names.js';
 import type { BfdPhase, BfdSession, BfdSide } from '../session.js';
-import {
-  citationsInOrder,
-  otherSide,
-  phaseCitation,
-  secondsText,
-  sessionFacts,
-  sessionSubject,
-} from '../session-subject.js';
+import { otherSide, phaseCitation, secondsText, sessionFacts, sessionSubject } from '../session-subject.js';
 
 const STUCK_SECONDS = 5;
 const PEER_SILENT_SECONDS = 10;
@@ -216,7 +210,7 @@ function problemOf(quality: CaptureQuality, session: BfdSession, found: readonly
     lastGood: null,
     ongoingAtEnd: session.last.timeNs - last.timeNs < 2 * NS_PER_SECOND,
     counts: { packetsNotHeard: passed, seconds: Math.round((last.timeNs - first.timeNs) / NS_PER_SECOND) },
-    evidence: citationsInOrder(
+    evidence: inOrder(
       found
         .slice(0, 3)
         .flatMap((one) => [

@@ -1,11 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
 import { wasUp } from '../drops.js';
 import { CARRIER_MICRO, CARRIER_SINGLE_HOP, TTL_SINGLE_HOP } from '../layout.js';
 import type { BfdSession } from '../session.js';
-import { citationsInOrder, sessionFacts, sessionSubject } from '../session-subject.js';
+import { sessionFacts, sessionSubject } from '../session-subject.js';
 
 const CARRIERS: readonly number[] = [CARRIER_SINGLE_HOP, CARRIER_MICRO];
 
@@ -52,15 +53,15 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
     .filter(({ otherTtl, hasAuthentication }) => otherTtl !== null && !hasAuthentication);
   const found = ends.flatMap((end) => (end.otherTtl ? [{ end, ttl: end.otherTtl }] : []));
   if (found.length === 0) return { result: 'healthy', subject: sessionSubject(quality, session) };
-  const inOrder = [...found].sort((a, b) => a.ttl.first.frame - b.ttl.first.frame);
-  const [{ end, ttl }] = inOrder;
-  const last = inOrder.reduce(
+  const ordered = [...found].sort((a, b) => a.ttl.first.frame - b.ttl.first.frame);
+  const [{ end, ttl }] = ordered;
+  const last = ordered.reduce(
     (latest, one) => (one.ttl.last.frame > latest.frame ? one.ttl.last : latest),
     ttl.last,
   );
   const isUp = wasUp(session);
   const values = ttl.min === ttl.max ? `${ttl.min}` : `${ttl.min} to ${ttl.max}`;
-  const isOneWay = inOrder.every((one) => one.end.from === end.from);
+  const isOneWay = ordered.every((one) => one.end.from === end.from);
   return {
     result: 'problem',
     ...sessionFacts(quality, session),
@@ -77,9 +78,9 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
     last,
     lastGood: null,
     ongoingAtEnd: true,
-    counts: { packets: inOrder.reduce((sum, one) => sum + one.ttl.count, 0), timeToLive: ttl.min },
-    evidence: citationsInOrder(
-      inOrder.slice(0, 4).flatMap((one) => [
+    counts: { packets: ordered.reduce((sum, one) => sum + one.ttl.count, 0), timeToLive: ttl.min },
+    evidence: inOrder(
+      ordered.slice(0, 4).flatMap((one) => [
         { ...one.ttl.first, summary: `BFD of ${one.end.from} with TTL ${one.ttl.min}` },
         { ...one.ttl.last, summary: `the last such packet of ${one.end.from}` },
       ]),

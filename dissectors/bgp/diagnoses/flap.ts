@@ -2,9 +2,10 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { isPlannedCease } from '../names.js';
-import { citationsInOrder, cite, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
+import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
 import { bgpPeerings, type PeerConnection, type Peering } from '../peerings.js';
 
 const SESSIONS_MIN = 2;

@@ -8,11 +8,11 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { CODE_HOLD_TIMER } from '../layout.js';
 import {
   citationsInOrder,
-  cite,
   establishedAfter,
   peeringFacts,
   peeringSubject,

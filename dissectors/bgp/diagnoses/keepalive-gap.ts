@@ -2,8 +2,9 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
-import { citationsInOrder, cite, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
+import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 import { isAsleep, type Silence, silencesOf, timersOf } from '../silences.js';
 

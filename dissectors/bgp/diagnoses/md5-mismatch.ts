@@ -7,6 +7,7 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { AUTHENTICATION_MD5 } from '../../tcp/dissector.js';
 import {
@@ -17,13 +18,7 @@ import {
   isUnanswered,
   scanningHosts,
 } from '../attempts.js';
-import {
-  citationsInOrder,
-  cite,
-  establishedAfter,
-  peeringFacts,
-  peeringSubject,
-} from '../peering-subject.js';
+import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 
 const SYNS_MIN = 3;

@@ -5,12 +5,12 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { cite } from '../../../src/wording/citations.js';
 import { tcpServices } from '../../tcp/correlator.js';
 import type { ServiceStuckSegment } from '../../tcp/tcp-service.js';
 import { PORT_BGP } from '../layout.js';
 import {
   citationsInOrder,
-  cite,
   establishedAfter,
   peeringFacts,
   peeringSubject,

@@ -8,6 +8,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import {
   type FailedAttempts,
@@ -19,7 +20,6 @@ import {
 } from '../attempts.js';
 import {
   citationsInOrder,
-  cite,
   establishedAfter,
   peeringFacts,
   peeringSubject,

@@ -1,16 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { CEASE_COLLISION, CODE_CEASE, CODE_HOLD_TIMER, CODE_OPEN } from '../layout.js';
 import { codeText, isPlannedCease } from '../names.js';
-import {
-  citationsInOrder,
-  cite,
-  establishedAfter,
-  peeringFacts,
-  peeringSubject,
-} from '../peering-subject.js';
+import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, notificationsOf, type Peering } from '../peerings.js';
 import type { BgpNotification } from '../session.js';
 

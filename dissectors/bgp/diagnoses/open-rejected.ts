@@ -1,16 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { CODE_OPEN } from '../layout.js';
 import { codeText } from '../names.js';
-import {
-  citationsInOrder,
-  cite,
-  establishedAfter,
-  peeringFacts,
-  peeringSubject,
-} from '../peering-subject.js';
+import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, notificationsOf, type PeerConnection, type Peering } from '../peerings.js';
 import type { BgpOpen } from '../session.js';
 

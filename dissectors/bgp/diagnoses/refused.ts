@@ -7,9 +7,10 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
+import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { type FailedAttempts, failedAttempts, isRefused, scanningHosts } from '../attempts.js';
-import { citationsInOrder, cite, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
+import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 
 const ATTEMPTS_MIN = 2;

@@ -1,16 +1,18 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
-import type { SequenceGap } from '../../../src/correlate/sequence-tracker.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
   defineDiagnosis,
   type Judgement,
-  type Problem,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Confidence, Severity } from '../../../src/report/report.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
+import {
+  judgeSequenceLoss,
+  type LossLimits,
+  type MissingNumbers,
+  type NumberGap,
+  severityOfLoss,
+} from '../../../src/diagnose/sequence-loss.js';
 import { type Outage, outagesOf } from '../outages.js';
 import {
   directionOf,
@@ -28,21 +30,11 @@ const ERROR_PERCENT = 5;
 const LOST_MIN = 3;
 const BURST_PACKETS = 5;
 const BURST_SECONDS = 3;
-/** Packets of the other direction from which its lack of gaps speaks for the capture. */
-const WITNESS_PACKETS = 100;
-/** Losses that end this long before the last packet are over. */
-const OVER_SECONDS = 10;
 
-interface Gap extends SequenceGap {
+interface Gap extends NumberGap {
   readonly sa: EspSa;
-}
-
-interface Tally {
-  readonly lost: number;
-  readonly expected: number;
-  /** In order; those kept one by one. */
-  readonly gaps: readonly Gap[];
-  readonly gapCount: number;
+  readonly sequence: number;
+  readonly length: number;
 }
 
 /** What makes missing numbers a finding. */
@@ -53,7 +45,6 @@ const LIMITS = {
   burstPackets: BURST_PACKETS,
   burstSeconds: BURST_SECONDS,
 };
-type Limits = Readonly<typeof LIMITS>;
 
 export default defineDiagnosis({
   id: ID,
@@ -136,32 +127,59 @@ function judge(
   direction: EspDirection,
   outages: readonly Outage[],
   quality: CaptureQuality,
-  limits: Limits,
+  limits: LossLimits,
 ): Judgement {
-  const { from, to } = direction;
-  const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to };
-  const tally = tallyOf(direction.sas, direction.folded, outages);
-  const severity = severityOf(tally, direction, outages, limits);
-  if (severity === null) return { result: 'healthy', subject };
-  if (isCapturedAtSender(direction.sas, quality.local)) {
-    return {
-      result: 'insufficient-data',
-      subject,
-      reason:
-        `${tally.lost} sequence numbers of ${from} are missing where they were sent, so the capture missed them; ` +
-        'capture at the receiver, to a file, with a larger buffer (-B 4096).',
-    };
-  }
-  return problemOf(pair, direction, tally, severity, quality, subject);
+  const { from, to, sas } = direction;
+  const tally = tallyOf(pair, sas, direction.folded, outages);
+  const other = directionOf(pair, to);
+  const noFolded = { sas: 0, distinct: 0, missing: 0 };
+  const parts = sas.map((sa) => tallyOf(pair, [sa], noFolded, outages));
+  const numbered = {
+    subject: { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to },
+    from,
+    to,
+    tally,
+    severity: severityOfLoss(tally, limits, parts),
+    isCapturedAtSender: isCapturedAtSender(sas, quality.local),
+    isCapturedAtReceiver: isCapturedAtReceiver(sas, quality.local),
+    other: {
+      packets: other.packets,
+      missing: other.sas.reduce((sum, { missing }) => sum + missing, other.folded.missing),
+    },
+    span: pair,
+    last: direction.last,
+    words: { packets: 'ESP packets', numbers: 'sequence numbers' },
+  };
+  const ill = [...new Set(tally.gaps.map(({ sa }) => sa))];
+  return judgeSequenceLoss(quality, numbered, () => ({
+    pair: [pair.low, pair.high],
+    evidence: citationsOf(tally.gaps),
+    displayFilter: saFilter(ill.length > 0 ? ill : sas),
+    packetClass: 'esp',
+  }));
 }
 
 /** Without the gaps of a dead direction. */
-function tallyOf(sas: readonly EspSa[], folded: EspDirection['folded'], outages: readonly Outage[]): Tally {
-  const all = sas.flatMap((sa) => sa.gaps.map((gap): Gap => ({ ...gap, sa })));
-  const isDead = (gap: Gap): boolean =>
-    outages.some(
-      ({ run }) => run.lastBack?.frame === gap.beforeFrame && run.nextBack?.frame === gap.afterFrame,
-    );
+function tallyOf(
+  { segment }: EspPair,
+  sas: readonly EspSa[],
+  folded: EspDirection['folded'],
+  outages: readonly Outage[],
+): MissingNumbers<Gap> {
+  const all = sas.flatMap((sa) =>
+    sa.gaps.map(
+      ({ sequence, length, missing, beforeFrame, beforeNs, afterFrame, afterNs }): Gap => ({
+        sa,
+        sequence,
+        length,
+        missing,
+        before: { frame: beforeFrame, timeNs: beforeNs, segment },
+        after: { frame: afterFrame, timeNs: afterNs, segment },
+      }),
+    ),
+  );
+  const isDead = ({ before, after }: Gap): boolean =>
+    outages.some(({ run }) => run.lastBack?.frame === before.frame && run.nextBack?.frame === after.frame);
   const dead = all.filter(isDead);
   const excluded = dead.reduce((sum, { missing }) => sum + missing, 0);
   const lost = sas.reduce((sum, { missing }) => sum + missing, folded.missing) - excluded;
@@ -169,103 +187,17 @@ function tallyOf(sas: readonly EspSa[], folded: EspDirection['folded'], outages:
   return {
     lost,
     expected: distinct + lost,
-    gaps: all.filter((gap) => !isDead(gap)).sort((a, b) => a.afterFrame - b.afterFrame),
+    gaps: all.filter((gap) => !isDead(gap)).sort((a, b) => a.after.frame - b.after.frame),
     gapCount: sas.reduce((sum, { gapCount }) => sum + gapCount, 0) - dead.length,
   };
 }
 
-function severityOf(
-  tally: Tally,
-  direction: EspDirection,
-  outages: readonly Outage[],
-  limits: Limits,
-): Severity | null {
-  if (tally.lost < limits.lost) return null;
-  const noFolded = { sas: 0, distinct: 0, missing: 0 };
-  const tallies = [tally, ...direction.sas.map((sa) => tallyOf([sa], noFolded, outages))];
-  const percent = Math.max(
-    ...tallies.filter(({ lost }) => lost >= limits.lost).map(({ lost, expected }) => (100 * lost) / expected),
-  );
-  if (percent > limits.errorPercent) return 'error';
-  if (percent > limits.warningPercent || tally.gaps.some((gap) => isBurst(gap, limits))) return 'warning';
-  return null;
-}
-
-function isBurst(gap: SequenceGap, { burstPackets, burstSeconds }: Limits): boolean {
-  return gap.missing >= burstPackets && gap.afterNs - gap.beforeNs >= burstSeconds * NS_PER_SECOND;
-}
-
-function problemOf(
-  pair: EspPair,
-  direction: EspDirection,
-  tally: Tally,
-  severity: Severity,
-  quality: CaptureQuality,
-  subject: Problem['subject'],
-): Problem {
-  const { from, to } = direction;
-  const { segment } = pair;
-  const drops = dropLimit(quality);
-  const ill = [...new Set(tally.gaps.map(({ sa }) => sa))];
-  const [first] = tally.gaps;
-  const last = tally.gaps[tally.gaps.length - 1];
-  const start = first ? { segment, timeNs: first.beforeNs } : pair.first;
-  const end = last ? { segment, timeNs: last.afterNs } : pair.last;
-  const largest = tally.gaps.reduce((most, { missing }) => Math.max(most, missing), 0);
-  const percent = ((100 * tally.lost) / tally.expected).toFixed(1);
-  return {
-    result: 'problem',
-    subject,
-    severity: drops && drops.share > DROP_SHARE_SEVERE ? 'info' : severity,
-    confidence: confidenceOf(pair, direction, tally, quality),
-    explanation:
-      `${tally.lost} of ${tally.expected} ESP packets from ${from} to ${to} (${percent} %) are missing at the capture ` +
-      `point, by their sequence numbers, in ${tally.gapCount} gap${tally.gapCount === 1 ? '' : 's'} of at most ${largest}.`,
-    pair: [pair.low, pair.high],
-    direction: { from, to },
-    where: 'path',
-    first: start,
-    last: end,
-    lastGood: first ? { frame: first.beforeFrame, timeNs: first.beforeNs, segment } : null,
-    ongoingAtEnd:
-      direction.last !== null && direction.last.timeNs - end.timeNs <= OVER_SECONDS * NS_PER_SECOND,
-    counts: { lost: tally.lost, expected: tally.expected, gaps: tally.gapCount, largestGap: largest },
-    evidence: cite(tally.gaps, segment),
-    displayFilter: saFilter(ill.length > 0 ? ill : direction.sas),
-    ...(drops ? { limitedBy: [drops.id] } : {}),
-    packetClass: 'esp',
-  };
-}
-
-/** A capture that misses packets misses them in both directions: a direction without gaps speaks for it. */
-function confidenceOf(
-  pair: EspPair,
-  direction: EspDirection,
-  tally: Tally,
-  quality: CaptureQuality,
-): Confidence {
-  if (dropLimit(quality)) return 'low';
-  if (isCapturedAtReceiver(direction.sas, quality.local)) return 'high';
-  const other = directionOf(pair, direction.to);
-  const gapsThere = other.sas.reduce((sum, { missing }) => sum + missing, other.folded.missing);
-  const isWitness =
-    other.packets >= WITNESS_PACKETS && gapsThere / other.packets < tally.lost / tally.expected / 10;
-  return isWitness ? 'high' : 'medium';
-}
-
-function cite(gaps: readonly Gap[], segment: number): Citation[] {
-  return gaps.flatMap((gap) => [
+function citationsOf(gaps: readonly Gap[]): Citation[] {
+  return gaps.flatMap(({ sa, sequence, length, missing, before, after }) => [
+    { ...before, summary: `SPI ${spiText(sa.spi)}: last packet before sequence number ${sequence}` },
     {
-      frame: gap.beforeFrame,
-      timeNs: gap.beforeNs,
-      segment,
-      summary: `SPI ${spiText(gap.sa.spi)}: last packet before sequence number ${gap.sequence}`,
-    },
-    {
-      frame: gap.afterFrame,
-      timeNs: gap.afterNs,
-      segment,
-      summary: `SPI ${spiText(gap.sa.spi)}: ${gap.missing} of ${gap.length} numbers from ${gap.sequence} on are missing`,
+      ...after,
+      summary: `SPI ${spiText(sa.spi)}: ${missing} of ${length} numbers from ${sequence} on are missing`,
     },
   ]);
 }

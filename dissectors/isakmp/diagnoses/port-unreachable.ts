@@ -1,15 +1,14 @@
-import { isBefore } from '../../../src/correlate/traffic.js';
-import {
-  defineDiagnosis,
-  type Evidence,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
 import { seconds } from '../../../src/units.js';
-import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
-import { type Refusal, refusalsJudgedBy } from '../../icmp/refusals.js';
+import type { Refusal } from '../../icmp/refusals.js';
+import {
+  answersAfterwards,
+  type RefusedDirection,
+  refusalFacts,
+  refusedDirections,
+} from '../../icmp/refused-ports.js';
 import { ikePairs, ikeSessions } from '../pair-sessions.js';
 
 const ID = 'ike.port-unreachable';
@@ -57,10 +56,9 @@ export default defineDiagnosis({
   ownWord: true,
   *diagnose(evidence) {
     const accused = new Set<string>();
-    for (const refusals of refusalsJudgedBy(ID, evidence)) {
-      const { source, destination } = refusals[0].quoted;
-      accused.add(`${source} ${destination}`);
-      yield judge(evidence, refusals);
+    for (const refused of refusedDirections(ID, evidence)) {
+      accused.add(`${refused.source} ${refused.destination}`);
+      yield judge(evidence, refused);
     }
     for (const pair of ikePairs(evidence)) {
       const isAnswered = pair.sessions.some(({ messageCount }) => messageCount.responder > 0);
@@ -71,50 +69,22 @@ export default defineDiagnosis({
   },
 });
 
-function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
-  const { quality } = evidence;
-  const { source, destination } = refusals[0].quoted;
+function judge(evidence: Evidence, refused: RefusedDirection): Judgement {
+  const { refusals, source, destination, errors } = refused;
   const subject: Subject = { kind: 'session', protocol: 'ike', endpoints: [source, destination] };
-  const first = refusals[0].first;
-  const last = refusals.map((error) => error.last).reduce((a, b) => (isBefore(a, b) ? b : a));
-  const errors = refusals.reduce((sum, { count }) => sum + count, 0);
   if (errors < ERRORS_MIN && isFarewell(evidence, refusals[0])) return { result: 'healthy', subject };
   const ports = [...new Set(refusals.map(({ quoted }) => quoted.destinationPort))].sort((a, b) => a - b);
-  const answers = quality.traffic
-    .between(source, destination, refusals[0].stack)
-    ?.conversations.filter(
-      ({ protocol, portOfB, fromB }) =>
-        protocol === PROTOCOL_UDP &&
-        (IKE_PORTS.includes(portOfB) || ports.includes(portOfB)) &&
-        fromB.last !== null &&
-        isBefore(last, fromB.last),
-    );
-  const hasRecovered = (answers?.length ?? 0) > 0;
-  const problem: Problem = {
-    result: 'problem',
+  const ownPorts = [...new Set([...IKE_PORTS, ...ports])];
+  const hasRecovered = answersAfterwards(evidence, refused, ownPorts);
+  return {
+    ...refusalFacts(refused, ownPorts, hasRecovered),
     subject,
-    confidence: 'high',
     ...(hasRecovered && { severity: 'warning' }),
     explanation:
       `${refusals[0].reporter} reported port unreachable for UDP ${ports.join(' and ')} of ${destination}, ${errors} ` +
       `times, to ${source}. ${hasRecovered ? `${destination} answered on these ports again afterwards.` : ''}`.trim(),
-    pair: [source, destination],
-    direction: { from: source, to: destination },
-    where: refusals.every(({ reporter }) => reporter === destination) ? 'receiver' : 'path',
-    first,
-    last,
-    ongoingAtEnd: !hasRecovered,
-    counts: { errors },
-    evidence: refusals
-      .flatMap((error) => error.frames)
-      .map((ref) => ({
-        ...ref,
-        summary: `ICMP port unreachable from ${refusals[0].reporter} about UDP to ${destination}`,
-      })),
-    displayFilter: filterOf(refusals[0], ports),
     packetClass: 'ike',
   };
-  return problem;
 }
 
 /** The error came right after the last message of an IKE SA between the two. */
@@ -132,11 +102,4 @@ function isFarewell(evidence: Evidence, { quoted, first }: Refusal): boolean {
       )
     );
   });
-}
-
-function filterOf({ family, quoted }: Refusal, refused: readonly number[]): string {
-  const ports = [...new Set([...IKE_PORTS, ...refused])].map((port) => `udp.port == ${port}`).join(' || ');
-  return family === 6
-    ? `icmpv6.type == 1 && icmpv6.code == 4 && ipv6.addr == ${quoted.source} && ipv6.addr == ${quoted.destination} && (${ports})`
-    : `icmp.type == 3 && icmp.code == 3 && ip.addr == ${quoted.source} && ip.addr == ${quoted.destination} && (${ports})`;
 }

@@ -1,17 +1,15 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { Confidence, Severity } from '../../../src/report/report.js';
+import {
+  judgeSequenceLoss,
+  type LossLimits,
+  type MissingNumbers,
+  severityOfLoss,
+} from '../../../src/diagnose/sequence-loss.js';
 import { openvpnConversations } from '../correlator.js';
 import { outagesOf } from '../outages.js';
-import {
-  conversationFilter,
-  directionSubject,
-  isCapturedAtReceiver,
-  isCapturedAtSender,
-  secondsBetween,
-} from '../peers.js';
+import { conversationFilter, directionSubject, isCapturedAtReceiver, isCapturedAtSender } from '../peers.js';
 import type { OpenvpnConversation, OpenvpnDirection, PacketIdCounts, PacketIdGap } from '../session.js';
 
 const WARNING_PERCENT = 1;
@@ -19,18 +17,15 @@ const ERROR_PERCENT = 5;
 const LOST_MIN = 3;
 const BURST_PACKETS = 5;
 const BURST_SECONDS = 3;
-/** Packets of the other direction from which its lack of gaps speaks for the capture. */
-const WITNESS_PACKETS = 100;
-/** Losses that end this long before the last packet are over. */
-const OVER_SECONDS = 10;
 const GAPS_CITED = 5;
 
-interface Tally {
-  readonly lost: number;
-  readonly expected: number;
-  readonly gapCount: number;
-  readonly gaps: readonly PacketIdGap[];
-}
+const LIMITS: LossLimits = {
+  warningPercent: WARNING_PERCENT,
+  errorPercent: ERROR_PERCENT,
+  lost: LOST_MIN,
+  burstPackets: BURST_PACKETS,
+  burstSeconds: BURST_SECONDS,
+};
 
 export default defineDiagnosis({
   id: 'openvpn.loss',
@@ -108,7 +103,7 @@ export default defineDiagnosis({
   },
 });
 
-function tallyOf(counts: PacketIdCounts, isDead: (gap: PacketIdGap) => boolean): Tally {
+function tallyOf(counts: PacketIdCounts, isDead: (gap: PacketIdGap) => boolean): MissingNumbers<PacketIdGap> {
   const dead = counts.gaps.filter(isDead);
   const lost = counts.missing - dead.reduce((sum, { missing }) => sum + missing, 0);
   return {
@@ -123,86 +118,37 @@ function judge(
   quality: CaptureQuality,
   conversation: OpenvpnConversation,
   direction: OpenvpnDirection,
-  tally: Tally,
+  tally: MissingNumbers<PacketIdGap>,
 ): Judgement {
-  const subject = directionSubject(conversation, direction, quality);
-  const severity = severityOf(tally);
-  if (severity === null) return { result: 'healthy', subject };
-  if (isCapturedAtSender(direction, quality)) {
-    return {
-      result: 'insufficient-data',
-      subject,
-      reason:
-        `${tally.lost} packet ids of ${direction.from.address} are missing where they were sent, so the capture missed them or the sender's socket dropped them; ` +
-        'capture at the receiver, to a file, with a larger buffer (-B 4096).',
-    };
-  }
-  return problemOf(quality, conversation, direction, tally, severity);
-}
-
-function severityOf({ lost, expected, gaps }: Tally): Severity | null {
-  if (lost < LOST_MIN) return null;
-  const percent = (100 * lost) / expected;
-  if (percent > ERROR_PERCENT) return 'error';
-  const hasBurst = gaps.some(
-    ({ missing, before, after }) =>
-      missing >= BURST_PACKETS && secondsBetween(before, after) >= BURST_SECONDS,
-  );
-  return percent > WARNING_PERCENT || hasBurst ? 'warning' : null;
-}
-
-function problemOf(
-  quality: CaptureQuality,
-  conversation: OpenvpnConversation,
-  direction: OpenvpnDirection,
-  tally: Tally,
-  severity: Severity,
-): Judgement {
-  const { from, to } = direction;
-  const { lost, expected, gapCount, gaps } = tally;
-  const drops = dropLimit(quality);
-  const start = gaps[0]?.before ?? conversation.first;
-  const end = gaps[gaps.length - 1]?.after ?? conversation.last;
-  const largest = gaps.reduce((most, { missing }) => Math.max(most, missing), 0);
-  return {
-    result: 'problem',
+  const { from, to, last, dataPackets } = direction;
+  const other = conversation.directions.find((one) => one !== direction)?.packetIds;
+  const numbered = {
     subject: directionSubject(conversation, direction, quality),
-    severity: drops && drops.share > DROP_SHARE_SEVERE ? 'info' : severity,
-    confidence: confidenceOf(quality, conversation, direction, tally),
-    explanation:
-      `${lost} of ${expected} data packets from ${from.address} to ${to.address} (${((100 * lost) / expected).toFixed(1)} %) are missing at the ` +
-      `capture point, by their packet ids, in ${gapCount} gap${gapCount === 1 ? '' : 's'} of at most ${largest}.`,
-    pair: [from.address, to.address],
-    direction: { from: from.address, to: to.address },
-    where: 'path',
-    first: start,
-    last: end,
-    lastGood: gaps.length > 0 ? gaps[0].before : null,
-    ongoingAtEnd: direction.last !== null && secondsBetween(end, direction.last) <= OVER_SECONDS,
-    counts: { lost, expected, gaps: gapCount, largestGap: largest, received: direction.dataPackets },
-    evidence: cite(gaps),
-    displayFilter: conversationFilter([conversation]),
-    ...(drops ? { limitedBy: [drops.id] } : {}),
-    packetClass: 'openvpn-data',
+    from: from.address,
+    to: to.address,
+    tally,
+    severity: severityOfLoss(tally, LIMITS),
+    isCapturedAtSender: isCapturedAtSender(direction, quality),
+    isCapturedAtReceiver: isCapturedAtReceiver(direction, quality),
+    other: other ? { packets: other.distinct, missing: other.missing } : null,
+    span: conversation,
+    last,
+    words: {
+      packets: 'data packets',
+      numbers: 'packet ids',
+      atSender: " or the sender's socket dropped them",
+    },
   };
+  return judgeSequenceLoss(quality, numbered, () => ({
+    pair: [from.address, to.address],
+    counts: { received: dataPackets },
+    evidence: citationsOf(tally.gaps),
+    displayFilter: conversationFilter([conversation]),
+    packetClass: 'openvpn-data',
+  }));
 }
 
-/** A capture that misses packets misses them in both directions: a direction without gaps speaks for it. */
-function confidenceOf(
-  quality: CaptureQuality,
-  { directions }: OpenvpnConversation,
-  direction: OpenvpnDirection,
-  { lost, expected }: Tally,
-): Confidence {
-  if (dropLimit(quality)) return 'low';
-  if (isCapturedAtReceiver(direction, quality)) return 'high';
-  const other = directions.find((one) => one !== direction)?.packetIds;
-  const isWitness =
-    other && other.distinct >= WITNESS_PACKETS && other.missing / other.distinct < lost / expected / 10;
-  return isWitness ? 'high' : 'medium';
-}
-
-function cite(gaps: readonly PacketIdGap[]): Citation[] {
+function citationsOf(gaps: readonly PacketIdGap[]): Citation[] {
   const worst = [...gaps].sort((a, b) => b.missing - a.missing || a.after.frame - b.after.frame);
   return worst
     .slice(0, GAPS_CITED)

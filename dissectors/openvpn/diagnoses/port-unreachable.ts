@@ -1,13 +1,16 @@
-import { isBefore } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
-import { type Refusal, refusalsJudgedBy } from '../../icmp/refusals.js';
+import type { Refusal } from '../../icmp/refusals.js';
+import {
+  answersAfterwards,
+  type RefusedDirection,
+  refusalFacts,
+  refusedDirections,
+} from '../../icmp/refused-ports.js';
 import { openvpnConversations } from '../correlator.js';
 import { attemptsOf, fromClient, isAnswered, openvpnPeers } from '../peers.js';
 
 const ID = 'openvpn.port-unreachable';
-const PROTOCOL_UDP = 17;
 /** A single error may belong to a server that stops in good order. */
 const ERRORS_MIN = 2;
 
@@ -43,10 +46,9 @@ export default defineDiagnosis({
   ownWord: true,
   *diagnose(evidence) {
     const accused = new Set<string>();
-    for (const refusals of refusalsJudgedBy(ID, evidence)) {
-      const { source, destination } = refusals[0].quoted;
-      accused.add(`${source} ${destination}`);
-      yield judge(evidence, refusals);
+    for (const refused of refusedDirections(ID, evidence)) {
+      accused.add(`${refused.source} ${refused.destination}`);
+      yield judge(evidence, refused);
     }
     for (const peers of openvpnPeers(evidence)) {
       const hasAnswer = peers.conversations.some(({ directions }) =>
@@ -59,43 +61,25 @@ export default defineDiagnosis({
   },
 });
 
-function judge(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
-  const { source, destination } = refusals[0].quoted;
+function judge(evidence: Evidence, refused: RefusedDirection): Judgement {
+  const { refusals, source, destination, errors } = refused;
+  const [{ reporter, quoted }] = refusals;
   const subject: Subject = { kind: 'session', protocol: 'openvpn', endpoints: [source, destination] };
-  const errors = refusals.reduce((sum, { count }) => sum + count, 0);
-  const first = refusals[0].first;
-  const last = refusals.map((error) => error.last).reduce((a, b) => (isBefore(a, b) ? b : a));
   const isClient = refusals.every((refusal) => goesToClient(evidence, refusal));
   if (errors < ERRORS_MIN && (isClient || hasWorked(evidence, refusals[0])))
     return { result: 'healthy', subject };
-  const recovered = answerAfter(evidence, refusals[0], last);
+  const isAnsweredAgain = answersAfterwards(evidence, refused, [quoted.destinationPort]);
   return {
-    result: 'problem',
+    ...refusalFacts(refused, servicePorts(evidence, refusals), isAnsweredAgain),
     subject,
     ...(isClient
       ? { severity: 'info' as const, title: 'OpenVPN client has ended, its server goes on sending' }
-      : recovered && { severity: 'warning' as const }),
-    confidence: 'high',
+      : isAnsweredAgain && { severity: 'warning' as const }),
     explanation: isClient
-      ? `${refusals[0].reporter} refused ${errors} packets of the server ${source}: no program of ${destination} listens on that port any more. ` +
+      ? `${reporter} refused ${errors} packets of the server ${source}: no program of ${destination} listens on that port any more. ` +
         'Servers go on until their ping-restart, unless the client says good-bye (explicit-exit-notify).'
-      : `${refusals[0].reporter} reported port unreachable for UDP ${refusals[0].quoted.destinationPort} of ${destination}, ` +
-        `${errors} times, to ${source}.${recovered ? ` ${destination} answered there again afterwards.` : ''}`,
-    pair: [source, destination],
-    direction: { from: source, to: destination },
-    where: refusals.every(({ reporter }) => reporter === destination) ? 'receiver' : 'path',
-    first,
-    last,
-    ongoingAtEnd: recovered === null,
-    counts: { errors },
-    evidence: refusals
-      .flatMap((error) => error.frames)
-      .sort((a, b) => a.frame - b.frame)
-      .map((ref) => ({
-        ...ref,
-        summary: `ICMP port unreachable from ${refusals[0].reporter} about UDP to ${destination}`,
-      })),
-    displayFilter: filterOf(refusals[0], servicePorts(evidence, refusals)),
+      : `${reporter} reported port unreachable for UDP ${quoted.destinationPort} of ${destination}, ` +
+        `${errors} times, to ${source}.${isAnsweredAgain ? ` ${destination} answered there again afterwards.` : ''}`,
     packetClass: 'openvpn',
   };
 }
@@ -127,19 +111,6 @@ function hasWorked(evidence: Evidence, { quoted, stack }: Refusal): boolean {
   );
 }
 
-function answerAfter(evidence: Evidence, { quoted, stack }: Refusal, last: FrameRef): FrameRef | null {
-  const { source, destination, destinationPort } = quoted;
-  const conversations = evidence.quality.traffic.between(source, destination, stack)?.conversations ?? [];
-  const answer = conversations.find(
-    ({ protocol, portOfB, fromB }) =>
-      protocol === PROTOCOL_UDP &&
-      portOfB === destinationPort &&
-      fromB.last !== null &&
-      isBefore(last, fromB.last),
-  );
-  return answer?.fromB.last ?? null;
-}
-
 /** Ports of the service among those that were refused; of OpenVPN elsewhere, the port that was sent to. */
 function servicePorts({ quality }: Evidence, refusals: readonly Refusal[]): number[] {
   const known = quality.protocols.portsOf('openvpn');
@@ -147,14 +118,4 @@ function servicePorts({ quality }: Evidence, refusals: readonly Refusal[]): numb
     known.includes(sourcePort) && !known.includes(destinationPort) ? sourcePort : destinationPort,
   );
   return [...new Set(ports)].sort((a, b) => a - b);
-}
-
-function filterOf({ family, quoted }: Refusal, ports: readonly number[]): string {
-  const { source, destination } = quoted;
-  const [error, address] =
-    family === 6
-      ? ['icmpv6.type == 1 && icmpv6.code == 4', 'ipv6.addr']
-      : ['icmp.type == 3 && icmp.code == 3', 'ip.addr'];
-  const refused = ports.map((port) => `udp.port == ${port}`).join(' || ');
-  return `${error} && ${address} == ${source} && ${address} == ${destination} && ${ports.length > 1 ? `(${refused})` : refused}`;
 }

@@ -6,7 +6,13 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
-import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
+import {
+  judgeEndpoints,
+  SCAN_ENDPOINTS_MIN,
+  SCAN_SECONDS,
+  type Scanner,
+  scanProblem,
+} from '../failed-attempts.js';
 import {
   clientWords,
   endpointWords,
@@ -18,7 +24,6 @@ import {
   type ServerEndpoint,
   SOURCES_MIN,
   segmentFilter,
-  serverEndpoints,
   severityOf,
   subjectOf,
   sumOf,
@@ -74,15 +79,13 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: [],
-  *diagnose(evidence) {
-    const endpoints = serverEndpoints(evidence);
-    const scanners = scannersAmong(endpoints, ({ refused }) => refused.first);
-    for (const scanner of scanners.values()) yield scanProblem(scanner);
-    for (const endpoint of endpoints) {
-      const judgement = judge(evidence, endpoint, scanners);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) =>
+    judgeEndpoints(
+      evidence,
+      ({ refused }) => refused.first,
+      scanned,
+      (endpoint, scanners) => judge(evidence, endpoint, scanners),
+    ),
 });
 
 function judge(
@@ -145,26 +148,14 @@ function judge(
   };
 }
 
-function scanProblem({ client, endpoints, first, last }: Scanner): Problem {
-  return {
-    result: 'problem',
-    subject: { kind: 'scanner', endpoints: [client] },
-    severity: 'info',
-    confidence: 'medium',
+function scanned(scanner: Scanner): Problem {
+  const { client } = scanner;
+  return scanProblem(scanner, {
     title: 'A host tries many closed TCP ports',
-    explanation: `${client} tried ${endpoints} endpoints, up to ${SCAN_ENDPOINTS_MIN} of them and more within ${SCAN_SECONDS} s; all refused.`,
-    where: 'sender',
-    first: { segment: first.segment, timeNs: first.timeNs },
-    last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
-    ongoingAtEnd: false,
-    counts: { endpoints },
-    evidence: [
-      { ...first, summary: `first SYN of ${client} that was refused` },
-      { ...last, summary: `last endpoint that refused ${client}` },
-    ],
+    outcome: 'all refused',
+    firstSummary: `first SYN of ${client} that was refused`,
+    lastSummary: `last endpoint that refused ${client}`,
     displayFilter: `tcp && ${hostFilter(client)} && (tcp.flags.syn == 1 || tcp.flags.reset == 1)`,
     causes: ['A port scan or an inventory of the network'],
-    nextSteps: ['Ask whose host it is and whether it is meant to scan'],
-  };
+  });
 }

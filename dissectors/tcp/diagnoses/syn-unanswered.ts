@@ -4,14 +4,22 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
+import { inOrder } from '../../../src/wording/citations.js';
 import { addressFamily } from '../../../src/wording/display-filters.js';
-import { icmpErrors } from '../../icmp/correlator.js';
-import { SCAN_ENDPOINTS_MIN, SCAN_SECONDS, type Scanner, scannersAmong } from '../failed-attempts.js';
+import {
+  judgeEndpoints,
+  rejectedByIcmp,
+  SCAN_ENDPOINTS_MIN,
+  SCAN_SECONDS,
+  type Scanner,
+  scanProblem,
+} from '../failed-attempts.js';
 import {
   clientWords,
   endpointWords,
@@ -24,7 +32,6 @@ import {
   type ServerEndpoint,
   SOURCES_MIN,
   segmentFilter,
-  serverEndpoints,
   severityOf,
   subjectOf,
   sumOf,
@@ -96,15 +103,14 @@ export default defineDiagnosis({
     'dns.timeout',
     'esp.decapsulated-view',
   ],
-  *diagnose(evidence) {
-    const endpoints = serverEndpoints(evidence);
-    const scanners = scannersAmong(endpoints, ({ unanswered }) => unanswered.first);
-    for (const scanner of scanners.values()) yield scanProblem(scanner);
-    const rejected = rejectedFlows(evidence);
-    for (const endpoint of endpoints) {
-      const judgement = judge(evidence, endpoint, scanners, rejected);
-      if (judgement) yield judgement;
-    }
+  diagnose(evidence) {
+    const isRejected = rejectedByIcmp(evidence);
+    return judgeEndpoints(
+      evidence,
+      ({ unanswered }) => unanswered.first,
+      scanned,
+      (endpoint, scanners) => judge(evidence, endpoint, scanners, isRejected),
+    );
   },
 });
 
@@ -112,7 +118,7 @@ function judge(
   evidence: Evidence,
   endpoint: ServerEndpoint,
   scanners: ReadonlyMap<string, Scanner>,
-  rejected: ReadonlySet<string>,
+  isRejected: (service: TcpService) => boolean,
 ): Judgement | null {
   const { quality } = evidence;
   if (sumOf(endpoint, ({ attempts }) => attempts) === 0) return null;
@@ -120,15 +126,13 @@ function judge(
     (service) =>
       failuresOf(quality, service) > 0 &&
       !scanners.has(service.client) &&
-      !rejected.has(flowKey(service)) &&
+      !isRejected(service) &&
       !isAnsweredUnderOtherKey(quality, service),
   );
-  if (failing.length === 0) return withoutFailures(quality, evidence, endpoint, scanners, rejected);
+  if (failing.length === 0) return withoutFailures(quality, evidence, endpoint, scanners, isRejected);
   const visible = failing.filter((service) => missingAnswers(quality, service) === null);
-  if (visible.length === 0) {
-    const reason = missingAnswers(quality, failing[0])?.reason ?? '';
-    return { result: 'insufficient-data', subject: subjectOf(quality, endpoint), reason };
-  }
+  const limit = missingAnswers(quality, failing[0]);
+  if (visible.length === 0 && limit) return insufficientData(subjectOf(quality, endpoint), limit);
   return problemOf(evidence, endpoint, visible);
 }
 
@@ -137,7 +141,7 @@ function withoutFailures(
   evidence: Evidence,
   endpoint: ServerEndpoint,
   scanners: ReadonlyMap<string, Scanner>,
-  rejected: ReadonlySet<string>,
+  isRejected: (service: TcpService) => boolean,
 ): Judgement | null {
   const isAnswered = endpoint.services.some(
     (service) =>
@@ -145,7 +149,7 @@ function withoutFailures(
   );
   if (isAnswered) return healthy(evidence, endpoint);
   const isJudgedElsewhere = endpoint.services.every(
-    (service) => scanners.has(service.client) || rejected.has(flowKey(service)),
+    (service) => scanners.has(service.client) || isRejected(service),
   );
   if (isJudgedElsewhere) return null;
   return {
@@ -236,45 +240,19 @@ function citationsOf(
     citations.push({ ...longest.last, summary: `SYN to ${to}, the last of ${longest.syns}` });
   }
   citations.push({ ...last, summary: `SYN of the last attempt at ${to}` });
-  const seen = new Set<number>();
-  return citations
-    .filter(({ frame }) => !seen.has(frame) && seen.add(frame))
-    .sort((a, b) => a.frame - b.frame);
+  return inOrder(citations);
 }
 
-function scanProblem({ client, endpoints, first, last }: Scanner): Problem {
-  return {
-    result: 'problem',
-    subject: { kind: 'scanner', endpoints: [client] },
-    severity: 'info',
-    confidence: 'medium',
+function scanned(scanner: Scanner): Problem {
+  const { client } = scanner;
+  return scanProblem(scanner, {
     title: 'A host tries many TCP ports',
-    explanation: `${client} tried ${endpoints} endpoints, up to ${SCAN_ENDPOINTS_MIN} of them and more within ${SCAN_SECONDS} s; none answered.`,
-    where: 'sender',
-    first: { segment: first.segment, timeNs: first.timeNs },
-    last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
-    ongoingAtEnd: false,
-    counts: { endpoints },
-    evidence: [
-      { ...first, summary: `first SYN of ${client} without answer` },
-      { ...last, summary: `last endpoint that ${client} tried` },
-    ],
+    outcome: 'none answered',
+    firstSummary: `first SYN of ${client} without answer`,
+    lastSummary: `last endpoint that ${client} tried`,
     displayFilter: `tcp.flags.syn == 1 && ${addressFamily(client)}.src == ${client}`,
     causes: ['A port scan or an inventory of the network', 'A program with a long list of dead peers'],
-    nextSteps: ['Ask whose host it is and whether it is meant to scan'],
-  };
-}
-
-/** Flows for which an ICMP error came: the error itself is reported. */
-function rejectedFlows(evidence: Evidence): Set<string> {
-  const keys = new Set<string>();
-  for (const { quoted, stack } of evidence.sessions(icmpErrors)) {
-    if (quoted === null || quoted.protocol !== PROTOCOL_TCP) continue;
-    const { source, destination, destinationPort } = quoted;
-    keys.add(flowKey({ client: source, server: destination, port: destinationPort, stack }));
-  }
-  return keys;
+  });
 }
 
 /** The server's segments come back in a tunnel with another key, as where the key names the receiver (MidoNet). */
@@ -287,13 +265,4 @@ function isAnsweredUnderOtherKey(
       ({ protocol, portOfB, fromB }) => protocol === PROTOCOL_TCP && portOfB === port && fromB.packets > 0,
     ),
   );
-}
-
-function flowKey({
-  client,
-  server,
-  port,
-  stack,
-}: Pick<TcpService, 'client' | 'server' | 'port' | 'stack'>): string {
-  return `${stack} ${client} ${server} ${port}`;
 }

@@ -3,15 +3,15 @@ import {
   type Citation,
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
-import { icmpErrors } from '../../icmp/correlator.js';
+import { rejectedByIcmp } from '../../tcp/failed-attempts.js';
 import {
   clientWords,
   endpointWords,
@@ -76,9 +76,9 @@ export default defineDiagnosis({
   restates: ['tcp.syn-unanswered', 'tcp.refused'],
   *diagnose(evidence) {
     const endpoints = serverEndpoints(evidence).filter(({ port }) => databaseOn(port, evidence) !== null);
-    const rejected = rejections(evidence);
+    const isRejectedByIcmp = rejectedByIcmp(evidence);
     for (const endpoint of endpoints) {
-      const judgement = judge(evidence, endpoint, endpoints, rejected);
+      const judgement = judge(evidence, endpoint, endpoints, isRejectedByIcmp);
       if (judgement) yield judgement;
     }
   },
@@ -105,11 +105,13 @@ function judge(
   evidence: Evidence,
   endpoint: ServerEndpoint,
   endpoints: readonly ServerEndpoint[],
-  rejected: ReadonlySet<string>,
+  isRejectedByIcmp: (service: TcpService) => boolean,
 ): Judgement | null {
   const { quality } = evidence;
   const subject = subjectOf(quality, endpoint);
-  const failures = endpoint.services.flatMap((service) => failureOf(evidence, service, rejected) ?? []);
+  const failures = endpoint.services.flatMap(
+    (service) => failureOf(evidence, service, isRejectedByIcmp) ?? [],
+  );
   const successes = endpoint.services.flatMap(({ established }) => established.last ?? []);
   if (failures.length === 0) {
     if (successes.length > 0) return { result: 'healthy', subject };
@@ -125,11 +127,9 @@ function judge(
     ({ service, refused }) =>
       refused > 0 || oneSidedLimit(quality, service.client, service.server, service.stack) === null,
   );
-  if (visible.length === 0) {
-    const [{ service }] = failures;
-    const reason = oneSidedLimit(quality, service.client, service.server, service.stack)?.reason ?? '';
-    return { result: 'insufficient-data', subject, reason };
-  }
+  const [{ service: one }] = failures;
+  const limit = oneSidedLimit(quality, one.client, one.server, one.stack);
+  if (visible.length === 0 && limit) return insufficientData(subject, limit);
   return problemOf(evidence, endpoint, endpoints, visible, successes);
 }
 
@@ -137,10 +137,10 @@ function judge(
 function failureOf(
   { quality }: Evidence,
   service: TcpService,
-  rejected: ReadonlySet<string>,
+  isRejectedByIcmp: (service: TcpService) => boolean,
 ): Failure | null {
   const { refused, unanswered, undecided, unansweredSyns, longestSilence } = service;
-  const isRejected = rejected.has(serviceKey(service));
+  const isRejected = isRejectedByIcmp(service);
   const early = undecided.filter(({ first }) => quality.secondsToEnd(first) < ANSWER_SECONDS);
   const silent = unanswered.count - (isRejected ? 0 : early.length);
   const refs = [refused.first, refused.last];
@@ -241,26 +241,6 @@ function reachesAnother(
 
 function isServing({ established, fromServer }: TcpService): boolean {
   return established.count > 0 || fromServer.dataSegments > 0;
-}
-
-/** Services about whose attempts ICMP errors came. */
-function rejections(evidence: Evidence): Set<string> {
-  const keys = new Set<string>();
-  for (const { quoted, stack } of evidence.sessions(icmpErrors)) {
-    if (quoted?.protocol !== PROTOCOL_TCP) continue;
-    const { source, destination, destinationPort } = quoted;
-    keys.add(serviceKey({ client: source, server: destination, port: destinationPort, stack }));
-  }
-  return keys;
-}
-
-function serviceKey({
-  client,
-  server,
-  port,
-  stack,
-}: Pick<TcpService, 'client' | 'server' | 'port' | 'stack'>): string {
-  return `${stack} ${client} ${server} ${port}`;
 }
 
 function citationsOf(
