@@ -137,6 +137,17 @@ export function thresholdsOf<Name extends string>(
   ) as Record<Name, number>;
 }
 
+/** One judgement a subject, in order; null where the rule does not apply to it. */
+export function* judgeEach<One>(
+  subjects: Iterable<One>,
+  judge: (subject: One) => Judgement | null,
+): Generator<Judgement> {
+  for (const subject of subjects) {
+    const judgement = judge(subject);
+    if (judgement) yield judgement;
+  }
+}
+
 export function defineDiagnosis(diagnosis: Diagnosis): Diagnosis {
   return diagnosis;
 }

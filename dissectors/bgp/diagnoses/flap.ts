@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -42,12 +42,7 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'session-down'],
   consequenceOfIds: ['bgp.hold-expiry', 'bgp.mtu', 'bgp.notification', 'bgp.open-rejected'],
   technology: 'bgp',
-  *diagnose(evidence) {
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence.quality, peering);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
 });
 
 function judge(quality: CaptureQuality, peering: Peering): Judgement | null {

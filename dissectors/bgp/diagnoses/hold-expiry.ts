@@ -4,6 +4,7 @@ import {
   type Citation,
   defineDiagnosis,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef, Moment } from '../../../src/moment.js';
@@ -60,12 +61,7 @@ export default defineDiagnosis({
   fault: 'session-down',
   consequenceOf: ['path-loss', 'unreachable', 'large-packets-lost', 'session-down'],
   technology: 'bgp',
-  *diagnose(evidence) {
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence.quality, peering);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
 });
 
 /** An expiry: who heard nothing of whom, and what shows it. */

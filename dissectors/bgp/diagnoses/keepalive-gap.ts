@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, judgeEach, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -60,12 +60,7 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'large-packets-lost', 'session-down'],
   consequenceOfIds: ['bgp.hold-expiry'],
   technology: 'bgp',
-  *diagnose(evidence) {
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence.quality, peering);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
 });
 
 function judge(quality: CaptureQuality, peering: Peering): Judgement | null {

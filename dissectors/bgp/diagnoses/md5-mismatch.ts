@@ -5,6 +5,7 @@ import {
   type Evidence,
   insufficientData,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { cite } from '../../../src/wording/citations.js';
@@ -52,12 +53,9 @@ export default defineDiagnosis({
   fault: 'session-down',
   consequenceOf: [],
   technology: 'bgp',
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const scanners = scanningHosts(evidence);
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence, peering, scanners);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering, scanners));
   },
 });
 

@@ -3,6 +3,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { cite } from '../../../src/wording/citations.js';
@@ -53,12 +54,7 @@ export default defineDiagnosis({
   fault: 'large-packets-lost',
   consequenceOf: ['path-loss', 'mtu', 'large-packets-lost'],
   technology: 'bgp',
-  *diagnose(evidence) {
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence, peering);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering)),
 });
 
 interface StuckUpdate {

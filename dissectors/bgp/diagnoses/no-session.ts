@@ -6,6 +6,7 @@ import {
   type Evidence,
   insufficientData,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { cite } from '../../../src/wording/citations.js';
@@ -64,12 +65,9 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'session-down'],
   consequenceOfIds: ['bgp.md5-mismatch'],
   technology: 'bgp',
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const scanners = scanningHosts(evidence);
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence, peering, scanners);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering, scanners));
   },
 });
 

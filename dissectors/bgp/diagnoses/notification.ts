@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, judgeEach, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { CEASE_COLLISION, CODE_CEASE, CODE_HOLD_TIMER, CODE_OPEN } from '../layout.js';
@@ -43,12 +43,7 @@ export default defineDiagnosis({
   fault: 'session-down',
   consequenceOf: [],
   technology: 'bgp',
-  *diagnose(evidence) {
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence.quality, peering);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
 });
 
 function judge(quality: CaptureQuality, peering: Peering): Judgement | null {

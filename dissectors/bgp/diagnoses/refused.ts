@@ -4,6 +4,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
@@ -49,12 +50,9 @@ export default defineDiagnosis({
   fault: 'session-down',
   consequenceOf: [],
   technology: 'bgp',
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const scanners = scanningHosts(evidence);
-    for (const peering of bgpPeerings(evidence)) {
-      const judgement = judge(evidence, peering, scanners);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering, scanners));
   },
 });
 

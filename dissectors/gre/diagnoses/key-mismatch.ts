@@ -5,6 +5,7 @@ import {
   type Evidence,
   insufficientData,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -59,12 +60,7 @@ export default defineDiagnosis({
   fault: 'mismatch',
   consequenceOf: [],
   technology: 'gre',
-  *diagnose(evidence) {
-    for (const pair of grePairs(evidence.sessions(greTunnels))) {
-      const judgement = judge(evidence, pair);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(grePairs(evidence.sessions(greTunnels)), (pair) => judge(evidence, pair)),
 });
 
 function judge(evidence: Evidence, pair: GrePair): Judgement | null {

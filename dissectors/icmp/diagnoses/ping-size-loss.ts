@@ -5,6 +5,7 @@ import {
   defineDiagnosis,
   insufficientData,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
@@ -50,12 +51,12 @@ export default defineDiagnosis({
   },
   fault: 'large-packets-lost',
   consequenceOf: ['path-loss', 'policy', 'fragments', 'mtu'],
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const { quality } = evidence;
-    for (const pair of echoPairs(quality, evidence.sessions(echoStreams), evidence.sessions(icmpErrors))) {
-      const judgement = judge(quality, pair);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(
+      echoPairs(quality, evidence.sessions(echoStreams), evidence.sessions(icmpErrors)),
+      (pair) => judge(quality, pair),
+    );
   },
 });
 

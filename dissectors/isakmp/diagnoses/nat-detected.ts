@@ -3,6 +3,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { type NatOfSide, natOf } from '../nat-detection.js';
@@ -43,12 +44,7 @@ export default defineDiagnosis({
   consequenceOf: [],
   consequenceOfIds: ['underlay.nat-in-path'],
   technology: 'ipsec',
-  *diagnose(evidence) {
-    for (const pair of ikePairs(evidence)) {
-      const judgement = judge(evidence, pair);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(ikePairs(evidence), (pair) => judge(evidence, pair)),
 });
 
 function judge(evidence: Evidence, pair: IkePair): Judgement | null {

@@ -5,6 +5,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
@@ -54,12 +55,7 @@ export default defineDiagnosis({
       }
     }
   },
-  *diagnose(evidence) {
-    for (const pair of ikePairs(evidence)) {
-      const judgement = judge(evidence, pair);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(ikePairs(evidence), (pair) => judge(evidence, pair)),
 });
 
 function shifted(

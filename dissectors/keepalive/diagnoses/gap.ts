@@ -6,6 +6,7 @@ import {
   defineDiagnosis,
   insufficientData,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
 import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
@@ -110,12 +111,8 @@ export default defineDiagnosis({
       errorPercent: 5,
     }),
 
-  *diagnose(evidence) {
-    for (const keepalive of keepalivesOf(evidence)) {
-      const judgement = judge(keepalive, evidence.quality);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) =>
+    judgeEach(keepalivesOf(evidence), (keepalive) => judge(keepalive, evidence.quality)),
 });
 
 function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null {

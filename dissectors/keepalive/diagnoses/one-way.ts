@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
-import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  judgeEach,
+} from '../../../src/diagnose/diagnosis.js';
 import { isMirrored } from '../../../src/diagnose/severity-policy.js';
 import type { Moment } from '../../../src/moment.js';
 import {
@@ -67,12 +72,8 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'unreachable', 'policy'],
   consequenceOfIds: ['scion.endpoint-mismatch', 'scion.tun-address-mismatch'],
 
-  *diagnose(evidence) {
-    for (const keepalive of keepalivesOf(evidence)) {
-      const judgement = judge(keepalive, evidence.quality);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) =>
+    judgeEach(keepalivesOf(evidence), (keepalive) => judge(keepalive, evidence.quality)),
 });
 
 function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null {

@@ -6,6 +6,7 @@ import {
   defineDiagnosis,
   insufficientData,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -90,12 +91,8 @@ export default defineDiagnosis({
       errorPercent: 5,
     }),
 
-  *diagnose(evidence) {
-    for (const keepalive of keepalivesOf(evidence)) {
-      const judgement = judge(keepalive, evidence.quality);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) =>
+    judgeEach(keepalivesOf(evidence), (keepalive) => judge(keepalive, evidence.quality)),
 });
 
 /** What goes on after the stream has ended. */

@@ -3,6 +3,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -58,12 +59,7 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: [],
-  *diagnose(evidence) {
-    for (const server of timeServers(evidence)) {
-      const judgement = judge(evidence, server);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(timeServers(evidence), (server) => judge(evidence, server)),
 });
 
 /** Null for a server whose answers say nothing of its clock. */

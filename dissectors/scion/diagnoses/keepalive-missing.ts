@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  type Citation,
+  defineDiagnosis,
+  type Judgement,
+  judgeEach,
+} from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -73,12 +78,9 @@ export default defineDiagnosis({
       errorPercent: 5,
     }),
 
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const all = linkKeepalives(evidence);
-    for (const one of all) {
-      const judgement = judge(one, all, evidence.quality);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(all, (one) => judge(one, all, evidence.quality));
   },
 });
 

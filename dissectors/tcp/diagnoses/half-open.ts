@@ -2,6 +2,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -57,12 +58,7 @@ export default defineDiagnosis({
   fault: 'silence',
   consequenceOf: ['path-loss', 'large-packets-lost'],
   consequenceOfIds: ['bgp.hold-expiry'],
-  *diagnose(evidence) {
-    for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint)),
 });
 
 interface Abandoned {

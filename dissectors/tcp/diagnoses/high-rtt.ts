@@ -2,6 +2,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
@@ -83,12 +84,9 @@ export default defineDiagnosis({
   },
   fault: 'delay',
   consequenceOf: ['path-loss'],
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);
-    for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint, limits);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint, limits));
   },
 });
 

@@ -1,4 +1,9 @@
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  judgeEach,
+} from '../../../src/diagnose/diagnosis.js';
 import { both, NEVER, type Occurrences } from '../occurrences.js';
 import {
   clientWords,
@@ -54,12 +59,7 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: [],
-  *diagnose(evidence) {
-    for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint)),
 });
 
 function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {

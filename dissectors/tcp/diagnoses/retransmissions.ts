@@ -3,6 +3,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   type Problem,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
@@ -104,12 +105,9 @@ export default defineDiagnosis({
     'tunnel-one-way',
     'tunnel-loss',
   ],
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);
-    for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint, limits);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint, limits));
   },
 });
 

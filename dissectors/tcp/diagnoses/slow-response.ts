@@ -3,6 +3,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
@@ -71,12 +72,7 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: ['path-loss', 'large-packets-lost', 'delay'],
-  *diagnose(evidence) {
-    for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint)),
 });
 
 /** A slow turn and whose it was. */

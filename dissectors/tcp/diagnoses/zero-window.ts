@@ -2,6 +2,7 @@ import {
   defineDiagnosis,
   type Evidence,
   type Judgement,
+  judgeEach,
   type Problem,
   thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
@@ -58,12 +59,7 @@ export default defineDiagnosis({
   },
   fault: 'delay',
   consequenceOf: [],
-  *diagnose(evidence) {
-    for (const endpoint of serverEndpoints(evidence)) {
-      const judgement = judge(evidence, endpoint);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) => judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint)),
 });
 
 interface Closed {

@@ -4,6 +4,7 @@ import {
   type Evidence,
   insufficientData,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -48,12 +49,10 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: [],
-  *diagnose(evidence) {
-    for (const conversations of byServer(evidence.sessions(zookeeperConversations))) {
-      const judgement = judge(evidence, conversations);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) =>
+    judgeEach(byServer(evidence.sessions(zookeeperConversations)), (conversations) =>
+      judge(evidence, conversations),
+    ),
 });
 
 /** Null for a server that nobody asked. */

@@ -5,6 +5,7 @@ import {
   type Evidence,
   insufficientData,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
@@ -59,12 +60,10 @@ export default defineDiagnosis({
   fault: 'session-down',
   consequenceOf: ['path-loss'],
   consequenceOfIds: ['zk.not-ok', 'nsdb.unreachable'],
-  *diagnose(evidence) {
-    for (const conversations of byServer(evidence.sessions(zookeeperConversations))) {
-      const judgement = judge(evidence, conversations);
-      if (judgement) yield judgement;
-    }
-  },
+  diagnose: (evidence) =>
+    judgeEach(byServer(evidence.sessions(zookeeperConversations)), (conversations) =>
+      judge(evidence, conversations),
+    ),
 });
 
 /** Null for a server on which the capture shows no session. */

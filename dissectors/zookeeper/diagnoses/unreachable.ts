@@ -5,6 +5,7 @@ import {
   type Evidence,
   insufficientData,
   type Judgement,
+  judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
@@ -74,13 +75,10 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'addressing', 'unreachable', 'policy', 'mismatch', 'tunnel-one-way'],
   consequenceOfIds: ['arp.unanswered'],
   restates: ['tcp.syn-unanswered', 'tcp.refused'],
-  *diagnose(evidence) {
+  diagnose(evidence) {
     const endpoints = serverEndpoints(evidence).filter(({ port }) => databaseOn(port, evidence) !== null);
     const isRejectedByIcmp = rejectedByIcmp(evidence);
-    for (const endpoint of endpoints) {
-      const judgement = judge(evidence, endpoint, endpoints, isRejectedByIcmp);
-      if (judgement) yield judgement;
-    }
+    return judgeEach(endpoints, (endpoint) => judge(evidence, endpoint, endpoints, isRejectedByIcmp));
   },
 });
 
