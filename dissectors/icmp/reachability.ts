@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { momentOf } from '../../src/correlate/frame-reference.js';
 import { isBefore } from '../../src/correlate/traffic.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../src/diagnose/packet-class.js';
 import {
   type Relevance,
   relevanceOfPair,
@@ -82,10 +83,22 @@ function problemOf(quality: CaptureQuality, pair: ErrorPair, severity: Severity)
     last: momentOf(last),
     lastGood: null,
     ongoingAtEnd: !recovered,
+    packets: { of: quotedService(errors), lost: count, delivered: 0 },
     counts: { errors: count, flows: errors.length, reporters: reporters.length },
     evidence: citationsOf(pair),
     displayFilter: errorFilter(pair),
   };
+}
+
+/** The service that all of the quoted packets go to, if it is one. */
+function quotedService(errors: readonly QuotingError[]): string[] {
+  const services = new Set(
+    errors.map(({ quoted }) =>
+      quoted.destinationPort > 0 ? serviceWord(quoted.protocol, quoted.destinationPort) : '',
+    ),
+  );
+  const [service = ''] = services;
+  return services.size === 1 && service !== '' ? [service] : [];
 }
 
 function severityOf(

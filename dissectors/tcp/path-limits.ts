@@ -4,6 +4,7 @@ import {
   directionSubject,
   directionWords,
   lossProblem,
+  packetsOf,
   receiverLimit,
   sideName,
 } from '../../src/diagnose/both-ends/loss-finding.js';
@@ -36,6 +37,7 @@ function judge(direction: ComparedDirection, comparison: Comparison): Judgement 
       `${sideName(otherSide(plan.sender))}, while packets of up to ${largestDelivered} bytes arrive: the path takes at least ` +
       `${largestDelivered} and less than ${smallestLost} bytes (IP length).`,
     first: comparison.refOf(tally.citedLost[0]),
+    packets: packetsOf(direction, comparison, ['size'], { lost: tally.lost, delivered: 0 }),
     counts: {
       sent: tally.sent,
       arrived: tally.matched,

@@ -1,4 +1,5 @@
 import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../src/diagnose/packet-class.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -77,6 +78,11 @@ export function decisionWords({ node, reason, last }: VppFault): string {
 
 export function countOf(faults: readonly VppFault[]): number {
   return faults.reduce((sum, { count }) => sum + count, 0);
+}
+
+/** The class of a flow's packets, see `PacketClass.of`. */
+export function serviceOf({ protocol, port }: VppFlow): string[] {
+  return port === 0 ? [] : [serviceWord(protocol, port)];
 }
 
 /** The fields that every finding about faults of a flow has. */

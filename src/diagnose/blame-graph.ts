@@ -17,18 +17,16 @@ export const BLAME_LAYERS: readonly BlameLayer[] = [
 /** What blame asks of a diagnosis. */
 export type BlameNode = Pick<
   DiagnosisMetadata,
-  'id' | 'layer' | 'fault' | 'consequenceOf' | 'consequenceOfIds' | 'technology' | 'restates'
+  'id' | 'layer' | 'fault' | 'consequenceOf' | 'consequenceOfIds' | 'technology'
 >;
 
 /**
- * Whether findings of `consequence` may be consequences of findings of `cause`, as the consequence declares it (or the
- * cause, of what it only says more exactly). What a capture lacks is never a cause.
+ * Whether findings of `consequence` may be consequences of findings of `cause`, as the consequence declares it. What a capture lacks is never a cause.
  * @param fault of the finding, where it is sharper than that of its diagnosis
  */
 export function mayCause(cause: BlameNode, consequence: BlameNode, fault: FaultKind = cause.fault): boolean {
   if (cause.layer === 'capture' || cause.id === consequence.id) return false;
-  if (consequence.consequenceOfIds?.includes(cause.id) || cause.restates?.includes(consequence.id))
-    return true;
+  if (consequence.consequenceOfIds?.includes(cause.id)) return true;
   return (
     consequence.consequenceOf.includes(fault) &&
     standsAbove({ fault, layer: cause.layer }, consequence) &&

@@ -10,7 +10,7 @@ const clock = new CaptureClock([] as CaptureFacts[], [
   { baseNs: 0n, captureIndex: 0, clock: 'absolute', openedBy: 'start' },
 ]);
 
-type Links = Pick<Diagnosis, 'consequenceOfIds' | 'ownWord' | 'technology'> & Partial<Diagnosis>;
+type Links = Pick<Diagnosis, 'consequenceOfIds' | 'explicitSignal' | 'technology'> & Partial<Diagnosis>;
 
 function diagnosisOf(id: string, layer: BlameLayer, links: Links = {}): Diagnosis {
   return defineDiagnosis({
@@ -124,10 +124,23 @@ describe('assignBlame', () => {
   });
 
   it("never makes the protocol's own word a consequence, nor the capture a cause", () => {
-    const own: Diagnosis = { ...consequence, ownWord: true };
+    const own: Diagnosis = { ...consequence, explicitSignal: true };
     expect(isConsequence(accuse(cause), accuse(own))).toBe(false);
     const gate = diagnosisOf('capture.kernel-drops', 'capture', { fault: 'fragments' });
     expect(isConsequence(accuse(gate), accuse(consequence))).toBe(false);
+  });
+
+  it('never lets a cause start after its consequence', () => {
+    const at = (seconds: number) => ({ segment: 0, timeNs: seconds * 1e9 });
+    const span = { first: at(5), last: at(30) };
+    expect(isConsequence(accuse(cause, { ...span, first: at(5.5) }), accuse(consequence, span))).toBe(true);
+    expect(isConsequence(accuse(cause, { ...span, first: at(18) }), accuse(consequence, span))).toBe(false);
+    const noticed: Diagnosis = { ...cause, noticedAfterSeconds: 30 };
+    expect(isConsequence(accuse(noticed, { ...span, first: at(18) }), accuse(consequence, span))).toBe(true);
+    const lastGood = { ...at(17), frame: 1 };
+    expect(
+      isConsequence(accuse(noticed, { ...span, first: at(18), lastGood }), accuse(consequence, span)),
+    ).toBe(false);
   });
 
   it('of two faults of one kind, makes the lower layer the cause', () => {
@@ -137,6 +150,81 @@ describe('assignBlame', () => {
     assignBlame([high, low], clock);
     expect(high.finding.causedBy).toEqual([low.finding.key]);
     expect(low.finding.causedBy).toBeUndefined();
+  });
+});
+
+const pathLoss = diagnosisOf('underlay.path-loss', 'underlay', { fault: 'path-loss' });
+const blocked = diagnosisOf('vxlan.blocked', 'underlay', { fault: 'path-loss', technology: 'vxlan' });
+const noReturn = diagnosisOf('vxlan.no-return', 'tunnel-data', {
+  fault: 'tunnel-one-way',
+  consequenceOf: ['path-loss'],
+});
+
+function leaderOf(...accused: Accused[]): (string | undefined)[] {
+  assignBlame(accused, clock);
+  return accused.map(({ finding }) => finding.restatementOf?.replace(/:.*/, ''));
+}
+
+describe('restatements', () => {
+  const all = { of: [], lost: 5, delivered: 20 };
+  const vxlan = { of: ['vxlan'], lost: 5, delivered: 0 };
+
+  it('puts the class with fewest delivered packets above the general one, and the consequences under it', () => {
+    const [general, sharp] = [accuse(pathLoss, { packets: all }), accuse(blocked, { packets: vxlan })];
+    const consequence = accuse(noReturn);
+    expect(leaderOf(general, sharp, consequence)).toEqual(['vxlan.blocked', undefined, undefined]);
+    expect(general.finding.causedBy).toEqual([sharp.finding.key]);
+    expect(consequence.finding.causedBy).toEqual([sharp.finding.key]);
+  });
+
+  it('needs the sharp class to hold all that was lost', () => {
+    const partly = accuse(blocked, { packets: { ...vxlan, lost: 3 } });
+    expect(leaderOf(accuse(pathLoss, { packets: all }), partly)).toEqual([undefined, undefined]);
+  });
+
+  it('asks what both ends count: a port on which small packets arrive gives way to a limit of size', () => {
+    const natt = diagnosisOf('ike.natt', 'tunnel-control', { fault: 'key-exchange', technology: 'ipsec' });
+    const mtu = diagnosisOf('mtu.blackhole', 'fragments', { fault: 'large-packets-lost' });
+    const both = (delivered: number): (string | undefined)[] => {
+      const parts = new Map([
+        ['', { lost: 6, delivered: 2 }],
+        ['udp/4500', { lost: 6, delivered }],
+      ]);
+      return leaderOf(
+        accuse(natt, { packets: { of: ['udp/4500'], lost: 12, delivered: 0 } }),
+        accuse(mtu, { packets: { of: ['size'], lost: 6, delivered: 0, parts } }),
+      );
+    };
+    expect(both(0)).toEqual([undefined, 'ike.natt']);
+    expect(both(2)).toEqual(['mtu.blackhole', undefined]);
+  });
+
+  it('makes an explicit signal a restatement, never a consequence, and a guess no leader', () => {
+    const unreachable = diagnosisOf('underlay.unreachable', 'underlay', {
+      fault: 'unreachable',
+      explicitSignal: true,
+      consequenceOf: ['policy'],
+    });
+    const policy = diagnosisOf('overlay.policy', 'application', { fault: 'policy', technology: 'vxlan' });
+    const service = { of: ['tcp/80'], lost: 4, delivered: 0 };
+    expect(leaderOf(accuse(unreachable, { packets: service }), accuse(policy, { packets: service }))).toEqual(
+      ['overlay.policy', undefined],
+    );
+    const [signal, plain] = [accuse(unreachable), accuse(policy)];
+    expect(leaderOf(signal, plain)).toEqual([undefined, undefined]);
+    expect(signal.finding.causedBy).toBeUndefined();
+    const guess = accuse(policy, { packets: service, confidence: 'low' });
+    expect(leaderOf(accuse(unreachable, { packets: service }), guess)).toEqual([undefined, undefined]);
+  });
+
+  it('keeps services, directions and times apart', () => {
+    const sharp = accuse(blocked, { packets: { of: ['tcp/80'], lost: 5, delivered: 0 } });
+    const other = accuse(pathLoss, { packets: { of: ['tcp/81'], lost: 5, delivered: 3 } });
+    expect(leaderOf(sharp, other)).toEqual([undefined, undefined]);
+    const later = { first: { segment: 0, timeNs: 20e9 }, last: { segment: 0, timeNs: 30e9 } };
+    expect(
+      leaderOf(accuse(blocked, { packets: vxlan }), accuse(pathLoss, { packets: all, ...later })),
+    ).toEqual([undefined, undefined]);
   });
 });
 

@@ -1,40 +1,56 @@
-import type { Finding, Severity } from '../report/report.js';
+import type { Severity } from '../report/report.js';
+import { type Accused, type HostOf, isAtPlaceOf, liesInTimeOf } from './accused.js';
 import { BLAME_LAYERS, mayCause } from './blame-graph.js';
 import type { CaptureClock } from './clock.js';
-import type { Diagnosis, Problem } from './diagnosis.js';
+import { restatementsOf } from './restatements.js';
 
-/** One name of a host that goes by several (behind a NAT). */
-export type HostOf = (address: string) => string;
-
-/** A problem on its way to the report. */
-export interface Accused {
-  readonly diagnosis: Diagnosis;
-  readonly problem: Problem;
-  readonly finding: Finding;
-}
+export type { Accused, HostOf } from './accused.js';
 
 /**
- * Writes `causedBy` into findings that are consequences of others. A finding is a consequence only if it says so (a kind
- * of fault or an id, see blame-graph), endpoints, direction and packet class agree, and the cause's interval covers its onset. The
- * protocol's own word (notify, RST, ICMP) is never a consequence, except of what only says it more exactly; what the
- * capture lacks is never a cause, nor is a remark (info) the cause of something loud. A cause is as severe as the worst
- * that it explains.
+ * Writes `causedBy` into findings that are consequences of others, and `restatementOf` into those that only say more
+ * generally what another one says of the same packets (see restatements). A finding is a consequence only if it says so
+ * (a kind of fault or an id, see blame-graph), endpoints, direction and packet class agree, and the cause began first
+ * and reaches into its time. What a protocol itself says (notify, RST, ICMP) is never a consequence; what the capture
+ * lacks is never a cause, nor is a remark (info) the cause of something loud. A cause is as severe as the worst that it
+ * explains.
  */
 export function assignBlame(
   accused: readonly Accused[],
   clock: CaptureClock,
   hostOf: HostOf = (address) => address,
 ): void {
+  const leaderOf = restatementsOf(accused, clock, hostOf);
+  const causesOf = new Map<Accused, Set<Accused>>();
   for (const consequence of accused) {
+    if (leaderOf.has(consequence) || consequence.diagnosis.explicitSignal) continue;
     const causes = accused.filter(
-      (cause) =>
-        cause !== consequence &&
-        (!consequence.diagnosis.ownWord || restates(cause, consequence)) &&
-        explains(cause, consequence, clock, hostOf),
+      (cause) => leaderOf.get(cause) !== consequence && explains(cause, consequence, clock, hostOf),
     );
-    if (causes.length > 0) consequence.finding.causedBy = causes.map(({ finding }) => finding.key);
+    if (causes.length > 0) causesOf.set(consequence, new Set(causes));
   }
+  for (const [general, leader] of leaderOf) {
+    for (const [consequence, causes] of causesOf) {
+      if (!causes.delete(general)) continue;
+      // What the general finding explains, the sharp one does; unless it follows from that itself.
+      if (!follows(leader, consequence, causesOf)) causes.add(leader);
+    }
+    general.finding.restatementOf = leader.finding.key;
+    general.finding.causedBy = [leader.finding.key];
+  }
+  for (const [consequence, causes] of causesOf)
+    if (causes.size > 0) consequence.finding.causedBy = [...causes].map(({ finding }) => finding.key);
   raiseCauses(accused);
+}
+
+/** Whether `one` is `other`, or a consequence of it over any number of steps. */
+function follows(
+  one: Accused,
+  other: Accused,
+  causesOf: ReadonlyMap<Accused, ReadonlySet<Accused>>,
+): boolean {
+  const reached = new Set([one]);
+  for (const finding of reached) for (const cause of causesOf.get(finding) ?? []) reached.add(cause);
+  return reached.has(other);
 }
 
 const SEVERITIES: readonly Severity[] = ['info', 'warning', 'error'];
@@ -63,62 +79,32 @@ function explains(cause: Accused, consequence: Accused, clock: CaptureClock, hos
     mayCause(cause.diagnosis, consequence.diagnosis, cause.problem.fault) &&
     isLoudEnough(cause, consequence) &&
     sameClass(cause, consequence) &&
-    concernsSame(cause, consequence, hostOf) &&
-    overlaps(cause, consequence, clock)
+    isAtPlaceOf(cause, consequence, hostOf) &&
+    liesInTimeOf(cause, consequence, clock) &&
+    beganFirst(cause, consequence, clock)
   );
 }
 
-/** The cause says more exactly what the consequence says. */
-function restates(cause: Accused, consequence: Accused): boolean {
-  return cause.diagnosis.restates?.includes(consequence.diagnosis.id) ?? false;
-}
-
-/** A cause and its consequence are at one place; where one only restates the other, they have the same subject. */
-function concernsSame(cause: Accused, consequence: Accused, hostOf: HostOf): boolean {
-  if (!restates(cause, consequence)) return isAtPlaceOf(cause, consequence, hostOf);
-  return JSON.stringify(cause.finding.subject) === JSON.stringify(consequence.finding.subject);
-}
+const NS_PER_SECOND = 1e9;
+/** What is sent when a fault begins may be under way, and its effect shows before the next packet does. */
+const SLACK_SECONDS = 1;
 
 /**
- * Same endpoints and direction. What captures of both ends prove of a path takes down both directions of a conversation
- * on it, and all that runs in a tunnel between its ends.
+ * False where packets of the cause still arrived when the consequence had begun, or where the cause began later by more
+ * than the time after which it is noticed.
  */
-function isAtPlaceOf(cause: Accused, consequence: Accused, hostOf: HostOf): boolean {
-  const isPair = samePair(named(cause.problem.pair, hostOf), named(consequence.problem.pair, hostOf));
-  if (cause.problem.provenAtBothEnds !== true)
-    return isPair && sameDirection(cause.problem.direction, consequence.problem.direction);
-  return (
-    isPair ||
-    enclosingPairs(consequence.problem).some((pair) =>
-      samePair(named(cause.problem.pair, hostOf), named(pair, hostOf)),
-    )
-  );
+function beganFirst({ diagnosis, problem }: Accused, consequence: Accused, clock: CaptureClock): boolean {
+  const onset = clock.absoluteNs(consequence.problem.first);
+  const first = clock.absoluteNs(problem.first);
+  if (onset === null || first === null) return true;
+  const lastGood = problem.lastGood ? clock.absoluteNs(problem.lastGood) : null;
+  const isSlackOver = (later: bigint, seconds: number): boolean =>
+    Number(later - onset) > seconds * NS_PER_SECOND;
+  if (lastGood !== null && lastGood <= first && isSlackOver(lastGood, SLACK_SECONDS)) return false;
+  return !isSlackOver(first, SLACK_SECONDS + (diagnosis.noticedAfterSeconds ?? 0));
 }
 
-function named(pair: Problem['pair'], hostOf: HostOf): Problem['pair'] {
-  return pair && [hostOf(pair[0]), hostOf(pair[1])];
-}
-
-/** Ends of the tunnels that a subject lies in: `inside` holds `kind key end end`. */
-function enclosingPairs({ subject }: Problem): [string, string][] {
-  const { inside } = subject;
-  if (!Array.isArray(inside)) return [];
-  return inside.flatMap((layer): [string, string][] => {
-    const [, , low, high] = String(layer).split(' ');
-    return low !== undefined && high !== undefined ? [[low, high]] : [];
-  });
-}
-
-function samePair(a: Problem['pair'], b: Problem['pair']): boolean {
-  if (!a || !b) return false;
-  return (a[0] === b[0] && a[1] === b[1]) || (a[0] === b[1] && a[1] === b[0]);
-}
-
-function sameDirection(a: Problem['direction'], b: Problem['direction']): boolean {
-  return !a || !b || (a.from === b.from && a.to === b.to);
-}
-
-/** Within an area the classes must agree; a cause of another area names by its list what it takes down. */
+/** Within an area the classes must agree; a cause of another area is told by the kind of its fault. */
 function sameClass(cause: Accused, consequence: Accused): boolean {
   const [a, b] = [cause.problem.packetClass, consequence.problem.packetClass];
   return a === undefined || b === undefined || a === b || areaOf(cause) !== areaOf(consequence);
@@ -130,15 +116,4 @@ function areaOf({ diagnosis }: Accused): string {
 
 function isLoudEnough(cause: Accused, consequence: Accused): boolean {
   return cause.finding.severity !== 'info' || consequence.finding.severity === 'info';
-}
-
-function overlaps(cause: Accused, consequence: Accused, clock: CaptureClock): boolean {
-  const causeFirst = clock.absoluteNs(cause.problem.first);
-  const causeLast = clock.absoluteNs(cause.problem.last);
-  const first = clock.absoluteNs(consequence.problem.first);
-  const last = clock.absoluteNs(consequence.problem.last);
-  if (causeFirst === null || first === null) return true;
-  const beginsInTime = causeFirst <= (last ?? first) || consequence.problem.ongoingAtEnd;
-  const lastsLongEnough = cause.problem.ongoingAtEnd || causeLast === null || causeLast >= first;
-  return beginsInTime && lastsLongEnough;
 }

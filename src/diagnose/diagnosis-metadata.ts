@@ -58,11 +58,13 @@ export interface DiagnosisMetadata {
    * nothing of another between the same hosts.
    */
   readonly technology?: string;
-  /** True where the evidence is the protocol's own word (notify, RST, ICMP): such a finding is never a consequence. */
-  readonly ownWord?: boolean;
   /**
-   * Ids whose findings about the same subject this one only says more exactly (a refused connection to
-   * a database): they are its consequences even where they are the protocol's own word.
+   * Seconds from the onset of the fault until it is noticed (a detection or hold time, a timeout): so much later than
+   * its consequences it may begin. 0 where not stated.
    */
+  readonly noticedAfterSeconds?: number;
+  /** True where the evidence is an explicit signal of a protocol (notify, RST, ICMP): such a finding is never a consequence. */
+  readonly explicitSignal?: boolean;
+  /** Ids whose findings about the same subject this one says more sharply (a refused connection to a database). */
   readonly restates?: readonly string[];
 }

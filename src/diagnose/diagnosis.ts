@@ -7,6 +7,7 @@ import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js'
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
 import type { DiagnosisMetadata } from './diagnosis-metadata.js';
 import type { FaultKind } from './fault-kinds.js';
+import type { PacketClass } from './packet-class.js';
 
 export type { FrameRef, Moment } from '../moment.js';
 export type { BlameLayer, DiagnosisMetadata, SubjectKind, Threshold } from './diagnosis-metadata.js';
@@ -43,6 +44,8 @@ export interface Problem {
   readonly nextSteps?: readonly string[];
   /** Ids of capture.* facts that lowered the confidence. */
   readonly limitedBy?: readonly string[];
+  /** The lost packets it is about, with counts: of findings about the same ones the sharpest leads. */
+  readonly packets?: PacketClass;
   /** Class of the packets concerned ('ike', 'esp', 'fragment' …): a cause with another class does not explain it. */
   readonly packetClass?: string;
   /**

@@ -169,11 +169,12 @@ function fits({ kind, key }: Tunnel, subject: Subject): boolean {
 const SEVERITIES = ['error', 'warning', 'info'];
 const CONFIDENCES = ['high', 'medium', 'low'];
 
-/** Worst first: severity, causes before consequences, layer from the bottom, confidence, time. */
+/** Worst first: severity, causes before consequences, of what is loud what is not over, layer from the bottom, confidence, time. */
 export function fold(accused: readonly Accused[]): Finding[] {
   const rank = ({ diagnosis, finding }: Accused): (number | string)[] => [
     SEVERITIES.indexOf(finding.severity),
     finding.causedBy ? 1 : 0,
+    finding.ongoingAtEnd || finding.severity === 'info' ? 0 : 1,
     BLAME_LAYERS.indexOf(diagnosis.layer),
     CONFIDENCES.indexOf(finding.confidence),
     finding.first ?? '',

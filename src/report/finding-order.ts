@@ -17,6 +17,14 @@ export function isConsequence(finding: Finding): boolean {
   return finding.causedBy !== undefined && finding.causedBy.length > 0;
 }
 
+/** How a report introduces a restatement. */
+export const SAME_PACKETS = 'the same packets, said more generally:';
+
+/** True where the finding only says more generally what another one says of the same packets. */
+export function isRestatement(finding: Finding): boolean {
+  return finding.restatementOf !== undefined;
+}
+
 /** True for what limits the capture, which is no fault of the network. */
 export function isAboutCapture(finding: Finding): boolean {
   return finding.subject.kind === 'capture';

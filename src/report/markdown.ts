@@ -8,7 +8,7 @@ import {
   rewrittenOf,
 } from './compare-text.js';
 import { escapeMarkdown, escapeText } from './escape.js';
-import { groupByBlame, isConsequence } from './finding-order.js';
+import { groupByBlame, isConsequence, isRestatement, SAME_PACKETS } from './finding-order.js';
 import { counted, formatBytes, formatCount } from './quantity.js';
 import type { Evidence, Finding, Report, Tunnel } from './report.js';
 import { type Clock, formatRelative, onset, reportClock } from './report-time.js';
@@ -161,6 +161,10 @@ function findingSection(
   if (root.folded !== undefined) lines.push(`- not listed: ${root.folded} more of this id`);
   if (isConsequence(root)) lines.push(`- follows from: ${escapeMarkdown((root.causedBy ?? []).join(', '))}`);
   for (const consequence of consequences) {
+    if (isRestatement(consequence)) {
+      lines.push(`- ${SAME_PACKETS} ${escapeMarkdown(`${consequence.id}: ${consequence.title}`)}`);
+      continue;
+    }
     lines.push(
       `- leads to: ${consequence.severity} ${escapeMarkdown(`${consequence.id}: ${consequence.title}`)}`,
     );

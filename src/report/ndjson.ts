@@ -1,5 +1,5 @@
 import { stringifyJson } from './escape.js';
-import { isConsequence } from './finding-order.js';
+import { isConsequence, isRestatement } from './finding-order.js';
 import type { Report } from './report.js';
 
 /** The pieces of the report, one object a line; the summary is last and tells that the report is complete. */
@@ -36,7 +36,8 @@ function summaryOf(report: Report) {
     frames: captures.reduce((sum, capture) => sum + capture.frames, 0),
     tunnels: tunnels.length,
     findings: { error: severities('error'), warning: severities('warning'), info: severities('info') },
-    consequences: findings.filter(isConsequence).length,
+    consequences: findings.filter((finding) => isConsequence(finding) && !isRestatement(finding)).length,
+    restatements: findings.filter(isRestatement).length,
     checked: {
       problem: results('problem'),
       'insufficient-data': results('insufficient-data'),

@@ -47,6 +47,8 @@ export const findingSchema = z.object({
   refutedBy: z.string(),
   limitedBy: z.array(z.string()),
   causedBy: z.optional(z.array(z.string())),
+  /** Key of the finding that says the same of the same packets, more sharply; it is then all of `causedBy`. */
+  restatementOf: z.optional(z.string()),
   folded: z.optional(z.number().int()),
   /** Only live: when the symptom was over; null where the capture has no date. */
   clearedAt: z.optional(timeSchema),

@@ -1,4 +1,10 @@
-import { type BlameGroup, groupByBlame, isConsequence } from './finding-order.js';
+import {
+  type BlameGroup,
+  groupByBlame,
+  isConsequence,
+  isRestatement,
+  SAME_PACKETS,
+} from './finding-order.js';
 import { displayWidth, shorten, wrapFilter } from './line-wrap.js';
 import { counted, formatCount } from './quantity.js';
 import type { Evidence, Finding, Report, Severity } from './report.js';
@@ -42,8 +48,11 @@ function severityCounts(groups: readonly BlameGroup[]): string {
     const count = groups.filter((group) => group.root.severity === severity).length;
     if (count > 0) parts.push(severity === 'info' ? `${count} info` : counted(count, severity));
   }
-  const consequences = groups.reduce((sum, group) => sum + group.consequences.length, 0);
+  const others = groups.flatMap((group) => group.consequences);
+  const restatements = others.filter(isRestatement).length;
+  const consequences = others.length - restatements;
   if (consequences > 0) parts.push(counted(consequences, 'consequence'));
+  if (restatements > 0) parts.push(counted(restatements, 'restatement'));
   return parts.join(', ');
 }
 
@@ -72,7 +81,13 @@ function oneFinding({ root, consequences }: BlameGroup, context: Context): strin
   if (isConsequence(root)) {
     lines.push(...labelled('follows', `from ${(root.causedBy ?? []).join(', ')}, not in this report`, width));
   }
-  lines.push(...consequenceLines(consequences, context));
+  lines.push(...restatementLines(consequences.filter(isRestatement), width));
+  lines.push(
+    ...consequenceLines(
+      consequences.filter((one) => !isRestatement(one)),
+      context,
+    ),
+  );
   return lines;
 }
 
@@ -154,6 +169,16 @@ function filterLines(displayFilter: string, width: number): string[] {
   if (lines === null)
     return labelled('filter', 'too long for a line, see displayFilter in --format json', width);
   return lines.map((line, index) => INDENT + (index === 0 ? 'filter' : '').padEnd(LABEL_WIDTH) + line);
+}
+
+function restatementLines(restatements: readonly Finding[], width: number): string[] {
+  return restatements.flatMap(({ id, title }, index) =>
+    labelled(
+      index === 0 ? 'also' : '',
+      shorten(`${SAME_PACKETS} ${id}: ${title}`, width - INDENT.length - LABEL_WIDTH),
+      width,
+    ),
+  );
 }
 
 function consequenceLines(consequences: readonly Finding[], { clock, style }: Context): string[] {

@@ -82,6 +82,19 @@ describe('text', () => {
     expect(output).toContain('and 84 more tunnels, see --format json');
   });
 
+  it('shows what only says the same more generally in a line under its leader', async () => {
+    const root = finding();
+    const general = finding({ key: 'g', id: 'a.b', title: 'Packets are lost', causedBy: [root.key] });
+    const report = brokenReport({ findings: [root, { ...general, restatementOf: root.key }] });
+    const line = 'the same packets, said more generally: a.b: Packets are lost';
+    const text = await written(report, 'text');
+    expect(text).toContain(line);
+    expect(text).toContain('1 restatement)');
+    expect(text).not.toContain('leads to');
+    expect(await written(report, 'markdown')).toContain(`- ${line}`);
+    expect(await written(report, 'ndjson')).toContain('"consequences":0,"restatements":1');
+  });
+
   it('counts evidence, consequences and captures that it leaves out, and shows them with --verbose', async () => {
     const [evidence] = finding().evidence;
     const root = finding({ evidence: evidence === undefined ? [] : Array(9).fill(evidence) });

@@ -58,6 +58,8 @@ export default defineDiagnosis({
       why: 'learned from the session: multiplier × max(desired min TX, required min RX)',
     },
   },
+  // A detection time: some seconds at most, with common timers.
+  noticedAfterSeconds: 10,
   fault: 'session-down',
   consequenceOf: ['path-loss', 'unreachable'],
   technology: 'bfd',

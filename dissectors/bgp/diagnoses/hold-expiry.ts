@@ -58,6 +58,8 @@ export default defineDiagnosis({
     hold: { value: 1, unit: 'hold times', why: 'learned from the OPENs' },
     slackSeconds: { value: SLACK_SECONDS, unit: 's', why: 'timers of daemons fire late' },
   },
+  // The longest common hold time (RFC 4271, section 4.2, proposes 90 s; Junos and others use up to 240 s).
+  noticedAfterSeconds: 240,
   fault: 'session-down',
   consequenceOf: ['path-loss', 'unreachable', 'large-packets-lost', 'session-down'],
   technology: 'bgp',

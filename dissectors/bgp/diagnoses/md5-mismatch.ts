@@ -121,6 +121,7 @@ function problemOf({ quality }: Evidence, peering: Peering, failed: FailedAttemp
     lastGood: null,
     ongoingAtEnd: recovered === null,
     counts: { syns, attempts: connections.length },
+    packets: { of: ['tcp/179', 'md5'], lost: syns, delivered: 0 },
     evidence: citationsOf(failed),
   } satisfies Judgement;
 }

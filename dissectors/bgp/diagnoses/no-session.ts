@@ -123,6 +123,7 @@ function problemOf(evidence: Evidence, peering: Peering, failed: FailedAttempts)
     lastGood: before?.transport.last ?? null,
     ongoingAtEnd: recovered === null,
     counts: { syns, attempts: connections.length },
+    packets: { of: ['tcp/179'], lost: syns, delivered: 0 },
     evidence: citationsOf(failed),
   };
 }

@@ -18,7 +18,7 @@ export default defineDiagnosis({
   subject: 'session',
   layer: 'overlay-control',
   priority: 1,
-  ownWord: true,
+  explicitSignal: true,
   rule:
     'A NOTIFICATION ends a connection with another code than 2 and 4, which have ids of their own. Information where somebody ordered it ' +
     '(6/2 administrative shutdown, 6/3 de-configured, 6/4 administrative reset, 6/6 configuration change, or one of these inside a hard reset 6/9).',

@@ -21,7 +21,7 @@ export default defineDiagnosis({
   subject: 'session',
   layer: 'overlay-control',
   priority: 1,
-  ownWord: true,
+  explicitSignal: true,
   rule: 'A NOTIFICATION with code 2 (OPEN message error). Warning where a session of the two is established afterwards.',
   notWhen: 'Connection collision (code 6/7) and refusals by Cease, which are other ids.',
   causes: [

@@ -24,7 +24,7 @@ export default defineDiagnosis({
   subject: 'session',
   layer: 'overlay-control',
   priority: 1,
-  ownWord: true,
+  explicitSignal: true,
   rule:
     'A SYN to TCP port 179 is answered by RST, or the connection is accepted and closed by the peer before it sent any message. Error from 2 ' +
     'attempts over 5 s on where no session of the two is established in the capture, warning where one is, information for a single refusal.',

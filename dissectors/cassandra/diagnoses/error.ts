@@ -31,7 +31,7 @@ export default defineDiagnosis({
   layer: 'overlay-control',
   priority: 3,
   judgesLast: true,
-  ownWord: true,
+  explicitSignal: true,
   rule:
     'A Cassandra server answers with ERROR, or leaves a STARTUP without READY or AUTHENTICATE for 5 s. Warning from 3 errors on that are not ' +
     'about a query, or where no STARTUP is accepted, the capture is small or in a tunnel and nothing else is wrong; information otherwise.',

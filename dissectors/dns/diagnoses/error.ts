@@ -50,7 +50,7 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {
       if (server.answered > 0) yield judge(evidence, server);

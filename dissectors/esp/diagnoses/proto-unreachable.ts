@@ -43,7 +43,7 @@ export default defineDiagnosis({
   fault: 'refused',
   consequenceOf: [],
   technology: 'ipsec',
-  ownWord: true,
+  explicitSignal: true,
 
   *diagnose(evidence) {
     const byPair = new Map<string, Refusal[]>();

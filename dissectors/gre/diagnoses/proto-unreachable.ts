@@ -33,7 +33,7 @@ export default defineDiagnosis({
   fault: 'refused',
   consequenceOf: [],
   technology: 'gre',
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     const named = new Set<string>();
     for (const judgement of judgeReachability(evidence, { accepts, severity: 'error' })) {

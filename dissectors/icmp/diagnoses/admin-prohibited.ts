@@ -29,7 +29,7 @@ export default defineDiagnosis({
   },
   fault: 'policy',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   diagnose: (evidence) =>
     judgeReachability(evidence, {
       accepts: ({ meaning }) => meaning === 'admin-prohibited',

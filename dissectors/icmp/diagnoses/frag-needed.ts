@@ -56,7 +56,7 @@ export default defineDiagnosis({
   },
   fault: 'mtu',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     const { quality } = evidence;
     const reports = evidence.sessions(icmpErrors).filter(({ meaning }) => meaning === 'packet-too-big');

@@ -35,7 +35,7 @@ export default defineDiagnosis({
   },
   fault: 'unreachable',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   diagnose: (evidence) =>
     judgeReachability(evidence, {
       accepts: ({ meaning }) => meaning === 'ttl-exceeded',

@@ -39,9 +39,11 @@ export default defineDiagnosis({
   thresholds: {
     lastingCount: { value: LASTING_COUNT, unit: 'errors', why: 'fewer may be a moment of a route change' },
   },
+  // A router asks by ARP three times, a second apart, before it says so.
+  noticedAfterSeconds: 3,
   fault: 'unreachable',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   diagnose: (evidence) => judgeReachability(evidence, { accepts, severity: 'error' }),
 });
 

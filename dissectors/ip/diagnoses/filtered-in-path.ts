@@ -6,11 +6,13 @@ import {
   directionSubject,
   directionWords,
   lossProblem,
+  packetsOf,
   receiverLimit,
   sideName,
 } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 
+const FRAGMENT_CLASS = { all: 'fragments', first: 'fragments/first', later: 'fragments/later' } as const;
 const WHICH = {
   all: 'all fragments',
   later: 'all fragments but the first of each datagram',
@@ -92,6 +94,7 @@ function problemOf(
       lostFragments: run.count,
       othersArrived: run.othersDelivered,
     },
+    packets: packetsOf(direction, comparison, [FRAGMENT_CLASS[which]]),
     packetClass: 'fragment',
   });
 }

@@ -68,6 +68,8 @@ export default defineDiagnosis({
     datagrams: { value: PATTERN_MIN, unit: 'datagrams', why: 'fewer may be the occasional loss of a packet' },
     share: { value: SYSTEMATIC_SHARE, unit: 'share', why: 'below it, it is ordinary packet loss' },
   },
+  // The receiver waits for the rest: 30 s on Linux, 60 s by RFC 8200, section 4.5.
+  noticedAfterSeconds: 60,
   fault: 'fragments',
   consequenceOf: ['path-loss'],
   consequenceOfIds: ['frag.filtered-in-path'],

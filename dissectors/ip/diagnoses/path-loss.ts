@@ -9,6 +9,7 @@ import {
   lostAtLeast,
   ownDropsWords,
   ownLossLimit,
+  packetsOf,
   RUN_PACKETS,
   RUN_SECONDS,
   secondsAt,
@@ -98,6 +99,7 @@ function* judge(direction: ComparedDirection, comparison: Comparison): Iterable<
       severity,
       confidence: 'high',
       explanation: explain(direction, comparison),
+      packets: packetsOf(direction, comparison),
     });
   }
 }

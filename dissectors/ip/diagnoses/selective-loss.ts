@@ -8,9 +8,11 @@ import {
 import type { LossClass } from '../../../src/compare/loss-profile.js';
 import { otherSide } from '../../../src/compare/side.js';
 import {
+  classWord,
   directionSubject,
   directionWords,
   lossProblem,
+  packetsOf,
   receiverLimit,
   secondsAt,
   sideName,
@@ -91,6 +93,7 @@ function problemOf(
       `${sideName(otherSide(plan.sender))}${since}, while ${run.othersDelivered} other packets of that direction arrive ` +
       `and ${run.othersLost} are lost.`,
     subject: { ...directionSubject(direction), class: name },
+    packets: packetsOf(direction, comparison, [classWord(lossClass, comparison.protocols)]),
     first: comparison.refOf(run.first),
     last: comparison.refOf(run.last),
     ongoingAtEnd: ongoing,

@@ -48,7 +48,7 @@ export default defineDiagnosis({
   fault: 'key-exchange',
   consequenceOf: [],
   technology: 'ipsec',
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     yield* judgeStalls(evidence, {
       kind: 'auth-failure',

@@ -3,7 +3,7 @@ import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
 import { judgePort4500 } from '../port-4500.js';
-import { type Stall, TRANSMISSIONS_MIN } from '../stall.js';
+import { type Stall, TRANSMISSIONS_MIN, transmissionsOf } from '../stall.js';
 
 export default defineDiagnosis({
   id: 'ike.natt-4500-blocked',
@@ -54,6 +54,11 @@ function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], q
       `${sendingText(stalls)} without an answer, and nothing at all came from ${responder} on port 4500. ` +
       watchedText(stalls, quality),
     counts: stallCounts(stalls),
+    packets: {
+      of: ['udp/4500'],
+      lost: transmissionsOf(stalls.flatMap(({ waiting }) => waiting)),
+      delivered: 0,
+    },
     where: 'path' as const,
   };
 }

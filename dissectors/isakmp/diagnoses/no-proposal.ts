@@ -50,7 +50,7 @@ export default defineDiagnosis({
   fault: 'key-exchange',
   consequenceOf: [],
   technology: 'ipsec',
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {
       const refusals = pair.sessions.flatMap((session) => refusalsOf(session));

@@ -41,7 +41,7 @@ export default defineDiagnosis({
   fault: 'key-exchange',
   consequenceOf: [],
   technology: 'ipsec',
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {
       const received = pair.sessions.flatMap((session) =>

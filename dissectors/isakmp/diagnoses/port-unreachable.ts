@@ -53,7 +53,7 @@ export default defineDiagnosis({
   fault: 'refused',
   consequenceOf: [],
   technology: 'ipsec',
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     const accused = new Set<string>();
     for (const refused of refusedDirections(ID, evidence)) {

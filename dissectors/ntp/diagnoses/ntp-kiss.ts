@@ -33,7 +33,7 @@ export default defineDiagnosis({
   layer: 'overlay-control',
   priority: 3,
   judgesLast: true,
-  ownWord: true,
+  explicitSignal: true,
   rule:
     'A time server answers with stratum 0 and a kiss code that refuses (RATE, DENY, RSTR, DROP, AUTH, AUTO, CRYP, NKEY). Warning from ' +
     '3 such answers on, where its clients get the time from nowhere else, the capture is small or in a tunnel and nothing else is ' +

@@ -43,7 +43,7 @@ export default defineDiagnosis({
   fault: 'refused',
   consequenceOf: [],
   technology: 'openvpn',
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     const accused = new Set<string>();
     for (const refused of refusedDirections(ID, evidence)) {

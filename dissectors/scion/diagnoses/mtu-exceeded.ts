@@ -40,7 +40,7 @@ export default defineDiagnosis({
   fault: 'mtu',
   consequenceOf: [],
   technology: 'scion',
-  ownWord: true,
+  explicitSignal: true,
 
   diagnose: (evidence) =>
     judgeScmp(evidence, {

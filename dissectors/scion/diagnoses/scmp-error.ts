@@ -43,7 +43,7 @@ export default defineDiagnosis({
   fault: 'remark',
   consequenceOf: [],
   technology: 'scion',
-  ownWord: true,
+  explicitSignal: true,
 
   diagnose: (evidence) =>
     judgeScmp(evidence, {

@@ -4,7 +4,9 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
 import {
   judgeEndpoints,
@@ -40,7 +42,7 @@ export default defineDiagnosis({
   layer: 'names-and-transport',
   priority: 1,
   judgesLast: true,
-  ownWord: true,
+  explicitSignal: true,
   rule:
     'A SYN is answered by RST. Folded by server endpoint. Warning where 3 clients fail in at least half of their attempts ' +
     'at an endpoint that accepted before, or where the endpoint refused at least 3 attempts over 3 s and accepted none, the flow ' +
@@ -134,6 +136,11 @@ function judge(
       refused: refused.count,
       established: established.count,
       clients: new Set(failing.map(({ client }) => client)).size,
+    },
+    packets: {
+      of: [serviceWord(PROTOCOL_TCP, endpoint.port)],
+      lost: refused.count,
+      delivered: established.count,
     },
     evidence: [
       { ...first, summary: `SYN to ${endpointWords(endpoint)}, answered by RST` },

@@ -33,7 +33,7 @@ export default defineDiagnosis({
   layer: 'names-and-transport',
   priority: 2,
   judgesLast: true,
-  ownWord: true,
+  explicitSignal: true,
   rule:
     'A side that has exchanged data sends RST before any FIN. Folded by server endpoint. Only aborts by the server that ' +
     'leave a request or data of the client without answer count as failures. Warning where 3 clients fail so in at least ' +

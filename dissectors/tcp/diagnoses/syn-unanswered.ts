@@ -8,6 +8,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { inOrder } from '../../../src/wording/citations.js';
@@ -96,13 +97,7 @@ export default defineDiagnosis({
     'mismatch',
     'tunnel-one-way',
   ],
-  consequenceOfIds: [
-    'arp.unanswered',
-    'bgp.no-session',
-    'bgp.md5-mismatch',
-    'dns.timeout',
-    'esp.decapsulated-view',
-  ],
+  consequenceOfIds: ['arp.unanswered', 'dns.timeout', 'esp.decapsulated-view'],
   diagnose(evidence) {
     const isRejected = rejectedByIcmp(evidence);
     return judgeEndpoints(
@@ -223,6 +218,7 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
     },
     evidence: citationsOf(endpoint, first, longest, last),
     displayFilter: segmentFilter(evidence.quality, endpoint, pair?.[0], 'tcp.flags.syn == 1'),
+    packets: { of: [serviceWord(PROTOCOL_TCP, endpoint.port)], lost: syns, delivered: established.count },
     packetClass: 'tcp-syn',
   };
 }

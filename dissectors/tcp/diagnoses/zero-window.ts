@@ -32,7 +32,7 @@ export default defineDiagnosis({
   layer: 'application',
   priority: 1,
   judgesLast: true,
-  ownWord: true,
+  explicitSignal: true,
   rule:
     'One side advertises a receive window of 0 for at least 1 s at a time. Folded by server endpoint. Warning from 5 s on, ' +
     'where the flow runs inside a tunnel or the capture is small and nothing else is wrong; information otherwise.',

@@ -10,6 +10,7 @@ import {
   flowSubject,
   healthy,
   secondsOf,
+  serviceOf,
   shareWords,
 } from '../flow-words.js';
 import { isTraceroute } from '../path-faults.js';
@@ -69,7 +70,7 @@ export default defineDiagnosis({
   },
   fault: 'unreachable',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {
       for (const flow of trace.flows) yield* judge(evidence.quality.protocols, trace, flow);
@@ -130,6 +131,7 @@ function problemOf(trace: VppTrace, flow: VppFlow, faults: readonly VppFault[]):
     confidence: 'high',
     explanation: `VPP does not forward ${shareWords(flow, dropped)} (${through}): ${decisions}.`,
     where: 'path',
+    packets: { of: serviceOf(flow), lost: dropped, delivered: flow.through },
     counts: { dropped, through: flow.through, packets: flow.packets },
     ...(causes.length > 0 && { causes }),
     ...(nextSteps.length > 0 && { nextSteps: [...nextSteps, ...GENERAL_STEPS] }),

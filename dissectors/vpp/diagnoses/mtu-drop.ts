@@ -39,7 +39,7 @@ export default defineDiagnosis({
   },
   fault: 'mtu',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {
       for (const flow of trace.flows) {

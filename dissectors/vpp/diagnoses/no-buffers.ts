@@ -28,7 +28,7 @@ export default defineDiagnosis({
   thresholds: {},
   fault: 'path-loss',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     const subject = { kind: 'session', protocol: 'vpp', table: 'buffers' };
     for (const trace of evidence.sessions(vppTraces)) {

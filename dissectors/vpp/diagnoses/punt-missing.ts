@@ -1,6 +1,6 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { vppTraces } from '../correlator.js';
-import { countOf, decisionWords, faultFields, healthy, shareWords } from '../flow-words.js';
+import { countOf, decisionWords, faultFields, healthy, serviceOf, shareWords } from '../flow-words.js';
 import { isPuntMissing } from '../punting.js';
 
 export default defineDiagnosis({
@@ -28,7 +28,7 @@ export default defineDiagnosis({
   thresholds: {},
   fault: 'unreachable',
   consequenceOf: [],
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     const { protocols } = evidence.quality;
     for (const trace of evidence.sessions(vppTraces)) {
@@ -49,6 +49,7 @@ export default defineDiagnosis({
             `${shareWords(flow, lost)} are for an address of the node, but are not handed to the host: ${decisions}; ` +
             'no punt node and no tap0 is on their path.',
           where: 'receiver',
+          packets: { of: [...serviceOf(flow), 'local'], lost, delivered: flow.through },
           counts: { notPunted: lost, packets: flow.packets },
         };
       }

@@ -4,6 +4,7 @@ import {
   directionSubject,
   directionWords,
   lossProblem,
+  packetsOf,
   receiverLimit,
   sideName,
 } from '../../../src/diagnose/both-ends/loss-finding.js';
@@ -82,6 +83,7 @@ function* judge(direction: ComparedDirection, comparison: Comparison, bit: numbe
     first: comparison.refOf(run.first),
     last: comparison.refOf(run.last),
     ongoingAtEnd: lossClass.run === run,
+    packets: packetsOf(direction, comparison, ['vxlan']),
     counts: {
       sent: tally.sent,
       arrived: tally.matched,

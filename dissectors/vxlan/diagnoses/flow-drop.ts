@@ -1,6 +1,7 @@
 import { earliest, latest } from '../../../src/correlate/frame-reference.js';
 import type { Conversation, OneWayTraffic, PairTraffic } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { type PacketClass, serviceWord } from '../../../src/diagnose/packet-class.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { addressFilter } from '../../../src/wording/display-filters.js';
@@ -29,6 +30,7 @@ export default defineDiagnosis({
   thresholds: {},
   fault: 'policy',
   consequenceOf: [],
+  technology: 'midonet',
   *diagnose({ side, quality }) {
     for (const flow of side.of(datapathFlows)) {
       if (!flow.isDrop || flow.source === null || flow.destination === null) continue;
@@ -66,6 +68,7 @@ function* judge(flow: DatapathFlow, pair: PairTraffic, conversation: Conversatio
     return;
   }
   yield problem(flow, {
+    service: serviceOf(pair, isForth, conversation.protocol, destinationPort),
     source,
     destination,
     sourcePort,
@@ -76,7 +79,28 @@ function* judge(flow: DatapathFlow, pair: PairTraffic, conversation: Conversatio
   });
 }
 
+/**
+ * All packets to the service: the datapath is asked at one moment, and attempts before and after it, from other ports,
+ * get flows of their own.
+ */
+function serviceOf(
+  { conversations }: PairTraffic,
+  isForth: boolean,
+  protocol: number,
+  port: number,
+): PacketClass {
+  let [lost, delivered] = [0, 0];
+  for (const one of conversations) {
+    if (one.protocol !== protocol || (isForth ? one.portOfB : one.portOfA) !== port) continue;
+    const [sent, answers] = isForth ? [one.fromA, one.fromB] : [one.fromB, one.fromA];
+    if (answers.packets === 0) lost += sent.packets;
+    else delivered += sent.packets;
+  }
+  return { of: port > 0 ? [serviceWord(protocol, port)] : [], lost, delivered };
+}
+
 interface Dropped {
+  readonly service: PacketClass;
   readonly source: string;
   readonly destination: string;
   readonly sourcePort: number;
@@ -87,7 +111,7 @@ interface Dropped {
 }
 
 function problem(flow: DatapathFlow, dropped: Dropped): Judgement {
-  const { source, destination, sourcePort, destinationPort, packets, first, last } = dropped;
+  const { service, source, destination, sourcePort, destinationPort, packets, first, last } = dropped;
   const port = destinationPort > 0 ? ` port ${destinationPort}` : '';
   return {
     result: 'problem',
@@ -103,6 +127,7 @@ function problem(flow: DatapathFlow, dropped: Dropped): Judgement {
     lastGood: null,
     ongoingAtEnd: true,
     counts: { packets },
+    packets: service,
     evidence: citations([first, 'first packet of the flow'], [last, 'last packet of the flow']),
     displayFilter: addressFilter(source, destination),
   };

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
@@ -45,6 +46,7 @@ export default defineDiagnosis({
     attempts: { value: ATTEMPTS_MIN, unit: 'packets', why: 'one lost SYN is normal' },
   },
   fault: 'policy',
+  technology: 'vxlan',
   consequenceOf: ['mismatch'],
   consequenceOfIds: ['vxlan.gbp-untagged', 'silk.metadata-missing', 'silk.tag-ip-mismatch'],
   *diagnose(evidence) {
@@ -96,6 +98,7 @@ function describe(
   const first = earliest(attempts.map((one) => one.first)) ?? attempts[0].first;
   const last = latest(attempts.flatMap((one) => [one.last, ...one.errors])) ?? attempts[0].last;
   const clients = [...new Set(attempts.map(({ client }) => client))];
+  const packets = attempts.reduce((sum, one) => sum + one.packets, 0);
   const { hosts } = tunnel;
   const from = ((hosts.get(clients[0]) ?? 1) & 1) !== 0 ? tunnel.low : tunnel.high;
   return {
@@ -118,9 +121,10 @@ function describe(
     last: momentOf(last),
     lastGood: null,
     ongoingAtEnd: !isOver,
+    packets: { of: [serviceWord(protocol, port)], lost: packets, delivered: 0 },
     counts: {
       attempts: attempts.length,
-      packets: attempts.reduce((sum, { packets }) => sum + packets, 0),
+      packets,
       clients: clients.length,
       refusedId: refusedIds[0] ?? 0,
       acceptedId: acceptedIds.find((id) => !refusedIds.includes(id)) ?? 0,

@@ -52,7 +52,7 @@ export default defineDiagnosis({
   fault: 'mismatch',
   consequenceOf: [],
   technology: 'vxlan',
-  ownWord: true,
+  explicitSignal: true,
   *diagnose(evidence) {
     yield* refusedPorts(evidence);
     for (const one of tunnelRequests(evidence)) {

@@ -1,5 +1,6 @@
 import type { ComparedPacket } from '../../compare/compared-packet.js';
 import type { ComparedDirection, Comparison } from '../../compare/comparison.js';
+import type { LossClass } from '../../compare/loss-profile.js';
 import { otherSide } from '../../compare/side.js';
 import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../correlate/gates.js';
 import type { FrameRef } from '../../moment.js';
@@ -7,6 +8,7 @@ import type { Subject } from '../../report/report.js';
 import { NS_PER_SECOND } from '../../units.js';
 import { addressFilter } from '../../wording/display-filters.js';
 import type { Citation, Judgement, Problem } from '../diagnosis.js';
+import { type PacketClass, type PacketCount, serviceWord } from '../packet-class.js';
 
 /** While it happens, loss is not over because the next packet arrived. */
 const ONGOING_SECONDS = 10;
@@ -111,6 +113,40 @@ export function ownDropsWords(direction: ComparedDirection, comparison: Comparis
     `${lostAtLeast(direction, comparison)} are lost on the path.`
   );
 }
+
+/** What both ends count of the packets of a direction since its first loss, of the class that all of `of` name or of one class. */
+export function packetsOf(
+  { tally: { profile, lost } }: ComparedDirection,
+  { protocols }: Comparison,
+  of: readonly string[] = [],
+  count?: PacketCount,
+): PacketClass {
+  const delivered = profile?.delivered ?? 0;
+  const parts = new Map<string, PacketCount>([['', { lost, delivered }]]);
+  for (const lossClass of profile?.classes.values() ?? []) {
+    const { sent } = lossClass;
+    parts.set(classWord(lossClass, protocols), { lost: lossClass.lost, delivered: sent - lossClass.lost });
+  }
+  const [word = ''] = of;
+  return { of, ...(count ?? parts.get(word) ?? { lost, delivered }), parts };
+}
+
+/** The word of a class in `PacketClass.of`. */
+export function classWord({ kind, value }: LossClass, protocols: readonly string[]): string {
+  switch (kind) {
+    case 'port':
+      return serviceWord(Math.floor(value / 65_536), value % 65_536);
+    case 'protocol':
+      return protocols[value] ?? `protocol-${value}`;
+    case 'fragment':
+      return FRAGMENT_WORDS[value] ?? 'fragments';
+    case 'dscp':
+    case 'dont-fragment':
+      return `${kind}/${value}`;
+  }
+}
+
+const FRAGMENT_WORDS = ['fragments/first', 'fragments/later', 'fragments'];
 
 /** Everything of a finding about lost packets but its words. */
 export function lossProblem(

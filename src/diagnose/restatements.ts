@@ -1,0 +1,67 @@
+import { type Accused, concernsSamePlace, type HostOf, liesInTimeOf } from './accused.js';
+import { BLAME_LAYERS } from './blame-graph.js';
+import type { CaptureClock } from './clock.js';
+import { sharpness } from './packet-class.js';
+
+const CONFIDENCES = ['low', 'medium', 'high'];
+
+/**
+ * Of findings that are about the same lost packets the sharpest leads, the others restate it: the finding that each
+ * restating one says more generally. What a protocol itself says may be a restatement; a guess (low confidence) leads
+ * nothing that is surer.
+ */
+export function restatementsOf(
+  accused: readonly Accused[],
+  clock: CaptureClock,
+  hostOf: HostOf,
+): ReadonlyMap<Accused, Accused> {
+  const leaderOf = new Map<Accused, Accused>();
+  for (const general of accused) {
+    const leaders = accused.filter((one) => one !== general && leads(one, general, clock, hostOf));
+    const [best] = leaders.sort((a, b) => (isSharper(a, b) ? -1 : isSharper(b, a) ? 1 : 0));
+    if (best) leaderOf.set(general, best);
+  }
+  return new Map([...leaderOf.keys()].map((general) => [general, topOf(general, leaderOf)]));
+}
+
+/** At the top of a chain; within a circle, which unequal counts of different ends might make, the first one. */
+function topOf(general: Accused, leaderOf: Map<Accused, Accused>): Accused {
+  const seen = [general];
+  let top = general;
+  for (let next = leaderOf.get(top); next; next = leaderOf.get(top)) {
+    if (seen.includes(next)) {
+      leaderOf.delete(top);
+      break;
+    }
+    seen.push(next);
+    top = next;
+  }
+  return top;
+}
+
+function leads(leader: Accused, general: Accused, clock: CaptureClock, hostOf: HostOf): boolean {
+  if (leader.diagnosis.layer === 'capture' || !liesInTimeOf(leader, general, clock)) return false;
+  if (leader.diagnosis.restates?.includes(general.diagnosis.id))
+    return JSON.stringify(leader.finding.subject) === JSON.stringify(general.finding.subject);
+  const [sharp, wide] = [leader.problem.packets, general.problem.packets];
+  return (
+    sharp !== undefined &&
+    wide !== undefined &&
+    CONFIDENCES.indexOf(leader.finding.confidence) >=
+      Math.min(1, CONFIDENCES.indexOf(general.finding.confidence)) &&
+    concernsSamePlace(leader, general, hostOf) &&
+    sharpness(sharp, wide, isSharper(leader, general)) > 0
+  );
+}
+
+/** Between equal counts: what knows the protocol stands above what does not, then the narrower class, then the lower layer. */
+function isSharper(a: Accused, b: Accused): boolean {
+  const ranks = [a, b].map(({ diagnosis, problem, finding }) => [
+    diagnosis.technology === undefined ? 1 : 0,
+    -(problem.packets?.of.length ?? 0),
+    BLAME_LAYERS.indexOf(diagnosis.layer),
+    finding.key,
+  ]);
+  const at = ranks[0].findIndex((value, index) => value !== ranks[1][index]);
+  return at >= 0 && ranks[0][at] < ranks[1][at];
+}
