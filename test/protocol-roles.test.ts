@@ -21,7 +21,7 @@ const overIp = (protocol: number): FlowIdentity => ({ protocol, portOfA: 0, port
 
 describe('what the catalogue knows of protocols', () => {
   it('tells tunnels and their control from other flows', () => {
-    for (const port of [500, 4500, 1194, 4789, 4790, 8472, 6081, 1701, 2152, 6635, 51_820])
+    for (const port of [500, 4500, 1194, 4789, 4790, 8472, 6677, 6081, 1701, 2152, 6635, 51_820])
       expect(protocols.isTunnel(udp(40_000, port)), `UDP ${port}`).toBe(true);
     for (const number of [4, 41, 47, 50, 51, 97, 115, 137])
       expect(protocols.isTunnel(overIp(number)), `IP protocol ${number}`).toBe(true);
@@ -31,7 +31,8 @@ describe('what the catalogue knows of protocols', () => {
   });
 
   it('takes the word of the content where the ports tell nothing', () => {
-    expect(protocols.isTunnel({ ...udp(40_000, 9999), recognisedAs: 'openvpn' })).toBe(true);
+    for (const recognisedAs of ['openvpn', 'vxlan', 'scion', 'isakmp'])
+      expect(protocols.isTunnel({ ...udp(40_000, 9999), recognisedAs }), recognisedAs).toBe(true);
     expect(protocols.carries({ ...udp(40_000, 9999), recognisedAs: 'isakmp' }, 'ipsec')).toBe(false);
     expect(protocols.isTunnel({ ...udp(40_000, 9999), recognisedAs: null })).toBe(false);
   });

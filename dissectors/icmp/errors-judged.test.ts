@@ -44,6 +44,10 @@ function udpOf(sourcePort: number, destinationPort: number): Uint8Array {
   return ipv4({ ...ends, protocol: IP_PROTOCOL.udp, payload });
 }
 
+function udpPayloadOf(destinationPort: number): Uint8Array {
+  return udp({ ...ends, sourcePort: 40_000, destinationPort, payload: new Uint8Array(60) });
+}
+
 function report(t: Timeline, at: number, message: Uint8Array, from = router): void {
   t.sendIp(at, from, here, IP_PROTOCOL.icmp, message);
 }
@@ -110,6 +114,28 @@ describe('underlay.unreachable', () => {
           t.sendIp(i, there, here, IP_PROTOCOL.icmp, icmpError(3, 3, udpOf(40_000, port)));
       });
       expect(judged, `port ${port}`).toMatchObject([{ result: 'problem', severity: 'error' }]);
+    }
+  });
+
+  it('is loud about a host that cannot be reached behind a tunnel on the port of MidoNet too', async () => {
+    for (const port of [4789, 8472, 6677]) {
+      const judged = await judge(unreachable, (t) => {
+        for (let i = 0; i < 40; i++) {
+          t.sendIp(
+            i,
+            here,
+            { ...there, address: `198.51.100.${100 + i}` },
+            IP_PROTOCOL.udp,
+            udpPayloadOf(9000 + i),
+          );
+        }
+        for (let i = 0; i < 4; i++) {
+          t.sendIp(i, here, there, IP_PROTOCOL.udp, udpPayloadOf(port));
+          report(t, i + 0.01, icmpError(3, 1, udpOf(40_000, port)));
+        }
+      });
+      const [problem] = judged.filter(({ result }) => result === 'problem');
+      expect(problem, `port ${port}`).toMatchObject({ severity: 'error' });
     }
   });
 

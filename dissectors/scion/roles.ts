@@ -1,3 +1,3 @@
 import { defineRoles } from '../../src/dissect/protocol-role.js';
 
-export default defineRoles({ name: 'SCION', carries: 'scion', isQuiet: true });
+export default defineRoles({ name: 'SCION', carries: 'scion' });

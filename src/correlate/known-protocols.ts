@@ -73,11 +73,7 @@ export class KnownProtocols {
 
   /** Whether the flow is a tunnel, or the control of one. */
   isTunnel(flow: FlowIdentity): boolean {
-    return this.some(
-      flow,
-      ({ carries, controls, isQuiet }) =>
-        (carries !== undefined || controls !== undefined) && isQuiet !== true,
-    );
+    return this.some(flow, ({ carries, controls }) => carries !== undefined || controls !== undefined);
   }
 
   /** Whether the flow carries a tunnel, of that kind where one is given. */

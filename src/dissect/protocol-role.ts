@@ -11,8 +11,6 @@ export interface ProtocolRole {
   readonly carries?: string;
   /** True where what the tunnel carries cannot be read. */
   readonly isEncrypted?: boolean;
-  /** True where a pair of hosts that has it does not count as the ends of a tunnel. */
-  readonly isQuiet?: boolean;
   /** Kind of tunnel that it sets up and keeps: `ipsec` for IKE. */
   readonly controls?: string;
   /** True where it watches over a path that may hold any kind of tunnel (BFD). */

@@ -148,8 +148,6 @@ function kindOf(type: string): string | undefined {
 
 function filterOf({ protocols }: CaptureQuality, type: string): string {
   const kind = kindOf(type) ?? '';
-  const filters = [...protocols.portsOf(kind), ...protocols.portsOf(`${kind}-midonet`)]
-    .sort((a, b) => a - b)
-    .map((port) => `udp.port == ${port}`);
+  const filters = [...protocols.portsOf(kind)].sort((a, b) => a - b).map((port) => `udp.port == ${port}`);
   return kind === 'gre' ? 'gre || (ip.proto == 47)' : filters.join(' || ');
 }
