@@ -431,6 +431,12 @@ export const catalogue: readonly CatalogueEntry[] = [
     diagnoses: [openvpnKeepaliveGap, openvpnLoss, openvpnNoResponse, openvpnOneWayData, openvpnOuterFragmentation, openvpnPeerMoved, openvpnPortUnreachable, openvpnResetLoop, openvpnTlsStalled],
   },
   {
+    protocol: 'overlay',
+    title: 'What runs inside tunnels',
+    correlators: [],
+    diagnoses: [],
+  },
+  {
     protocol: 'scion',
     title: 'SCION',
     dissector: scionDissector,

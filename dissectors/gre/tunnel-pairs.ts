@@ -1,7 +1,9 @@
-import type { Moment } from '../../src/moment.js';
+import type { CarriedDirection, CarriedKind, CarriedTunnel } from '../../src/diagnose/carried-tunnel.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
+import { greTunnels } from './correlator.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';
 import type { GreTunnel } from './session.js';
 
@@ -46,21 +48,6 @@ export function isMidonet({ tunnels }: GrePair): boolean {
   return tunnels.some(({ key }) => key === KEY_MIDONET_FLOW_STATE);
 }
 
-/**
- * Mirrored traffic, or that of a tap: packets of two inner hosts to each other come through the same direction of the
- * tunnel. Its requests say nothing about the tunnel.
- */
-export function isMirror({ tunnels }: GrePair): boolean {
-  const seen = new Set<string>();
-  for (const { ways } of tunnels) {
-    for (const { from, to, outerDirection } of ways) {
-      if (from !== to && seen.has(`${outerDirection} ${to} ${from}`)) return true;
-      seen.add(`${outerDirection} ${from} ${to}`);
-    }
-  }
-  return false;
-}
-
 export function pairSubject({ low, high }: GrePair): Subject {
   return { kind: 'tunnel', encapsulation: 'gre', endpoints: [low, high] };
 }
@@ -78,4 +65,36 @@ export function greFilter(a: string, b: string): string {
 /** Order of two moments of one segment; false where a time is unknown. */
 export function isAfter(a: Moment, b: Moment): boolean {
   return a.segment === b.segment && a.timeNs > b.timeNs;
+}
+
+/** GRE with all keys between two ends as one tunnel. */
+export const greKind: CarriedKind = {
+  name: 'GRE',
+  packetClass: 'gre',
+  tunnels: (evidence) => grePairs(evidence.sessions(greTunnels)).map(carriedTunnel),
+  filter: greFilter,
+};
+
+function carriedTunnel(pair: GrePair): CarriedTunnel {
+  return {
+    ...pair,
+    subject: pairSubject(pair),
+    directions: [carriedDirection(pair, 0), carriedDirection(pair, 1)],
+  };
+}
+
+function carriedDirection(pair: GrePair, direction: number): CarriedDirection {
+  const sent = pair.tunnels.map(({ directions }) => directions[direction]);
+  return {
+    ...endsOf(pair, direction),
+    packets: dataPackets(pair, direction),
+    first: sent.reduce<FrameRef | null>(
+      (a, { first }) => (first && (!a || first.frame < a.frame) ? first : a),
+      null,
+    ),
+    last: sent.reduce<FrameRef | null>(
+      (a, { last }) => (last && (!a || last.frame > a.frame) ? last : a),
+      null,
+    ),
+  };
 }

@@ -53,6 +53,26 @@ describe('FlowRegistry', () => {
     expect(registry.endpoints(1)).toEqual({ low: '10.0.0.1', high: '10.0.0.2', lowPort: 0, highPort: 8 });
   });
 
+  it('keeps by which ways packets went through the tunnel around them, when it grows too', () => {
+    const registry = new FlowRegistry(layout.seed);
+    const slot = slotOf([7, 8]);
+    slot.flows.noteWay(0, 0, 1);
+    slot.flows.noteWay(1, 0, 0);
+    registry.mergeCounters(slot, registry.mapFlows(slot, 0));
+    const waysOf = (flow: number): boolean[] => [0, 1].map((way) => registry.wentThrough(flow, 0, way));
+    for (let port = 10; port < 10_000; port += 10)
+      registry.mapFlows(slotOf(Array.from({ length: 10 }, (_, at) => port + at)), 0);
+    expect(registry.size).toBeGreaterThan(4096);
+    expect(waysOf(0)).toEqual([false, true]);
+    expect(waysOf(1)).toEqual([true, false]);
+    expect(registry.wentThrough(0, 1, 1)).toBe(false);
+    const again = slotOf([7]);
+    again.flows.noteWay(0, 0, 0);
+    registry.mergeCounters(again, registry.mapFlows(again, 0));
+    expect(waysOf(0)).toEqual([true, true]);
+    expect(waysOf(2)).toEqual([false, false]);
+  });
+
   it('is bounded: the longest silent flows are folded, their states forgotten, the others keep theirs', () => {
     const registry = new FlowRegistry(layout.seed, 1024);
     const forgotten: number[] = [];

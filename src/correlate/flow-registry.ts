@@ -26,6 +26,7 @@ import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../u
 import { formatAddress } from '../wire/address.js';
 import type { FlowId } from './flow-id.js';
 import { FlowStates } from './flow-states.js';
+import { grown } from './grown-column.js';
 
 export type { FlowId } from './flow-id.js';
 export type { FlowStates } from './flow-states.js';
@@ -83,6 +84,8 @@ export class FlowRegistry {
   private spareKeys: KeyTable | null = null;
   /** One record of RECORD_FIELDS a direction, side by side: counting touches one cache line. */
   private records = new Float64Array(FLOW_CAPACITY_START * 2 * RECORD_FIELDS);
+  /** As `FlowDictionary.ways`. */
+  private ways = new Uint8Array(FLOW_CAPACITY_START * 2);
   /** Epoch (65,536 frames) in which a flow was last seen, by which eviction chooses. */
   private lastEpochs = new Uint32Array(FLOW_CAPACITY_START);
   private epoch = 0;
@@ -168,6 +171,8 @@ export class FlowRegistry {
       records[to + LAST + EDGE_NS] = timeNs[last];
       records[to + LAST + EDGE_SEGMENT] = chunk.segment;
       records[to + PACKETS] += packets;
+      const ways = flows.ways[direction];
+      if (ways !== 0) this.ways[global[direction >> 1] * 2 + (direction & 1)] |= ways;
       records[to + BYTES] += flows.records[from + FLOW_BYTES];
     }
   }
@@ -281,6 +286,11 @@ export class FlowRegistry {
     return this.records[(flow * 2 + direction) * RECORD_FIELDS + PACKETS];
   }
 
+  /** Whether packets of a direction went through the tunnel around them from its low end (0) or its high end (1). */
+  wentThrough(flow: FlowId, direction: number, outerDirection: number): boolean {
+    return ((this.ways[flow * 2 + direction] >> outerDirection) & 1) === 1;
+  }
+
   byteCount(flow: FlowId, direction: number): number {
     return this.records[(flow * 2 + direction) * RECORD_FIELDS + BYTES];
   }
@@ -346,6 +356,7 @@ export class FlowRegistry {
       this.moveCounters(flow, kept[flow]);
     }
     this.records.fill(0, this.keys.length * 2 * RECORD_FIELDS, count * 2 * RECORD_FIELDS);
+    this.ways.fill(0, this.keys.length * 2, count * 2);
     for (const states of this.states) states.remap(kept);
   }
 
@@ -375,6 +386,7 @@ export class FlowRegistry {
 
   private moveCounters(from: FlowId, to: FlowId): void {
     this.lastEpochs[to] = this.lastEpochs[from];
+    this.ways.copyWithin(to * 2, from * 2, (from + 1) * 2);
     const fields = 2 * RECORD_FIELDS;
     this.records.copyWithin(to * fields, from * fields, (from + 1) * fields);
   }
@@ -388,11 +400,6 @@ export class FlowRegistry {
     }
     this.lastEpochs = grown(this.lastEpochs, capacity);
     this.records = grown(this.records, capacity * 2 * RECORD_FIELDS);
+    this.ways = grown(this.ways, capacity * 2);
   }
-}
-
-function grown<A extends Int32Array | Float64Array | Uint32Array>(column: A, length: number): A {
-  const larger = new (column.constructor as new (length: number) => A)(length);
-  larger.set(column);
-  return larger;
 }

@@ -143,6 +143,9 @@ export class FrameContext {
     const flow = this.flow;
     if (flow < 0) return;
     this.slot.flows.count(flow, this.direction, this.index, this.networkLength);
+    if (this.depth > 0) {
+      this.slot.flows.noteWay(flow, this.direction, this.outer[this.depth - 1].addressDirection());
+    }
     // Only frames that turn out to be copies are counted out again.
     if (this.foldsRows) return;
     const row = this.slot.touches.rows.append(this);
@@ -315,6 +318,10 @@ class OuterLayer {
     this.flow = frame.flow;
     this.direction = frame.direction;
     this.stack = frame.stack;
+  }
+
+  addressDirection(): number {
+    return compareAddresses(this.source, this.destination) > 0 ? 1 : 0;
   }
 
   restore(frame: FrameContext): void {

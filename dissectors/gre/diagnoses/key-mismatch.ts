@@ -1,4 +1,5 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { isMirror } from '../../../src/diagnose/carried-tunnel.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -9,19 +10,11 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { plural } from '../../../src/wording/counts.js';
+import { type InnerRequests, innerRequests, type Silence, silenceOf } from '../../overlay/inner-requests.js';
 import { greTunnels } from '../correlator.js';
-import { type InnerRequests, innerRequests, type Silence, silenceOf } from '../inner-requests.js';
 import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';
 import type { GreTunnel } from '../session.js';
-import {
-  dataPackets,
-  type GrePair,
-  greFilter,
-  grePairs,
-  isMidonet,
-  isMirror,
-  pairSubject,
-} from '../tunnel-pairs.js';
+import { dataPackets, type GrePair, greFilter, grePairs, isMidonet, pairSubject } from '../tunnel-pairs.js';
 
 const PACKETS_MIN = 3;
 const UNANSWERED_MIN = 3;

@@ -1,16 +1,16 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { InnerWay } from '../../src/diagnose/carried-tunnel.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef, Moment } from '../../src/moment.js';
 import { NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { type EchoStream, echoStreams } from '../icmp/correlator.js';
 import { settleEcho } from '../icmp/echo-pairs.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../tcp/correlator.js';
-import type { HostWay } from './session.js';
 
 /** What a tunnel must tell for its inner requests to be judged; `stacks` are all keys between two ends. */
 export interface RequestCarrier {
   readonly segment: SegmentIndex;
-  readonly tunnels: readonly { readonly stack: number; readonly ways: readonly HostWay[] }[];
+  readonly tunnels: readonly { readonly stack: number; readonly ways: readonly InnerWay[] }[];
 }
 
 /**
@@ -37,22 +37,27 @@ export interface InnerRequests {
 /** Linux repeats a SYN after 1 s and again after 2 s: by then an answer would have come. */
 export const SYN_ANSWER_SECONDS = 3;
 
-/** Requests inside a carrier, of both directions. Traceroutes by echo are left out. */
-export function innerRequests(evidence: Evidence, carrier: RequestCarrier): InnerRequests[] {
+/**
+ * Requests inside a carrier, of both directions. Traceroutes by echo are left out.
+ * @param mayAnswerAround see `CarriedKind`: an answer counts wherever it is seen, and a connection attempt only where it is repeated.
+ */
+export function innerRequests(
+  evidence: Evidence,
+  carrier: RequestCarrier,
+  mayAnswerAround = false,
+): InnerRequests[] {
   const stacks = new Set(carrier.tunnels.map(({ stack }) => stack));
   const ways = waysByHosts(carrier);
   const requests: InnerRequests[] = [];
-  const echoes = evidence
-    .sessions(echoStreams)
-    .filter(({ stack, segment }) => stacks.has(stack) && segment === carrier.segment);
+  const isHere = ({ stack, segment }: { stack: number; segment: SegmentIndex }): boolean =>
+    segment === carrier.segment && (mayAnswerAround || stacks.has(stack));
+  const echoes = evidence.sessions(echoStreams).filter(isHere);
   for (const stream of echoes) {
     const way = ways.get(wayKey(stream.stack, stream.source, stream.destination));
     if (way === undefined || stream.requests === 0 || stream.timeToLiveMin !== stream.timeToLiveMax) continue;
     requests.push(echoRequests(evidence.quality, stream, way, isAnsweredElsewhere(stream, echoes)));
   }
-  const connections = evidence
-    .sessions(tcpConnections)
-    .filter(({ stack, segment }) => stacks.has(stack) && segment === carrier.segment);
+  const connections = evidence.sessions(tcpConnections).filter(isHere);
   for (const connection of connections) {
     for (const [client, server] of [
       [connection.a, connection.b],
@@ -63,7 +68,9 @@ export function innerRequests(evidence: Evidence, carrier: RequestCarrier): Inne
       const isAnswered = server.segments > 0 || isMet(client, server, connections);
       // Of a connection with both SYNs the client is the one that spoke first; the direction of the other is as good.
       if (isAnswered && server.sentSyn && client !== connection.a) continue;
-      requests.push(synRequests(evidence.quality, connection, client, server, way, isAnswered));
+      const request = synRequests(evidence.quality, connection, client, server, way, isAnswered);
+      const isAsked = !mayAnswerAround || request.unanswered !== 1;
+      if (isAsked) requests.push(request);
     }
   }
   return requests;

@@ -1,0 +1,199 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { oneSidedLimit, reverseWasHeard, tooShortAfter } from '../../src/correlate/gates.js';
+import { type CarriedKind, type CarriedTunnel, isMirror } from '../../src/diagnose/carried-tunnel.js';
+import {
+  type Citation,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+  type Problem,
+} from '../../src/diagnose/diagnosis.js';
+import type { Threshold } from '../../src/diagnose/diagnosis-metadata.js';
+import type { FrameRef, Moment } from '../../src/moment.js';
+import { plural } from '../../src/wording/counts.js';
+import {
+  type InnerRequests,
+  innerRequests,
+  type Silence,
+  SYN_ANSWER_SECONDS,
+  silenceOf,
+} from './inner-requests.js';
+
+const UNANSWERED_MIN = 3;
+const SILENT_SECONDS_MIN = 2;
+/** Inner conversations that must fail before a tunnel is to blame that never worked in the capture. */
+const CONVERSATIONS_MIN = 2;
+
+export const NO_RETURN_THRESHOLDS: Readonly<Record<string, Threshold>> = {
+  unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'a lost request or two is normal' },
+  silentSeconds: { value: SILENT_SECONDS_MIN, unit: 's', why: 'ping waits about that long for a reply' },
+  conversations: {
+    value: CONVERSATIONS_MIN,
+    unit: 'inner conversations',
+    why: 'one that never worked may be a host that is down or a policy',
+  },
+};
+
+/** Judges every tunnel of a kind: requests leave one end, and nothing that would answer them comes from the other. */
+export function* judgeNoReturn(evidence: Evidence, kind: CarriedKind): Generator<Judgement> {
+  for (const tunnel of kind.tunnels(evidence)) {
+    if (!isMirror(tunnel)) yield* judge(evidence, kind, tunnel);
+  }
+}
+
+function* judge(evidence: Evidence, kind: CarriedKind, tunnel: CarriedTunnel): Generator<Judgement> {
+  const requests = innerRequests(evidence, tunnel, kind.mayAnswerAround === true);
+  let isHealthy = false;
+  for (const direction of [0, 1]) {
+    const ofDirection = requests.filter(({ outerDirection }) => outerDirection === direction);
+    const judgement = judgeDirection(evidence.quality, kind, tunnel, direction, ofDirection);
+    if (judgement) {
+      yield judgement;
+      return;
+    }
+    isHealthy ||= ofDirection.some(({ answered }) => answered > 0);
+  }
+  if (isHealthy) yield { result: 'healthy', subject: tunnel.subject };
+  else if (requests.some(({ unanswered }) => unanswered > 0)) {
+    yield {
+      result: 'insufficient-data',
+      subject: tunnel.subject,
+      reason: `Inner requests between ${tunnel.low} and ${tunnel.high} stay unanswered while ${kind.name} comes from both, too few to tell the tunnel from the targets; capture while you ping two inner hosts.`,
+    };
+  } else if (tunnel.directions.some(({ packets }) => packets > 0)) {
+    yield {
+      result: 'insufficient-data',
+      subject: tunnel.subject,
+      reason: `No inner request between ${tunnel.low} and ${tunnel.high} that capan knows how to match with an answer; capture while you ping through the tunnel.`,
+    };
+  }
+}
+
+/** Null where nothing is wrong in that direction. */
+function judgeDirection(
+  quality: CaptureQuality,
+  kind: CarriedKind,
+  tunnel: CarriedTunnel,
+  direction: number,
+  requests: readonly InnerRequests[],
+): Judgement | null {
+  const back = tunnel.directions[1 - direction].last;
+  const afterBack = requests.filter(({ first }) => first !== null && (back === null || isAfter(first, back)));
+  const silent = silenceOf(afterBack);
+  if (silent && isLasting(silent)) {
+    const workedBefore = silent.requests.some(({ to }) =>
+      requests.some((other) => other.to === to && other.answered > 0),
+    );
+    if (!workedBefore && silent.requests.length < CONVERSATIONS_MIN) {
+      return tooFew(tunnel, silent);
+    }
+    return (
+      limited(quality, tunnel, direction, silent) ??
+      problemOf(kind, tunnel, { direction, silence: silent, back, workedBefore })
+    );
+  }
+  const wholly = silenceOf(requests);
+  const targets = new Set(wholly?.requests.map(({ to }) => to));
+  if (!wholly || !isLasting(wholly) || targets.size < CONVERSATIONS_MIN) return null;
+  if (requests.some(({ answered }) => answered > 0)) return null;
+  return (
+    limited(quality, tunnel, direction, wholly) ??
+    problemOf(kind, tunnel, { direction, silence: wholly, back: null, workedBefore: false })
+  );
+}
+
+function isLasting({ unanswered, seconds }: Silence): boolean {
+  return unanswered >= UNANSWERED_MIN && seconds >= SILENT_SECONDS_MIN;
+}
+
+function tooFew(tunnel: CarriedTunnel, { requests: [only] }: Silence): Judgement {
+  return {
+    result: 'insufficient-data',
+    subject: tunnel.subject,
+    reason: `One inner conversation alone (${only.words} from ${only.from} to ${only.to}) is unanswered, and never worked in this capture: that may be the target as well as the tunnel; capture while you ping two inner hosts.`,
+  };
+}
+
+function limited(
+  quality: CaptureQuality,
+  tunnel: CarriedTunnel,
+  direction: number,
+  silence: Silence,
+): Judgement | null {
+  const { from, to } = tunnel.directions[direction];
+  const inner = silence.requests
+    .map((one) => reverseWasHeard(quality, one.from, one.to, one.stack))
+    .find((limit) => limit !== null);
+  const limit =
+    oneSidedLimit(quality, from, to, tunnel.outerStack) ??
+    inner ??
+    tooShortAfter(quality, silence.first, SYN_ANSWER_SECONDS);
+  return limit && insufficientData(tunnel.subject, limit);
+}
+
+interface NoReturn {
+  readonly direction: number;
+  readonly silence: Silence;
+  /** The last packet that came the other way, before the requests. */
+  readonly back: FrameRef | null;
+  readonly workedBefore: boolean;
+}
+
+function problemOf(
+  { name, packetClass, filter }: CarriedKind,
+  { subject, directions }: CarriedTunnel,
+  { direction, silence, back, workedBefore }: NoReturn,
+): Problem {
+  const { from, to, packets: sent } = directions[direction];
+  const { packets: returned } = directions[1 - direction];
+  const { unanswered, requests, first, last, seconds } = silence;
+  const hosts = requests
+    .slice(0, 3)
+    .map((one) => `${one.words} from ${one.from} to ${one.to}`)
+    .join(', ');
+  const reverse =
+    back === null
+      ? returned === 0
+        ? `The capture holds no ${name} packet from ${to} at all.`
+        : `${name} packets of ${to} do arrive, but none of them answers.`
+      : `The last ${name} packet from ${to} came before the first of them${workedBefore ? '; until then the tunnel worked' : ''}.`;
+  return {
+    result: 'problem',
+    subject,
+    confidence: workedBefore ? 'medium' : 'low',
+    explanation:
+      `${from} sends through ${name} to ${to}, but ${plural(unanswered, 'inner request')} over ${seconds.toFixed(1)} s ` +
+      `(${hosts}) got no answer. ${reverse}`,
+    pair: [from, to],
+    direction: { from, to },
+    where: 'unknown',
+    first,
+    last,
+    lastGood: back,
+    ongoingAtEnd: true,
+    counts: { unanswered, conversations: requests.length, sentPackets: sent, returnedPackets: returned },
+    evidence: citationsOf(name, silence, back, to),
+    displayFilter: filter(from, to),
+    packetClass,
+  };
+}
+
+const CITED_CONVERSATIONS_MAX = 4;
+
+function citationsOf(name: string, { requests }: Silence, back: FrameRef | null, peer: string): Citation[] {
+  const citations: Citation[] = [];
+  if (back) citations.push({ ...back, summary: `last ${name} packet from ${peer}` });
+  for (const { words, from, to, first, last, unanswered } of requests.slice(0, CITED_CONVERSATIONS_MAX)) {
+    if (!first || !last) continue;
+    citations.push({ ...first, summary: `${words} from ${from} to ${to}, no answer` });
+    if (last.frame !== first.frame) {
+      citations.push({ ...last, summary: `${words} from ${from} to ${to}, last of ${unanswered}` });
+    }
+  }
+  return citations.sort((a, b) => a.frame - b.frame);
+}
+
+/** Order of two moments of one segment; false where a time is unknown. */
+function isAfter(a: Moment, b: Moment): boolean {
+  return a.segment === b.segment && a.timeNs > b.timeNs;
+}

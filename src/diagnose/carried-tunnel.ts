@@ -1,0 +1,93 @@
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Traffic } from '../correlate/traffic.js';
+import type { FrameRef } from '../moment.js';
+import type { Subject } from '../report/report.js';
+import type { SegmentIndex } from '../units.js';
+import type { Evidence } from './diagnosis.js';
+
+/** What one end of a tunnel sent to the other. */
+export interface CarriedDirection {
+  readonly from: string;
+  readonly to: string;
+  /** Packets that carry something; keepalives of the tunnel are none. */
+  readonly packets: number;
+  readonly first: FrameRef | null;
+  readonly last: FrameRef | null;
+}
+
+/** Inner packets from one host to another through one direction of a tunnel. */
+export interface InnerWay {
+  readonly from: string;
+  readonly to: string;
+  /** 0: from the tunnel's low end to the high one. */
+  readonly outerDirection: number;
+}
+
+/** A tunnel between two ends in one time segment, as rules that hold for every kind see it. */
+export interface CarriedTunnel {
+  readonly subject: Subject;
+  readonly low: string;
+  readonly high: string;
+  readonly outerStack: number;
+  readonly segment: SegmentIndex;
+  /** Stacks of the inner packets, one a key; and who sends to whom in them, by direction. */
+  readonly tunnels: readonly { readonly stack: number; readonly ways: readonly InnerWay[] }[];
+  /** From low to high, and back. */
+  readonly directions: readonly [CarriedDirection, CarriedDirection];
+}
+
+/** What a kind of tunnel offers to be judged as every other is. */
+export interface CarriedKind {
+  /** How prose names it: `IP in IP`. */
+  readonly name: string;
+  /** Class of its packets, for blame. */
+  readonly packetClass: string;
+  /**
+   * True where answers may take another way by design (direct server return through IP in IP): silence counts only for
+   * inner hosts that ask again, and an answer outside the tunnel is one.
+   */
+  readonly mayAnswerAround?: boolean;
+  tunnels(evidence: Evidence): Iterable<CarriedTunnel>;
+  /** Display filter for its packets between two hosts. */
+  filter(a: string, b: string): string;
+}
+
+const waysOfRun = new WeakMap<Traffic, ReadonlyMap<number, readonly InnerWay[]>>();
+
+/** Who sends to whom inside a tunnel, by the direction of the tunnel's own packets. */
+export function innerWays({ flows, traffic }: CaptureQuality, stack: number): readonly InnerWay[] {
+  const known = waysOfRun.get(traffic);
+  if (known) return known.get(stack) ?? [];
+  const ways = new Map<number, Map<string, InnerWay>>();
+  flows.forEachConversation((flow) => {
+    const inside = flows.stack(flow);
+    if (inside === 0) return;
+    const ofStack = ways.get(inside) ?? new Map<string, InnerWay>();
+    ways.set(inside, ofStack);
+    for (const direction of [0, 1]) {
+      const { from, to } = flows.addresses(flow, direction);
+      for (const outerDirection of [0, 1]) {
+        if (!flows.wentThrough(flow, direction, outerDirection)) continue;
+        ofStack.set(`${from} ${to} ${outerDirection}`, { from, to, outerDirection });
+      }
+    }
+  });
+  const lists = new Map([...ways].map(([inside, ofStack]) => [inside, [...ofStack.values()]]));
+  waysOfRun.set(traffic, lists);
+  return lists.get(stack) ?? [];
+}
+
+/**
+ * Mirrored traffic, or that of a tap: packets of two inner hosts to each other come through the same direction of the
+ * tunnel. Its requests say nothing about the tunnel.
+ */
+export function isMirror({ tunnels }: Pick<CarriedTunnel, 'tunnels'>): boolean {
+  const seen = new Set<string>();
+  for (const { ways } of tunnels) {
+    for (const { from, to, outerDirection } of ways) {
+      if (from !== to && seen.has(`${outerDirection} ${to} ${from}`)) return true;
+      seen.add(`${outerDirection} ${from} ${to}`);
+    }
+  }
+  return false;
+}
