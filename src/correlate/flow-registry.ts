@@ -22,40 +22,16 @@ import {
 } from '../observe/flow-key.js';
 import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
-import { type FrameId, frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
+import { frameId } from '../units.js';
 import { formatAddress } from '../wire/address.js';
+import type { Endpoints, FlowDirection, TunnelLayer } from './flow-facts.js';
 import type { FlowId } from './flow-id.js';
 import { FlowStates } from './flow-states.js';
 import { grown } from './grown-column.js';
 
+export type { Endpoints, FlowDirection, TunnelLayer } from './flow-facts.js';
 export type { FlowId } from './flow-id.js';
 export type { FlowStates } from './flow-states.js';
-
-export interface Endpoints {
-  readonly low: string;
-  readonly high: string;
-  readonly lowPort: number;
-  readonly highPort: number;
-}
-
-/** One direction of a flow: 0 from low to high, 1 back. */
-export interface FlowDirection {
-  readonly packets: number;
-  readonly bytes: number;
-  readonly firstFrame: FrameId;
-  readonly lastFrame: FrameId;
-  readonly firstNs: Nanoseconds;
-  readonly lastNs: Nanoseconds;
-  readonly firstSegment: SegmentIndex;
-  readonly lastSegment: SegmentIndex;
-}
-
-export interface TunnelLayer {
-  readonly kind: TunnelKind;
-  readonly low: string;
-  readonly high: string;
-  readonly key: number;
-}
 
 const FLOW_CAPACITY_START = 4096;
 /** About half a million flows; beyond three quarters of that the longest silent ones are folded into `evicted`. */
