@@ -103,12 +103,12 @@ const READS_TEXTS = '^dissectors/[^/]+/text-captures/';
 const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/dns/layout',
   'dissectors/esp/sa-pairs',
-  'dissectors/frame/capture-facts',
   'dissectors/icmp/echo-pairs',
   'dissectors/icmp/echo-sizes',
   'dissectors/icmp/echo-tally',
   'dissectors/icmp/error-pairs',
   'dissectors/icmp/reachability',
+  'dissectors/icmp/refused-ports',
   'dissectors/icmp/refusals',
   'dissectors/icmp/traceroute',
   'dissectors/ip/fragment-loss',

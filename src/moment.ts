@@ -10,3 +10,9 @@ export interface Moment {
 export interface FrameRef extends Moment {
   readonly frame: FrameId;
 }
+
+/** A frame that a finding rests on. */
+export interface Citation extends FrameRef {
+  /** One line; packet strings need no escaping here, the report escapes. */
+  readonly summary: string;
+}

@@ -4,9 +4,9 @@ import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { ipProtocolName } from '../../src/wire/ip-protocols.js';
+import { framesFilter } from '../../src/wording/capture-subject.js';
 import { plural } from '../../src/wording/counts.js';
 import { addressFilter } from '../../src/wording/display-filters.js';
-import { framesFilter } from '../frame/capture-facts.js';
 import type { VppFault, VppFlow, VppPath, VppTrace, VppVisit } from './session.js';
 
 /*

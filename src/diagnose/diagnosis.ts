@@ -2,20 +2,15 @@ import type { ComparedSegment, Comparison } from '../compare/comparison.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { Limit, Shortage } from '../correlate/gates.js';
-import type { FrameRef, Moment } from '../moment.js';
+import type { Citation, FrameRef, Moment } from '../moment.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
 import type { DiagnosisMetadata } from './diagnosis-metadata.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { PacketClass } from './packet-class.js';
 
-export type { FrameRef, Moment } from '../moment.js';
+export type { Citation, FrameRef, Moment } from '../moment.js';
 export type { BlameLayer, DiagnosisMetadata, SubjectKind, Threshold } from './diagnosis-metadata.js';
-
-export interface Citation extends FrameRef {
-  /** One line; packet strings need no escaping here, the report escapes. */
-  readonly summary: string;
-}
 
 /** A subject that was judged and is ill. */
 export interface Problem {

@@ -1,5 +1,4 @@
-import type { Citation } from '../diagnose/diagnosis.js';
-import type { FrameRef } from '../moment.js';
+import type { Citation, FrameRef } from '../moment.js';
 
 /** A frame with what it shows; nothing else of the session that knows it. */
 export function cite({ frame, segment, timeNs }: FrameRef, summary: string): Citation {

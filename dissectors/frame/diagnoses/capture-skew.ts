@@ -1,6 +1,6 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
 import { type Citation, definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { framesFilter } from '../capture-facts.js';
+import { framesFilter } from '../../../src/wording/capture-subject.js';
 
 const OFFSET_SECONDS = 0.1;
 const SKEW_PPM = 50;

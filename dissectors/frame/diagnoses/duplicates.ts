@@ -1,5 +1,5 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { captureSpan, captureSubject, framesFilter } from '../capture-facts.js';
+import { captureSpan, captureSubject, framesFilter } from '../../../src/wording/capture-subject.js';
 
 const SHARE_MIN = 5;
 const PAIRS_CITED = 5;

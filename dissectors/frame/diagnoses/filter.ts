@@ -5,7 +5,7 @@ import { portFilterSignature } from '../../../src/correlate/port-filter-signatur
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_ESP, PROTOCOL_ICMP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
-import { captureSpan, captureSubject } from '../capture-facts.js';
+import { captureSpan, captureSubject } from '../../../src/wording/capture-subject.js';
 
 /** What rules look for beside the packets that somebody meant to capture. */
 const CLASSES: readonly { readonly name: string; readonly packet: PacketClass }[] = [

@@ -8,8 +8,14 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { captureIndexOf } from '../../../src/units.js';
+import {
+  captureSpan,
+  captureSubject,
+  framesFilter,
+  inFile,
+  lastFrameOf,
+} from '../../../src/wording/capture-subject.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
-import { captureSpan, captureSubject, framesFilter, inFile, lastFrameOf } from '../capture-facts.js';
 
 const ACKS_MIN = 3;
 

@@ -1,6 +1,6 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { captureSpan, captureSubject, framesFilter } from '../../../src/wording/capture-subject.js';
 import { tcpChecksums } from '../../tcp/correlator.js';
-import { captureSpan, captureSubject, framesFilter } from '../capture-facts.js';
 
 /** A right checksum equals the pseudo-header sum once in 65,536 segments: this many and this share are no chance. */
 const PENDING_MIN = 5;

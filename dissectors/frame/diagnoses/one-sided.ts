@@ -1,8 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneWayCaptureLimit } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { captureSpan, captureSubject } from '../../../src/wording/capture-subject.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
-import { captureSpan, captureSubject } from '../capture-facts.js';
 import { type PairCensus, takeCensus } from '../one-way-pairs.js';
 
 const SHARE_WHOLE = 95;

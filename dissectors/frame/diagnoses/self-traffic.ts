@@ -1,6 +1,6 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
-import { captureSubject } from '../capture-facts.js';
+import { captureSubject } from '../../../src/wording/capture-subject.js';
 
 const SSH_PORT = 22;
 const SHARE_MIN = 50;

@@ -1,6 +1,6 @@
 import { SNAPLEN } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { captureSpan, captureSubject } from '../capture-facts.js';
+import { captureSpan, captureSubject } from '../../../src/wording/capture-subject.js';
 
 export default defineDiagnosis({
   id: 'capture.snaplen',

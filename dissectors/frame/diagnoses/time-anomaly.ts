@@ -2,7 +2,7 @@ import type { TimeSegment } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
-import { captureSpan, captureSubject, framesFilter } from '../capture-facts.js';
+import { captureSpan, captureSubject, framesFilter } from '../../../src/wording/capture-subject.js';
 
 const STEP_BACK_MS = 100;
 const STEPS_CITED_MAX = 4;

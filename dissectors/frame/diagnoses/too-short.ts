@@ -1,5 +1,5 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { captureSpan, captureSubject } from '../capture-facts.js';
+import { captureSpan, captureSubject } from '../../../src/wording/capture-subject.js';
 
 export default defineDiagnosis({
   id: 'capture.too-short',

@@ -1,7 +1,13 @@
 import type { CaptureFacts } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { type Citation, defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
-import { captureSpan, captureSubject, framesFilter, inFile, lastFrameOf } from '../capture-facts.js';
+import {
+  captureSpan,
+  captureSubject,
+  framesFilter,
+  inFile,
+  lastFrameOf,
+} from '../../../src/wording/capture-subject.js';
 
 const DAMAGE_NAMED_MAX = 3;
 

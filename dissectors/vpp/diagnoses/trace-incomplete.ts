@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { captureSubject } from '../../../src/wording/capture-subject.js';
 import { plural } from '../../../src/wording/counts.js';
-import { captureSubject } from '../../frame/capture-facts.js';
 import { type VppTrace, type VppVisit, vppTraces } from '../correlator.js';
 import { refOf } from '../flow-words.js';
 

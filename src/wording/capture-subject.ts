@@ -1,7 +1,6 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Citation } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
-import { frameId, frameNumberOf } from '../../src/units.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
+import type { Citation, FrameRef, Moment } from '../moment.js';
+import { frameId, frameNumberOf } from '../units.js';
 
 /** The subject of a finding about one input file, or about all of them where no index is given. */
 export function captureSubject(
