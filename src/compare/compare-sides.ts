@@ -7,20 +7,15 @@ import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { ClockModel, type ClockSample } from './clock.js';
 import { stateClock, timeText } from './clock-statement.js';
 import type { ComparedPacket } from './compared-packet.js';
-import {
-  CommonNumbers,
-  type ComparedDirection,
-  type Comparison,
-  type Fate,
-  type Numbering,
-  type Running,
-} from './comparison.js';
+import { CommonNumbers, type Comparison, type Fate, type Numbering, type Running } from './comparison.js';
+import { directionOf, edgesOf } from './comparison-parts.js';
 import { type DirectionState, LOSS_SECONDS } from './direction-state.js';
 import { DirectionTally } from './direction-tally.js';
+import type { Collectors } from './flow-pairs.js';
 import type { LaneEnds } from './lane-table.js';
-import { patternOf } from './loss-pattern.js';
+import { MissingRun, type MissingVerdict } from './missing-run.js';
 import { type JoinResults, PacketJoin } from './packet-join.js';
-import { type Collectors, planComparison } from './pairing.js';
+import { planComparison } from './pairing.js';
 import type { Plan } from './plan.js';
 import { otherSide, SIDES, type Side } from './side.js';
 import { isUnknown } from './tcp-rewrite.js';
@@ -58,10 +53,11 @@ export function compareSides(input: CompareInput): Comparison {
   return new SideComparison(input).compare();
 }
 
-class SideComparison implements JoinResults {
+class SideComparison implements JoinResults, MissingVerdict {
   private readonly plan: Plan;
   private readonly clock: ClockModel;
   private readonly tallies: readonly DirectionTally[];
+  private readonly runs: readonly MissingRun[];
   private readonly fates: Record<Side, Map<number, Fate>> = { a: new Map(), b: new Map() };
   private readonly numbers: CommonNumbers;
   private readonly best = new Map<number, ClockSample>();
@@ -89,6 +85,7 @@ class SideComparison implements JoinResults {
     const budget = { left: CHANGED_KEPT };
     const highest = new Float64Array(this.plan.channels.length);
     this.tallies = this.plan.directions.map((direction) => new DirectionTally(direction, budget, highest));
+    this.runs = this.tallies.map(() => new MissingRun(this));
     this.numbers = new CommonNumbers(collectors, input.numbering);
     const cuts = { a: this.cutNs('a'), b: this.cutNs('b') };
     this.windows = { a: this.windowOf('a', cuts.a), b: this.windowOf('b', cuts.b) };
@@ -103,6 +100,7 @@ class SideComparison implements JoinResults {
     const { collectors, running, waitingMax } = this.input;
     this.join = new PacketJoin(collectors, this.plan, this.clock, this, running, waitingMax);
     this.join.run();
+    for (const run of this.runs) run.end();
     this.withdrawUnseen();
     const final = this.finalClock();
     const shiftNs = final ? this.clock.offsetAt(this.middleNs()) - final.offsetAt(this.middleNs()) : 0;
@@ -110,17 +108,31 @@ class SideComparison implements JoinResults {
   }
 
   delivered(packet: ComparedPacket, delayNs: Nanoseconds): void {
+    this.runs[this.tallyOf(packet).plan.index].end();
     this.tallyOf(packet).noteDelivered(packet, delayNs, this.portOf(packet));
     this.noteFate(packet, 'arrived');
     if (packet.partner) this.noteFate(packet.partner, 'arrived');
   }
 
   missing(packet: ComparedPacket, state: DirectionState, isEarly: boolean): void {
-    const tally = this.tallyOf(packet);
     const excuse = isEarly ? 'crowded' : this.excuseOf(packet, state);
-    if (excuse === null) tally.noteLost(packet, this.portOf(packet));
-    else tally.noteNotComparable(excuse);
-    this.noteFate(packet, excuse === null ? 'lost' : excuse === 'captureLoss' ? 'arrived' : 'unknown');
+    const run = this.runs[this.tallyOf(packet).plan.index];
+    if (excuse === null) run.note(packet);
+    else if (excuse === 'captureLoss') run.noteUnseen(packet);
+    else {
+      this.tallyOf(packet).noteNotComparable(excuse);
+      this.noteFate(packet, 'unknown');
+    }
+  }
+
+  lost(packet: ComparedPacket): void {
+    this.tallyOf(packet).noteLost(packet, this.portOf(packet));
+    this.noteFate(packet, 'lost');
+  }
+
+  unseen(packet: ComparedPacket): void {
+    this.tallyOf(packet).noteNotComparable('captureLoss');
+    this.noteFate(packet, 'arrived');
   }
 
   /** Why a packet that was not found is no loss; null where it is one. */
@@ -363,32 +375,7 @@ class SideComparison implements JoinResults {
   }
 }
 
-function edgesOf(side: Side, quality: CaptureQuality, numbers: CommonNumbers) {
-  const first = quality.segments
-    .map((_, segment) => quality.window(segment))
-    .find((window) => window !== null);
-  const windows = quality.segments.flatMap((_, segment) => quality.window(segment) ?? []);
-  const last = windows[windows.length - 1];
-  if (!first || !last) return null;
-  return { first: numbers.shift(side, first.first), last: numbers.shift(side, last.last) };
-}
-
 /** Base of B's times minus that of A's. */
 function baseDifferenceNs({ a, b }: Readonly<Record<Side, CaptureQuality>>): Nanoseconds {
   return Number((b.segments[0]?.baseNs ?? 0n) - (a.segments[0]?.baseNs ?? 0n));
-}
-
-function directionOf(tally: DirectionTally, shiftNs: Nanoseconds): ComparedDirection {
-  const { delays, plan } = tally;
-  const shift = plan.sender === 'a' ? shiftNs : -shiftNs;
-  const delay =
-    delays.count === 0
-      ? null
-      : {
-          minNs: delays.minNs + shift,
-          medianNs: delays.quantileNs(0.5) + shift,
-          p99Ns: delays.quantileNs(0.99) + shift,
-          maxNs: delays.maxNs + shift,
-        };
-  return { plan, tally, pattern: patternOf(tally), delay };
 }

@@ -4,6 +4,12 @@ import type { RecordBlock } from './identity-record.js';
 import type { Lane } from './lane-table.js';
 import type { Side } from './side.js';
 
+export interface InnerPart {
+  readonly stream: number;
+  readonly from: number;
+  readonly length: number;
+}
+
 /**
  * A packet as one side captured it, while it waits for the other side. Most are used again for other packets, so fields
  * that may exceed 31 bits begin as doubles: their kind is never to change.
@@ -45,6 +51,8 @@ export class ComparedPacket {
   arrivedNs = Number.NaN;
   /** A segment of TCP whose bytes the receiver had acknowledged before it was sent. */
   isRepeated = false;
+  /** Bytes of a stream of TCP inside the tunnel that the packet belongs to, which nobody acknowledged before it was sent. */
+  inner: InnerPart | null = null;
   bucket: Bucket | null = null;
   /** In the ring of its bucket. */
   nextEqual: ComparedPacket | null = null;
@@ -93,6 +101,7 @@ export class ComparedPacket {
     this.masked = block.masked(record);
     this.protocols = block.protocols[record];
     this.isRepeated = false;
+    this.inner = null;
     this.ordinal = 0;
     this.connection = 0;
     this.isSettled = false;

@@ -5,8 +5,8 @@ import type { DirectionPlan, RewrittenEntry } from './channel.js';
 import type { ClockModel } from './clock.js';
 import type { ComparedPacket } from './compared-packet.js';
 import type { DirectionTally } from './direction-tally.js';
+import type { Collectors } from './flow-pairs.js';
 import type { LossPattern } from './loss-pattern.js';
-import type { Collectors } from './pairing.js';
 import type { NatEntry, Plan } from './plan.js';
 import type { Side } from './side.js';
 

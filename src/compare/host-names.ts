@@ -69,7 +69,7 @@ export class HostNames {
 }
 
 /** A private address that the other side shows as a public one settles it; otherwise it is the side of the host. */
-function translatedSide(addressA: string, addressB: string, side: Side): Side {
+export function translatedSide(addressA: string, addressB: string, side: Side): Side {
   const [privateA, privateB] = [isPrivateAddress(addressA), isPrivateAddress(addressB)];
   if (privateA !== privateB) return privateA ? 'a' : 'b';
   return side;

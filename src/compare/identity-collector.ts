@@ -71,6 +71,11 @@ export class IdentityCollector implements IdentitySink {
     this.lanes = new LaneTable(seed);
   }
 
+  /** Time of the calendar from which all times here are counted. */
+  get baseNs(): bigint {
+    return this.segments[0]?.baseNs ?? 0n;
+  }
+
   /** Last frame of the side, any flow. */
   get lastNs(): Nanoseconds {
     return this.setBacks.latestNs;
@@ -166,8 +171,10 @@ export class IdentityCollector implements IdentitySink {
           byContent.add(hash, timeNs, lane, timeToLive[row], identification[row], ordinal, content);
         if (length[row] > 0 && lanes.isTcp(lane)) {
           const byData = hashOf(body[row], length[row]);
-          if (byData < byPayload.threshold)
-            byPayload.add(byData, timeNs, lane, acknowledgment[row], offset[row], ordinal, content);
+          if (byData < byPayload.threshold) {
+            const hop = packHop(timeToLive[row], identification[row]);
+            byPayload.add(byData, timeNs, lane, acknowledgment[row], offset[row], ordinal, hop);
+          }
         }
       }
       if ((flags & IDENTITY_ARP) !== 0) continue;
@@ -218,8 +225,18 @@ export class IdentityCollector implements IdentitySink {
 
   private baseDistanceNs(segment: number): Nanoseconds {
     const base = this.segments[segment]?.baseNs ?? 0n;
-    return Number(base - (this.segments[0]?.baseNs ?? 0n));
+    return Number(base - this.baseNs);
   }
+}
+
+/** Time to live and identification of an IP header in one number. */
+function packHop(timeToLive: number, identification: number): number {
+  return timeToLive * 2 ** 32 + identification;
+}
+
+export function hopOf(packed: number): { timeToLive: number; identification: number } {
+  const timeToLive = Math.floor(packed / 2 ** 32);
+  return { timeToLive, identification: packed - timeToLive * 2 ** 32 };
 }
 
 /** A whole number below 2^53 of two digests. */

@@ -12,6 +12,8 @@ import {
 /** Packets of a class that must be lost in a row. */
 export const CLASS_LOST_MIN = 5;
 export const FRAGMENTS_LOST_MIN = 2;
+/** Fragments of two datagrams at least, where nothing else was sent while they were lost. */
+const FRAGMENTS_ALONE_MIN = 4;
 /** Of what is lost, what the class must account for. */
 const COVERED_SHARE = 0.9;
 /** Loss that other classes may have meanwhile. */
@@ -34,22 +36,45 @@ export type LossPattern =
   | { readonly kind: 'general' };
 
 /** Null where nothing was lost. */
-export function patternOf({ lost, profile }: DirectionTally): LossPattern | null {
+export function patternOf({ lost, profile, fragments }: DirectionTally): LossPattern | null {
   if (lost === 0 || !profile) return null;
-  return fragmentPattern(profile) ?? sizePattern(profile) ?? classPattern(profile) ?? { kind: 'general' };
+  return (
+    fragmentPattern(profile, fragments) ??
+    sizePattern(profile) ??
+    classPattern(profile) ?? { kind: 'general' }
+  );
 }
 
-function fragmentPattern(profile: LossProfile): LossPattern | null {
+/** `fragments`: all that were sent. */
+function fragmentPattern(profile: LossProfile, fragments: number): LossPattern | null {
   for (const [value, which] of [
     [ALL_FRAGMENTS, 'all'],
     [LATER_FRAGMENTS, 'later'],
     [FIRST_FRAGMENTS, 'first'],
   ] as const) {
     const lossClass = profile.classOf('fragment', value);
-    if (!lossClass || !isWholeLoss(profile, lossClass, FRAGMENTS_LOST_MIN)) continue;
-    return { kind: 'fragments', which, run: lossClass.run };
+    if (!lossClass) continue;
+    if (isWholeLoss(profile, lossClass, FRAGMENTS_LOST_MIN))
+      return { kind: 'fragments', which, run: lossClass.run };
+    if (which === 'all' && lossClass.lost === fragments && isOnlyDifference(profile, lossClass))
+      return { kind: 'fragments', which, run: lossClass.longest };
   }
   return null;
+}
+
+/** No fragment arrived and nothing but fragments is lost, however seldom the others were sent. */
+function isOnlyDifference(
+  profile: LossProfile,
+  lossClass: LossClass,
+): lossClass is LossClass & { longest: LossRun } {
+  const { sent, lost, longest } = lossClass;
+  return (
+    longest !== null &&
+    lost === sent &&
+    lost === profile.lost &&
+    lost >= FRAGMENTS_ALONE_MIN &&
+    profile.delivered > 0
+  );
 }
 
 /** Everything above a size is lost and everything up to it arrives, of the same service. */
@@ -57,6 +82,11 @@ function sizePattern(profile: LossProfile): LossPattern | null {
   const { largestDelivered, smallestLost, lost } = profile;
   if (lost < CLASS_LOST_MIN || largestDelivered === 0) return null;
   if (smallestLost <= largestDelivered || smallestLost < SIZE_LIMIT_MIN) return null;
+  // Where nothing of the port arrives, large or small, it may as well be the port.
+  const isOfPort = [...profile.classes.values()].some(
+    (one) => one.kind === 'port' && one.lost === one.sent && one.lost >= COVERED_SHARE * lost,
+  );
+  if (isOfPort) return null;
   for (const lossClass of profile.classes.values()) {
     const isService = lossClass.kind === 'port' || lossClass.kind === 'protocol';
     if (!isService || !lossClass.longest || lossClass.lost < COVERED_SHARE * lost) continue;

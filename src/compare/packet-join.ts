@@ -6,11 +6,11 @@ import { Acknowledgments } from './acknowledgments.js';
 import { Buckets, ringWith, ringWithout } from './buckets.js';
 import type { Channel } from './channel.js';
 import type { ClockModel } from './clock.js';
-import type { Bucket } from './compared-packet.js';
-import { type ComparedPacket, SparePackets } from './compared-packet.js';
+import { type Bucket, type ComparedPacket, SparePackets } from './compared-packet.js';
 import type { Running } from './comparison.js';
 import { DirectionState, isSegment, RECEIVED_WAIT_NS, WAIT_NS } from './direction-state.js';
-import type { Collectors } from './pairing.js';
+import type { Collectors } from './flow-pairs.js';
+import { InnerSegments } from './inner-segments.js';
 import type { Plan } from './plan.js';
 import { Cursor, Waiting } from './record-cursor.js';
 import { rejoin } from './recut.js';
@@ -48,6 +48,7 @@ export interface JoinResults {
 export class PacketJoin {
   readonly states: readonly DirectionState[];
   private readonly acknowledgments: Acknowledgments;
+  private readonly inner: InnerSegments;
   private readonly buckets = new Buckets();
   private readonly spare = new SparePackets();
   private readonly sent = new Waiting();
@@ -71,6 +72,7 @@ export class PacketJoin {
     this.ordinals = new Uint32Array(plan.channels.length);
     this.highestSent = new Float64Array(plan.channels.length).fill(Number.NaN);
     this.acknowledgments = new Acknowledgments(plan);
+    this.inner = new InnerSegments(collectors);
     this.renumbering = new TcpRenumbering(plan, collectors.a.seed);
   }
 
@@ -103,6 +105,7 @@ export class PacketJoin {
   /** True where the receiver acknowledged bytes of TCP that its own capture lacks in whatever segment. */
   wasAcknowledged(packet: ComparedPacket): boolean {
     const channel = this.plan.channels[packet.channel];
+    if (this.inner.wasAcknowledged(packet)) return true;
     if (channel.protocol !== PROTOCOL_TCP || packet.length === 0 || packet.isRepeated) return false;
     if (!this.acknowledgments.reach(packet, channel)) return false;
     const { segments } = this.states[channel.direction];
@@ -134,6 +137,9 @@ export class PacketJoin {
     const { level } = channel;
     const packet = this.spare.take();
     packet.read(cursor.side, channelIndex, block, record, level, timeNs, cursor.timeNs);
+    const { inner } = cursor;
+    const isSender = this.plan.directions[channel.direction].sender === packet.side;
+    if (inner !== null) this.inner.note(packet, inner, isSender);
     cursor.advance();
     if (timeNs > this.nowNs) this.nowNs = timeNs;
     this.settle(this.nowNs);
@@ -142,8 +148,6 @@ export class PacketJoin {
       this.spare.put(packet);
       return;
     }
-    const direction = this.plan.directions[channel.direction];
-    const isSender = direction.sender === packet.side;
     if (channel.rewrite !== null && (packet.flags & IDENTITY_FRAGMENT) === 0)
       this.renumbering.apply(packet, channel.level, (packet.tcpFlags & TCP_SYN) !== 0, isSender);
     if (channel.protocol === PROTOCOL_TCP) this.acknowledgments.note(packet, channel, isSender);

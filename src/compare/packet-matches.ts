@@ -1,5 +1,5 @@
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
-import type { IdentityCollector } from './identity-collector.js';
+import { hopOf, type IdentityCollector } from './identity-collector.js';
 import type { IdentitySketch, SketchedPacket } from './identity-sketch.js';
 import type { Lane } from './lane-table.js';
 import type { SetBacks } from './set-backs.js';
@@ -17,8 +17,15 @@ export interface PacketMatch {
   readonly identification: number;
   /** False where equal packets were paired by their order only. */
   readonly isUnique: boolean;
-  /** Of TCP data whose header was rewritten: B's number minus A's. */
-  readonly shift?: { readonly sequence: number; readonly acknowledgment: number };
+  /** True where both captures hold enough of the content to tell that it is equal. */
+  readonly isByContent: boolean;
+  /** Of TCP data whose header was rewritten: B's number minus A's, with what the IP header says. */
+  readonly shift?: {
+    readonly sequence: number;
+    readonly acknowledgment: number;
+    readonly hops: number;
+    readonly identification: number;
+  };
 }
 
 /** Differences of one clock lie together: delays and their changes are below this. */
@@ -28,7 +35,7 @@ const CLUSTER_MIN = 3;
 /** More than two sketches hold. */
 const FOUND_MAX = 2 ** 18;
 
-/** In the order of A's capture the packets that both sketches hold, less those that agree with nothing else about the clocks. */
+/** In the order of A's capture the packets that both sketches hold; some of them may be equal by chance. */
 export function matchSketches(a: IdentityCollector, b: IdentityCollector): PacketMatch[] {
   const byHeader = joinSketches(a.byHeader, b.byHeader).filter((joined) => isPlausible(joined, a, b));
   const found = [...joinSketches(a.byContent, b.byContent), ...byHeader];
@@ -43,9 +50,13 @@ export function matchSketches(a: IdentityCollector, b: IdentityCollector): Packe
     } else if (known !== joined.b.ordinal) conflicting.add(joined.a.ordinal);
   }
   const certain = distinct.filter(({ a: packet }) => !conflicting.has(packet.ordinal));
-  const matches = inCaptureOrder([...certain, ...joinPayloads(a, b, distinct)]).map((joined) =>
+  return inCaptureOrder([...certain, ...joinPayloads(a, b, distinct)]).map((joined) =>
     matchOf(joined, a.setBacks, b.setBacks),
   );
+}
+
+/** Less those that agree with nothing else about the clocks. */
+export function withoutStrays(matches: readonly PacketMatch[]): PacketMatch[] {
   const unique = matches.filter(({ isUnique }) => isUnique);
   const clusters = clustersOf(unique.length > 0 ? unique : matches);
   return matches.filter(({ differenceNs }) =>
@@ -76,7 +87,10 @@ interface Joined {
   readonly a: SketchedPacket;
   readonly b: SketchedPacket;
   readonly isUnique: boolean;
-  /** Found by payload alone: `identification` and `timeToLive` are the sequence and acknowledgment numbers. */
+  /**
+   * Found by payload alone: `identification` and `timeToLive` are the sequence and acknowledgment numbers, `content` is
+   * what `packHop` makes of the IP header's.
+   */
   readonly isPayload?: boolean;
 }
 
@@ -118,25 +132,32 @@ function joinSketches(a: IdentitySketch, b: IdentitySketch): Joined[] {
 
 function matchOf({ a, b, isUnique, isPayload }: Joined, ofA: SetBacks, ofB: SetBacks): PacketMatch {
   const timeA = a.timeNs + ofA.shiftAt(a.ordinal);
-  if (isPayload) {
-    const shift = {
-      sequence: (b.identification - a.identification) | 0,
-      acknowledgment: (b.timeToLive - a.timeToLive) | 0,
-    };
-    const differenceNs = b.timeNs + ofB.shiftAt(b.ordinal) - timeA;
-    const lanes = { laneA: a.lane, laneB: b.lane, timeA };
-    return { ...lanes, differenceNs, hops: 0, identification: 0, isUnique, shift };
-  }
-  const identification = a.identification !== b.identification ? -1 : a.identification === 0 ? 0 : 1;
-  return {
+  const common = {
     laneA: a.lane,
     laneB: b.lane,
     timeA,
     differenceNs: b.timeNs + ofB.shiftAt(b.ordinal) - timeA,
-    hops: a.timeToLive - b.timeToLive,
-    identification,
     isUnique,
+    isByContent: isPayload === true || a.content === b.content,
   };
+  if (isPayload !== true) {
+    const identification = compareIdentifications(a.identification, b.identification);
+    return { ...common, hops: a.timeToLive - b.timeToLive, identification };
+  }
+  const [ofHopA, ofHopB] = [hopOf(a.content), hopOf(b.content)];
+  const shift = {
+    sequence: (b.identification - a.identification) | 0,
+    acknowledgment: (b.timeToLive - a.timeToLive) | 0,
+    hops: ofHopA.timeToLive - ofHopB.timeToLive,
+    identification: compareIdentifications(ofHopA.identification, ofHopB.identification),
+  };
+  return { ...common, hops: 0, identification: 0, shift };
+}
+
+/** 1: equal and not 0, 0: both 0, -1: different. */
+function compareIdentifications(a: number, b: number): -1 | 0 | 1 {
+  if (a !== b) return -1;
+  return a === 0 ? 0 : 1;
 }
 
 /** Ranges of differences that several matches share; the largest one whatever its size. */

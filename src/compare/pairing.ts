@@ -1,27 +1,26 @@
 import { isUnicast } from '../wire/address.js';
+import { PROTOCOL_TCP } from '../wire/ip.js';
 import { ActiveLanes } from './active-lanes.js';
-import type { Channel, DirectionPlan } from './channel.js';
+import { Aliases } from './aliases.js';
+import { ChannelPlans } from './channel-plans.js';
 import { ClockModel, type ClockSample } from './clock.js';
 import { encryptedShare } from './encrypted-share.js';
-import { HostNames } from './host-names.js';
+import { type Collectors, type FlowPair, FlowPairs } from './flow-pairs.js';
+import { HostNames, translatedSide } from './host-names.js';
 import { HostSides } from './host-sides.js';
-import type { IdentityCollector } from './identity-collector.js';
 import { type Lane, type LaneEnds, PROTOCOL_ARP_REPLY, PROTOCOL_ARP_REQUEST } from './lane-table.js';
-import { matchSketches, type PacketMatch } from './packet-matches.js';
-import type { Plan } from './plan.js';
+import { LaneChannels } from './lane-turns.js';
+import { matchSketches, type PacketMatch, withoutStrays } from './packet-matches.js';
+import type { Plan, Turn } from './plan.js';
 import { RewrittenFlows } from './rewritten-flows.js';
-import type { Side } from './side.js';
-import { otherSide, SIDES } from './side.js';
+import { samePointOf } from './same-point.js';
+import { otherSide, SIDES, type Side } from './side.js';
 import { learnRewrites } from './tcp-rewrite.js';
+import { withoutChance } from './translation-evidence.js';
 
-export type Collectors = Readonly<Record<Side, IdentityCollector>>;
-
-const DIRECTIONS_MAX = 4096;
 const UNPAIRED_KEPT = 20;
 /** Lanes of which the text is kept, of each side: every matched packet asks for it several times. */
 const KNOWN_ENDS_MAX = 1 << 14;
-/** Share of matched packets with an unchanged identification from which it counts as kept. */
-const KEPT_SHARE = 0.9;
 
 /** Learns from the sketches of both sides which flow is which, which way packets go, and how the clocks differ. */
 export function planComparison(
@@ -37,15 +36,14 @@ class Pairing {
   private readonly active: ActiveLanes;
   private readonly names = new HostNames();
   private readonly sides: HostSides;
-  private readonly directions: DirectionPlan[] = [];
-  private readonly directionByKey = new Map<string, number>();
-  private readonly channels: Channel[] = [];
-  private readonly channelByKey = new Map<string, number>();
-  private readonly channelOf: Record<Side, Int32Array>;
+  private readonly plans: ChannelPlans;
+  private readonly channelOf: Record<Side, LaneChannels>;
+  private readonly aliases = new Aliases();
+  /** Lanes of hosts that share an address with those of the other side, and are not on the path. */
+  private readonly foreign: Record<Side, Set<Lane>> = { a: new Set(), b: new Set() };
   private readonly unpaired = new Map<string, { side: Side; from: string; to: string; packets: number }>();
   private readonly rewritten = new RewrittenFlows();
   private readonly knownEnds: Record<Side, Map<Lane, LaneEnds>> = { a: new Map(), b: new Map() };
-  private readonly identifications = new Map<string, { same: number; changed: number }>();
 
   constructor(
     private readonly collectors: Collectors,
@@ -53,36 +51,35 @@ class Pairing {
     /** Protocols whose routers put their own addresses on every packet, as bits. */
     private readonly hopProtocols: number,
   ) {
-    const all = matchSketches(collectors.a, collectors.b).filter((match) => this.isTold(match));
+    const found = matchSketches(collectors.a, collectors.b).filter((match) => this.isTold(match));
+    const ends = (side: Side, lane: Lane): LaneEnds => this.ends(side, lane);
+    const all = withoutStrays(withoutChance(found, collectors, ends, hopProtocols));
     this.active = new ActiveLanes(collectors, all);
     this.matches = all.filter(
       ({ laneA, laneB }) => this.active.isActive('a', laneA) && this.active.isActive('b', laneB),
     );
-    const lanes = this.votedLanes();
-    for (const [laneA, { lane, count }] of lanes) {
-      const a = this.ends('a', laneA);
-      if (a.protocol >= 0) this.names.learn(a, this.ends('b', lane), count);
-    }
+    const pairs = new FlowPairs(this.matches, ends);
+    for (const { a, b, count } of pairs.all) if (a.protocol >= 0) this.names.learn(a, b, count);
     this.sides = new HostSides(this.matches.map((match) => ({ match, ends: this.ends('a', match.laneA) })));
-    this.countIdentifications();
+    const { active, names, sides } = this;
+    this.plans = new ChannelPlans({ collectors, active, names, sides, ends }, this.matches);
     this.channelOf = { a: this.noChannels('a'), b: this.noChannels('b') };
-    this.pairLanes(lanes);
-    const shown = { a: new Set(this.channelOf.a), b: new Set(this.channelOf.b) };
+    this.pairLanes(pairs);
+    const shown = { a: this.channelOf.a.shown(), b: this.channelOf.b.shown() };
     const isComplete = SIDES.every(
       (side) => collectors[side].byContent.threshold === Number.POSITIVE_INFINITY,
     );
-    learnRewrites(this.channels, this.matches, (channel, side) => shown[side].has(channel), isComplete);
+    learnRewrites(this.plans.channels, this.matches, (channel, side) => shown[side].has(channel), isComplete);
   }
 
   plan(): Plan {
-    for (const direction of this.directions) {
-      direction.reverse = this.directionByKey.get(directionKey(direction.to, direction.from)) ?? -1;
-    }
+    this.plans.end();
+    const { directions, channels } = this.plans;
     const { a, b } = this.collectors;
     const unpaired = [...this.unpaired.values()].sort((x, y) => y.packets - x.packets);
     return {
-      directions: this.directions,
-      channels: this.channels,
+      directions,
+      channels,
       channelOf: this.channelOf,
       nat: this.names.nat(),
       rewritten: this.rewritten,
@@ -90,8 +87,9 @@ class Pairing {
       moreUnpaired: Math.max(0, unpaired.length - UNPAIRED_KEPT),
       clock: this.knownClock ?? ClockModel.fit(this.clockSamples()),
       sampleMatches: this.matches.length,
+      samePoint: samePointOf(this.matches, Number(b.baseNs - a.baseNs)),
       encrypted: { a: encryptedShare(a), b: encryptedShare(b) },
-      commonPairs: new Set(this.directions.map(({ from, to }) => [from, to].sort().join(' '))).size,
+      commonPairs: new Set(directions.map(({ from, to }) => [from, to].sort().join(' '))).size,
       hostsOfB: this.names.renamed(),
       firstArrivals: this.firstArrivals(),
       windows: {
@@ -101,52 +99,136 @@ class Pairing {
     };
   }
 
-  /** By lane of A the lane of B that most of its matched packets are found on. */
-  private votedLanes(): Map<Lane, { lane: Lane; count: number }> {
-    const votes = new Map<Lane, Map<Lane, number>>();
-    for (const { laneA, laneB } of this.matches) {
-      const known = votes.get(laneA) ?? new Map<Lane, number>();
-      known.set(laneB, (known.get(laneB) ?? 0) + 1);
-      votes.set(laneA, known);
+  /**
+   * A lane whose ends a translation hides from the other side keeps its channel; under another address or port there it is
+   * still the same. What the other side shows may stand for several of them, one after the other.
+   */
+  private pairLanes(pairs: FlowPairs): void {
+    const uses: Record<Side, Map<Lane, Set<number>>> = { a: new Map(), b: new Map() };
+    for (const [inside, list] of this.insidesOf(pairs)) {
+      const main = list.reduce((most, pair) => (pair.count > most.count ? pair : most));
+      const channel = this.plans.open(main.a, main.laneA, main.laneB);
+      if (channel < 0) continue;
+      const [lane, outside] = [laneOn(main, inside), otherSide(inside)];
+      this.channelOf[inside].set(lane, channel);
+      for (const pair of list) {
+        const shown = laneOn(pair, outside);
+        uses[outside].set(shown, (uses[outside].get(shown) ?? new Set()).add(channel));
+        if (pair.isTranslated) this.noteTranslation(pair, inside, this.plans.of(channel).sender);
+      }
     }
-    const voted = new Map<Lane, { lane: Lane; count: number }>();
-    for (const [laneA, candidates] of votes) {
-      let best = { lane: -1, count: 0 };
-      for (const [lane, count] of candidates) if (count > best.count) best = { lane, count };
-      voted.set(laneA, best);
+    for (const side of SIDES) {
+      const shared = new Set<Lane>();
+      for (const [lane, channels] of uses[side]) {
+        const [channel, ...others] = channels;
+        if (others.length > 0) shared.add(lane);
+        else if (!this.channelOf[side].has(lane)) this.channelOf[side].set(lane, channel);
+      }
+      if (shared.size > 0) this.shareInTurns(side, shared);
     }
-    return voted;
-  }
-
-  private pairLanes(lanes: ReadonlyMap<Lane, { lane: Lane }>): void {
+    this.findForeign();
     const common = this.commonPairs();
-    const taken = new Set<Lane>();
-    for (const [laneA, { lane: laneB }] of lanes) {
-      const a = this.ends('a', laneA);
-      if (taken.has(laneB) || !this.isCounted('a', laneA)) continue;
-      taken.add(laneB);
-      const channel = this.openChannel(a, laneA, laneB);
-      this.channelOf.a[laneA] = channel;
-      this.channelOf.b[laneB] = channel;
-      const direction = this.directions[this.channels[channel]?.direction ?? -1];
-      if (direction) this.noteTranslation(laneA, laneB, direction.sender);
-    }
-    const exact = this.exactLanes(taken);
+    const exact = this.exactLanes();
     for (const side of SIDES) {
       for (let lane = 0; lane < this.channelOf[side].length; lane++) {
-        if (this.channelOf[side][lane] >= 0 || !this.isCounted(side, lane)) continue;
+        if (this.channelOf[side].has(lane) || !this.isCounted(side, lane)) continue;
         this.pairRest(side, lane, common, exact);
       }
     }
   }
 
-  private noteTranslation(laneA: Lane, laneB: Lane, sender: Side): void {
-    const [a, b] = [this.ends('a', laneA), this.ends('b', laneB)];
+  /** Lanes that stand for several of the other side: each packet found says for which one they do at its time. */
+  private shareInTurns(side: Side, shared: ReadonlySet<Lane>): void {
+    const other = otherSide(side);
+    const turns = new Map<Lane, Turn[]>();
+    for (const match of this.matches) {
+      const [own, hidden] = side === 'a' ? [match.laneA, match.laneB] : [match.laneB, match.laneA];
+      const fromNs = side === 'a' ? match.timeA : match.timeA + match.differenceNs;
+      // A packet of the other direction tells it as well.
+      for (const back of [0, 1]) {
+        const channel = shared.has(own ^ back) ? this.channelOf[other].of(hidden ^ back) : -1;
+        if (channel < 0) continue;
+        const known = turns.get(own ^ back);
+        if (known) known.push({ fromNs, channel });
+        else turns.set(own ^ back, [{ fromNs, channel }]);
+      }
+    }
+    for (const [lane, list] of turns)
+      if (!this.channelOf[side].has(lane))
+        this.channelOf[side].setTurns(
+          lane,
+          list.sort((x, y) => x.fromNs - y.fromNs),
+        );
+  }
+
+  /** Pairs of lanes by the one that is not hidden, in the order of their first packet. */
+  private *insidesOf(pairs: FlowPairs): Iterable<readonly [Side, readonly FlowPair[]]> {
+    const known: Record<Side, Map<Lane, FlowPair[]>> = { a: new Map(), b: new Map() };
+    const lists: [Side, FlowPair[]][] = [];
+    for (const pair of pairs.all) {
+      if (!this.isCounted('a', pair.laneA)) continue;
+      const inside = this.insideOf(pair);
+      const lane = laneOn(pair, inside);
+      const list = known[inside].get(lane);
+      if (list) list.push(pair);
+      else {
+        const own = [pair];
+        known[inside].set(lane, own);
+        lists.push([inside, own]);
+      }
+    }
+    yield* lists;
+  }
+
+  /** The side that shows the end that is translated under its own address. */
+  private insideOf({ a, b, isFromChanged, isToChanged }: FlowPair): Side {
+    if (isFromChanged === isToChanged) return 'a';
+    const isFromAtA = this.sides.lean(a.from, a.to) >= 0;
+    return isFromChanged
+      ? translatedSide(a.from, b.from, isFromAtA ? 'a' : 'b')
+      : translatedSide(a.to, b.to, isFromAtA ? 'b' : 'a');
+  }
+
+  /**
+   * Packets come from an address that hides hosts of the other side, and the other side shows none of them: they are of
+   * another host behind it. A firewall that renumbers TCP makes its connections look so, too.
+   */
+  private findForeign(): void {
+    if (this.aliases.isEmpty) return;
+    const isRenumbering = this.matches.some(({ shift }) => shift !== undefined && shift.sequence !== 0);
+    this.aliases.isRenumbering = isRenumbering;
+    for (const side of SIDES) {
+      const others = this.keysOf(otherSide(side));
+      for (let lane = 0; lane < this.channelOf[side].length; lane++) {
+        if (this.channelOf[side].has(lane) || this.channelOf[side].has(lane ^ 1)) continue;
+        if (!this.isCounted(side, lane)) continue;
+        const own = this.ends(side, lane);
+        if (!this.aliases.hides(side, own.from) || (isRenumbering && own.protocol === PROTOCOL_TCP)) continue;
+        const hosts = [...this.aliases.hostsOf(side, own.from)];
+        if (hosts.some((from) => others.has(laneKey({ ...own, from })))) continue;
+        this.aliases.share(side, own.from);
+        this.foreign[side].add(lane).add(lane ^ 1);
+      }
+    }
+  }
+
+  private keysOf(side: Side): Set<string> {
+    const keys = new Set<string>();
+    for (let lane = 0; lane < this.channelOf[side].length; lane++)
+      if (this.isCounted(side, lane)) keys.add(laneKey(this.ends(side, lane)));
+    return keys;
+  }
+
+  private noteTranslation(pair: FlowPair, inside: Side, sender: Side): void {
+    const { laneA, laneB, a, b } = pair;
     const protocols = this.collectors.a.protocols[laneA] & this.collectors.b.protocols[laneB];
     // A translation changes the address of one end; what changes both is the next hop.
     const isNextHop = a.from !== b.from && a.to !== b.to && (protocols & this.hopProtocols) !== 0;
     if (isNextHop) this.rewritten.note('scion-hops', a, b);
-    else this.names.noteTranslation(a, b, sender);
+    else {
+      this.aliases.note(pair, inside);
+      this.names.noteTranslation(a, b, sender);
+    }
   }
 
   /** Equal payloads of several flows may be paired crosswise, unless the ports say that they belong together. */
@@ -164,25 +246,46 @@ class Pairing {
     exact: ReadonlyMap<string, Lane>,
   ): void {
     const own = this.ends(side, lane);
+    if (this.joinAnswers(side, lane)) return;
     const named = side === 'a' ? own : this.inNamesOfA(own);
-    if (!common.has(pairKey(named.from, named.to))) {
+    const isOfPath = named !== null && common.has(pairKey(named.from, named.to));
+    const isKnown = !this.foreign[side].has(lane) && this.aliases.hostsBehind(side, own) !== null;
+    if (!isOfPath || !isKnown) {
       this.noteUnpaired(side, own, this.collectors[side].packets[lane]);
       return;
     }
-    const twin = side === 'a' ? (this.answering(lane) ?? exact.get(laneKey(own))) : undefined;
-    if (twin !== undefined && this.channelOf.b[twin] < 0) {
-      const channel = this.openChannel(own, lane, twin);
-      this.channelOf.a[lane] = channel;
-      this.channelOf.b[twin] = channel;
+    const twin = side === 'a' ? exact.get(laneKey(own)) : undefined;
+    if (twin === undefined || this.channelOf.b.has(twin)) {
+      this.channelOf[side].set(lane, this.plans.shared(side, named, lane));
       return;
     }
-    this.channelOf[side][lane] = this.sharedChannel(side, named, lane);
+    const channel = this.plans.open(own, lane, twin);
+    this.channelOf.a.set(lane, channel);
+    this.channelOf.b.set(twin, channel);
   }
 
-  /** The lane of B whose other direction was found to be the other direction of this lane of A. */
-  private answering(lane: Lane): Lane | undefined {
-    const { a, b } = this.channels[this.channelOf.a[lane ^ 1]]?.lanes ?? { a: -1, b: -1 };
-    return a >= 0 && b >= 0 && this.isCounted('b', b ^ 1) ? b ^ 1 : undefined;
+  /** A lane whose other direction is known belongs to the other direction of the same channel, or channels. */
+  private joinAnswers(side: Side, lane: Lane): boolean {
+    const turns = this.channelOf[side].turnsOf(lane ^ 1).flatMap(({ fromNs, channel }): Turn[] => {
+      const answers = this.answersTo(side, lane, channel);
+      return answers < 0 ? [] : [{ fromNs, channel: answers }];
+    });
+    if (turns.length > 0) this.channelOf[side].setTurns(lane, turns);
+    return turns.length > 0;
+  }
+
+  private answersTo(side: Side, lane: Lane, channel: number): number {
+    const { a, b } = this.plans.channels[channel].lanes;
+    if (a < 0 || b < 0) return -1;
+    const [backA, backB] = [this.channelOf.a.of(a ^ 1), this.channelOf.b.of(b ^ 1)];
+    if (backA >= 0 || backB >= 0) return Math.max(backA, backB);
+    const [laneA, laneB] = side === 'a' ? [lane, b ^ 1] : [a ^ 1, lane];
+    const named = this.ends('a', a ^ 1);
+    const [other, twin] = side === 'a' ? (['b', laneB] as const) : (['a', laneA] as const);
+    if (!this.isCounted(other, twin)) return this.plans.shared(side, named, lane);
+    const opened = this.plans.open(named, laneA, laneB);
+    if (opened >= 0) this.channelOf[other].set(twin, opened);
+    return opened;
   }
 
   /** Pairs of hosts that both sides show, in A's names: by their packets, or by an ARP reply, which is not broadcast. */
@@ -195,17 +298,18 @@ class Pairing {
         const ends = this.ends(side, lane);
         if (ends.protocol === PROTOCOL_ARP_REQUEST || ends.protocol < PROTOCOL_ARP_REPLY) continue;
         const named = side === 'a' ? ends : this.inNamesOfA(ends);
-        shown[side].add(pairKey(named.from, named.to));
+        if (named !== null) shown[side].add(pairKey(named.from, named.to));
       }
     }
     return new Set([...shown.a].filter((pair) => shown.b.has(pair)));
   }
 
-  private exactLanes(taken: ReadonlySet<Lane>): Map<string, Lane> {
+  private exactLanes(): Map<string, Lane> {
     const exact = new Map<string, Lane>();
     for (let lane = 0; lane < this.channelOf.b.length; lane++) {
-      if (taken.has(lane) || !this.isCounted('b', lane)) continue;
-      exact.set(laneKey(this.inNamesOfA(this.ends('b', lane))), lane);
+      if (this.channelOf.b.has(lane) || !this.isCounted('b', lane)) continue;
+      const named = this.inNamesOfA(this.ends('b', lane));
+      if (named !== null) exact.set(laneKey(named), lane);
     }
     return exact;
   }
@@ -217,108 +321,12 @@ class Pairing {
     return this.ends(side, lane).protocol >= 0 && isUnicast(collector.lanes.destinationWords(lane));
   }
 
-  private openChannel(named: LaneEnds, laneA: Lane, laneB: Lane): number {
-    const direction = this.directionOf(named, laneA, laneB);
-    if (direction < 0) return -1;
-    const level = Math.min(this.collectors.a.levels[laneA], this.collectors.b.levels[laneB]);
-    const lanes = { a: laneA, b: laneB };
-    this.channels.push({ direction, protocol: named.protocol, lanes, level, rewrite: null });
-    return this.channels.length - 1;
-  }
-
-  private sharedChannel(side: Side, named: LaneEnds, lane: Lane): number {
-    const key = `${named.from} ${named.to} ${named.protocol}`;
-    const level = this.collectors[side].levels[lane];
-    const known = this.channelByKey.get(key);
-    if (known !== undefined) {
-      this.channels[known].level = Math.min(this.channels[known].level, level);
-      return known;
-    }
-    const direction = this.directionOf(named, side === 'a' ? lane : -1, side === 'b' ? lane : -1);
-    if (direction < 0) return -1;
-    const lanes = { a: -1, b: -1 };
-    this.channels.push({ direction, protocol: named.protocol, lanes, level, rewrite: null });
-    this.channelByKey.set(key, this.channels.length - 1);
-    return this.channels.length - 1;
-  }
-
-  private directionOf(named: LaneEnds, laneA: Lane, laneB: Lane): number {
-    const key = directionKey(named.from, named.to);
-    const known = this.directionByKey.get(key);
-    if (known !== undefined) return known;
-    if (this.directions.length >= DIRECTIONS_MAX) return -1;
-    const index = this.directions.length;
-    this.directionByKey.set(key, index);
-    const lean = this.sides.lean(named.from, named.to);
-    const back = this.directions[this.directionByKey.get(directionKey(named.to, named.from)) ?? -1];
-    const sender =
-      lean === 0 && back
-        ? { side: otherSide(back.sender), knownBy: back.senderKnownBy }
-        : this.senderOf(lean, laneA, laneB);
-    const b = laneB >= 0 ? this.ends('b', laneB) : null;
-    const atB = { from: b?.from ?? this.names.ofA(named.from), to: b?.to ?? this.names.ofA(named.to) };
-    const [own, other] = sender.side === 'a' ? [named, atB] : [atB, named];
-    const scopes = SIDES.map((side) => {
-      const lane = side === 'a' ? laneA : laneB;
-      return lane < 0 ? 'outer' : this.active.scopeOf(side, lane);
-    });
-    const tunnel =
-      (laneA >= 0 ? this.active.tunnelOf('a', this.ends('a', laneA)) : null) ??
-      (b ? this.active.tunnelOf('b', b) : null);
-    this.directions.push({
-      index,
-      from: own.from,
-      to: own.to,
-      fromAtReceiver: other.from,
-      toAtReceiver: other.to,
-      sender: sender.side,
-      senderKnownBy: sender.knownBy,
-      scope: scopes.includes('inner') ? 'inner' : 'outer',
-      tunnel,
-      keepsIdentification: this.keepsIdentification(key),
-      reverse: -1,
-    });
-    return index;
-  }
-
-  private senderOf(
-    lean: number,
-    laneA: Lane,
-    laneB: Lane,
-  ): { side: Side; knownBy: DirectionPlan['senderKnownBy'] } {
-    if (lean !== 0) return { side: lean > 0 ? 'a' : 'b', knownBy: this.sides.knownBy };
-    const { a, b } = this.collectors;
-    const marked = (laneA < 0 ? 0 : a.outbound[laneA]) - (laneB < 0 ? 0 : b.outbound[laneB]);
-    if (marked !== 0) return { side: marked > 0 ? 'a' : 'b', knownBy: 'mark' };
-    const more = (laneA < 0 ? 0 : a.packets[laneA]) - (laneB < 0 ? 0 : b.packets[laneB]);
-    return { side: more < 0 ? 'b' : 'a', knownBy: 'count' };
-  }
-
-  private countIdentifications(): void {
-    for (const { laneA, identification } of this.matches) {
-      if (identification === 0) continue;
-      const { from, to, protocol } = this.ends('a', laneA);
-      if (protocol < 0) continue;
-      for (const key of [directionKey(from, to), '']) {
-        const known = this.identifications.get(key) ?? { same: 0, changed: 0 };
-        if (identification > 0) known.same++;
-        else known.changed++;
-        this.identifications.set(key, known);
-      }
-    }
-  }
-
-  private keepsIdentification(key: string): boolean {
-    const known = this.identifications.get(key) ?? this.identifications.get('');
-    return known === undefined || known.same >= KEPT_SHARE * (known.same + known.changed);
-  }
-
   private clockSamples(): ClockSample[] {
     const unique = this.matches.filter(({ isUnique }) => isUnique);
     return (unique.length > 0 ? unique : this.matches).map((match) => {
       const { from, to } = this.ends('a', match.laneA);
       const lean = this.sides.lean(from, to);
-      const direction = this.directions[this.directionByKey.get(directionKey(from, to)) ?? -1];
+      const direction = this.plans.find(from, to);
       const isForward = lean !== 0 || !direction ? lean >= 0 : direction.sender === 'a';
       return { timeNs: match.timeA, differenceNs: match.differenceNs, isForward };
     });
@@ -340,8 +348,12 @@ class Pairing {
     else this.unpaired.set(key, { side, from, to, packets });
   }
 
-  private inNamesOfA(ends: LaneEnds): LaneEnds {
-    return { ...ends, from: this.names.ofB(ends.from), to: this.names.ofB(ends.to) };
+  /** Null where an end may be any of several hosts. */
+  private inNamesOfA(ends: LaneEnds): LaneEnds | null {
+    const hosts = this.aliases.hostsBehind('b', ends);
+    if (hosts === null) return null;
+    const nameOf = (host: string, shown: string): string => (host === shown ? this.names.ofB(shown) : host);
+    return { ...ends, from: nameOf(hosts.from, ends.from), to: nameOf(hosts.to, ends.to) };
   }
 
   private ends(side: Side, lane: Lane): LaneEnds {
@@ -352,17 +364,17 @@ class Pairing {
     return ends;
   }
 
-  private noChannels(side: Side): Int32Array {
-    return new Int32Array(this.collectors[side].lanes.flowCount * 2).fill(-1);
+  private noChannels(side: Side): LaneChannels {
+    return new LaneChannels(this.collectors[side].lanes.flowCount * 2);
   }
+}
+
+function laneOn({ laneA, laneB }: FlowPair, side: Side): Lane {
+  return side === 'a' ? laneA : laneB;
 }
 
 function pairKey(a: string, b: string): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
-}
-
-function directionKey(from: string, to: string): string {
-  return `${from} ${to}`;
 }
 
 function laneKey({ from, to, protocol, fromPort, toPort }: LaneEnds): string {

@@ -33,7 +33,7 @@ export class ShiftVotes {
         sequence === shift.sequence && acknowledgment === shift.acknowledgment,
     );
     if (same) same.count++;
-    else known.push({ ...shift, count: 1 });
+    else known.push({ sequence: shift.sequence, acknowledgment: shift.acknowledgment, count: 1 });
     this.votes.set(key, known);
   }
 
@@ -161,7 +161,7 @@ export class TcpRenumbering {
     known.isNew.a = false;
     known.isNew.b = false;
     rewrite.sequence = (b - a) | 0;
-    const back = this.plan.channels[this.plan.channelOf.a[channel.lanes.a ^ 1] ?? -1];
+    const back = this.plan.channels[this.plan.channelOf.a.of(channel.lanes.a ^ 1)];
     if (back?.rewrite) back.rewrite.acknowledgment = rewrite.sequence;
   }
 
