@@ -54,7 +54,10 @@ export function runPairDiagnoses(
   const ofBoth = new Map<string, readonly Judgement[]>();
   for (const diagnosis of diagnoses) {
     if (diagnosis.judgePair && path.isComparable !== false)
-      ofBoth.set(diagnosis.id, distinct(judgePairOf(diagnosis, pair, errors), hostOf));
+      ofBoth.set(
+        diagnosis.id,
+        provable(diagnosis, distinct(judgePairOf(diagnosis, pair, errors), hostOf), comparison),
+      );
   }
   const refuted = refutedBy(ofBoth, hostOf);
   for (const diagnosis of diagnoses) {
@@ -85,6 +88,20 @@ export function runPairDiagnoses(
     tunnels,
     errors,
   };
+}
+
+/** Of two captures of one point nothing can be said of what lies between them, but that nothing does. */
+function provable(
+  { subject }: Diagnosis,
+  judgements: readonly Judgement[],
+  { plan }: Comparison,
+): readonly Judgement[] {
+  if (plan.samePoint === null || subject === 'capture') return judgements;
+  return judgements.slice(0, 1).map((one) => ({
+    result: 'insufficient-data',
+    subject: one.subject,
+    reason: 'A and B show one point of the path; capture at the other end at the same time.',
+  }));
 }
 
 /** Subjects of what one side alone concluded and both together show to be otherwise, by id. */

@@ -1,4 +1,5 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
+import type { SamePoint } from '../../../src/compare/plan.js';
 import { otherSide, SIDES, type Side } from '../../../src/compare/side.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
@@ -11,12 +12,15 @@ const OUTSIDE_SHARE = 0.5;
 
 export default definePairDiagnosis({
   id: 'capture.pair-mismatch',
-  title: 'The two captures have nothing in common',
+  title: 'The two captures are not those of two ends of a path',
   severity: 'error',
   subject: 'capture',
   layer: 'capture',
   priority: 1,
-  rule: 'Fewer than 3 packets of one capture are found in the other, ARP included, and no pair of hosts is in both.',
+  rule:
+    'Fewer than 3 packets of one capture are found in the other, ARP included, and no pair of hosts is in both. Or at least ' +
+    '10 are found, 95 % of them at the same moment (1 us) and with the same TTL, in both directions; of packets of one ' +
+    'direction alone only where all times are equal.',
   notWhen:
     'Both captures show the same pair of hosts, whatever was lost between them, or one shows ESP and the other does not: ' +
     'then the packets of both may be the same ones, and nothing but their number can be compared.',
@@ -30,7 +34,7 @@ export default definePairDiagnosis({
     'Capture at both ends at the same time, on the interfaces that carry the tunnel: tcpdump -i eth0 -s 0 -w a.pcap host PEER and not port 22',
     'Compare inside with inside or outside with outside of an encrypted tunnel',
   ],
-  refutedBy: 'A packet with equal payload in both captures',
+  refutedBy: 'Packets that are in both captures, and later at one end than at the other',
   source: 'openswan guide: run tcpdump on both gateways at the same time',
   thresholds: {
     matches: { value: MATCHES_MIN, unit: 'packets', why: 'one or two may be equal by chance' },
@@ -43,9 +47,46 @@ export default definePairDiagnosis({
   fault: 'capture',
   consequenceOf: [],
   *judgePair({ comparison }) {
-    yield judge(comparison);
+    const { samePoint } = comparison.plan;
+    yield samePoint ? ofOnePoint(comparison, samePoint) : judge(comparison);
   },
 });
+
+function ofOnePoint({ edges, qualities }: Comparison, { packets, others }: SamePoint): Judgement {
+  const { a, b } = edges;
+  const subject = { kind: 'capture' };
+  if (!a || !b) return { result: 'healthy', subject };
+  const [framesOfA, framesOfB] = [qualities.a.frames, qualities.b.frames];
+  const isSameFile = framesOfA === framesOfB && others === 0;
+  return {
+    result: 'problem',
+    subject,
+    title: isSameFile ? 'A and B are the same capture' : 'A and B show one point of the path',
+    confidence: 'high',
+    explanation:
+      `${packets} of ${packets + others} packets that are in both captures are there at the same moment and with the same TTL, ` +
+      `whichever way they go: nothing lies between A (${framesOfA} frames) and B (${framesOfB} frames), so that ` +
+      'what is lost on the path cannot be told.',
+    where: 'unknown',
+    first: a.first,
+    last: a.last,
+    ongoingAtEnd: true,
+    counts: { framesOfA, framesOfB, matched: packets },
+    evidence: [
+      { ...a.first, summary: 'first frame of A' },
+      { ...b.first, summary: 'first frame of B' },
+    ],
+    displayFilter: 'frame',
+    causes: [
+      'The same file was given twice, or one is a part of the other',
+      'Both were captured on one host (tcpdump -i any and -i eth0), or at two taps of one link',
+    ],
+    nextSteps: [
+      'Give the capture of the other end as B: capan compare a.pcap b.pcap',
+      'Without one, analyse this end alone: capan analyze a.pcap',
+    ],
+  };
+}
 
 function judge(comparison: Comparison): Judgement {
   const subject = { kind: 'capture' };
@@ -82,6 +123,7 @@ function judge(comparison: Comparison): Judgement {
   return {
     result: 'problem',
     subject,
+    title: 'The two captures have nothing in common',
     confidence: 'high',
     explanation:
       `Of ${qualities.a.frames} frames of A and ${qualities.b.frames} of B, ${plan.sampleMatches} are the same packet, ` +
