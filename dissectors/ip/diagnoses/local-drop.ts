@@ -94,7 +94,7 @@ function* judgeSide({ comparison, a, b }: PairEvidence, side: Side): Iterable<Ju
   const [here, there] = side === 'a' ? [a, b] : [b, a];
   for (const id of UNANSWERED) {
     for (const judgement of here.judgements.get(id) ?? []) {
-      if (judgement.result !== 'problem' || !judgement.pair || judgement.severity === 'info') continue;
+      if (judgement.result !== 'problem' || judgement.severity === 'info' || isAnswered(judgement)) continue;
       const direction = directionOf(judgement, side, comparison);
       if (!direction) continue;
       const requests = requestsOf(judgement, side, direction, comparison);
@@ -108,10 +108,33 @@ function* judgeSide({ comparison, a, b }: PairEvidence, side: Side): Iterable<Ju
   }
 }
 
-/** The direction of the requests, if `side` is where they left. */
-function directionOf(problem: Problem, side: Side, { directions }: Comparison): ComparedDirection | null {
-  const { from, to } = problem.direction ?? { from: problem.pair?.[0], to: problem.pair?.[1] };
-  return directions.find(({ plan }) => plan.sender === side && plan.from === from && plan.to === to) ?? null;
+/** Counts that say that the other end did answer: what is missing then is that the answers get through. */
+const ANSWER_COUNTS: readonly string[] = ['answers', 'answerLost'];
+
+function isAnswered({ counts }: Problem): boolean {
+  return ANSWER_COUNTS.some((name) => (counts[name] ?? 0) > 0);
+}
+
+/** From whom to whom the requests go, as the side itself calls them. */
+function requestEnds({ direction, pair, subject }: Problem): { from: string; to: string } | null {
+  if (direction) return direction;
+  if (!pair) return null;
+  const [from, to] = subject.from === pair[1] ? [pair[1], pair[0]] : pair;
+  return { from, to };
+}
+
+/** The direction of the requests, or of the tunnel that carries them, if `side` is where they left. */
+function directionOf(problem: Problem, side: Side, comparison: Comparison): ComparedDirection | null {
+  const ends = requestEnds(problem);
+  const { directions } = comparison;
+  const own = directions.find(
+    ({ plan }) => plan.sender === side && plan.from === ends?.from && plan.to === ends.to,
+  );
+  if (own || ends === null) return own ?? null;
+  const carriers = problem.evidence.flatMap(({ frame }) => comparison.fateOf(side, frame)?.direction ?? []);
+  const [carrier] = carriers;
+  if (carrier === undefined || carriers.some((one) => one !== carrier)) return null;
+  return directions[carrier].plan.sender === side ? directions[carrier] : null;
 }
 
 function requestsOf(
@@ -138,16 +161,20 @@ function arrivedOf(cited: number, { counts }: Problem, { tally }: ComparedDirect
   return tally.lost > 0 || name === undefined ? cited : Math.max(cited, counts[name]);
 }
 
-/** The other side, where an answer would have left, misses it too. */
+/** The other side, where an answer would have left, says the same: no answer to requests of that way, to that server. */
 function isUnansweredThere(there: Evidence, id: string, problem: Problem, comparison: Comparison): boolean {
-  const names = (pair: Problem['pair']): string =>
-    (pair ?? [])
-      .map((host) => comparison.plan.hostsOfB.get(host) ?? host)
-      .sort()
-      .join(' ');
+  const same = statementOf(problem, comparison);
   return (there.judgements.get(id) ?? []).some(
-    (one) => one.result === 'problem' && names(one.pair) === names(problem.pair),
+    (one) => one.result === 'problem' && !isAnswered(one) && statementOf(one, comparison) === same,
   );
+}
+
+/** What a finding says is not answered, in A's names. */
+function statementOf(problem: Problem, { plan }: Comparison): string | null {
+  const ends = requestEnds(problem);
+  if (ends === null) return null;
+  const nameOf = (host: string): string => plan.hostsOfB.get(host) ?? host;
+  return `${nameOf(ends.from)} ${nameOf(ends.to)} ${problem.subject.port ?? ''}`;
 }
 
 /** One side says what keeps the requests of these ends from being answered. */
@@ -199,6 +226,9 @@ function judge(
         `${arrived < REQUESTS_MIN ? 'more of them' : 'another sign of life of that host'} would be needed; capture for longer at both ends.`,
     };
   }
+  const ends = requestEnds(problem);
+  const isCarried = ends !== null && (ends.from !== from || ends.to !== to);
+  const inner = isCarried ? `from ${ends.from} to ${ends.to} in packets ` : '';
   const cited = problem.evidence.flatMap((citation) => {
     const fate = comparison.fateOf(side, citation.frame);
     const counterpart = fate?.direction === direction.plan.index ? fate.counterpart : null;
@@ -214,7 +244,7 @@ function judge(
     severity: problem.severity ?? 'error',
     confidence: 'medium',
     explanation:
-      `Requests from ${from} to ${to} that stay without an answer (${id}) are in the capture of ${sideName(receiver)} too: they ` +
+      `Requests ${inner}from ${from} to ${to} that stay without an answer (${id}) are in the capture of ${sideName(receiver)} too: they ` +
       `arrive, and no answer leaves there. That host sent ${back.tally.sent} other packets to ${from} meanwhile.`,
     pair: [from, to],
     direction: { from, to },
@@ -225,7 +255,7 @@ function judge(
     counts: { requestsArrived: arrived, otherPackets: back.tally.sent },
     evidence: cited,
     displayFilter: directionFilter(direction),
-    ...(TUNNELS.includes(id) ? TUNNEL_ADVICE : {}),
+    ...(isCarried || TUNNELS.includes(id) ? TUNNEL_ADVICE : {}),
     provenAtBothEnds: true,
   };
 }
