@@ -8,15 +8,29 @@ import {
   receiverLimit,
   sideName,
 } from '../../src/diagnose/both-ends/loss-finding.js';
-import type { Judgement } from '../../src/diagnose/diagnosis.js';
+import type { Evidence, Judgement, PairEvidence } from '../../src/diagnose/diagnosis.js';
+import { icmpErrors } from '../icmp/correlator.js';
 
 /** Directions of a comparison in which nothing above a size arrives: both ends prove the limit of the path. */
-export function* judgePathLimits(comparison: Comparison): Iterable<Judgement> {
+export function* judgePathLimits({ comparison, a, b }: PairEvidence): Iterable<Judgement> {
   for (const direction of comparison.directions) {
-    if (direction.pattern?.kind === 'size') yield judge(direction, comparison);
+    const isLimited = direction.pattern?.kind === 'size';
+    // A router said what fits: nothing disappears silently, and `mtu.frag-needed` speaks.
+    if (isLimited && (isReported(a, direction) || isReported(b, direction)))
+      yield { result: 'healthy', subject: directionSubject(direction) };
+    else if (isLimited) yield judge(direction, comparison);
     else if (direction.tally.matched > 0 && direction.tally.lost === 0)
       yield { result: 'healthy', subject: directionSubject(direction) };
   }
+}
+
+function isReported({ sessions }: Evidence, { plan }: ComparedDirection): boolean {
+  return sessions(icmpErrors).some(
+    ({ meaning, quoted }) =>
+      meaning === 'packet-too-big' &&
+      ((quoted?.source === plan.from && quoted.destination === plan.to) ||
+        (quoted?.source === plan.fromAtReceiver && quoted.destination === plan.toAtReceiver)),
+  );
 }
 
 function judge(direction: ComparedDirection, comparison: Comparison): Judgement {

@@ -28,7 +28,8 @@ export default definePairDiagnosis({
   priority: 1,
   rule:
     'All fragments of a direction, all but the first or all first ones, at least 2 in a row, leave one end and do not ' +
-    'arrive at the other, while other packets of the same direction do.',
+    'arrive at the other, while other packets of the same direction do; or at least 4, all that were sent, and nothing else is ' +
+    'lost before or after.',
   notWhen:
     'The datagram arrives in other fragments or put together. A capture filter by port hides fragments without ports. ' +
     'Fragments are lost now and then like other packets (underlay.path-loss).',
@@ -81,10 +82,13 @@ function problemOf(
   const { plan, tally } = direction;
   return lossProblem(direction, comparison, {
     severity: 'error',
-    confidence: 'high',
+    confidence: run.othersDelivered > 0 ? 'high' : 'medium',
     explanation:
       `${run.count} fragments ${directionWords(direction)} leave at ${sideName(plan.sender)} and do not arrive at ` +
-      `${sideName(otherSide(plan.sender))}: ${WHICH[which]}. Meanwhile ${run.othersDelivered} other packets arrive.`,
+      `${sideName(otherSide(plan.sender))}: ${WHICH[which]}. ` +
+      (run.othersDelivered > 0
+        ? `Meanwhile ${run.othersDelivered} other packets arrive.`
+        : `All other packets arrive (${tally.matched}), though none was sent meanwhile.`),
     first: comparison.refOf(run.first),
     last: comparison.refOf(run.last),
     counts: {

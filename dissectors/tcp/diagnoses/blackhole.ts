@@ -59,7 +59,7 @@ export default defineDiagnosis({
   },
   fault: 'large-packets-lost',
   consequenceOf: ['path-loss', 'fragments', 'mtu', 'large-packets-lost'],
-  judgePair: ({ comparison }) => judgePathLimits(comparison),
+  judgePair: judgePathLimits,
   *diagnose(evidence) {
     const judged = new Set<string>();
     const { suspected, healthy } = segmentLimits(evidence);
