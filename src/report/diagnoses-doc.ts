@@ -41,7 +41,7 @@ function diagnosisEntry(diagnosis: DiagnosisMetadata): string[] {
     ...nested('Thresholds', thresholdTexts(diagnosis)),
     ...nested('Causes', diagnosis.causes),
     ...nested('Next steps', diagnosis.nextSteps),
-    ...field('Not so if', diagnosis.refutedBy),
+    ...field('Ruled out by', diagnosis.refutedBy),
     ...field('Kind of fault', faultText(diagnosis)),
     ...field('May be a consequence of', consequenceOfText(diagnosis)),
     ...field('Source', diagnosis.source),

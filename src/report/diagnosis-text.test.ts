@@ -22,12 +22,12 @@ describe('diagnosisText', () => {
   it('tells all that the catalogue knows, in 100 columns', () => {
     const text = diagnosisText(diagnosisMetadata({ rule: 'word '.repeat(50) }));
     expect(text).toContain('esp.one-way-spi: ESP runs one way only\n');
-    expect(text).toContain('  severity    error, judged per tunnel\n');
+    expect(text).toContain('  severity      error, judged per tunnel\n');
     expect(text).toContain(
-      '  thresholds  - packetsMin = 10 packets: below that a one-shot stream is plausible\n',
+      '  thresholds    - packetsMin = 10 packets: below that a one-shot stream is plausible\n',
     );
-    expect(text).toContain('              2. Ask whoever runs the firewall.\n');
-    expect(text).toContain('  caused by   path-loss, refused; esp.stalled\n');
+    expect(text).toContain('                2. Ask whoever runs the firewall.\n');
+    expect(text).toContain('  caused by     path-loss, refused; esp.stalled\n');
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
   });
 

@@ -3,7 +3,7 @@ import { FAULT_MEANINGS } from '../diagnose/fault-kinds.js';
 import { counted } from './quantity.js';
 import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
 
-const LABEL_WIDTH = 12;
+const LABEL_WIDTH = 14;
 
 /** A folder of the catalogue as `capan explain` and docs/diagnoses.md show it. */
 export interface DiagnosisArea {
@@ -44,7 +44,7 @@ export function diagnosisText(diagnosis: DiagnosisMetadata, options: TextOptions
     ...listed('thresholds', thresholdTexts(diagnosis), '- ', width),
     ...listed('causes', diagnosis.causes, '- ', width),
     ...listed('next', diagnosis.nextSteps, null, width),
-    ...labelled('not so if', diagnosis.refutedBy, width),
+    ...labelled('ruled out by', diagnosis.refutedBy, width),
     ...labelled('fault', faultText(diagnosis), width),
     ...labelled('caused by', consequenceOfText(diagnosis), width),
     ...labelled('source', diagnosis.source, width),

@@ -173,7 +173,7 @@ function findingSection(
   lines.push(...root.evidence.map(evidenceRow));
   if (root.displayFilter !== '') lines.push('', ...codeBlock(root.displayFilter));
   lines.push(...list('Likely causes', root.causes, '-'), ...list('Next', root.nextSteps, '1.'));
-  if (root.refutedBy !== '') lines.push('', `Not so if: ${escapeMarkdown(root.refutedBy)}`);
+  if (root.refutedBy !== '') lines.push('', `Ruled out by: ${escapeMarkdown(root.refutedBy)}`);
   return lines;
 }
 

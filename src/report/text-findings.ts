@@ -15,7 +15,7 @@ import { hang, INDENT, type TextStyle } from './text-style.js';
 
 const EVIDENCE_SHOWN_MAX = 6;
 const CONSEQUENCES_SHOWN_MAX = 12;
-const LABEL_WIDTH = 12;
+const LABEL_WIDTH = 14;
 const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {
   error: 'ERROR',
   warning: 'WARNING',
@@ -106,7 +106,7 @@ function adviceLines(finding: Finding, width: number): string[] {
     ...finding.nextSteps.flatMap((step, index) =>
       labelled(index === 0 ? 'next' : '', `${index + 1}. ${step}`, width, 3),
     ),
-    ...labelled('not so if', finding.refutedBy, width),
+    ...labelled('ruled out by', finding.refutedBy, width),
   ];
 }
 

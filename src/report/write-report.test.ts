@@ -132,7 +132,7 @@ describe('text', () => {
   it('does not break a display filter that is too long for a line', async () => {
     const displayFilter = `http.host == "${'a'.repeat(120)}"`;
     const output = await written(brokenReport({ findings: [finding({ displayFilter })] }), 'text');
-    expect(output).toContain('filter      too long for a line, see displayFilter in --format json');
+    expect(output).toContain('filter        too long for a line, see displayFilter in --format json');
   });
 });
 
