@@ -118,6 +118,8 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/keepalive/link-tracker',
   'dissectors/keepalive/size-class',
   'dissectors/keepalive/streams',
+  'dissectors/overlay/inner-requests',
+  'dissectors/overlay/no-return',
   'dissectors/tcp/dissector',
   'dissectors/tcp/failed-attempts',
   'dissectors/tcp/server-endpoint',
