@@ -239,6 +239,14 @@ import vxlanUnexpectedArp from './vxlan/diagnoses/unexpected-arp.js';
 import vxlanUnknownContainer from './vxlan/diagnoses/unknown-container.js';
 import vxlanUnknownVtep from './vxlan/diagnoses/unknown-vtep.js';
 import vxlanVniMismatch from './vxlan/diagnoses/vni-mismatch.js';
+import wireguardCorrelators from './wireguard/correlator.js';
+import wireguardDissector from './wireguard/dissector.js';
+import wireguardEndpointStale from './wireguard/diagnoses/endpoint-stale.js';
+import wireguardHandshakeLoop from './wireguard/diagnoses/handshake-loop.js';
+import wireguardKeepaliveMissing from './wireguard/diagnoses/keepalive-missing.js';
+import wireguardNoResponse from './wireguard/diagnoses/no-response.js';
+import wireguardRoles from './wireguard/roles.js';
+import wireguardTunnel from './wireguard/tunnel.js';
 import zookeeperCorrelators from './zookeeper/correlator.js';
 import zookeeperDissector from './zookeeper/dissector.js';
 import zookeeperNotOk from './zookeeper/diagnoses/not-ok.js';
@@ -269,6 +277,7 @@ export const dissectors: readonly Dissector[] = [
   udpencapDissector,
   vppDissector,
   vxlanDissector,
+  wireguardDissector,
   zookeeperDissector,
 ];
 
@@ -484,6 +493,15 @@ export const catalogue: readonly CatalogueEntry[] = [
     tunnel: vxlanTunnel,
     diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
     sideFiles: [vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
+  },
+  {
+    protocol: 'wireguard',
+    title: 'WireGuard',
+    dissector: wireguardDissector,
+    roles: wireguardRoles,
+    correlators: wireguardCorrelators,
+    tunnel: wireguardTunnel,
+    diagnoses: [wireguardEndpointStale, wireguardHandshakeLoop, wireguardKeepaliveMissing, wireguardNoResponse],
   },
   {
     protocol: 'zookeeper',
