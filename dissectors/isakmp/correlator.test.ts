@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../../test/build/bytes.js';
 import { informationalEncrypted } from '../../test/build/ikev1.js';
-import { encryptedFragments } from '../../test/build/ikev2.js';
+import { encryptedFragments, encryptedV2 } from '../../test/build/ikev2.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { type Timeline, timeline } from '../../test/build/scenario.js';
 import {
@@ -241,8 +241,56 @@ describe('NAT detection', () => {
   });
 
   it('cannot tell a NAT from a forced one where only the source does not fit', async () => {
-    const session = await seen({ ...NAT, capturedAt: 'outside' });
+    const session = await seen({ ...NAT, capturedAt: 'outside' }, { ...GATEWAY, ttl: 63 });
     expect(natOf(session, 'initiator').state).toBe('translated-or-forced');
+  });
+
+  it('takes a hash that fits nothing for forced where no router was passed', async () => {
+    const session = await seen({ ...NAT, capturedAt: 'outside' }, { ...GATEWAY, ttl: 64 });
+    expect(natOf(session, 'initiator').state).toBe('forced');
+  });
+
+  it('an initiator that goes on from another address (MOBIKE) is behind none', async () => {
+    const session = await sessionOf((t) => {
+      const opened = ikev2Handshake(t, { initiator: GATEWAY, responder: PEER }, { at: 1 });
+      const moved = {
+        ...opened,
+        peers: { initiator: { ...GATEWAY, address: '192.0.2.99' }, responder: PEER },
+      };
+      ikev2Liveness(t, moved, 5, 'initiator');
+      ikev2Liveness(t, moved, 9, 'responder');
+    });
+    expect(session.paths).toHaveLength(2);
+    expect([natOf(session, 'initiator').state, natOf(session, 'responder').state]).toEqual(['none', 'none']);
+  });
+
+  it('nor one that tries several addresses with the same request', async () => {
+    const session = await sessionOf((t) => {
+      const { spis } = ikev2Handshake(t, { initiator: GATEWAY, responder: PEER }, { at: 1 });
+      const request = { exchangeType: 37, messageId: 2, originalInitiator: true, response: false };
+      const probe = encryptedV2(spis, { ...request, encrypted: t.random.bytes(60) });
+      for (const address of ['192.0.2.1', '192.0.2.98', '192.0.2.99']) {
+        sendIke(t, 5, { initiator: { ...GATEWAY, address }, responder: PEER }, 'initiator', probe);
+      }
+    });
+    expect(natOf(session, 'initiator').state).toBe('none');
+  });
+
+  it('is proved by messages of both sides between two pairs of addresses', async () => {
+    const session = await sessionOf((t) => {
+      const { messages } = ikev2Session(t, { initiator: INSIDE, responder: PEER });
+      for (const [at, initiator] of [
+        [1, INSIDE],
+        [1.0001, GATEWAY],
+      ] as const) {
+        sendIke(t, at, { initiator, responder: PEER }, 'initiator', messages.initRequest);
+        sendIke(t, at + 0.01, { initiator, responder: PEER }, 'responder', messages.initResponse);
+      }
+    });
+    expect(natOf(session, 'initiator')).toMatchObject({
+      state: 'translated',
+      addresses: [INSIDE.address, GATEWAY.address],
+    });
   });
 
   it('works for IKEv1 with the hash of phase 1', async () => {

@@ -70,8 +70,7 @@ export const STATUS_REDIRECT = 1 << 3;
 export const STATUS_FRAGMENTATION_SUPPORTED = 1 << 4;
 export const STATUS_INITIAL_CONTACT = 1 << 5;
 export const STATUS_DEAD_PEER_DETECTION = 1 << 6;
-export const STATUS_CHILDLESS = 1 << 7;
-export const STATUS_INTERMEDIATE = 1 << 8;
+export const STATUS_INTERMEDIATE = 1 << 7;
 
 /** Vendor ids, as bits of the column `vendors`. */
 export const VENDOR_NAT_T = 1 << 0;

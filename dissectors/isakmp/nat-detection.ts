@@ -92,7 +92,8 @@ export interface NatOfSide {
   /**
    * `translated`: its address was changed. `translated-or-forced`: its source hash fits no address seen here, and the
    * peer does not see another one: a NAT between it and the capture point, or encapsulation that it forces.
-   * `forced`: its source hash is over the unspecified address. `none`: hashes agree. `unknown`: no hashes.
+   * `forced`: its source hash is over the unspecified address, or fits none although its packets passed no router before the
+   * capture point. `none`: hashes agree. `unknown`: no hashes.
    */
   readonly state: 'translated' | 'translated-or-forced' | 'forced' | 'none' | 'unknown';
   /** Checks that prove it; empty for `unknown` and where the addresses themselves changed. */
@@ -101,6 +102,9 @@ export interface NatOfSide {
   readonly addresses: readonly [string, string] | null;
 }
 
+/** TTLs that hosts send with: a NAT that packets have passed is a router, and has taken one off. */
+const INITIAL_HOPS = [64, 128, 255];
+
 /** What is known of a NAT in front of `role`. */
 export function natOf(session: IkeSession, role: IkeRole): NatOfSide {
   const checks = session.natChecks;
@@ -108,14 +112,17 @@ export function natOf(session: IkeSession, role: IkeRole): NatOfSide {
   const ofPeer = checks.filter(({ from, destination }) => from !== role && destination !== 'absent');
   const ownMismatch = own.filter(({ source }) => source === 'mismatch');
   const peerMismatch = ofPeer.filter(({ destination }) => destination === 'mismatch');
-  const addresses = changedAddress(session.paths, role);
+  const addresses = session.showsTranslation ? changedAddress(session.paths, role) : null;
   if (addresses) return { state: 'translated', proof: [...ownMismatch, ...peerMismatch], addresses };
   const forced = own.filter(({ isForced }) => isForced);
   if (forced.length > 0) return { state: 'forced', proof: forced, addresses: null };
   if (peerMismatch.length > 0) {
     return { state: 'translated', proof: [...ownMismatch, ...peerMismatch], addresses: null };
   }
-  if (ownMismatch.length > 0) return { state: 'translated-or-forced', proof: ownMismatch, addresses: null };
+  if (ownMismatch.length > 0) {
+    const isUnrouted = INITIAL_HOPS.includes(session.peers[role].timeToLive);
+    return { state: isUnrouted ? 'forced' : 'translated-or-forced', proof: ownMismatch, addresses: null };
+  }
   return { state: own.length + ofPeer.length > 0 ? 'none' : 'unknown', proof: [], addresses: null };
 }
 

@@ -45,6 +45,8 @@ export class OpenSession {
   private readonly natChecks: NatCheck[] = [];
   /** Sender, path and digest of the messages in `natChecks`: repetitions say nothing new. */
   private readonly natChecked = new Set<string>();
+  /** Whose messages were seen between two pairs of addresses at once. */
+  private readonly otherViews: Record<IkeRole, boolean> = { initiator: false, responder: false };
   /** Frames whose direction marks put the capture at the initiator or at the responder. */
   private readonly markedAt: Record<IkeRole, number> = { initiator: 0, responder: 0 };
 
@@ -84,7 +86,9 @@ export class OpenSession {
       return;
     }
     this.noteContents(message, facts, role, path);
-    if (addSighting(message, facts, path)) this.messageCount[role]++;
+    const sighting = addSighting(message, facts, path);
+    if (sighting === 'new') this.messageCount[role]++;
+    else if (sighting === 'other-view') this.noteOtherView(facts, role);
     this.lastFrom[role] = facts.ref;
   }
 
@@ -138,7 +142,19 @@ export class OpenSession {
       established: establishedBy(facts),
       childEstablished: childrenOf(facts),
       capturedAt: this.capturedAt(),
+      showsTranslation: this.otherViews.initiator && this.otherViews.responder,
     };
+  }
+
+  /**
+   * A MOBIKE initiator tries its addresses with one and the same request (RFC 4555, section 3.10), so that only messages of
+   * before, or of both sides, show a NAT.
+   */
+  private noteOtherView({ version, exchangeType }: MessageFacts, role: IkeRole): void {
+    const isBeforeMobike =
+      version === 1 || exchangeType === isakmp.EXCHANGE_SA_INIT || exchangeType === isakmp.EXCHANGE_AUTH;
+    if (isBeforeMobike) this.otherViews.initiator = this.otherViews.responder = true;
+    this.otherViews[role] = true;
   }
 
   private capturedAt(): IkeSession['capturedAt'] {

@@ -245,8 +245,6 @@ function statusBit(type: number): number {
       return 0;
     case 16_407:
       return isakmp.STATUS_REDIRECT;
-    case 16_418:
-      return isakmp.STATUS_CHILDLESS;
     case 16_430:
       return isakmp.STATUS_FRAGMENTATION_SUPPORTED;
     case 16_438:

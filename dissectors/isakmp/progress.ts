@@ -48,6 +48,11 @@ export function isWhole({ transmissions, fragmentTotal }: IkeMessage): boolean {
   );
 }
 
+/** False where no sending was seen as a whole, neither its IKE fragments nor its IP fragments. */
+function hasArrived(message: IkeMessage): boolean {
+  return isWhole(message) && message.transmissions.some(({ isComplete }) => isComplete);
+}
+
 /** Requests and answers of an IKEv2 exchange. */
 export function requestsOf({ messages }: IkeExchange): IkeMessage[] {
   return messages.filter(({ isResponse }) => !isResponse);
@@ -119,7 +124,7 @@ function establishedV2(session: Exchanges): FrameRef | null {
   return later ? later.messages[0].transmissions[0] : null;
 }
 
-/** When phase 2 exchanges were complete; of a CREATE_CHILD_SA it cannot be told whether it made a new IKE SA instead. */
+/** When phase 2 exchanges were complete, their answers seen as a whole; of a CREATE_CHILD_SA it cannot be told whether it made a new IKE SA instead. */
 export function childrenOf(session: Exchanges): FrameRef[] {
   const children: FrameRef[] = [];
   for (const exchange of session.exchanges) {
@@ -128,7 +133,7 @@ export function childrenOf(session: Exchanges): FrameRef[] {
   }
   if (session.version === 2) {
     const last = lastAuthAnswer(session);
-    if (last && hasRoomForChild(last.answer, CHILD_ANSWER_LENGTH_MIN)) {
+    if (last && hasArrived(last.answer) && hasRoomForChild(last.answer, CHILD_ANSWER_LENGTH_MIN)) {
       children.push(last.answer.transmissions[0]);
     }
   }
@@ -145,7 +150,9 @@ function quickModeChild(exchange: IkeExchange): FrameRef | null {
 function createdChild(exchange: IkeExchange): FrameRef | null {
   if (exchange.exchangeType !== isakmp.EXCHANGE_CREATE_CHILD) return null;
   const answer = answersOf(exchange)[0];
-  return answer && hasRoomForChild(answer, CREATE_CHILD_ANSWER_LENGTH_MIN) ? answer.transmissions[0] : null;
+  return answer && hasArrived(answer) && hasRoomForChild(answer, CREATE_CHILD_ANSWER_LENGTH_MIN)
+    ? answer.transmissions[0]
+    : null;
 }
 
 function hasRoomForChild({ encryptedLength, fragmentTotal }: IkeMessage, lengthMin: number): boolean {

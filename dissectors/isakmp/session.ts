@@ -4,7 +4,7 @@ import type { SegmentIndex } from '../../src/units.js';
 /** Who opened the IKE SA (IKEv1: phase 1). */
 export type IkeRole = 'initiator' | 'responder';
 
-/** Addresses and ports between which messages of a session were seen; more than one where a NAT or port 4500 came in. */
+/** Addresses and ports between which messages of a session were seen; several with a NAT, port 4500 or MOBIKE. */
 export interface IkePath {
   readonly initiator: string;
   readonly initiatorPort: number;
@@ -142,4 +142,6 @@ export interface IkeSession {
   readonly childEstablished: readonly FrameRef[];
   /** Where the capture was taken, by the direction marks of the frames. */
   readonly capturedAt: IkeRole | 'unknown';
+  /** The same sendings are in the capture between two pairs of addresses: both sides of a NAT. */
+  readonly showsTranslation: boolean;
 }

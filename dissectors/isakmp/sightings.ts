@@ -44,8 +44,11 @@ export function isSameMessage(message: TrackedMessage, facts: MessageFacts): boo
   return message.digest === null || message.digest === facts.digest;
 }
 
-/** Adds a sighting to the sending it belongs to, or begins a new one. @returns true where it is a new sending. */
-export function addSighting(message: TrackedMessage, facts: MessageFacts, path: number): boolean {
+/** `other-view`: the same sending between other addresses, as a capture shows it that has both sides of a NAT. */
+export type Sighting = 'new' | 'known' | 'other-view';
+
+/** Adds a sighting to the sending it belongs to, or begins a new one. */
+export function addSighting(message: TrackedMessage, facts: MessageFacts, path: number): Sighting {
   const { ref } = facts;
   const { transmissions } = message;
   if (facts.isAssembled) {
@@ -53,16 +56,17 @@ export function addSighting(message: TrackedMessage, facts: MessageFacts, path: 
     if (open) {
       open.isComplete = true;
       open.lastFrame = ref;
-      return false;
+      return 'known';
     }
   }
   const key = path * 65_536 + facts.fragmentNumber;
   const known = transmissions.findLast((one) => isPartOf(one, key, path, ref));
   if (known) {
+    const isOtherView = !isSeenOn(known, path);
     known.seen.add(key);
     known.lastFrame = ref;
     if (facts.fragmentNumber > 0) known.fragments.add(facts.fragmentNumber);
-    return false;
+    return isOtherView ? 'other-view' : 'known';
   }
   message.transmissionCount++;
   if (transmissions.length >= TRANSMISSIONS_KEPT) transmissions.pop();
@@ -75,13 +79,16 @@ export function addSighting(message: TrackedMessage, facts: MessageFacts, path: 
     lastFrame: ref,
     seen: new Set([key]),
   });
-  return true;
+  return 'new';
+}
+
+function isSeenOn({ seen }: TrackedTransmission, path: number): boolean {
+  return [...seen].some((key) => Math.floor(key / 65_536) === path);
 }
 
 /** Whether a sighting belongs to a sending that is known: another fragment of it, its other side of a NAT, or a duplicate. */
 function isPartOf(transmission: TrackedTransmission, key: number, path: number, ref: FrameRef): boolean {
   const elapsedNs = Math.abs(ref.timeNs - transmission.timeNs);
   if (transmission.seen.has(key)) return elapsedNs < REPEAT_MIN_NS;
-  const isKnownPath = [...transmission.seen].some((seen) => Math.floor(seen / 65_536) === path);
-  return elapsedNs < (isKnownPath ? FRAGMENTS_SPAN_NS : SAME_SENDING_NS);
+  return elapsedNs < (isSeenOn(transmission, path) ? FRAGMENTS_SPAN_NS : SAME_SENDING_NS);
 }

@@ -2,7 +2,9 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { InsufficientData } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Confidence } from '../../src/report/report.js';
+import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
+import { natOf } from './nat-detection.js';
 import type { IkeExchange, IkeMessage, IkeSession } from './session.js';
 
 export type StallKind =
@@ -32,7 +34,11 @@ export type StallVariant =
   | 'informational'
   /** The answer is too short for what was asked. */
   | 'short-answer'
-  | 'third-missing';
+  | 'third-missing'
+  /** The peer was answered and sends nothing of what comes next, as the answering side sees it. */
+  | 'nothing-follows'
+  /** The initiator has the whole answer, says one thing more, and leaves the SA. */
+  | 'given-up';
 
 export interface Stall {
   readonly kind: StallKind;
@@ -150,6 +156,34 @@ export function portBlockedStall(
   return waitingStall(quality, { kind, variant: 'silence', session, exchange, waiting, instead: [] });
 }
 
+/**
+ * What the answering side sees of a blocked port 4500: its answer on port 500, from which both know that there is a NAT, is the
+ * last message. Null at the initiator's own host, where the same means that nothing was sent.
+ */
+export function nothingFollows(
+  session: IkeSession,
+  exchange: IkeExchange,
+  answers: readonly IkeMessage[],
+  quality: CaptureQuality,
+): Stall | null {
+  const { initiator, responder, peers, paths, capturedAt } = session;
+  const isAtInitiator = capturedAt === 'initiator' || quality.local.includes(initiator);
+  if (isAtInitiator || session.usesPort4500 || !hasNat(session)) return null;
+  if (!peers.initiator.announcesNatTraversal || !peers.responder.announcesNatTraversal) return null;
+  if (packetsOn4500(quality, initiator, responder, paths[0].stack, ['fromA', 'fromB']) > 0) return null;
+  const kind = 'natt-4500-blocked';
+  const variant = 'nothing-follows';
+  const base = { session, exchange, waiting: answers, instead: [], insufficient: null };
+  return { ...base, kind, variant, confidence: 'low' };
+}
+
+function hasNat(session: IkeSession): boolean {
+  return (['initiator', 'responder'] as const).some((role) => {
+    const { state } = natOf(session, role);
+    return state !== 'none' && state !== 'unknown';
+  });
+}
+
 function isOn4500({ paths }: IkeSession, path: number): boolean {
   return paths[path].initiatorPort === PORT_NAT_TRAVERSAL || paths[path].responderPort === PORT_NAT_TRAVERSAL;
 }
@@ -165,13 +199,22 @@ function hasAnsweredOn500(session: IkeSession): boolean {
 
 /** Anything from the responder on port 4500, of this session or not. */
 function hasHeardOn4500({ initiator, responder, paths }: IkeSession, quality: CaptureQuality): boolean {
-  const traffic = quality.traffic.between(initiator, responder, paths[0].stack);
-  return (
-    traffic?.conversations.some(
-      ({ protocol, portOfA, portOfB, fromB }) =>
-        protocol === 17 &&
-        (portOfA === PORT_NAT_TRAVERSAL || portOfB === PORT_NAT_TRAVERSAL) &&
-        fromB.packets > 0,
-    ) ?? false
-  );
+  return packetsOn4500(quality, initiator, responder, paths[0].stack, ['fromB']) > 0;
+}
+
+/** Packets between two hosts on UDP 4500, of the first (`fromA`), the second or both. */
+function packetsOn4500(
+  quality: CaptureQuality,
+  a: string,
+  b: string,
+  stack: number,
+  sides: readonly ('fromA' | 'fromB')[],
+): number {
+  const conversations = quality.traffic.between(a, b, stack)?.conversations ?? [];
+  return conversations
+    .filter(
+      ({ protocol, portOfA, portOfB }) =>
+        protocol === PROTOCOL_UDP && (portOfA === PORT_NAT_TRAVERSAL || portOfB === PORT_NAT_TRAVERSAL),
+    )
+    .reduce((sum, one) => sum + sides.reduce((part, side) => part + one[side].packets, 0), 0);
 }

@@ -11,6 +11,7 @@ import {
   isIpFragmented,
   isRepeatedAfter,
   lastOf,
+  nothingFollows,
   portBlockedStall,
   refusedStall,
   type Stall,
@@ -146,6 +147,9 @@ function neverSentStall(
   quality: CaptureQuality,
 ): Stall | null {
   if (transmissionsOf(mr2) < TRANSMISSIONS_MIN) return null;
+  const isAtResponder = session.capturedAt === 'responder' || quality.local.includes(session.responder);
+  const blocked = isAtResponder ? nothingFollows(session, main, mr2, quality) : null;
+  if (blocked) return blocked;
   const waited = quality.secondsToEnd(firstOf(mr2));
   const insufficient =
     waited >= WAIT_SECONDS

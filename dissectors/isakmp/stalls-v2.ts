@@ -18,6 +18,7 @@ import {
   isIpFragmented,
   isRepeatedAfter,
   lastOf,
+  nothingFollows,
   portBlockedStall,
   refusedStall,
   SLOW_ANSWER_SECONDS,
@@ -29,6 +30,8 @@ import {
 
 /** By how many bytes an answer that refuses the CHILD_SA is shorter than its request, at least. */
 export const REFUSED_CHILD_SHORTER_BY = 96;
+/** Checking a certificate chain takes milliseconds; dead peer detection and users who think better of it take longer. */
+export const GIVEN_UP_SECONDS = 1;
 
 /** Requests of IKEv2 that were sent in vain, and answers that refuse. */
 export function stallsOfV2(session: IkeSession, quality: CaptureQuality): Stall[] {
@@ -46,7 +49,7 @@ export function stallsOfV2(session: IkeSession, quality: CaptureQuality): Stall[
       stalls.push(requestStall(session, exchange, quality));
     }
   }
-  stalls.push(refusedAuth(session, quality) ?? refusedChild(session));
+  stalls.push(refusedAuth(session, quality) ?? refusedChild(session) ?? givenUp(session));
   return stalls.filter((stall) => stall !== null);
 }
 
@@ -61,10 +64,10 @@ function initStall(session: IkeSession, exchange: IkeExchange, quality: CaptureQ
   }
   const accepted = answers.filter(({ payloads }) => (payloads & isakmp.HAS_SA) !== 0);
   if (accepted.length > 0) {
-    const goesOn = session.exchanges.length > 1;
-    return !goesOn && isRepeatedAfter(requests, accepted)
+    if (session.exchanges.length > 1) return null;
+    return isRepeatedAfter(requests, accepted)
       ? answersLost('no-response', session, exchange, requests, accepted)
-      : null;
+      : nothingFollows(session, exchange, accepted, quality);
   }
   // The answer asked for a cookie or another group, or refused; the next request waits for its own answer.
   const lastAnswer = lastOf(answers);
@@ -161,10 +164,14 @@ function refusedAuth(session: IkeSession, quality: CaptureQuality): Stall | null
   };
 }
 
-/** The last IKE_AUTH answer has no room for an SA: the IKE SA stands, the CHILD_SA was refused. */
+/**
+ * The last IKE_AUTH answer has no room for an SA: the IKE SA stands, the CHILD_SA was refused. That a peer can do without
+ * one (CHILDLESS_IKEV2_SUPPORTED, RFC 6023, section 3) says nothing: an initiator that wants none sends no SA payload, and its
+ * request is as short.
+ */
 function refusedChild(session: IkeSession): Stall | null {
   const last = lastAuthAnswer(session);
-  if (!last || session.childEstablished.length > 0 || isChildless(session)) return null;
+  if (!last || session.childEstablished.length > 0) return null;
   const { exchange, answer } = last;
   const request = requestsOf(exchange)[0];
   const isRefusal =
@@ -187,9 +194,32 @@ function refusedChild(session: IkeSession): Stall | null {
   };
 }
 
-/** RFC 6023: both sides may agree on an IKE SA without a CHILD_SA. */
-function isChildless({ exchanges }: IkeSession): boolean {
-  return exchanges.some(({ messages }) =>
-    messages.some(({ statuses }) => (statuses & isakmp.STATUS_CHILDLESS) !== 0),
+/**
+ * The initiator has the whole answer to its last IKE_AUTH, sends one informational at once and never uses the SA: it does not
+ * accept the responder (RFC 7296, section 2.21.2). A client that tells its other addresses (MOBIKE) begins like that, so that
+ * several attempts that end like this are needed.
+ */
+function givenUp(session: IkeSession): Stall | null {
+  const last = lastAuthAnswer(session);
+  if (!last || session.exchangesFolded > 0) return null;
+  const { exchange, answer } = last;
+  const [parting, ...more] = session.exchanges.filter(
+    ({ exchangeType }) => exchangeType === isakmp.EXCHANGE_V2_INFORMATIONAL,
   );
+  const isLast = session.exchanges.at(-1) === parting && more.length === 0;
+  if (parting?.from !== 'initiator' || !isLast) return null;
+  const request = requestsOf(parting)[0];
+  if (!request) return null;
+  const after = (firstOf([request]).timeNs - firstOf([answer]).timeNs) / NS_PER_SECOND;
+  if (!(after >= 0 && after <= GIVEN_UP_SECONDS)) return null;
+  return {
+    kind: 'auth-failure',
+    variant: 'given-up',
+    session,
+    exchange,
+    waiting: requestsOf(exchange),
+    instead: [answer, request],
+    confidence: 'medium',
+    insufficient: null,
+  };
 }

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../src/correlate/gates.js';
 import type { IkeSession } from './session.js';
-import type { Stall } from './stall.js';
+import type { Stall, StallVariant } from './stall.js';
 import { stallsOfV1 } from './stalls-v1.js';
 import { stallsOfV2 } from './stalls-v2.js';
 
@@ -22,7 +22,9 @@ export function stallsOf(session: IkeSession, quality: CaptureQuality): Stall[] 
   );
 }
 
+const RECEIVED: readonly StallVariant[] = ['informational', 'short-answer', 'answers-lost', 'given-up'];
+
 /** A received message is proof whatever else the capture hides. */
 function restsOnAbsence({ variant }: Stall): boolean {
-  return variant !== 'informational' && variant !== 'short-answer' && variant !== 'answers-lost';
+  return !RECEIVED.includes(variant);
 }

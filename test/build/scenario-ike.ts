@@ -237,6 +237,8 @@ export interface Ikev2Options {
   /** Length of the SK payloads, their 4-byte header included. */
   authRequestLength?: number;
   authResponseLength?: number;
+  /** Payloads of the IKE_SA_INIT response beside the usual ones. */
+  initResponseExtra?: readonly Payload[];
 }
 
 export interface Ikev2Session {
@@ -269,7 +271,10 @@ export function ikev2Session(t: Timeline, peers: IkePeers, options: Ikev2Options
   const auth = { exchangeType: EXCHANGE_V2.ikeAuth, messageId: 1 };
   const messages = {
     initRequest: ikeSaInitRequest(spis, payloads(hashes.fromInitiator)),
-    initResponse: ikeSaInitResponse(spis, payloads(hashes.fromResponder)),
+    initResponse: ikeSaInitResponse(spis, [
+      ...payloads(hashes.fromResponder),
+      ...(options.initResponseExtra ?? []),
+    ]),
     authRequest: encryptedV2(spis, {
       ...auth,
       originalInitiator: true,
@@ -290,6 +295,8 @@ export function ikev2Session(t: Timeline, peers: IkePeers, options: Ikev2Options
 export interface Ikev2HandshakeOptions extends Ikev2Options {
   at: number;
   upTo?: 'initRequest' | 'initResponse' | 'authRequest' | 'authResponse';
+  /** How the IKE_AUTH response is sent. */
+  authResponse?: SendOptions;
 }
 
 /** Appends IKE_SA_INIT and IKE_AUTH at the pace of two hosts 12 ms apart. */
@@ -303,7 +310,8 @@ export function ikev2Handshake(t: Timeline, peers: IkePeers, options: Ikev2Hands
   ] as const;
   for (const [name, from, after] of steps) {
     const floated = session.floated && name.startsWith('auth');
-    sendIke(t, options.at + after, peers, from, session.messages[name], { floated });
+    const send = name === 'authResponse' ? options.authResponse : {};
+    sendIke(t, options.at + after, peers, from, session.messages[name], { floated, ...send });
     if (name === options.upTo) break;
   }
   return session;

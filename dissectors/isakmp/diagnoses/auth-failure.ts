@@ -1,4 +1,5 @@
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { seconds } from '../../../src/units.js';
 import { isAuthenticationRefused } from '../daemon-log.js';
 import { notifyName } from '../names.js';
 import { judgeStalls, type StallRule, sendingText, stallCounts } from '../pair-judgement.js';
@@ -7,6 +8,9 @@ import { hasEspAfter } from '../pair-sessions.js';
 import { REFUSED_AUTH_LENGTH_MAX } from '../progress.js';
 import type { IkeSession } from '../session.js';
 import { firstOf, INFORMATIONAL_SECONDS, type Stall, type StallKind, transmissionsOf } from '../stall.js';
+import { GIVEN_UP_SECONDS } from '../stalls-v2.js';
+
+const WINDOW_SECONDS = 600;
 
 export default defineDiagnosis({
   id: 'ike.auth-failure',
@@ -18,22 +22,30 @@ export default defineDiagnosis({
   rule:
     'IKEv1: an informational of the responder with the same cookies within 2 s of MI3, on whatever port, in place of ' +
     'MR3. IKEv2: the last IKE_AUTH answer has less than 64 encrypted bytes, room for an error notify and nothing else. ' +
-    'High confidence where AUTHENTICATION-FAILED is readable, or where the log of a daemon (--log) says that authentication failed; ' +
+    'Or the initiator has the whole IKE_AUTH answer, sends one informational within 1 s and never uses the SA, in at least two attempts ' +
+    'within 10 minutes: it does not accept the responder. High confidence where AUTHENTICATION-FAILED is readable, or where the log of a daemon (--log) says that authentication failed; ' +
     'medium where the informational is repeated or readable. With such a log also: MI3 or the IKE_AUTH request stays unanswered.',
   notWhen: 'MR3 came; the IKE SA went on after the short answer (EAP does); ESP follows.',
   causes: [
     'Different pre-shared keys: the responder decrypts MI3 to garbage (PAYLOAD-MALFORMED, INVALID-ID-INFORMATION)',
     'The certificate or RSA key is not the one the peer expects, has expired, or its authority is not trusted',
+    'The clock of the side that verifies is wrong: a certificate is expired, or not yet valid',
     'The identity (leftid, rightid) is not the one of the configuration on the other side',
   ],
   nextSteps: [
-    'Read the log of the responder: it names the reason that the wire does not show',
+    'Read the log of the side that refuses: it names the reason that the wire does not show',
+    'With certificates: date on both sides, and openssl x509 -noout -dates -subject -in CERT on the one that is refused',
     'Compare the pre-shared keys and identities of both sides, character by character',
     'Test with raw RSA keys, which rule out certificates and typing',
   ],
   refutedBy: 'The log of the responder says that it authenticated the initiator.',
   source: 'Openswan guide, situation B; RFC 2408 section 3.14.1, RFC 7296 sections 1.2 and 2.21.2',
   thresholds: {
+    givenUpSeconds: {
+      value: GIVEN_UP_SECONDS,
+      unit: 's',
+      why: 'checking certificates takes milliseconds; dead peer detection and users take longer',
+    },
     informationalSeconds: {
       value: INFORMATIONAL_SECONDS,
       unit: 's',
@@ -53,7 +65,9 @@ export default defineDiagnosis({
     yield* judgeStalls(evidence, {
       kind: 'auth-failure',
       applies: ({ established }: IkeSession) => established !== null,
-      accepts: (_pair, { session, instead }) => !hasEspAfter(evidence, session, firstOf(instead).frame),
+      accepts: (pair, stall) =>
+        !hasEspAfter(evidence, stall.session, firstOf(stall.instead).frame) &&
+        (stall.variant !== 'given-up' || isRepeated(pair, stall)),
       describe: (pair, stalls) => ({
         ...describe(pair, stalls),
         ...(isAuthenticationRefused(evidence, pair) ? { confidence: 'high' as const } : {}),
@@ -62,6 +76,17 @@ export default defineDiagnosis({
     for (const kind of SILENT_REFUSALS) yield* judgeStalls(evidence, refusedByLog(evidence, kind));
   },
 });
+
+/** Another attempt ended in the same way. */
+function isRepeated({ stalls }: IkePair, { session }: Stall): boolean {
+  return stalls.some(
+    (other) =>
+      other.variant === 'given-up' &&
+      other.session !== session &&
+      other.session.segment === session.segment &&
+      Math.abs(other.session.first.timeNs - session.first.timeNs) <= seconds(WINDOW_SECONDS),
+  );
+}
 
 /** A responder that refuses without a word leaves these; its log is what tells them from loss. */
 const SILENT_REFUSALS: readonly StallKind[] = ['mi3-unanswered', 'v2-request-unanswered'];
@@ -87,6 +112,17 @@ function describe({ initiator, responder }: IkePair, stalls: readonly Stall[]) {
   const answers = stalls.flatMap(({ instead }) => instead);
   const counts = { ...stallCounts(stalls), refusals: transmissionsOf(answers) };
   const sent = `${initiator} authenticated itself with its ${sendingText(stalls)}`;
+  if (stalls.every(({ variant }) => variant === 'given-up')) {
+    return {
+      title: 'The initiator does not accept the responder',
+      explanation:
+        `${sent}; ${responder} answered in full, and at once ${initiator} sent one informational and left the SA, ` +
+        `${counts.attempts} times. So it does when it cannot verify the responder: its certificate is expired or not yet valid ` +
+        'by the clock of the initiator, its authority is not trusted, or its identity is another one.',
+      counts: { ...stallCounts(stalls), refusals: counts.attempts },
+      where: 'sender' as const,
+    };
+  }
   const readable = answers.find(({ notifyType }) => notifyType !== 0);
   const words = readable
     ? `${responder} answered ${notifyName(stalls[0].session.version, readable.notifyType)} in clear`

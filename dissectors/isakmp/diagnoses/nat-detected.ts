@@ -28,10 +28,12 @@ export default defineDiagnosis({
   rule:
     'A NAT detection hash (NAT-D, NAT_DETECTION notify) does not fit the addresses and ports seen at the capture point; or ' +
     'the capture shows the same message with two addresses.',
-  notWhen: 'All hashes fit, or none was sent.',
+  notWhen:
+    'All hashes fit, or none was sent; a peer goes on from another address (MOBIKE); a side forces UDP encapsulation: its hash is ' +
+    'over the unspecified address, or fits none although its packets passed no router (TTL 64, 128 or 255).',
   causes: [
     'A NAT between the host and the capture point, or between the capture point and the peer',
-    'One side forces UDP encapsulation by a hash that cannot fit (strongSwan: encap = yes, or ESP in user space)',
+    'One side forces UDP encapsulation by a hash that cannot fit (strongSwan: encap = yes, or ESP in user space), behind a router',
   ],
   nextSteps: [
     'Nothing, if the tunnel works: IKE moves to port 4500 and ESP into UDP',
@@ -52,10 +54,14 @@ function judge(evidence: Evidence, pair: IkePair): Judgement | null {
     session,
     nat: { initiator: natOf(session, 'initiator'), responder: natOf(session, 'responder') },
   }));
-  const found = findings.find(({ nat }) => ROLES.some((role) => isChanged(nat[role])));
+  const found = findings.find(({ nat }) => ROLES.some((role) => isTranslated(nat[role])));
   if (found) return problemOf(evidence, pair, found, findings);
-  const isJudged = findings.some(({ nat }) => ROLES.some((role) => nat[role].state === 'none'));
+  const isJudged = findings.some(({ nat }) => ROLES.some((role) => nat[role].state !== 'unknown'));
   return isJudged ? { result: 'healthy', subject: pair.subject } : null;
+}
+
+function isTranslated({ state }: NatOfSide): boolean {
+  return state === 'translated' || state === 'translated-or-forced';
 }
 
 function isChanged({ state }: NatOfSide): boolean {
@@ -72,12 +78,10 @@ function problemOf(
   const proof = ROLES.flatMap((role) => [...nat[role].proof]).sort((a, b) => a.frame - b.frame);
   const first: FrameRef = proof[0] ?? session.first;
   const words = natWords(evidence, found);
-  const isForcedOnly = ROLES.every((role) => !isChanged(nat[role]) || nat[role].state === 'forced');
   return {
     result: 'problem',
     subject: pair.subject,
-    confidence: ROLES.some((role) => nat[role].state === 'translated') || isForcedOnly ? 'high' : 'medium',
-    ...(isForcedOnly && { title: 'UDP encapsulation is forced' }),
+    confidence: ROLES.some((role) => nat[role].state === 'translated') ? 'high' : 'medium',
     explanation: `${words.join(' ')} ${session.usesPort4500 ? 'IKE uses port 4500.' : 'IKE did not move to port 4500.'}`,
     pair: [pair.initiator, pair.responder],
     first,
@@ -88,7 +92,7 @@ function problemOf(
         [source, destination].includes('mismatch'),
       ).length,
       messages: session.natChecks.length,
-      sessions: findings.filter((one) => ROLES.some((role) => isChanged(one.nat[role]))).length,
+      sessions: findings.filter((one) => ROLES.some((role) => isTranslated(one.nat[role]))).length,
     },
     evidence: proof.length > 0 ? proof.map(citationOf) : [{ ...session.first, summary: 'first message' }],
     displayFilter: sessionFilter(pair, [session]),
@@ -119,7 +123,9 @@ function sideText(evidence: Evidence, session: IkeSession, role: IkeRole, nat: N
     return `${nat.addresses[0]} (${role}) is seen as ${nat.addresses[1]} as well: a NAT lies inside this capture.`;
   switch (nat.state) {
     case 'forced':
-      return `${address} (${role}) sends a hash over the unspecified address: it wants UDP encapsulation in any case.`;
+      return nat.proof.some(({ isForced }) => isForced)
+        ? `${address} (${role}) sends a hash over the unspecified address: it wants UDP encapsulation in any case.`
+        : `${address} (${role}) sends a source hash that fits no address here, and its packets passed no router before: it forces UDP encapsulation.`;
     case 'translated':
       return `The address of ${address} (${role}) is changed on the way: it is behind a NAT.`;
     default:

@@ -9,7 +9,9 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { PORT_IKE } from '../../../src/wire/transport.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
+import { ONE_WAY_PACKETS_MIN } from '../../esp/session.js';
 import { natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { espOf, type IkePair, ikePairs } from '../pair-sessions.js';
@@ -26,7 +28,9 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'ESP travels natively (IP protocol 50) although there is a NAT: hashes do not fit, the capture shows both of its sides, ' +
-    'or a private address talks to a public one and one side did not announce NAT traversal. Captures of both ends show the ' +
+    'or a private address talks to a public one and one side did not announce NAT traversal. Where ESP finds no way back ' +
+    'also: a source hash alone does not fit (a side that forces UDP encapsulation by it would have moved to port 4500), or IKE ' +
+    'without hashes is opened from another port than 500. Captures of both ends show the ' +
     'addresses before and behind the NAT.',
   notWhen: 'Both sides compared hashes and all fit; ESP travels in UDP; IKE moved to port 4500.',
   causes: [
@@ -36,6 +40,7 @@ export default defineDiagnosis({
   ],
   nextSteps: [
     'Enable NAT traversal on both sides (nat_traversal=yes), or force encapsulation (forceencaps=yes, encap = yes)',
+    'Read what the daemons found: ipsec status shows NATD=none where a side saw no NAT; ip xfrm state shows encap type espinudp where it did',
     'Switch off IPsec pass-through on the NAT device, or take it out of the path',
   ],
   refutedBy: 'A capture at the peer shows the same addresses: there is no NAT.',
@@ -81,7 +86,8 @@ function judge(
   if (judged.length === 0) return null;
   for (const session of judged) {
     const native = session.usesPort4500 ? null : firstNativeEsp(evidence, session);
-    const reason = native && reasonFor(session);
+    const suspicion = native && isNeverAnswered(evidence, session) ? suspicionOf(session) : null;
+    const reason = native && (reasonFor(session) ?? suspicion);
     if (native && reason) return problemOf(evidence, pair, session, native, reason);
   }
   return { result: 'healthy', subject: pair.subject };
@@ -115,6 +121,33 @@ function reasonOf(session: IkeSession): Reason | null {
     text: `${inside} is a private address and its peer a public one, and ${silent.map((role) => session[role]).join(' and ')} did not announce NAT traversal`,
     isProven: false,
   };
+}
+
+/** What suggests a NAT, and is enough where native ESP finds no way back. */
+function suspicionOf(session: IkeSession): Reason | null {
+  for (const role of ROLES) {
+    const { state } = natOf(session, role);
+    if (state === 'none' || state === 'unknown') continue;
+    const text = `the source hash of ${session[role]} fits no address here, and a side that forces UDP encapsulation by it moves to port 4500`;
+    return { text, isProven: false };
+  }
+  const { initiator, natChecks, paths } = session;
+  const [{ initiatorPort, responderPort }] = paths;
+  // Where hashes were compared and fit, another port than 500 is the initiator's own choice.
+  if (responderPort !== PORT_IKE || initiatorPort === PORT_IKE || natChecks.length > 0) return null;
+  return { text: `IKE of ${initiator} comes from port ${initiatorPort} instead of 500`, isProven: false };
+}
+
+/** ESP goes one way, from the first packet to the last, for long enough that it would have been answered. */
+function isNeverAnswered(evidence: Evidence, session: IkeSession): boolean {
+  const pairs = espOf(evidence, session);
+  return (
+    pairs.length > 0 &&
+    pairs.every(
+      ({ directions: [a, b], runs }) =>
+        (a.packets === 0 || b.packets === 0) && runs.some(({ packets }) => packets >= ONE_WAY_PACKETS_MIN),
+    )
+  );
 }
 
 /** RFC 1918 and the shared address space of RFC 6598; IPv6 is not translated as a rule. */

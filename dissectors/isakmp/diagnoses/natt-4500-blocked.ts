@@ -1,9 +1,18 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
-import type { IkePair } from '../pair-sessions.js';
+import { captureMayHide } from '../../../src/correlate/gates.js';
+import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { seconds } from '../../../src/units.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
+import { judgeStalls, type StallText, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
+import { establishedAfter, hasEspAfter, type IkePair } from '../pair-sessions.js';
 import { judgePort4500 } from '../port-4500.js';
-import { type Stall, TRANSMISSIONS_MIN, transmissionsOf } from '../stall.js';
+import type { IkeMessage, IkeSession } from '../session.js';
+import { firstOf, type Stall, TRANSMISSIONS_MIN, transmissionsOf, WAIT_SECONDS } from '../stall.js';
+
+/** The answering side sees attempts that end, not messages in vain. */
+const ATTEMPTS_MIN = 2;
+const WINDOW_SECONDS = 600;
 
 export default defineDiagnosis({
   id: 'ike.natt-4500-blocked',
@@ -14,15 +23,18 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'The exchange worked on port 500, moved to port 4500, and at least two sendings there (MI3, IKE_AUTH) stay without ' +
-    'an answer on any port. With captures of both ends: the sendings leave one end and none arrives at the other, or the ' +
+    'an answer on any port. At the answering side: the answer on port 500 is the last message (the hashes in it show a NAT, so that ' +
+    'port 4500 comes next), again in at least two attempts with fresh cookies within 10 minutes, and nothing is on port 4500. ' +
+    'With captures of both ends: the sendings leave one end and none arrives at the other, or the ' +
     'answers leave there and none comes back.',
   notWhen:
-    'Any packet of the responder came from or to port 4500; the unanswered message travels in IP fragments (frag.*); the ' +
+    'Any packet of the responder came from or to port 4500, or for the answering side any packet at all; the unanswered message travels in IP fragments (frag.*); the ' +
     'peer answered by an informational (ike.auth-failure).',
   causes: [
     'A firewall on the way lets UDP 500 pass and drops UDP 4500',
     'Firewall rules demand port 4500 (or 500) on both sides, while a NAT gives the initiator another source port',
     'The firewall of the responder has no rule for port 4500',
+    'Seen from the answering side also: IKE_AUTH with certificates travels in IP fragments, which are dropped on the way',
   ],
   nextSteps: [
     'Allow UDP with source port 4500 or destination port 4500: iptables -A INPUT -p udp --dport 4500 -j ACCEPT and the same with --sport',
@@ -33,6 +45,12 @@ export default defineDiagnosis({
   source: 'Openswan guide, "Port-4500 is closed"; RFC 3947 section 4, RFC 7296 section 2.23',
   thresholds: {
     transmissions: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'a single one may be lost by chance' },
+    attempts: {
+      value: ATTEMPTS_MIN,
+      unit: 'attempts',
+      why: 'at the answering side: a client that begins anew has failed; one that gave up once says nothing',
+    },
+    windowSeconds: { value: WINDOW_SECONDS, unit: 's', why: 'clients try again within a minute or two' },
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'fragments'],
@@ -43,22 +61,95 @@ export default defineDiagnosis({
     judgeStalls(evidence, {
       kind: 'natt-4500-blocked',
       applies: ({ usesPort4500 }) => usesPort4500,
+      accepts: (pair, { variant, session, waiting }) =>
+        variant !== 'nothing-follows' ||
+        (session.version === 1 && isRepeatedInVain(waiting, evidence.quality)) ||
+        attemptsInVain(pair, evidence).includes(session),
       describe,
     }),
 });
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+/** Clients that have failed try again from the same port, or as often as their timer says. */
+const SAME_PORT_ATTEMPTS_MIN = 3;
+const TIMED_ATTEMPTS_MIN = 4;
+const TIMER_SPREAD = 0.1;
+
+/** Sessions of a pair that end with an answer on port 500; empty where one of its attempts succeeded. */
+function attemptsInVain(pair: IkePair, evidence: Evidence): readonly IkeSession[] {
+  const sessions = pair.stalls
+    .filter(({ kind, variant }) => kind === 'natt-4500-blocked' && variant === 'nothing-follows')
+    .map(({ session }) => session);
+  const isUp = sessions.some((session) => hasEspAfter(evidence, session, session.first.frame));
+  if (isUp || establishedAfter(evidence, pair, 0) !== null) return [];
+  return sessions.filter((session) =>
+    sessions.some(
+      ({ first, segment }) =>
+        first !== session.first &&
+        segment === session.segment &&
+        isApart(Math.abs(first.timeNs - session.first.timeNs)),
+    ),
+  );
+}
+
+/** A responder of IKEv1 repeats its answer by itself. */
+function isRepeatedInVain(answers: readonly IkeMessage[], quality: CaptureQuality): boolean {
+  return (
+    transmissionsOf(answers) >= TRANSMISSIONS_MIN && quality.secondsToEnd(firstOf(answers)) >= WAIT_SECONDS
+  );
+}
+
+/** Long enough for the next message to come, and soon enough to be the same client that begins anew. */
+function isApart(ns: number): boolean {
+  return ns >= seconds(WAIT_SECONDS) && ns <= seconds(WINDOW_SECONDS);
+}
+
+function describe(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuality): StallText {
+  const sent = stalls.filter(({ variant }) => variant !== 'nothing-follows');
+  if (sent.length === 0) return describeAnswered(pair, stalls, quality);
+  const { initiator, responder } = pair;
   return {
     explanation:
       `IKE between ${initiator} and ${responder} worked on UDP 500 and moved to port 4500. There ${initiator} sent ` +
-      `${sendingText(stalls)} without an answer, and nothing at all came from ${responder} on port 4500. ` +
-      watchedText(stalls, quality),
-    counts: stallCounts(stalls),
+      `${sendingText(sent)} without an answer, and nothing at all came from ${responder} on port 4500. ` +
+      watchedText(sent, quality),
+    counts: stallCounts(sent),
     packets: {
       of: ['udp/4500'],
-      lost: transmissionsOf(stalls.flatMap(({ waiting }) => waiting)),
+      lost: transmissionsOf(sent.flatMap(({ waiting }) => waiting)),
       delivered: 0,
     },
-    where: 'path' as const,
+    where: 'path',
   };
+}
+
+/** The view of the side that answers: port 4500 stays empty. */
+function describeAnswered(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuality): StallText {
+  const { initiator, responder } = pair;
+  const attempts = new Set(stalls.map(({ session }) => session)).size;
+  const hidden = captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL });
+  const words = attempts === 1 ? 'once' : `in ${attempts} attempts, each with a new cookie`;
+  return {
+    title: hidden ? 'IKE ends before it moves to UDP 4500' : 'Nothing arrives on UDP 4500',
+    severity: hidden ? (areRepeated(stalls) ? 'warning' : 'info') : attempts >= 3 ? 'error' : 'warning',
+    confidence: !hidden && attempts >= 3 ? 'medium' : 'low',
+    explanation:
+      `${responder} answered ${initiator} on UDP 500 (${words}), and then nothing came: with the NAT that the hashes show, the next ` +
+      `message goes to port 4500, where ${hidden ? 'this capture has no packet' : 'no packet arrives'}. ` +
+      (hidden
+        ? `${hidden.reason} If port 4500 is in it and stays empty, it is blocked on the way.`
+        : 'It is blocked on the way, or the message is so large that it travels in IP fragments, and those are dropped.'),
+    counts: { ...stallCounts(stalls), attempts, packetsOn4500: 0 },
+    direction: { from: initiator, to: responder },
+    where: 'path',
+    ...(hidden && { limitedBy: [hidden.id] }),
+  };
+}
+
+function areRepeated(stalls: readonly Stall[]): boolean {
+  const sessions = [...new Set(stalls.map(({ session }) => session))];
+  const ports = new Set(sessions.map(({ paths }) => paths[0].initiatorPort));
+  if (ports.size === 1 && sessions.length >= SAME_PORT_ATTEMPTS_MIN) return true;
+  const starts = sessions.map(({ first }) => first.timeNs).sort((a, b) => a - b);
+  const gaps = starts.slice(1).map((start, at) => start - starts[at]);
+  return sessions.length >= TIMED_ATTEMPTS_MIN && Math.max(...gaps) <= Math.min(...gaps) * (1 + TIMER_SPREAD);
 }

@@ -2,6 +2,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { NOTIFY_INVALID_MAJOR_VERSION } from '../layout.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { establishedAfter, type IkePair, ikePairs } from '../pair-sessions.js';
+import type { IkeRole, IkeSession } from '../session.js';
 
 export default defineDiagnosis({
   id: 'ike.version-mismatch',
@@ -11,9 +12,11 @@ export default defineDiagnosis({
   layer: 'tunnel-control',
   priority: 3,
   rule:
-    'A peer answers INVALID-MAJOR-VERSION (5); or one host opens IKEv1 only and the other IKEv2 only, and neither gets an ' +
+    'A peer answers INVALID-MAJOR-VERSION (5) to a message that is in the capture; or one host opens IKEv1 only and the other IKEv2 only, and neither gets an ' +
     'IKE SA out of it.',
-  notWhen: 'An IKE SA between the two stands, in whatever version.',
+  notWhen:
+    'An IKE SA between the two stands, in whatever version; nobody is seen to ask: whoever sends such a notify unasked, with ' +
+    'whatever cookies, says nothing of an exchange.',
   causes: [
     'One side is configured for IKEv1 only, the other for IKEv2 only (ikev2=, keyexchange=, version=)',
   ],
@@ -33,11 +36,17 @@ export default defineDiagnosis({
 
 function judge(evidence: Evidence, pair: IkePair): Judgement {
   const isUp = establishedAfter(evidence, pair, 0) !== null;
-  const refusing = pair.sessions.filter(({ notifies }) =>
+  const refusals = pair.sessions.filter(({ notifies }) =>
     notifies.some(({ type }) => type === NOTIFY_INVALID_MAJOR_VERSION),
   );
+  const refusing = refusals.filter(isAnswered);
   const other = crossingPair(evidence, pair);
-  if (isUp || (refusing.length === 0 && !other)) return { result: 'healthy', subject: pair.subject };
+  if (isUp || (refusals.length === 0 && !other)) return { result: 'healthy', subject: pair.subject };
+  if (refusing.length === 0 && !other) {
+    const reason =
+      'INVALID-MAJOR-VERSION came, and the message that it answers is not in the capture; capture from before the first attempt.';
+    return { result: 'insufficient-data', subject: pair.subject, reason };
+  }
   const sessions = refusing.length > 0 ? refusing : [...pair.sessions, ...(other?.sessions ?? [])];
   const notify = refusing[0]?.notifies.find(({ type }) => type === NOTIFY_INVALID_MAJOR_VERSION);
   const [version] = pair.sessions.map((session) => session.version);
@@ -61,6 +70,17 @@ function judge(evidence: Evidence, pair: IkePair): Judgement {
     displayFilter: sessionFilter(pair, sessions),
     packetClass: 'ike',
   };
+}
+
+/** The message that was refused is there, before the refusal. */
+function isAnswered({ exchanges, notifies }: IkeSession): boolean {
+  const asked = (from: IkeRole, frame: number): boolean =>
+    exchanges.some(({ messages }) =>
+      messages.some((message) => message.from !== from && message.transmissions[0].frame < frame),
+    );
+  return notifies.some(
+    ({ type, from, frame }) => type === NOTIFY_INVALID_MAJOR_VERSION && asked(from, frame),
+  );
 }
 
 /** The other host opens towards this one in the other version only; reported once, for the pair seen first. */
