@@ -51,15 +51,9 @@ function appendRow(table: ObservationTable<WireguardRows>, frame: FrameContext, 
   table.type[row] = type;
   table.length[row] = frame.payloadLength;
   table.sender[row] = hasSender ? view.getUint32(offset + wireguard.SENDER, true) : 0;
-  table.receiver[row] = receiverOf(view, offset, type);
+  const receiverAt = type === wireguard.RESPONSE ? wireguard.RESPONSE_RECEIVER : wireguard.RECEIVER;
+  // Indices may exceed 2^31: returned from a function they would be allocated.
+  table.receiver[row] = type === wireguard.INITIATION ? 0 : view.getUint32(offset + receiverAt, true);
   table.counterLow[row] = isData ? view.getUint32(offset + wireguard.COUNTER, true) : 0;
   table.counterHigh[row] = isData ? view.getUint32(offset + wireguard.COUNTER + 4, true) : 0;
-}
-
-function receiverOf(view: DataView, offset: number, type: number): number {
-  if (type === wireguard.INITIATION) return 0;
-  return view.getUint32(
-    offset + (type === wireguard.RESPONSE ? wireguard.RESPONSE_RECEIVER : wireguard.RECEIVER),
-    true,
-  );
 }
