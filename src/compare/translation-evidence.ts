@@ -1,11 +1,12 @@
 import { PROTOCOL_AH, PROTOCOL_ESP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
+import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../wire/transport.js';
 import { type Collectors, type FlowPair, FlowPairs } from './flow-pairs.js';
 import type { Lane, LaneEnds } from './lane-table.js';
 import type { PacketMatch } from './packet-matches.js';
 import { SIDES, type Side } from './side.js';
 
 /** UDP whose payload begins with numbers that hosts draw: cookies and SPIs of IKE and ESP (RFC 7296, RFC 3948). */
-const DRAWN_NUMBERS_PORTS: readonly number[] = [500, 4500];
+const DRAWN_NUMBERS_PORTS: readonly number[] = [PORT_IKE, PORT_NAT_TRAVERSAL];
 /** One packet may be equal by chance where its content is not drawn by hosts. */
 const PACKETS_MIN = 2;
 /** Where no number of a header tells two packets apart. */
