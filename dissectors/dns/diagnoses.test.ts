@@ -157,6 +157,11 @@ describe('dns.timeout', () => {
     expect(await results(timeout, until(tries, 4))).toEqual(['warning']);
   });
 
+  it('grants no more time because the client asks again', async () => {
+    const asked = lookups([{ seconds: null, repeats: [5] }]);
+    expect(await results(timeout, until(asked, 6))).toEqual(['info']);
+  });
+
   it('does not apply to name servers that ask each other', async () => {
     const t = lookups(times(4, { seconds: null, recursionDesired: false }));
     expect(await results(timeout, until(t, 30))).toEqual([]);

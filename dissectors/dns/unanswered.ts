@@ -42,9 +42,9 @@ export function unansweredOf(quality: CaptureQuality, server: DnsServer): Unansw
   return { unanswered, recovered, undecided };
 }
 
-function isOverdue(quality: CaptureQuality, { first, last, tries }: DnsQuestion): boolean {
-  if (tries >= TRIES_MIN && quality.secondsToEnd(first) >= REPEATED_SECONDS) return true;
-  return quality.secondsToEnd(last) >= ANSWER_SECONDS;
+/** Counted from the first try: that the client asks again shows that it waits in vain, and grants no more time. */
+function isOverdue(quality: CaptureQuality, { first, tries }: DnsQuestion): boolean {
+  return quality.secondsToEnd(first) >= (tries >= TRIES_MIN ? REPEATED_SECONDS : ANSWER_SECONDS);
 }
 
 function add(groups: Map<string, Unanswered>, key: string, question: DnsQuestion): void {

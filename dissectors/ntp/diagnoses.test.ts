@@ -202,4 +202,9 @@ describe('time.ntp-no-response', () => {
   it('says nothing where the capture ends too early', async () => {
     expect(results(await judge(noResponse, every(5, 2, { answered: false })))).toEqual(['insufficient-data']);
   });
+
+  it('judges by the requests that had time, although the newest one had none', async () => {
+    const [problem] = problems(await judge(noResponse, every(8, 2, { answered: false })));
+    expect(problem.counts).toMatchObject({ unanswered: 6, replies: 0 });
+  });
 });

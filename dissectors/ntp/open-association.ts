@@ -59,7 +59,6 @@ export class OpenAssociation {
   private lastReply: FrameRef | null = null;
   private openCount = 0;
   private openFirst: FrameRef | null = null;
-  private openLast: FrameRef | null = null;
   private synchronised: Sightings | null = null;
   private unsynchronised: Unsynchronised | null = null;
   private readonly kisses = new Map<string, Kiss>();
@@ -83,7 +82,6 @@ export class OpenAssociation {
     this.requests++;
     this.openCount++;
     this.openFirst ??= asked.request;
-    this.openLast = asked.request;
     if (this.waiting.length >= WAITING_MAX) this.waiting.shift();
     this.waiting.push(asked);
   }
@@ -110,7 +108,6 @@ export class OpenAssociation {
     this.lastReply = reply;
     this.openCount = 0;
     this.openFirst = null;
-    this.openLast = null;
     const vouches = this.noteState(answered);
     // Of requests without a time of their own the newest is answered.
     const at = this.waiting.findLastIndex((asked) => isSame(asked.transmit, originate));
@@ -142,12 +139,17 @@ export class OpenAssociation {
       requests: this.requests,
       replies: this.replies,
       lastReply: this.lastReply,
-      open: { count: this.openCount, first: this.openFirst, last: this.openLast },
+      open: { count: this.openCount, first: this.openFirst, newest: this.newestOpen() },
       synchronised: this.synchronised,
       unsynchronised: this.unsynchronised,
       kisses: [...this.kisses.values()],
       exchanges: [...this.firstExchanges, ...this.lastExchanges],
     };
+  }
+
+  private newestOpen(): FrameRef[] {
+    const since = this.openFirst?.frame ?? Number.POSITIVE_INFINITY;
+    return this.waiting.map(({ request }) => request).filter(({ frame }) => frame >= since);
   }
 
   /** Counts what the server says of its own clock; true where it vouches for its time. */

@@ -57,8 +57,12 @@ export interface NtpAssociation {
   readonly requests: number;
   readonly replies: number;
   readonly lastReply: FrameRef | null;
-  /** Requests since the last reply. */
-  readonly open: { readonly count: number; readonly first: FrameRef | null; readonly last: FrameRef | null };
+  /** Requests since the last reply; `newest`: up to eight of them, in order. */
+  readonly open: {
+    readonly count: number;
+    readonly first: FrameRef | null;
+    readonly newest: readonly FrameRef[];
+  };
   /** Replies with a time that the server vouches for. */
   readonly synchronised: Sightings | null;
   readonly unsynchronised: Unsynchronised | null;

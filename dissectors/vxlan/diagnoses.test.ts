@@ -19,6 +19,7 @@ import { openCaptureSource } from '../../src/capture/file-source.js';
 import { analyzeSource } from '../../src/commands/run-analysis.js';
 import { type Finding, type Report, reportSchema } from '../../src/report/report.js';
 import { zeros } from '../../test/build/bytes.js';
+import { DNS_TYPE, dnsQuery, dnsResponse } from '../../test/build/dns.js';
 import { icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { reportFrames } from '../../test/build/run-capture.js';
@@ -113,6 +114,32 @@ describe('vxlan.no-return', () => {
       );
     });
     expect(loud(report)).toEqual([]);
+  });
+
+  it('takes no answer of UDP port 53 for one of TCP port 53', async () => {
+    const question = { id: 7, name: 'big.example', type: DNS_TYPE.aaaa };
+    const query = udp({
+      source: APP_A.address,
+      destination: APP_B.address,
+      sourcePort: 40_000,
+      destinationPort: 53,
+      payload: dnsQuery(question),
+    });
+    const answer = udp({
+      source: APP_B.address,
+      destination: APP_A.address,
+      sourcePort: 53,
+      destinationPort: 40_000,
+      payload: dnsResponse(question),
+    });
+    const report = await reportOf((t) => {
+      for (let at = 2; at < 32; at += 7) {
+        sendInner(t, at, APP_A, APP_B, IP_PROTOCOL.udp, query);
+        sendInner(t, at + 0.001, APP_B, APP_A, IP_PROTOCOL.udp, answer);
+      }
+      innerSyns(t, APP_A, APP_B, { at: 30.1, clientPort: 50_001, serverPort: 53 });
+    });
+    expect(own(report).map(({ id }) => id)).not.toContain('vxlan.no-return');
   });
 
   it('stays silent where larger pings fail and small ones pass', async () => {

@@ -6,6 +6,7 @@ import { tcpConnections } from '../tcp/correlator.js';
 import {
   flowBetween,
   type RequestsOfSide,
+  serverKey,
   type TunnelRequests,
   type UnansweredRequests,
 } from './requests.js';
@@ -166,7 +167,7 @@ function rejection(
   const { server, port } = endpoint;
   const ids = attempts.flatMap(({ sent }) => (sent && sent.tagged > 0 ? [sent.policyId] : []));
   const refusedIds = [...new Set(ids)].sort((a, b) => a - b);
-  const own = `${server} ${port}`;
+  const own = serverKey(endpoint.protocol === PROTOCOL_TCP ? 'tcp' : 'dns', { address: server, port });
   return {
     tunnel,
     ...endpoint,

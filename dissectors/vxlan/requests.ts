@@ -47,9 +47,7 @@ export interface RequestsOfSide {
   /** Requests that were answered, and the last one of them as far as known. */
   readonly answered: number;
   readonly lastAnswered: FrameRef | null;
-  /**
-   * Inner hosts whose pings were answered, and server endpoints (`10.1.1.2 80`) that accepted a connection.
-   */
+  /** Inner hosts whose pings were answered, and servers that answered requests, by `serverKey`. */
   readonly answeredPings: ReadonlySet<string>;
   readonly answeredServers: ReadonlySet<string>;
   /** In words, what proves that answers arrive although the capture shows none; or null. */
@@ -157,7 +155,7 @@ class RequestFinder {
     const roles = queryRoles(flow);
     if (!roles || !isHere(roles.client.address)) return;
     if (roles.isAnswered) {
-      found.noteAnswer(roles.asked.last, `${roles.server.address} ${PORT_DNS}`);
+      found.noteAnswer(roles.asked.last, serverKey('dns', roles.server));
     } else if (!this.isAnsweredElsewhere(tunnel, roles, PROTOCOL_UDP)) {
       found.addDns(roles);
     }
@@ -201,6 +199,11 @@ interface TcpRoles {
 interface QueryRoles extends Roles {
   readonly asked: InnerFlow['sides'][number];
   readonly isAnswered: boolean;
+}
+
+/** A server by protocol too: what answers on UDP port 53 proves nothing of TCP port 53. */
+export function serverKey(kind: UnansweredRequests['kind'], { address, port }: Peer): string {
+  return `${address} ${kind} ${port}`;
 }
 
 /** Gathers the requests of one direction. */
@@ -248,8 +251,7 @@ class Found implements RequestsOfSide {
     const first = { segment, frame: firstFrame, timeNs: firstNs };
     if (server.segments > 0) {
       this.answered++;
-      if (!server.sentRst || server.payloadBytes > 0)
-        this.answeredServers.add(`${server.address} ${server.port}`);
+      if (!server.sentRst || server.payloadBytes > 0) this.answeredServers.add(serverKey('tcp', server));
       this.noteLast({ ...first, timeNs: lastNs });
       return;
     }

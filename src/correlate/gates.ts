@@ -96,9 +96,11 @@ export function oneWayCaptureLimit(quality: CaptureQuality): Limit | null {
 
 /**
  * Whether a capture filter keeps packets of that class out of the capture: the filter that the file states, or the
- * signature of a port filter (no ARP, no ICMP, no other port, no fragment without ports).
+ * signature of a port filter (no ARP, no ICMP, no other port, no fragment without ports). `stack`: where the packets
+ * would be. A filter sees the outermost packet, so it hides nothing inside a tunnel that it lets pass.
  */
-export function captureMayHide(quality: CaptureQuality, packet: PacketClass): Limit | null {
+export function captureMayHide(quality: CaptureQuality, packet: PacketClass, stack = 0): Limit | null {
+  if (stack !== 0) return null;
   for (const { filter } of quality.interfaces) {
     if (filter === null || filter === '' || filterPasses(filter, packet) !== false) continue;
     return {

@@ -172,6 +172,13 @@ describe('what a capture filter hides', () => {
     expect(captureMayHide(quality, IKE)).toBeNull();
   });
 
+  it('sees that a filter hides nothing inside the tunnels that it lets pass', async () => {
+    const tunnel = await qualityOf(repeat(12, () => datagram(A, B, 4789)));
+    expect(captureMayHide(tunnel, { protocol: 17, port: 53 })?.id).toBe('capture.filter');
+    expect(captureMayHide(tunnel, { protocol: 17, port: 53 }, 1)).toBeNull();
+    expect(captureMayHide(await stated('udp port 4789'), { protocol: 17, port: 53 }, 1)).toBeNull();
+  });
+
   const ike = repeat(12, () => datagram(A, B, 500));
   it.each([
     ['ARP', [ARP_REQUEST]],

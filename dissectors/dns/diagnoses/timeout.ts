@@ -94,7 +94,9 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
   const { client } = unanswered[0];
   const limit =
     oneSidedLimit(quality, client, server.address, server.stack) ??
-    (server.answered === 0 ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_DNS }) : null);
+    (server.answered === 0
+      ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_DNS }, server.stack)
+      : null);
   if (limit) return insufficientData(subject, limit);
   return problemOf(evidence, server, unanswered, undecided);
 }

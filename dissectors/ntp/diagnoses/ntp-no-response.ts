@@ -1,4 +1,5 @@
-import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -34,7 +35,7 @@ export default defineDiagnosis({
   priority: 2,
   judgesLast: true,
   rule:
-    'A host sends a time server at least 4 requests in a row, or 3 over at least 64 s, and gets no answer to any of them within 3 s. Warning ' +
+    'A host sends a time server at least 4 requests in a row, or 3 over at least 64 s, and gets no answer to any of them within 3 s; those of the last 3 s of the capture do not count. Warning ' +
     'where its clients get the time from no other server, the capture is small or in a tunnel and nothing else is wrong; information ' +
     'otherwise.',
   notWhen:
@@ -70,15 +71,15 @@ export default defineDiagnosis({
   },
 });
 
-/** An association that asked in vain. */
+/** An association that asked in vain; of its open requests those whose answer is overdue. */
 interface Silent extends NtpAssociation {
-  readonly open: { readonly count: number; readonly first: FrameRef; readonly last: FrameRef };
+  readonly overdue: { readonly count: number; readonly first: FrameRef; readonly last: FrameRef };
 }
 
 function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<string>): Judgement {
   const { quality } = evidence;
   const subject = subjectOf(quality, server);
-  const silent = server.associations.filter(isSilent);
+  const silent = server.associations.flatMap((one) => silentOf(quality, one) ?? []);
   if (silent.length === 0) {
     if (server.associations.some(({ lastReply }) => lastReply)) return { result: 'healthy', subject };
     return {
@@ -94,22 +95,24 @@ function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<stri
       reason: `ICMP errors answer the requests to ${server.address}: see the findings about them.`,
     };
   }
-  const [worst] = [...silent].sort((a, b) => b.open.count - a.open.count);
+  const [worst] = [...silent].sort((a, b) => b.overdue.count - a.overdue.count);
   const limit =
     oneSidedLimit(quality, worst.client, server.address, server.stack) ??
-    captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NTP });
-  const shortage = tooShortAfter(quality, worst.open.last, ANSWER_SECONDS);
-  if (limit ?? shortage) {
-    return { result: 'insufficient-data', subject, reason: limit?.reason ?? shortage?.reason ?? '' };
-  }
+    captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NTP }, server.stack);
+  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
   return problemOf(evidence, server, silent, worst);
 }
 
-function isSilent(association: NtpAssociation): association is Silent {
-  const { count, first, last } = association.open;
-  if (!first || !last) return false;
+/** Requests whose answer may yet come take no part: neither for the server nor against it. */
+function silentOf(quality: CaptureQuality, association: NtpAssociation): Silent | null {
+  const { first, newest, count: asked } = association.open;
+  const early = newest.filter((request) => quality.secondsToEnd(request) < ANSWER_SECONDS);
+  const count = asked - early.length;
+  const last = newest[newest.length - early.length - 1] ?? first;
+  if (!first || !last) return null;
   const isSpread = last.timeNs - first.timeNs >= SPREAD_SECONDS * 1e9;
-  return count >= REQUESTS_MIN || (count >= SPREAD_REQUESTS_MIN && isSpread);
+  const isSilent = count >= REQUESTS_MIN || (count >= SPREAD_REQUESTS_MIN && isSpread);
+  return isSilent ? { ...association, overdue: { count, first, last } } : null;
 }
 
 function refusedHosts(evidence: Evidence): Set<string> {
@@ -130,9 +133,9 @@ function problemOf(
   const { quality } = evidence;
   const { address, stack } = server;
   const replies = server.associations.reduce((sum, one) => sum + one.replies, 0);
-  const unanswered = silent.reduce((sum, { open }) => sum + open.count, 0);
-  const first = silent.map(({ open }) => open.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = silent.map(({ open }) => open.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const unanswered = silent.reduce((sum, { overdue }) => sum + overdue.count, 0);
+  const first = silent.map(({ overdue }) => overdue.first).reduce((a, b) => (b.frame < a.frame ? b : a));
+  const last = silent.map(({ overdue }) => overdue.last).reduce((a, b) => (b.frame > a.frame ? b : a));
   const isAlone = !haveOtherServers(evidence, { ...server, associations: silent });
   return {
     result: 'problem',
@@ -166,11 +169,11 @@ const CITED_MAX = 4;
 
 function citationsOf(address: string, silent: readonly Silent[], { lastReply }: Silent): Citation[] {
   const citations: Citation[] = lastReply ? [{ ...lastReply, summary: `last answer of ${address}` }] : [];
-  for (const { client, open } of silent.slice(0, CITED_MAX)) {
-    citations.push({ ...open.first, summary: `${client} asks ${address} for the time, no answer` });
+  for (const { client, overdue } of silent.slice(0, CITED_MAX)) {
+    citations.push({ ...overdue.first, summary: `${client} asks ${address} for the time, no answer` });
     citations.push({
-      ...open.last,
-      summary: `${client} asks ${address} the ${open.count}th time, no answer`,
+      ...overdue.last,
+      summary: `${client} asks ${address} the ${overdue.count}th time, no answer`,
     });
   }
   return citations.sort((a, b) => a.frame - b.frame);

@@ -86,10 +86,11 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
   if (countOf(unanswered) < RESETS_MIN || !isLong(refs)) return { result: 'healthy', subject };
   const limit =
     oneSidedLimit(evidence.quality, client, server, stack) ??
-    captureMayHide(evidence.quality, {
-      protocol: unanswered[0].conversation.transport === 'udp' ? 17 : 6,
-      port: peers.serverPort,
-    });
+    captureMayHide(
+      evidence.quality,
+      { protocol: unanswered[0].conversation.transport === 'udp' ? 17 : 6, port: peers.serverPort },
+      stack,
+    );
   if (limit) return insufficientData(subject, limit);
   const elsewhere = answeredElsewhere(evidence, unanswered);
   if (elsewhere) {

@@ -9,6 +9,7 @@ import {
   type RequestsOfSide,
   requestCount,
   secondsBetween,
+  serverKey,
   type TunnelRequests,
   tunnelRequests,
   type UnansweredRequests,
@@ -156,7 +157,7 @@ function deafVerdict(side: RequestsOfSide): Verdict | null {
 function didAnswer(side: RequestsOfSide, { kind, destination, port }: UnansweredRequests): boolean {
   return kind === 'echo'
     ? side.answeredPings.has(destination)
-    : side.answeredServers.has(`${destination} ${port}`);
+    : side.answeredServers.has(serverKey(kind, { address: destination, port }));
 }
 
 /** An endpoint that floods to several others gets no ARP reply from most of them. */
