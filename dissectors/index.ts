@@ -75,6 +75,7 @@ import frameTooShort from './frame/diagnoses/too-short.js';
 import frameTruncatedFile from './frame/diagnoses/truncated-file.js';
 import geneveCorrelators from './geneve/correlator.js';
 import geneveDissector from './geneve/dissector.js';
+import geneveNoReturn from './geneve/diagnoses/no-return.js';
 import geneveRoles from './geneve/roles.js';
 import geneveTunnel from './geneve/tunnel.js';
 import greCorrelators from './gre/correlator.js';
@@ -109,6 +110,7 @@ import ipReverseOrder from './ip/diagnoses/reverse-order.js';
 import ipSelectiveLoss from './ip/diagnoses/selective-loss.js';
 import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
+import ipipNoReturn from './ipip/diagnoses/no-return.js';
 import ipipRoles from './ipip/roles.js';
 import ipipTunnel from './ipip/tunnel.js';
 import isakmpAuthFailure from './isakmp/diagnoses/auth-failure.js';
@@ -365,7 +367,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: geneveRoles,
     correlators: geneveCorrelators,
     tunnel: geneveTunnel,
-    diagnoses: [],
+    diagnoses: [geneveNoReturn],
   },
   {
     protocol: 'gre',
@@ -404,7 +406,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: ipipRoles,
     correlators: ipipCorrelators,
     tunnel: ipipTunnel,
-    diagnoses: [],
+    diagnoses: [ipipNoReturn],
   },
   {
     protocol: 'isakmp',

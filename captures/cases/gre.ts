@@ -5,7 +5,7 @@ import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { type Endpoint, ping, type Timeline } from '../../test/build/scenario.js';
-import { type TcpFlag, tcp } from '../../test/build/tcp.js';
+import { type Tcp, type TcpFlag, tcp } from '../../test/build/tcp.js';
 import { udp } from '../../test/build/udp.js';
 import type { SampleCapture } from './sample-capture.js';
 import { PUBLIC_SITE, siteTimeline } from './sites.js';
@@ -240,6 +240,42 @@ function ipInIp(t: Timeline): void {
   }
 }
 
+/** After 6 s nothing comes back through the tunnel; the nodes themselves still reach each other. */
+function ipInIpNoReturn(t: Timeline): void {
+  const [ours, theirs] = ['10.244.1.7', '10.244.2.19'];
+  for (let index = 0; index < 20; index += 1) {
+    const echo = { identifier: 0x2f21, sequence: index + 1, data: t.random.bytes(56) };
+    const between = { source: ours, destination: theirs, protocol: IP_PROTOCOL.icmp, ttl: 63 };
+    t.sendIp(4 + index, local, peer, IP_IN_IP, ip({ ...between, payload: icmpEcho(echo) }));
+    if (index >= 6) continue;
+    const payload = icmpEcho({ ...echo, reply: true });
+    const reply = ip({ ...between, source: theirs, destination: ours, payload });
+    t.sendIp(4.0124 + index, peer, local, IP_IN_IP, reply);
+  }
+}
+
+/** A balancer in tunnel mode: requests go through IP in IP to the server, which answers the client itself, unseen here. */
+function directServerReturn(t: Timeline): void {
+  for (let client = 0; client < 4; client += 1) {
+    const ends = { source: `198.51.100.${20 + client}`, destination: '203.0.113.80' };
+    const ports = { ...ends, sourcePort: 40_100 + client, destinationPort: 80 };
+    const send = (at: number, segment: Omit<Tcp, keyof typeof ports>): void => {
+      const payload = tcp({ ...ports, ...segment });
+      t.sendIp(
+        4 + client * 2 + at,
+        local,
+        peer,
+        IP_IN_IP,
+        ip({ ...ends, protocol: IP_PROTOCOL.tcp, ttl: 57, payload }),
+      );
+    };
+    send(0, { sequence: 1000, flags: ['SYN'] });
+    send(0.03, { sequence: 1001, acknowledgment: 5001, flags: ['ACK'] });
+    send(0.031, { sequence: 1001, acknowledgment: 5001, flags: ['ACK'], payload: t.random.bytes(120) });
+    send(0.09, { sequence: 1121, acknowledgment: 9001, flags: ['ACK', 'FIN'] });
+  }
+}
+
 export const captures: readonly SampleCapture[] = [
   {
     file: 'gre-healthy.pcap',
@@ -306,5 +342,21 @@ export const captures: readonly SampleCapture[] = [
     must: [],
     healthy: true,
     write: gatewayCapture('ipip-healthy', 20, ipInIp),
+  },
+  {
+    file: 'ipip-no-return.pcap',
+    shows: 'pings of a pod through IP in IP are answered for 6 s, then nothing comes back through the tunnel',
+    must: ['ipip.no-return'],
+    healthy: false,
+    allow: ['underlay.ping-loss'],
+    write: gatewayCapture('ipip-no-return', 36, ipInIpNoReturn),
+  },
+  {
+    file: 'ipip-direct-server-return.pcap',
+    shows:
+      'a balancer sends requests through IP in IP; the servers answer the clients directly, which the capture does not see',
+    must: [],
+    healthy: true,
+    write: gatewayCapture('ipip-direct-server-return', 24, directServerReturn),
   },
 ];

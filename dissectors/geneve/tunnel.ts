@@ -1,5 +1,7 @@
+import { type CarriedKind, carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
 import type { TunnelView } from '../../src/diagnose/diagnosis.js';
 import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
 import { type GeneveTunnel, geneveTunnels } from './correlator.js';
 
 const view: TunnelView = {
@@ -29,3 +31,12 @@ const view: TunnelView = {
 };
 
 export default view;
+
+/** Gateways that inspect traffic get it through the tunnel, and may send it on without. */
+export const geneveKind: CarriedKind = {
+  name: 'Geneve',
+  packetClass: 'geneve',
+  mayAnswerAround: true,
+  tunnels: ({ sessions, quality }) => carriedBetweenEnds(quality, 'geneve', sessions(geneveTunnels)),
+  filter: (a, b) => `(geneve || ip.flags.mf == 1 || ipv6.fraghdr) && ${pairFilter(a, b)}`,
+};

@@ -1,5 +1,10 @@
-import type { CarriedDirection, CarriedKind, CarriedTunnel } from '../../src/diagnose/carried-tunnel.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
+import {
+  type CarriedDirection,
+  type CarriedKind,
+  type CarriedTunnel,
+  edgeOf,
+} from '../../src/diagnose/carried-tunnel.js';
+import type { Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
@@ -88,13 +93,7 @@ function carriedDirection(pair: GrePair, direction: number): CarriedDirection {
   return {
     ...endsOf(pair, direction),
     packets: dataPackets(pair, direction),
-    first: sent.reduce<FrameRef | null>(
-      (a, { first }) => (first && (!a || first.frame < a.frame) ? first : a),
-      null,
-    ),
-    last: sent.reduce<FrameRef | null>(
-      (a, { last }) => (last && (!a || last.frame > a.frame) ? last : a),
-      null,
-    ),
+    first: edgeOf(sent, 'first'),
+    last: edgeOf(sent, 'last'),
   };
 }

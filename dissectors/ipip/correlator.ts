@@ -34,7 +34,8 @@ export interface IpipTunnel {
   readonly low: string;
   readonly high: string;
   readonly innerVersion: number;
-  /** The tunnel stack around it; 0: in no tunnel. */
+  /** Tunnel stack of the inner packets (0 where there are none), and the one around the tunnel. */
+  readonly stack: number;
   readonly outerStack: number;
   readonly segment: SegmentIndex;
   /** From low to high, and back. */
@@ -82,6 +83,7 @@ class IpipCorrelation implements Correlation<IpipTunnel, IpipSchema> {
       low,
       high,
       innerVersion: batch.columns.innerVersion[row],
+      stack: flows.innerStack(flow, 'ipip', 0),
       outerStack: flows.stack(flow),
       segment: batch.segment,
       directions: [silent(low, high), silent(high, low)],

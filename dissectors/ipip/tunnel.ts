@@ -1,5 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { type CarriedKind, carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
 import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
 import { type IpipTunnel, ipipTunnels } from './correlator.js';
 
 /** One tunnel per pair of ends and inner IP version. */
@@ -11,6 +13,16 @@ const view: TunnelView = {
 };
 
 export default view;
+
+/** Direct server return and IPVS send requests through the tunnel whose answers never take it. */
+export const ipipKind: CarriedKind = {
+  name: 'IP in IP',
+  packetClass: 'ipip',
+  mayAnswerAround: true,
+  tunnels: ({ sessions, quality }) => carriedBetweenEnds(quality, 'ipip', sessions(ipipTunnels)),
+  filter: (a, b) =>
+    `(ip.proto == 4 || ipv6.nxt == 4 || ip.proto == 41 || ipv6.nxt == 41) && ${pairFilter(a, b)}`,
+};
 
 function describe(quality: CaptureQuality, tunnel: IpipTunnel): TunnelDraft {
   const { low, high, innerVersion, outerStack, directions } = tunnel;

@@ -139,11 +139,23 @@ interface NoReturn {
   readonly workedBefore: boolean;
 }
 
-function problemOf(
-  { name, packetClass, filter }: CarriedKind,
-  { subject, directions }: CarriedTunnel,
-  { direction, silence, back, workedBefore }: NoReturn,
-): Problem {
+/** Attempts to reach one host alone, which never answered, may as well be a host that is down. */
+function isThin(
+  { mayAnswerAround }: CarriedKind,
+  { silence: { requests }, workedBefore }: NoReturn,
+): boolean {
+  const isOneTarget = new Set(requests.map(({ to }) => to)).size === 1;
+  return (
+    mayAnswerAround === true &&
+    !workedBefore &&
+    isOneTarget &&
+    requests.every(({ words }) => words !== 'ping')
+  );
+}
+
+function problemOf(kind: CarriedKind, { subject, directions }: CarriedTunnel, noReturn: NoReturn): Problem {
+  const { name, packetClass, filter } = kind;
+  const { direction, silence, back, workedBefore } = noReturn;
   const { from, to, packets: sent } = directions[direction];
   const { packets: returned } = directions[1 - direction];
   const { unanswered, requests, first, last, seconds } = silence;
@@ -160,6 +172,7 @@ function problemOf(
   return {
     result: 'problem',
     subject,
+    ...(isThin(kind, noReturn) ? { severity: 'warning' } : {}),
     confidence: workedBefore ? 'medium' : 'low',
     explanation:
       `${from} sends through ${name} to ${to}, but ${plural(unanswered, 'inner request')} over ${seconds.toFixed(1)} s ` +

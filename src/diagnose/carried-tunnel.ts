@@ -91,3 +91,64 @@ export function isMirror({ tunnels }: Pick<CarriedTunnel, 'tunnels'>): boolean {
   }
   return false;
 }
+
+/** What a correlator follows: the packets between two ends with one key, in one time segment. */
+export interface FollowedTunnel {
+  readonly low: string;
+  readonly high: string;
+  readonly segment: SegmentIndex;
+  /** Of the inner packets, 0 where there are none, and the one in which the tunnel runs. */
+  readonly stack: number;
+  readonly outerStack: number;
+  readonly directions: readonly [CarriedDirection, CarriedDirection];
+}
+
+/** All keys between two ends as one tunnel, in order of appearance: answers may come with another key. */
+export function carriedBetweenEnds(
+  quality: CaptureQuality,
+  kind: string,
+  followed: readonly FollowedTunnel[],
+): CarriedTunnel[] {
+  const pairs = new Map<string, FollowedTunnel[]>();
+  for (const one of followed) {
+    const key = `${one.segment} ${one.outerStack} ${one.low} ${one.high}`;
+    const known = pairs.get(key);
+    if (known) known.push(one);
+    else pairs.set(key, [one]);
+  }
+  return [...pairs.values()].map((parts) => {
+    const [{ low, high, segment, outerStack }] = parts;
+    const stacks = [...new Set(parts.map(({ stack }) => stack))].filter((stack) => stack !== 0);
+    return {
+      subject: { kind: 'tunnel', tunnel: kind, endpoints: [low, high] },
+      low,
+      high,
+      segment,
+      outerStack,
+      tunnels: stacks.map((stack) => ({ stack, ways: innerWays(quality, stack) })),
+      directions: [sumOf(parts, 0), sumOf(parts, 1)],
+    };
+  });
+}
+
+function sumOf(parts: readonly FollowedTunnel[], direction: number): CarriedDirection {
+  const sent = parts.map(({ directions }) => directions[direction]);
+  const [{ from, to }] = sent;
+  return {
+    from,
+    to,
+    packets: sent.reduce((sum, { packets }) => sum + packets, 0),
+    first: edgeOf(sent, 'first'),
+    last: edgeOf(sent, 'last'),
+  };
+}
+
+/** First or last packet of several; null where none was seen. */
+export function edgeOf(
+  directions: readonly Pick<CarriedDirection, 'first' | 'last'>[],
+  edge: 'first' | 'last',
+): FrameRef | null {
+  const refs = directions.flatMap((one) => one[edge] ?? []);
+  const sign = edge === 'first' ? 1 : -1;
+  return refs.reduce<FrameRef | null>((a, b) => (a && sign * (a.frame - b.frame) <= 0 ? a : b), null);
+}
