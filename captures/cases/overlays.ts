@@ -87,6 +87,7 @@ function asymmetricVni(t: Timeline): void {
  */
 function groupPolicyDropped(t: Timeline): void {
   innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 20, identifier: 0x2f09 });
+  innerPing(t, VTEP_A, APP_B, { at: 2.5, count: 6, identifier: 0x2f19 });
   innerSyns(t, APP_A, APP_B, { at: 3.4, ...WEB, tag: TAG });
   innerSyns(t, APP_A, APP_B, { at: 5.4, clientPort: 58_055, serverPort: 9090, tag: TAG });
 }
@@ -256,7 +257,7 @@ export const captures: readonly SampleCapture[] = [
   {
     file: 'vxlan-reserved-bits.pcap',
     shows:
-      'packets with a group policy id stay unanswered, those without are answered: the peer lacks the extension',
+      'packets with a group policy id stay unanswered, pings to the same container without one are answered: the peer lacks the extension',
     must: ['vxlan.reserved-bits'],
     healthy: false,
     allow: ['overlay.policy-reject', 'tcp.syn-unanswered'],

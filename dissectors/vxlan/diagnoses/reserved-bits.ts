@@ -19,10 +19,13 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'Reserved bits of the VXLAN header are set (other flags than I, and G with its fields). Error where at least 3 requests with such ' +
-    'bits stay unanswered while requests without them are answered in the same direction; warning where at least 3 ' +
+    'bits stay unanswered while the same inner host answers requests without them; warning where at least 3 ' +
     'stay unanswered and nothing else is known; information where such packets are answered or nothing asks for an answer. ' +
-    'Also, as an error: all requests with a group policy (G) stay unanswered, those without are answered, and the peer itself never sets G.',
-  notWhen: 'The header is VXLAN-GPE, whose flags mean something else.',
+    'Also, as an error: all requests with a group policy (G) stay unanswered, the same inner host answers those without, and the ' +
+    'peer itself never sets G.',
+  notWhen:
+    'The header is VXLAN-GPE, whose flags mean something else. For the group policy: what is answered goes to other inner hosts; ' +
+    'pings between the tunnel ends carry no tag, and say nothing of an application that is filtered or down.',
   causes: [
     'One end uses an extension (group policy, remote checksum offload, GPE) that the other is not configured for: Linux drops what it does not expect',
     'The gbp option is missing on the receiving device: untagged packets (pings between cells) pass, tagged ones are dropped',
@@ -59,6 +62,16 @@ interface Outcome {
   readonly unanswered: readonly UnansweredRequests[];
   readonly answeredWith: number;
   readonly answeredWithout: number;
+}
+
+/** Which inner host a packet of a direction goes to. */
+function targetOf(tunnel: VxlanTunnel, { low, high }: InnerFlow, direction: number): string {
+  return isLowHere(tunnel, low, direction) ? high : low;
+}
+
+/** Whether an inner host sends in that direction of the tunnel. */
+function isLowHere(tunnel: VxlanTunnel, host: string, direction: number): boolean {
+  return ((tunnel.hosts.get(host) ?? 0) & (direction === 0 ? 1 : 2)) !== 0;
 }
 
 function judge(
@@ -98,17 +111,21 @@ function outcomeOf(
     const flow = tunnel.flows.find((one) => isFlowOf(one, request));
     return flow !== undefined && !without.has(flow);
   };
+  const unanswered = asked.filter(isWith);
+  const targets = new Set(unanswered.map(({ destination }) => destination));
+  // Only a host that answers without the bits and not with them shows that the bits decide.
+  const isOfTarget = ({ flow }: { flow: InnerFlow }): boolean =>
+    targets.has(targetOf(tunnel, flow, direction));
   return {
-    unanswered: asked.filter(isWith),
+    unanswered,
     answeredWith: answered.filter(({ side }) => hasBits(side)).length,
-    answeredWithout: answered.filter(({ side }) => !hasBits(side)).length,
+    answeredWithout: answered.filter((one) => !hasBits(one.side) && isOfTarget(one)).length,
   };
 }
 
 /** The side of an inner flow that travels in a direction of the tunnel. */
 function sentSide(tunnel: VxlanTunnel, { low, sides }: InnerFlow, direction: number): InnerSide {
-  const isLowHere = ((tunnel.hosts.get(low) ?? 0) & (direction === 0 ? 1 : 2)) !== 0;
-  return isLowHere ? sides[0] : sides[1];
+  return isLowHere(tunnel, low, direction) ? sides[0] : sides[1];
 }
 
 function isFlowOf(
