@@ -33,6 +33,9 @@ import bgpRefused from './bgp/diagnoses/refused.js';
 import cassandraCorrelators from './cassandra/correlator.js';
 import cassandraDissector from './cassandra/dissector.js';
 import cassandraError from './cassandra/diagnoses/error.js';
+import checksumBadChecksum from './checksum/diagnoses/bad-checksum.js';
+import checksumCorrelators from './checksum/correlator.js';
+import checksumDissector from './checksum/dissector.js';
 import dhcpCorrelators from './dhcp/correlator.js';
 import dhcpDissector from './dhcp/dissector.js';
 import dhcpMtu from './dhcp/diagnoses/mtu.js';
@@ -262,6 +265,7 @@ export const dissectors: readonly Dissector[] = [
   bfdDissector,
   bgpDissector,
   cassandraDissector,
+  checksumDissector,
   dhcpDissector,
   dnsDissector,
   espDissector,
@@ -324,6 +328,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: cassandraDissector,
     correlators: cassandraCorrelators,
     diagnoses: [cassandraError],
+  },
+  {
+    protocol: 'checksum',
+    title: 'Checksums',
+    dissector: checksumDissector,
+    correlators: checksumCorrelators,
+    diagnoses: [checksumBadChecksum],
   },
   {
     protocol: 'dhcp',

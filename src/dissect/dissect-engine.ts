@@ -1,6 +1,7 @@
 import { type Slot, type SlotLayout, WAITING_ROWS_MAX } from '../observe/slot.js';
 import { ORIGIN_ASSEMBLED } from '../observe/table.js';
 import { PROTOCOL_UDP } from '../wire/ip.js';
+import { ChecksumVerifier } from './checksum-verifier.js';
 import { type DispatchTable, ignore, NOBODY } from './dispatch-table.js';
 import type { Binding, Dissect, Dissector } from './dissector.js';
 import { Fingerprints } from './fingerprints.js';
@@ -45,6 +46,7 @@ export class DissectEngine {
   private readonly transport: TransportLayer;
   private readonly leaves: Dissect[];
   private readonly notesProtocols: boolean;
+  private readonly checksums: ChecksumVerifier | null;
 
   constructor(
     readonly dispatch: DispatchTable,
@@ -68,6 +70,11 @@ export class DissectEngine {
     const { identitySeed } = slot.layout;
     this.notesProtocols = identitySeed !== undefined;
     if (identitySeed !== undefined) network.identities = new IdentityRecorder(slot.identities, identitySeed);
+    this.checksums =
+      dispatch.checksum === NOBODY
+        ? null
+        : new ChecksumVerifier((frame, offset, end) => this.leaves[dispatch.checksum](frame, offset, end));
+    network.checksums = this.checksums;
     this.bind(network);
   }
 
@@ -96,7 +103,7 @@ export class DissectEngine {
    * @returns index of the first frame that was not dissected.
    */
   dissectChunk(firstFrame: number, endFrame: number = this.slot.chunk.frameCount): number {
-    const { slot, frame, link } = this;
+    const { slot, frame, link, checksums } = this;
     const { frames } = slot.chunk;
     slot.clearTables();
     slot.firstFrame = firstFrame;
@@ -110,7 +117,13 @@ export class DissectEngine {
       const end = offset + frames.capturedLength[index];
       const wireEnd = offset + frames.originalLength[index];
       frame.begin(slot.view, index, frames.marks[index], wireEnd, end < wireEnd);
-      link.dissect(frame, frames.linkType[index], offset, end);
+      if (checksums === null) {
+        link.dissect(frame, frames.linkType[index], offset, end);
+      } else {
+        checksums.beginFrame();
+        link.dissect(frame, frames.linkType[index], offset, end);
+        checksums.endFrame(frame);
+      }
       frames.marks[index] = frame.marks;
     }
     slot.nextFrame = index;

@@ -26,6 +26,8 @@ export interface CarriedBy {
   readonly exit?: readonly string[];
   /** IP fragments, each by itself, from the byte after the (unfragmentable part of the) IP header. */
   readonly ipFragment?: boolean;
+  /** Checksums that do not fit, once the frame is dissected: `frame.checksum` says which. */
+  readonly checksum?: boolean;
   /** UDP on ports that nobody owns, tried in order of `priority` (highest first). */
   readonly udpHeuristic?: { readonly priority: number; readonly recognise: Recognise };
   /** Whole UDP datagrams that no port owner and no recogniser takes; one dissector of the catalogue may. */

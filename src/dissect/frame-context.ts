@@ -16,6 +16,7 @@ import { KEY_WORDS } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../observe/table.js';
 import { IPV4_MAPPED } from '../wire/ip.js';
+import type { ChecksumNote } from './checksum-verifier.js';
 
 /** How sure the choice of the dissector was. */
 export const CLAIM_PORT = 0;
@@ -87,6 +88,12 @@ export class FrameContext {
   /** Offset at which the frame would end had the capture not cut it. */
   wireEnd = 0;
 
+  /** The conversation entered last, and the packet's direction on it: once a frame is dissected, its innermost one. */
+  innermostFlow = -1;
+  innermostDirection = 0;
+  /** The checksum in hand, for the dissector of those that do not fit; null outside of its calls. */
+  checksum: ChecksumNote | null = null;
+
   private readonly key = new Int32Array(KEY_WORDS);
   /** Stacks looked up lately: round, flow of the carrier, key and kind of the tunnel, stack. */
   private readonly recentStacks = new Int32Array(RECENT_STACKS * RECENT_WORDS);
@@ -114,6 +121,8 @@ export class FrameContext {
     this.claim = CLAIM_PORT;
     this.isCut = isCut;
     this.stableFrom = -1;
+    this.innermostFlow = -1;
+    this.innermostDirection = 0;
   }
 
   /** Bytes on the wire from `offset` to the end of the frame. */
@@ -141,6 +150,8 @@ export class FrameContext {
   enterConversation(sourcePort: number = this.sourcePort): void {
     this.resumeConversation(sourcePort);
     const flow = this.flow;
+    this.innermostFlow = flow;
+    this.innermostDirection = this.direction;
     if (flow < 0) return;
     this.slot.flows.count(flow, this.direction, this.index, this.networkLength);
     if (this.depth > 0) {

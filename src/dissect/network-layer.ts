@@ -2,6 +2,7 @@ import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
 import { ETHERTYPE_ARP } from '../wire/ethernet.js';
 import * as ip from '../wire/ip.js';
 import { DESTINATION_PORT, PORTS_LENGTH, SOURCE_PORT } from '../wire/transport.js';
+import type { ChecksumVerifier } from './checksum-verifier.js';
 import { type DispatchTable, NOBODY } from './dispatch-table.js';
 import type { Dissect } from './dissector.js';
 import type { FrameContext } from './frame-context.js';
@@ -16,6 +17,9 @@ const EXTENSION_HEADERS_MAX = 8;
 export class NetworkLayer {
   /** Called with the first IP header of a frame, to tell copies of a frame. */
   onOutermost: (frame: FrameContext, offset: number, payload: number, end: number) => void = () => {};
+
+  /** Verifies checksums; null where no dissector takes what does not fit. */
+  checksums: ChecksumVerifier | null = null;
 
   /** Records what identifies each packet; null unless two captures are compared. */
   identities: IdentityRecorder | null = null;
@@ -82,6 +86,7 @@ export class NetworkLayer {
       this.onOutermost(frame, offset, payload, payloadEnd);
       if (payloadEnd < end && claimed !== 0) this.dissectTrailer(frame, payloadEnd, end);
     }
+    if (this.checksums !== null) this.checksums.ipv4(frame, offset, payload, payloadEnd);
     const fragment = view.getUint16(offset + ip.IPV4_FRAGMENT);
     if ((fragment & (ip.IPV4_MORE_FRAGMENTS | ip.IPV4_OFFSET_MASK)) === 0) {
       this.dissectPayload(frame, payload, payloadEnd);
@@ -119,6 +124,9 @@ export class NetworkLayer {
       this.onOutermost(frame, offset, offset + ip.IPV6_HEADER_LENGTH, payloadEnd);
       if (payloadEnd < end && claimed !== 0) this.dissectTrailer(frame, payloadEnd, end);
     }
+    if (this.checksums !== null) {
+      this.checksums.ipv6(frame, offset, offset + ip.IPV6_HEADER_LENGTH, payloadEnd);
+    }
     this.dissectExtensions(
       frame,
       view.getUint8(offset + ip.IPV6_NEXT_HEADER),
@@ -145,6 +153,7 @@ export class NetworkLayer {
         case ip.PROTOCOL_MOBILITY: {
           if (end - at < 8) return frame.observeShortfall(this.protocolIndex);
           const length = (view.getUint8(at + 1) + 1) * 8;
+          if (this.checksums !== null) this.checksums.extension(frame, next, at, end);
           next = view.getUint8(at);
           at += length;
           frame.payloadLength -= length;
@@ -175,6 +184,7 @@ export class NetworkLayer {
 
   /** A packet that is whole, or the first piece of one. */
   dissectPayload(frame: FrameContext, offset: number, end: number): void {
+    if (this.checksums !== null) this.checksums.transport(frame, offset, end);
     switch (frame.protocol) {
       case ip.PROTOCOL_UDP:
         return this.transport.dissectUdp(frame, offset, end);

@@ -6,7 +6,7 @@ import { esp } from './esp.js';
 import { icmpEcho, icmpError, icmpv6Echo, neighborDiscovery } from './icmp.js';
 import { fragmentIpv4, fragmentIpv6, IP_PROTOCOL, ip } from './ip.js';
 import { ETHER_TYPE, ethernet } from './link.js';
-import { udp } from './udp.js';
+import { type Checksum, udp } from './udp.js';
 
 /** A host as the capture point sees it: `mac` is that of the last hop, `ttl` what is left of its TTL there. */
 export interface Endpoint {
@@ -36,6 +36,8 @@ export interface SendOptions {
   /** Larger packets leave as fragments. */
   mtu?: number;
   order?: 'ascending' | 'reversed';
+  /** Of a UDP datagram, where it is not to be right. */
+  udpChecksum?: Checksum;
   /** Fragments that do not reach the capture point, by their index in ascending order. */
   lostFragments?: readonly number[];
 }
@@ -118,6 +120,7 @@ export class Timeline {
       sourcePort: from.port,
       destinationPort: to.port,
       payload,
+      ...(options.udpChecksum === undefined ? {} : { checksum: options.udpChecksum }),
     });
     return this.sendIp(seconds, from, to, IP_PROTOCOL.udp, datagram, options);
   }
