@@ -84,6 +84,10 @@ export class FlowPairs {
     return this.known.values();
   }
 
+  get size(): number {
+    return this.known.size;
+  }
+
   of(laneA: Lane, laneB: Lane): FlowPair | undefined {
     return this.known.get(laneA * LANES_MAX + laneB);
   }

@@ -19,13 +19,13 @@ export interface PacketMatch {
   readonly isUnique: boolean;
   /** True where both captures hold enough of the content to tell that it is equal. */
   readonly isByContent: boolean;
-  /** Of TCP data whose header was rewritten: B's number minus A's, with what the IP header says. */
-  readonly shift?: {
+  /** Of TCP data whose header was rewritten: B's number minus A's, with what the IP header says; null of all else. */
+  readonly shift: {
     readonly sequence: number;
     readonly acknowledgment: number;
     readonly hops: number;
     readonly identification: number;
-  };
+  } | null;
 }
 
 /** Differences of one clock lie together: delays and their changes are below this. */
@@ -132,26 +132,29 @@ function joinSketches(a: IdentitySketch, b: IdentitySketch): Joined[] {
 
 function matchOf({ a, b, isUnique, isPayload }: Joined, ofA: SetBacks, ofB: SetBacks): PacketMatch {
   const timeA = a.timeNs + ofA.shiftAt(a.ordinal);
-  const common = {
+  const differenceNs = b.timeNs + ofB.shiftAt(b.ordinal) - timeA;
+  const isData = isPayload === true;
+  return {
     laneA: a.lane,
     laneB: b.lane,
     timeA,
-    differenceNs: b.timeNs + ofB.shiftAt(b.ordinal) - timeA,
+    differenceNs,
+    hops: isData ? 0 : a.timeToLive - b.timeToLive,
+    identification: isData ? 0 : compareIdentifications(a.identification, b.identification),
     isUnique,
-    isByContent: isPayload === true || a.content === b.content,
+    isByContent: isData || a.content === b.content,
+    shift: isData ? shiftOf(a, b) : null,
   };
-  if (isPayload !== true) {
-    const identification = compareIdentifications(a.identification, b.identification);
-    return { ...common, hops: a.timeToLive - b.timeToLive, identification };
-  }
+}
+
+function shiftOf(a: SketchedPacket, b: SketchedPacket): NonNullable<PacketMatch['shift']> {
   const [ofHopA, ofHopB] = [hopOf(a.content), hopOf(b.content)];
-  const shift = {
+  return {
     sequence: (b.identification - a.identification) | 0,
     acknowledgment: (b.timeToLive - a.timeToLive) | 0,
     hops: ofHopA.timeToLive - ofHopB.timeToLive,
     identification: compareIdentifications(ofHopA.identification, ofHopB.identification),
   };
-  return { ...common, hops: 0, identification: 0, shift };
 }
 
 /** 1: equal and not 0, 0: both 0, -1: different. */

@@ -53,12 +53,13 @@ class Pairing {
   ) {
     const found = matchSketches(collectors.a, collectors.b).filter((match) => this.isTold(match));
     const ends = (side: Side, lane: Lane): LaneEnds => this.ends(side, lane);
-    const all = withoutStrays(withoutChance(found, collectors, ends, hopProtocols));
+    const foundPairs = new FlowPairs(found, ends);
+    const all = withoutStrays(withoutChance(found, foundPairs, collectors, ends, hopProtocols));
     this.active = new ActiveLanes(collectors, all);
     this.matches = all.filter(
       ({ laneA, laneB }) => this.active.isActive('a', laneA) && this.active.isActive('b', laneB),
     );
-    const pairs = new FlowPairs(this.matches, ends);
+    const pairs = this.matches.length === found.length ? foundPairs : new FlowPairs(this.matches, ends);
     for (const { a, b, count } of pairs.all) if (a.protocol >= 0) this.names.learn(a, b, count);
     this.sides = new HostSides(this.matches.map((match) => ({ match, ends: this.ends('a', match.laneA) })));
     const { active, names, sides } = this;
@@ -195,7 +196,7 @@ class Pairing {
    */
   private findForeign(): void {
     if (this.aliases.isEmpty) return;
-    const isRenumbering = this.matches.some(({ shift }) => shift !== undefined && shift.sequence !== 0);
+    const isRenumbering = this.matches.some(({ shift }) => shift !== null && shift.sequence !== 0);
     this.aliases.isRenumbering = isRenumbering;
     for (const side of SIDES) {
       const others = this.keysOf(otherSide(side));

@@ -1,6 +1,6 @@
 import { PROTOCOL_AH, PROTOCOL_ESP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../wire/transport.js';
-import { type Collectors, type FlowPair, FlowPairs } from './flow-pairs.js';
+import type { Collectors, FlowPair, FlowPairs } from './flow-pairs.js';
 import type { Lane, LaneEnds } from './lane-table.js';
 import type { PacketMatch } from './packet-matches.js';
 import { SIDES, type Side } from './side.js';
@@ -23,12 +23,13 @@ const EXCLUSIVE_SHARE = 0.9;
  */
 export function withoutChance(
   matches: readonly PacketMatch[],
+  pairs: FlowPairs,
   collectors: Collectors,
   ends: (side: Side, lane: Lane) => LaneEnds,
   hopProtocols: number,
-): PacketMatch[] {
-  const pairs = new FlowPairs(matches, ends);
+): readonly PacketMatch[] {
   const evidence = new TranslationEvidence(pairs, collectors, ends, hopProtocols);
+  if (evidence.isComplete) return matches;
   return matches.filter(({ laneA, laneB }) => evidence.has(laneA, laneB));
 }
 
@@ -63,6 +64,11 @@ class TranslationEvidence {
     for (const pair of unproven().filter((one) => this.isSameByOrder(one))) this.accept(pair);
     const hosts = new Set([...this.proven].flatMap(({ a, b }) => hostKeys(a, b)));
     for (const pair of unproven()) if (this.isOfKnownHosts(pair, hosts)) this.accept(pair);
+  }
+
+  /** No pair of flows is left that may be equal by chance. */
+  get isComplete(): boolean {
+    return this.proven.size === this.pairs.size;
   }
 
   has(laneA: Lane, laneB: Lane): boolean {
