@@ -69,7 +69,11 @@ class FragmentCorrelation implements Correlation<FragmentStream, typeof FRAGMENT
         at: ref,
       };
       const ledger = this.ledgerOf(batch, row, flow, pair, ref);
-      ledger.add(columns.identification[row], piece, columns.sourcePort[row], columns.destinationPort[row]);
+      ledger.add(columns.identification[row], piece, {
+        sourcePort: columns.sourcePort[row],
+        destinationPort: columns.destinationPort[row],
+        statedBytes: columns.statedLength[row],
+      });
     }
   }
 

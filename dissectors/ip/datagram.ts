@@ -35,6 +35,8 @@ export class OpenDatagram {
   totalBytes = -1;
   sourcePort = 0;
   destinationPort = 0;
+  /** Bytes of payload that the UDP header states; 0 where it is not there. */
+  statedBytes = 0;
   last: FrameRef;
   repeated = 0;
   /** First piece that contradicts another one: overlaps in part, or ends the datagram elsewhere. */
@@ -63,6 +65,14 @@ export class OpenDatagram {
     return this.totalBytes >= 0 && this.covered >= this.totalBytes;
   }
 
+  /** All that the UDP header states is there, yet the last piece says that more follow: the sender has no more. */
+  get isEndless(): boolean {
+    const [first] = this.pieces;
+    return (
+      this.totalBytes < 0 && this.statedBytes > 0 && first?.start === 0 && this.covered >= this.statedBytes
+    );
+  }
+
   get spreadNs(): Nanoseconds {
     return this.last.timeNs - this.first.timeNs;
   }
@@ -76,11 +86,6 @@ export class OpenDatagram {
     if (this.isComplete) return 'nothing';
     if (this.pieces.length === 0 || this.pieces[0].start > 0) return 'first';
     return this.totalBytes >= 0 ? 'middle' : 'tail';
-  }
-
-  /** Whether the piece repeats or contradicts what is there, so that it may belong to another datagram. */
-  clashesWith(piece: Piece): boolean {
-    return this.holds(piece) || this.contradicts(piece);
   }
 
   /** Takes a piece in. Of contradicting pieces the first one stays. */
@@ -125,11 +130,13 @@ export class OpenDatagram {
     return [...this.pieces.slice(0, limit - 1), this.pieces[this.pieces.length - 1]];
   }
 
-  private holds({ start, end }: Piece): boolean {
+  /** Whether the piece is there already. */
+  holds({ start, end }: Piece): boolean {
     return this.pieces.some((piece) => piece.start === start && piece.end === end);
   }
 
-  private contradicts(piece: Piece): boolean {
+  /** Whether the piece cannot be of this datagram, as far as it is there. */
+  contradicts(piece: Piece): boolean {
     if (piece.isLast && this.totalBytes >= 0 && piece.end !== this.totalBytes) return true;
     if (this.totalBytes >= 0 && piece.end > this.totalBytes) return true;
     return this.pieces.some(

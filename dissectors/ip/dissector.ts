@@ -2,6 +2,8 @@ import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
+import { PROTOCOL_UDP } from '../../src/wire/ip.js';
+import { UDP_HEADER_LENGTH, UDP_LENGTH } from '../../src/wire/transport.js';
 
 /** One row per fragment; `rows.flow` is that of the pair and protocol, because only first fragments show ports. */
 export const FRAGMENT_ROWS = {
@@ -18,6 +20,8 @@ export const FRAGMENT_ROWS = {
   /** Of first fragments; 0 otherwise. */
   sourcePort: 'u16',
   destinationPort: 'u16',
+  /** Of first fragments of UDP: the length that its header gives the datagram; 0 otherwise. */
+  statedLength: 'u16',
 } as const satisfies Schema;
 
 type FragmentTable = ObservationTable<typeof FRAGMENT_ROWS>;
@@ -31,11 +35,17 @@ export default defineDissector({
   carriedBy: { ipFragment: true },
   observes: FRAGMENT_ROWS,
   bind(table, { protocolIndex }) {
-    return (frame) => dissectFragment(table, protocolIndex, frame);
+    return (frame, offset, end) => dissectFragment(table, protocolIndex, frame, offset, end);
   },
 });
 
-function dissectFragment(table: FragmentTable, protocolIndex: number, frame: FrameContext): void {
+function dissectFragment(
+  table: FragmentTable,
+  protocolIndex: number,
+  frame: FrameContext,
+  offset: number,
+  end: number,
+): void {
   const length = frame.payloadLength;
   const isCrooked = frame.moreFragments !== 0 && (length & FRAGMENT_UNIT_MASK) !== 0;
   if (length <= 0 || isCrooked) {
@@ -56,4 +66,6 @@ function dissectFragment(table: FragmentTable, protocolIndex: number, frame: Fra
   table.length[row] = length;
   table.sourcePort[row] = isFirst ? frame.sourcePort : 0;
   table.destinationPort[row] = isFirst ? frame.destinationPort : 0;
+  const hasLength = isFirst && frame.protocol === PROTOCOL_UDP && end - offset >= UDP_HEADER_LENGTH;
+  table.statedLength[row] = hasLength ? frame.view.getUint16(offset + UDP_LENGTH) : 0;
 }

@@ -60,6 +60,8 @@ export interface FragmentStream {
   /** Datagrams with contradicting pieces, whether or not all bytes are there. */
   readonly conflictingCount: number;
   readonly conflicting: readonly LedgerEntry[];
+  /** Datagrams of which all is there, though their last piece says that more follow: nobody sends the rest. */
+  readonly endlessCount: number;
   /** Datagrams in too many pieces, or beyond 65,535 bytes: not judged. */
   readonly untracked: number;
 }

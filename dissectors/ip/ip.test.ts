@@ -5,6 +5,7 @@ import { fragmentIpv4, fragmentIpv6, IP_PROTOCOL, ip, ipv4 } from '../../test/bu
 import { ETHER_TYPE } from '../../test/build/link.js';
 import { type CaptureRun, runFrames } from '../../test/build/run-capture.js';
 import { ping, reassemblyTimeExceeded, type Timeline, timeline } from '../../test/build/scenario.js';
+import { udp } from '../../test/build/udp.js';
 import { echoStreams, icmpErrors } from '../icmp/correlator.js';
 import icmp from '../icmp/dissector.js';
 import { fragmentStreams } from './correlator.js';
@@ -131,6 +132,20 @@ describe('the ledger of datagrams', () => {
     ]);
   });
 
+  it('keeps a datagram together of which one piece comes again while the receiver waits', async () => {
+    const header = { source: there.address, destination: here.address, protocol: IP_PROTOCOL.esp };
+    const pieces = fragmentIpv4(ipv4({ ...header, payload: LARGE, identification: 78 }), MTU);
+    const result = await run((t) => {
+      for (const [at, index] of [0, 0, 1, 2, 3].entries()) {
+        const piece = pieces[index];
+        if (piece) t.send(1 + at * 1.5, there, here, ETHER_TYPE.ipv4, piece);
+      }
+    });
+    expect(result.sessions(fragmentStreams)).toMatchObject([
+      { complete: 1, repeated: 1, incompleteCount: { first: 0, middle: 0, tail: 0 } },
+    ]);
+  });
+
   it('refuses pieces that no sender may cut, and counts them as malformed', async () => {
     const piece = ipv4({
       source: there.address,
@@ -178,6 +193,28 @@ describe('the ledger of datagrams', () => {
 });
 
 describe('frag.missing-rest', () => {
+  it('misses no fragment that nobody sends, even where the receiver gives up waiting', async () => {
+    const datagram = udp({
+      source: there.address,
+      destination: here.address,
+      sourcePort: 2000,
+      destinationPort: 2001,
+      payload: new Uint8Array(16),
+    });
+    const header = { source: there.address, destination: here.address, protocol: IP_PROTOCOL.udp };
+    const result = await run((t) => {
+      small(t, 0);
+      for (let i = 0; i < 5; i++) {
+        const packet = ipv4({ ...header, payload: datagram, moreFragments: true, identification: 300 + i });
+        t.send(5 + i, there, here, ETHER_TYPE.ipv4, packet);
+        t.sendIp(35 + i, here, there, IP_PROTOCOL.icmp, reassemblyTimeExceeded(packet));
+      }
+      small(t, 50);
+    });
+    expect(result.judge(missingRest)).toMatchObject([{ result: 'insufficient-data' }]);
+    expect(result.sessions(fragmentStreams)).toMatchObject([{ endlessCount: 5 }]);
+  });
+
   it('counts exactly, cites the pieces, and points from sender to receiver', async () => {
     const judged = (await run(datagrams(8, [1, 2, 3]))).judge(missingRest);
     expect(judged).toMatchObject([

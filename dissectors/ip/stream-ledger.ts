@@ -5,6 +5,8 @@ import type { FragmentStream, LedgerEntry } from './fragment-stream.js';
 
 /** Linux gives an incomplete IPv4 datagram up after 30 s, an IPv6 one after 60 s (RFC 8200, section 4.5). */
 const REASSEMBLY_NS: Nanoseconds = 60 * NS_PER_SECOND;
+/** The shorter of the two. */
+const WAITING_NS: Nanoseconds = 30 * NS_PER_SECOND;
 /** Copies and retransmissions by the link come at once; later, the identification is in use again. */
 const REPETITION_NS: Nanoseconds = NS_PER_SECOND;
 /** Incomplete or contradictory datagrams kept one by one: that many first and that many last ones. */
@@ -17,6 +19,13 @@ type StreamFacts = Pick<
   FragmentStream,
   'segment' | 'stack' | 'family' | 'protocol' | 'source' | 'destination'
 >;
+
+/** What only the first fragment of a datagram tells; 0 where it does not. */
+export interface Opening {
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  readonly statedBytes: number;
+}
 
 /** Keeps the fragments of one stream until their datagrams are complete or given up. */
 export class StreamLedger {
@@ -43,7 +52,8 @@ export class StreamLedger {
     return this.last.frame;
   }
 
-  add(identification: number, piece: Piece, sourcePort: number, destinationPort: number): void {
+  /** `opening`: what the first fragment of a datagram tells; read only where the piece is one. */
+  add(identification: number, piece: Piece, opening: Opening): void {
     const { at } = piece;
     this.last = at;
     this.fragments++;
@@ -61,8 +71,9 @@ export class StreamLedger {
     }
     datagram.add(piece);
     if (piece.start === 0) {
-      datagram.sourcePort = sourcePort;
-      datagram.destinationPort = destinationPort;
+      datagram.sourcePort = opening.sourcePort;
+      datagram.destinationPort = opening.destinationPort;
+      datagram.statedBytes = opening.statedBytes;
     }
     if (datagram.isComplete) {
       this.closed.add(datagram);
@@ -118,6 +129,7 @@ export class StreamLedger {
       incomplete: closed.incomplete.entries(),
       conflictingCount: closed.conflictingCount,
       conflicting: closed.conflicting.entries(),
+      endlessCount: closed.endlessCount,
       untracked: closed.untracked,
     };
   }
@@ -125,8 +137,11 @@ export class StreamLedger {
 
 /** Whether a piece with the identification of an open datagram belongs to a later one: identifications are used again. */
 function isAnother(datagram: OpenDatagram, piece: Piece): boolean {
-  if (piece.at.timeNs - datagram.first.timeNs > REASSEMBLY_NS) return true;
-  return piece.at.timeNs - datagram.last.timeNs > REPETITION_NS && datagram.clashesWith(piece);
+  const ageNs = piece.at.timeNs - datagram.first.timeNs;
+  if (ageNs > REASSEMBLY_NS) return true;
+  // A receiver that still waits takes a piece that comes again for the same datagram.
+  if (datagram.holds(piece)) return ageNs > WAITING_NS;
+  return piece.at.timeNs - datagram.last.timeNs > REPETITION_NS && datagram.contradicts(piece);
 }
 
 /** Sums over the datagrams of a stream that are complete or given up. */
@@ -139,6 +154,7 @@ class Closed {
   lastComplete: FrameRef | null = null;
   incompleteCount: Record<Exclude<Lack, 'nothing'>, number> = { first: 0, middle: 0, tail: 0 };
   conflictingCount = 0;
+  endlessCount = 0;
   incomplete = new KeptEntries(ENTRIES_KEPT);
   conflicting = new KeptEntries(ENTRIES_KEPT);
   reversed = new KeptEntries(1);
@@ -151,6 +167,8 @@ class Closed {
     if (datagram.conflict) {
       this.conflictingCount++;
       this.conflicting.add(datagram);
+    } else if (datagram.isEndless) {
+      this.endlessCount++;
     } else if (datagram.isUntracked) {
       this.untracked++;
     } else if (lack === 'nothing') {

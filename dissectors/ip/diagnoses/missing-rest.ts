@@ -49,7 +49,8 @@ export default defineDiagnosis({
   notWhen:
     'The datagram lies within 1 s, or 50 times the usual spread of a complete one, of the end of the capture (of its start ' +
     'for senders that emit the last fragment first). A port filter hides fragments without ports. The capture has one ' +
-    'direction only. The peer answered every fragmented ping.',
+    'direction only. The peer answered every fragmented ping. The first fragment holds all that its UDP header announces, so that ' +
+    'nobody sends a rest.',
   causes: [
     'A firewall or an access list by port drops fragments other than the first: they carry no ports',
     'A provider or a cheap router drops fragments altogether, or limits their rate',
@@ -113,6 +114,14 @@ function judge(evidence: Evidence, pair: FragmentPair, reports: readonly IcmpErr
   const { quality } = evidence;
   const subject = pairSubject(quality, pair);
   const incomplete = incompleteOf(quality, pair, ['tail', 'middle']);
+  const endless = pair.streams.reduce((sum, { endlessCount }) => sum + endlessCount, 0);
+  if (endless > 0 && incomplete.count === 0 && pair.complete === 0) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${plural(endless, 'datagram')} from ${pair.source} to ${pair.destination} hold all that their UDP header announces, yet are marked as if more followed (as test tools send them): nobody sends a rest that could be missing; capture ordinary large packets.`,
+    };
+  }
   // The receiver's own word needs no other proof.
   if (reports.length > 0) return problemOf(quality, pair, incomplete, reports);
   if (incomplete.count === 0) {
