@@ -10,6 +10,7 @@ import { presentOf } from '../src/live/live-quality.js';
 import { runPipeline } from '../src/workers/pipeline.js';
 import { FrameSource, type TestFrame } from './build/frame-source.js';
 import { readFrames } from './build/read-frames.js';
+import { SAMPLE, sampleOf } from './sampling.js';
 
 /*
  * The shipped captures as if they were live: judged again and again while they go on. Looking changes nothing, and a
@@ -19,6 +20,7 @@ import { readFrames } from './build/read-frames.js';
 const folder = resolve(import.meta.dirname, '../captures');
 const files = readdirSync(folder).filter((file) => /\.pcap(ng)?$/.test(file));
 const correlators = catalogue.flatMap((entry) => entry.correlators);
+const FILES_IN_SAMPLE = 40;
 const ROUNDS = 150;
 const ROUND_SECONDS = 1;
 
@@ -56,7 +58,7 @@ async function replay(frames: readonly TestFrame[], framesPerChunk: number): Pro
   return { verdict: JSON.stringify([findings, checked, tunnels]), loud };
 }
 
-describe.each(files)('%s', (file) => {
+describe.each(sampleOf(files, FILES_IN_SAMPLE, 'live rounds'))(`%s (${SAMPLE})`, (file) => {
   it('gets the same verdict, however often it was judged before', async () => {
     const frames = await framesOf(file);
     const { verdict, loud } = await replay(frames, Math.max(1, Math.ceil(frames.length / ROUNDS)));

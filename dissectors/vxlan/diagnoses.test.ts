@@ -26,6 +26,7 @@ import { reportFrames } from '../../test/build/run-capture.js';
 import type { Timeline } from '../../test/build/scenario.js';
 import { tcp } from '../../test/build/tcp.js';
 import { udp } from '../../test/build/udp.js';
+import { SAMPLE, sampleOf } from '../../test/sampling.js';
 import { catalogue } from '../index.js';
 
 /*
@@ -406,9 +407,9 @@ describe.skipIf(scenarios.length === 0)(
 
     it('gives no alarm about tunnels in any other scenario', async () => {
       const alarms: string[] = [];
-      for (const file of others)
+      for (const file of sampleOf(others, 25, 'tunnel alarms'))
         for (const id of loud(await analyzeFile(file))) alarms.push(`${file}: ${id}`);
-      expect(alarms).toEqual([]);
-    }, 60_000);
+      expect(alarms, SAMPLE).toEqual([]);
+    }, 180_000);
   },
 );

@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { dissectors } from '../../dissectors/index.js';
 import { openCaptureSource } from '../../src/capture/file-source.js';
 import type { Correlator } from '../../src/correlate/correlator.js';
 import { runPipeline } from '../../src/workers/pipeline.js';
+import { sampleOf } from '../sampling.js';
 import { tsharkMissing } from './tshark.js';
 
 /* Public captures beside the project, where they are at hand: what is read of them is compared with tshark. */
@@ -23,16 +24,17 @@ interface Listed {
   readonly protocols?: string;
 }
 
-/** Files in which tshark has seen that protocol. */
-export function realCapturesWith(protocol: string): string[] {
+/** Files in which tshark has seen that protocol; in a sample, so many of them. */
+export function realCapturesWith(protocol: string, inSample = Number.POSITIVE_INFINITY): readonly string[] {
   if (comparisonMissing) return [];
-  return readFileSync(join(folder, 'manifest.jsonl'), 'utf8')
+  const files = readFileSync(join(folder, 'manifest.jsonl'), 'utf8')
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as Listed)
     .filter(({ protocols }) => ` ${protocols}`.includes(` ${protocol}:`))
     .flatMap(({ file }) => (file === undefined ? [] : [join(folder, file)]))
     .filter((file) => existsSync(file));
+  return sampleOf(files, inSample, `public captures with ${protocol}`, (file) => basename(file));
 }
 
 /** What tshark prints of each frame of a file that passes the filter; null where it finds the file damaged and stops early. */

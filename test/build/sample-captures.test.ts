@@ -2,10 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SAMPLE_CAPTURES } from '../../captures/cases/all.js';
 import { expectationsOf, readmeOf } from '../../captures/cases/describe.js';
+import { SAMPLE, sampleOf } from '../sampling.js';
 import { MALFORMED, TSHARK_RUNS, tsharkFields, tsharkMissing } from './tshark.js';
 
 const FOLDER = new URL('../../captures/', import.meta.url);
 const SIZE_MAX = 60 * 1024;
+const CAPTURES_IN_SAMPLE = 24;
 const REMAKE = 'run `npx tsx captures/make.ts`';
 
 describe('sample captures', () => {
@@ -41,17 +43,20 @@ describe('sample captures', () => {
 });
 
 describe.skipIf(tsharkMissing)(
-  `sample captures as tshark dissects them (${tsharkMissing ?? 'installed'})`,
+  `sample captures as tshark dissects them (${tsharkMissing ?? 'installed'}; ${SAMPLE})`,
   TSHARK_RUNS,
   () => {
     const captures = SAMPLE_CAPTURES.filter(({ file }) => !file.endsWith('.txt'));
-    it.each(captures)('$file has no malformed packet and no wrong checksum', ({ file, write }) => {
-      // A sending host with offload shows checksums that its network card fills in later.
-      const filter = file === 'capture-offload.pcap' ? `(${MALFORMED}) && !tcp` : MALFORMED;
-      // tshark ends with an error where the file ends inside a record.
-      const bytes = file === 'capture-truncated.pcap' ? wholeRecords(write()) : write();
-      expect(tsharkFields(bytes, ['frame.number', 'frame.protocols'], filter)).toEqual([]);
-    });
+    it.each(sampleOf(captures, CAPTURES_IN_SAMPLE, 'tshark', ({ file }) => file))(
+      '$file has no malformed packet and no wrong checksum',
+      ({ file, write }) => {
+        // A sending host with offload shows checksums that its network card fills in later.
+        const filter = file === 'capture-offload.pcap' ? `(${MALFORMED}) && !tcp` : MALFORMED;
+        // tshark ends with an error where the file ends inside a record.
+        const bytes = file === 'capture-truncated.pcap' ? wholeRecords(write()) : write();
+        expect(tsharkFields(bytes, ['frame.number', 'frame.protocols'], filter)).toEqual([]);
+      },
+    );
   },
 );
 
