@@ -46,6 +46,7 @@ import dnsError from './dns/diagnoses/error.js';
 import dnsNoAnswer from './dns/diagnoses/no-answer.js';
 import dnsSlow from './dns/diagnoses/slow.js';
 import dnsTimeout from './dns/diagnoses/timeout.js';
+import espClientsShareNat from './esp/diagnoses/clients-share-nat.js';
 import espCorrelators from './esp/correlator.js';
 import espDecapsulatedView from './esp/diagnoses/decapsulated-view.js';
 import espDissector from './esp/dissector.js';
@@ -199,6 +200,7 @@ import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
 import udpencapKeepaliveMissing from './udpencap/diagnoses/keepalive-missing.js';
+import udpencapMarkerMissing from './udpencap/diagnoses/marker-missing.js';
 import udpencapRoles from './udpencap/roles.js';
 import undissectedRoles from './undissected/roles.js';
 import vppCnatMiss from './vpp/diagnoses/cnat-miss.js';
@@ -357,7 +359,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: espRoles,
     correlators: espCorrelators,
     tunnel: espTunnel,
-    diagnoses: [espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi],
+    diagnoses: [espClientsShareNat, espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi],
   },
   {
     protocol: 'expect',
@@ -481,7 +483,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: udpencapDissector,
     roles: udpencapRoles,
     correlators: udpencapCorrelators,
-    diagnoses: [udpencapKeepaliveMissing],
+    diagnoses: [udpencapKeepaliveMissing, udpencapMarkerMissing],
   },
   {
     protocol: 'undissected',

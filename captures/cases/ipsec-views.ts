@@ -1,5 +1,7 @@
+import { concat, u32, zeros } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
-import { espExchange } from '../../test/build/scenario.js';
+import { encryptedV2 } from '../../test/build/ikev2.js';
+import { espExchange, espPacket } from '../../test/build/scenario.js';
 import { espTunnelOf, type IkePeers, ikev2Handshake, ikev2Liveness } from '../../test/build/scenario-ike.js';
 import type { SampleCapture } from './sample-capture.js';
 import { NAT_PEER_SITE, natSeenFrom, PUBLIC_SITE, siteTimeline } from './sites.js';
@@ -46,6 +48,65 @@ function addressChanges(): Uint8Array {
   return writePcap(t.frames());
 }
 
+const [FIRST_SPIS, SECOND_SPIS] = [
+  { toResponder: 0xc1000001, toInitiator: 0x0a00aaaa },
+  { toResponder: 0xc2000002, toInitiator: 0x0b00bbbb },
+];
+
+/** Two L2TP clients behind one NAT: with the second one up, the gateway puts everything into its SA. */
+function clientsShareNat(answersBoth: boolean): () => Uint8Array {
+  return () => {
+    const name = answersBoth ? 'esp-two-clients-healthy' : 'esp-clients-share-nat';
+    const t = siteTimeline(name, NAT_PEER_SITE, 90);
+    const { peer, local } = NAT_PEER_SITE;
+    const seen = natSeenFrom('outside');
+    const first = { initiator: peer, responder: local, nat: { ...seen, port500: 500, port4500: 4500 } };
+    const second = { initiator: peer, responder: local, nat: seen };
+    ikev2Handshake(t, first, { at: START });
+    const [one, two] = [espTunnelOf(first, FIRST_SPIS), espTunnelOf(second, SECOND_SPIS)];
+    espExchange(t, one, { at: START + 0.3, seconds: 28, intervalMs: 700 });
+    ikev2Handshake(t, second, { at: 30.2 });
+    espExchange(t, two, { at: 30.6, seconds: 55, intervalMs: 700 });
+    if (answersBoth) espExchange(t, one, { at: 30.9, seconds: 55, intervalMs: 700 });
+    else for (let at = 30.9; at < 85; at += 0.7) espPacket(t, at, one.forth, 128);
+    return writePcap(t.frames());
+  };
+}
+
+/** One of three tunnels between the gateways gets no answers any more. */
+function oneOfThree(): Uint8Array {
+  const t = siteTimeline('esp-one-of-three', PUBLIC_SITE, 60);
+  ikev2Handshake(t, PEERS, { at: START });
+  const tunnels = [1, 2, 3].map((n) =>
+    espTunnelOf(PEERS, { toResponder: 0xc5000000 + n, toInitiator: 0x3d000000 + n }),
+  );
+  for (let at = START + 0.5; at < 55; at += 0.8) {
+    for (const [index, { forth, back }] of tunnels.entries()) {
+      espPacket(t, at + index * 0.21, forth, 128);
+      if (index !== 1 || at < 20) espPacket(t, at + index * 0.21 + 0.014, back, 128);
+    }
+  }
+  return writePcap(t.frames());
+}
+
+/** The kernel of the initiator frames ESP as old drafts did, and its liveness checks lack the marker. */
+function markerMissing(): Uint8Array {
+  const t = siteTimeline('natt-marker-missing', NAT_PEER_SITE, 60);
+  const { peer, local } = NAT_PEER_SITE;
+  const peers = { initiator: peer, responder: local, nat: natSeenFrom('outside') };
+  const { spis } = ikev2Handshake(t, peers, { at: START });
+  const send = (at: number, payload: Uint8Array): void => {
+    t.sendUdp(at, { ...peer, port: peers.nat.port4500 }, { ...local, port: 4500 }, payload);
+  };
+  for (let n = 1; n <= 30; n++) {
+    send(START + n, concat(zeros(8), u32(SPIS.toResponder), u32(n), t.random.bytes(120)));
+  }
+  const check = { exchangeType: 37, messageId: 2, originalInitiator: true, response: false };
+  const message = encryptedV2(spis, { ...check, encrypted: t.random.bytes(48) });
+  for (const at of [34.2, 38.2, 45.4]) send(at, message);
+  return writePcap(t.frames());
+}
+
 export const captures: readonly SampleCapture[] = [
   {
     file: 'ike-4500-blocked-at-responder.pcap',
@@ -69,5 +130,35 @@ export const captures: readonly SampleCapture[] = [
     must: [],
     healthy: true,
     write: addressChanges,
+  },
+  {
+    file: 'esp-clients-share-nat.pcap',
+    shows: 'two clients behind one NAT: when the second comes up, the first gets no answers any more',
+    must: ['esp.clients-share-nat'],
+    healthy: false,
+    allow: ['esp.one-way-spi', 'ike.nat-detected'],
+    write: clientsShareNat(false),
+  },
+  {
+    file: 'esp-two-clients-healthy.pcap',
+    shows: 'two clients behind one NAT, both well',
+    must: [],
+    healthy: true,
+    write: clientsShareNat(true),
+  },
+  {
+    file: 'esp-one-of-three.pcap',
+    shows: 'three tunnels between two gateways, of which one falls silent in one direction',
+    must: ['esp.one-way-spi'],
+    healthy: false,
+    write: oneOfThree,
+  },
+  {
+    file: 'natt-marker-missing.pcap',
+    shows: 'ESP and IKE on port 4500 in a framing that the peer does not read',
+    must: ['natt.marker-missing'],
+    healthy: false,
+    allow: ['esp.no-traffic', 'ike.nat-detected'],
+    write: markerMissing,
   },
 ];

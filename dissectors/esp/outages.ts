@@ -2,7 +2,7 @@ import type { Confidence, Severity } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { secondsOf } from './one-way-tracker.js';
 import { directionOf, hasParallelTunnels } from './sa-pairs.js';
-import type { EspDirection, EspPair, EspSa, OneWayRun } from './session.js';
+import type { EspPair, EspSa, OneWayRun, SizeClass } from './session.js';
 
 /** Packets of the silent side, anywhere in the capture, that show that it used to answer. */
 export const WORKED_PACKETS_MIN = 3;
@@ -10,6 +10,14 @@ export const WORKED_PACKETS_MIN = 3;
 export const EXPECTED_ANSWERS_MIN = 5;
 /** Share of packets of lengths that occur in the silent stretch alone, from which the traffic is another one. */
 const NEW_TRAFFIC_SHARE = 0.5;
+
+/** Pace and evenness of packets that ask: ping sends one a second. */
+export const ASKING_SECONDS_MIN = 0.5;
+export const ASKING_SECONDS_MAX = 5;
+export const EQUAL_SHARE_MIN = 0.8;
+
+/** A sender uses one SA of a tunnel at a time; packets that overtake each other are apart by less. */
+const HANDOVER_SECONDS = 2;
 
 /** A one-way stretch with what it means. */
 export interface Outage {
@@ -20,6 +28,20 @@ export interface Outage {
   /** Numbers that the silent side used meanwhile and that did not arrive. */
   readonly missing: number;
   readonly seconds: number;
+  /** Where one tunnel of several is judged: its SA and the one of the silent side. */
+  readonly sas?: { readonly live: EspSa; readonly silent: EspSa };
+}
+
+/** The two directions of what is judged: all ESP of a pair, or an SA and its partner. */
+interface Lanes {
+  readonly live: Lane;
+  readonly silent: Lane;
+}
+
+interface Lane {
+  readonly packets: number;
+  readonly sizes: readonly SizeClass[];
+  readonly sas: readonly EspSa[];
 }
 
 /**
@@ -27,40 +49,54 @@ export interface Outage {
  * run in parallel, an SA is compared with its partner; otherwise all ESP of the pair counts as one tunnel.
  */
 export function outagesOf(pair: EspPair): Outage[] {
-  const runs = hasParallelTunnels(pair) ? parallelRuns(pair) : pair.runs;
-  return runs
-    .map((run) => outageOf(pair, run))
-    .filter((outage) => outage !== null)
-    .sort((a, b) => a.run.first.frame - b.run.first.frame);
+  const found = hasParallelTunnels(pair)
+    ? parallelOutages(pair)
+    : pair.runs.map((run) =>
+        outageOf({ live: directionOf(pair, run.from), silent: directionOf(pair, run.to) }, run),
+      );
+  return found.filter((outage) => outage !== null).sort((a, b) => a.run.first.frame - b.run.first.frame);
 }
 
-/** Runs of SAs with a partner that did not simply give way to a successor. */
-function parallelRuns(pair: EspPair): OneWayRun[] {
-  const runs: OneWayRun[] = [];
+/** Of SAs with a partner that did not simply give way to a successor. */
+function parallelOutages(pair: EspPair): (Outage | null)[] {
+  const outages: (Outage | null)[] = [];
   for (const { sas, to } of pair.directions) {
     const back = directionOf(pair, to);
     for (const sa of sas) {
       const partner = back.sas.find(({ spi }) => spi === sa.partnerSpi);
-      if (partner && !hasSuccessor(partner, back.sas)) runs.push(...sa.runs);
+      if (!partner || hasSuccessor(partner, back.sas)) continue;
+      const lanes = { live: laneOf(sa), silent: laneOf(partner) };
+      for (const run of sa.runs) outages.push(withSas(outageOf(lanes, run), sa, partner));
     }
   }
-  return runs;
+  return outages;
 }
 
+function laneOf(sa: EspSa): Lane {
+  return { packets: sa.packets, sizes: [], sas: [sa] };
+}
+
+function withSas(outage: Outage | null, live: EspSa, silent: EspSa): Outage | null {
+  return outage && { ...outage, sas: { live, silent } };
+}
+
+/** A rekey: the sender went over to an SA that it had not used before, to the same port. */
 function hasSuccessor(sa: EspSa, sas: readonly EspSa[]): boolean {
   return sas.some(
-    ({ first }) => first.frame > sa.first.frame && first.timeNs >= sa.last.timeNs - 60 * NS_PER_SECOND,
+    ({ first, destinationPort }) =>
+      destinationPort === sa.destinationPort &&
+      first.frame > sa.first.frame &&
+      first.timeNs >= sa.last.timeNs - HANDOVER_SECONDS * NS_PER_SECOND,
   );
 }
 
-function outageOf(pair: EspPair, run: OneWayRun): Outage | null {
-  const live = directionOf(pair, run.from);
-  const silent = directionOf(pair, run.to);
+function outageOf({ live, silent }: Lanes, run: OneWayRun): Outage | null {
   const seconds = secondsOf(run);
   const missing = missingDuring(silent, run);
   const base = { run, missing, seconds };
   if (silent.packets < WORKED_PACKETS_MIN) {
-    return { ...base, severity: 'info', confidence: 'low', kind: 'never-answered' };
+    const severity = silent.packets === 0 && looksAsked(live, run) ? 'warning' : 'info';
+    return { ...base, severity, confidence: 'low', kind: 'never-answered' };
   }
   if (missing >= EXPECTED_ANSWERS_MIN) {
     return { ...base, severity: 'error', confidence: 'high', kind: 'lost' };
@@ -75,11 +111,20 @@ function outageOf(pair: EspPair, run: OneWayRun): Outage | null {
   return { ...base, severity: 'error', confidence: 'medium', kind: 'stopped' };
 }
 
+/** Equal packets at the pace at which hosts are asked: a ping, a check, a repeated first packet; no stream, no burst. */
+function looksAsked(live: Lane, run: OneWayRun): boolean {
+  const pace = secondsOf(run) / (run.packets - 1);
+  const largest = Math.max(0, ...live.sizes.map(({ packets }) => packets));
+  return (
+    pace >= ASKING_SECONDS_MIN && pace <= ASKING_SECONDS_MAX && largest >= EQUAL_SHARE_MIN * live.packets
+  );
+}
+
 /**
  * Packets that should have come back, had packets of these lengths been answered as in the rest of the capture. A
  * stream that wants no answer expects none, however much other traffic of the tunnel is answered.
  */
-function expectedAnswers(live: EspDirection, silent: EspDirection, run: OneWayRun): number {
+function expectedAnswers(live: Lane, silent: Lane, run: OneWayRun): number {
   const counted = run.sizes.reduce((sum, packets) => sum + packets, 0);
   if (counted === 0) return (run.packets * silent.packets) / Math.max(1, live.packets - run.packets);
   // `sizes` leaves the first packets of the run out: scaled up, it tells how many of a class lie outside.
@@ -94,7 +139,7 @@ function expectedAnswers(live: EspDirection, silent: EspDirection, run: OneWayRu
 }
 
 /** Sequence numbers that are missing exactly where the run was silent: they were sent. */
-function missingDuring(silent: EspDirection, { lastBack, nextBack }: OneWayRun): number {
+function missingDuring(silent: Lane, { lastBack, nextBack }: OneWayRun): number {
   if (!lastBack || !nextBack) return 0;
   let missing = 0;
   for (const { gaps } of silent.sas) {
@@ -105,13 +150,13 @@ function missingDuring(silent: EspDirection, { lastBack, nextBack }: OneWayRun):
   return missing;
 }
 
-function goesOnWithSameSa(silent: EspDirection, { lastBack, nextBack }: OneWayRun): boolean {
+function goesOnWithSameSa(silent: Lane, { lastBack, nextBack }: OneWayRun): boolean {
   if (!lastBack || !nextBack) return false;
   return silent.sas.some(({ first, last }) => first.frame <= lastBack.frame && last.frame >= nextBack.frame);
 }
 
 /** Share of the run's packets in size classes that do not occur outside of it. */
-function newTrafficShare(live: EspDirection, run: OneWayRun): number {
+function newTrafficShare(live: Lane, run: OneWayRun): number {
   const counted = run.sizes.reduce((sum, packets) => sum + packets, 0);
   if (counted === 0) return 0;
   const scale = run.packets / counted;

@@ -12,15 +12,15 @@ import {
   type EspSa,
   ONE_WAY_PACKETS_MIN,
   type OneWayRun,
-  SIZE_CLASS_BYTES,
-  SIZE_CLASSES,
-  type SizeClass,
 } from './session.js';
+import { Sizes } from './sizes.js';
 
 /** SAs of both directions that begin within this time, with no other candidate, belong together. */
 const PAIRING_NS: Nanoseconds = 10 * NS_PER_SECOND;
-const SIZE_CLASS_SHIFT = Math.log2(SIZE_CLASS_BYTES);
 const ANSWER_NS: Nanoseconds = ANSWER_SECONDS * NS_PER_SECOND;
+/** Answers of hosts behind the gateway come within a round trip. */
+const VOTE_NS: Nanoseconds = NS_PER_SECOND / 5;
+const VOTES_MIN = 8;
 /** SAs that wait for a partner, a direction; older ones are taken off the list. */
 const UNPAIRED_MAX = 16;
 
@@ -36,6 +36,19 @@ export class SaState {
   inbound = 0;
   outbound = 0;
   partner: SaState | null = null;
+  /** How often the direction came back to this SA from another one. */
+  returns = 0;
+  /** Whom this SA seems to answer while it has no partner. */
+  candidate: SaState | null = null;
+  candidateVotes = 0;
+  /** Changes of the UDP source port under this SPI, the first of them and the packets around it. */
+  portChanges = 0;
+  portBefore = 0;
+  portAfter = 0;
+  movedFromNs: Nanoseconds = Number.NaN;
+  movedFromFrame: FrameId = 0;
+  movedNs: Nanoseconds = Number.NaN;
+  movedFrame: FrameId = 0;
   readonly sequences = new SequenceTracker();
   readonly run = new RunState();
   runs: OneWayRun[] | null = null;
@@ -47,40 +60,25 @@ export class SaState {
     readonly firstFrame: FrameId,
   ) {}
 
+  changePort(
+    port: number,
+    beforeNs: Nanoseconds,
+    beforeFrame: FrameId,
+    ns: Nanoseconds,
+    frame: FrameId,
+  ): void {
+    if (this.portChanges++ > 0) return;
+    this.portBefore = this.sourcePort;
+    this.portAfter = port;
+    this.movedFromNs = beforeNs;
+    this.movedFromFrame = beforeFrame;
+    this.movedNs = ns;
+    this.movedFrame = frame;
+  }
+
   countMark(marks: number): void {
     if ((marks & MARK_INBOUND) !== 0) this.inbound++;
     else if ((marks & MARK_OUTBOUND) !== 0) this.outbound++;
-  }
-}
-
-/** Lengths of the packets of one direction, and which lengths are answered. */
-class Sizes {
-  private readonly packets = new Uint32Array(SIZE_CLASSES);
-  private readonly answered = new Uint32Array(SIZE_CLASSES);
-  /** Of the run in hand, from its tenth packet on: shorter runs cost nothing. */
-  private readonly inRun = new Uint32Array(SIZE_CLASSES);
-  private lastClass = 0;
-
-  /** `runPackets`: packets of the run before this one. */
-  count(length: number, runPackets: number): void {
-    const at = Math.min(SIZE_CLASSES - 1, length >>> SIZE_CLASS_SHIFT);
-    this.lastClass = at;
-    this.packets[at]++;
-    if (runPackets < ONE_WAY_PACKETS_MIN - 1) return;
-    if (runPackets === ONE_WAY_PACKETS_MIN - 1) this.inRun.fill(0);
-    this.inRun[at]++;
-  }
-
-  answer(): void {
-    this.answered[this.lastClass]++;
-  }
-
-  list(): SizeClass[] {
-    return Array.from(this.packets, (packets, at) => ({ packets, answered: this.answered[at] }));
-  }
-
-  runList(): number[] {
-    return [...this.inRun];
   }
 }
 
@@ -97,6 +95,8 @@ class DirectionState {
   firstNs: Nanoseconds = Number.NaN;
   firstFrame: FrameId = 0;
   readonly sizes = new Sizes();
+  /** From the last packet of the other side to the last one of this side, while several SAs are compared. */
+  lastGapNs: Nanoseconds = Number.NaN;
   foldedSas = 0;
   foldedPackets = 0;
   foldedUdpPackets = 0;
@@ -150,28 +150,43 @@ export class PairState {
       own.lastFrame = frame;
       let sa = own.current;
       if (sa === null || sa.spi !== spi[row]) {
-        sa = own.sas.get(spi[row]) ?? this.beginSa(direction, spi[row], ns, frame);
+        const known = own.sas.get(spi[row]);
+        if (known) known.returns++;
+        sa = known ?? this.beginSa(direction, spi[row], ns, frame);
         own.current = sa;
       }
-      if (this.hasSeveral) this.comparePartners(sa, ns, frame);
+      if (this.hasSeveral) this.comparePartners(sa, own, other, ns, frame);
       const sequence = columns.sequence[row];
       if (!sa.sequences.follows(sequence)) {
         sa.sequences.observe(sequence, ns, frame, sa.lastNs, sa.lastFrame);
       }
+      const beforeNs = sa.lastNs;
+      const beforeFrame = sa.lastFrame;
       sa.packets++;
       sa.bytes += length;
       sa.lastNs = ns;
       sa.lastFrame = frame;
       if (encapsulation[row] === ENCAPSULATION_UDP) {
+        const port = columns.sourcePort[row];
+        if (sa.udpPackets > 0 && sa.sourcePort !== port)
+          sa.changePort(port, beforeNs, beforeFrame, ns, frame);
         sa.udpPackets++;
-        sa.sourcePort = columns.sourcePort[row];
+        sa.sourcePort = port;
         sa.destinationPort = columns.destinationPort[row];
       }
       if (marks[index] !== 0) sa.countMark(marks[index]);
     }
   }
 
-  private comparePartners(sa: SaState, ns: Nanoseconds, frame: FrameId): void {
+  private comparePartners(
+    sa: SaState,
+    own: DirectionState,
+    other: DirectionState,
+    ns: Nanoseconds,
+    frame: FrameId,
+  ): void {
+    if (sa.partner === null) voteForPartner(sa, other, ns);
+    own.lastGapNs = ns - other.lastNs;
     const { partner } = sa;
     if (partner !== null && partner.run.packets > 0) {
       if (partner.run.isLong) this.endPartnerRun(partner, sa, ns, frame);
@@ -331,9 +346,40 @@ export class PairState {
       jumps: sequences.jumps,
       wraps: sequences.wraps,
       partnerSpi: partner?.spi ?? 0,
+      returns: sa.returns,
+      portMove:
+        sa.portChanges === 0
+          ? null
+          : {
+              before: sa.portBefore,
+              after: sa.portAfter,
+              last: { frame: sa.movedFromFrame, timeNs: sa.movedFromNs, segment },
+              first: { frame: sa.movedFrame, timeNs: sa.movedNs, segment },
+              changes: sa.portChanges,
+            },
       runs,
     };
   }
+}
+
+/**
+ * SAs that began together are told apart by who answers whom: an SA that comes right after the same SA of the other side
+ * again and again answers it: sooner after it than that one came after the packet before. Votes against the candidate count it down.
+ */
+function voteForPartner(sa: SaState, other: DirectionState, ns: Nanoseconds): void {
+  const asked = other.current;
+  const gapNs = ns - other.lastNs;
+  if (asked === null || asked.partner !== null || !(gapNs <= VOTE_NS && gapNs < other.lastGapNs)) return;
+  if (sa.candidate === asked) sa.candidateVotes++;
+  else if (sa.candidateVotes > 0) sa.candidateVotes--;
+  else {
+    sa.candidate = asked;
+    sa.candidateVotes = 1;
+  }
+  if (sa.candidate !== asked || sa.candidateVotes < VOTES_MIN) return;
+  sa.partner = asked;
+  asked.partner = sa;
+  sa.run.packets = asked.run.packets = 0;
 }
 
 /** Those that began less than PAIRING_NS ago. */

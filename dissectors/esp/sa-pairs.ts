@@ -4,7 +4,12 @@ import { pairFilter } from '../../src/wording/display-filters.js';
 import { espPairs } from './correlator.js';
 import type { EspDirection, EspPair, EspSa } from './session.js';
 
-/** SAs of one direction that are both in use for this long belong to different tunnels; a rekey overlaps for less. */
+/**
+ * A gateway sends what belongs to one tunnel with one SA at a time: after a rekey it comes back to the old one only for packets
+ * that overtook each other.
+ */
+const PARALLEL_RETURNS_MIN = 8;
+/** SAs of one direction that are both in use for this long belong to different tunnels, however seldom they alternate. */
 const PARALLEL_SECONDS = 60;
 const PARALLEL_PACKETS_MIN = 10;
 /** The two sides of a NAT show the same packet within this time. */
@@ -89,6 +94,7 @@ export function hasParallelTunnels(pair: EspPair): boolean {
     const used = sas
       .filter(({ packets }) => packets >= PARALLEL_PACKETS_MIN)
       .sort((a, b) => a.first.timeNs - b.first.timeNs);
+    if (used.filter(({ returns }) => returns >= PARALLEL_RETURNS_MIN).length >= 2) return true;
     let end = Number.NEGATIVE_INFINITY;
     for (const { first, last } of used) {
       if ((Math.min(end, last.timeNs) - first.timeNs) / NS_PER_SECOND > PARALLEL_SECONDS) return true;

@@ -83,10 +83,27 @@ export interface EspSa {
   readonly restarts: number;
   readonly jumps: number;
   readonly wraps: number;
-  /** SPI of the opposite direction that began at about the same time, where there is exactly one; otherwise 0. */
+  /**
+   * SPI of the opposite direction: the only one that began at about the same time, or the one that this SA answers again and
+   * again; 0 where neither is known.
+   */
   readonly partnerSpi: number;
+  /** How often the direction came back to this SA after packets of another one: tunnels in parallel alternate. */
+  readonly returns: number;
+  /** The first change of the UDP source port under this SPI; null where it kept its port. */
+  readonly portMove: PortMove | null;
   /** Stretches without a packet of the partner, at most RUNS_KEPT. */
   readonly runs: readonly OneWayRun[];
+}
+
+/** An SA goes on from another UDP port. */
+export interface PortMove {
+  readonly before: number;
+  readonly after: number;
+  /** Last packet from the old port, first one from the new. */
+  readonly last: FrameRef;
+  readonly first: FrameRef;
+  readonly changes: number;
 }
 
 /** All ESP from one address to another, in one time segment. */

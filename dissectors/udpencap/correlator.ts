@@ -15,7 +15,14 @@ import {
   NS_PER_SECOND,
   type SegmentIndex,
 } from '../../src/units.js';
-import { KIND_KEEPALIVE, KIND_UNKNOWN, udpencap } from './dissector.js';
+import {
+  KIND_ESP,
+  KIND_ESP_OF_DRAFT,
+  KIND_IKE_WITHOUT_MARKER,
+  KIND_KEEPALIVE,
+  KIND_UNKNOWN,
+  udpencap,
+} from './dissector.js';
 
 /** Pauses of a sender from this length on are kept. */
 export const PAUSE_SECONDS_MIN = 60;
@@ -27,6 +34,13 @@ export interface SenderPause {
   readonly next: FrameRef | null;
   /** Packets that the other side sent meanwhile, and the first and last of those sent after PAUSE_SECONDS_MIN. */
   readonly lateBack: { readonly packets: number; readonly first: FrameRef; readonly last: FrameRef } | null;
+}
+
+/** Datagrams that the receiver takes for something else. */
+export interface Misframed {
+  readonly packets: number;
+  readonly first: FrameRef | null;
+  readonly last: FrameRef | null;
 }
 
 /** One side of a conversation on port 4500. */
@@ -43,6 +57,12 @@ export interface NattSide {
   readonly keepalivePeriodMs: number | null;
   /** Datagrams that are neither keepalive nor IKE nor ESP. */
   readonly unknown: number;
+  /** ESP in the framing of RFC 3948, and what is in another one. */
+  readonly esp: number;
+  readonly ikeWithoutMarker: Misframed;
+  readonly espOfDraft: Misframed;
+  /** Longest time without a packet of either side that a packet of this side from the same port ended, in ns; 0 before. */
+  readonly longestSurvivedNs: Nanoseconds;
   /** Pauses of PAUSE_SECONDS_MIN and more: the first ones, and the one that goes on. */
   readonly pauses: readonly SenderPause[];
 }
@@ -61,7 +81,38 @@ const INTERVALS_KEPT = 32;
 
 type UdpencapSchema = typeof udpencap.observes;
 
+class MisframedState {
+  packets = 0;
+  private firstNs: Nanoseconds = Number.NaN;
+  private firstFrame: FrameId = 0;
+  private lastNs: Nanoseconds = Number.NaN;
+  private lastFrame: FrameId = 0;
+
+  count(ns: Nanoseconds, frame: FrameId): void {
+    if (this.packets++ === 0) {
+      this.firstNs = ns;
+      this.firstFrame = frame;
+    }
+    this.lastNs = ns;
+    this.lastFrame = frame;
+  }
+
+  session(segment: SegmentIndex): Misframed {
+    const { packets, firstNs, firstFrame, lastNs, lastFrame } = this;
+    if (packets === 0) return { packets, first: null, last: null };
+    return {
+      packets,
+      first: { frame: firstFrame, timeNs: firstNs, segment },
+      last: { frame: lastFrame, timeNs: lastNs, segment },
+    };
+  }
+}
+
 class SideState {
+  esp = 0;
+  longestSurvivedNs: Nanoseconds = 0;
+  readonly ikeWithoutMarker = new MisframedState();
+  readonly espOfDraft = new MisframedState();
   packets = 0;
   firstNs: Nanoseconds = Number.NaN;
   firstFrame: FrameId = 0;
@@ -93,7 +144,12 @@ class SideState {
     this.lateBackLastFrame = frame;
   }
 
-  observe(kind: number, ns: Nanoseconds, frame: FrameId, segment: SegmentIndex): void {
+  /** `otherNs`: time of the last packet of the other side, NaN before its first. */
+  observe(kind: number, ns: Nanoseconds, frame: FrameId, otherNs: Nanoseconds, segment: SegmentIndex): void {
+    if (this.packets > 0) {
+      const idleNs = ns - (otherNs > this.lastNs ? otherNs : this.lastNs);
+      if (idleNs > this.longestSurvivedNs) this.longestSurvivedNs = idleNs;
+    }
     if (this.packets === 0) {
       this.firstNs = ns;
       this.firstFrame = frame;
@@ -104,8 +160,11 @@ class SideState {
     this.packets++;
     this.lastNs = ns;
     this.lastFrame = frame;
-    if (kind === KIND_UNKNOWN) this.unknown++;
+    if (kind === KIND_ESP) this.esp++;
+    else if (kind === KIND_UNKNOWN) this.unknown++;
     else if (kind === KIND_KEEPALIVE) this.observeKeepalive(ns, frame);
+    else if (kind === KIND_IKE_WITHOUT_MARKER) this.ikeWithoutMarker.count(ns, frame);
+    else if (kind === KIND_ESP_OF_DRAFT) this.espOfDraft.count(ns, frame);
   }
 
   private observeKeepalive(ns: Nanoseconds, frame: FrameId): void {
@@ -149,6 +208,10 @@ class SideState {
       lastKeepalive: ref(this.keepalives, this.keepaliveLastFrame, this.keepaliveLastNs),
       keepalivePeriodMs: medianMs(this.intervalsNs),
       unknown: this.unknown,
+      esp: this.esp,
+      ikeWithoutMarker: this.ikeWithoutMarker.session(segment),
+      espOfDraft: this.espOfDraft.session(segment),
+      longestSurvivedNs: this.longestSurvivedNs,
       pauses: this.lateBack > 0 ? [...this.pauses, this.pause(segment, null)] : [...this.pauses],
     };
   }
@@ -218,7 +281,7 @@ class UdpencapCorrelation implements Correlation<NattConversation, UdpencapSchem
       const id = batch.frameIdOf(frame[row]);
       const isLow = direction[row] === 0;
       (isLow ? high : low).observeOther(ns, id);
-      (isLow ? low : high).observe(columns.kind[row], ns, id, batch.segment);
+      (isLow ? low : high).observe(columns.kind[row], ns, id, (isLow ? high : low).lastNs, batch.segment);
     }
   }
 

@@ -24,6 +24,20 @@ export const KIND_UNKNOWN = 0;
 export const KIND_KEEPALIVE = 1;
 export const KIND_ISAKMP = 2;
 export const KIND_ESP = 3;
+/** An IKE message without the marker: the peer takes it for ESP. */
+export const KIND_IKE_WITHOUT_MARKER = 4;
+/** ESP behind the eight zero bytes of drafts before RFC 3948: the peer takes it for IKE. */
+export const KIND_ESP_OF_DRAFT = 5;
+
+/** IKE header: version, exchange type, flags and length, counted from the cookie. */
+const IKE_HEADER_LENGTH = 28;
+const IKE_VERSION = 17;
+const IKE_EXCHANGE_TYPE = 18;
+const IKE_LENGTH = 24;
+const IKE_V1 = 0x10;
+const IKE_V2 = 0x20;
+const EXCHANGE_TYPE_MAX = 44;
+const DRAFT_MARKER_LENGTH = 8;
 
 /** One row a datagram on port 4500, on the flow of its UDP conversation. */
 export const udpencap = defineDissector({
@@ -52,7 +66,9 @@ export const udpencap = defineDissector({
       let kind = KIND_UNKNOWN;
       if (captured >= MARKER_LENGTH) {
         const marker = view.getInt32(offset + MARKER);
-        if (marker === 0) kind = KIND_ISAKMP;
+        if (marker === 0) {
+          kind = isEspOfDraft(view, offset, end, length) ? KIND_ESP_OF_DRAFT : KIND_ISAKMP;
+        } else if (isIke(view, offset, end, length)) kind = KIND_IKE_WITHOUT_MARKER;
         else if (length >= ESP_LENGTH_MIN && (marker < 0 || marker > SPI_RESERVED_MAX)) kind = KIND_ESP;
       } else if (captured >= 1 && length === 1) {
         if (view.getUint8(offset + MARKER) === KEEPALIVE) kind = KIND_KEEPALIVE;
@@ -72,5 +88,31 @@ export const udpencap = defineDissector({
     };
   },
 });
+
+/**
+ * By chance 2/256 · 44/256 · 2^-32 an ESP packet: version, exchange type, and a length field that is the length of the payload.
+ */
+function isIke(view: DataView, offset: number, end: number, length: number): boolean {
+  if (end - offset < IKE_HEADER_LENGTH) return false;
+  const version = view.getUint8(offset + IKE_VERSION);
+  const type = view.getUint8(offset + IKE_EXCHANGE_TYPE);
+  return (
+    (version === IKE_V1 || version === IKE_V2) &&
+    type > 0 &&
+    type <= EXCHANGE_TYPE_MAX &&
+    view.getUint32(offset + IKE_LENGTH) === length
+  );
+}
+
+/** Eight zero bytes and an SPI, where no IKE header with a cookie that begins with zeros (2^-32) fits. */
+function isEspOfDraft(view: DataView, offset: number, end: number, length: number): boolean {
+  if (end - offset < DRAFT_MARKER_LENGTH + 8 || length < DRAFT_MARKER_LENGTH + ESP_LENGTH_MIN) return false;
+  const spi = view.getInt32(offset + DRAFT_MARKER_LENGTH);
+  return (
+    view.getInt32(offset + MARKER_LENGTH) === 0 &&
+    (spi < 0 || spi > SPI_RESERVED_MAX) &&
+    !isIke(view, offset + MARKER_LENGTH, end, length - MARKER_LENGTH)
+  );
+}
 
 export default udpencap;

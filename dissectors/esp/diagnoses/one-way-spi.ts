@@ -9,9 +9,18 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
+import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { judgeSilentEnds } from '../one-way-at-both-ends.js';
-import { EXPECTED_ANSWERS_MIN, type Outage, outagesOf, WORKED_PACKETS_MIN } from '../outages.js';
-import { directionOf, espFilter, judgedPairs } from '../sa-pairs.js';
+import {
+  ASKING_SECONDS_MAX,
+  ASKING_SECONDS_MIN,
+  EQUAL_SHARE_MIN,
+  EXPECTED_ANSWERS_MIN,
+  type Outage,
+  outagesOf,
+  WORKED_PACKETS_MIN,
+} from '../outages.js';
+import { directionOf, espFilter, judgedPairs, saFilter, spiText } from '../sa-pairs.js';
 import { type EspPair, ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN } from '../session.js';
 
 const SEVERITIES = ['error', 'warning', 'info'] as const;
@@ -26,15 +35,16 @@ export default defineDiagnosis({
   rule:
     'Between two gateways at least 10 ESP packets over at least 10 s go one way and none comes back, anywhere in the ' +
     'capture. Error if the silent side used to answer traffic of the same lengths, or if its sequence numbers show ' +
-    'that it sent packets that never arrived; warning if its sequence numbers show that it sent nothing; info if it ' +
-    'never sent in this capture, or if the traffic is of lengths that nobody answered before. Captures of both ends tell ' +
+    'that it sent packets that never arrived; warning if its sequence numbers show that it sent nothing, or (with low confidence) if ' +
+    'it never sent in this capture, its IKE is alive in it, and what it was sent are equal packets 0.5 to 5 s apart, as a ping sends ' +
+    'them; info if it never sent otherwise, or if the traffic is of lengths that nobody answered before. Captures of both ends tell ' +
     'a silent end from a path that loses its packets.',
   notWhen:
     'Answers are rare in this tunnel anyway (a one-way stream, with a control packet now and then); the capture is ' +
     'provably one-sided; packets went over to a new SA in a rekey.',
   causes: [
     'A firewall or NAT on the way drops ESP (protocol 50 or UDP 4500) in one direction',
-    'The peer lost its SAs (restart) and discards what arrives',
+    'The peer lost its SAs (restart), or has them with other ports or addresses, and discards what arrives',
     'Behind the peer there is no answer: no route back, host down, local firewall, failed updown script',
     'The application is one-way by nature (syslog, NetFlow, a media stream)',
   ],
@@ -63,6 +73,21 @@ export default defineDiagnosis({
       unit: 'packets',
       why: 'packets of the silent side that show that the direction worked at some time',
     },
+    askingSeconds: {
+      value: ASKING_SECONDS_MIN,
+      unit: 's',
+      why: 'least distance of packets that ask; media and transfers send faster',
+    },
+    askingSecondsMax: {
+      value: ASKING_SECONDS_MAX,
+      unit: 's',
+      why: 'greatest distance; statistics and heartbeats of devices come more seldom',
+    },
+    equalShare: {
+      value: EQUAL_SHARE_MIN,
+      unit: 'share',
+      why: 'packets of one length: logs and flow records differ in length',
+    },
     expectedAnswers: {
       value: EXPECTED_ANSWERS_MIN,
       unit: 'packets',
@@ -84,13 +109,38 @@ export default defineDiagnosis({
   technology: 'ipsec',
   judgePair: judgeSilentEnds,
   *diagnose(evidence) {
-    for (const pair of judgedPairs(evidence)) yield* judgePair(pair, evidence.quality);
+    const sessions = evidence.sessions(ike);
+    for (const pair of judgedPairs(evidence)) yield* judgePair(pair, evidence.quality, sessions);
   },
 });
 
-function* judgePair(pair: EspPair, quality: CaptureQuality): Iterable<Judgement> {
+/** The silent gateway talks IKE in this capture: it is there, and its packets come this way. */
+function isAlive(silent: string, live: string, pair: EspPair, sessions: readonly IkeSession[]): boolean {
+  return sessions.some(
+    ({ paths, messageCount, established, segment }) =>
+      established !== null &&
+      segment === pair.segment &&
+      messageCount.initiator > 0 &&
+      messageCount.responder > 0 &&
+      paths.some(
+        ({ initiator, responder, stack }) =>
+          stack === pair.stack &&
+          ((initiator === silent && responder === live) || (initiator === live && responder === silent)),
+      ),
+  );
+}
+
+function* judgePair(
+  pair: EspPair,
+  quality: CaptureQuality,
+  sessions: readonly IkeSession[],
+): Iterable<Judgement> {
   const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high] };
-  const outages = outagesOf(pair);
+  const outages = outagesOf(pair).map((one) =>
+    one.kind === 'never-answered' && !isAlive(one.run.to, one.run.from, pair, sessions)
+      ? { ...one, severity: 'info' as const }
+      : one,
+  );
   const [there, back] = pair.directions;
   const limit = oneSidedLimit(quality, pair.low, pair.high, pair.stack);
   if (limit && (there.packets === 0 || back.packets === 0)) {
@@ -141,7 +191,7 @@ function problemOf(
   const hidden = hiddenEncapsulation(pair, silent, quality);
   return {
     result: 'problem',
-    subject: { kind: 'tunnel', endpoints: [pair.low, pair.high], silent },
+    subject: { kind: 'tunnel', endpoints: [pair.low, pair.high], ...spiOf(outages), silent },
     severity: first.severity,
     confidence: hidden ? 'low' : first.confidence,
     explanation: explain(outages, silent, live),
@@ -161,10 +211,22 @@ function problemOf(
       missingSequences: outages.reduce((sum, { missing }) => sum + missing, 0),
     },
     evidence: cite(outages, silent, live),
-    displayFilter: espFilter(pair.low, pair.high),
+    displayFilter: filterOf(pair, outages),
     ...(hidden ? { limitedBy: [hidden.id] } : {}),
     packetClass: 'esp',
   };
+}
+
+/** One tunnel of several is named by the SPI of its silent side. */
+function spiOf(outages: readonly Outage[]): { readonly spi?: string } {
+  const [first] = outages;
+  if (!first.sas || outages.some(({ sas }) => sas?.silent.spi !== first.sas?.silent.spi)) return {};
+  return { spi: spiText(first.sas.silent.spi) };
+}
+
+function filterOf(pair: EspPair, outages: readonly Outage[]): string {
+  const sas = outages.flatMap(({ sas }) => (sas ? [sas.live, sas.silent] : []));
+  return sas.length > 0 ? saFilter(sas) : espFilter(pair.low, pair.high);
 }
 
 /** ESP in UDP one way may meet native ESP the other way, which a port filter hides. */
@@ -174,19 +236,25 @@ function hiddenEncapsulation(pair: EspPair, silent: string, quality: CaptureQual
 }
 
 function explain(outages: readonly Outage[], silent: string, live: string): string {
-  const [{ run, kind, seconds, missing }] = outages;
+  const [{ run, kind, seconds, missing, sas }] = outages;
+  const tunnel = sas
+    ? ` (SPI ${spiText(sas.live.spi)}, answered by ${spiText(sas.silent.spi)}, beside other tunnels between them)`
+    : '';
   const times =
     outages.length === 1
       ? `For ${seconds.toFixed(1)} s`
       : `In ${outages.length} intervals, the first of ${seconds.toFixed(1)} s`;
-  const what = `${times} ${run.packets} ESP packets went from ${live} to ${silent} and none came back`;
+  const what = `${times} ${run.packets} ESP packets went from ${live} to ${silent}${tunnel} and none came back`;
   switch (kind) {
     case 'lost':
       return `${what}. The sequence numbers of ${silent} show that it sent ${missing} packets meanwhile: they were lost before the capture point.`;
     case 'not-sent':
       return `${what}; afterwards ${silent} goes on with the next sequence number, so it sent nothing: either the packets of ${live} did not reach it, or nothing behind it answered.`;
     case 'never-answered':
-      return `${what}, nor in the rest of the capture. One-way applications look the same; whether answers are due, the capture cannot tell.`;
+      return outages[0].severity === 'warning'
+        ? `${what}, nor in the rest of the capture, while ${silent} goes on with IKE: it discards what arrives, or sends nothing back. ` +
+            'An application that wants no answer (syslog, heartbeats) looks the same.'
+        : `${what}, nor in the rest of the capture. One-way applications look the same; whether answers are due, the capture cannot tell.`;
     case 'new-traffic':
       return `${what}. Most of these packets have lengths that ${live} did not send before, so this may be an application that wants no answer.`;
     case 'stopped':

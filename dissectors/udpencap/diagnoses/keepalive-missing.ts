@@ -1,3 +1,4 @@
+import { latest } from '../../../src/correlate/frame-reference.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -8,7 +9,8 @@ import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
-import { judgedPairs } from '../../esp/sa-pairs.js';
+import { secondsText } from '../../../src/wording/durations.js';
+import { judgedPairs, saFilter, spiText } from '../../esp/sa-pairs.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { natOf } from '../../isakmp/nat-detection.js';
 import {
@@ -18,6 +20,7 @@ import {
   PAUSE_SECONDS_MIN,
   type SenderPause,
 } from '../correlator.js';
+import { KEEPALIVE_SECONDS, type SaLapse, saLapses } from '../sa-lapses.js';
 
 const UNANSWERED_PACKETS_MIN = 3;
 const UNANSWERED_SECONDS_MIN = 3;
@@ -39,7 +42,9 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'The side behind the NAT sends nothing on port 4500 (no keepalive, no IKE, no ESP) for more than 60 s, and then ' +
-    'comes back from another port, or at least 3 packets of its peer over 3 s or more find no answer at all.',
+    'comes back from another port, or at least 3 packets of its peer over 3 s or more find no answer at all. Or one of its SAs goes on ' +
+    'from another port (the same SPI), after a pause longer than any that the old port survived. Or, inside the NAT: it sends no ' +
+    'keepalive for 20 s or more, and what it sends then on an SA that was answered before (at least 5 packets) finds no answer to the end.',
   notWhen:
     'The side begins a new IKE SA when it comes back (it was restarted or moved), or its mapping survives the pause.',
   causes: [
@@ -66,6 +71,11 @@ export default defineDiagnosis({
       unit: 'packets',
       why: 'packets of the peer into the expired mapping',
     },
+    keepaliveSeconds: {
+      value: KEEPALIVE_SECONDS,
+      unit: 's',
+      why: 'the default interval of keepalives: whoever is behind a NAT and silent for longer sends none',
+    },
     unansweredSeconds: {
       value: UNANSWERED_SECONDS_MIN,
       unit: 's',
@@ -81,10 +91,22 @@ export default defineDiagnosis({
     const conversations = evidence.sessions(nattConversations);
     const sessions = evidence.sessions(ike);
     const ipsec = ipsecPairs(evidence);
+    const lapses = saLapses(evidence);
     for (const conversation of conversations) {
       if (!isIpsec(conversation, ipsec)) continue;
       const side = translatedSide(conversation, sessions);
-      if (side && side.packets > 0) yield judge(conversation, side, conversations, sessions);
+      if (!side || side.packets === 0) continue;
+      const judged = judge(conversation, side, conversations, sessions);
+      const peer = otherSide(conversation, side);
+      const lapse =
+        judged.result === 'problem'
+          ? undefined
+          : lapses.find(
+              (one) =>
+                isOf(one, conversation, side) &&
+                !beginsAnew(one.lapse.next, one.lapse.last, side, peer, sessions),
+            );
+      yield lapse ? saProblem(lapse, conversation, side) : judged;
     }
   },
 });
@@ -166,6 +188,68 @@ function judge(
     },
     evidence: cite(lapse, side, peer),
     displayFilter: filterOf(lapse, side),
+  };
+}
+
+function isOf({ pair, live }: SaLapse, { segment, stack, sides }: NattConversation, side: NattSide): boolean {
+  return (
+    pair.segment === segment &&
+    pair.stack === stack &&
+    live.from === side.address &&
+    sides.every(({ address }) => address === pair.low || address === pair.high) &&
+    side.port === (live.portMove?.before ?? live.sourcePort)
+  );
+}
+
+/** Both bounds of the NAT's timer: an idle time that the mapping survived, and one after which it was gone. */
+function saProblem(
+  { pair, live, lapse, unanswered }: SaLapse,
+  conversation: NattConversation,
+  side: NattSide,
+): Judgement {
+  const peer = otherSide(conversation, side);
+  const seconds = (lapse.next.timeNs - lapse.last.timeNs) / NS_PER_SECOND;
+  const survived = side.longestSurvivedNs / NS_PER_SECOND;
+  const moved = live.portMove;
+  // From the inside a packet on the same port tells nothing of the mapping.
+  const bounds =
+    moved && survived >= 1 && survived < seconds
+      ? `more than ${secondsText(survived)} (survived) and at most ${secondsText(seconds)}`
+      : `at most ${secondsText(seconds)}`;
+  const then = moved
+    ? `and its SA ${spiText(live.spi)} goes on from port ${moved.after} instead of ${moved.before}: the mapping had expired. ` +
+      (unanswered > 0 ? `${peer.address} still sent ${unanswered} packets to the old port afterwards. ` : '')
+    : `and none of the ${unanswered} packets that it sent on SA ${spiText(live.spi)} since found an answer, as others did before. `;
+  return {
+    result: 'problem',
+    subject: { kind: 'tunnel', endpoints: [pair.low, pair.high], port: side.port },
+    confidence: moved ? 'high' : 'low',
+    explanation:
+      `${side.address} (behind a NAT) sent nothing from port ${side.port} for ${secondsText(seconds)}, not even a keepalive, ${then}` +
+      `The timer of the NAT is ${bounds}.`,
+    pair: [side.address, peer.address],
+    where: 'sender',
+    first: lapse.last,
+    last: latest([lapse.next, live.last]) ?? live.last,
+    lastGood: lapse.last,
+    ongoingAtEnd: true,
+    counts: {
+      keepalives: side.keepalives,
+      packetsBefore: side.packets,
+      unansweredPackets: unanswered,
+      portChanges: moved?.changes ?? 0,
+    },
+    evidence: [
+      { ...lapse.last, summary: `last packet of ${side.address} before the pause` },
+      {
+        ...lapse.next,
+        summary: moved
+          ? `${side.address} comes back from port ${moved.after}`
+          : 'the next one, without an answer',
+      },
+      { ...live.last, summary: `last packet of ${side.address} on SPI ${spiText(live.spi)}` },
+    ],
+    displayFilter: `(${hostFilter(side.address)} && udp.port == 4500) || ${saFilter([live])}`,
   };
 }
 

@@ -1,0 +1,57 @@
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../src/moment.js';
+import { NS_PER_SECOND } from '../../src/units.js';
+import { outagesOf } from '../esp/outages.js';
+import { judgedPairs, sasOf } from '../esp/sa-pairs.js';
+import type { EspPair, EspSa } from '../esp/session.js';
+
+/*
+ * NAT mappings that expired, by what the SAs of ESP in UDP show: they name the client whatever its port.
+ */
+
+/** RFC 3948, section 4: the default interval of NAT keepalives. */
+export const KEEPALIVE_SECONDS = 20;
+/** A mapping that changes while packets flow was not forgotten for want of them: the NAT restarted, or balances. */
+const MOVE_PAUSE_SECONDS_MIN = 5;
+const UNANSWERED_MIN = 5;
+
+/** A pause of a client behind a NAT, after which its mapping was another one or none. */
+export interface SaLapse {
+  readonly pair: EspPair;
+  readonly live: EspSa;
+  readonly lapse: { readonly last: FrameRef; readonly next: FrameRef };
+  /** Packets of the peer to the old port afterwards, or of the client without an answer. */
+  readonly unanswered: number;
+}
+
+export function saLapses(evidence: Evidence): SaLapse[] {
+  return judgedPairs(evidence).flatMap((pair) => [...movedSas(pair), ...deadSas(pair)]);
+}
+
+/** Seen outside of the NAT: the same SA from another port. */
+function* movedSas(pair: EspPair): Iterable<SaLapse> {
+  for (const live of sasOf(pair)) {
+    const { portMove } = live;
+    if (!portMove) continue;
+    const { last, first: next, before } = portMove;
+    if (!((next.timeNs - last.timeNs) / NS_PER_SECOND >= MOVE_PAUSE_SECONDS_MIN)) continue;
+    const unanswered = outagesOf(pair)
+      .filter(({ run, sas }) => run.to === live.from && (!sas || sas.live.destinationPort === before))
+      .reduce((sum, { run }) => sum + run.packets, 0);
+    yield { pair, live, lapse: { last, next }, unanswered };
+  }
+}
+
+/** Seen inside of the NAT: a pause, and then no answer any more. */
+function* deadSas(pair: EspPair): Iterable<SaLapse> {
+  for (const { run, severity, sas } of outagesOf(pair)) {
+    if (severity === 'info' || run.nextBack !== null || run.lastBack === null) continue;
+    const live =
+      sas?.live ?? sasOf(pair).find(({ from, last }) => from === run.from && last.frame === run.last.frame);
+    if (!live || live.udpPackets === 0 || live.portMove || run.packets < UNANSWERED_MIN) continue;
+    const idle = (run.first.timeNs - run.lastBack.timeNs) / NS_PER_SECOND;
+    if (idle >= KEEPALIVE_SECONDS) {
+      yield { pair, live, lapse: { last: run.lastBack, next: run.first }, unanswered: run.packets };
+    }
+  }
+}
