@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { longestSilenceNs } from '../../src/correlate/watched.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds } from '../../src/units.js';
 import type { Leaving } from './drops.js';
@@ -84,19 +85,8 @@ function toleratedSilence(
   const goesOn = receiver.phases.some(({ state, last }) => state === STATE_UP && last.frame > to.frame);
   if (!staysUp(sender) || !staysUp(receiver) || !goesOn) return null;
   // Where nothing at all was captured, nothing is missing.
-  if (asleepNs(quality, from, to) > lasted / 2) return null;
+  if (longestSilenceNs(quality, from, to) > lasted / 2) return null;
   return { sender, receiver, from, to, detection, missed: missedIn(lasted, detection) };
-}
-
-/** Time between two frames in which the capture holds no frame of any kind for longer than 100 ms. */
-function asleepNs(quality: CaptureQuality, from: FrameRef, to: FrameRef): Nanoseconds {
-  let asleep = 0;
-  for (const silence of quality.silences) {
-    if (silence.segment !== from.segment) continue;
-    const overlap = Math.min(silence.toNs, to.timeNs) - Math.max(silence.fromNs, from.timeNs);
-    if (overlap > 0) asleep = Math.max(asleep, overlap);
-  }
-  return asleep;
 }
 
 function missedIn(lastedNs: Nanoseconds, { intervalNs }: Detection): number {

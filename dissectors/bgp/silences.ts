@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { longestSilenceNs, watchedNsBetween } from '../../src/correlate/watched.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { holdSeconds, keepaliveNs, type PeerConnection, speakerOf } from './peerings.js';
@@ -68,10 +69,8 @@ function silencesOfSide(
 
 /** More than half of it passed without any frame in the capture: the capture slept, not the speaker. */
 export function isAsleep(quality: CaptureQuality, { from, lastedNs }: Silence): boolean {
-  const toNs = from.timeNs + lastedNs;
-  return quality.silences.some(
-    (one) =>
-      one.segment === from.segment &&
-      Math.min(one.toNs, toNs) - Math.max(one.fromNs, from.timeNs) > lastedNs / 2,
+  const to = { ...from, timeNs: from.timeNs + lastedNs };
+  return (
+    longestSilenceNs(quality, from, to) > lastedNs / 2 || watchedNsBetween(quality, from, to) < lastedNs / 2
   );
 }

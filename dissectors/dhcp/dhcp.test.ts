@@ -162,7 +162,9 @@ describe('dhcp.no-offer', () => {
   const discovers = (times: readonly number[], from = nobody): Message[] =>
     times.map((at) => ({ at, type: DHCP_TYPE.discover, from }));
   const longer = (t: Timeline): void =>
-    say(t, { at: 60, type: DHCP_TYPE.request, clientMac: '02:16:3e:00:00:99' });
+    t.beatsUntil(60).forEach((at) => {
+      say(t, { at, type: DHCP_TYPE.request, clientMac: '02:16:3e:00:00:99' });
+    });
 
   it('needs three questions and ten seconds', async () => {
     const judged = async (messages: readonly Message[]): Promise<string[]> =>

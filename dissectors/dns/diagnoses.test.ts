@@ -58,7 +58,9 @@ function lookups(list: readonly Lookup[], seconds = 2): Timeline {
 /** Lets the capture go on until then. */
 function until(t: Timeline, seconds: number): readonly TestFrame[] {
   const ping = icmpEcho({ identifier: 1, sequence: 1, data: new Uint8Array(8) });
-  t.sendIp(seconds, client, { ...server, address: '10.0.0.1' }, IP_PROTOCOL.icmp, ping);
+  for (const at of t.beatsUntil(seconds)) {
+    t.sendIp(at, client, { ...server, address: '10.0.0.1' }, IP_PROTOCOL.icmp, ping);
+  }
   return t.frames();
 }
 

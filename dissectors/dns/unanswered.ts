@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { FrameRef } from '../../src/moment.js';
 import { answerKey, type DnsQuestion, type DnsServer } from './session.js';
 
@@ -44,7 +45,7 @@ export function unansweredOf(quality: CaptureQuality, server: DnsServer): Unansw
 
 /** Counted from the first try: that the client asks again shows that it waits in vain, and grants no more time. */
 function isOverdue(quality: CaptureQuality, { first, tries }: DnsQuestion): boolean {
-  return quality.secondsToEnd(first) >= (tries >= TRIES_MIN ? REPEATED_SECONDS : ANSWER_SECONDS);
+  return secondsToPause(quality, first) >= (tries >= TRIES_MIN ? REPEATED_SECONDS : ANSWER_SECONDS);
 }
 
 function add(groups: Map<string, Unanswered>, key: string, question: DnsQuestion): void {

@@ -86,6 +86,12 @@ function stream(t: Timeline, options: Partial<EspStream> = {}): void {
   espStream(t, { ...base, from: here, to: there, spi: toResponder, at: 0.02 });
 }
 
+/** Other traffic, which shows that the capture ran. */
+function icmpBeats(t: Timeline, seconds: number): void {
+  const echo = icmpEcho({ identifier: 1, sequence: 1, data: new Uint8Array(8) });
+  for (let at = 1; at < seconds; at += 2) t.sendIp(at, here, router, IP_PROTOCOL.icmp, echo);
+}
+
 describe('healthy tunnels', () => {
   it('give no problem with a rekey, and every diagnosis that applies says healthy', async () => {
     const run = await capture((t) => {
@@ -134,7 +140,10 @@ describe('esp.loss', () => {
 
   it('warns of a burst that is small beside the whole', async () => {
     const burst = { count: 3000, lost: (sequence: number): boolean => sequence > 1000 && sequence <= 1025 };
-    const slow = await capture((t) => stream(t, { ...burst, intervalMs: 200 }));
+    const slow = await capture((t) => {
+      stream(t, { ...burst, intervalMs: 200 });
+      icmpBeats(t, 600);
+    });
     expect(problemsOf(slow.judge(loss))).toMatchObject([
       { severity: 'warning', counts: { lost: 25, gaps: 1 } },
     ]);
@@ -225,7 +234,7 @@ describe('ESP beside IKE and ICMP', () => {
     const idle = (seconds: number): Promise<CaptureRun> =>
       capture((t) => {
         const session = ikev2Handshake(t, PEERS, { at: 1 });
-        ikev2Liveness(t, session, seconds, 'initiator');
+        for (const at of t.beatsUntil(seconds)) ikev2Liveness(t, session, at, 'initiator');
         t.sendIp(
           2,
           here,

@@ -1,8 +1,9 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import { secondsOf } from './one-way-tracker.js';
 import { directionOf, hasParallelTunnels } from './sa-pairs.js';
-import type { EspPair, EspSa, OneWayRun, SizeClass } from './session.js';
+import { type EspPair, type EspSa, ONE_WAY_SECONDS_MIN, type OneWayRun, type SizeClass } from './session.js';
 
 /** Packets of the silent side, anywhere in the capture, that show that it used to answer. */
 export const WORKED_PACKETS_MIN = 3;
@@ -48,17 +49,17 @@ interface Lane {
  * The one-way stretches of a pair that are not the habit of the tunnel, each with its severity. Where several tunnels
  * run in parallel, an SA is compared with its partner; otherwise all ESP of the pair counts as one tunnel.
  */
-export function outagesOf(pair: EspPair): Outage[] {
+export function outagesOf(pair: EspPair, quality: CaptureQuality): Outage[] {
   const found = hasParallelTunnels(pair)
-    ? parallelOutages(pair)
+    ? parallelOutages(pair, quality)
     : pair.runs.map((run) =>
-        outageOf({ live: directionOf(pair, run.from), silent: directionOf(pair, run.to) }, run),
+        outageOf({ live: directionOf(pair, run.from), silent: directionOf(pair, run.to) }, run, quality),
       );
   return found.filter((outage) => outage !== null).sort((a, b) => a.run.first.frame - b.run.first.frame);
 }
 
 /** Of SAs with a partner that did not simply give way to a successor. */
-function parallelOutages(pair: EspPair): (Outage | null)[] {
+function parallelOutages(pair: EspPair, quality: CaptureQuality): (Outage | null)[] {
   const outages: (Outage | null)[] = [];
   for (const { sas, to } of pair.directions) {
     const back = directionOf(pair, to);
@@ -66,7 +67,7 @@ function parallelOutages(pair: EspPair): (Outage | null)[] {
       const partner = back.sas.find(({ spi }) => spi === sa.partnerSpi);
       if (!partner || hasSuccessor(partner, back.sas)) continue;
       const lanes = { live: laneOf(sa), silent: laneOf(partner) };
-      for (const run of sa.runs) outages.push(withSas(outageOf(lanes, run), sa, partner));
+      for (const run of sa.runs) outages.push(withSas(outageOf(lanes, run, quality), sa, partner));
     }
   }
   return outages;
@@ -90,8 +91,9 @@ function hasSuccessor(sa: EspSa, sas: readonly EspSa[]): boolean {
   );
 }
 
-function outageOf({ live, silent }: Lanes, run: OneWayRun): Outage | null {
-  const seconds = secondsOf(run);
+function outageOf({ live, silent }: Lanes, run: OneWayRun, quality: CaptureQuality): Outage | null {
+  const seconds = watchedSecondsBetween(quality, run.first, run.last);
+  if (!(seconds >= ONE_WAY_SECONDS_MIN)) return null;
   const missing = missingDuring(silent, run);
   const base = { run, missing, seconds };
   if (silent.packets < WORKED_PACKETS_MIN) {
@@ -113,7 +115,7 @@ function outageOf({ live, silent }: Lanes, run: OneWayRun): Outage | null {
 
 /** Equal packets at the pace at which hosts are asked: a ping, a check, a repeated first packet; no stream, no burst. */
 function looksAsked(live: Lane, run: OneWayRun): boolean {
-  const pace = secondsOf(run) / (run.packets - 1);
+  const pace = (run.last.timeNs - run.first.timeNs) / NS_PER_SECOND / (run.packets - 1);
   const largest = Math.max(0, ...live.sizes.map(({ packets }) => packets));
   return (
     pace >= ASKING_SECONDS_MIN && pace <= ASKING_SECONDS_MAX && largest >= EQUAL_SHARE_MIN * live.packets

@@ -111,7 +111,9 @@ function sumOf({ esp, endpoints }: Gateways, ah: readonly AhPair[], from: string
 function stateOf(gateways: Gateways, evidence: Evidence, sums: readonly Sum[]): string {
   if (sums.every(({ packets }) => packets > 0)) {
     const isBroken = gateways.esp.some((pair) =>
-      outagesOf(pair).some(({ run, severity }) => severity !== 'info' && run.nextBack === null),
+      outagesOf(pair, evidence.quality).some(
+        ({ run, severity }) => severity !== 'info' && run.nextBack === null,
+      ),
     );
     return isBroken ? 'one-way' : 'up';
   }

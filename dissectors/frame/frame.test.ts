@@ -186,7 +186,11 @@ describe('capture.truncated-file', () => {
   it('judges each file by itself', async () => {
     const whole = writePcap(healthyFrames());
     const judged = await judge(truncatedFile, [whole.subarray(0, whole.length - 5), whole]);
-    expect(judged.map(({ result }) => result).sort()).toEqual(['healthy', 'problem']);
+    expect(judged.map(({ result, subject }) => [result, typeof subject.file])).toEqual([
+      ['problem', 'string'],
+    ]);
+    const healthy = await judge(truncatedFile, [whole, whole]);
+    expect(healthy.map(({ result }) => result)).toEqual(['healthy']);
   });
 });
 
@@ -219,6 +223,22 @@ describe('capture.kernel-drops', () => {
     [21, 'error'],
   ])('takes %i drops beside 1,000 frames for %s', async (drops, severity) => {
     expect((await problemOf(kernelDrops, withDrops(drops))).severity).toBe(severity);
+  });
+
+  it('leaves the statistics of a larger capture to that capture, and takes from those of a ring what a file adds', async () => {
+    const part = (count: number, received: number, dropped: number): Uint8Array => {
+      const frames = Array.from({ length: count }, (_, i) =>
+        frameOf(udpPacket({ from: A, to: B }, i + 1), i),
+      );
+      return writePcapng([
+        { interfaces: [{ statistics: { timeNs: START_NS, received, droppedBySystem: dropped } }], frames },
+      ]);
+    };
+    expect(await resultsOf(kernelDrops, part(40, 100_000, 30_000))).toEqual([]);
+    expect((await problemOf(kernelDrops, part(700, 1000, 300))).severity).toBe('error');
+    const ring = await judge(kernelDrops, [part(700, 1000, 300), part(900, 2000, 400)]);
+    const drops = ring.flatMap((one) => (one.result === 'problem' ? [one.counts.dropsReported] : []));
+    expect(drops.sort()).toEqual([100, 300]);
   });
 
   it('is healthy where the file says that nothing was dropped, and silent where nothing is known', async () => {

@@ -78,8 +78,10 @@ function pings(t: Timeline, options: Pings): Uint8Array[] {
 function until(t: Timeline, seconds: number): readonly TestFrame[] {
   const echo = icmpEcho({ identifier: 1, sequence: 1, data: new Uint8Array(8) });
   const router = { ...there, address: '203.0.113.1' };
-  t.sendIp(seconds, here, router, IP_PROTOCOL.icmp, echo);
-  t.sendIp(seconds + 0.001, router, here, IP_PROTOCOL.icmp, echo);
+  for (const at of t.beatsUntil(seconds)) {
+    t.sendIp(at, here, router, IP_PROTOCOL.icmp, echo);
+    t.sendIp(at + 0.001, router, here, IP_PROTOCOL.icmp, echo);
+  }
   return t.frames();
 }
 

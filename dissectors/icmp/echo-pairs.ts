@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFilter, carrierFilter } from '../../src/wording/display-filters.js';
@@ -87,9 +88,9 @@ export function settleEcho(
   stream: EchoStream,
 ): { readonly tally: EchoTally; readonly undecided: number } {
   const tally = stream.decided.copy();
-  let undecided = 0;
+  let undecided = stream.unwatched;
   for (const request of stream.undecided) {
-    if (request.isAnswered || quality.secondsToEnd(request) * NS_PER_SECOND >= ECHO_REPLY_NS)
+    if (request.isAnswered || secondsToPause(quality, request) * NS_PER_SECOND >= ECHO_REPLY_NS)
       tally.add(request);
     else undecided++;
   }

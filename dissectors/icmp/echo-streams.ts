@@ -8,6 +8,7 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { keylessStack } from '../../src/correlate/keyless-stack.js';
+import { PAUSE_SECONDS_MAX } from '../../src/correlate/pauses.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
@@ -58,6 +59,8 @@ export interface EchoStream {
   readonly decided: EchoTally;
   /** In the order in which they were sent; at most UNDECIDED_MAX. */
   readonly undecided: EchoRequest[];
+  /** Requests without a reply before a time without any of the stream so long that the capture may not have run. */
+  unwatched: number;
 }
 
 /** `ping` waits about that long (threshold `icmp.reply`). */
@@ -193,6 +196,7 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
       lastReply: null,
       decided: new EchoTally(),
       undecided: [],
+      unwatched: 0,
     };
     const twinKey = stream.stack === 0 ? '' : this.twinKey(flow, from, to, identifier);
     const open: OpenStream = { stream, key, siblings: streams, twinKey, bySequence: new Map() };
@@ -284,7 +288,9 @@ function decide(open: OpenStream, nowNs: Nanoseconds): void {
     // An answered request stays a moment, so that a repeated reply is told from one without request.
     const isDone = head.isAnswered && (nowNs - head.timeNs > ECHO_REPLY_NS || undecided.length - count > 64);
     if (!isLost && !isDone) break;
-    decided.add(head);
+    const isUnwatched = !head.isAnswered && nowNs - head.timeNs > PAUSE_SECONDS_MAX * NS_PER_SECOND;
+    if (isUnwatched) stream.unwatched++;
+    else decided.add(head);
     if (bySequence.get(head.sequence) === head) bySequence.delete(head.sequence);
   }
   if (count > 0) undecided.splice(0, count);

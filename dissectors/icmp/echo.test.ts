@@ -29,12 +29,8 @@ function run(build: (t: Timeline) => void, framesPerChunk?: number): Promise<Cap
 
 /** Something after the last request, so that its reply was due. */
 function later(t: Timeline, seconds: number): void {
-  t.sendUdp(
-    seconds,
-    { ...here, port: 5000 },
-    { ...there, address: '203.0.113.9', port: 9 },
-    new Uint8Array(4),
-  );
+  const other = { ...there, address: '203.0.113.9', port: 9 };
+  for (const at of t.beatsUntil(seconds)) t.sendUdp(at, { ...here, port: 5000 }, other, new Uint8Array(4));
 }
 
 function ike(t: Timeline, at: number): void {

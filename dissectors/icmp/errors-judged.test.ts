@@ -273,7 +273,7 @@ describe('MTU reports', () => {
     const build = (t: Timeline): void => {
       t.sendUdp(0, here, there, new Uint8Array(1472));
       report(t, 0.01, icmpError(3, 4, udpOf(here.port, there.port), { parameter: 1400 }));
-      t.sendUdp(9, there, here, new Uint8Array(10));
+      for (const at of [4, 9]) t.sendUdp(at, there, here, new Uint8Array(10));
     };
     expect(await judge(fragNeeded, build)).toMatchObject([{ severity: 'warning', ongoingAtEnd: true }]);
   });

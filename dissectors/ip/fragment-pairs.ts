@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { fragmentEdgeSeconds, secondsFromStart } from '../../src/correlate/gates.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { ipProtocolName } from '../../src/wire/ip-protocols.js';
@@ -69,7 +70,7 @@ function isAtEdge(
   entry: LedgerEntry,
   edgeSeconds: number,
 ): boolean {
-  if (!(quality.secondsToEnd(entry.last) >= edgeSeconds)) return true;
+  if (!(secondsToPause(quality, entry.last) >= edgeSeconds)) return true;
   const mayPrecede = entry.lack === 'first' || stream.arrival.reversed > stream.arrival.ascending;
   return mayPrecede && secondsFromStart(quality, entry.first) < edgeSeconds;
 }

@@ -103,7 +103,9 @@ async function run(build: (t: Timeline) => void, { until, marks }: Options = {})
   const t = timeline(START_NS, 5);
   build(t);
   const bystander = { ...PEER, address: '203.0.113.99' };
-  if (until !== undefined) ping(t, GATEWAY, bystander, { at: until, count: 1, identifier: 9 });
+  for (const at of until === undefined ? [] : t.beatsUntil(until)) {
+    ping(t, GATEWAY, bystander, { at, count: 1, identifier: 9 });
+  }
   const frames = t.frames().map((frame, index) => ({ ...frame, ...(marks && { marks: marks(index + 1) }) }));
   return runFrames(frames, {
     dissectors: [dissector, udpencap, esp, icmp],

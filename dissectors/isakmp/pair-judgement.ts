@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Citation, Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -181,7 +182,7 @@ export function sendingText(stalls: readonly Stall[]): string {
 
 /** How long the capture goes on after the last sending: what "no answer" rests on. */
 export function watchedText(stalls: readonly Stall[], quality: CaptureQuality): string {
-  const left = quality.secondsToEnd(lastOf(stalls.flatMap(({ waiting }) => waiting)));
+  const left = secondsToPause(quality, lastOf(stalls.flatMap(({ waiting }) => waiting)));
   if (left < 0.1) return 'The capture ends with the last sending.';
   return `The capture goes on for ${secondsText(left)} after the last sending.`;
 }

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { InsufficientData } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Confidence } from '../../src/report/report.js';
@@ -74,7 +75,7 @@ export function waitingStall(
 ): Stall {
   const count = transmissionsOf(stall.waiting);
   const first = firstOf(stall.waiting);
-  const waited = quality.secondsToEnd(first);
+  const waited = secondsToPause(quality, first);
   const needed = count >= TRANSMISSIONS_MIN ? SLOW_ANSWER_SECONDS : WAIT_SECONDS;
   const insufficient =
     waited >= needed

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import { NS_PER_SECOND, seconds } from '../../src/units.js';
 import * as isakmp from './layout.js';
 import { isWhole, mainModeMessages, phaseOne } from './progress.js';
@@ -150,7 +151,7 @@ function neverSentStall(
   const isAtResponder = session.capturedAt === 'responder' || quality.local.includes(session.responder);
   const blocked = isAtResponder ? nothingFollows(session, main, mr2, quality) : null;
   if (blocked) return blocked;
-  const waited = quality.secondsToEnd(firstOf(mr2));
+  const waited = secondsToPause(quality, firstOf(mr2));
   const insufficient =
     waited >= WAIT_SECONDS
       ? null

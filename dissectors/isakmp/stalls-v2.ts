@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import * as isakmp from './layout.js';
 import {
@@ -144,7 +145,7 @@ function refusedAuth(session: IkeSession, quality: CaptureQuality): Stall | null
   if (!last || !isAuthRefused(session)) return null;
   const { exchange, answer } = last;
   const isEap = exchange.messageId > 1;
-  const waited = quality.secondsToEnd(firstOf([answer]));
+  const waited = secondsToPause(quality, firstOf([answer]));
   const insufficient =
     isEap && waited < SLOW_ANSWER_SECONDS
       ? {

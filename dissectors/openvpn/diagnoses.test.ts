@@ -62,7 +62,9 @@ function begin(protection: Protection = 'none'): [Timeline, OpenvpnTunnel] {
 /** The capture goes on until then. */
 function until(t: Timeline, seconds: number): Timeline {
   const echo = icmpEcho({ identifier: 1, sequence: 1, data: new Uint8Array(8) });
-  t.sendIp(seconds, OTHER, { ...OTHER, address: '203.0.113.10' }, IP_PROTOCOL.icmp, echo);
+  for (const at of t.beatsUntil(seconds)) {
+    t.sendIp(at, OTHER, { ...OTHER, address: '203.0.113.10' }, IP_PROTOCOL.icmp, echo);
+  }
   return t;
 }
 

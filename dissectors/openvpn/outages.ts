@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../src/correlate/gates.js';
+import { watchedNsBetween, watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
 import { secondsBetween, successorOf } from './peers.js';
 import type { OneWayRun, OpenvpnConversation, OpenvpnDirection, Pause } from './session.js';
@@ -49,7 +50,7 @@ function outageOf(
 ): Outage | null {
   const live = conversation.directions[run.way];
   const silent = conversation.directions[1 - run.way];
-  const seconds = secondsBetween(run.lastBack ?? run.first, run.last);
+  const seconds = watchedSecondsBetween(quality, run.lastBack ?? run.first, run.last);
   const base = { run, live, silent };
   const restarted = restartAfter(conversation, run, all);
   const isClientSilent = conversation.clientWay !== null && conversation.clientWay !== run.way;
@@ -115,12 +116,14 @@ export function overduePauses(
   conversation: OpenvpnConversation,
   way: 0 | 1,
   all: readonly OpenvpnConversation[],
+  quality: CaptureQuality,
 ): Pause[] {
   const direction = conversation.directions[way];
   const successor = successorOf(conversation, all);
   return direction.pauses.filter(
     ({ lengthNs, reverse, before, endedBy }) =>
-      lengthNs > PINGS_MISSED_MIN * direction.pingPeriodNs &&
+      watchedNsBetween(quality, before, { ...before, timeNs: before.timeNs + lengthNs }) >
+        PINGS_MISSED_MIN * direction.pingPeriodNs &&
       reverse >= REVERSE_MIN &&
       !(successor && endedBy === 'end' && successor.last.frame > before.frame),
   );

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { FrameRef } from '../../src/moment.js';
 import { SOFT_RESET, TLS_FATAL } from './layout.js';
 import { secondsBetween } from './peers.js';
@@ -91,13 +92,13 @@ function starved(
   if (firstData.some((data) => data !== null)) return null;
   const hello = messages.find(({ way, opcode }) => way === clientWay && opcode !== SOFT_RESET);
   const way: Way = clientWay === 0 ? 1 : 0;
-  if (!hello || !(quality.secondsToEnd(hello.sendings[0]) >= STARVED_SECONDS)) return null;
+  if (!hello || !(secondsToPause(quality, hello.sendings[0]) >= STARVED_SECONDS)) return null;
   const ids = messages.filter((one) => one.way === way).map(({ id }) => id);
   // What the client acknowledged did arrive, whatever the capture shows: all but the hard reset counts.
   const acknowledged = handshake.acknowledgedIds[clientWay];
   if (ids.length === 0) return (acknowledged & ~1) === 0 ? { way, missingIds: [] } : null;
   // What is missing may still come while the handshake goes on.
-  if (!(quality.secondsToEnd(last) >= STARVED_SECONDS)) return null;
+  if (!(secondsToPause(quality, last) >= STARVED_SECONDS)) return null;
   const missingIds = missingOf(ids).filter((id) => id < 32 && (acknowledged & (1 << id)) === 0);
   return missingIds.length > 0 ? { way, missingIds } : null;
 }

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { InnerWay } from '../../src/diagnose/carried-tunnel.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef, Moment } from '../../src/moment.js';
@@ -157,7 +158,7 @@ function synRequests(
 ): InnerRequests {
   const { stack, segment, firstFrame, firstNs, lastNs } = connection;
   const first = { frame: firstFrame, timeNs: firstNs, segment };
-  const isDecided = quality.secondsToEnd(first) >= SYN_ANSWER_SECONDS;
+  const isDecided = secondsToPause(quality, first) >= SYN_ANSWER_SECONDS;
   // Of a connection seen one way only, a SYN with an acknowledgment is the answer of a server.
   const isClient = !client.sentAck;
   const isLost = !isAnswered && isDecided && isClient && client.payloadBytes === 0;

@@ -1,19 +1,12 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
+import { watchedSecondsAfter, watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Severity } from '../../src/report/report.js';
 import { scionLinks } from './correlator.js';
 import { linkKeepalives } from './keepalives.js';
-import {
-  directionSubject,
-  directionText,
-  endsOf,
-  limitsOf,
-  linkFilter,
-  linkSubject,
-  secondsBetween,
-} from './links.js';
+import { directionSubject, directionText, endsOf, limitsOf, linkFilter, linkSubject } from './links.js';
 import type { ControlTally, ScionDirection, ScionLink } from './session.js';
 
 /** Silence of beacons or registrations: the guide wants one at least every 5 to 10 minutes. */
@@ -45,7 +38,7 @@ export function* judgeControlSilence(evidence: Evidence, kind: ControlKind): Gen
 
 function* judgeLink(quality: CaptureQuality, link: ScionLink, kind: ControlKind): Generator<Judgement> {
   const window = quality.window(link.segment);
-  const seconds = window ? secondsBetween(window.first, window.last) : 0;
+  const seconds = window ? watchedSecondsBetween(quality, window.first, window.last) : 0;
   if (seconds < SILENCE_ERROR_SECONDS) {
     yield {
       result: 'insufficient-data',
@@ -86,7 +79,7 @@ function judgeSeen(quality: CaptureQuality, link: ScionLink, index: number, kind
   const { first, last, gapFrom, gapTo } = tally;
   const subject = directionSubject(quality, link, index);
   if (first === null || last === null) return { result: 'healthy', subject };
-  const quiet = quality.secondsToEnd(last);
+  const quiet = watchedSecondsAfter(quality, last);
   if (quiet >= SILENCE_WARNING_SECONDS) {
     return problemOf(quality, link, index, kind, {
       severity: quiet >= SILENCE_ERROR_SECONDS ? 'error' : 'warning',
@@ -96,8 +89,8 @@ function judgeSeen(quality: CaptureQuality, link: ScionLink, index: number, kind
       words: `The last ${kind.name} passed ${quiet.toFixed(0)} s before the end of the capture; ${tally.count} passed before.`,
     });
   }
-  if (gapFrom !== null && gapTo !== null && secondsBetween(gapFrom, gapTo) >= SILENCE_ERROR_SECONDS) {
-    const seconds = secondsBetween(gapFrom, gapTo);
+  const seconds = gapFrom !== null && gapTo !== null ? watchedSecondsBetween(quality, gapFrom, gapTo) : 0;
+  if (gapFrom !== null && seconds >= SILENCE_ERROR_SECONDS) {
     return problemOf(quality, link, index, kind, {
       severity: 'warning',
       seconds,
@@ -117,7 +110,7 @@ function neverSeen(
   start: FrameRef,
   end: FrameRef,
 ): Judgement {
-  const seconds = secondsBetween(start, end);
+  const seconds = watchedSecondsBetween(quality, start, end);
   return problemOf(quality, link, index, kind, {
     severity: kind.neverSeen,
     seconds,

@@ -308,7 +308,8 @@ describe('SCMP', () => {
       if (replies(index))
         sendScion(t, 1.03 + index, PARENT, CHILD, back(NEXT.scmp, scmpEcho(true, 9, index)));
     }
-    sendScion(t, 20, PARENT, CHILD, back(NEXT.udp, scionUdp(1, 2, zeros(30))));
+    for (const at of t.beatsUntil(20))
+      sendScion(t, at, PARENT, CHILD, back(NEXT.udp, scionUdp(1, 2, zeros(30))));
     return t;
   }
 

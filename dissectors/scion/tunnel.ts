@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { watchedSecondsAfter } from '../../src/correlate/watched.js';
 import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../src/units.js';
 import { scionLinks } from './correlator.js';
@@ -64,7 +65,7 @@ function stateOf(quality: CaptureQuality, keepalives: readonly LinkKeepalive[], 
   const isDown = keepalives.some(
     ({ stream }) =>
       stream === null ||
-      quality.secondsToEnd(stream.last) * 1e9 > (DOWN_AFTER_MISSED + 0.5) * stream.periodNs,
+      watchedSecondsAfter(quality, stream.last) * 1e9 > (DOWN_AFTER_MISSED + 0.5) * stream.periodNs,
   );
   return isDown ? 'down' : 'up';
 }

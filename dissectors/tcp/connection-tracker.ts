@@ -2,7 +2,6 @@ import type { Batch, CorrelationRun } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { formatAddress } from '../../src/wire/address.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../src/wire/transport.js';
@@ -13,18 +12,10 @@ import { ConnectionWatch } from './connection-watch.js';
 import { ServiceFold } from './service-fold.js';
 import type { TcpConnection, TcpDirection } from './tcp-connection.js';
 import type { TcpService } from './tcp-service.js';
+import { UncapturedAcks } from './uncaptured-acks.js';
 
-const PROOFS_KEPT = 3;
-/** Directions whose frames with ACKs of uncaptured data are kept; of the others they are counted. */
-const PROOF_DIRECTIONS_MAX = 1024;
 /** More than this in flight is no window (2^30 is the limit, RFC 7323) but numbers that somebody rewrote. */
 const GAP_BYTES_MAX = 1 << 26;
-
-interface Proofs {
-  readonly first: FrameRef[];
-  /** The newest; withdrawn where the data turns up behind its ACK after all. */
-  newest: FrameRef | null;
-}
 
 /**
  * Follows the connections of a run. Holds one state a flow of the registry (about half a million); of closed connections
@@ -34,7 +25,7 @@ interface Proofs {
 export class ConnectionTracker {
   private readonly table = new ConnectionTable();
   private readonly slots: FlowStates<number>;
-  private readonly proofs = new Map<number, Proofs>();
+  private readonly proofs = new UncapturedAcks();
   private readonly closed = new SessionStore<TcpConnection>(uncapturedAcksOf);
   private readonly watch = new ConnectionWatch(this.table);
   private readonly closedServices = new ServiceFold();
@@ -63,6 +54,7 @@ export class ConnectionTracker {
       const length = columns.payloadLength[row];
       if ((flags & TCP_SYN) !== 0) {
         if (this.isNewConnection(own, flags, columns.sequence[row])) this.restart(slot, batch, row);
+        else this.forgetOldNumbers(own, columns.sequence[row]);
         this.watch.noteOpening(batch, slot, own, row);
       }
       table.words[wordAt(own, state.SEGMENTS)]++;
@@ -77,6 +69,7 @@ export class ConnectionTracker {
         table.seen[own] |= state.SEEN_RST;
         continue;
       }
+      if (this.isOfOldConnection(own, flags, columns.acknowledgment[row])) continue;
       const seen = table.seen[own];
       if ((seen & state.WATCHED) !== 0 || columns.http[row] !== 0 || columns.window[row] === 0) {
         this.watch.look(batch, slot, own, row);
@@ -159,6 +152,37 @@ export class ConnectionTracker {
     );
   }
 
+  /**
+   * Before the SYN-ACK, the other side still may speak of the connection before (RFC 9293, section 3.5.1, figure 9): what
+   * acknowledges something else than the SYN says nothing of the new one.
+   */
+  private isOfOldConnection(own: number, flags: number, acknowledgment: number): boolean {
+    const { seen, words } = this.table;
+    const other = own ^ 1;
+    return (
+      (seen[other] & (state.SENT_OPENING | state.HAS_ACK)) === state.SENT_OPENING &&
+      (flags & (TCP_SYN | TCP_ACK)) === TCP_ACK &&
+      (seen[own] & state.SEEN_SYN) === 0 &&
+      words[wordAt(other, state.DATA_SEGMENTS)] === 0 &&
+      acknowledgment !== words[wordAt(other, state.NEXT)]
+    );
+  }
+
+  /** A SYN begins the numbers of its direction; others that were seen before are of an older connection. */
+  private forgetOldNumbers(own: number, sequence: number): void {
+    const { seen, words } = this.table;
+    if ((seen[own] & state.HAS_NEXT) === 0) return;
+    if ((sequence + 1) >>> 0 === words[wordAt(own, state.NEXT)] || (seen[own] & state.SEEN_SYN) !== 0) return;
+    seen[own] &= ~(
+      state.HAS_NEXT |
+      state.HAS_ACK |
+      state.GAP_OPEN |
+      state.GAP_ACKNOWLEDGED |
+      state.UNRELIABLE
+    );
+    seen[own ^ 1] &= ~state.HAS_ACK;
+  }
+
   private restart(slot: number, batch: Batch<Rows>, row: number): void {
     this.retire(slot);
     this.table.clear(slot);
@@ -170,8 +194,7 @@ export class ConnectionTracker {
     this.closed.add(this.connection(slot));
     this.closedServices.add(this.table, slot, this.watch.eventsOf(slot));
     this.watch.forget(slot);
-    this.proofs.delete(slot * 2);
-    this.proofs.delete(slot * 2 + 1);
+    this.proofs.forget(slot);
   }
 
   /** Next expected number = max(sequence + length, SYN and FIN counting one each); RFC 9293, section 3.4. */
@@ -243,8 +266,7 @@ export class ConnectionTracker {
       table.uncapturedAcks[own]--;
       table.uncapturedBytes[own] -=
         (table.words[wordAt(own, state.GAP_END)] - table.words[wordAt(own, state.GAP_START)]) >>> 0;
-      const proofs = this.proofs.get(own);
-      if (proofs) proofs.newest = null;
+      this.proofs.withdrawNewest(own);
     }
     table.seen[own] &= ~(state.GAP_OPEN | state.GAP_ACKNOWLEDGED);
   }
@@ -312,14 +334,7 @@ export class ConnectionTracker {
     table.seen[sender] = (table.seen[sender] & ~state.GAP_OPEN) | state.GAP_ACKNOWLEDGED;
     table.uncapturedAcks[sender]++;
     table.uncapturedBytes[sender] += bytes;
-    let proofs = this.proofs.get(sender);
-    if (!proofs) {
-      if (this.proofs.size >= PROOF_DIRECTIONS_MAX) return;
-      proofs = { first: [], newest: null };
-      this.proofs.set(sender, proofs);
-    }
-    if (proofs.newest && proofs.first.length < PROOFS_KEPT) proofs.first.push(proofs.newest);
-    proofs.newest = refOf(batch, row);
+    this.proofs.note(sender, refOf(batch, row), table.doubles[doubleAt(sender, state.LAST_DATA_NS)]);
   }
 
   private uncapturedAcks(slot: number): number {
@@ -343,7 +358,6 @@ export class ConnectionTracker {
     const { table } = this;
     const at = slot * 2 + direction;
     const seen = table.seen[at];
-    const proofs = this.proofs.get(at);
     return {
       address: formatAddress(table.addresses, at * 4),
       port: table.ports[at],
@@ -357,7 +371,8 @@ export class ConnectionTracker {
       maximumSegmentSize: table.maximumSegmentSize[at],
       uncapturedAcks: table.uncapturedAcks[at],
       uncapturedBytes: table.uncapturedBytes[at],
-      uncapturedAt: proofs ? [...proofs.first, ...(proofs.newest ? [proofs.newest] : [])] : [],
+      quietAcks: this.proofs.quiet(at),
+      uncapturedAt: this.proofs.frames(at),
     };
   }
 }

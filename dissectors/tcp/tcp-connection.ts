@@ -19,8 +19,17 @@ export interface TcpDirection {
   /** ACKs of the peer that cover data of this side which is not in the capture, and that data in bytes. */
   readonly uncapturedAcks: number;
   readonly uncapturedBytes: number;
+  /** Some of them: those that came more than 5 s after the last captured data of this side. */
+  readonly quietAcks: readonly QuietAck[];
   /** Frames with such ACKs: at most the first three and the last one. */
   readonly uncapturedAt: readonly FrameRef[];
+}
+
+/** An ACK of data that is not in the capture. */
+export interface QuietAck {
+  readonly at: FrameRef;
+  /** When the last data before it was captured. */
+  readonly sinceNs: Nanoseconds;
 }
 
 /** A connection, or what the capture holds of one. `a` is the numerically lower endpoint. */

@@ -190,6 +190,33 @@ describe('a connection', () => {
     ]);
   });
 
+  it('takes no number from what an older connection of its ports still says', async () => {
+    const old = { sequence: 0x9b00_0000, acknowledgment: 0x6600_0000 };
+    for (const stale of [old, { ...old, length: 20 }]) {
+      const [connection] = (
+        await new Exchange()
+          .send('client', { sequence: CLIENT_ISN, flags: ['SYN'] })
+          .send('server', stale)
+          .send('client', { sequence: old.acknowledgment, flags: ['RST'] })
+          .handshake()
+          .data(0, 100)
+          .ack(100)
+          .run()
+      ).sessions(tcpConnections);
+      expect(connection.a).toMatchObject({ uncapturedAcks: 0, uncapturedBytes: 0, ackAdvanced: true });
+      expect(connection.b).toMatchObject({ uncapturedAcks: 0, uncapturedBytes: 0 });
+    }
+    const fromTheMiddle = await new Exchange()
+      .send('server', { ...old, length: 20 })
+      .send('client', { sequence: old.acknowledgment, acknowledgment: old.sequence + 20 })
+      .send('server', { sequence: SERVER_ISN, acknowledgment: CLIENT_ISN + 1, flags: ['SYN', 'ACK'] })
+      .send('client', { sequence: CLIENT_ISN + 1, acknowledgment: SERVER_ISN + 1 })
+      .data(0, 100)
+      .ack(100)
+      .connection();
+    expect(fromTheMiddle.b).toMatchObject({ uncapturedAcks: 0, uncapturedBytes: 0 });
+  });
+
   it('proves once a direction that a host hears its peer', async () => {
     const { evidence } = await new Exchange().handshake().data(0, 10).ack(10).data(10, 10).ack(20).run();
     const hearing = evidence.quality.hearsPeer.find(CLIENT.address, SERVER.address);

@@ -1,3 +1,4 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -25,17 +26,20 @@ export interface SaLapse {
 }
 
 export function saLapses(evidence: Evidence): SaLapse[] {
-  return judgedPairs(evidence).flatMap((pair) => [...movedSas(pair), ...deadSas(pair)]);
+  return judgedPairs(evidence).flatMap((pair) => [
+    ...movedSas(pair, evidence.quality),
+    ...deadSas(pair, evidence.quality),
+  ]);
 }
 
 /** Seen outside of the NAT: the same SA from another port. */
-function* movedSas(pair: EspPair): Iterable<SaLapse> {
+function* movedSas(pair: EspPair, quality: CaptureQuality): Iterable<SaLapse> {
   for (const live of sasOf(pair)) {
     const { portMove } = live;
     if (!portMove) continue;
     const { last, first: next, before } = portMove;
     if (!((next.timeNs - last.timeNs) / NS_PER_SECOND >= MOVE_PAUSE_SECONDS_MIN)) continue;
-    const unanswered = outagesOf(pair)
+    const unanswered = outagesOf(pair, quality)
       .filter(({ run, sas }) => run.to === live.from && (!sas || sas.live.destinationPort === before))
       .reduce((sum, { run }) => sum + run.packets, 0);
     yield { pair, live, lapse: { last, next }, unanswered };
@@ -43,8 +47,8 @@ function* movedSas(pair: EspPair): Iterable<SaLapse> {
 }
 
 /** Seen inside of the NAT: a pause, and then no answer any more. */
-function* deadSas(pair: EspPair): Iterable<SaLapse> {
-  for (const { run, severity, sas } of outagesOf(pair)) {
+function* deadSas(pair: EspPair, quality: CaptureQuality): Iterable<SaLapse> {
+  for (const { run, severity, sas } of outagesOf(pair, quality)) {
     if (severity === 'info' || run.nextBack !== null || run.lastBack === null) continue;
     const live =
       sas?.live ?? sasOf(pair).find(({ from, last }) => from === run.from && last.frame === run.last.frame);

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -259,7 +260,7 @@ class Found implements RequestsOfSide {
       this.hearsUnseen ??= `${client.address} goes on with a TCP connection to ${server.address} whose other direction is not in the capture`;
       return;
     }
-    const isDue = this.quality.secondsToEnd(first) >= TCP_ANSWER_SECONDS;
+    const isDue = secondsToPause(this.quality, first) >= TCP_ANSWER_SECONDS;
     // With an acknowledgment it is the answer to a SYN that passed elsewhere.
     if (!client.sentSyn || client.sentAck || isAnsweredElsewhere || !isDue) return;
     this.unanswered.push({
@@ -276,7 +277,7 @@ class Found implements RequestsOfSide {
 
   addDns({ client, server, asked }: QueryRoles): void {
     const { first, last, packets } = asked;
-    if (!first || !last || this.quality.secondsToEnd(first) < DNS_ANSWER_SECONDS) return;
+    if (!first || !last || secondsToPause(this.quality, first) < DNS_ANSWER_SECONDS) return;
     this.unanswered.push({
       kind: 'dns',
       source: client.address,
@@ -291,7 +292,7 @@ class Found implements RequestsOfSide {
 
   addQuestion({ asker, target, open }: ArpPair): void {
     const { count, first, last } = open;
-    if (!first || !last || this.quality.secondsToEnd(first) < ARP_ANSWER_SECONDS) return;
+    if (!first || !last || secondsToPause(this.quality, first) < ARP_ANSWER_SECONDS) return;
     this.unanswered.push({
       kind: 'arp',
       source: asker,

@@ -2,7 +2,7 @@
 // which reading one file, or files one after the other, never does.
 import { addDamage, countSkipped } from './capture-facts.js';
 import type { CaptureFileReader } from './capture-file-reader.js';
-import type { CaptureFacts, TimeSegment } from './capture-source.js';
+import type { TimeSegment } from './capture-source.js';
 import type { FrameChunk } from './chunk.js';
 import { MARK_NO_TIME } from './frame-marks.js';
 import { scratchChunk } from './input-file.js';
@@ -97,10 +97,10 @@ export class FileMerge {
   }
 
   /** What the file after the merged ones needs to know to continue them. */
-  end(linkTypes: readonly number[]): SequenceEnd | null {
+  end(): SequenceEnd | null {
     if (!this.hasBase || Number.isNaN(this.lastNs)) return null;
     const lastTimeNs = this.baseNs + BigInt(Math.round(this.lastNs));
-    return { lastTimeNs, linkTypes, segmentIndex: this.segmentIndex };
+    return { lastTimeNs, segmentIndex: this.segmentIndex };
   }
 
   private nextFileIsDue(): boolean {
@@ -199,9 +199,4 @@ export class FileMerge {
   private segmentOf(member: Member): TimeSegment {
     return member.reader.clock.segments[member.chunk.segment];
   }
-}
-
-/** Link types of several files. */
-export function linkTypesOf(captures: readonly CaptureFacts[]): number[] {
-  return [...new Set(captures.flatMap((facts) => facts.linkTypes))];
 }

@@ -141,10 +141,39 @@ describe('several files', () => {
     expect(numbers(frames)).toEqual(
       ['0:1', '0:2', '0:3', '0:4', '0:5', '1:1', '1:2', '1:3', '1:4', '1:5'].map(String),
     );
-    expect(source.segments.map((segment) => segment.openedBy)).toEqual(['start', 'file']);
+    expect(source.segments.map((segment) => segment.openedBy)).toEqual(['start']);
     const close = await readAll([write('r3.pcap', pcapAt(range(5, START + 4.9))), first]);
     expect(close.source.segments).toHaveLength(1);
     expect(close.epochEnds).toEqual([10]);
+  });
+
+  it('gives the segments of the uncut file wherever it is cut', async () => {
+    const hours = 3600;
+    const times = [0, 1, 5 * hours, 5 * hours + 1, 40 * hours, 40 * hours + 1].map((after) => START + after);
+    const whole = await readAll([write('whole.pcap', pcapAt(times))]);
+    expect(whole.source.segments.map(({ openedBy }) => openedBy)).toEqual(['start', 'step-forward']);
+    const shape = (result: typeof whole) => ({
+      segments: result.source.segments.map(({ baseNs, openedBy }) => [baseNs, openedBy]),
+      frames: result.frames.map(({ segment, timeNs }) => [segment, timeNs]),
+    });
+    for (let cut = 1; cut < times.length; cut++) {
+      const parts = [times.slice(0, cut), times.slice(cut)].map((part, i) =>
+        write(`part${cut}-${i}.pcap`, pcapAt(part)),
+      );
+      expect(shape(await readAll(parts)), `cut after ${cut} frames`).toEqual(shape(whole));
+    }
+  });
+
+  it('opens a segment at a section that begins with an earlier time, and says that no clock stepped', async () => {
+    const section = (second: number) => [
+      shb(),
+      idb(),
+      ...range(3).map((one) => epb(BigInt(one + second) * 1_000_000n, payload(20, 1))),
+    ];
+    const { source } = await readAll([
+      inputOf(Buffer.concat([...section(500), ...section(0), ...section(9)])),
+    ]);
+    expect(source.segments.map(({ openedBy }) => openedBy)).toEqual(['start', 'section']);
   });
 
   it('reads an overlap of up to a second one after the other', async () => {

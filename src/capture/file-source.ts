@@ -12,7 +12,7 @@ import type {
   TimeSegment,
 } from './capture-source.js';
 import { FRAMES_PER_EPOCH, type FrameChunk } from './chunk.js';
-import { FileMerge, linkTypesOf, type WaitingFiles } from './file-merge.js';
+import { FileMerge, type WaitingFiles } from './file-merge.js';
 import { type CaptureInput, expandInput, type InputFile, scratchChunk, scratchTarget } from './input-file.js';
 import type { SequenceEnd } from './segment-clock.js';
 import type { TextCapture } from './text-capture.js';
@@ -276,7 +276,7 @@ class FileSequence implements CaptureSource, WaitingFiles {
     const isOver = merge.readers.length === 0;
     if (isOver) {
       this.merge = null;
-      this.previousEnd = merge.end(linkTypesOf(this.captures.slice(0, this.nextFile)));
+      this.previousEnd = merge.end() ?? this.previousEnd;
     }
     if (chunk.frameCount === 0) return this.fill(chunk);
     this.countFrames(chunk, isOver);

@@ -80,9 +80,9 @@ describe('pcapng packets', () => {
     );
     expect(frames.map((f) => [f.linkType, f.interfaceIndex, f.segment, f.timeNs])).toEqual([
       [113, 1, 0, NANOSECONDS],
-      [276, 2, 1, NANOSECONDS + 1n],
+      [276, 2, 0, NANOSECONDS + 1n],
     ]);
-    expect(source.segments.map((segment) => segment.openedBy)).toEqual(['start', 'section']);
+    expect(source.segments.map((segment) => segment.openedBy)).toEqual(['start']);
     expect(source.interfaces.map((known) => known.linkType)).toEqual([1, 113, 276]);
   });
 

@@ -13,15 +13,12 @@ const FORWARD_STEP_NS = 86_400e9;
 /** 2^53 ns are 104.2 days. */
 const SPAN_NS = 100 * 86_400e9;
 const SEGMENT_COUNT_MAX = 4096;
-/** A file that starts within this of the end of the last one continues it. */
-const CONTINUES_WITHIN_NS = 1_000_000_000n;
 const TEN_YEARS_NS = BigInt(3653 * 86_400) * 1_000_000_000n;
 const HELD_ROW_COUNT_MAX = 4;
 
 /** Where the last file ended, for the file that may continue it. */
 export interface SequenceEnd {
   readonly lastTimeNs: bigint;
-  readonly linkTypes: readonly number[];
   readonly segmentIndex: number;
 }
 
@@ -31,6 +28,8 @@ interface OpenSegment extends TimeSegment {
 }
 
 type Verdict = 'accepted' | 'step-forward' | 'step-backward';
+/** Where frames of another file or section begin. */
+type Boundary = 'file' | 'section';
 
 export class SegmentClock {
   /** Last time of the segment, or NaN where the next frame must be judged. */
@@ -43,7 +42,11 @@ export class SegmentClock {
   /** True where the next frame lies beyond `stopAtNs` and waits. */
   paused = false;
 
-  private breakBy: string | null;
+  /** 'start' where the next frame opens the first segment; a boundary that it has yet to cross. */
+  private breakBy: 'start' | Boundary | null;
+  /** The boundary that the frame being judged, or the pending one, crosses: a step back there sets no clock. */
+  private crossing: Boundary | null = null;
+  private lastBeforeSection = Number.NaN;
   private hasBase = false;
   private exhausted = false;
   private stopAtNs: bigint | null = null;
@@ -68,11 +71,14 @@ export class SegmentClock {
     this.breakBy = sink.length === 0 ? 'start' : 'file';
   }
 
-  /** The next frame opens a segment (a section header was read). */
+  /** The next frame is judged by itself (a section header was read): a section may have other interfaces. */
   breakAtSection(window: ReadWindow, walker: RecordWalker): boolean {
     if (!this.settle(window, walker)) return false;
     this.noteLastTime();
-    if (this.breakBy === null) this.breakBy = 'section';
+    if (this.breakBy === null) {
+      this.breakBy = 'section';
+      this.lastBeforeSection = this.last;
+    }
     this.last = Number.NaN;
     return true;
   }
@@ -149,9 +155,9 @@ export class SegmentClock {
 
   /** What the next file needs to know to continue this one, or null where it cannot. */
   end(): SequenceEnd | null {
-    const { lastTimeNs, linkTypes } = this.facts;
+    const { lastTimeNs } = this.facts;
     if (!this.hasBase || lastTimeNs === null) return null;
-    return { lastTimeNs, linkTypes, segmentIndex: this.segmentIndex };
+    return { lastTimeNs, segmentIndex: this.segmentIndex };
   }
 
   private keepUnjudged(slot: number, high: number, low: number, interfaceId: number): void {
@@ -214,16 +220,21 @@ export class SegmentClock {
       return false;
     }
     if (this.facts.firstTimeNs === null) this.facts.firstTimeNs = exact;
-    if (this.breakBy === 'file' && this.continuesLastFile(exact)) this.adopt(walker);
+    this.crossBoundary(walker);
     const by = this.breakBy ?? this.reasonToOpen(window, walker, row, high, low, interfaceId);
-    if (by === null) return true;
+    if (by === null) {
+      if (this.pendingRow < 0) this.crossing = null;
+      return true;
+    }
     if (by === 'base') {
       this.setBase(walker, exact);
     } else {
       if (row > 0) return false;
-      if (!this.openSegment(by)) return this.dropTime(window, row);
+      const reason = by === 'step-backward' ? (this.crossing ?? by) : by;
+      if (!this.openSegment(reason)) return this.dropTime(window, row);
       this.setBase(walker, exact);
     }
+    this.crossing = null;
     writeTime(window, row, 0);
     this.last = 0;
     return true;
@@ -259,7 +270,7 @@ export class SegmentClock {
   }
 
   private admitUntimed(row: number): boolean {
-    if (this.breakBy === null || this.exhausted) return true;
+    if (this.breakBy !== 'start' || this.exhausted) return true;
     if (row > 0) return false;
     this.openSegment(this.breakBy);
     return true;
@@ -271,26 +282,27 @@ export class SegmentClock {
     return true;
   }
 
-  private continuesLastFile(exact: bigint): boolean {
-    const end = this.previousEnd;
-    if (end === null) return false;
-    const gap = exact - end.lastTimeNs;
-    if (gap > CONTINUES_WITHIN_NS || gap < -CONTINUES_WITHIN_NS) return false;
-    return this.facts.linkTypes.every((linkType) => end.linkTypes.includes(linkType));
+  /** Goes on in the segment of the last file or section: a boundary by itself says nothing about the clock. */
+  private crossBoundary(walker: RecordWalker): void {
+    const boundary = this.breakBy;
+    if (boundary === null || boundary === 'start') return;
+    this.breakBy = null;
+    this.crossing = boundary;
+    if (boundary === 'file') this.adopt();
+    else this.last = this.lastBeforeSection;
+    if (!this.hasBase) return;
+    walker.rebase(this.sink[this.segmentIndex].baseNs);
+    this.refreshLimit();
   }
 
-  /** Goes on in the segment of the last file. */
-  private adopt(walker: RecordWalker): void {
+  private adopt(): void {
     const end = this.previousEnd;
     if (end === null) return;
     this.segmentIndex = end.segmentIndex;
     const { baseNs, clock } = this.sink[this.segmentIndex];
     this.facts.clock = clock;
-    this.breakBy = null;
     this.hasBase = true;
     this.last = Number(end.lastTimeNs - baseNs);
-    walker.rebase(baseNs);
-    this.refreshLimit();
   }
 
   private openSegment(by: string): boolean {

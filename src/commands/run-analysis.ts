@@ -2,6 +2,7 @@ import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
 import type { CaptureFacts, CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { linkTypeName } from '../capture/link-types.js';
+import { withOwnDrops } from '../capture/own-drops.js';
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { protocolsOfCatalogue } from '../correlate/known-protocols.js';
 import type { CorrelatorRunner } from '../correlate/run-correlators.js';
@@ -61,8 +62,9 @@ export async function analyzeSource(
   const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
   const result = await runPipeline(source, used, correlators, options);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
-  const captures = withTallies(source.captures, side.of(tcpdumpSummaries));
-  const quality = { ...captureQuality(source, result.runner, local, entries), captures };
+  const known = captureQuality(source, result.runner, local, entries);
+  const captures = withTallies(known.captures, side.of(tcpdumpSummaries));
+  const quality = { ...known, captures };
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
   return { ...reportOf('analyze', captures, result, verdicts, options), ...sideSummary(side, verdicts) };
 }
@@ -90,7 +92,7 @@ export function captureQuality(
   const { quality, copies } = runner;
   const window: CaptureQuality['window'] = (segment) => quality.windows[segment] ?? null;
   return {
-    captures: source.captures,
+    captures: withOwnDrops(source.captures, source.interfaces),
     interfaces: source.interfaces,
     segments: source.segments,
     frames: quality.frames,
@@ -100,6 +102,7 @@ export function captureQuality(
     withoutTime: quality.withoutTime,
     stepsBack: quality.stepsBack,
     silences: quality.silences,
+    pauses: quality.pauses,
     inbound: quality.inbound,
     outbound: quality.outbound,
     copies: { count: copies.copies, framesWithIp: copies.frames, pairs: copies.pairs },

@@ -11,7 +11,8 @@ import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH, UDP_LENGTH } from '..
 import { DatagramAssembly, type DatagramCounts } from './datagram-assembly.js';
 import type { FlowRegistry } from './flow-registry.js';
 import { CaptureClock, type Piece, readPiece } from './piece.js';
-import { type Stream, StreamAssembly, type StreamCounts } from './stream-assembly.js';
+import { StreamAssembly, type StreamCounts } from './stream-assembly.js';
+import type { Stream } from './stream-state.js';
 
 export interface AssemblerCounts {
   /** Datagrams and messages of streams that were put together and read. */

@@ -15,6 +15,7 @@ import type { CopyPair } from './copies.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
 import type { KnownProtocols } from './known-protocols.js';
+import { longest, PauseTracker, type Silence } from './pauses.js';
 import type { Traffic } from './traffic.js';
 
 /** First and last timed frame of a time segment: the edges that rules about absence must respect. */
@@ -27,13 +28,6 @@ export interface Window {
 export interface FrameFact {
   count: number;
   readonly examples: FrameRef[];
-}
-
-/** A stretch of a segment without any frame, all flows together. */
-export interface Silence {
-  readonly segment: SegmentIndex;
-  readonly fromNs: Nanoseconds;
-  readonly toNs: Nanoseconds;
 }
 
 const EXAMPLES_KEPT = 3;
@@ -57,6 +51,8 @@ export interface CaptureQuality {
   readonly stepsBack: FrameFact & { readonly largestNs: Nanoseconds };
   /** The longest times without any frame: in them the capture, not a flow, fell silent. At most SILENCES_KEPT, in order of time. */
   readonly silences: readonly Silence[];
+  /** Stretches in which the capture may not have run (see PauseTracker), in order of time. */
+  readonly pauses: readonly Silence[];
   /** Frames by the direction that the capture states. */
   readonly inbound: number;
   readonly outbound: number;
@@ -80,7 +76,10 @@ export interface CaptureQuality {
   readonly hearsPeer: HearsPeer;
   /** Null for a segment without timed frames. */
   window(segment: SegmentIndex): Window | null;
-  /** Seconds from `timeNs` to the end of its segment; 0 where unknown. */
+  /**
+   * Seconds from `timeNs` to the end of its segment, pauses included; 0 where unknown. For how long an answer could
+   * have been seen is `secondsToPause` (gates).
+   */
   secondsToEnd(moment: { readonly segment: SegmentIndex; readonly timeNs: Nanoseconds }): number;
 }
 
@@ -103,6 +102,9 @@ export class CaptureQualityObserver {
   tooDeep = 0;
   readonly windows: (Window | undefined)[] = [];
   private longSilences: Silence[] = [];
+  private readonly pauseTracker = new PauseTracker();
+  /** Latest time of the segment so far, and the time of the last frame. */
+  private latestNs = Number.NaN;
   private lastNs = Number.NaN;
   private lastSegment = -1;
 
@@ -110,7 +112,8 @@ export class CaptureQualityObserver {
     const { segment } = slot.chunk;
     if (segment !== this.lastSegment) {
       this.lastSegment = segment;
-      this.lastNs = Number.NaN;
+      this.lastNs = this.latestNs = Number.NaN;
+      this.pauseTracker.endSegment();
     }
     this.observeFrames(slot);
     this.observeTimes(slot);
@@ -148,7 +151,7 @@ export class CaptureQualityObserver {
   private observeTimes(slot: Slot): void {
     const { timeNs, marks } = slot.chunk.frames;
     const { segment } = slot.chunk;
-    let lastNs = this.lastNs;
+    let { lastNs, latestNs } = this;
     let first = -1;
     let last = -1;
     for (let index = slot.firstFrame; index < slot.nextFrame; index++) {
@@ -161,12 +164,15 @@ export class CaptureQualityObserver {
         this.note(this.stepsBack, slot, index);
         this.stepsBack.largestNs = Math.max(this.stepsBack.largestNs, lastNs - at);
       }
-      if (at - lastNs >= SILENCE_MIN_NS) this.noteSilence(segment, lastNs, at);
+      if (at - latestNs >= SILENCE_MIN_NS)
+        this.noteSilence(segment, latestNs, at, this.frames - slot.nextFrame + index);
       lastNs = at;
+      if (!(at <= latestNs)) latestNs = at;
       if (first < 0 || at < timeNs[first]) first = index;
       if (last < 0 || at > timeNs[last]) last = index;
     }
     this.lastNs = lastNs;
+    this.latestNs = latestNs;
     if (first >= 0) this.widenWindow(refOf(slot, first), refOf(slot, last));
   }
 
@@ -187,19 +193,20 @@ export class CaptureQualityObserver {
     return this.longSilences;
   }
 
-  private noteSilence(segment: SegmentIndex, fromNs: Nanoseconds, toNs: Nanoseconds): void {
+  /** In order of time. */
+  get pauses(): readonly Silence[] {
+    return this.pauseTracker.pauses();
+  }
+
+  private noteSilence(segment: SegmentIndex, fromNs: Nanoseconds, toNs: Nanoseconds, frame: number): void {
+    this.pauseTracker.note(segment, fromNs, toNs, frame);
     this.longSilences.push({ segment, fromNs, toNs });
     if (this.longSilences.length >= SILENCES_KEPT * 2) this.dropShortSilences();
   }
 
   private dropShortSilences(): void {
-    if (this.longSilences.length <= SILENCES_KEPT) return;
-    const shortest = this.longSilences.map(lengthOf).sort((a, b) => b - a)[SILENCES_KEPT - 1];
-    const longer = this.longSilences.filter((silence) => lengthOf(silence) > shortest).length;
-    let room = SILENCES_KEPT - longer;
-    this.longSilences = this.longSilences.filter(
-      (silence) => lengthOf(silence) > shortest || (lengthOf(silence) === shortest && room-- > 0),
-    );
+    if (this.longSilences.length > SILENCES_KEPT)
+      this.longSilences = longest(this.longSilences, SILENCES_KEPT);
   }
 
   private widenWindow(first: FrameRef, last: FrameRef): void {
@@ -214,10 +221,6 @@ export class CaptureQualityObserver {
     fact.count++;
     if (fact.examples.length < EXAMPLES_KEPT) fact.examples.push(refOf(slot, index));
   }
-}
-
-function lengthOf({ fromNs, toNs }: Silence): Nanoseconds {
-  return toNs - fromNs;
 }
 
 function noFact(): FrameFact {

@@ -111,4 +111,16 @@ describe('a repeated packet', () => {
       expect(copiesAmong(doubled, framesPerChunk).copies).toEqual(expected);
     }
   });
+
+  it('are not what a flood of equal packets is made of', () => {
+    const flood = Array.from({ length: 200 }, (_, index) => ({ ms: index / 10, identification: 7 }));
+    expect(copiesAmong(flood).detector.copies).toBeLessThan(4);
+    const others = Array.from({ length: 20 }, (_, index) => ({
+      ms: 30 + index,
+      identification: 100 + index,
+    }));
+    expect(
+      copiesAmong([...others, ...flood.map(({ ms }) => ({ ms: ms + 60, identification: 7 }))]).copies,
+    ).toEqual([]);
+  });
 });

@@ -12,6 +12,8 @@ const SHARE_FRAMES_MAX = 10_000;
  * small table stays in the cache.
  */
 const SEEN_CAPACITY = 1 << 11;
+/** Taps that may show one packet alike; a packet that comes more often is sent more often. */
+const EQUAL_TAPS_MAX = 4;
 /** Words of a remembered packet, side by side so that looking one up touches one cache line. */
 const SEEN_WORDS = 4;
 const SEEN_LOW = 0;
@@ -33,8 +35,8 @@ const PAIRS_KEPT = 10;
 /**
  * Tells copies of a frame (a second tap saw the same packet) from duplicates on the network. A copy has an equal
  * fingerprint within 20 ms and proof of a second tap: other link-layer addresses or direction, another interface or
- * another TTL. Without proof it counts as a copy only while at least 30 % of the frames so far (of the first 10,000)
- * are doubled.
+ * another TTL. Without proof it counts as a copy only while at least 30 % of the packets so far (of the first 10,000
+ * frames) are doubled, and it is at most the fourth: a flood of equal packets is one packet there, and no copies.
  */
 export class CopyDetector {
   /** Frames with an IP header. */
@@ -48,6 +50,8 @@ export class CopyDetector {
   private readonly words = new Int32Array(SEEN_CAPACITY * SEEN_WORDS);
   private readonly timeNs = new Float64Array(SEEN_CAPACITY).fill(Number.NEGATIVE_INFINITY);
   private readonly frame = new Float64Array(SEEN_CAPACITY);
+  /** How often each was seen, up to 255. */
+  private readonly sightings = new Uint8Array(SEEN_CAPACITY);
   private isCopy = new Uint8Array(1024);
 
   /** Times of the next segment do not compare with what was seen. */
@@ -77,8 +81,10 @@ export class CopyDetector {
         this.remember(slot, row, index, seen, timeNs);
         continue;
       }
-      if (this.frames <= SHARE_FRAMES_MAX) this.doubled++;
-      if (this.hasProof(slot, row, index, seen) || this.isDoubledCapture()) {
+      if (this.sightings[seen] < 255) this.sightings[seen]++;
+      const isFlood = this.sightings[seen] > EQUAL_TAPS_MAX;
+      if (this.frames <= SHARE_FRAMES_MAX) this.countRepeat(this.sightings[seen]);
+      if (this.hasProof(slot, row, index, seen) || (!isFlood && this.isDoubledCapture())) {
         if (found === 0) this.isCopy.fill(0, 0, chunk.frameCount);
         found++;
         this.isCopy[index] = 1;
@@ -88,6 +94,12 @@ export class CopyDetector {
       }
     }
     return found > 0 ? this.isCopy : null;
+  }
+
+  /** What comes too often for copies was no copy before either. */
+  private countRepeat(sightings: number): void {
+    if (sightings <= EQUAL_TAPS_MAX) this.doubled++;
+    else if (sightings === EQUAL_TAPS_MAX + 1) this.doubled -= EQUAL_TAPS_MAX - 1;
   }
 
   private hasProof(slot: Slot, row: number, index: number, seen: number): boolean {
@@ -109,6 +121,7 @@ export class CopyDetector {
     this.words[at + SEEN_LINK] = slot.fingerprints.link[row];
     this.words[at + SEEN_TAP] = tapOf(slot, row, index);
     this.timeNs[seen] = timeNs;
+    this.sightings[seen] = 1;
     this.frame[seen] = frameId(slot.chunk.frames.capture[index], slot.chunk.frames.number[index]);
   }
 

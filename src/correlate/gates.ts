@@ -4,6 +4,7 @@ import { ipProtocolName } from '../wire/ip-protocols.js';
 import { filterPasses, type PacketClass } from './capture-filter.js';
 import type { CaptureQuality } from './capture-quality.js';
 import { portFilterSignature } from './port-filter-signature.js';
+import { pauseAfter, pauseBefore, secondsToPause, watchedSecondsAfter } from './watched.js';
 
 /*
  * What a rule asks of the capture before it speaks. Each gate answers null where nothing stands in the way, or a
@@ -150,21 +151,38 @@ export function snaplenLimit(quality: CaptureQuality, bytes: number): Limit | nu
   };
 }
 
-/** The capture ends (or a time step comes) sooner than `seconds` after the trigger. Times that are unknown count as too short. */
+/**
+ * The capture ends, pauses or steps in time sooner than `seconds` after the trigger: an answer may have come all the
+ * same. Times that are unknown count as too short.
+ */
 export function tooShortAfter(quality: CaptureQuality, trigger: Moment, seconds: number): Shortage | null {
-  const left = quality.secondsToEnd(trigger);
+  const left = secondsToPause(quality, trigger);
   if (left >= seconds) return null;
+  const pause = pauseAfter(quality, trigger) === null ? '' : ', then it holds no frame at all for a while';
+  return shortage(`The capture goes on for ${left.toFixed(1)} s after that${pause}`, seconds);
+}
+
+/** As `tooShortAfter`, for what ought to go on all the time: what comes after a pause was watched too. */
+export function tooLittleAfter(quality: CaptureQuality, trigger: Moment, seconds: number): Shortage | null {
+  const left = watchedSecondsAfter(quality, trigger);
+  if (left >= seconds) return null;
+  const pause = pauseAfter(quality, trigger) === null ? '' : ', not counting times without any frame';
+  return shortage(`The capture goes on for ${left.toFixed(1)} s after that${pause}`, seconds);
+}
+
+function shortage(goesOn: string, neededSeconds: number): Shortage {
   return {
     id: 'capture.too-short',
-    neededSeconds: seconds,
-    reason: `The capture goes on for ${left.toFixed(1)} s after that, and ${seconds} s are needed to judge; capture for longer.`,
+    neededSeconds,
+    reason: `${goesOn}, and ${neededSeconds} s are needed to judge; capture for longer.`,
   };
 }
 
-/** Seconds from the start of the moment's time segment; 0 where unknown. */
+/** Seconds from the start of the moment's time segment, or from the last pause before it; 0 where unknown. */
 export function secondsFromStart(quality: CaptureQuality, moment: Moment): number {
   const window = quality.window(moment.segment);
-  const elapsedNs = window ? moment.timeNs - window.first.timeNs : 0;
+  const startNs = pauseBefore(quality, moment)?.toNs ?? window?.first.timeNs ?? Number.NaN;
+  const elapsedNs = moment.timeNs - startNs;
   return elapsedNs > 0 ? elapsedNs / NS_PER_SECOND : 0;
 }
 

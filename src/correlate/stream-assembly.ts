@@ -1,21 +1,18 @@
 import type { Stream as Framing } from '../dissect/dissector.js';
 import { PIECE_STREAM_END, PIECE_STREAM_START } from '../observe/engine-tables.js';
-import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
+import { NS_PER_SECOND } from '../units.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
 import type { CaptureClock, Piece } from './piece.js';
+import { HELD_OVERHEAD_BYTES, type Held, type Segment, Stream, wholeMessages } from './stream-state.js';
 
 /** Bytes of one direction of a flow that may wait: for the rest of a message, and again behind a gap. */
 const STREAM_BYTES_MAX = 65_536;
 const BYTES_MAX = 16 << 20;
 /** How long a gap may wait for a retransmission. */
 const GAP_NS_MAX = 3 * NS_PER_SECOND;
-/** What a segment that waits costs beside its bytes. */
-const HELD_OVERHEAD_BYTES = 64;
 /** Farther away than any receive window in use, a sequence number belongs to another connection of the same ports. */
 const JUMP_BYTES_MAX = 16 << 20;
-const NO_BYTES = new Uint8Array(0);
-const NO_VIEW = new DataView(new ArrayBuffer(0));
 
 export interface StreamCounts {
   /** Handed to their dissector. */
@@ -34,88 +31,10 @@ export interface StreamCounts {
   refusedBytes: number;
 }
 
-interface Held {
-  readonly sequence: number;
-  readonly wireLength: number;
-  readonly bytes: Uint8Array;
-}
-
-/** One direction of a TCP conversation. */
-export class Stream {
-  /** Sequence number of the first byte, and of the next one that is due. */
-  start = 0;
-  expected = 0;
-  /** True until the start of a message is known. */
-  isSearching = true;
-  /** Bytes to pass over until the next message starts. */
-  toSkip = 0;
-  /** Bytes on the wire that follow `pending` and are not in the capture. */
-  missing = 0;
-  /** Bytes in order, `[at, end)`, that are not yet cut into messages; borrowed from the piece in hand or own. */
-  pending: Uint8Array = NO_BYTES;
-  view: DataView = NO_VIEW;
-  at = 0;
-  end = 0;
-  isBorrowed = false;
-  /** Segments behind a gap, by sequence number. */
-  readonly held: Held[] = [];
-  heldBytes = 0;
-  gapSinceNs: Nanoseconds = 0;
-  /** Sequence number of the FIN or RST, or -1. */
-  endsAt = -1;
-
-  constructor(readonly framing: Framing) {}
-
-  /** Memory that the stream takes while nothing of it is in hand. */
-  get ownBytes(): number {
-    return this.heldBytes + (this.isBorrowed ? 0 : this.pending.length);
-  }
-
-  /** Payload that waits. */
-  get waitingBytes(): number {
-    return this.end - this.at + this.heldBytes - this.held.length * HELD_OVERHEAD_BYTES;
-  }
-
-  /** Another connection, or the first one: `isMessageStart` if it is seen from its SYN on. */
-  restart(sequence: number, isMessageStart: boolean): void {
-    this.drop();
-    this.start = sequence;
-    this.expected = sequence;
-    this.isSearching = !isMessageStart;
-    this.endsAt = -1;
-  }
-
-  /** Gives up what waits; the start of the next message is then unknown. */
-  drop(): void {
-    this.isSearching = true;
-    this.toSkip = 0;
-    this.missing = 0;
-    this.clearPending();
-    this.held.length = 0;
-    this.heldBytes = 0;
-  }
-
-  clearPending(): void {
-    this.setPending(NO_BYTES, 0, false);
-  }
-
-  setPending(bytes: Uint8Array, end: number, isBorrowed: boolean): void {
-    this.pending = bytes;
-    this.view = bytes.length === 0 ? NO_VIEW : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.at = 0;
-    this.end = end;
-    this.isBorrowed = isBorrowed;
-  }
-
-  /** Bytes between what is due and a sequence number; negative where it was already seen. */
-  distanceTo(sequence: number): number {
-    return (sequence - this.expected) | 0;
-  }
-}
-
 /**
  * Orders the segments of TCP streams and cuts messages out of them. Retransmissions are ignored; a gap is passed over
- * after 3 s or 64 KiB behind it, and the next message is searched. A stream may be captured from its middle on.
+ * after 3 s or 64 KiB behind it, and the next message is searched. A segment behind a gap that is made up of whole
+ * messages is read when it comes, as nothing may come after it (a BGP NOTIFICATION). A stream may be captured from its middle on.
  * Bounded: 64 KiB each for a message and behind a gap, a direction of a flow; 16 MiB in all, beyond which the stream
  * that waits longest loses its bytes.
  */
@@ -163,6 +82,11 @@ export class StreamAssembly {
   /** The next whole message, valid until the next call; null where more bytes are needed. */
   next(stream: Stream): DataView | null {
     for (;;) {
+      const early = stream.early.shift();
+      if (early) {
+        this.counts.messages++;
+        return early;
+      }
       const message = this.cutMessage(stream);
       if (message) {
         this.counts.messages++;
@@ -218,13 +142,13 @@ export class StreamAssembly {
     return known;
   }
 
-  private takeSegment(stream: Stream, segment: Held): void {
+  private takeSegment(stream: Stream, segment: Segment): void {
     if (stream.distanceTo(segment.sequence) <= 0) this.append(stream, segment);
     else this.hold(stream, segment);
   }
 
   /** Adds what is new in a segment that starts at or before what is due. */
-  private append(stream: Stream, { sequence, wireLength, bytes }: Held): void {
+  private append(stream: Stream, { sequence, wireLength, bytes }: Segment): void {
     const seen = -stream.distanceTo(sequence);
     if (seen >= wireLength) return;
     stream.expected = (sequence + wireLength) >>> 0;
@@ -253,7 +177,7 @@ export class StreamAssembly {
   }
 
   /** Keeps a segment behind a gap, in order of sequence numbers; equal ones in order of arrival. */
-  private hold(stream: Stream, { sequence, wireLength, bytes }: Held): void {
+  private hold(stream: Stream, { sequence, wireLength, bytes }: Segment): void {
     const { held } = stream;
     const distance = stream.distanceTo(sequence);
     let at = held.length;
@@ -261,7 +185,11 @@ export class StreamAssembly {
     const before = held[at - 1];
     if (before && before.sequence === sequence && before.wireLength >= wireLength) return;
     if (held.length === 0) stream.gapSinceNs = this.clock.nowNs;
-    held.splice(at, 0, { sequence, wireLength, bytes: bytes.slice() });
+    const own = bytes.slice();
+    const messages =
+      bytes.length === wireLength && !stream.isSearching ? wholeMessages(stream.framing, own) : null;
+    if (messages) stream.early.push(...messages);
+    held.splice(at, 0, { sequence, wireLength, bytes: own, isRead: messages !== null });
     stream.heldBytes += bytes.length + HELD_OVERHEAD_BYTES;
   }
 
@@ -282,8 +210,20 @@ export class StreamAssembly {
     stream.held.shift();
     stream.heldBytes -= first.bytes.length + HELD_OVERHEAD_BYTES;
     stream.gapSinceNs = this.clock.nowNs;
-    this.append(stream, first);
+    if (first.isRead) this.passRead(stream, first);
+    else this.append(stream, first);
     return true;
+  }
+
+  /** The next message starts behind a segment whose messages were read. */
+  private passRead(stream: Stream, { sequence, wireLength }: Held): void {
+    const end = (sequence + wireLength) >>> 0;
+    if (stream.distanceTo(end) <= 0) return;
+    if (stream.at < stream.end) this.counts.incomplete++;
+    stream.clearPending();
+    stream.expected = end;
+    stream.toSkip = 0;
+    stream.isSearching = false;
   }
 
   private cutMessage(stream: Stream): DataView | null {

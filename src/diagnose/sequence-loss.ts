@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../correlate/gates.js';
+import { isWatched, unwatchedLossReason } from '../correlate/watched.js';
 import type { FrameRef } from '../moment.js';
 import type { Confidence, Severity, Subject } from '../report/report.js';
 import { NS_PER_SECOND } from '../units.js';
@@ -14,6 +15,8 @@ import type { Judgement, Problem } from './diagnosis.js';
 export const WITNESS_PACKETS = 100;
 /** Losses that end this long before the last packet are over. */
 const OVER_SECONDS = 10;
+/** Numbers missing across pauses from which a direction is not called well. */
+const UNWATCHED_MIN = 3;
 
 /** Numbers that are missing between two packets of one time segment. */
 export interface NumberGap {
@@ -28,6 +31,26 @@ export interface MissingNumbers<Gap extends NumberGap = NumberGap> {
   readonly gapCount: number;
   /** In order; those kept one by one. */
   readonly gaps: readonly Gap[];
+  /** Missing where the capture may not have run: they are in none of the other numbers. */
+  readonly unwatched?: number;
+}
+
+/** Without the gaps in which the capture may not have run. */
+export function watchedNumbers<Gap extends NumberGap>(
+  quality: CaptureQuality,
+  numbers: MissingNumbers<Gap>,
+): MissingNumbers<Gap> {
+  const gaps = numbers.gaps.filter(({ before, after }) => isWatched(quality, before, after));
+  const unwatched = numbers.gaps
+    .filter((gap) => !gaps.includes(gap))
+    .reduce((sum, { missing }) => sum + missing, 0);
+  return {
+    lost: numbers.lost - unwatched,
+    expected: numbers.expected - unwatched,
+    gapCount: numbers.gapCount - (numbers.gaps.length - gaps.length),
+    gaps,
+    unwatched,
+  };
 }
 
 /** What makes missing numbers a finding: shares in percent, or so many in a row over so long. */
@@ -82,6 +105,10 @@ export function judgeSequenceLoss(
 ): Judgement {
   const { subject, from, to, tally, severity, words, span, last } = direction;
   const { lost, expected, gapCount, gaps } = tally;
+  if (severity === null && (tally.unwatched ?? 0) >= UNWATCHED_MIN) {
+    const reason = unwatchedLossReason(`${tally.unwatched} ${words.numbers} of ${from}`, to);
+    return { result: 'insufficient-data', subject, reason };
+  }
   if (severity === null) return { result: 'healthy', subject };
   if (direction.isCapturedAtSender) {
     return {

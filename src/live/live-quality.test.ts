@@ -7,6 +7,7 @@ const lastFrame = { frame: 9, segment: 0, timeNs: 5 * SECOND };
 const known = {
   segments: [{ baseNs: 0n, captureIndex: 0, clock: 'absolute', openedBy: 'start' }],
   silences: [],
+  pauses: [],
   window: (segment: number) =>
     segment === 0 ? { first: { frame: 1, segment: 0, timeNs: 0 }, last: lastFrame } : null,
   secondsToEnd: () => 1,

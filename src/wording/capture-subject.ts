@@ -20,25 +20,31 @@ const UNTIMED: Moment = { segment: 0, timeNs: Number.NaN };
 
 /** First and last timed frame of a file, or of the whole run; NaN where nothing has a time. */
 export function captureSpan(quality: CaptureQuality, index?: number): Span {
-  const windows = quality.segments.flatMap(({ captureIndex }, segment) => {
-    const window = quality.window(segment);
-    return window && (index === undefined || captureIndex === index) ? [window] : [];
-  });
-  // A file that continues the one before it opens no segment of its own.
-  if (windows.length === 0 && index !== undefined) return captureSpan(quality);
+  const facts = index === undefined ? undefined : quality.captures[index];
+  if (facts && index !== undefined) {
+    return {
+      first: momentIn(quality, index, facts.firstTimeNs),
+      last: momentIn(quality, index, facts.lastTimeNs),
+    };
+  }
+  const windows = quality.segments.flatMap((_, segment) => quality.window(segment) ?? []);
   return { first: windows[0]?.first ?? UNTIMED, last: windows.at(-1)?.last ?? UNTIMED };
 }
 
-/** The last frame of a file; without a time unless it is also the last one of its segment. Null where it has none. */
+/** A time of a file, in the latest segment that was open in the file and holds it. */
+function momentIn({ segments }: CaptureQuality, index: number, timeNs: bigint | null): Moment {
+  if (timeNs === null) return UNTIMED;
+  const segment = segments.findLastIndex(
+    ({ captureIndex, baseNs }) => captureIndex <= index && baseNs <= timeNs,
+  );
+  return segment < 0 ? UNTIMED : { segment, timeNs: Number(timeNs - segments[segment].baseNs) };
+}
+
+/** The last frame of a file, at the time of the last one that has any. Null where it has none. */
 export function lastFrameOf(quality: CaptureQuality, index: number): FrameRef | null {
   const count = quality.captures[index]?.frames ?? 0;
   if (count === 0) return null;
-  const frame = frameId(index, count);
-  for (const segment of quality.segments.keys()) {
-    const last = quality.window(segment)?.last;
-    if (last?.frame === frame) return last;
-  }
-  return { frame, segment: 0, timeNs: Number.NaN };
+  return { ...captureSpan(quality, index).last, frame: frameId(index, count) };
 }
 
 /** Display filter for the cited frames; citations are never more than ten. */

@@ -64,6 +64,14 @@ export class Timeline {
     return this;
   }
 
+  /** Moments from the last frame so far to `seconds`, so close that frames at them leave no pause. */
+  beatsUntil(seconds: number): number[] {
+    const lastNs = this.#frames.reduce((last, { timeNs }) => (timeNs > last ? timeNs : last), this.#startNs);
+    const beats: number[] = [];
+    for (let at = Number(lastNs - this.#startNs) / 1e9 + 4; at < seconds; at += 4) beats.push(at);
+    return [...beats, seconds];
+  }
+
   timeNs(seconds: number): bigint {
     return this.#startNs + BigInt(Math.round(seconds * 1e9));
   }

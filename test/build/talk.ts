@@ -48,8 +48,10 @@ export class Talk {
   }
 
   /** Something that has nothing to do with it, so that the capture goes on. */
-  until(at: number): this {
-    this.t.sendUdp(at, { ...this.client, port: 9999 }, { ...this.server, port: 9998 }, new Uint8Array(4));
+  until(seconds: number): this {
+    for (const at of this.t.beatsUntil(seconds)) {
+      this.t.sendUdp(at, { ...this.client, port: 9999 }, { ...this.server, port: 9998 }, new Uint8Array(4));
+    }
     return this;
   }
 

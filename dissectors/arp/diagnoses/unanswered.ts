@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -171,7 +172,7 @@ function judge(quality: CaptureQuality, view: View, pair: ArpPair): Judgement {
       reason: `Nothing sent to ${asker} itself is in the capture, so a reply would not be either: capture on ${asker} or ${target}.`,
     };
   }
-  if (!(quality.secondsToEnd(first) >= ANSWER_SECONDS)) {
+  if (!(secondsToPause(quality, first) >= ANSWER_SECONDS)) {
     return {
       result: 'insufficient-data',
       subject,

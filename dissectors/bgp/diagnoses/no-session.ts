@@ -1,5 +1,6 @@
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -113,7 +114,7 @@ function problemOf(evidence: Evidence, peering: Peering, failed: FailedAttempts)
     explanation:
       `${clients.length === 1 ? client : 'Both sides'} sent ${plural(syns, 'SYN')} to TCP port 179 within ${lasted}` +
       `${clients.length === 1 ? ` to ${server}` : ''}, and no answer of any kind came. ` +
-      `The capture goes on for ${secondsText(quality.secondsToEnd(last) * 1e9)} after the last of them.` +
+      `The capture goes on for ${secondsText(secondsToPause(quality, last) * 1e9)} after the last of them.` +
       (recovered ? ' Later a session was established.' : '') +
       (before ? ' A session stood before.' : ''),
     ...(clients.length === 1 ? { direction: { from: client, to: server } } : {}),

@@ -1,4 +1,5 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -74,7 +75,7 @@ function judge(evidence: Evidence, clients: readonly CassandraClient[]): Judgeme
   const subject = serverSubject(evidence.quality, { address: server, port: PORT, stack });
   const errors = clients.flatMap((one) => errorsOf(one));
   const waiting = clients.flatMap((one) => one.waiting.map((at) => ({ at, client: one.client })));
-  const silent = waiting.filter(({ at }) => quality.secondsToEnd(at) >= ANSWER_SECONDS);
+  const silent = waiting.filter(({ at }) => secondsToPause(quality, at) >= ANSWER_SECONDS);
   if (errors.length + silent.length === 0) {
     if (waiting.length === 0) return { result: 'healthy', subject };
     return {

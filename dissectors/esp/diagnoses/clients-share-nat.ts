@@ -1,3 +1,4 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { type Outage, outagesOf } from '../outages.js';
@@ -52,7 +53,7 @@ export default defineDiagnosis({
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {
       for (const address of [pair.low, pair.high]) {
-        const judged = judge(pair, address);
+        const judged = judge(pair, address, evidence.quality);
         if (judged) yield judged;
       }
     }
@@ -60,11 +61,11 @@ export default defineDiagnosis({
 });
 
 /** Null where no two clients use that address. */
-function judge(pair: EspPair, address: string): Judgement | null {
+function judge(pair: EspPair, address: string, quality: CaptureQuality): Judgement | null {
   const clients = directionOf(pair, address).sas.filter(({ udpPackets }) => udpPackets >= PACKETS_MIN);
   if (new Set(clients.map(({ sourcePort }) => sourcePort)).size < 2) return null;
   const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high], behindNat: address };
-  for (const outage of outagesOf(pair)) {
+  for (const outage of outagesOf(pair, quality)) {
     const takeover = takeoverOf(pair, address, outage);
     if (takeover) return { ...problemOf(pair, takeover), subject };
   }

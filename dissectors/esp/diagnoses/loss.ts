@@ -12,6 +12,7 @@ import {
   type MissingNumbers,
   type NumberGap,
   severityOfLoss,
+  watchedNumbers,
 } from '../../../src/diagnose/sequence-loss.js';
 import { type Outage, outagesOf } from '../outages.js';
 import {
@@ -114,7 +115,7 @@ export default defineDiagnosis({
   *diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);
     for (const pair of judgedPairs(evidence)) {
-      const outages = outagesOf(pair).filter(({ severity }) => severity !== 'info');
+      const outages = outagesOf(pair, evidence.quality).filter(({ severity }) => severity !== 'info');
       for (const direction of pair.directions) {
         if (direction.packets > 0) yield judge(pair, direction, outages, evidence.quality, limits);
       }
@@ -130,10 +131,10 @@ function judge(
   limits: LossLimits,
 ): Judgement {
   const { from, to, sas } = direction;
-  const tally = tallyOf(pair, sas, direction.folded, outages);
+  const tally = watchedNumbers(quality, tallyOf(pair, sas, direction.folded, outages));
   const other = directionOf(pair, to);
   const noFolded = { sas: 0, distinct: 0, missing: 0 };
-  const parts = sas.map((sa) => tallyOf(pair, [sa], noFolded, outages));
+  const parts = sas.map((sa) => watchedNumbers(quality, tallyOf(pair, [sa], noFolded, outages)));
   const numbered = {
     subject: { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to },
     from,

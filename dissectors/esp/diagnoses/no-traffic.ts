@@ -1,4 +1,5 @@
-import { captureMayHide, tooShortAfter } from '../../../src/correlate/gates.js';
+import { captureMayHide, tooLittleAfter } from '../../../src/correlate/gates.js';
+import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -81,7 +82,7 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
   const { quality } = evidence;
   const subject = { kind: 'tunnel', endpoints: [...endpoints].sort() };
   if (gateways.esp.length > 0) return { result: 'healthy', subject };
-  const shortage = tooShortAfter(quality, child, thresholdOf(evidence, ID, 'silent', SILENT_SECONDS));
+  const shortage = tooLittleAfter(quality, child, thresholdOf(evidence, ID, 'silent', SILENT_SECONDS));
   if (shortage) {
     return insufficientData(subject, shortage);
   }
@@ -102,7 +103,7 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
     confidence: 'low',
     explanation:
       `IKE between ${endpoints[0]} and ${endpoints[1]} established ${children} CHILD_SA${children === 1 ? '' : 's'}, but ` +
-      `no ESP was seen in the ${quality.secondsToEnd(child).toFixed(0)} s to the end of the capture.`,
+      `no ESP was seen in the ${watchedSecondsAfter(quality, child).toFixed(0)} s to the end of the capture.`,
     pair: endpoints,
     first: child,
     last: end,

@@ -136,7 +136,7 @@ function* judgePair(
   sessions: readonly IkeSession[],
 ): Iterable<Judgement> {
   const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high] };
-  const outages = outagesOf(pair).map((one) =>
+  const outages = outagesOf(pair, quality).map((one) =>
     one.kind === 'never-answered' && !isAlive(one.run.to, one.run.from, pair, sessions)
       ? { ...one, severity: 'info' as const }
       : one,

@@ -1,13 +1,13 @@
 import type { CaptureFacts } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_NOTABLE, DROP_SHARE_SEVERE } from '../../../src/correlate/gates.js';
+import { isWatched } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { captureIndexOf } from '../../../src/units.js';
 import {
   captureSpan,
   captureSubject,
@@ -32,6 +32,8 @@ export default defineDiagnosis({
     'not hold, in connections of which both directions and part of that data were captured: a warning, as their number is only ' +
     'a lower bound.',
   notWhen:
+    'The statistics count more packets than the file holds: they are those of a larger capture, of which it is a part. ' +
+    'Data that passed in a pause, in which the capture may not have run. ' +
     'All data of a direction is missing (then the path is asymmetric or the filter keeps it out), or the data turns up ' +
     'behind its ACK. Probes of TCP keepalive are no data.',
   causes: [
@@ -69,41 +71,39 @@ export default defineDiagnosis({
   consequenceOf: [],
   *diagnose(evidence): Iterable<Judgement> {
     const { quality } = evidence;
-    const connections = evidence.sessions(tcpConnections);
-    for (const [index, facts] of quality.captures.entries()) {
-      const own = connections.filter(({ firstFrame }) => captureIndexOf(firstFrame) === index);
-      const judgement = judge(quality, facts, index, own);
-      if (judgement) yield judgement;
-    }
+    const sides = transfersOf(evidence.sessions(tcpConnections));
+    const acks = sides.reduce((sum, side) => sum + uncapturedAcks(quality, side), 0);
+    const stated = [...quality.captures.entries()].filter(([, { drops }]) => (drops ?? 0) > 0);
+    const isStatedEnough = stated.some(([, facts]) => shareOf(facts) > DROP_SHARE_NOTABLE);
+    if (!isStatedEnough && acks >= ACKS_MIN) yield inferred(quality, sides, acks);
+    else if (stated.length > 0)
+      for (const [index, facts] of stated) yield reported(quality, facts, index, acks);
+    else if (sides.length > 0 || quality.captures.some(({ drops }) => drops !== null))
+      yield { result: 'healthy', subject: captureSubject(quality) };
   },
 });
 
-/** Null where neither a counter nor a TCP connection tells anything. */
-function judge(
-  quality: CaptureQuality,
-  facts: CaptureFacts,
-  index: number,
-  connections: readonly TcpConnection[],
-): Judgement | null {
+/** Directions of connections of which both directions and some data were captured. */
+function transfersOf(connections: readonly TcpConnection[]): TcpDirection[] {
   const twoWay = connections.filter(({ a, b }) => a.segments > 0 && b.segments > 0);
-  const sides = twoWay.flatMap(({ a, b }) => [a, b]).filter(({ payloadBytes }) => payloadBytes > 0);
-  const drops = facts.drops ?? 0;
-  const share = drops === 0 ? 0 : (100 * drops) / (drops + facts.frames);
-  const acks = sides.reduce((sum, { uncapturedAcks }) => sum + uncapturedAcks, 0);
-  if (share <= DROP_SHARE_NOTABLE && acks >= ACKS_MIN) return inferred(quality, index, sides, acks, drops);
-  if (drops > 0) return reported(quality, facts, index, share, acks);
-  if (facts.drops === null && sides.length === 0) return null;
-  return { result: 'healthy', subject: captureSubject(quality, index) };
+  return twoWay.flatMap(({ a, b }) => [a, b]).filter(({ payloadBytes }) => payloadBytes > 0);
 }
 
-function reported(
-  quality: CaptureQuality,
-  facts: CaptureFacts,
-  index: number,
-  share: number,
-  acks: number,
-): Problem {
+/** What passed while the capture may not have run, it did not drop. */
+function uncapturedAcks(quality: CaptureQuality, { uncapturedAcks, quietAcks }: TcpDirection): number {
+  const explained = quietAcks.filter(
+    ({ at, sinceNs }) => !isWatched(quality, { segment: at.segment, timeNs: sinceNs }, at),
+  );
+  return uncapturedAcks - explained.length;
+}
+
+function shareOf({ drops, frames }: CaptureFacts): number {
+  return drops === null || drops === 0 ? 0 : (100 * drops) / (drops + frames);
+}
+
+function reported(quality: CaptureQuality, facts: CaptureFacts, index: number, acks: number): Problem {
   const drops = facts.drops ?? 0;
+  const share = shareOf(facts);
   const lastFrame = lastFrameOf(quality, index);
   const evidence: Citation[] = lastFrame ? [{ ...lastFrame, summary: 'last frame that was written' }] : [];
   return {
@@ -122,14 +122,10 @@ function reported(
   };
 }
 
-function inferred(
-  quality: CaptureQuality,
-  index: number,
-  sides: readonly TcpDirection[],
-  acks: number,
-  drops: number,
-): Problem {
-  const lossy = sides.filter(({ uncapturedAcks }) => uncapturedAcks > 0);
+function inferred(quality: CaptureQuality, sides: readonly TcpDirection[], acks: number): Problem {
+  const lossy = sides.filter((side) => uncapturedAcks(quality, side) > 0);
+  const sum = (counted: (facts: CaptureFacts) => number): number =>
+    quality.captures.reduce((total, facts) => total + counted(facts), 0);
   const missing = lossy.reduce((sum, { uncapturedBytes }) => sum + uncapturedBytes, 0);
   const captured = sides.reduce((sum, { payloadBytes }) => sum + payloadBytes, 0);
   const frames = lossy
@@ -139,21 +135,21 @@ function inferred(
     ...frame,
     summary: 'ACK of data that is not in the capture',
   }));
-  const span = captureSpan(quality, index);
+  const span = captureSpan(quality);
   return {
     result: 'problem',
-    subject: captureSubject(quality, index),
+    subject: captureSubject(quality),
     severity: 'warning',
     confidence: 'medium',
     explanation:
       `${acks} ACKs (${lossy.length === 1 ? 'one direction of a TCP connection' : `${lossy.length} directions of TCP connections`}) cover ${missing} bytes that were delivered and are not in the ` +
-      `capture${inFile(quality, index)} (${captured} bytes are): it missed packets that were on the network.`,
+      `capture (${captured} bytes are): it missed packets that were on the network.`,
     first: frames[0] ?? span.first,
     last: frames.at(-1) ?? span.last,
     ongoingAtEnd: false,
     counts: {
-      dropsReported: drops,
-      frames: quality.captures[index]?.frames ?? 0,
+      dropsReported: sum(({ drops }) => drops ?? 0),
+      frames: sum(({ frames }) => frames),
       acksOfUncapturedData: acks,
     },
     evidence,

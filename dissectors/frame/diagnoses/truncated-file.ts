@@ -36,10 +36,9 @@ export default defineDiagnosis({
   fault: 'capture',
   consequenceOf: [],
   *diagnose({ quality }) {
-    for (const [index, facts] of quality.captures.entries()) {
-      if (facts.damaged.length > 0) yield damageOf(quality, facts, index);
-      else yield { result: 'healthy', subject: captureSubject(quality, index) };
-    }
+    const damaged = [...quality.captures.entries()].filter(([, facts]) => facts.damaged.length > 0);
+    for (const [index, facts] of damaged) yield damageOf(quality, facts, index);
+    if (damaged.length === 0) yield { result: 'healthy', subject: captureSubject(quality) };
   },
 });
 

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import { isWatched, unwatchedLossReason } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
@@ -71,11 +72,19 @@ export default defineDiagnosis({
 });
 
 function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<typeof LIMITS>): Judgement {
-  const { from, to, distinct, missing, outbound } = sequence;
+  const { from, to, distinct, outbound } = sequence;
   const subject = subjectOf(sequence);
+  const unwatched = sequence.gaps
+    .filter((gap) => !isWatched(quality, gap.before, gap.after))
+    .reduce((sum, gap) => sum + gap.missing, 0);
+  const missing = sequence.missing - unwatched;
   const expected = distinct + missing;
   const share = (100 * missing) / expected;
   if (missing < limits.missing || share <= limits.share) {
+    if (unwatched >= limits.missing) {
+      const reason = unwatchedLossReason(`${unwatched} sequence numbers of ${from}`, to);
+      return { result: 'insufficient-data', subject, reason };
+    }
     if (expected >= limits.packets) return { result: 'healthy', subject };
     return {
       result: 'insufficient-data',
@@ -101,7 +110,13 @@ function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<
   if (drops && drops.share > DROP_SHARE_SEVERE) {
     return insufficientData(subject, drops);
   }
-  return problemOf(sequence, share, drops?.id ?? null);
+  return problemOf(watchedPart(quality, sequence, missing), share, drops?.id ?? null);
+}
+
+/** Without the gaps in which the capture may not have run. */
+function watchedPart(quality: CaptureQuality, sequence: GreSequence, missing: number): GreSequence {
+  const gaps = sequence.gaps.filter((gap) => isWatched(quality, gap.before, gap.after));
+  return { ...sequence, missing, gaps, gapCount: sequence.gapCount - (sequence.gaps.length - gaps.length) };
 }
 
 function problemOf(sequence: GreSequence, share: number, limitedBy: string | null): Judgement {

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import type { Severity } from '../../../src/report/report.js';
@@ -117,7 +118,7 @@ function smallestMtu(errors: readonly QuotingError[]): number {
 
 /** The quoted flow (UDP or TCP) ends with the report although the capture goes on. Of ICMP, every packet is a flow. */
 function stalls(quality: CaptureQuality, { first, quoted, stack }: QuotingError): boolean {
-  if (quoted.sourcePort === 0 || quality.secondsToEnd(first) < STALL_SECONDS) return false;
+  if (quoted.sourcePort === 0 || secondsToPause(quality, first) < STALL_SECONDS) return false;
   const { source, destination, protocol, sourcePort, destinationPort } = quoted;
   const sent = quality.traffic
     .between(source, destination, stack)

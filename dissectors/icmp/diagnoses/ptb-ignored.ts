@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -73,7 +74,7 @@ function judge(quality: CaptureQuality, pair: ErrorPair): Judgement {
   const ignored = pair.errors.filter(isIgnoredBySender);
   if (ignored.length > 0) return problemOf(quality, pair, ignored);
   const subject = pairSubject(quality, pair);
-  const left = quality.secondsToEnd(pair.first);
+  const left = secondsToPause(quality, pair.first);
   if (left >= IGNORED_SECONDS_MIN) return { result: 'healthy', subject };
   return {
     result: 'insufficient-data',

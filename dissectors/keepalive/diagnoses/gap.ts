@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { tooShortAfter } from '../../../src/correlate/gates.js';
+import { tooLittleAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
@@ -144,7 +144,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   }
   const late = gaps.at(-1);
   const shortage =
-    late && tooShortAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
+    late && tooLittleAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
   if (!shortage) return { result: 'healthy', subject };
   return insufficientData(subject, shortage);
 }

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { tooShortAfter } from '../../../src/correlate/gates.js';
+import { tooLittleAfter } from '../../../src/correlate/gates.js';
+import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
@@ -104,10 +105,10 @@ interface Survivor {
 function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null {
   const { link, stream } = keepalive;
   const subject = streamSubject(quality, keepalive);
-  const quiet = (quality.secondsToEnd(stream.last) * NS_PER_SECOND) / stream.periodNs;
+  const quiet = (watchedSecondsAfter(quality, stream.last) * NS_PER_SECOND) / stream.periodNs;
   if (quiet < 1 + GRACE_PERIODS) return { result: 'healthy', subject };
   const needed = (MISSED_MIN + GRACE_PERIODS) * stream.periodNs;
-  const shortage = tooShortAfter(quality, stream.last, needed / NS_PER_SECOND);
+  const shortage = tooLittleAfter(quality, stream.last, needed / NS_PER_SECOND);
   if (shortage) {
     return insufficientData(subject, shortage);
   }

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -106,7 +107,7 @@ function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<stri
 /** Requests whose answer may yet come take no part: neither for the server nor against it. */
 function silentOf(quality: CaptureQuality, association: NtpAssociation): Silent | null {
   const { first, newest, count: asked } = association.open;
-  const early = newest.filter((request) => quality.secondsToEnd(request) < ANSWER_SECONDS);
+  const early = newest.filter((request) => secondsToPause(quality, request) < ANSWER_SECONDS);
   const count = asked - early.length;
   const last = newest[newest.length - early.length - 1] ?? first;
   if (!first || !last) return null;

@@ -91,7 +91,7 @@ function judge(
     };
   }
   const isClient = conversation.clientWay === way;
-  const gaps = overduePauses(conversation, way, all).filter(
+  const gaps = overduePauses(conversation, way, all, evidence.quality).filter(
     ({ endedBy }) => !(isClient && endedBy === 'restart'),
   );
   if (gaps.length === 0) return { result: 'healthy', subject };

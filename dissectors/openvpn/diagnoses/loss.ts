@@ -6,6 +6,7 @@ import {
   type LossLimits,
   type MissingNumbers,
   severityOfLoss,
+  watchedNumbers,
 } from '../../../src/diagnose/sequence-loss.js';
 import { openvpnConversations } from '../correlator.js';
 import { outagesOf } from '../outages.js';
@@ -97,7 +98,8 @@ export default defineDiagnosis({
           dead.some(
             ({ lastBack, nextBack }) => lastBack?.frame === before.frame && nextBack?.frame === after.frame,
           );
-        yield judge(evidence.quality, conversation, direction, tallyOf(direction.packetIds, isDead));
+        const tally = watchedNumbers(evidence.quality, tallyOf(direction.packetIds, isDead));
+        yield judge(evidence.quality, conversation, direction, tally);
       }
     }
   },

@@ -1,4 +1,5 @@
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -229,7 +230,7 @@ function noAnswer(
       (others > 0
         ? `Other packets from ${server} do arrive (${others}), so that the host is reachable and OpenVPN alone is not answered.`
         : `No other packet from ${server} is in the capture either.`) +
-      ` The capture goes on for ${secondsText(Math.max(0, quality.secondsToEnd(last)))} after the last reset.`,
+      ` The capture goes on for ${secondsText(Math.max(0, secondsToPause(quality, last)))} after the last reset.`,
     pair: [client, server],
     direction: { from: client, to: server },
     where: isAtServer ? 'receiver' : 'unknown',

@@ -1,4 +1,5 @@
 import { fragmentEdgeSeconds } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -122,7 +123,7 @@ function incompleteOf(
       const edge = fragmentEdgeSeconds(stream.usualSpreadNs / NS_PER_SECOND);
       return stream.incomplete.filter(
         ({ sourcePort, destinationPort, last }) =>
-          sourcePort === from.port && destinationPort === to.port && quality.secondsToEnd(last) >= edge,
+          sourcePort === from.port && destinationPort === to.port && secondsToPause(quality, last) >= edge,
       );
     })
     .sort((a, b) => a.first.frame - b.first.frame);

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -181,7 +182,7 @@ function explain(
     );
   }
   if (stalls.length > 1) parts.push(`${stalls.length} handshakes ended so.`);
-  const left = quality.secondsToEnd(handshake.last);
+  const left = secondsToPause(quality, handshake.last);
   if (!alert && left >= 0.1) parts.push(`The capture goes on for ${secondsText(left)} after it.`);
   return parts.join(' ');
 }

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { scionLinks } from '../correlator.js';
 import { directionSubject, directionText, endsOf, limitsOf, linkFilter } from '../links.js';
@@ -53,9 +54,9 @@ function judge(quality: CaptureQuality, link: ScionLink, echo: EchoStream): Judg
   const { direction, source, destination, identifier, sent, answered, unanswered, lastRequest, lastReply } =
     echo;
   const subject = directionSubject(quality, link, direction, { source, destination, identifier });
-  const lost = unanswered.filter((at) => quality.secondsToEnd(at) >= ANSWER_SECONDS);
+  const lost = unanswered.filter((at) => secondsToPause(quality, at) >= ANSWER_SECONDS);
   // What is not kept one by one came later than what is.
-  const more = quality.secondsToEnd(lastRequest) >= ANSWER_SECONDS ? echo.moreUnanswered : 0;
+  const more = secondsToPause(quality, lastRequest) >= ANSWER_SECONDS ? echo.moreUnanswered : 0;
   const missing = lost.length + more;
   if (missing === 0) {
     if (answered > 0) return { result: 'healthy', subject };

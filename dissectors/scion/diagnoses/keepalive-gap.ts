@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { tooShortAfter } from '../../../src/correlate/gates.js';
+import { tooLittleAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -89,7 +89,7 @@ function judge(one: LinkKeepalive, stream: Stream, quality: CaptureQuality): Jud
   }
   const late = gaps.at(-1);
   const shortage =
-    late && tooShortAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
+    late && tooLittleAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
   if (!shortage) return { result: 'healthy', subject };
   return insufficientData(subject, shortage);
 }

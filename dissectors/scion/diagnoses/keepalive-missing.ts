@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { captureMayHide, oneSidedLimit, tooShortAfter } from '../../../src/correlate/gates.js';
+import { captureMayHide, oneSidedLimit, tooLittleAfter } from '../../../src/correlate/gates.js';
+import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   type Citation,
@@ -98,7 +99,7 @@ function judgeStream(
 ): Judgement | null {
   const { link, index, reverseStream } = one;
   const subject = directionSubject(quality, link, index);
-  const quiet = quality.secondsToEnd(stream.last);
+  const quiet = watchedSecondsAfter(quality, stream.last);
   if (quiet < MISSING_SECONDS) {
     const isEarly =
       reverseStream !== null && secondsBetween(reverseStream.first, stream.first) >= MISSING_SECONDS;
@@ -317,7 +318,7 @@ function problemOf(one: LinkKeepalive, quality: CaptureQuality, found: Finding):
 }
 
 function tooShort(quality: CaptureQuality, after: FrameRef): { reason: string; neededSeconds: number } {
-  const shortage = tooShortAfter(quality, after, MISSING_SECONDS);
+  const shortage = tooLittleAfter(quality, after, MISSING_SECONDS);
   return {
     reason: shortage?.reason ?? 'Too few keepalives to judge; capture for at least 30 s.',
     neededSeconds: MISSING_SECONDS,

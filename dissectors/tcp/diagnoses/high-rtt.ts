@@ -1,3 +1,4 @@
+import { isWatched } from '../../../src/correlate/watched.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -91,13 +92,21 @@ export default defineDiagnosis({
 });
 
 function judge(evidence: Evidence, endpoint: ServerEndpoint, limits: Limits): Judgement | null {
-  const timed = endpoint.services.filter(({ roundTrip }) => roundTrip.count > 0);
+  const timed = endpoint.services.filter((service) => isTimed(evidence, service));
   if (timed.length === 0) return null;
   const slow = timed.filter((service) => isUnsteady(service, limits));
   const long = timed.filter(({ roundTrip }) => isLong(roundTrip, limits));
   const [worst] = [...(slow.length > 0 ? slow : long)].sort((a, b) => b.roundTrip.maxNs - a.roundTrip.maxNs);
   if (!worst) return healthy(evidence, endpoint);
   return problemOf(evidence, endpoint, worst, slow.length > 0);
+}
+
+/** Of a handshake across a pause, the answer that ended it may not have been the first. */
+function isTimed({ quality }: Evidence, { roundTrip, slowestHandshake }: TcpService): boolean {
+  if (roundTrip.count === 0) return false;
+  if (slowestHandshake === null) return true;
+  const { timeNs } = slowestHandshake;
+  return isWatched(quality, slowestHandshake, { ...slowestHandshake, timeNs: timeNs + roundTrip.maxNs });
 }
 
 /** No median is above the largest, which costs nothing to look at. */

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { trafficUnderOtherKeys } from '../../../src/correlate/keyless-stack.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -157,7 +158,7 @@ function withoutFailures(
 
 /** Attempts that got no answer although there was time for one. */
 function failuresOf(quality: CaptureQuality, { unanswered, undecided, answerLost }: TcpService): number {
-  const early = undecided.filter(({ first }) => quality.secondsToEnd(first) < ANSWER_SECONDS);
+  const early = undecided.filter(({ first }) => secondsToPause(quality, first) < ANSWER_SECONDS);
   return unanswered.count - early.length + answerLost.count;
 }
 

@@ -1,3 +1,4 @@
+import { isWatched } from '../../../src/correlate/watched.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -76,7 +77,7 @@ function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
     )
   )
     return null;
-  const closed = endpoint.services.flatMap(closedSides);
+  const closed = endpoint.services.flatMap(closedSides).filter((one) => isSeenClosed(evidence, one));
   const notableSeconds = thresholdOf(evidence, ID, 'notableSeconds', NOTABLE_SECONDS);
   const [worst] = closed
     .filter(({ trouble }) => trouble.longestZeroNs >= notableSeconds * NS_PER_SECOND)
@@ -94,6 +95,12 @@ function closedSides(service: TcpService): Closed[] {
     sides.push({ service, host: server, peer: client, trouble: fromServer.trouble });
   }
   return sides;
+}
+
+/** Not where it may have opened and closed again while the capture did not run. */
+function isSeenClosed({ quality }: Evidence, { service, trouble }: Closed): boolean {
+  const from = trouble.longestZero?.from ?? service.first;
+  return isWatched(quality, from, { ...from, timeNs: from.timeNs + trouble.longestZeroNs });
 }
 
 function problemOf(

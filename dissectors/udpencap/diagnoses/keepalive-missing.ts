@@ -1,4 +1,6 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { latest } from '../../../src/correlate/frame-reference.js';
+import { watchedSecondsBetween } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -96,7 +98,7 @@ export default defineDiagnosis({
       if (!isIpsec(conversation, ipsec)) continue;
       const side = translatedSide(conversation, sessions);
       if (!side || side.packets === 0) continue;
-      const judged = judge(conversation, side, conversations, sessions);
+      const judged = judge(evidence.quality, conversation, side, conversations, sessions);
       const peer = otherSide(conversation, side);
       const lapse =
         judged.result === 'problem'
@@ -152,6 +154,7 @@ function translatedSide({ sides }: NattConversation, sessions: readonly IkeSessi
 }
 
 function judge(
+  quality: CaptureQuality,
   conversation: NattConversation,
   side: NattSide,
   conversations: readonly NattConversation[],
@@ -160,7 +163,7 @@ function judge(
   const peer = otherSide(conversation, side);
   const endpoints = [side.address, peer.address].sort();
   const subject = { kind: 'tunnel', endpoints, port: side.port };
-  const lapse = lapseOf(conversation, side, peer, conversations, sessions);
+  const lapse = lapseOf(quality, conversation, side, peer, conversations, sessions);
   if (!lapse) return { result: 'healthy', subject };
   const { pause, moved } = lapse;
   const back = pause.lateBack;
@@ -258,6 +261,7 @@ function otherSide({ sides: [a, b] }: NattConversation, side: NattSide): NattSid
 }
 
 function lapseOf(
+  quality: CaptureQuality,
   conversation: NattConversation,
   side: NattSide,
   peer: NattSide,
@@ -272,13 +276,14 @@ function lapseOf(
   };
   const moved = newPort(conversation, side, peer, conversations);
   if (moved && !beginsAnew(moved.first, side.last, side, peer, sessions)) {
-    const isPause = moved.first.timeNs - side.last.timeNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND;
+    const isPause = watchedSecondsBetween(quality, side.last, moved.first) >= PAUSE_SECONDS_MIN;
     return isPause ? { pause: open, moved } : null;
   }
   const back = open.lateBack;
   if (moved || !back || back.packets < UNANSWERED_PACKETS_MIN) return null;
-  const seconds = (back.last.timeNs - back.first.timeNs) / NS_PER_SECOND;
-  return seconds >= UNANSWERED_SECONDS_MIN ? { pause: open, moved: null } : null;
+  const seconds = watchedSecondsBetween(quality, back.first, back.last);
+  const isSilent = watchedSecondsBetween(quality, side.last, back.first) >= PAUSE_SECONDS_MIN;
+  return isSilent && seconds >= UNANSWERED_SECONDS_MIN ? { pause: open, moved: null } : null;
 }
 
 /** The conversation that takes over: same addresses and port of the peer, begun by another port after this one fell silent. */

@@ -1,3 +1,5 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { pauseAfter, secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { type VppFault, type VppFlow, type VppPath, type VppTrace, vppTraces } from '../correlator.js';
@@ -36,14 +38,15 @@ export default defineDiagnosis({
   consequenceOf: [],
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {
-      for (const flow of trace.flows) yield judge(trace, flow);
+      for (const flow of trace.flows) yield judge(evidence.quality, trace, flow);
     }
   },
 });
 
-function judge(trace: VppTrace, flow: VppFlow): Judgement {
+function judge(quality: CaptureQuality, trace: VppTrace, flow: VppFlow): Judgement {
   const open = flow.faults.filter((fault) => lacksTx(trace, fault));
-  const faults = open.filter(({ examples }) => examples.some((path) => isSettled(trace, path)));
+  const isJudged = (path: VppPath): boolean => isSettled(trace, path) && isFollowed(quality, path);
+  const faults = open.filter(({ examples }) => examples.some(isJudged));
   if (faults.length > 0) return problemOf(trace, flow, faults);
   if (open.length === 0) return healthy(flow);
   return {
@@ -69,6 +72,11 @@ function isSettled(trace: VppTrace, { origin, last }: VppPath): boolean {
   if (end === null || end.segment !== last.segment) return end !== null;
   if (origin === 'show-trace') return trace.paths.some((path) => path.first.timeNs > last.timeNs);
   return end.timeNs - last.timeNs >= SETTLED_SECONDS * NS_PER_SECOND;
+}
+
+/** Not right before a pause, in which its path may go on. */
+function isFollowed(quality: CaptureQuality, { last }: VppPath): boolean {
+  return !(secondsToPause(quality, last) < SETTLED_SECONDS) || pauseAfter(quality, last) === null;
 }
 
 function problemOf(trace: VppTrace, flow: VppFlow, faults: readonly VppFault[]): Judgement {

@@ -1,4 +1,5 @@
 import { dropLimit, oneSidedLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -135,7 +136,7 @@ function silenceOf(
 ): PingSilence | null {
   if (timeoutMs === 0) return null;
   const patienceNs = timeoutMs * PATIENCE_SHARE * NS_PER_MILLISECOND;
-  if (openSilence && quality.secondsToEnd(openSilence.from) * 1e9 > patienceNs && openSilence.pings > 1) {
+  if (openSilence && secondsToPause(quality, openSilence.from) * 1e9 > patienceNs && openSilence.pings > 1) {
     return openSilence;
   }
   return longestSilence && longestSilence.lastedNs > patienceNs ? longestSilence : null;

@@ -1,4 +1,5 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   type Citation,
   defineDiagnosis,
@@ -139,7 +140,7 @@ function failureOf(
 ): Failure | null {
   const { refused, unanswered, undecided, unansweredSyns, longestSilence } = service;
   const isRejected = isRejectedByIcmp(service);
-  const early = undecided.filter(({ first }) => quality.secondsToEnd(first) < ANSWER_SECONDS);
+  const early = undecided.filter(({ first }) => secondsToPause(quality, first) < ANSWER_SECONDS);
   const silent = unanswered.count - (isRejected ? 0 : early.length);
   const refs = [refused.first, refused.last];
   if (silent > 0) refs.push(unanswered.first, unanswered.last, longestSilence?.last ?? null);
