@@ -123,6 +123,7 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/tcp/dissector',
   'dissectors/tcp/failed-attempts',
   'dissectors/tcp/server-endpoint',
+  'dissectors/tcp/size-limits',
   'dissectors/tcp/tcp-service',
 );
 

@@ -51,6 +51,12 @@ export class TcpTalk {
     return this;
   }
 
+  /** Data that never comes: it is lost before the capture point. */
+  skip(from: Side, bytes: number): this {
+    this.next[from] = (this.next[from] + bytes) >>> 0;
+    return this;
+  }
+
   /** The newest data of a side once more, with the same bytes. */
   repeat(at: number, from: Side, payload: Uint8Array, isLost = true): this {
     this.write(at, from, (this.next[from] - payload.length) >>> 0, ['PSH', 'ACK'], payload, {});

@@ -183,6 +183,23 @@ function largeSegmentsVanish({ t, connect }: Given): void {
   }
 }
 
+/** The same, captured behind the place where they are lost: only the short end of the data arrives, again and again. */
+function largeSegmentsNeverArrive({ t, connect }: Given): void {
+  ping(t, local, peer, { at: 2.3, count: 25, identifier: 0x51c5 });
+  for (let i = 0; i < 2; i += 1) {
+    const at = 4 + i * 11;
+    const end = ascii('.'.repeat(700));
+    const talk = connect(443)
+      .handshake(at)
+      .segment(at + 0.02, 'client', ['PSH', 'ACK'], ascii('hello '.repeat(40)))
+      .skip('server', 1460)
+      .segment(at + 0.05, 'server', ['PSH', 'ACK'], end, { isLost: true })
+      .segment(at + 0.051, 'client', ['ACK']);
+    for (const after of [0.22, 0.66, 1.54, 3.3, 6.8])
+      talk.repeat(at + 0.05 + after, 'server', end).segment(at + 0.051 + after, 'client', ['ACK']);
+  }
+}
+
 /** Connections between two containers whose SYNs announce these segment sizes. */
 function overlayConnections(clientMss: number, serverMss: number): (given: Given) => void {
   return ({ t }) => {
@@ -285,6 +302,15 @@ export const captures: readonly SampleCapture[] = [
     healthy: false,
     allow: ['tcp.retransmissions'],
     write: beside('mtu-blackhole', 32, largeSegmentsVanish),
+  },
+  {
+    file: 'mtu-blackhole-receiver.pcap',
+    shows:
+      'the same, captured at the receiver: the full segment never arrives, the end of the data does again and again',
+    must: ['mtu.blackhole'],
+    healthy: false,
+    allow: ['tcp.retransmissions'],
+    write: beside('mtu-blackhole-receiver', 32, largeSegmentsNeverArrive),
   },
   {
     file: 'mtu-mismatch.pcap',

@@ -87,6 +87,8 @@ export interface TransportSide {
   readonly repeats: number;
   readonly lastRepeat: FrameRef | null;
   readonly lastSegment: FrameRef | null;
+  /** Last acknowledgment of the other side that asked for data of this one which is not in the capture. */
+  readonly lastMissed: FrameRef | null;
   /** The longest ones, in order of time. */
   readonly pauses: readonly Pause[];
 }

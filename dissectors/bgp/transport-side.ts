@@ -19,6 +19,7 @@ export function newSide(): Mutable<TransportSide> {
     repeats: 0,
     lastRepeat: null,
     lastSegment: null,
+    lastMissed: null,
     pauses: [],
   };
 }

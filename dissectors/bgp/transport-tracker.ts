@@ -116,6 +116,8 @@ export class TransportTracker {
 
   /** What was acknowledged was sent, whether or not it is in the capture. */
   private noteAcknowledgment(sender: 0 | 1, { acknowledgment }: Segment, ref: FrameRef): void {
+    const hole = this.holes[sender];
+    if (hole.from !== hole.to && acknowledgment === hole.from) this.sides[sender].lastMissed = ref;
     const next = this.next[sender];
     const ahead = next < 0 ? 0 : (acknowledgment - next) | 0;
     if (ahead <= 1 || ahead > WINDOW_MAX) return;

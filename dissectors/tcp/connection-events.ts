@@ -31,6 +31,17 @@ export interface StuckSegment {
   isRecovered: boolean;
 }
 
+/** Data that its receiver goes on asking for, although data behind it is in the capture: it was lost before both. */
+export interface MissingData {
+  /** Sequence number of the first byte, and how many bytes. */
+  readonly sequence: number;
+  readonly bytes: number;
+  /** Acknowledgments that stay at it. */
+  waits: number;
+  readonly first: FrameRef;
+  last: FrameRef;
+}
+
 export interface ZeroWindow {
   readonly from: FrameRef;
   /** Null: still closed when the capture or the connection ended. */
@@ -50,6 +61,8 @@ export class SideEvents {
   /** Data that was left out and may yet come: at most HOLES_KEPT holes. */
   private readonly holes: { readonly from: number; readonly to: number; readonly openedNs: Nanoseconds }[] =
     [];
+  /** What the receiver misses, or missed last. */
+  missing: MissingData | null = null;
   /** Times at which this side could not take data. */
   zeroWindows = 0;
   zeroNs: Nanoseconds = 0;
@@ -80,7 +93,13 @@ export class SideEvents {
   }
 
   get isEventful(): boolean {
-    return this.retransmissions > 0 || this.zeroWindows > 0 || this.reset !== null || this.afterReset > 0;
+    return (
+      this.retransmissions > 0 ||
+      this.zeroWindows > 0 ||
+      this.reset !== null ||
+      this.afterReset > 0 ||
+      this.missing !== null
+    );
   }
 
   noteRepeat(ref: FrameRef, sinceDataNs: Nanoseconds): void {
@@ -88,6 +107,17 @@ export class SideEvents {
     if (sinceDataNs >= TIMEOUT_NS) this.timeouts++;
     this.firstRepeat ??= ref;
     this.lastRepeat = ref;
+  }
+
+  /** The receiver acknowledges up to a stretch of that many bytes which was left out, and no further. */
+  noteMissing(sequence: number, bytes: number, ref: FrameRef): void {
+    const known = this.missing;
+    if (known?.sequence !== sequence) {
+      this.missing = { sequence, bytes, waits: 1, first: ref, last: ref };
+      return;
+    }
+    known.waits++;
+    known.last = ref;
   }
 
   /** A repeat of the oldest byte that is not acknowledged. */

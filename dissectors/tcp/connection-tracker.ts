@@ -313,11 +313,11 @@ export class ConnectionTracker {
     } else if (ahead === 1) {
       // The probe of a keepalive repeats the last number without its byte (RFC 9293, section 3.8.4).
       table.words[wordAt(other, state.NEXT)] = acknowledgment;
-    } else if (
-      (known & state.GAP_OPEN) !== 0 &&
-      ((acknowledgment - table.words[wordAt(other, state.GAP_END)]) | 0) >= 0
-    ) {
-      this.noteUncaptured(batch, other, row);
+    } else if ((known & state.GAP_OPEN) !== 0) {
+      if (((acknowledgment - table.words[wordAt(other, state.GAP_END)]) | 0) >= 0)
+        this.noteUncaptured(batch, other, row);
+      else if (acknowledgment === table.words[wordAt(other, state.GAP_START)])
+        this.watch.noteMissing(batch, other, row);
     }
   }
 

@@ -163,6 +163,16 @@ export class ConnectionWatch {
       .addHole(from, to, openedNs);
   }
 
+  /** The peer of `own` acknowledges up to the gap of `own`, and no further. */
+  noteMissing(batch: Batch<Rows>, own: number, row: number): void {
+    const { words } = this.table;
+    const start = words[wordAt(own, state.GAP_START)];
+    const bytes = (words[wordAt(own, state.GAP_END)] - start) >>> 0;
+    this.eventsFor(own >> 1)
+      .side(own & 1)
+      .noteMissing(start, bytes, refOf(batch, row));
+  }
+
   /**
    * It fills a hole that opened so shortly before that it was overtaken: what is sent again comes a round trip later,
    * as the receiver must complain first. Data that was seen before fills no hole.

@@ -1,6 +1,6 @@
 import type { FrameRef } from '../../src/moment.js';
 import { formatAddress } from '../../src/wire/address.js';
-import type { ConnectionEvents } from './connection-events.js';
+import type { ConnectionEvents, SideEvents } from './connection-events.js';
 import type { ConnectionTable } from './connection-table.js';
 import * as state from './connection-table.js';
 import { doubleAt, momentAt, wordAt } from './connection-table.js';
@@ -189,6 +189,14 @@ function addAttempt(service: TcpService, table: ConnectionTable, slot: number, f
   }
 }
 
+function isMissing({ seen, words }: ConnectionTable, at: number, { missing }: SideEvents): boolean {
+  return (
+    missing !== null &&
+    (seen[at] & (state.GAP_OPEN | state.UNRELIABLE)) === state.GAP_OPEN &&
+    words[wordAt(at, state.GAP_START)] === missing.sequence
+  );
+}
+
 function addSide(side: ServiceSide, table: ConnectionTable, at: number): void {
   side.dataSegments += table.words[wordAt(at, state.DATA_SEGMENTS)];
   side.addMaximumSegment(table.maximumSegmentSize[at]);
@@ -217,6 +225,8 @@ function addEvents(
       closeNs,
       isRecovered,
       largestAcknowledged: table.words[wordAt(at, state.LARGEST_ACKNOWLEDGED)],
+      isGapOpen: isMissing(table, at, side),
+      largestSeen: table.words[wordAt(at, state.LARGEST_SENT)],
     });
   }
   if (!events.turns) return;

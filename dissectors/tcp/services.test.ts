@@ -489,6 +489,37 @@ describe('mtu.blackhole', () => {
     talk.on(50_000).handshake(2000).close(2100);
     expect(await problemsOf(talk, blackhole)).toEqual([]);
   });
+
+  /** 1460 bytes of the server never appear; what follows them does, and the client asks for them each time. */
+  const missing = (seenBefore: number, times: readonly number[], lost = 1460): Talk => {
+    const talk = new Talk().handshake(0).say(5, 'server', seenBefore);
+    const asksFor = { acknowledgment: 5001 + seenBefore };
+    const behind = { sequence: 5001 + seenBefore + lost, acknowledgment: 1001, length: 600 };
+    for (const at of times) talk.send(at, 'server', behind).ack(at + 0.1, 'client', asksFor);
+    return talk;
+  };
+  const BY_TIMER = [10, 250, 700, 1500, 3100, 6300];
+
+  it('fires at the receiver, where they never arrive', async () => {
+    const [problem] = await problemsOf(missing(200, BY_TIMER), blackhole);
+    expect(problem).toMatchObject({
+      severity: 'warning',
+      direction: { from: '198.51.100.7', to: '192.0.2.1' },
+      where: 'unknown',
+      counts: { repeats: 6, smallestLostBytes: 1460, largestDeliveredBytes: 600 },
+    });
+    expect(problem.explanation).toContain('lost before this point');
+  });
+
+  it('is silent there where they come after all, where as large ones came, and where it is soon over', async () => {
+    const filled = missing(200, BY_TIMER).send(6400, 'server', { sequence: 5201, length: 1460 });
+    expect(await problemsOf(filled, blackhole)).toEqual([]);
+    const dropped = missing(200, BY_TIMER).ack(6400, 'client', { acknowledgment: 5201 + 1460 + 600 });
+    expect(await problemsOf(dropped, blackhole)).toEqual([]);
+    expect(await problemsOf(missing(1448, BY_TIMER), blackhole)).toEqual([]);
+    expect(await problemsOf(missing(200, BY_TIMER, 400), blackhole)).toEqual([]);
+    expect(await problemsOf(missing(200, BY_TIMER.slice(0, 4)), blackhole)).toEqual([]);
+  });
 });
 
 describe('captures of the laboratory', () => {

@@ -1,6 +1,7 @@
 import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds } from '../../src/units.js';
 import {
+  type MissingData,
   type SideEvents,
   STUCK_REPEATS_MIN,
   type StuckSegment,
@@ -38,6 +39,13 @@ export interface ServiceStuckSegment extends StuckSegment {
   readonly largestEver: number;
 }
 
+/** Data that was still missing when the connection ended, or the capture. */
+export interface ServiceMissingData extends MissingData {
+  readonly clientPort: number;
+  /** Largest payload of the direction in the capture. */
+  readonly largestSeen: number;
+}
+
 /** How a connection stood when it was folded. */
 interface ConnectionEnding {
   readonly clientPort: number;
@@ -45,6 +53,9 @@ interface ConnectionEnding {
   /** An acknowledgment has passed the segment that was repeated last. */
   readonly isRecovered: boolean;
   readonly largestAcknowledged: number;
+  /** What was left out is still not there, and not acknowledged. */
+  readonly isGapOpen: boolean;
+  readonly largestSeen: number;
 }
 
 /** Trouble with what one side of all connections of a service sent. */
@@ -68,9 +79,11 @@ export class SideTrouble {
   afterReset = NEVER;
   /** Segments repeated at least 3 times without progress: the most repeated ones. */
   stuck: ServiceStuckSegment[] = [];
+  /** Data of the side that never came: what was asked for most often. */
+  missing: ServiceMissingData[] = [];
 
   add(events: SideEvents, ending: ConnectionEnding): void {
-    const { clientPort, closeNs, isRecovered, largestAcknowledged } = ending;
+    const { clientPort, closeNs, isRecovered, largestAcknowledged, isGapOpen, largestSeen } = ending;
     this.retransmissions += events.retransmissions;
     this.timeouts += events.timeouts;
     const { firstRepeat, lastRepeat, reset, firstAfterReset, lastAfterReset } = events;
@@ -87,6 +100,7 @@ export class SideTrouble {
     if (firstAfterReset && lastAfterReset) {
       this.afterReset = plus(plus(this.afterReset, firstAfterReset, events.afterReset), lastAfterReset, 0);
     }
+    if (events.missing && isGapOpen) this.addMissing([{ ...events.missing, clientPort, largestSeen }]);
     const { repeated } = events;
     const stuck = [...events.stuck, ...(repeated ? [{ ...repeated, isRecovered }] : [])];
     this.addStuck(
@@ -97,7 +111,8 @@ export class SideTrouble {
   }
 
   get score(): number {
-    return this.retransmissions + this.zeroWindows + this.resets.count + this.afterReset.count;
+    const waits = this.missing.length;
+    return this.retransmissions + this.zeroWindows + this.resets.count + this.afterReset.count + waits;
   }
 
   merge(other: SideTrouble): void {
@@ -113,6 +128,7 @@ export class SideTrouble {
     this.foreignResets += other.foreignResets;
     this.afterReset = both(this.afterReset, other.afterReset);
     this.addStuck(other.stuck);
+    this.addMissing(other.missing);
   }
 
   private addWorst(worst: WorstConnection): void {
@@ -144,6 +160,13 @@ export class SideTrouble {
     if (!isLonger) return;
     this.longestZero = zero;
     this.longestZeroNs = lastedNs;
+  }
+
+  private addMissing(more: readonly ServiceMissingData[]): void {
+    if (more.length === 0) return;
+    this.missing = [...this.missing, ...more]
+      .sort((a, b) => b.waits - a.waits || a.first.frame - b.first.frame)
+      .slice(0, STUCK_KEPT);
   }
 
   private addStuck(more: readonly ServiceStuckSegment[]): void {

@@ -213,14 +213,17 @@ function onsetOf(expiry: Expiry): Moment {
   return { segment: shown.segment, timeNs: shown.timeNs - (holdNs > 0 ? holdNs - interval : 0) };
 }
 
-function silenceWords({ silence, from, shown, isNotified }: Expiry): string {
+function silenceWords({ silence, from, to, shown, isNotified }: Expiry): string {
   if (!silence) {
     return isNotified
       ? `The capture does not show ${from} silent: what it sent was lost behind the capture point, or not read.`
       : '';
   }
   const quiet = secondsText(shown.timeNs - silence.from.timeNs);
-  const { lastSegment, lastRepeat } = silence.speaker;
+  const { lastSegment, lastRepeat, lastMissed } = silence.speaker;
+  if (lastMissed && lastMissed.frame > silence.from.frame) {
+    return `In the capture it sends no message for ${quiet} either, and ${to} goes on asking for data that is not in the capture: segments are lost before this point.`;
+  }
   if (lastRepeat && lastRepeat.frame > silence.from.frame) {
     return `In the capture it sends nothing new for ${quiet} either, but repeats what was not acknowledged: segments are lost on the way.`;
   }

@@ -8,7 +8,8 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { cite } from '../../../src/wording/citations.js';
 import { tcpServices } from '../../tcp/correlator.js';
-import type { ServiceStuckSegment } from '../../tcp/tcp-service.js';
+import { isMissingForSize } from '../../tcp/size-limits.js';
+import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../../tcp/tcp-service.js';
 import { PORT_BGP } from '../layout.js';
 import {
   citationsInOrder,
@@ -32,7 +33,8 @@ export default defineDiagnosis({
   priority: 3,
   rule:
     'In an established session a segment of at least 500 bytes, larger than any that was acknowledged before, is repeated at least 3 times without ' +
-    'progress, while the other side is still heard. Everything behind it waits, KEEPALIVEs too, until the hold timer expires.',
+    'progress, while the other side is still heard; or at least 500 bytes never appear, the other side goes on asking for them for 3 s, and only smaller ' +
+    'segments pass. Everything behind it waits, KEEPALIVEs too, until the hold timer expires.',
   notWhen:
     'The receiver’s window is closed. The segment is acknowledged in the end. Segments of its size passed before.',
   causes: [
@@ -68,33 +70,39 @@ function judge(evidence: Evidence, peering: Peering): Judgement | null {
   if (peering.connections.every(({ established }) => established === null)) return null;
   const stuck = stuckUpdates(evidence, peering).sort((a, b) => a.segment.first.frame - b.segment.first.frame);
   if (stuck.length > 0) return problemOf(evidence, peering, stuck);
+  const missing = missingUpdates(evidence, peering).sort((a, b) => a.data.first.frame - b.data.first.frame);
+  if (missing.length > 0) return problemOfMissing(evidence, peering, missing);
   return { result: 'healthy', subject: peeringSubject(evidence.quality, peering) };
 }
 
 function stuckUpdates(evidence: Evidence, peering: Peering): StuckUpdate[] {
-  return evidence.sessions(tcpServices).flatMap((service) => {
-    const { client, server, port, stack, fromClient, fromServer } = service;
-    const isPeering = [client, server].every((one) => one === peering.a || one === peering.b);
-    if (port !== PORT_BGP || stack !== peering.stack || !isPeering) return [];
-    return [
-      ...(fromClient.trouble?.stuck ?? []).flatMap(
-        (segment) => stuckUpdate(peering, client, segment, true) ?? [],
-      ),
-      ...(fromServer.trouble?.stuck ?? []).flatMap(
-        (segment) => stuckUpdate(peering, client, segment, false) ?? [],
-      ),
-    ];
-  });
+  return servicesOf(evidence, peering).flatMap(({ client, fromClient, fromServer }) => [
+    ...(fromClient.trouble?.stuck ?? []).flatMap(
+      (segment) => stuckUpdate(peering, client, segment, true) ?? [],
+    ),
+    ...(fromServer.trouble?.stuck ?? []).flatMap(
+      (segment) => stuckUpdate(peering, client, segment, false) ?? [],
+    ),
+  ]);
 }
 
-function stuckUpdate(
+function servicesOf(evidence: Evidence, peering: Peering): TcpService[] {
+  return evidence
+    .sessions(tcpServices)
+    .filter(
+      ({ client, server, port, stack }) =>
+        port === PORT_BGP &&
+        stack === peering.stack &&
+        [client, server].every((one) => one === peering.a || one === peering.b),
+    );
+}
+
+/** The session in which it happened; null: none was established then. */
+function connectionAt(
   { connections }: Peering,
   client: string,
-  segment: ServiceStuckSegment,
-  isFromClient: boolean,
-): StuckUpdate | null {
-  const { length, largestEver, repeats, isRecovered, clientPort, first } = segment;
-  if (isRecovered || repeats < REPEATS_MIN || length < LARGE_BYTES_MIN || length <= largestEver) return null;
+  { clientPort, first }: Pick<ServiceStuckSegment, 'clientPort' | 'first'>,
+): PeerConnection | null {
   const connection = connections.find(
     (one) =>
       one.client.address === client &&
@@ -102,12 +110,92 @@ function stuckUpdate(
       one.transport.first.frame <= first.frame &&
       one.transport.last.frame >= first.frame,
   );
-  if (!connection?.established || connection.established.frame > first.frame) return null;
+  return connection?.established && connection.established.frame <= first.frame ? connection : null;
+}
+
+function stuckUpdate(
+  peering: Peering,
+  client: string,
+  segment: ServiceStuckSegment,
+  isFromClient: boolean,
+): StuckUpdate | null {
+  const { length, largestEver, repeats, isRecovered, first } = segment;
+  if (isRecovered || repeats < REPEATS_MIN || length < LARGE_BYTES_MIN || length <= largestEver) return null;
+  const connection = connectionAt(peering, client, segment);
+  if (!connection) return null;
   const [sender, receiver] = isFromClient
     ? [connection.client, connection.server]
     : [connection.server, connection.client];
   const isHeard = receiver.lastSegment !== null && receiver.lastSegment.frame > first.frame;
   return isHeard ? { segment, connection, sender, receiver } : null;
+}
+
+interface MissingUpdate {
+  readonly data: ServiceMissingData;
+  readonly connection: PeerConnection;
+  readonly sender: TransportSide;
+  readonly receiver: TransportSide;
+}
+
+function missingUpdates(evidence: Evidence, peering: Peering): MissingUpdate[] {
+  return servicesOf(evidence, peering).flatMap(({ client, fromClient, fromServer }) => {
+    const found = (isFromClient: boolean): MissingUpdate[] => {
+      const [from, to] = isFromClient ? [fromClient, fromServer] : [fromServer, fromClient];
+      return (from.trouble?.missing ?? []).flatMap((data) => {
+        if (!isMissingForSize(data, to.mssMax)) return [];
+        const connection = connectionAt(peering, client, data);
+        if (!connection) return [];
+        const [sender, receiver] = isFromClient
+          ? [connection.client, connection.server]
+          : [connection.server, connection.client];
+        const isHeard = sender.lastSegment !== null && sender.lastSegment.frame > data.first.frame;
+        return isHeard ? [{ data, connection, sender, receiver }] : [];
+      });
+    };
+    return [...found(true), ...found(false)];
+  });
+}
+
+function problemOfMissing(
+  { quality }: Evidence,
+  peering: Peering,
+  missing: readonly MissingUpdate[],
+): Problem {
+  const [{ data, sender, receiver, connection }] = missing;
+  const last = missing[missing.length - 1].data;
+  const recovered = establishedAfter(peering, last.last);
+  const { end } = connection;
+  return {
+    result: 'problem',
+    ...peeringFacts(quality, peering),
+    confidence: 'medium',
+    explanation:
+      `${data.bytes} bytes of ${sender.address} never appear in the capture: ${receiver.address} goes on asking for them for ` +
+      `${secondsText(data.last.timeNs - data.first.timeNs)}, while segments of up to ${data.largestSeen} bytes pass and ${sender.address} is ` +
+      `heard. The large ones are lost before this point: on the way, or ${sender.address} itself refuses to send them.` +
+      (end ? ` The session then ended by ${end.words} of ${end.by}.` : ''),
+    direction: { from: sender.address, to: receiver.address },
+    where: 'unknown',
+    first: momentOf(data.first),
+    last: momentOf(recovered?.established ?? last.last),
+    lastGood: null,
+    ongoingAtEnd: recovered === null,
+    counts: {
+      segments: missing.length,
+      repeats: missing.reduce((sum, one) => sum + one.data.waits, 0),
+      bytes: data.bytes,
+      largestAcknowledged: data.largestSeen,
+    },
+    evidence: citationsInOrder([
+      ...missing
+        .slice(0, 4)
+        .flatMap((one) => [
+          cite(one.data.first, `${one.receiver.address} asks for ${one.data.bytes} missing bytes`),
+          cite(one.data.last, `it still does, for the ${one.data.waits}th time`),
+        ]),
+      ...(end ? [cite(end, `${end.words} of ${end.by}`)] : []),
+    ]),
+  };
 }
 
 function problemOf({ quality }: Evidence, peering: Peering, stuck: readonly StuckUpdate[]): Problem {

@@ -8,6 +8,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import type { Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { type Direction, directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
@@ -17,8 +18,8 @@ import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
 import { tcpServices } from '../correlator.js';
 import { judgePathLimits } from '../path-limits.js';
 import { durationText, segmentFilter, severityOf } from '../server-endpoint.js';
-import { isBlackHoleSize } from '../size-limits.js';
-import type { ServiceStuckSegment, TcpService } from '../tcp-service.js';
+import { isBlackHoleSize, isMissingForSize, MISSING_SECONDS_MIN, MISSING_WAITS_MIN } from '../size-limits.js';
+import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../tcp-service.js';
 
 const REPEATS_MIN = 3;
 const SECONDS_MIN = 0.5;
@@ -34,7 +35,9 @@ export default defineDiagnosis({
   rule:
     'A TCP segment of 500 bytes or more, larger than any of its direction that was acknowledged, is repeated at least 3 ' +
     'times over 0.5 s without progress, or gets through only after the sender has cut it, while a smaller packet of the ' +
-    'same direction was delivered; or of the pings of a pair all up to a size are answered and none above it. No router ' +
+    'same direction was delivered; or data of 500 bytes or more ' +
+    'never appears, its receiver goes on asking for it for 3 s (3 acknowledgments up to it and no further), and only smaller segments of the ' +
+    'direction are seen; or of the pings of a pair all up to a size are answered and none above it. No router ' +
     'reports a smaller MTU. With captures of both ends: at least 5 packets of a direction are lost, all of them larger ' +
     'than any that arrives meanwhile, while smaller ones of the same service arrive. Error between the ends of a tunnel; warning in a small capture, or inside a tunnel where ' +
     'nothing else is wrong; information otherwise.',
@@ -55,6 +58,16 @@ export default defineDiagnosis({
   source: 'RFC 1191; RFC 2923, section 2.1; RFC 8201; openswan guide (path MTU), MidoNet guide (MTU)',
   thresholds: {
     repeats: { value: REPEATS_MIN, unit: 'repeats', why: 'by timer, 3 repeats in a row are no chance loss' },
+    missingSeconds: {
+      value: MISSING_SECONDS_MIN,
+      unit: 's',
+      why: 'TCP repeats a lost segment four times meanwhile',
+    },
+    missingWaits: {
+      value: MISSING_WAITS_MIN,
+      unit: 'acknowledgments',
+      why: 'the receiver says so again and again',
+    },
     seconds: { value: SECONDS_MIN, unit: 's', why: 'a burst of loss is shorter' },
   },
   fault: 'large-packets-lost',
@@ -96,7 +109,10 @@ function segmentLimits(evidence: Evidence): { suspected: readonly Keyed[]; healt
     ] as const) {
       if (side.dataSegments === 0) continue;
       const stuck = side.trouble?.stuck.filter((one) => isBlackHole(one, mss)) ?? [];
-      if (stuck.length === 0 || isReported(evidence, direction)) healthy.push(direction);
+      const missing = side.trouble?.missing.filter((one) => isMissingForSize(one, mss)) ?? [];
+      if (stuck.length + missing.length === 0 || isReported(evidence, direction)) healthy.push(direction);
+      else if (stuck.length === 0)
+        suspected.push([directionKey(direction), judgeMissing(evidence, service, direction, missing)]);
       else suspected.push([directionKey(direction), judgeSegments(evidence, service, direction, stuck)]);
     }
   }
@@ -189,6 +205,73 @@ function segmentProblem(
     displayFilter: segmentFilter(evidence.quality, endpoint, service.client, 'tcp.len > 0'),
     ...(drops ? { limitedBy: [drops.id] } : {}),
   };
+}
+
+/** The receiver's view, and that of a capture behind the place where the segments are lost. */
+function judgeMissing(
+  evidence: Evidence,
+  service: TcpService,
+  direction: Direction,
+  missing: readonly ServiceMissingData[],
+): Judgement {
+  const { quality } = evidence;
+  const { source, destination, stack } = direction;
+  const subject = pairSubject(quality, direction);
+  const [worst] = missing;
+  const heard = quality.traffic.between(source, destination, stack)?.fromA.last;
+  const isAlive = heard?.segment === worst.first.segment && isLater(heard, worst.first);
+  if (!isAlive) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason:
+        `${worst.bytes} bytes of ${source} are missing, but it was not heard any more for ${MISSING_SECONDS_MIN} s after that, so it ` +
+        'may be down; ping it with small and large packets meanwhile, or capture at its end.',
+    };
+  }
+  const first = missing.reduce((a, one) => (one.first.frame < a.frame ? one.first : a), worst.first);
+  const last = missing.reduce((a, one) => (one.last.frame > a.frame ? one.last : a), worst.last);
+  const waits = missing.reduce((sum, one) => sum + one.waits, 0);
+  const largest = Math.max(...missing.map(({ largestSeen }) => largestSeen));
+  const drops = dropLimit(quality);
+  const endpoint = { ...service, services: [service] };
+  return {
+    result: 'problem',
+    subject,
+    severity: severityOfStall(evidence, direction, service),
+    confidence: drops ? 'low' : 'medium',
+    explanation:
+      `${worst.bytes} bytes that ${source} sent to ${destination}${insideWords(quality, stack)} never appear in the capture, and ` +
+      `${destination} goes on asking for them for ${durationText(worst.last.timeNs - worst.first.timeNs)} (${worst.waits} acknowledgments up to ` +
+      `them and no further), while segments of up to ${largest} bytes pass. The large ones are lost before this point: on the way, or ` +
+      `${source} itself refuses to send them. No ICMP message about the MTU is in the capture.`,
+    pair: [source, destination],
+    direction: { from: source, to: destination },
+    where: 'unknown',
+    first: { segment: first.segment, timeNs: first.timeNs },
+    last: { segment: last.segment, timeNs: last.timeNs },
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: {
+      repeats: waits,
+      segments: missing.length,
+      smallestLostBytes: Math.min(...missing.map(({ bytes }) => bytes)),
+      largestDeliveredBytes: largest,
+    },
+    evidence: missing
+      .slice(0, 4)
+      .flatMap((one) => [
+        { ...one.first, summary: `${destination} asks for the ${one.bytes} bytes that are missing` },
+        { ...one.last, summary: `it still does, for the ${one.waits}th time` },
+      ])
+      .sort((a, b) => a.frame - b.frame),
+    displayFilter: segmentFilter(quality, endpoint, service.client, 'tcp'),
+    ...(drops ? { limitedBy: [drops.id] } : {}),
+  };
+}
+
+function isLater(heard: Moment, since: Moment): boolean {
+  return heard.timeNs - since.timeNs >= MISSING_SECONDS_MIN * NS_PER_SECOND;
 }
 
 function severityOfStall(
