@@ -102,6 +102,7 @@ const READS_TEXTS = '^dissectors/[^/]+/text-captures/';
  */
 const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/dns/layout',
+  'dissectors/esp/outages',
   'dissectors/esp/sa-pairs',
   'dissectors/icmp/echo-pairs',
   'dissectors/icmp/echo-sizes',
@@ -218,6 +219,7 @@ export default {
           ...['correlate', 'compare', 'diagnose', 'side-files', 'wire', 'wording'].map(room),
           ...files(
             'src/observe/table',
+            'src/dissect/checksum-note',
             'src/observe/flow-key',
             'src/dissect/dissector',
             'src/dissect/protocol-role',

@@ -139,7 +139,7 @@ function interrupt(): void {
 process.on('SIGINT', interrupt);
 // Whatever ends the process, the terminal gets its first screen back.
 process.on('exit', () => screen?.leave());
-// The rejected write says the same to whoever waits for it; without a listener it would end the process.
+// The rejected write tells its caller the same; without a listener it would end the process.
 process.stdout.on('error', () => {});
 process.on('uncaughtException', (error) => process.exit(reportFailure(error)));
 

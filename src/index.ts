@@ -14,10 +14,10 @@ export { type CompareOptions, compare } from './commands/run-compare.js';
 export type {
   CaptureSummary,
   Checked,
+  CitedFrame as Evidence,
   CompareDirection,
   CompareSection,
   Confidence,
-  Evidence,
   Finding,
   Report,
   Severity,

@@ -27,7 +27,7 @@ const PACKET = hex('32 04 0000 8179b705 00000001 0102030405060708090a0b0c 48dac2
 function dissect(
   packet: Uint8Array,
   wireLength = packet.length,
-): { rows: number; esp: string[]; shortfalls: number } {
+): { rows: number; esp: string[]; unreadableHeaders: number } {
   slot.clearTables();
   const espSeen: string[] = [];
   const frame = new FrameContext(slot);
@@ -36,18 +36,18 @@ function dissect(
   const nothing = (): void => {};
   const bound = ah.bind(table, {
     protocolIndex: 3,
-    exit: () => (inner, offset, end) => espSeen.push(`${offset}..${end} of ${inner.payloadLength}`),
+    subDissector: () => (inner, offset, end) => espSeen.push(`${offset}..${end} of ${inner.payloadLength}`),
     innerEthernet: nothing,
     innerIp: nothing,
     innerEtherType: nothing,
   });
   bound(frame, 0, packet.length);
-  return { rows: table.rows.length, esp: espSeen, shortfalls: slot.shortfalls.rows.length };
+  return { rows: table.rows.length, esp: espSeen, unreadableHeaders: slot.unreadableHeaders.rows.length };
 }
 
 describe('AH packets', () => {
   it('are read, and ESP behind them is handed on', () => {
-    expect(dissect(PACKET)).toEqual({ rows: 1, esp: ['24..32 of 8'], shortfalls: 0 });
+    expect(dissect(PACKET)).toEqual({ rows: 1, esp: ['24..32 of 8'], unreadableHeaders: 0 });
     expect(table.spi[0]).toBe(0x8179b705);
     expect(table.sequence[0]).toBe(1);
     expect(table.headerLength[0]).toBe(24);
@@ -60,7 +60,7 @@ describe('AH packets', () => {
       expect(rows).toBe(length < 12 ? 0 : 1);
       expect(esp.length).toBe(length < 24 ? 0 : 1);
     }
-    expect(dissect(PACKET.subarray(0, 20))).toMatchObject({ rows: 0, shortfalls: 1 });
+    expect(dissect(PACKET.subarray(0, 20))).toMatchObject({ rows: 0, unreadableHeaders: 1 });
   });
 
   it('may be any bytes', () => {

@@ -30,14 +30,14 @@ export const ah = defineDissector({
   },
 
   bind(table, binding) {
-    const dissectEsp = binding.exit('esp');
+    const dissectEsp = binding.subDissector('esp');
     return function dissectAh(frame, offset, end) {
-      if (end - offset < FIXED_LENGTH) return frame.observeShortfall(binding.protocolIndex);
+      if (end - offset < FIXED_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
       const view = frame.view;
       // In 32-bit words, minus 2 (RFC 4302, section 2.2).
       const headerLength = (view.getUint8(offset + PAYLOAD_LENGTH) + 2) * 4;
       if (headerLength < FIXED_LENGTH || headerLength > frame.payloadLength) {
-        return frame.observeShortfall(binding.protocolIndex);
+        return frame.observeTruncatedOrMalformed(binding.protocolIndex);
       }
       const nextHeader = view.getUint8(offset + NEXT_HEADER);
       const row = table.rows.append(frame);

@@ -52,7 +52,7 @@ export interface ArpPair {
   readonly targetMacs: ArpClaim[];
 }
 
-/** Requests that stand apart from each other; sightings of one request on several interfaces are one try. */
+/** Requests that stand apart from each other; transmissions of one request on several interfaces are one try. */
 export interface Insistence {
   /** Times of the last two tries in ns, older first; NaN where there was none. */
   previousNs: number;

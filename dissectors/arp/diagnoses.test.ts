@@ -93,7 +93,7 @@ describe('arp.unanswered', () => {
     expect(await alive((t) => t.sendIp(7, ABSENT, B, ESP, new Uint8Array(64)))).toEqual([]);
   });
 
-  it('is silent about few, slow and repeated sightings of a request', async () => {
+  it('is silent about few, slow and repeated transmissions of a request', async () => {
     const asked = (count: number, interval: number) =>
       problems(unanswered, (t) => {
         talk(t);

@@ -39,7 +39,7 @@ function dissect(
   const nothing = (): void => {};
   const bound = bfdDissector.bind(table, {
     protocolIndex: 3,
-    exit: () => nothing,
+    subDissector: () => nothing,
     innerEthernet: nothing,
     innerIp: nothing,
     innerEtherType: nothing,
@@ -48,8 +48,8 @@ function dissect(
   return table.rows.length;
 }
 
-function shortfall(): number {
-  return slot.shortfalls.rows.length === 0 ? 0 : slot.shortfalls.kind[0];
+function unreadableHeader(): number {
+  return slot.unreadableHeaders.rows.length === 0 ? 0 : slot.unreadableHeaders.kind[0];
 }
 
 describe('BFD control packets', () => {
@@ -88,7 +88,7 @@ describe('BFD control packets', () => {
   it('gives no row for echo packets and for what comes from one of its ports', () => {
     expect(dissect(UP, { destinationPort: 3785 })).toBe(0);
     expect(dissect(UP, { sourcePort: 3784, destinationPort: 53_000 })).toBe(0);
-    expect(shortfall()).toBe(0);
+    expect(unreadableHeader()).toBe(0);
   });
 
   it('reads the type of an authentication section', () => {
@@ -109,15 +109,15 @@ describe('BFD control packets', () => {
     ['a length beyond its end', bfdControl({ state: 3, mine: 1, yours: 2, length: 25 })],
   ])('throws away %s as a receiver does (RFC 5880, section 6.8.6)', (_, packet) => {
     expect(dissect(packet)).toBe(0);
-    expect(shortfall()).toBe(SHORTFALL_MALFORMED);
+    expect(unreadableHeader()).toBe(SHORTFALL_MALFORMED);
   });
 
   it('tells a packet that the capture cut from one that its sender did', () => {
     for (let length = 0; length < UP.length; length++) {
       expect(dissect(UP.subarray(0, length), { wireLength: UP.length })).toBe(0);
-      expect(shortfall()).toBe(SHORTFALL_TRUNCATED);
+      expect(unreadableHeader()).toBe(SHORTFALL_TRUNCATED);
       expect(dissect(UP.subarray(0, length))).toBe(0);
-      expect(shortfall()).toBe(SHORTFALL_MALFORMED);
+      expect(unreadableHeader()).toBe(SHORTFALL_MALFORMED);
     }
   });
 

@@ -26,7 +26,7 @@ export function detectionOf(
 }
 
 /** A silence of one side and what the other one had to make of it. */
-export interface Silence {
+export interface DetectionSilence {
   readonly sender: BfdSide;
   readonly receiver: BfdSide;
   /** Last packet before it, and the first after it; null: none comes any more. */
@@ -38,7 +38,7 @@ export interface Silence {
 }
 
 /** The silence of the peer that a side noticed when it left Up; null: the peer's packets are in the capture. */
-export function silenceBefore(session: BfdSession, { side, up, down }: Leaving): Silence | null {
+export function silenceBefore(session: BfdSession, { side, up, down }: Leaving): DetectionSilence | null {
   const sender = otherSide(session, side);
   const { frame } = down.first;
   const pause = sender.pauses.find(({ from, to }) => from.frame < frame && to.frame > frame);
@@ -56,7 +56,7 @@ export function silenceBefore(session: BfdSession, { side, up, down }: Leaving):
  * Pauses longer than the detection time through which both sides stayed Up: the packets were lost to the capture, or
  * the receiver does not keep to what was announced.
  */
-export function toleratedSilences(quality: CaptureQuality, session: BfdSession): Silence[] {
+export function toleratedSilences(quality: CaptureQuality, session: BfdSession): DetectionSilence[] {
   return session.sides.flatMap((sender) => {
     const receiver = otherSide(session, sender);
     return sender.pauses.flatMap((pause) => toleratedSilence(quality, sender, receiver, pause) ?? []);
@@ -68,7 +68,7 @@ function toleratedSilence(
   sender: BfdSide,
   receiver: BfdSide,
   { from, to, multiplier, desiredMinTx }: BfdPause,
-): Silence | null {
+): DetectionSilence | null {
   const heard = phaseBefore(receiver, from);
   if (!heard || heard.isDemand) return null;
   const detection = detectionOf({ multiplier, desiredMinTx }, heard);

@@ -35,7 +35,7 @@ export const bfdDissector = defineDissector({
   protocol: 'bfd',
   carriedBy: {
     udpPort: [bfd.PORT_SINGLE_HOP, bfd.PORT_ECHO, bfd.PORT_MULTIHOP, bfd.PORT_MICRO],
-    exit: ['scion.bfd'],
+    subDissector: ['scion.bfd'],
   },
   observes: BFD_ROWS,
   bind(table, { protocolIndex }) {
@@ -55,14 +55,14 @@ function dissectControl(
   const carrier = carrierOf(frame.destinationPort);
   if (carrier === bfd.CARRIER_OTHER && isUdpPort(frame.sourcePort)) return;
   if (frame.destinationPort === bfd.PORT_ECHO) return;
-  if (end - offset < bfd.MANDATORY_LENGTH) return frame.observeShortfall(protocolIndex);
+  if (end - offset < bfd.MANDATORY_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
   const view = frame.view;
   const stateAndFlags = view.getUint8(offset + bfd.STATE_AND_FLAGS);
   const state = stateAndFlags >> bfd.STATE_SHIFT;
   const flags = stateAndFlags & bfd.FLAGS_MASK;
   const hasAuthentication = (flags & bfd.FLAG_AUTHENTICATION) !== 0;
   if (!isAcceptable(frame, offset, state, flags)) {
-    return frame.observeShortfallOf(protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
   }
   const isTypeThere = hasAuthentication && end - offset > bfd.AUTHENTICATION_TYPE;
   const row = table.rows.append(frame);

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
-import type { Citation, Problem } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFilter } from '../../src/wording/display-filters.js';

@@ -34,7 +34,7 @@ function dissect(message: Uint8Array): number {
   const nothing = (): void => {};
   const bound = bgpDissector.bind(table, {
     protocolIndex: 3,
-    exit: () => nothing,
+    subDissector: () => nothing,
     innerEthernet: nothing,
     innerIp: nothing,
     innerEtherType: nothing,
@@ -110,7 +110,7 @@ describe('BGP messages', () => {
     const message = bgpNotification(6, 2, shutdownText('x'));
     for (let length = 0; length < message.length; length++) {
       expect(dissect(message.subarray(0, length))).toBe(0);
-      expect(slot.shortfalls.kind[0]).toBe(SHORTFALL_MALFORMED);
+      expect(slot.unreadableHeaders.kind[0]).toBe(SHORTFALL_MALFORMED);
     }
   });
 

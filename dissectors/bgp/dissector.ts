@@ -127,12 +127,12 @@ function dissectMessage(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < bgp.HEADER_LENGTH) return frame.observeShortfall(protocolIndex);
+  if (end - offset < bgp.HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
   const view = frame.view;
   const type = view.getUint8(offset + bgp.TYPE);
   const length = view.getUint16(offset + bgp.LENGTH);
   if (!isLengthOf(type, length) || length > end - offset) {
-    return frame.observeShortfallOf(protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
   }
   const row = table.rows.append(frame);
   clearRow(table, text, row);

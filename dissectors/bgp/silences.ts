@@ -6,7 +6,7 @@ import { holdSeconds, keepaliveNs, type PeerConnection, speakerOf } from './peer
 import type { TransportSide } from './session.js';
 
 /** A time in which one side of an established session sent nothing new, whatever the message. */
-export interface Silence {
+export interface SpeakerSilence {
   readonly connection: PeerConnection;
   readonly speaker: TransportSide;
   readonly listener: TransportSide;
@@ -36,7 +36,7 @@ export function timersOf(connection: PeerConnection, speaker: TransportSide): Ti
 }
 
 /** Silences of a second and more between the establishment and the end of a session, in order. */
-export function silencesOf(quality: CaptureQuality, connection: PeerConnection): Silence[] {
+export function silencesOf(quality: CaptureQuality, connection: PeerConnection): SpeakerSilence[] {
   const { established, isFromMiddle, transport } = connection;
   if (!established) return [];
   const since = isFromMiddle ? transport.first : established;
@@ -49,10 +49,10 @@ function silencesOfSide(
   quality: CaptureQuality,
   connection: PeerConnection,
   speaker: TransportSide,
-): Silence[] {
+): SpeakerSilence[] {
   const { client, server, end } = connection;
   const listener = speaker === client ? server : client;
-  const silences: Silence[] = [];
+  const silences: SpeakerSilence[] = [];
   for (const { from, to, isTorn } of speaker.pauses) {
     if (end && from.frame >= end.frame) continue;
     const isCutShort = end !== null && to.frame >= end.frame;
@@ -68,7 +68,7 @@ function silencesOfSide(
 }
 
 /** More than half of it passed without any frame in the capture: the capture slept, not the speaker. */
-export function isAsleep(quality: CaptureQuality, { from, lastedNs }: Silence): boolean {
+export function isAsleep(quality: CaptureQuality, { from, lastedNs }: SpeakerSilence): boolean {
   const to = { ...from, timeNs: from.timeNs + lastedNs };
   return (
     longestSilenceNs(quality, from, to) > lastedNs / 2 || watchedNsBetween(quality, from, to) < lastedNs / 2

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { type Conversation, isBefore } from '../../src/correlate/traffic.js';
 import { innerWays } from '../../src/diagnose/carried-tunnel.js';
-import { VERDICT_ZERO_OVER_IPV6 } from '../../src/dissect/checksum-verifier.js';
+import { VERDICT_ZERO_OVER_IPV6 } from '../../src/dissect/checksum-note.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP } from '../../src/wire/ip.js';

@@ -4,7 +4,7 @@ import {
   CHECKSUM_IP_HEADER,
   CHECKSUM_TCP,
   CHECKSUM_UDP,
-} from '../../src/dissect/checksum-verifier.js';
+} from '../../src/dissect/checksum-note.js';
 import { carrierFilter, pairFilter } from '../../src/wording/display-filters.js';
 import type { Lane } from './acceptance.js';
 

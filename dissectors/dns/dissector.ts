@@ -108,11 +108,11 @@ function dissectMessage(
 ): void {
   if (frame.sourcePort !== dns.PORT_DNS && frame.destinationPort !== dns.PORT_DNS) return;
   const at = frame.protocol === PROTOCOL_TCP ? offset + dns.TCP_LENGTH_PREFIX : offset;
-  if (end - at < dns.HEADER_LENGTH) return frame.observeShortfall(protocolIndex);
+  if (end - at < dns.HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
   const view = frame.view;
   const flags = view.getUint16(at + dns.FLAGS);
   if ((flags & dns.OPCODE_MASK) >> dns.OPCODE_SHIFT > dns.OPCODE_MAX) {
-    return frame.observeShortfallOf(protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
   }
   const row = table.rows.append(frame);
   table.id[row] = view.getUint16(at + dns.ID);
@@ -128,7 +128,7 @@ function dissectMessage(
   const question = at + dns.HEADER_LENGTH;
   const length = nameLength(view, question, end);
   if (length === 0 || end - question - length < dns.QUESTION_LENGTH)
-    return frame.observeShortfall(protocolIndex);
+    return frame.observeTruncatedOrMalformed(protocolIndex);
   table.nameLength[row] = length;
   table.type[row] = view.getUint16(question + length);
   copyName(table, name, row, view, question, length);

@@ -36,7 +36,7 @@ function dissect(message: Uint8Array, protocol: number = IP_PROTOCOL.udp, port =
   frame.payloadLength = message.length;
   const bound = dissector.bind(table, {
     protocolIndex: 3,
-    exit: () => () => {},
+    subDissector: () => () => {},
     innerEthernet: () => {},
     innerIp: () => {},
     innerEtherType: () => {},
@@ -90,14 +90,14 @@ describe('DNS messages', () => {
     expect(dissect(query, IP_PROTOCOL.udp, 5353)).toBe(0);
     expect(dissect(query, IP_PROTOCOL.udp, 5355)).toBe(0);
     expect(dissect(concat(hex('0001 7900'), zeros(20)))).toBe(0);
-    expect(slot.shortfalls.rows.length).toBe(1);
+    expect(slot.unreadableHeaders.rows.length).toBe(1);
   });
 
-  it('notes a shortfall wherever header or question is cut', () => {
+  it('notes a unreadableHeader wherever header or question is cut', () => {
     const query = dnsQuery({ id: 1, name: 'www.example.org' });
     for (let length = 0; length < query.length; length++) {
       expect(dissect(query.subarray(0, length)), `${length}`).toBe(length < 12 ? 0 : 1);
-      expect(slot.shortfalls.rows.length, `${length}`).toBe(1);
+      expect(slot.unreadableHeaders.rows.length, `${length}`).toBe(1);
       if (length >= 12) expect(table.nameLength[0]).toBe(0);
     }
   });

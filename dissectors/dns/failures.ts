@@ -1,4 +1,4 @@
-import type { Citation } from '../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../src/moment.js';
 import { TYPE_PTR } from './layout.js';
 import { questionWords } from './name.js';
 import type { DnsFailure, DnsServer, FailureKind } from './session.js';

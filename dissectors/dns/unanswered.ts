@@ -43,9 +43,13 @@ export function unansweredOf(quality: CaptureQuality, server: DnsServer): Unansw
   return { unanswered, recovered, undecided };
 }
 
-/** Counted from the first try: that the client asks again shows that it waits in vain, and grants no more time. */
-function isOverdue(quality: CaptureQuality, { first, tries }: DnsQuestion): boolean {
-  return secondsToPause(quality, first) >= (tries >= TRIES_MIN ? REPEATED_SECONDS : ANSWER_SECONDS);
+/**
+ * Counted from the first try: that the client asks again shows that it waits in vain, and grants no more time. Where the
+ * capture paused after that, the last try counts.
+ */
+function isOverdue(quality: CaptureQuality, { first, last, tries }: DnsQuestion): boolean {
+  const needed = tries >= TRIES_MIN ? REPEATED_SECONDS : ANSWER_SECONDS;
+  return secondsToPause(quality, first) >= needed || secondsToPause(quality, last) >= ANSWER_SECONDS;
 }
 
 function add(groups: Map<string, Unanswered>, key: string, question: DnsQuestion): void {

@@ -27,14 +27,14 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
   private open = new Set<PairState>();
   private readonly closed = new SessionStore<EspPair>(badness);
 
-  private foldedSas = 0;
+  private aggregatedSas = 0;
 
   constructor(private readonly run: CorrelationRun) {
     this.states = run.flows.trackStates((state) => this.close(state));
   }
 
   get summarised(): number {
-    return this.closed.summarised + this.foldedSas;
+    return this.closed.summarised + this.aggregatedSas;
   }
 
   consume(batch: Batch<EspSchema>, flow: number, from: number, to: number): void {
@@ -63,7 +63,7 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
       if (pair.saCount === 1) this.close(pair);
       else {
         pair.fold(sa);
-        this.foldedSas++;
+        this.aggregatedSas++;
       }
     }
   }

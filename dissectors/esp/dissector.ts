@@ -31,7 +31,7 @@ export const esp = defineDissector({
     { name: 'ESP SPI', at: 0, bits: 32, isHex: true },
     { name: 'ESP sequence number', at: 32, bits: 32 },
   ],
-  carriedBy: { ipProtocol: [PROTOCOL_ESP], exit: ['udpencap.esp', 'isakmp.esp', 'ah.esp'] },
+  carriedBy: { ipProtocol: [PROTOCOL_ESP], subDissector: ['udpencap.esp', 'isakmp.esp', 'ah.esp'] },
   observes: {
     spi: 'u32',
     /** The low 32 bits where extended sequence numbers are in use. */
@@ -52,11 +52,11 @@ export const esp = defineDissector({
     return function dissectEsp(frame, offset, end) {
       // The first fragment has told everything; the assembled packet is the same one again.
       if (frame.origin === ORIGIN_ASSEMBLED) return;
-      if (end - offset < HEADER_LENGTH) return frame.observeShortfall(binding.protocolIndex);
+      if (end - offset < HEADER_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
       const view = frame.view;
       // RFC 4303, section 2.1: 0 is for local use and never sent.
       if (view.getInt32(offset + SPI) === 0) {
-        return frame.observeShortfallOf(binding.protocolIndex, SHORTFALL_MALFORMED);
+        return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_MALFORMED);
       }
       const isUdp = frame.protocol === PROTOCOL_UDP;
       const capturedFully = frame.payloadLength <= end - offset;

@@ -40,7 +40,7 @@ function dissect(
   const nothing = (): void => {};
   const bound = esp.bind(table, {
     protocolIndex: 3,
-    exit: () => nothing,
+    subDissector: () => nothing,
     innerEthernet: nothing,
     innerIp: nothing,
     innerEtherType: nothing,
@@ -86,14 +86,14 @@ describe('ESP packets', () => {
 
   it('refuses SPI 0, which is never sent', () => {
     expect(dissect(hex('00000000 00000001 0001020304050607'))).toBe(0);
-    expect(slot.shortfalls.kind[0]).toBe(SHORTFALL_MALFORMED);
+    expect(slot.unreadableHeaders.kind[0]).toBe(SHORTFALL_MALFORMED);
   });
 
   it('says which header is cut, at every length', () => {
     for (let length = 0; length < PACKET.length; length++) {
       const rows = dissect(PACKET.subarray(0, length), { wireLength: PACKET.length });
       expect(rows).toBe(length < 8 ? 0 : 1);
-      if (length < 8) expect(slot.shortfalls.kind[0]).toBe(SHORTFALL_TRUNCATED);
+      if (length < 8) expect(slot.unreadableHeaders.kind[0]).toBe(SHORTFALL_TRUNCATED);
     }
   });
 

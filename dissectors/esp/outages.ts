@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { secondsOf } from './one-way-tracker.js';
 import { directionOf, hasParallelTunnels } from './sa-pairs.js';
 import { type EspPair, type EspSa, ONE_WAY_SECONDS_MIN, type OneWayRun, type SizeClass } from './session.js';
 
@@ -115,7 +116,7 @@ function outageOf({ live, silent }: Lanes, run: OneWayRun, quality: CaptureQuali
 
 /** Equal packets at the pace at which hosts are asked: a ping, a check, a repeated first packet; no stream, no burst. */
 function looksAsked(live: Lane, run: OneWayRun): boolean {
-  const pace = (run.last.timeNs - run.first.timeNs) / NS_PER_SECOND / (run.packets - 1);
+  const pace = secondsOf(run) / (run.packets - 1);
   const largest = Math.max(0, ...live.sizes.map(({ packets }) => packets));
   return (
     pace >= ASKING_SECONDS_MIN && pace <= ASKING_SECONDS_MAX && largest >= EQUAL_SHARE_MIN * live.packets

@@ -97,11 +97,11 @@ class DirectionState {
   readonly sizes = new Sizes();
   /** From the last packet of the other side to the last one of this side, while several SAs are compared. */
   lastGapNs: Nanoseconds = Number.NaN;
-  foldedSas = 0;
-  foldedPackets = 0;
-  foldedUdpPackets = 0;
-  foldedDistinct = 0;
-  foldedMissing = 0;
+  aggregatedSas = 0;
+  aggregatedPackets = 0;
+  aggregatedUdpPackets = 0;
+  aggregatedDistinct = 0;
+  aggregatedMissing = 0;
 }
 
 /** All ESP between two addresses. */
@@ -249,11 +249,11 @@ export class PairState {
     own.sas.delete(sa.spi);
     if (own.current === sa) own.current = null;
     if (sa.partner) sa.partner.partner = null;
-    own.foldedSas++;
-    own.foldedPackets += sa.packets;
-    own.foldedUdpPackets += sa.udpPackets;
-    own.foldedDistinct += sa.sequences.distinct;
-    own.foldedMissing += sa.sequences.missing;
+    own.aggregatedSas++;
+    own.aggregatedPackets += sa.packets;
+    own.aggregatedUdpPackets += sa.udpPackets;
+    own.aggregatedDistinct += sa.sequences.distinct;
+    own.aggregatedMissing += sa.sequences.missing;
   }
 
   session(): EspPair {
@@ -283,7 +283,7 @@ export class PairState {
   private describe(direction: number): EspDirection {
     const own = this.directions[direction];
     const sas = [...own.sas.values()].map((sa) => this.describeSa(sa));
-    const udpPackets = sas.reduce((sum, sa) => sum + sa.udpPackets, own.foldedUdpPackets);
+    const udpPackets = sas.reduce((sum, sa) => sum + sa.udpPackets, own.aggregatedUdpPackets);
     const { packets, bytes, sizes } = own;
     const ref = (frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
       packets > 0 ? { frame, timeNs, segment: this.segment } : null;
@@ -297,7 +297,7 @@ export class PairState {
       udpPackets,
       sas,
       sizes: packets < ONE_WAY_PACKETS_MIN ? [] : sizes.list(),
-      folded: { sas: own.foldedSas, distinct: own.foldedDistinct, missing: own.foldedMissing },
+      folded: { sas: own.aggregatedSas, distinct: own.aggregatedDistinct, missing: own.aggregatedMissing },
     };
   }
 

@@ -1,4 +1,4 @@
-import type { Citation } from '../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../src/moment.js';
 import { spiText } from './sa-pairs.js';
 import type { EspSa } from './session.js';
 

@@ -6,7 +6,7 @@ const SIZE_CLASS_SHIFT = Math.log2(SIZE_CLASS_BYTES);
 export class Sizes {
   private readonly packets = new Uint32Array(SIZE_CLASSES);
   private readonly answered = new Uint32Array(SIZE_CLASSES);
-  /** Of the run in hand, from its tenth packet on: shorter runs cost nothing. */
+  /** Of the current run, from its tenth packet on: shorter runs cost nothing. */
   private readonly inRun = new Uint32Array(SIZE_CLASSES);
   private lastClass = 0;
 

@@ -9,7 +9,7 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOfFrame } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import { OpenDirection, type TunnelDirection } from '../../src/correlate/tunnel-direction.js';
+import { type TunnelDirection, TunnelDirectionState } from '../../src/correlate/tunnel-direction.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { SegmentIndex } from '../../src/units.js';
 import dissector, { FLAG_CONTROL, FLAG_CRITICAL_OPTIONS, type geneve } from './dissector.js';
@@ -35,7 +35,7 @@ export interface GeneveTunnel {
 }
 
 type Rows = Batch<typeof geneve.observes>;
-type Open = GeneveTunnel & { readonly directions: readonly [OpenDirection, OpenDirection] };
+type Open = GeneveTunnel & { readonly directions: readonly [TunnelDirectionState, TunnelDirectionState] };
 
 /**
  * Follows tunnels by VNI and endpoints. Holds one state a flow of the registry; closed ones go through a
@@ -89,7 +89,7 @@ class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.obser
       low,
       high,
       vni: batch.columns.vni[row],
-      directions: [new OpenDirection(low, high), new OpenDirection(high, low)],
+      directions: [new TunnelDirectionState(low, high), new TunnelDirectionState(high, low)],
       optionsMax: 0,
       criticalOptions: 0,
       controlPackets: 0,

@@ -107,7 +107,7 @@ describe('Geneve', () => {
     };
     const dissect = geneve.bind(slot.tables[0] as never, {
       protocolIndex: 0,
-      exit: () => inner,
+      subDissector: () => inner,
       innerEthernet: inner,
       innerIp: inner,
       innerEtherType: (_frame, _type, offset, end) => expect(offset).toBeLessThanOrEqual(end),

@@ -33,7 +33,7 @@ interface Dissected {
   readonly rows: number;
   /** What was handed on, from the outside in: `ethernet`, `ip`, or an EtherType; with the offset. */
   readonly inner: string[];
-  readonly shortfalls: number;
+  readonly unreadableHeaders: number;
 }
 
 /** Dissects a packet that fills its view, so that a read outside of it throws. */
@@ -47,14 +47,14 @@ function dissect(packet: Uint8Array, protocol = GRE): Dissected {
   const inner: string[] = [];
   const bound = dissector.bind(table, {
     protocolIndex: 3,
-    exit: () => () => {},
+    subDissector: () => () => {},
     innerEthernet: (_frame, offset) => inner.push(`ethernet ${offset}`),
     innerIp: (_frame, offset) => inner.push(`ip ${offset}`),
     innerEtherType: (_frame, type, offset) => inner.push(`${type.toString(16)} ${offset}`),
   });
   bound(frame, 0, packet.length);
   expect(frame.depth).toBe(0);
-  return { rows: table.rows.length, inner, shortfalls: slot.shortfalls.rows.length };
+  return { rows: table.rows.length, inner, unreadableHeaders: slot.unreadableHeaders.rows.length };
 }
 
 function stackOfRow(): { kind: string; key: number } {
@@ -117,16 +117,22 @@ describe('GRE header', () => {
     expect(dissect(hex('0f00 0800 00000001 45'), IP_PROTOCOL.udp).rows).toBe(0);
   });
 
-  it('notes a shortfall wherever the header is cut', () => {
+  it('notes a unreadableHeader wherever the header is cut', () => {
     const headers = ['b000 0800 1234 0000 00000001 00000002', '3081 880b 0004 c001 00000009 00000008'];
     for (const header of headers.map(hex)) {
       for (let length = 0; length < header.length; length++) {
-        expect(dissect(header.subarray(0, length)), `${length}`).toMatchObject({ rows: 0, shortfalls: 1 });
+        expect(dissect(header.subarray(0, length)), `${length}`).toMatchObject({
+          rows: 0,
+          unreadableHeaders: 1,
+        });
       }
     }
     const mirror = hex('1000 22eb 00000005 2001 0011 00000000 0000 0001 0000000000000000');
     for (let length = 8; length < mirror.length; length++) {
-      expect(dissect(mirror.subarray(0, length)), `${length}`).toMatchObject({ rows: 1, shortfalls: 1 });
+      expect(dissect(mirror.subarray(0, length)), `${length}`).toMatchObject({
+        rows: 1,
+        unreadableHeaders: 1,
+      });
     }
   });
 

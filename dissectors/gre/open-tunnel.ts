@@ -9,7 +9,7 @@ export const WAYS_KEPT = 1024;
 
 type Open<T> = { -readonly [Name in keyof T]: T[Name] };
 
-export class OpenDirection {
+export class GreDirectionState {
   packets = 0;
   bytes = 0;
   keyed = 0;
@@ -58,7 +58,7 @@ export class OpenDirection {
 
 /** A tunnel while its packets come in. */
 export class OpenTunnel {
-  readonly directions = [new OpenDirection(), new OpenDirection()] as const;
+  readonly directions = [new GreDirectionState(), new GreDirectionState()] as const;
   isPptp = false;
   private readonly ways = new Map<string, Open<HostWay>>();
 

@@ -61,7 +61,7 @@ function dissectMessage(
   end: number,
 ): void {
   if (end - offset < HEADER_LENGTH) {
-    frame.observeShortfall(protocolIndex);
+    frame.observeTruncatedOrMalformed(protocolIndex);
     return;
   }
   const view = frame.view;

@@ -1,8 +1,8 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
 import { isBefore, type OneWayTraffic } from '../../src/correlate/traffic.js';
-import type { Citation, Judgement } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Judgement } from '../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import { ipProtocolName } from '../../src/wire/ip-protocols.js';
 import { addressFilter } from '../../src/wording/display-filters.js';
 import { endpointText } from '../../src/wording/endpoints.js';

@@ -34,7 +34,7 @@ function dissect(message: Uint8Array, protocol: number = IP_PROTOCOL.icmp): Icmp
   frame.payloadLength = message.length;
   const bound = dissector.bind(table, {
     protocolIndex: 3,
-    exit: () => () => {},
+    subDissector: () => () => {},
     innerEthernet: () => {},
     innerIp: () => {},
     innerEtherType: () => {},
@@ -122,7 +122,7 @@ describe('ICMP messages', () => {
     expect(row?.quotedDestinationPort[0]).toBe(4000);
   });
 
-  it('notes a shortfall for a message or a quote that does not fit, at every length', () => {
+  it('notes a unreadableHeader for a message or a quote that does not fit, at every length', () => {
     const quote = ipv4({
       source: here.address,
       destination: there.address,
@@ -132,7 +132,7 @@ describe('ICMP messages', () => {
     const message = icmpError(3, 1, quote);
     for (let length = 0; length < message.length; length++) {
       const row = dissect(message.subarray(0, length));
-      expect(slot.shortfalls.rows.length).toBe(length < 28 ? 1 : 0);
+      expect(slot.unreadableHeaders.rows.length).toBe(length < 28 ? 1 : 0);
       if (length < 8) expect(row).toBeNull();
       else expect(row?.quotedFamily[0]).toBe(length < 28 ? 0 : 4);
     }

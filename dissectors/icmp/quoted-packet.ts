@@ -16,7 +16,7 @@ const ICMP_IDENTIFIER = 4;
 const UDP_HEADER_LENGTH = 8;
 const EXTENSION_HEADERS_MAX = 8;
 
-/** Reads the quote at `offset` into the columns of `row`; one that stops inside its IP header is a shortfall. */
+/** Reads the quote at `offset` into the columns of `row`; one that stops inside its IP header is a unreadableHeader. */
 export function dissectQuotedPacket(
   table: IcmpTable,
   row: number,
@@ -28,7 +28,7 @@ export function dissectQuotedPacket(
   const version = end > offset ? frame.view.getUint8(offset) >> 4 : 0;
   if (version === 4 && dissectQuotedIpv4(table, row, frame.view, offset, end)) return;
   if (version === 6 && dissectQuotedIpv6(table, row, frame.view, offset, end)) return;
-  frame.observeShortfall(protocolIndex);
+  frame.observeTruncatedOrMalformed(protocolIndex);
 }
 
 function dissectQuotedIpv4(

@@ -1,6 +1,6 @@
 import { isBefore } from '../../src/correlate/traffic.js';
-import type { Citation, Evidence, Problem } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Evidence, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { type Refusal, refusalsJudgedBy } from './refusals.js';

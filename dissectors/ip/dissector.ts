@@ -50,7 +50,7 @@ function dissectFragment(
   const isCrooked = frame.moreFragments !== 0 && (length & FRAGMENT_UNIT_MASK) !== 0;
   if (length <= 0 || isCrooked) {
     // Lengths are those that the IP header claims, so the fault is the sender's. Receivers drop such fragments.
-    frame.observeShortfallOf(protocolIndex, SHORTFALL_MALFORMED);
+    frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
     return;
   }
   const isFirst = frame.fragmentOffset === 0;

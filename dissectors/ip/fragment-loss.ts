@@ -6,8 +6,9 @@ import {
   type Limit,
   oneWayCaptureLimit,
 } from '../../src/correlate/gates.js';
-import type { Citation, Evidence } from '../../src/diagnose/diagnosis.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../src/diagnose/severity-policy.js';
+import type { Citation } from '../../src/moment.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
 import { echoStreams, type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { type EchoPair, echoPairs } from '../icmp/echo-pairs.js';

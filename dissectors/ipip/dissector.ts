@@ -28,7 +28,8 @@ export const ipipDissector = defineDissector({
       table.innerVersion[row] = frame.protocol === PROTOCOL_IPIP ? 4 : 6;
       table.outerLength[row] = frame.networkLength;
       table.innerLength[row] = frame.payloadLength;
-      if (!frame.enterTunnel(KIND, 0)) return frame.observeShortfallOf(protocolIndex, SHORTFALL_TOO_DEEP);
+      if (!frame.enterTunnel(KIND, 0))
+        return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_TOO_DEEP);
       innerIp(frame, offset, end);
       frame.leaveTunnel();
     };

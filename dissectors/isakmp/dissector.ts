@@ -31,7 +31,7 @@ export default defineDissector({
   carriedBy: {
     udpPort: [PORT_IKE],
     tcpPort: [PORT_NAT_TRAVERSAL],
-    exit: ['udpencap.isakmp'],
+    subDissector: ['udpencap.isakmp'],
     udpHeuristic: { priority: HEURISTIC_PRIORITY, recognise },
   },
   headerFields: [
@@ -54,7 +54,7 @@ export default defineDissector({
 });
 
 function bind(table: IsakmpTable, binding: Binding): Dissect {
-  const dissectEsp = binding.exit('esp');
+  const dissectEsp = binding.subDissector('esp');
 
   return function dissectIsakmp(frame, offset, end) {
     if (frame.protocol === PROTOCOL_TCP) {
@@ -91,7 +91,7 @@ function dissectMessage(
   end: number,
 ): void {
   if (end - offset < isakmp.HEADER_LENGTH) {
-    frame.observeShortfall(protocolIndex);
+    frame.observeTruncatedOrMalformed(protocolIndex);
     return;
   }
   const view = frame.view;
@@ -103,7 +103,7 @@ function dissectMessage(
     frame.origin !== ORIGIN_FIRST_FRAGMENT &&
     view.getUint32(offset + isakmp.MESSAGE_LENGTH) > frame.payloadLength;
   if (!isKnownVersion || isShorter || isLonger) {
-    frame.observeShortfall(protocolIndex);
+    frame.observeTruncatedOrMalformed(protocolIndex);
     return;
   }
 
@@ -133,7 +133,7 @@ function dissectMessage(
   }
   const first = view.getUint8(offset + isakmp.NEXT_PAYLOAD);
   const isWellFormed = readPayloads(table, row, view, first, offset + isakmp.HEADER_LENGTH, messageEnd);
-  if (!isWellFormed) frame.observeShortfall(protocolIndex);
+  if (!isWellFormed) frame.observeTruncatedOrMalformed(protocolIndex);
 }
 
 /** One message that the assembler cut out of a TCP stream, its length field included. */

@@ -75,7 +75,8 @@ function dissect(packet: Uint8Array, around: Around = {}): number {
   const nothing = (): void => {};
   const bound = dissector.bind(table, {
     protocolIndex: 3,
-    exit: () => (frame, offset, end) => espCalls.push({ offset, end, payloadLength: frame.payloadLength }),
+    subDissector: () => (frame, offset, end) =>
+      espCalls.push({ offset, end, payloadLength: frame.payloadLength }),
     innerEthernet: nothing,
     innerIp: nothing,
     innerEtherType: nothing,
@@ -84,8 +85,8 @@ function dissect(packet: Uint8Array, around: Around = {}): number {
   return table.rows.length;
 }
 
-function shortfalls(): number[] {
-  return [...slot.shortfalls.kind.subarray(0, slot.shortfalls.rows.length)];
+function unreadableHeaders(): number[] {
+  return [...slot.unreadableHeaders.kind.subarray(0, slot.unreadableHeaders.rows.length)];
 }
 
 describe('ISAKMP header', () => {
@@ -102,7 +103,7 @@ describe('ISAKMP header', () => {
     expect(vendorNames(table.vendors[0])).toEqual(['NAT-T (RFC 3947)']);
     expect(table.transformCount[0]).toBe(1);
     expect(transformTextV1(table.transform0[0])).toBe('AES-256, SHA2-256, DH 14, PSK');
-    expect(shortfalls()).toEqual([]);
+    expect(unreadableHeaders()).toEqual([]);
   });
 
   it('has equal digests for equal messages only', () => {
@@ -124,14 +125,14 @@ describe('ISAKMP header', () => {
     const wrong = MI1.slice();
     wrong.set(u32(value), at);
     expect(dissect(wrong)).toBe(0);
-    expect(shortfalls()).toEqual([SHORTFALL_MALFORMED]);
+    expect(unreadableHeaders()).toEqual([SHORTFALL_MALFORMED]);
   });
 
   it('of another version is not read', () => {
     const wrong = MI1.slice();
     wrong[17] = 0x30;
     expect(dissect(wrong)).toBe(0);
-    expect(shortfalls()).toEqual([SHORTFALL_MALFORMED]);
+    expect(unreadableHeaders()).toEqual([SHORTFALL_MALFORMED]);
   });
 
   it('is read from the first fragment of a datagram', () => {
@@ -141,7 +142,7 @@ describe('ISAKMP header', () => {
       3028, 1472, 3000,
     ]);
     expect(dissect(first.subarray(0, 20), { origin: ORIGIN_FIRST_FRAGMENT })).toBe(0);
-    expect(shortfalls()).toEqual([SHORTFALL_CONTINUES]);
+    expect(unreadableHeaders()).toEqual([SHORTFALL_CONTINUES]);
   });
 });
 
@@ -220,7 +221,7 @@ describe('payloads', () => {
       hex('00000003'),
     );
     expect(dissect(broken)).toBe(1);
-    expect(shortfalls()).toEqual([SHORTFALL_MALFORMED]);
+    expect(unreadableHeaders()).toEqual([SHORTFALL_MALFORMED]);
   });
 });
 
@@ -242,7 +243,7 @@ describe('what else travels on these ports', () => {
 
   it('leaves a NAT keepalive alone', () => {
     expect(dissect(hex('ff'))).toBe(0);
-    expect(shortfalls()).toEqual([]);
+    expect(unreadableHeaders()).toEqual([]);
   });
 
   it('cuts IKE out of a TCP stream (RFC 9329)', () => {
@@ -274,7 +275,7 @@ describe('damage', () => {
       const rows = dissect(MI1.subarray(0, length), { wireLength: MI1.length });
       expect(rows).toBe(length < 28 ? 0 : 1);
       if (rows === 1) expect(table.readLength[0]).toBe(length);
-      expect(shortfalls().filter((kind) => kind !== SHORTFALL_TRUNCATED)).toEqual([]);
+      expect(unreadableHeaders().filter((kind) => kind !== SHORTFALL_TRUNCATED)).toEqual([]);
     }
   });
 

@@ -4,7 +4,7 @@ import * as isakmp from './layout.js';
 import type { MessageFacts } from './message-facts.js';
 import { childrenOf, establishedBy } from './progress.js';
 import type { IkeExchange, IkeNotify, IkePath, IkePeer, IkeRole, IkeSession, NatCheck } from './session.js';
-import { addSighting, isSameMessage, type Mutable, type TrackedMessage } from './sightings.js';
+import { addTransmission, isSameMessage, type Mutable, type TrackedMessage } from './transmissions.js';
 import { vendorNames } from './vendor-ids.js';
 
 export const MESSAGES_PER_EXCHANGE_MAX = 16;
@@ -86,9 +86,9 @@ export class OpenSession {
       return;
     }
     this.noteContents(message, facts, role, path);
-    const sighting = addSighting(message, facts, path);
-    if (sighting === 'new') this.messageCount[role]++;
-    else if (sighting === 'other-view') this.noteOtherView(facts, role);
+    const transmission = addTransmission(message, facts, path);
+    if (transmission === 'new') this.messageCount[role]++;
+    else if (transmission === 'other-view') this.noteOtherView(facts, role);
     this.lastFrom[role] = facts.ref;
   }
 

@@ -1,8 +1,8 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
-import type { Citation, Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { secondsText } from '../../src/wording/durations.js';

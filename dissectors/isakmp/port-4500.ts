@@ -1,8 +1,8 @@
 import type { ComparedDirection, Comparison, Fate } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/side.js';
 import { directionFilter, sideName } from '../../src/diagnose/both-ends/loss-finding.js';
-import type { Citation, Evidence, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Evidence, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
 

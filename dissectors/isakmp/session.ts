@@ -41,7 +41,7 @@ export interface IkeNotify extends FrameRef {
 /** A message, however often it was sent. */
 export interface IkeMessage {
   readonly from: IkeRole;
-  /** IKEv2: the response flag. IKEv1: not sent by whoever began the exchange. */
+  /** IKEv2: the response flag. IKEv1: not sent by the initiator of the exchange. */
   readonly isResponse: boolean;
   readonly isEncrypted: boolean;
   /** Bytes of the ISAKMP message; of IKE fragments: of the first one seen. */

@@ -2,7 +2,7 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { isSamePeriod } from './cadence.js';
-import type { KeepaliveLink, LinkDirection, Stream } from './session.js';
+import type { KeepaliveLink, KeepaliveStream, LinkDirection } from './session.js';
 import { type Arrival, SizeClass } from './size-class.js';
 
 /** Length classes followed in one direction. Where all of them turn out to be too fast, the direction is bulk traffic. */
@@ -53,7 +53,7 @@ class DirectionTracker {
   }
 
   /** Classes worth a session: those with a period first, the fastest of them in front; then the largest. */
-  streams(segment: SegmentIndex, reversePackets: number): Stream[] {
+  streams(segment: SegmentIndex, reversePackets: number): KeepaliveStream[] {
     return this.classes
       .filter(({ packets }) => packets >= PROMISING_PACKETS)
       .flatMap((one) => one.describe(segment, this.packets, reversePackets) ?? [])
@@ -61,12 +61,15 @@ class DirectionTracker {
   }
 }
 
-function periodOrLast({ periodNs }: Stream): number {
+function periodOrLast({ periodNs }: KeepaliveStream): number {
   return Number.isNaN(periodNs) ? Number.MAX_VALUE : periodNs;
 }
 
 /** The stream of each direction: the fastest pair of equal period, or the fastest of each. */
-function choose(up: readonly Stream[], down: readonly Stream[]): readonly [Stream | null, Stream | null] {
+function choose(
+  up: readonly KeepaliveStream[],
+  down: readonly KeepaliveStream[],
+): readonly [KeepaliveStream | null, KeepaliveStream | null] {
   for (const one of up) {
     const other = down.find(({ periodNs }) => isSamePeriod(periodNs, one.periodNs));
     if (other) return [one, other];
@@ -140,7 +143,7 @@ export class LinkTracker {
   private direction(
     { low, high, lowPort, highPort }: Endpoints,
     direction: number,
-    stream: Stream | null,
+    stream: KeepaliveStream | null,
   ): LinkDirection {
     const own = this.directions[direction];
     const isUp = direction === 0;

@@ -20,11 +20,11 @@ export interface LinkDirection {
   readonly packets: number;
   readonly last: FrameRef | null;
   /** The periodic class of datagrams, null where there is none. */
-  readonly stream: Stream | null;
+  readonly stream: KeepaliveStream | null;
 }
 
 /** Datagrams of one direction whose lengths differ by at most LENGTH_SPREAD_MAX bytes. */
-export interface Stream {
+export interface KeepaliveStream {
   readonly shortestLength: number;
   readonly longestLength: number;
   readonly packets: number;

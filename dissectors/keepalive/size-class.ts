@@ -4,7 +4,7 @@ import * as cadence from './cadence.js';
 import { IntervalBlock } from './interval-block.js';
 import { JitterLedger } from './jitter-ledger.js';
 import { PauseLedger } from './pause-ledger.js';
-import type { Stream } from './session.js';
+import type { KeepaliveStream } from './session.js';
 
 /** A datagram, and what was seen of its flow before it; reused from row to row. */
 export interface Arrival {
@@ -68,7 +68,7 @@ export class SizeClass {
    * @param reversePackets those of the other direction.
    * @returns null below two datagrams, and where the class is rejected.
    */
-  describe(segment: SegmentIndex, ownPackets: number, reversePackets: number): Stream | null {
+  describe(segment: SegmentIndex, ownPackets: number, reversePackets: number): KeepaliveStream | null {
     if (this.learning === null) return null;
     const { shortestLength, longestLength, packets, firstNs } = this;
     const first: FrameRef = { frame: this.firstFrame, timeNs: firstNs, segment };
@@ -221,7 +221,7 @@ class Learning {
     firstNs: Nanoseconds,
     ownPackets: number,
     reversePackets: number,
-  ): Omit<Stream, 'shortestLength' | 'longestLength' | 'packets' | 'first'> {
+  ): Omit<KeepaliveStream, 'shortestLength' | 'longestLength' | 'packets' | 'first'> {
     const { intervals, regularIntervals, steadyBlocks, unsteadyBlocks } = this;
     const isShort = intervals < 2 * cadence.BLOCK_INTERVALS;
     const few = [...(this.previousBlock?.intervals() ?? []), ...this.block.intervals()];

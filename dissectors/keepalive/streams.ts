@@ -10,7 +10,7 @@ import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
 import { isSamePeriod } from './cadence.js';
 import { keepaliveLinks } from './correlator.js';
-import type { KeepaliveLink, LinkDirection, Pause, Stream } from './session.js';
+import type { KeepaliveLink, KeepaliveStream, LinkDirection, Pause } from './session.js';
 
 /** Intervals from which a direction alone shows a period; fewer do where the other direction has the same. */
 export const PERIODS_MIN = 20;
@@ -30,10 +30,10 @@ const SILENCE_PERIODS_MIN = 1.5;
 export interface Keepalive {
   readonly link: KeepaliveLink;
   readonly direction: LinkDirection;
-  readonly stream: Stream;
+  readonly stream: KeepaliveStream;
   readonly reverse: LinkDirection;
   /** The stream opposite where it is one too. */
-  readonly reverseStream: Stream | null;
+  readonly reverseStream: KeepaliveStream | null;
 }
 
 /** Every keepalive stream between two hosts, in order of first frame. */
@@ -58,7 +58,10 @@ function keepaliveOf(
   return { link, direction, stream, reverse, reverseStream };
 }
 
-function isKeepalive(stream: Stream | null, reverse: Stream | null): stream is Stream {
+function isKeepalive(
+  stream: KeepaliveStream | null,
+  reverse: KeepaliveStream | null,
+): stream is KeepaliveStream {
   if (stream === null || Number.isNaN(stream.periodNs)) return false;
   if (stream.intervals >= PERIODS_MIN) return isSteady(stream);
   return (
@@ -70,7 +73,7 @@ function isKeepalive(stream: Stream | null, reverse: Stream | null): stream is S
 }
 
 /** Nearly all blocks have the same period. */
-export function isSteady({ steadyBlocks, unsteadyBlocks }: Stream): boolean {
+export function isSteady({ steadyBlocks, unsteadyBlocks }: KeepaliveStream): boolean {
   return steadyBlocks > 0 && unsteadyBlocks <= UNSTEADY_SHARE_MAX * (steadyBlocks + unsteadyBlocks);
 }
 
@@ -106,7 +109,7 @@ export function unexplainedPauses(
  * Other traffic may replace the keepalives of an idle timer (they are sent only where nothing else is). It does not
  * where keepalives came in the midst of such traffic before, nor where there was as much of it all the time.
  */
-export function isStoodIn(stream: Stream, own: number, reverse: number, periods: number): boolean {
+export function isStoodIn(stream: KeepaliveStream, own: number, reverse: number, periods: number): boolean {
   const usual = UNUSUAL_TRAFFIC * (periods + 1);
   return (
     (own > usual * stream.ownShare && stream.ownIndependence < INDEPENDENCE_MIN) ||
@@ -165,7 +168,7 @@ export function directionText({ from, fromPort, to, toPort }: LinkDirection): st
 }
 
 /** `81 bytes`, `79 to 81 bytes`. */
-export function lengthText({ shortestLength, longestLength }: Stream): string {
+export function lengthText({ shortestLength, longestLength }: KeepaliveStream): string {
   const lengths =
     shortestLength === longestLength ? `${longestLength}` : `${shortestLength} to ${longestLength}`;
   return `${lengths} bytes`;

@@ -6,7 +6,7 @@ import type {
   NtpAssociation,
   NtpExchange,
   NtpTimestamp,
-  Sightings,
+  Transmissions,
   Unsynchronised,
 } from './session.js';
 
@@ -59,7 +59,7 @@ export class OpenAssociation {
   private lastReply: FrameRef | null = null;
   private openCount = 0;
   private openFirst: FrameRef | null = null;
-  private synchronised: Sightings | null = null;
+  private synchronised: Transmissions | null = null;
   private unsynchronised: Unsynchronised | null = null;
   private readonly kisses = new Map<string, Kiss>();
   private lastOrigin: NtpTimestamp | null = null;
@@ -180,7 +180,7 @@ export class OpenAssociation {
   }
 }
 
-function seen(known: Sightings | null, at: FrameRef): Sightings {
+function seen(known: Transmissions | null, at: FrameRef): Transmissions {
   return { count: (known?.count ?? 0) + 1, first: known?.first ?? at, last: at };
 }
 

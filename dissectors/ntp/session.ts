@@ -26,19 +26,19 @@ export interface NtpExchange {
 }
 
 /** Answers of one kind: how many, the first and the last. */
-export interface Sightings {
+export interface Transmissions {
   readonly count: number;
   readonly first: FrameRef;
   readonly last: FrameRef;
 }
 
 /** Answers with a kiss code that refuses service (RFC 5905, section 7.4). */
-export interface Kiss extends Sightings {
+export interface Kiss extends Transmissions {
   readonly code: string;
 }
 
 /** Answers of a server that says it has no time: leap indicator 3, stratum 16, or 0 without a refusal. */
-export interface Unsynchronised extends Sightings {
+export interface Unsynchronised extends Transmissions {
   readonly leap: number;
   readonly stratum: number;
   /** Text of the reference id: `INIT`, `STEP` …; empty where it is no text. */
@@ -64,7 +64,7 @@ export interface NtpAssociation {
     readonly newest: readonly FrameRef[];
   };
   /** Replies with a time that the server vouches for. */
-  readonly synchronised: Sightings | null;
+  readonly synchronised: Transmissions | null;
   readonly unsynchronised: Unsynchronised | null;
   readonly kisses: readonly Kiss[];
   /** Requests with their answers: the first ones and the newest ones. */

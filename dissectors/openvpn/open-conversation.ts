@@ -5,7 +5,7 @@ import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ControlLedger } from './control-ledger.js';
 import * as openvpn from './layout.js';
-import { OpenDirection } from './open-direction.js';
+import { OpenvpnDirectionState } from './open-direction.js';
 import { type PacketFacts, sessionText } from './packet-facts.js';
 import { PacketIdReader } from './packet-ids.js';
 import { isPingLength, PING_LENGTH_MAX } from './ping.js';
@@ -35,12 +35,12 @@ export interface ConversationKey {
   readonly isOnPort: boolean;
 }
 
-/** A conversation while its packets come in. Bounded by its parts: ControlLedger, OpenDirection, RUNS_KEPT runs. */
+/** A conversation while its packets come in. Bounded by its parts: ControlLedger, OpenvpnDirectionState, RUNS_KEPT runs. */
 export class OpenConversation {
   lastFrame: FrameId = 0;
   isClosed = false;
   private readonly control = new ControlLedger();
-  private readonly directions: readonly [OpenDirection, OpenDirection];
+  private readonly directions: readonly [OpenvpnDirectionState, OpenvpnDirectionState];
   private readonly wrappings = new Set<number>();
   /** A control packet was seen that can hardly be anything else. */
   private isClaimed = false;
@@ -59,7 +59,7 @@ export class OpenConversation {
   private runBackFrame: FrameId = 0;
 
   constructor(readonly key: ConversationKey) {
-    this.directions = [new OpenDirection(key.segment), new OpenDirection(key.segment)];
+    this.directions = [new OpenvpnDirectionState(key.segment), new OpenvpnDirectionState(key.segment)];
     const { low, high, isOnPort } = key;
     if (!isOnPort || low.port === high.port) this.clientWay = null;
     else this.clientWay = high.port === openvpn.PORT ? 0 : 1;

@@ -14,7 +14,7 @@ const RETIRED_MAX = 32;
 const ANSWER_NS: Nanoseconds = ANSWER_SECONDS * NS_PER_SECOND;
 
 /** Packets of one direction while they come in. Bounded, as the constants say. */
-export class OpenDirection {
+export class OpenvpnDirectionState {
   packets = 0;
   bytes = 0;
   lastNs: Nanoseconds = Number.NaN;

@@ -41,13 +41,13 @@ function dissect(packet: Uint8Array, isCut = false, protocol = UDP) {
   frame.protocol = protocol;
   const bound = dissector.bind(table, {
     protocolIndex: 3,
-    exit: () => () => {},
+    subDissector: () => () => {},
     innerEthernet: () => {},
     innerIp: () => {},
     innerEtherType: () => {},
   });
   bound(frame, 0, packet.length);
-  return { rows: table.rows.length, shortfalls: slot.shortfalls.rows.length };
+  return { rows: table.rows.length, unreadableHeaders: slot.unreadableHeaders.rows.length };
 }
 
 const claim = (packet: Uint8Array): number => recognise(frameOf(packet), 0, packet.length);
@@ -55,7 +55,7 @@ const claim = (packet: Uint8Array): number => recognise(frameOf(packet), 0, pack
 describe('packets as OpenVPN sends them', () => {
   it('hard reset of the client: 14 bytes', () => {
     const packet = hex('38 9aa6b1e434889ad3 00 00000000');
-    expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
+    expect(dissect(packet)).toEqual({ rows: 1, unreadableHeaders: 0 });
     expect([table.opcode[0], table.keyId[0], table.length[0], table.wrapping[0]]).toEqual([
       7,
       0,
@@ -68,7 +68,7 @@ describe('packets as OpenVPN sends them', () => {
 
   it('hard reset of the server: 26 bytes, with an acknowledgment and the session of the client', () => {
     const packet = hex('40 e7a77eba7c1c51b5 01 00000000 9aa6b1e434889ad3 00000000');
-    expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
+    expect(dissect(packet)).toEqual({ rows: 1, unreadableHeaders: 0 });
     expect([table.opcode[0], table.ackCount[0], table.ackHighest[0], table.ackBits[0]]).toEqual([8, 1, 0, 1]);
     expect(table.remoteHigh[0] >>> 0).toBe(0x9aa6b1e4);
     expect(claim(packet)).toBe(PROOF_STRONG);
@@ -76,7 +76,7 @@ describe('packets as OpenVPN sends them', () => {
 
   it('a single acknowledgment: 22 bytes', () => {
     const packet = hex('28 9aa6b1e434889ad3 01 00000005 e7a77eba7c1c51b5');
-    expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
+    expect(dissect(packet)).toEqual({ rows: 1, unreadableHeaders: 0 });
     expect([table.opcode[0], table.ackHighest[0], table.remoteLow[0]]).toEqual([5, 5, 0x7c1c51b5]);
     expect(claim(packet)).toBe(PROOF_STRONG);
   });
@@ -116,7 +116,7 @@ describe('packets as OpenVPN sends them', () => {
       messageId: 0,
       wrap,
     });
-    expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
+    expect(dissect(packet)).toEqual({ rows: 1, unreadableHeaders: 0 });
     expect([table.wrapping[0], table.ackCount[0], table.remoteHigh[0] >>> 0]).toEqual([
       WRAP_TLS_AUTH,
       1,
@@ -129,7 +129,7 @@ describe('packets as OpenVPN sends them', () => {
     const wrap = { kind: 'tls-crypt', tag: random(5).bytes(32), replayId: 1, time: 0x6b0058ef } as const;
     const reset = openvpnControl({ opcode: OPENVPN_OPCODE.clientReset, session: client, messageId: 0, wrap });
     expect(reset.length).toBe(54);
-    expect(dissect(reset)).toEqual({ rows: 1, shortfalls: 0 });
+    expect(dissect(reset)).toEqual({ rows: 1, unreadableHeaders: 0 });
     expect([table.wrapping[0], table.ackCount[0], table.messageId[0]]).toEqual([WRAP_TLS_CRYPT, 0, 0]);
     expect(claim(reset)).toBe(PROOF_STRONG);
     const control = openvpnControl({
@@ -175,15 +175,15 @@ describe('packets as OpenVPN sends them', () => {
       wrap,
     });
     const packet = Uint8Array.from([...reset, ...wrapped]);
-    expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
+    expect(dissect(packet)).toEqual({ rows: 1, unreadableHeaders: 0 });
     expect(claim(packet)).toBe(PROOF_STRONG);
     wrapped.set([0xff, 0xff], 398);
-    expect(dissect(Uint8Array.from([...reset, ...wrapped]))).toEqual({ rows: 0, shortfalls: 1 });
+    expect(dissect(Uint8Array.from([...reset, ...wrapped]))).toEqual({ rows: 0, unreadableHeaders: 1 });
   });
 
   it('data of version 2 with a peer id, and of version 1', () => {
     const packet = openvpnDataV2(3, 28, 0x11, zeros(16 + 16));
-    expect(dissect(packet)).toEqual({ rows: 1, shortfalls: 0 });
+    expect(dissect(packet)).toEqual({ rows: 1, unreadableHeaders: 0 });
     expect([table.opcode[0], table.keyId[0], table.peerId[0], table.packetId[0], table.length[0]]).toEqual([
       9, 3, 28, 0x11, 40,
     ]);
@@ -217,14 +217,17 @@ describe('what does not fit', () => {
 
   it('a packet that the sender made too short is malformed, at every length', () => {
     for (let length = 0; length < reset.length; length++) {
-      expect(dissect(reset.subarray(0, length)), `${length} bytes`).toEqual({ rows: 0, shortfalls: 1 });
+      expect(dissect(reset.subarray(0, length)), `${length} bytes`).toEqual({
+        rows: 0,
+        unreadableHeaders: 1,
+      });
     }
   });
 
   it('a packet that the capture cut gives what it shows, and never fails', () => {
     for (let length = 0; length < reset.length; length++) {
-      const { rows, shortfalls } = dissect(reset.subarray(0, length), true);
-      expect([rows, shortfalls], `${length} bytes`).toEqual(length < 10 ? [0, 1] : [1, 0]);
+      const { rows, unreadableHeaders } = dissect(reset.subarray(0, length), true);
+      expect([rows, unreadableHeaders], `${length} bytes`).toEqual(length < 10 ? [0, 1] : [1, 0]);
     }
     dissect(reset.subarray(0, 12), true);
     expect(table.wrapping[0]).toBe(WRAP_UNREAD);
@@ -233,8 +236,8 @@ describe('what does not fit', () => {
   it('random bytes never throw, and are hardly ever claimed', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 0, maxLength: 200 }), fc.boolean(), (bytes, isCut) => {
-        const { rows, shortfalls } = dissect(bytes, isCut);
-        expect(rows + shortfalls).toBe(1);
+        const { rows, unreadableHeaders } = dissect(bytes, isCut);
+        expect(rows + unreadableHeaders).toBe(1);
         expect(claim(bytes)).not.toBe(PROOF_STRONG);
       }),
       { numRuns: 2000 },

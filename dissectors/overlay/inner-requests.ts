@@ -177,7 +177,7 @@ function synRequests(
 }
 
 /** What is unanswered of several conversations together. */
-export interface Silence {
+export interface UnansweredStretch {
   readonly requests: readonly InnerRequests[];
   readonly unanswered: number;
   readonly first: FrameRef;
@@ -186,7 +186,7 @@ export interface Silence {
 }
 
 /** Null where nothing is unanswered. */
-export function silenceOf(requests: readonly InnerRequests[]): Silence | null {
+export function silenceOf(requests: readonly InnerRequests[]): UnansweredStretch | null {
   const silent = requests.filter(({ unanswered }) => unanswered > 0);
   const firsts = silent.flatMap(({ first }) => first ?? []);
   const lasts = silent.flatMap(({ last }) => last ?? []);

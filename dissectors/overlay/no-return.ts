@@ -2,21 +2,20 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { oneSidedLimit, reverseWasHeard, tooShortAfter } from '../../src/correlate/gates.js';
 import { type CarriedKind, type CarriedTunnel, isMirror } from '../../src/diagnose/carried-tunnel.js';
 import {
-  type Citation,
   type Evidence,
   insufficientData,
   type Judgement,
   type Problem,
 } from '../../src/diagnose/diagnosis.js';
 import type { Threshold } from '../../src/diagnose/diagnosis-metadata.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
+import type { Citation, FrameRef, Moment } from '../../src/moment.js';
 import { plural } from '../../src/wording/counts.js';
 import {
   type InnerRequests,
   innerRequests,
-  type Silence,
   SYN_ANSWER_SECONDS,
   silenceOf,
+  type UnansweredStretch,
 } from './inner-requests.js';
 
 const UNANSWERED_MIN = 3;
@@ -102,11 +101,11 @@ function judgeDirection(
   );
 }
 
-function isLasting({ unanswered, seconds }: Silence): boolean {
+function isLasting({ unanswered, seconds }: UnansweredStretch): boolean {
   return unanswered >= UNANSWERED_MIN && seconds >= SILENT_SECONDS_MIN;
 }
 
-function tooFew(tunnel: CarriedTunnel, { requests: [only] }: Silence): Judgement {
+function tooFew(tunnel: CarriedTunnel, { requests: [only] }: UnansweredStretch): Judgement {
   return {
     result: 'insufficient-data',
     subject: tunnel.subject,
@@ -118,7 +117,7 @@ function limited(
   quality: CaptureQuality,
   tunnel: CarriedTunnel,
   direction: number,
-  silence: Silence,
+  silence: UnansweredStretch,
 ): Judgement | null {
   const { from, to } = tunnel.directions[direction];
   const inner = silence.requests
@@ -133,7 +132,7 @@ function limited(
 
 interface NoReturn {
   readonly direction: number;
-  readonly silence: Silence;
+  readonly silence: UnansweredStretch;
   /** The last packet that came the other way, before the requests. */
   readonly back: FrameRef | null;
   readonly workedBefore: boolean;
@@ -193,7 +192,12 @@ function problemOf(kind: CarriedKind, { subject, directions }: CarriedTunnel, no
 
 const CITED_CONVERSATIONS_MAX = 4;
 
-function citationsOf(name: string, { requests }: Silence, back: FrameRef | null, peer: string): Citation[] {
+function citationsOf(
+  name: string,
+  { requests }: UnansweredStretch,
+  back: FrameRef | null,
+  peer: string,
+): Citation[] {
   const citations: Citation[] = [];
   if (back) citations.push({ ...back, summary: `last ${name} packet from ${peer}` });
   for (const { words, from, to, first, last, unanswered } of requests.slice(0, CITED_CONVERSATIONS_MAX)) {

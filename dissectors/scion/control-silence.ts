@@ -9,7 +9,7 @@ import { linkKeepalives } from './keepalives.js';
 import { directionSubject, directionText, endsOf, limitsOf, linkFilter, linkSubject } from './links.js';
 import type { ControlTally, ScionDirection, ScionLink } from './session.js';
 
-/** Silence of beacons or registrations: the guide wants one at least every 5 to 10 minutes. */
+/** ControlSilence of beacons or registrations: the guide wants one at least every 5 to 10 minutes. */
 export const SILENCE_WARNING_SECONDS = 300;
 export const SILENCE_ERROR_SECONDS = 600;
 /** Messages one way from which the other way knows what it owes. */
@@ -121,7 +121,7 @@ function neverSeen(
   });
 }
 
-interface Silence {
+interface ControlSilence {
   readonly severity: Severity;
   readonly seconds: number;
   readonly from: FrameRef | null;
@@ -135,7 +135,7 @@ function problemOf(
   link: ScionLink,
   index: number,
   kind: ControlKind,
-  { severity, seconds, from, to, start, words }: Silence,
+  { severity, seconds, from, to, start, words }: ControlSilence,
 ): Judgement {
   const ends = endsOf(link, index);
   const back = kind.counterpart(link.directions[1 - index]);

@@ -77,7 +77,7 @@ export const scionDissector = defineDissector({
   observes: SCION_ROWS,
   bind(table, binding) {
     const reader = new ControlReader();
-    const dissectBfd = binding.exit('bfd');
+    const dissectBfd = binding.subDissector('bfd');
     return (frame, offset, end) => dissectPacket(table, reader, dissectBfd, binding, frame, offset, end);
   },
 });
@@ -97,7 +97,7 @@ function dissectPacket(
   if (generation === GENERATION_NONE || frame.origin === ORIGIN_FIRST_FRAGMENT) return;
   const isCurrent = generation === GENERATION_CURRENT;
   const addresses = offset + (isCurrent ? scion.CURRENT_HOSTS : scion.OLD_HOSTS);
-  if (addresses > end) return frame.observeShortfall(binding.protocolIndex);
+  if (addresses > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   const row = table.rows.append(frame);
   clearRow(table, row);
   table.generation[row] = generation;
@@ -107,7 +107,7 @@ function dissectPacket(
   const headerLength = isCurrent
     ? view.getUint8(offset + scion.CURRENT_HEADER_LENGTH) * 4
     : view.getUint8(offset + scion.OLD_HEADER_LENGTH) * scion.OLD_LINE;
-  if (offset + headerLength > end) return frame.observeShortfall(binding.protocolIndex);
+  if (offset + headerLength > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   if (isCurrent) readCurrentPath(table, row, view, offset, headerLength);
   else readOldPath(table, row, view, offset, headerLength);
   const next = isCurrent
@@ -115,7 +115,7 @@ function dissectPacket(
     : dissectOldExtensions(table, row, frame, offset, offset + headerLength, end);
   // The extensions have left in `payloadLength` what stands behind them.
   const at = offset + table.packetLength[row] - frame.payloadLength;
-  if (at > end) return frame.observeShortfall(binding.protocolIndex);
+  if (at > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   // Routers on the way move the pointers into the path; what stands behind the headers stays.
   frame.stableFrom = at;
   if (next === scion.NEXT_UDP) return dissectUdp(table, row, reader, binding, frame, at, end);
@@ -261,7 +261,7 @@ function dissectUdp(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < scion.UDP_LENGTH) return frame.observeShortfall(binding.protocolIndex);
+  if (end - offset < scion.UDP_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   table.content[row] = CONTENT_UDP;
   const wireLength = frame.payloadLength - scion.UDP_LENGTH;
   const at = offset + scion.UDP_LENGTH;
@@ -298,7 +298,7 @@ function dissectGatewayFrame(
     const length = ipLength(view, at, end);
     if (length === 0 || at + length > end) return;
     if (!frame.enterTunnel(KIND_SCION, gatewayKey(table, row))) {
-      return frame.observeShortfallOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
+      return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
     }
     frame.payloadLength = length;
     binding.innerIp(frame, at, at + length);
@@ -330,7 +330,7 @@ function readScmp(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < scion.SCMP_LENGTH_MIN) return frame.observeShortfall(binding.protocolIndex);
+  if (end - offset < scion.SCMP_LENGTH_MIN) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   const view = frame.view;
   const type = view.getUint8(offset);
   table.content[row] = CONTENT_SCMP;
@@ -354,7 +354,8 @@ function readOldScmp(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < scion.OLD_SCMP_HEADER_LENGTH) return frame.observeShortfall(binding.protocolIndex);
+  if (end - offset < scion.OLD_SCMP_HEADER_LENGTH)
+    return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   const view = frame.view;
   table.content[row] = CONTENT_SCMP;
   table.scmp[row] =

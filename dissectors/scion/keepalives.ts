@@ -1,6 +1,6 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import type { LinkDirection, Stream } from '../keepalive/session.js';
+import type { KeepaliveStream, LinkDirection } from '../keepalive/session.js';
 import { isSteady, type Keepalive, PERIODS_MIN } from '../keepalive/streams.js';
 import { scionLinks } from './correlator.js';
 import type { ScionLink } from './session.js';
@@ -20,8 +20,8 @@ export interface LinkKeepalive {
   readonly direction: LinkDirection;
   readonly reverse: LinkDirection;
   /** Null where this direction has no keepalives, or fewer than INTERVALS_MIN intervals of them. */
-  readonly stream: Stream | null;
-  readonly reverseStream: Stream | null;
+  readonly stream: KeepaliveStream | null;
+  readonly reverseStream: KeepaliveStream | null;
 }
 
 /** Both directions of every link that carries keepalives in at least one. */
@@ -38,7 +38,7 @@ export function linkKeepalives(evidence: Evidence): LinkKeepalive[] {
   });
 }
 
-function streamOf({ stream }: LinkDirection): Stream | null {
+function streamOf({ stream }: LinkDirection): KeepaliveStream | null {
   if (stream === null || stream.intervals < INTERVALS_MIN) return null;
   const seconds = stream.periodNs / NS_PER_SECOND;
   if (!(Math.abs(seconds - PERIOD_SECONDS) <= PERIOD_TOLERANCE)) return null;
@@ -46,7 +46,7 @@ function streamOf({ stream }: LinkDirection): Stream | null {
 }
 
 /** As the learner of keepalives without a format sees it. */
-export function learnedKeepalive(one: LinkKeepalive, stream: Stream): Keepalive | null {
+export function learnedKeepalive(one: LinkKeepalive, stream: KeepaliveStream): Keepalive | null {
   const { link, direction, reverse, reverseStream } = one;
   if (link.keepalive === null) return null;
   return { link: link.keepalive, direction, stream, reverse, reverseStream };

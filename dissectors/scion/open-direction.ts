@@ -39,7 +39,7 @@ export class Counter {
 }
 
 /** One direction of a link while it is open; holds a fixed number of names, sessions and paths. */
-export class OpenDirection {
+export class ScionDirectionState {
   readonly source = new LatestIsdAs();
   readonly destination = new LatestIsdAs();
   readonly all = new Counter();

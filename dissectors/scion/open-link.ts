@@ -5,7 +5,7 @@ import type { FrameId, SegmentIndex } from '../../src/units.js';
 import { LinkTracker } from '../keepalive/link-tracker.js';
 import type { Arrival } from '../keepalive/size-class.js';
 import { EchoLedger } from './echo-ledger.js';
-import { OpenDirection } from './open-direction.js';
+import { ScionDirectionState } from './open-direction.js';
 import type { ScionLink, ScmpError } from './session.js';
 
 /** Kinds of SCMP errors kept of a link; further kinds are left out. */
@@ -15,7 +15,7 @@ type Endpoints = ReturnType<FlowRegistry['endpoints']>;
 
 /** One UDP conversation that carries SCION, while it is open. */
 export class OpenLink {
-  readonly directions = [new OpenDirection(), new OpenDirection()] as const;
+  readonly directions = [new ScionDirectionState(), new ScionDirectionState()] as const;
   readonly echoes = new EchoLedger();
   /** Epoch of its latest packet. */
   lastEpoch = 0;

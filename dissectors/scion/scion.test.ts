@@ -43,7 +43,7 @@ interface Dissected {
   readonly generation: number;
   /** What BFD got, and where inner IP packets begin and end. */
   readonly inner: string[];
-  readonly shortfalls: number;
+  readonly unreadableHeaders: number;
 }
 
 /** Dissects a UDP payload that fills its view, so that a read outside of it throws. */
@@ -56,7 +56,7 @@ function dissect(payload: Uint8Array, wireLength = payload.length): Dissected {
   const nothing = (): void => {};
   const bound = dissector.bind(table, {
     protocolIndex: 3,
-    exit: (name) => (context, offset, end) =>
+    subDissector: (name) => (context, offset, end) =>
       inner.push(`${name} ${offset}..${end} of ${context.payloadLength}`),
     innerEthernet: nothing,
     innerIp: (_context, offset, end) => inner.push(`ip ${offset}..${end}`),
@@ -65,7 +65,12 @@ function dissect(payload: Uint8Array, wireLength = payload.length): Dissected {
   const generation = generationOf(frame, 0, payload.length);
   bound(frame, 0, payload.length);
   expect(frame.depth).toBe(0);
-  return { rows: table.rows.length, generation, inner, shortfalls: slot.shortfalls.rows.length };
+  return {
+    rows: table.rows.length,
+    generation,
+    inner,
+    unreadableHeaders: slot.unreadableHeaders.rows.length,
+  };
 }
 
 const SOURCE = { isdAs: '17-ffaa:1:64', host: '10.0.2.15' };
@@ -96,11 +101,11 @@ const textOf = (isd: Uint16Array, as: Float64Array): string => isdAsText(isd[0],
 
 describe('the current header', () => {
   it('reads addresses, and the expiry of the first hop field to go', () => {
-    const { rows, generation, shortfalls } = dissect(scionPacket(packet({ segments: SEGMENTS })));
-    expect({ rows, generation, shortfalls }).toEqual({
+    const { rows, generation, unreadableHeaders } = dissect(scionPacket(packet({ segments: SEGMENTS })));
+    expect({ rows, generation, unreadableHeaders }).toEqual({
       rows: 1,
       generation: GENERATION_CURRENT,
-      shortfalls: 0,
+      unreadableHeaders: 0,
     });
     expect(textOf(table.sourceIsd, table.sourceAs)).toBe('17-ffaa:1:64');
     expect(textOf(table.destinationIsd, table.destinationAs)).toBe('17-ffaa:0:1107');
@@ -151,7 +156,7 @@ describe('the current header', () => {
   it('goes over extensions', () => {
     const extensions = concat(hex('c901 0106 0000 0000'), hex('1100 0000'));
     const payload = concat(extensions, scionUdp(1, 2, zeros(20)));
-    expect(dissect(scionPacket(packet({ nextHeader: 200, payload }))).shortfalls).toBe(0);
+    expect(dissect(scionPacket(packet({ nextHeader: 200, payload }))).unreadableHeaders).toBe(0);
     expect(table.content[0]).toBe(CONTENT_UDP);
   });
 
@@ -193,7 +198,7 @@ describe('the header of 2018', () => {
     const payload = scionUdp(3000, 4000, zeros(1280 - 144 - 8));
     const bytes = oldScionPacket(packet({ segments: SEGMENTS, payload }));
     expect(bytes.subarray(0, 5)).toEqual(hex('0041 0500 12'));
-    expect(dissect(bytes)).toMatchObject({ rows: 1, generation: GENERATION_2018, shortfalls: 0 });
+    expect(dissect(bytes)).toMatchObject({ rows: 1, generation: GENERATION_2018, unreadableHeaders: 0 });
     expect([table.packetLength[0], table.content[0], table.pathKind[0]]).toEqual([
       1280,
       CONTENT_UDP,
@@ -313,8 +318,8 @@ describe('bytes that are cut or mean nothing', () => {
   it('reads what the capture left, and says where a header did not fit', () => {
     for (const bytes of packets) {
       for (let length = 0; length < bytes.length; length++) {
-        const { rows, generation, shortfalls } = dissect(bytes.subarray(0, length), bytes.length);
-        expect(rows + shortfalls > 0, `${length}`).toBe(generation !== GENERATION_NONE);
+        const { rows, generation, unreadableHeaders } = dissect(bytes.subarray(0, length), bytes.length);
+        expect(rows + unreadableHeaders > 0, `${length}`).toBe(generation !== GENERATION_NONE);
       }
     }
   });

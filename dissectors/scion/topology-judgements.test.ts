@@ -7,7 +7,7 @@ import { dissectors } from '../index.js';
 import type { ScionLink, ScionTopology } from './topology.js';
 import {
   endpointJudgements,
-  type IsdAsSighting,
+  type IsdAsObservation,
   isdAsJudgements,
   isSameIsdAs,
   tunAddressJudgements,
@@ -182,7 +182,7 @@ describe('address of the tunnel interface', () => {
 
 describe('ISD-AS of the packets', () => {
   const at = { frame: 1, timeNs: 0, segment: 0 };
-  const sighting = (changes: Partial<IsdAsSighting>): IsdAsSighting => ({
+  const transmission = (changes: Partial<IsdAsObservation>): IsdAsObservation => ({
     from: '10.0.8.8',
     to: '10.0.8.1',
     source: '17-ffaa:1:64',
@@ -193,8 +193,8 @@ describe('ISD-AS of the packets', () => {
     last: at,
     ...changes,
   });
-  const judge = (one: Partial<IsdAsSighting>, link = LINK): Judgement[] => [
-    ...isdAsJudgements([topologyOf(link)], [sighting(one)]),
+  const judge = (one: Partial<IsdAsObservation>, link = LINK): Judgement[] => [
+    ...isdAsJudgements([topologyOf(link)], [transmission(one)]),
   ];
 
   it('is healthy where it is that of the topology', () => {

@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import { originText } from '../../src/side-files/origin.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import type { HostLink } from '../host/side-files/ip-link.js';
@@ -282,7 +282,7 @@ function packetsOf(
 }
 
 /** Packets of SCION between two underlay hosts with one pair of ISD-ASes in the header. */
-export interface IsdAsSighting {
+export interface IsdAsObservation {
   readonly from: string;
   readonly to: string;
   /** `17-ffaa:1:64`, or `1-64512`. */
@@ -302,12 +302,14 @@ export interface IsdAsSighting {
  */
 export function* isdAsJudgements(
   topologies: readonly ScionTopology[],
-  sightings: readonly IsdAsSighting[],
+  transmissions: readonly IsdAsObservation[],
 ): Generator<Judgement> {
   for (const topology of topologies) {
     const isLeaf = topology.links.every(({ linkTo }) => linkTo === 'parent');
     for (const link of topology.links) {
-      const own = sightings.filter(({ from, to }) => isOnLink(link, from, to) || isOnLink(link, to, from));
+      const own = transmissions.filter(
+        ({ from, to }) => isOnLink(link, from, to) || isOnLink(link, to, from),
+      );
       const judged = own.filter(({ isOfLink }) => isOfLink || isLeaf);
       if (judged.length === 0) continue;
       const wrong = judged.filter((one) => isWrong(topology, link, one));
@@ -321,13 +323,13 @@ function isOnLink({ local, bind, remote }: ScionLink, here: string, there: strin
   return there === remote.host && (local.host === null || here === local.host || here === bind);
 }
 
-function isWrong({ isdAs }: ScionTopology, link: ScionLink, one: IsdAsSighting): boolean {
+function isWrong({ isdAs }: ScionTopology, link: ScionLink, one: IsdAsObservation): boolean {
   const isSent = one.to === link.remote.host;
   const [ours, theirs] = isSent ? [one.source, one.destination] : [one.destination, one.source];
   return !isSameIsdAs(ours, isdAs) || (one.isOfLink && !isSameIsdAs(theirs, link.neighbour));
 }
 
-function isdAsProblem(topology: ScionTopology, link: ScionLink, wrong: readonly IsdAsSighting[]): Problem {
+function isdAsProblem(topology: ScionTopology, link: ScionLink, wrong: readonly IsdAsObservation[]): Problem {
   const first = wrong.reduce((a, b) => (b.first.frame < a.first.frame ? b : a)).first;
   const last = wrong.reduce((a, b) => (b.last.frame > a.last.frame ? b : a)).last;
   const [one] = wrong;

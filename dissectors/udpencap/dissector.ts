@@ -14,7 +14,7 @@ const MARKER_LENGTH = 4;
 const KEEPALIVE = 0xff;
 /** SPI and sequence number, and the least that ciphers and ICVs in use add. */
 const ESP_LENGTH_MIN = 20;
-/** A client may use 4500 as its own, arbitrary port: whoever it talks to on a port below this is no IPsec gateway. */
+/** A client may use 4500 as its own, arbitrary port: its peer on a port below this is no IPsec gateway. */
 const WELL_KNOWN_PORT_MAX = 1023;
 /** SPIs up to here are reserved (RFC 4303, section 2.1) and are not negotiated by IKE. */
 const SPI_RESERVED_MAX = 255;
@@ -54,8 +54,8 @@ export const udpencap = defineDissector({
   },
 
   bind(table, binding) {
-    const dissectIsakmp = binding.exit('isakmp');
-    const dissectEsp = binding.exit('esp');
+    const dissectIsakmp = binding.subDissector('isakmp');
+    const dissectEsp = binding.subDissector('esp');
     return function dissectUdpencap(frame, offset, end) {
       const view = frame.view;
       const captured = end - offset;
@@ -73,7 +73,7 @@ export const udpencap = defineDissector({
       } else if (captured >= 1 && length === 1) {
         if (view.getUint8(offset + MARKER) === KEEPALIVE) kind = KIND_KEEPALIVE;
       } else if (frame.isCut) {
-        return frame.observeShortfall(binding.protocolIndex);
+        return frame.observeTruncatedOrMalformed(binding.protocolIndex);
       }
       if (frame.origin !== ORIGIN_ASSEMBLED) {
         const row = table.rows.append(frame);

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -53,7 +54,7 @@ function* deadSas(pair: EspPair, quality: CaptureQuality): Iterable<SaLapse> {
     const live =
       sas?.live ?? sasOf(pair).find(({ from, last }) => from === run.from && last.frame === run.last.frame);
     if (!live || live.udpPackets === 0 || live.portMove || run.packets < UNANSWERED_MIN) continue;
-    const idle = (run.first.timeNs - run.lastBack.timeNs) / NS_PER_SECOND;
+    const idle = watchedSecondsBetween(quality, run.lastBack, run.first);
     if (idle >= KEEPALIVE_SECONDS) {
       yield { pair, live, lapse: { last: run.lastBack, next: run.first }, unanswered: run.packets };
     }

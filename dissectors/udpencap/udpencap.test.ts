@@ -26,7 +26,7 @@ interface Seen {
   readonly kind: number | null;
   /** Which exit got what, and the length on the wire that it was told. */
   readonly exits: readonly string[];
-  readonly shortfalls: number;
+  readonly unreadableHeaders: number;
 }
 
 /** Dissects a UDP payload that fills its view, so that a read outside of it throws. */
@@ -47,14 +47,15 @@ function dissect(
   const nothing = (): void => {};
   const bound = udpencap.bind(table, {
     protocolIndex: 3,
-    exit: (name) => (inner, offset, end) => exits.push(`${name} ${offset}..${end} of ${inner.payloadLength}`),
+    subDissector: (name) => (inner, offset, end) =>
+      exits.push(`${name} ${offset}..${end} of ${inner.payloadLength}`),
     innerEthernet: nothing,
     innerIp: nothing,
     innerEtherType: nothing,
   });
   bound(frame, 0, payload.length);
   const kind = table.rows.length > 0 ? table.kind[0] : null;
-  return { kind, exits, shortfalls: slot.shortfalls.rows.length };
+  return { kind, exits, unreadableHeaders: slot.unreadableHeaders.rows.length };
 }
 
 const ESP = hex('aa6fa19a 00000001 000102030405060708090a0b');
@@ -79,9 +80,9 @@ describe('datagrams on port 4500', () => {
 
   it('are judged by their length on the wire', () => {
     expect(dissect(ESP.subarray(0, 4), 1400)).toMatchObject({ kind: KIND_ESP });
-    expect(dissect(hex('ff'), 1400)).toMatchObject({ kind: null, shortfalls: 1 });
+    expect(dissect(hex('ff'), 1400)).toMatchObject({ kind: null, unreadableHeaders: 1 });
     for (let length = 0; length < 4; length++)
-      expect(dissect(ISAKMP.subarray(0, length), 32).shortfalls).toBe(1);
+      expect(dissect(ISAKMP.subarray(0, length), 32).unreadableHeaders).toBe(1);
   });
 
   it('hand assembled messages on without a second row', () => {
@@ -92,7 +93,11 @@ describe('datagrams on port 4500', () => {
   });
 
   it('are none of IPsec where a client happens to use port 4500', () => {
-    expect(dissect(ESP, ESP.length, ORIGIN_WHOLE, 53)).toEqual({ kind: null, exits: [], shortfalls: 0 });
+    expect(dissect(ESP, ESP.length, ORIGIN_WHOLE, 53)).toEqual({
+      kind: null,
+      exits: [],
+      unreadableHeaders: 0,
+    });
     expect(dissect(ESP, ESP.length, ORIGIN_WHOLE, 1024)).toMatchObject({ kind: KIND_ESP });
   });
 

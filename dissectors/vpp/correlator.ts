@@ -23,7 +23,7 @@ class TraceCorrelation implements Correlation<VppTrace, typeof VPP_ROWS> {
   private readonly tally = new TraceTally();
 
   get summarised(): number {
-    return this.tally.foldedFlows;
+    return this.tally.aggregatedFlows;
   }
 
   consume(batch: Rows, _flow: number, from: number, to: number): void {

@@ -1,6 +1,6 @@
-import type { Citation, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../src/diagnose/packet-class.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { ipProtocolName } from '../../src/wire/ip-protocols.js';

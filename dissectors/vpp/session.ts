@@ -158,5 +158,5 @@ export interface VppTrace {
   readonly counters: readonly VppCounter[];
   readonly pools: readonly VppBufferPool[];
   /** Flows beyond the bound, counted only. */
-  readonly foldedFlows: number;
+  readonly aggregatedFlows: number;
 }

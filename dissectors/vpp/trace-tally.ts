@@ -33,7 +33,7 @@ export class TraceTally {
   private readonly counters: VppCounter[] = [];
   private readonly pools: VppBufferPool[] = [];
 
-  get foldedFlows(): number {
+  get aggregatedFlows(): number {
     return this.ledger.folded;
   }
 
@@ -110,7 +110,7 @@ export class TraceTally {
       ...{ puntedTo, ownAddresses, hasPunt, txKinds, orphans, first, last },
       ...{ packetsOfThread, emptyThreads, limits, counters, pools },
       flows: [...ledger.flows.values()],
-      foldedFlows: ledger.folded,
+      aggregatedFlows: ledger.folded,
     };
   }
 }

@@ -60,7 +60,7 @@ const ERROR_LINE = /^\s*(\d+)\s+(\S+)\s+(\S.*?)\s*$/;
 const SEVERITY = /\s+(?:error|warn|warning|info)(?:\s+\d+)?$/;
 const POOLS_HEAD = /^\s*Pool Name\s+Index\s+NUMA\s+Size\s+Data Size\s+Total\s+Avail\s+Cached\s+Used/;
 const POOL_LINE = /^\s*(\S+)\s+\d+\s+\d+\s+\d+\s+\d+\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*$/;
-/** A prompt of VPP or of a shell, a separator of grep, an ellipsis: what stands above is over. */
+/** A prompt of VPP or of a shell, a separator of grep, an ellipsis: what stands above has ended. */
 const PROMPT = /^(?:vpp# |DBGvpp# |\S*[$#] \S)/;
 const LEFT_OUT = /^\s*(?:--|\[\.\.\.\]|\.\.\.)\s*$/;
 
@@ -104,7 +104,7 @@ class TextReader implements TraceText {
   private hasSeverity = false;
 
   take(whole: string, number: number): void {
-    // Notes of whoever wrote the text down.
+    // Notes of the person who wrote the text down.
     if (whole.startsWith('#')) return;
     if (whole.length > LINE_LENGTH_MAX) this.longLines++;
     const line = whole.slice(0, LINE_LENGTH_MAX);

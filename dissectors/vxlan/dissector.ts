@@ -50,11 +50,11 @@ function dissectHeader(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < vxlan.HEADER_LENGTH) return frame.observeShortfall(binding.protocolIndex);
+  if (end - offset < vxlan.HEADER_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   const isGpe = isGpeHeader(frame, offset);
   // A port alone is no proof: 4789 may be the port that some client happened to get.
   if (frame.claim === CLAIM_PORT && !isPlausible(frame, isGpe, offset, end)) {
-    return frame.observeShortfallOf(binding.protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_MALFORMED);
   }
   const { view, flow: outerFlow, networkOffset: outerOffset, origin, claim } = frame;
   const outerDirection = frame.addressDirection();
@@ -64,7 +64,7 @@ function dissectHeader(
   const isEthernet = carriesEthernet(view, offset, isGpe);
   const innerEthernetEnd = isEthernet ? end : inner;
   if (!frame.enterTunnel(KIND, vni)) {
-    return frame.observeShortfallOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
+    return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
   }
   frame.payloadLength -= vxlan.HEADER_LENGTH;
   if (isEthernet) {
@@ -88,7 +88,7 @@ function dissectHeader(
   const lane = laneOf(view, offset, innerEthernetEnd, way);
   const mayFold = frame.foldsRows && claim === CLAIM_PORT && origin === ORIGIN_WHOLE;
   if (mayFold && runs.extend(frame, flow, direction, lane, wholeLength, innerLength))
-    return frame.noteFolded(binding.protocolIndex);
+    return frame.noteAggregated(binding.protocolIndex);
   const { table } = runs;
   const row = table.rows.append(frame);
   table.rows.flow[row] = flow;
@@ -166,11 +166,12 @@ function dissectNextProtocol(
   let next = protocol;
   let at = offset;
   if (next === vxlan.NEXT_NSH) {
-    if (end - at < vxlan.NSH_LENGTH_MIN) return frame.observeShortfall(binding.protocolIndex);
+    if (end - at < vxlan.NSH_LENGTH_MIN) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
     const length = (frame.view.getUint8(at + vxlan.NSH_LENGTH) & vxlan.NSH_LENGTH_MASK) * 4;
     next = frame.view.getUint8(at + vxlan.NSH_NEXT_PROTOCOL);
     at += length;
-    if (length < vxlan.NSH_LENGTH_MIN || at > end) return frame.observeShortfall(binding.protocolIndex);
+    if (length < vxlan.NSH_LENGTH_MIN || at > end)
+      return frame.observeTruncatedOrMalformed(binding.protocolIndex);
   }
   switch (next) {
     case vxlan.NEXT_IPV4:

@@ -1,7 +1,7 @@
 import type { Batch } from '../../src/correlate/correlator.js';
 import { OpenRef } from '../../src/correlate/open-ref.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import { OpenDirection } from '../../src/correlate/tunnel-direction.js';
+import { TunnelDirectionState } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { LaneUse, type OpenMacPair, type OpenReservedUse } from './lane-use.js';
@@ -23,7 +23,7 @@ const ADDRESSINGS_MAX = 1024;
 const HOSTS_MAX = 4096;
 const LANES_MAX = 1024;
 
-export class OpenVxlanDirection extends OpenDirection implements VxlanDirection {
+export class OpenVxlanDirection extends TunnelDirectionState implements VxlanDirection {
   tagged = 0;
   untagged = 0;
   reserved: OpenReservedUse | null = null;

@@ -5,7 +5,7 @@ const FLOWS_START = 1024;
 
 /**
  * Makes one row of packets of one lane that follow each other on a direction of an inner flow: what the tunnel's
- * counters need of them is a sum. Knows the last row of every direction in the round in hand.
+ * counters need of them is a sum. Knows the last row of every direction in the current round.
  */
 export class RunFolder {
   private lastRow = new Int32Array(FLOWS_START * 2).fill(-1);

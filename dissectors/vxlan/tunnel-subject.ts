@@ -1,6 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Citation } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { cite, inOrder } from '../../src/wording/citations.js';
 import { PORT_IANA } from './layout.js';

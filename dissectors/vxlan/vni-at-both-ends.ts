@@ -1,7 +1,8 @@
 import type { ComparedDirection, Comparison } from '../../src/compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../src/compare/side.js';
 import { directionFilter, sideName } from '../../src/diagnose/both-ends/loss-finding.js';
-import type { Citation, Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Judgement, PairEvidence, Problem } from '../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../src/moment.js';
 
 const ID = 'vxlan.vni-mismatch';
 /** Share of the packets of a direction that must be lost before nothing can be said of the receiver. */

@@ -267,7 +267,7 @@ function dissectAlone(bytes: Uint8Array, destinationPort: number): void {
   frame.payloadLength = bytes.length;
   const inner: Binding = {
     protocolIndex: 0,
-    exit: () => () => {},
+    subDissector: () => () => {},
     innerEthernet: (_frame, offset, end) => expect(offset).toBeLessThanOrEqual(end),
     innerIp: (_frame, offset, end) => expect(offset).toBeLessThanOrEqual(end),
     innerEtherType: (_frame, _type, offset, end) => expect(offset).toBeLessThanOrEqual(end),

@@ -32,11 +32,11 @@ function claim(frame: FrameContext, offset: number, end: number): number {
 
 function bind(table: ObservationTable<WireguardRows>, { protocolIndex }: Binding): Dissect {
   return function dissectWireguard(frame, offset, end) {
-    if (end - offset < wireguard.DATA_HEADER_LENGTH) return frame.observeShortfall(protocolIndex);
+    if (end - offset < wireguard.DATA_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
     const isWhole = frame.origin === ORIGIN_WHOLE;
     // What has not the form is another protocol on this port.
     if (!hasForm(frame.view, offset, frame.payloadLength, isWhole)) {
-      return frame.observeShortfall(protocolIndex);
+      return frame.observeTruncatedOrMalformed(protocolIndex);
     }
     appendRow(table, frame, offset);
   };

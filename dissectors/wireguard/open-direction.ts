@@ -14,7 +14,7 @@ const PERIOD_SPREAD_NS = NS_PER_SECOND;
 const PERIOD_SHARE_MIN = 0.8;
 
 /** One direction while its packets come in. Bounded: 16 indices, GAPS_KEPT gaps. */
-export class OpenDirection {
+export class WireguardDirectionState {
   packets = 0;
   bytes = 0;
   dataPackets = 0;

@@ -4,7 +4,7 @@ import type { FrameRef } from '../../src/moment.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 
 import { DATA, INITIATION, PORT, RESPONSE } from './layout.js';
-import { OpenDirection } from './open-direction.js';
+import { WireguardDirectionState } from './open-direction.js';
 import type { WireguardRows } from './rows.js';
 import type { Handshake, Pause, Socket, Way, WireguardFlow } from './session.js';
 
@@ -18,11 +18,11 @@ const RISING_MIN = 3;
 
 type OpenHandshake = { -readonly [Field in keyof Handshake]: Handshake[Field] } & { responder: number };
 
-/** One flow while its packets come in. Bounded: 64 handshakes, PAUSES_KEPT pauses, two OpenDirection. */
+/** One flow while its packets come in. Bounded: 64 handshakes, PAUSES_KEPT pauses, two WireguardDirectionState. */
 export class OpenFlow {
   lastFrame: FrameId = 0;
   isClosed = false;
-  private readonly directions: readonly [OpenDirection, OpenDirection];
+  private readonly directions: readonly [WireguardDirectionState, WireguardDirectionState];
   private readonly handshakes: OpenHandshake[] = [];
   private handshakesDropped = 0;
   /** By way: the latest handshake of that side that still lacks an answer or a first packet. */
@@ -40,7 +40,7 @@ export class OpenFlow {
     readonly stack: number,
     readonly segment: SegmentIndex,
   ) {
-    this.directions = [new OpenDirection(segment), new OpenDirection(segment)];
+    this.directions = [new WireguardDirectionState(segment), new WireguardDirectionState(segment)];
     this.lastTransport = new OpenRef(0, Number.NaN, segment);
     this.isProven = low.port === PORT || high.port === PORT;
   }

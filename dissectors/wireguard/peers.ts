@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Citation, Evidence } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';

@@ -55,7 +55,7 @@ export class OpenConversation {
     this.waiting = null;
   }
 
-  /** A new connection with the same ports: what was open is over. */
+  /** A new connection with the same ports: what was open has ended. */
   connect(): void {
     this.connects++;
     this.timeoutMs = 0;

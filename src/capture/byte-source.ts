@@ -2,7 +2,7 @@ import { closeSync, createReadStream, fstatSync, open, openSync, readSync, statS
 import { promisify } from 'node:util';
 import { CaptureError } from './capture-error.js';
 
-/** No byte has come for a while, and more may: whoever reads should give out what there is. Only live sources say so. */
+/** No byte has come for a while, and more may: the reader should hand out what it has. Only live sources say so. */
 export const NOTHING_YET = -1;
 
 /** Bytes of one input, in order. */

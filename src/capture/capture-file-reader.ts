@@ -143,7 +143,7 @@ export class CaptureFileReader {
     return false;
   }
 
-  /** Gives out the rows there are where nothing comes; the pause of the chunk is over then, and `run` ends. */
+  /** Gives out the rows there are where nothing comes; the chunk then no longer waits, and `run` ends. */
   private async awaitRead(chunk: FrameChunk, pending: Promise<number>): Promise<void> {
     const count = await pending;
     if (count === NOTHING_YET) this.flushed = this.emit(chunk, this.window.rows);

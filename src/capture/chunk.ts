@@ -1,7 +1,5 @@
 import type { SegmentIndex } from '../units.js';
 
-export * from './frame-marks.js';
-
 /** Frames of one chunk never cross a multiple of this in the merged order (bounds fall due only there). */
 export const FRAMES_PER_EPOCH = 65_536;
 
@@ -30,7 +28,7 @@ export interface FrameIndex {
 }
 
 /**
- * Whole records of one time segment. Whoever holds the chunk owns its memory: the reader until
+ * Whole records of one time segment. The holder of the chunk owns its memory: the reader until
  * it is filled, then the worker, then the main thread until the slot is handed back.
  */
 export interface FrameChunk {

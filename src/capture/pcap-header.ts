@@ -93,7 +93,7 @@ function lengthOrderOf(view: DataView, littleEndian: boolean, file: string): Len
   return minor === 3 ? 'smaller-is-captured' : 'captured-first';
 }
 
-/** There is no version after 2.4; whoever writes one means 2.4, as Wireshark takes it. */
+/** There is no version after 2.4; a later one is read as 2.4, as Wireshark does. */
 function oddVersionOf(view: DataView, littleEndian: boolean): string | null {
   const major = view.getUint16(MAJOR_VERSION, littleEndian);
   const minor = view.getUint16(MINOR_VERSION, littleEndian);

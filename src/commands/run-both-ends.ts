@@ -49,7 +49,7 @@ export type BothEndsOptions = Omit<LiveRunOptions, 'endIsKnown'>;
 /**
  * Judges live captures of both ends of a path, and compares them while they go on. When one ends, the other one is
  * ended a few seconds later.
- * @returns the report of the whole run, with `compare`; what was raised and is over has `clearedAt`.
+ * @returns the report of the whole run, with `compare`; a finding that was raised and has cleared carries `clearedAt`.
  */
 export async function runBothEnds(
   ends: Readonly<Record<Side, LiveEnd>>,

@@ -49,7 +49,7 @@ export interface LiveRunOptions extends AnalyzeOptions {
 
 /**
  * Judges a live source until it ends.
- * @returns the report of the whole run; what was raised and is over has `clearedAt`.
+ * @returns the report of the whole run; a finding that was raised and has cleared carries `clearedAt`.
  */
 export async function runLive(source: LiveSource, options: LiveRunOptions): Promise<Report> {
   const side = await sideKnowledge(options.sideFiles, catalogue);

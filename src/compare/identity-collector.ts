@@ -51,10 +51,10 @@ export class IdentityCollector implements IdentitySink {
   recordCount = 0;
   withoutTime = 0;
 
-  /** Flows of the rows of the frame in hand that are inside tunnels. */
+  /** Flows of the rows of the current frame that are inside tunnels. */
   private readonly innerFlows: number[] = [];
   private innerCount = 0;
-  /** Rows of the round in hand that become records, and the lane of each. */
+  /** Rows of the current round that become records, and the lane of each. */
   private rows = new Uint32Array(1024);
   private laneOfRow = new Int32Array(1024);
 

@@ -1,11 +1,7 @@
 import type { Nanoseconds } from '../units.js';
+import type { Channel, DirectionPlan } from './channel.js';
 import type { ClockModel } from './clock.js';
 import type { RewrittenFlows } from './rewritten-flows.js';
-
-export type { Channel, DirectionPlan, RewrittenEntry } from './channel.js';
-export { otherSide, SIDES, type Side } from './side.js';
-
-import type { Channel, DirectionPlan } from './channel.js';
 import type { Side } from './side.js';
 
 /** From that time of its own clock on, a lane's packets belong to that channel. */

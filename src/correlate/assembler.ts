@@ -10,9 +10,9 @@ import { IPV4_MAPPED, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH, UDP_LENGTH } from '../wire/transport.js';
 import { DatagramAssembly, type DatagramCounts } from './datagram-assembly.js';
 import type { FlowRegistry } from './flow-registry.js';
-import { CaptureClock, type Piece, readPiece } from './piece.js';
+import { type Piece, PieceClock, readPiece } from './piece.js';
 import { StreamAssembly, type StreamCounts } from './stream-assembly.js';
-import type { Stream } from './stream-state.js';
+import type { AssembledStream } from './stream-state.js';
 
 export interface AssemblerCounts {
   /** Datagrams and messages of streams that were put together and read. */
@@ -41,7 +41,7 @@ export class Assembler {
    */
   pausedAt = -1;
 
-  private readonly clock = new CaptureClock();
+  private readonly clock = new PieceClock();
   private readonly datagrams: DatagramAssembly;
   private readonly streams: StreamAssembly;
   private readonly readsDatagrams: boolean;
@@ -53,7 +53,7 @@ export class Assembler {
   private mappedFlows = 0;
   /** Pieces inside messages that were just put together: tunnels may be fragmented within and without. */
   private readonly inner: Piece[] = [];
-  private stream: Stream | null = null;
+  private stream: AssembledStream | null = null;
   private datagram: DataView | null = null;
   private piece: Piece | null = null;
   private sourcePort = 0;
@@ -272,7 +272,7 @@ export class Assembler {
   }
 }
 
-/** Datagrams go to whoever owns their ports or recognises them; segments name their dissector. */
+/** Datagrams go to the dissector that owns their ports or recognises them; segments name their dissector. */
 function leafOf(piece: Piece): number {
   return piece.kind === PIECE_FRAGMENT ? NOBODY : piece.protocol;
 }

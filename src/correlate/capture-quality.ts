@@ -15,7 +15,7 @@ import type { CopyPair } from './copies.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
 import type { KnownProtocols } from './known-protocols.js';
-import { longest, PauseTracker, type Silence } from './pauses.js';
+import { type CapturePause, longest, PauseTracker } from './pauses.js';
 import type { Traffic } from './traffic.js';
 
 /** First and last timed frame of a time segment: the edges that rules about absence must respect. */
@@ -50,9 +50,9 @@ export interface CaptureQuality {
   /** Times that step back by more than 1 ms inside a segment, and the largest such step. */
   readonly stepsBack: FrameFact & { readonly largestNs: Nanoseconds };
   /** The longest times without any frame: in them the capture, not a flow, fell silent. At most SILENCES_KEPT, in order of time. */
-  readonly silences: readonly Silence[];
+  readonly silences: readonly CapturePause[];
   /** Stretches in which the capture may not have run (see PauseTracker), in order of time. */
-  readonly pauses: readonly Silence[];
+  readonly pauses: readonly CapturePause[];
   /** Frames by the direction that the capture states. */
   readonly inbound: number;
   readonly outbound: number;
@@ -101,7 +101,7 @@ export class CaptureQualityObserver {
   malformedHeaders = 0;
   tooDeep = 0;
   readonly windows: (Window | undefined)[] = [];
-  private longSilences: Silence[] = [];
+  private longSilences: CapturePause[] = [];
   private readonly pauseTracker = new PauseTracker();
   /** Latest time of the segment so far, and the time of the last frame. */
   private latestNs = Number.NaN;
@@ -117,7 +117,7 @@ export class CaptureQualityObserver {
     }
     this.observeFrames(slot);
     this.observeTimes(slot);
-    this.observeShortfalls(slot, isCopy);
+    this.observeTruncatedOrMalformedRows(slot, isCopy);
   }
 
   private observeFrames(slot: Slot): void {
@@ -177,8 +177,8 @@ export class CaptureQualityObserver {
   }
 
   /** Counts headers that did not fit; again for those of messages that the assembler put together. */
-  observeShortfalls(slot: Slot, isCopy: Uint8Array | null): void {
-    const { rows, kind } = slot.shortfalls;
+  observeTruncatedOrMalformedRows(slot: Slot, isCopy: Uint8Array | null): void {
+    const { rows, kind } = slot.unreadableHeaders;
     for (let row = 0; row < rows.length; row++) {
       if (isCopy !== null && isCopy[rows.frame[row]] === 1) continue;
       if (kind[row] === SHORTFALL_TRUNCATED) this.truncatedHeaders++;
@@ -188,13 +188,13 @@ export class CaptureQualityObserver {
   }
 
   /** In order of time. */
-  get silences(): readonly Silence[] {
+  get silences(): readonly CapturePause[] {
     this.dropShortSilences();
     return this.longSilences;
   }
 
   /** In order of time. */
-  get pauses(): readonly Silence[] {
+  get pauses(): readonly CapturePause[] {
     return this.pauseTracker.pauses();
   }
 

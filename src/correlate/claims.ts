@@ -64,7 +64,7 @@ export class Claims {
   /** In order of arrival. */
   private readonly waiting = new Set<Waiting>();
   private waitingRows = 0;
-  /** Those that began to wait in the round in hand. */
+  /** Those that began to wait in the current round. */
   private fresh: Waiting[] = [];
   private verdicts: (Uint32Array | undefined)[] = [];
   private releases: number[][] = [];

@@ -51,7 +51,7 @@ export class CopyDetector {
   private readonly timeNs = new Float64Array(SEEN_CAPACITY).fill(Number.NEGATIVE_INFINITY);
   private readonly frame = new Float64Array(SEEN_CAPACITY);
   /** How often each was seen, up to 255. */
-  private readonly sightings = new Uint8Array(SEEN_CAPACITY);
+  private readonly transmissions = new Uint8Array(SEEN_CAPACITY);
   private isCopy = new Uint8Array(1024);
 
   /** Times of the next segment do not compare with what was seen. */
@@ -81,9 +81,9 @@ export class CopyDetector {
         this.remember(slot, row, index, seen, timeNs);
         continue;
       }
-      if (this.sightings[seen] < 255) this.sightings[seen]++;
-      const isFlood = this.sightings[seen] > EQUAL_TAPS_MAX;
-      if (this.frames <= SHARE_FRAMES_MAX) this.countRepeat(this.sightings[seen]);
+      if (this.transmissions[seen] < 255) this.transmissions[seen]++;
+      const isFlood = this.transmissions[seen] > EQUAL_TAPS_MAX;
+      if (this.frames <= SHARE_FRAMES_MAX) this.countRepeat(this.transmissions[seen]);
       if (this.hasProof(slot, row, index, seen) || (!isFlood && this.isDoubledCapture())) {
         if (found === 0) this.isCopy.fill(0, 0, chunk.frameCount);
         found++;
@@ -97,9 +97,9 @@ export class CopyDetector {
   }
 
   /** What comes too often for copies was no copy before either. */
-  private countRepeat(sightings: number): void {
-    if (sightings <= EQUAL_TAPS_MAX) this.doubled++;
-    else if (sightings === EQUAL_TAPS_MAX + 1) this.doubled -= EQUAL_TAPS_MAX - 1;
+  private countRepeat(transmissions: number): void {
+    if (transmissions <= EQUAL_TAPS_MAX) this.doubled++;
+    else if (transmissions === EQUAL_TAPS_MAX + 1) this.doubled -= EQUAL_TAPS_MAX - 1;
   }
 
   private hasProof(slot: Slot, row: number, index: number, seen: number): boolean {
@@ -121,7 +121,7 @@ export class CopyDetector {
     this.words[at + SEEN_LINK] = slot.fingerprints.link[row];
     this.words[at + SEEN_TAP] = tapOf(slot, row, index);
     this.timeNs[seen] = timeNs;
-    this.sightings[seen] = 1;
+    this.transmissions[seen] = 1;
     this.frame[seen] = frameId(slot.chunk.frames.capture[index], slot.chunk.frames.number[index]);
   }
 

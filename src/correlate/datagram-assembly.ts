@@ -2,7 +2,7 @@ import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH } from '../wire/transport.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
-import type { CaptureClock, Piece } from './piece.js';
+import type { Piece, PieceClock } from './piece.js';
 
 const DATAGRAM_BYTES_MAX = 65_536;
 /** Fragment offsets count in units of 8 bytes (RFC 791, section 3.1). */
@@ -62,7 +62,7 @@ class Datagram {
 
   /** Takes what is new in a fragment; the first bytes to arrive stay. False where it contradicts what is known. */
   add(piece: Piece): boolean {
-    // All fragments but the last are multiples of 8 long; hosts cut what is over.
+    // All fragments but the last are multiples of 8 long; hosts cut the remainder.
     const length = piece.hasMore ? piece.wireLength - (piece.wireLength % UNIT) : piece.wireLength;
     const end = piece.offset + length;
     if (end > DATAGRAM_BYTES_MAX || (this.length >= 0 && end > this.length)) return false;
@@ -120,7 +120,7 @@ export class DatagramAssembly {
   /** `wants` tells whether anybody reads datagrams of these ports when they are put together. */
   constructor(
     flows: FlowRegistry,
-    private readonly clock: CaptureClock,
+    private readonly clock: PieceClock,
     private readonly wants: (sourcePort: number, destinationPort: number) => boolean,
   ) {
     this.flowStates = flows.trackStates((datagrams) => {

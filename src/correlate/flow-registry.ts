@@ -30,8 +30,6 @@ import { FlowStates } from './flow-states.js';
 import { grown } from './grown-column.js';
 
 export type { Endpoints, FlowDirection, TunnelLayer } from './flow-facts.js';
-export type { FlowId } from './flow-id.js';
-export type { FlowStates } from './flow-states.js';
 
 const FLOW_CAPACITY_START = 4096;
 /** About half a million flows; beyond three quarters of that the longest silent ones are folded into `evicted`. */

@@ -1,13 +1,13 @@
 import { type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../units.js';
 
 /** A stretch of a segment without any frame, all flows together. */
-export interface Silence {
+export interface CapturePause {
   readonly segment: SegmentIndex;
   readonly fromNs: Nanoseconds;
   readonly toNs: Nanoseconds;
 }
 
-interface Gap extends Silence {
+interface Gap extends CapturePause {
   /** Ordinal in the run of the frame that ends it. */
   readonly frame: number;
   /** Longest gap so far among the frames around it. */
@@ -34,7 +34,7 @@ const PAUSES_KEPT = 4096;
  * (one file, rotated files, merged ones, captures hours apart) is of no account. Holds the longest PAUSES_KEPT.
  */
 export class PauseTracker {
-  private settled: Silence[] = [];
+  private settled: CapturePause[] = [];
   /** Gaps of at least GAP_NOTED_NS whose frames after them are not all seen yet. */
   private recent: Gap[] = [];
 
@@ -57,7 +57,7 @@ export class PauseTracker {
   }
 
   /** As far as is known so far, in order of time. */
-  pauses(): readonly Silence[] {
+  pauses(): readonly CapturePause[] {
     this.thin();
     return [...this.settled, ...this.recent.filter(isPause)].map(silenceOf);
   }
@@ -76,7 +76,7 @@ export class PauseTracker {
 }
 
 /** The longest `count` of them, of equally long ones the first, in the order given. */
-export function longest(silences: readonly Silence[], count: number): Silence[] {
+export function longest(silences: readonly CapturePause[], count: number): CapturePause[] {
   if (silences.length <= count) return [...silences];
   const shortest = silences.map(lengthOf).sort((a, b) => b - a)[count - 1];
   let room = count - silences.filter((silence) => lengthOf(silence) > shortest).length;
@@ -91,10 +91,10 @@ function isPause(gap: Gap): boolean {
   return seconds > PAUSE_SECONDS_MAX || lengthOf(gap) > PAUSE_RATIO * gap.usualNs;
 }
 
-function silenceOf({ segment, fromNs, toNs }: Silence): Silence {
+function silenceOf({ segment, fromNs, toNs }: CapturePause): CapturePause {
   return { segment, fromNs, toNs };
 }
 
-function lengthOf({ fromNs, toNs }: Silence): Nanoseconds {
+function lengthOf({ fromNs, toNs }: CapturePause): Nanoseconds {
   return toNs - fromNs;
 }

@@ -52,7 +52,7 @@ export function readPiece(slot: Slot, row: number, global: Int32Array): Piece {
  * Time of the capture for timers: never steps back, and stays where a frame has no time, so that state in order of
  * arrival is also in order of age.
  */
-export class CaptureClock {
+export class PieceClock {
   nowNs: Nanoseconds = 0;
 
   advance(timeNs: Nanoseconds): void {

@@ -87,9 +87,9 @@ export class CorrelatorRunner implements CorrelationRun {
     const mapped = slot.flows.keys.length;
     // More than once only where messages of the assembler fill a table.
     for (;;) {
-      slot.shortfalls.rows.length = 0;
+      slot.unreadableHeaders.rows.length = 0;
       if (this.assembler.consume(slot, engine, global, isCopy)) global = this.flows.mapFlows(slot, mapped);
-      this.quality.observeShortfalls(slot, isCopy);
+      this.quality.observeTruncatedOrMalformedRows(slot, isCopy);
       const { pausedAt } = this.assembler;
       this.consumeTables(slot, global, isCopy, pausedAt < 0 ? slot.chunk.frameCount - 1 : pausedAt);
       if (pausedAt < 0) return;

@@ -135,7 +135,7 @@ export class SequenceTracker {
     return (this.distinct * NS_PER_SECOND) / elapsed;
   }
 
-  /** Numbers between the highest one and that of the packet in hand have not been seen. */
+  /** Numbers between the highest one and that of the current packet have not been seen. */
   private skip(
     window: Uint32Array,
     delta: number,

@@ -1,10 +1,16 @@
-import type { Stream as Framing } from '../dissect/dissector.js';
+import type { StreamFraming as Framing } from '../dissect/dissector.js';
 import { PIECE_STREAM_END, PIECE_STREAM_START } from '../observe/engine-tables.js';
 import { NS_PER_SECOND } from '../units.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
-import type { CaptureClock, Piece } from './piece.js';
-import { HELD_OVERHEAD_BYTES, type Held, type Segment, Stream, wholeMessages } from './stream-state.js';
+import type { Piece, PieceClock } from './piece.js';
+import {
+  AssembledStream,
+  HELD_OVERHEAD_BYTES,
+  type Held,
+  type Segment,
+  wholeMessages,
+} from './stream-state.js';
 
 /** Bytes of one direction of a flow that may wait: for the rest of a message, and again behind a gap. */
 const STREAM_BYTES_MAX = 65_536;
@@ -48,14 +54,14 @@ export class StreamAssembly {
     abandonedBytes: 0,
     refusedBytes: 0,
   };
-  private readonly flowStates: FlowStates<(Stream | undefined)[]>;
+  private readonly flowStates: FlowStates<(AssembledStream | undefined)[]>;
   /** Streams that hold bytes, by when they began to, with how many. */
-  private readonly holders = new Map<Stream, number>();
+  private readonly holders = new Map<AssembledStream, number>();
   private totalBytes = 0;
 
   constructor(
     flows: FlowRegistry,
-    private readonly clock: CaptureClock,
+    private readonly clock: PieceClock,
   ) {
     this.flowStates = flows.trackStates((streams) => {
       for (const stream of streams) if (stream) this.abandon(stream);
@@ -63,7 +69,7 @@ export class StreamAssembly {
   }
 
   /** Takes a segment in; then ask `next` for messages until there is none, and call `settle`. */
-  add(piece: Piece, framing: Framing): Stream | null {
+  add(piece: Piece, framing: Framing): AssembledStream | null {
     const isStart = piece.kind === PIECE_STREAM_START;
     if (piece.wireLength === 0 && !isStart) {
       const known = this.flowStates.get(piece.flow)?.[piece.direction];
@@ -80,7 +86,7 @@ export class StreamAssembly {
   }
 
   /** The next whole message, valid until the next call; null where more bytes are needed. */
-  next(stream: Stream): DataView | null {
+  next(stream: AssembledStream): DataView | null {
     for (;;) {
       const early = stream.early.shift();
       if (early) {
@@ -98,7 +104,7 @@ export class StreamAssembly {
   }
 
   /** Makes what waits the stream's own, once its messages were taken. */
-  settle(stream: Stream): void {
+  settle(stream: AssembledStream): void {
     const isOver = stream.expected === stream.endsAt && stream.held.length === 0;
     if (isOver && stream.at < stream.end) this.counts.incomplete++;
     if (isOver || stream.at === stream.end) stream.clearPending();
@@ -119,7 +125,7 @@ export class StreamAssembly {
     this.flowStates.clear();
   }
 
-  private streamOf(piece: Piece, framing: Framing, sequence: number, isStart: boolean): Stream {
+  private streamOf(piece: Piece, framing: Framing, sequence: number, isStart: boolean): AssembledStream {
     let streams = this.flowStates.get(piece.flow);
     if (!streams) {
       streams = [undefined, undefined];
@@ -127,7 +133,7 @@ export class StreamAssembly {
     }
     const known = streams[piece.direction];
     if (!known) {
-      const stream = new Stream(framing);
+      const stream = new AssembledStream(framing);
       stream.restart(sequence, isStart);
       streams[piece.direction] = stream;
       return stream;
@@ -142,13 +148,13 @@ export class StreamAssembly {
     return known;
   }
 
-  private takeSegment(stream: Stream, segment: Segment): void {
+  private takeSegment(stream: AssembledStream, segment: Segment): void {
     if (stream.distanceTo(segment.sequence) <= 0) this.append(stream, segment);
     else this.hold(stream, segment);
   }
 
   /** Adds what is new in a segment that starts at or before what is due. */
-  private append(stream: Stream, { sequence, wireLength, bytes }: Segment): void {
+  private append(stream: AssembledStream, { sequence, wireLength, bytes }: Segment): void {
     const seen = -stream.distanceTo(sequence);
     if (seen >= wireLength) return;
     stream.expected = (sequence + wireLength) >>> 0;
@@ -156,7 +162,7 @@ export class StreamAssembly {
     stream.missing = wireLength - Math.max(seen, bytes.length);
   }
 
-  private appendBytes(stream: Stream, bytes: Uint8Array): void {
+  private appendBytes(stream: AssembledStream, bytes: Uint8Array): void {
     const waiting = stream.end - stream.at;
     if (waiting === 0) {
       stream.setPending(bytes, bytes.length, true);
@@ -177,7 +183,7 @@ export class StreamAssembly {
   }
 
   /** Keeps a segment behind a gap, in order of sequence numbers; equal ones in order of arrival. */
-  private hold(stream: Stream, { sequence, wireLength, bytes }: Segment): void {
+  private hold(stream: AssembledStream, { sequence, wireLength, bytes }: Segment): void {
     const { held } = stream;
     const distance = stream.distanceTo(sequence);
     let at = held.length;
@@ -194,7 +200,7 @@ export class StreamAssembly {
   }
 
   /** Moves the first segment that waits into line, if its gap is filled or has waited enough. */
-  private takeHeld(stream: Stream): boolean {
+  private takeHeld(stream: AssembledStream): boolean {
     const first = stream.held[0];
     if (!first) return false;
     const gap = stream.distanceTo(first.sequence);
@@ -216,7 +222,7 @@ export class StreamAssembly {
   }
 
   /** The next message starts behind a segment whose messages were read. */
-  private passRead(stream: Stream, { sequence, wireLength }: Held): void {
+  private passRead(stream: AssembledStream, { sequence, wireLength }: Held): void {
     const end = (sequence + wireLength) >>> 0;
     if (stream.distanceTo(end) <= 0) return;
     if (stream.at < stream.end) this.counts.incomplete++;
@@ -226,7 +232,7 @@ export class StreamAssembly {
     stream.isSearching = false;
   }
 
-  private cutMessage(stream: Stream): DataView | null {
+  private cutMessage(stream: AssembledStream): DataView | null {
     for (;;) {
       const skipped = Math.min(stream.toSkip, stream.end - stream.at);
       stream.toSkip -= skipped;
@@ -257,14 +263,14 @@ export class StreamAssembly {
     }
   }
 
-  private search(stream: Stream): void {
+  private search(stream: AssembledStream): void {
     if (stream.isSearching) return;
     stream.isSearching = true;
     this.counts.resynchronised++;
   }
 
-  /** Passes over bytes that are not in the capture: to the end of the message in hand where its length is known. */
-  private passOver(stream: Stream): void {
+  /** Passes over bytes that are not in the capture: to the end of the current message where its length is known. */
+  private passOver(stream: AssembledStream): void {
     const { missing } = stream;
     const available = stream.end - stream.at;
     stream.missing = 0;
@@ -283,7 +289,7 @@ export class StreamAssembly {
     stream.at = stream.end;
   }
 
-  private account(stream: Stream): void {
+  private account(stream: AssembledStream): void {
     const before = this.holders.get(stream) ?? 0;
     const bytes = stream.ownBytes;
     this.totalBytes += bytes - before;
@@ -291,7 +297,7 @@ export class StreamAssembly {
     else this.holders.set(stream, bytes);
   }
 
-  private abandon(stream: Stream): void {
+  private abandon(stream: AssembledStream): void {
     this.counts.abandonedBytes += stream.waitingBytes;
     stream.drop();
     this.account(stream);

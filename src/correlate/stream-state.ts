@@ -1,4 +1,4 @@
-import type { Stream as Framing } from '../dissect/dissector.js';
+import type { StreamFraming as Framing } from '../dissect/dissector.js';
 import type { Nanoseconds } from '../units.js';
 
 /** What a segment that waits costs beside its bytes. */
@@ -18,7 +18,7 @@ export interface Held extends Segment {
 }
 
 /** One direction of a TCP conversation. */
-export class Stream {
+export class AssembledStream {
   /** Sequence number of the first byte, and of the next one that is due. */
   start = 0;
   expected = 0;
@@ -28,7 +28,7 @@ export class Stream {
   toSkip = 0;
   /** Bytes on the wire that follow `pending` and are not in the capture. */
   missing = 0;
-  /** Bytes in order, `[at, end)`, that are not yet cut into messages; borrowed from the piece in hand or own. */
+  /** Bytes in order, `[at, end)`, that are not yet cut into messages; borrowed from the current piece or own. */
   pending: Uint8Array = NO_BYTES;
   view: DataView = NO_VIEW;
   at = 0;
@@ -45,7 +45,7 @@ export class Stream {
 
   constructor(readonly framing: Framing) {}
 
-  /** Memory that the stream takes while nothing of it is in hand. */
+  /** Memory that the stream takes while none of its pieces is being read. */
   get ownBytes(): number {
     return this.heldBytes + (this.isBorrowed ? 0 : this.pending.length);
   }

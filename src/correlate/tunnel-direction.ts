@@ -39,7 +39,7 @@ export interface TunnelDirection {
 const PORTS_MAX = 8;
 
 /** Counts one direction; packets need not come in order. */
-export class OpenDirection implements TunnelDirection {
+export class TunnelDirectionState implements TunnelDirection {
   packets = 0;
   bytes = 0;
   first: OpenRef | null = null;

@@ -1,7 +1,7 @@
 import type { Moment } from '../moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import type { CaptureQuality } from './capture-quality.js';
-import type { Silence } from './pauses.js';
+import type { CapturePause } from './pauses.js';
 
 /*
  * Silence is evidence only while the capture ran. What follows measures time by the frames that prove it, so that a
@@ -32,13 +32,16 @@ export function watchedSecondsAfter(quality: Watch, moment: Moment): number {
 }
 
 /** The first pause that ends after the moment, in its time segment; or null. */
-export function pauseAfter({ pauses }: Pick<Watch, 'pauses'>, { segment, timeNs }: Moment): Silence | null {
+export function pauseAfter(
+  { pauses }: Pick<Watch, 'pauses'>,
+  { segment, timeNs }: Moment,
+): CapturePause | null {
   const pause = pauses[firstEndingAfter(pauses, { segment, timeNs })];
   return pause?.segment === segment ? pause : null;
 }
 
 /** The last pause that ends at the moment or before it, in its time segment; or null. */
-export function pauseBefore({ pauses }: Pick<Watch, 'pauses'>, moment: Moment): Silence | null {
+export function pauseBefore({ pauses }: Pick<Watch, 'pauses'>, moment: Moment): CapturePause | null {
   const pause = pauses[firstEndingAfter(pauses, moment) - 1];
   return pause?.segment === moment.segment ? pause : null;
 }
@@ -87,7 +90,7 @@ export function longestSilenceNs(
   return longest;
 }
 
-function firstEndingAfter(pauses: readonly Silence[], { segment, timeNs }: Moment): number {
+function firstEndingAfter(pauses: readonly CapturePause[], { segment, timeNs }: Moment): number {
   let low = 0;
   let high = pauses.length;
   while (low < high) {

@@ -9,9 +9,6 @@ import type { DiagnosisMetadata } from './diagnosis-metadata.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { PacketClass } from './packet-class.js';
 
-export type { Citation, FrameRef, Moment } from '../moment.js';
-export type { BlameLayer, DiagnosisMetadata, SubjectKind, Threshold } from './diagnosis-metadata.js';
-
 /** A subject that was judged and is ill. */
 export interface Problem {
   readonly result: 'problem';

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
+import type { Citation } from '../moment.js';
 import type { Finding, Subject } from '../report/report.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import type { CaptureClock } from './clock.js';
-import { type Citation, type Diagnosis, type Problem, thresholdOf } from './diagnosis.js';
+import { type Diagnosis, type Problem, thresholdOf } from './diagnosis.js';
 
 /** Citations that a finding keeps: the first and the last ones, in order. */
 const CITATIONS_MAX = 10;

@@ -16,24 +16,24 @@ import {
   UDP_HEADER_LENGTH,
   UDP_LENGTH,
 } from '../wire/transport.js';
+import {
+  CHECKSUM_ICMP,
+  CHECKSUM_IP_HEADER,
+  CHECKSUM_TCP,
+  CHECKSUM_UDP,
+  ChecksumNote,
+  LARGE_SAMPLE,
+  VERDICT_WRONG,
+  VERDICT_ZERO_OVER_IPV6,
+} from './checksum-note.js';
 import type { Dissect } from './dissector.js';
 import type { FrameContext } from './frame-context.js';
 
-/** Which checksum it is, in `ChecksumNotes.kind`. */
-export const CHECKSUM_IP_HEADER = 0;
-export const CHECKSUM_UDP = 1;
-export const CHECKSUM_TCP = 2;
-export const CHECKSUM_ICMP = 3;
-
-/** What is wrong with it, in `ChecksumNotes.verdict`: the sum does not fit, or UDP over IPv6 has none. */
-export const VERDICT_WRONG = 1;
-export const VERDICT_ZERO_OVER_IPV6 = 2;
 /** The sender's network card was to fill it in: no fault, but sums of the layers around count on it. */
 const VERDICT_UNFILLED = 3;
 
 /** Packets up to that many bytes are all checked; of larger ones one in LARGE_SAMPLE, chosen by a hash of the packet. */
 const SMALL_BYTES_MAX = 256;
-export const LARGE_SAMPLE = 16;
 const LARGE_SAMPLE_SHIFT = 28;
 /** Bytes of payload that the hash covers: ports, numbers, the length of UDP and what follows. */
 const HASHED_BYTES = 20;
@@ -48,22 +48,6 @@ const IPV4_STRICT_SOURCE_ROUTE = 137;
 const ROUTING_TYPE_SOURCE_ROUTE = 0;
 const ROUTING_TYPE_MOBILE = 2;
 const ROUTING_TYPE_SEGMENTS = 4;
-
-/** A checksum that does not fit, as the dissector of `carriedBy.checksum` finds it in `FrameContext.checksum`. */
-export class ChecksumNote {
-  kind = 0;
-  verdict = 0;
-  depth = 0;
-  /** Packets that the packet stands for, because so many are sampled. */
-  weight = 1;
-  timeToLive = 0;
-  /** Of the IP packet, in bytes. */
-  length = 0;
-  found = 0;
-  expected = 0;
-  readonly source = new Int32Array(4);
-  readonly destination = new Int32Array(4);
-}
 
 /**
  * Verifies the checksums of IPv4, UDP, TCP, ICMP and ICMPv6 at every layer of a frame, on a sample that depends on the
@@ -132,7 +116,7 @@ export class ChecksumVerifier {
     this.isRouted = false;
   }
 
-  /** An extension header of the IPv6 packet in hand that may change what its checksums cover. */
+  /** An extension header of the IPv6 current packet that may change what its checksums cover. */
   extension(frame: FrameContext, header: number, offset: number, end: number): void {
     if (!this.isSampled || header === ip.PROTOCOL_HOP_BY_HOP) return;
     // Destination options may hold the home address that stands for the source (RFC 6275, section 11.3.1).
@@ -140,7 +124,7 @@ export class ChecksumVerifier {
     else this.followRoutingHeader(frame, offset, end);
   }
 
-  /** The UDP, TCP or ICMP message `[offset, offset + frame.payloadLength)` of the IP packet in hand. */
+  /** The UDP, TCP or ICMP message `[offset, offset + frame.payloadLength)` of the IP current packet. */
   transport(frame: FrameContext, offset: number, end: number): void {
     if (!this.isSampled || !this.isVerifiable || frame.isCut || frame.origin !== ORIGIN_WHOLE) return;
     const length = frame.payloadLength;

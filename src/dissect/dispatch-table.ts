@@ -27,7 +27,7 @@ export class DispatchTable {
   readonly entropySourcePort: Uint8Array;
   /** 1 where the dissector wants datagrams put together. */
   readonly assembles: Uint8Array;
-  private readonly exits = new Map<string, number>();
+  private readonly subDissectors = new Map<string, number>();
 
   constructor(readonly dissectors: readonly Dissector[]) {
     if (dissectors.length >= NOBODY) throw new RangeError(`at most ${NOBODY - 1} dissectors`);
@@ -41,7 +41,7 @@ export class DispatchTable {
       hang(this.udpPort, carriedBy.udpPort, index, `${protocol}: UDP port`);
       hang(this.tcpPort, carriedBy.tcpPort, index, `${protocol}: TCP port`);
       hang(this.linkType, carriedBy.linkType, index, `${protocol}: link type`);
-      for (const name of carriedBy.exit ?? []) this.exits.set(name, index);
+      for (const name of carriedBy.subDissector ?? []) this.subDissectors.set(name, index);
       if (carriedBy.ipFragment) this.ipFragment = index;
       if (carriedBy.ipTrailer) this.ipTrailer = index;
       if (carriedBy.checksum) this.checksum = index;
@@ -54,9 +54,9 @@ export class DispatchTable {
     this.udpHeuristics = heuristics.sort((a, b) => b.priority - a.priority || a.index - b.index);
   }
 
-  /** Index of the dissector that hangs on a named exit, or NOBODY. */
+  /** Index of the dissector that hangs on a named place, or NOBODY. */
   exitIndex(name: string): number {
-    return this.exits.get(name) ?? NOBODY;
+    return this.subDissectors.get(name) ?? NOBODY;
   }
 }
 
@@ -67,5 +67,5 @@ function hang(table: Uint8Array, places: readonly number[] | undefined, index: n
   }
 }
 
-/** For exits on which nobody hangs. */
+/** For subDissectors on which nobody hangs. */
 export const ignore: Dissect = () => {};

@@ -80,7 +80,7 @@ export class DissectEngine {
 
   private bind(network: NetworkLayer): void {
     const { dispatch, leaves, link, slot } = this;
-    const exit = (protocol: string, name: string): Dissect => {
+    const subDissector = (protocol: string, name: string): Dissect => {
       const index = dispatch.exitIndex(`${protocol}.${name}`);
       if (index === NOBODY) return ignore;
       return (frame, offset, end) => leaves[index](frame, offset, end);
@@ -88,7 +88,7 @@ export class DissectEngine {
     dispatch.dissectors.forEach((dissector, index) => {
       const binding: Binding = {
         protocolIndex: SPINE_PROTOCOLS.length + index,
-        exit: (name) => exit(dissector.protocol, name),
+        subDissector: (name) => subDissector(dissector.protocol, name),
         innerEthernet: (frame, offset, end) => link.dissectEthernet(frame, offset, end),
         innerIp: (frame, offset, end) => network.dissectIp(frame, offset, end),
         innerEtherType: (frame, etherType, offset, end) =>
@@ -132,7 +132,7 @@ export class DissectEngine {
     return index;
   }
 
-  /** Notes which protocols the rows of a frame tell of; of folded rows `FrameContext.noteFolded` did. */
+  /** Notes which protocols the rows of a frame tell of; of folded rows `FrameContext.noteAggregated` did. */
   private noteProtocols(): void {
     const { protocols } = this.slot;
     const tables = Math.min(this.slot.tables.length, NOTED_PROTOCOLS_MAX);

@@ -3,7 +3,7 @@ import type { FrameContext } from './frame-context.js';
 
 /**
  * Reads `[offset, end)` of `frame.view` and appends rows. Never throws and allocates nothing: a header that
- * does not fit is reported with `frame.observeShortfall`, and the function returns.
+ * does not fit is reported with `frame.observeTruncatedOrMalformed`, and the function returns.
  */
 export type Dissect = (frame: FrameContext, offset: number, end: number) => void;
 
@@ -16,14 +16,14 @@ export interface CarriedBy {
   readonly ipProtocol?: readonly number[];
   /** Either port of the datagram. */
   readonly udpPort?: readonly number[];
-  /** Either port; the assembler hands over whole messages (see `Stream`). */
+  /** Either port; the assembler hands over whole messages (see `StreamFraming`). */
   readonly tcpPort?: readonly number[];
   /** LINKTYPE_ values that are this protocol. */
   readonly linkType?: readonly number[];
   /** Bytes behind the end that the outermost IP header states (VPP writes there why it dropped the packet). */
   readonly ipTrailer?: boolean;
-  /** An exit that another protocol declares, such as 'udpencap.esp'. */
-  readonly exit?: readonly string[];
+  /** A place for a sub-dissector that another protocol declares, such as 'udpencap.esp'. */
+  readonly subDissector?: readonly string[];
   /** IP fragments, each by itself, from the byte after the (unfragmentable part of the) IP header. */
   readonly ipFragment?: boolean;
   /** Checksums that do not fit, once the frame is dissected: `frame.checksum` says which. */
@@ -35,17 +35,17 @@ export interface CarriedBy {
 }
 
 /** How messages are cut out of a TCP stream. */
-export interface Stream {
+export interface StreamFraming {
   /** Length of the message that starts at `offset`; 0: more bytes are needed; -1: this is not the protocol, resynchronise. */
   messageLength(view: DataView, offset: number, end: number): number;
 }
 
 /** What the engine hands to a dissector when it is bound. */
 export interface Binding {
-  /** The number by which shortfalls name the protocol. */
+  /** The number by which unreadableHeaders name the protocol. */
   readonly protocolIndex: number;
-  /** The dissector that hangs on an exit of this protocol; does nothing where nobody does. */
-  exit(name: string): Dissect;
+  /** The dissector that hangs on a named place of this protocol; does nothing where nobody does. */
+  subDissector(name: string): Dissect;
   /** Dissects an inner packet; call between `frame.enterTunnel` and `frame.leaveTunnel`. */
   readonly innerEthernet: Dissect;
   /** As above; the packet is IPv4 or IPv6 by its version nibble. */
@@ -81,7 +81,7 @@ export interface Dissector<S extends Schema = Schema> {
   readonly keepsCopies?: boolean;
   /** True where a message may span IP fragments: the dissector is called again with the whole, `origin` assembled. */
   readonly assembles?: boolean;
-  readonly stream?: Stream;
+  readonly stream?: StreamFraming;
   /** Fields that a comparison of two captures names where they changed on the way. */
   readonly headerFields?: readonly HeaderField[];
   /**

@@ -16,14 +16,14 @@ import { KEY_WORDS } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../observe/table.js';
 import { IPV4_MAPPED } from '../wire/ip.js';
-import type { ChecksumNote } from './checksum-verifier.js';
+import type { ChecksumNote } from './checksum-note.js';
 
 /** How sure the choice of the dissector was. */
 export const CLAIM_PORT = 0;
 export const CLAIM_WEAK = 1;
 export const CLAIM_STRONG = 2;
 
-/** Protocol numbers of the spine in the shortfall table; the catalogue's are `SPINE_PROTOCOLS.length + index`. */
+/** Protocol numbers of the spine in the unreadableHeader table; the catalogue's are `SPINE_PROTOCOLS.length + index`. */
 export const SPINE_PROTOCOLS = ['link', 'ip', 'transport'] as const;
 
 /** Protocols of the catalogue that are noted by frame (`Slot.protocols`), a bit each. */
@@ -36,7 +36,7 @@ const RECENT_WORDS = 5;
 const EMPTY_VIEW = new DataView(new ArrayBuffer(0));
 
 /**
- * What the layers outside a protocol know of the packet in hand. One per worker, reused for every frame;
+ * What the layers outside a protocol know of the current packet. One per worker, reused for every frame;
  * all number fields stay within 31 bits or in typed arrays, so that writing them allocates nothing.
  */
 export class FrameContext {
@@ -76,13 +76,13 @@ export class FrameContext {
   /** Differs from one round of dissecting to the next: indices of rows are good within one. */
   round = 0;
 
-  /** Of the IP fragment in hand, for the dissector of fragments. */
+  /** Of the current IP fragment, for the dissector of fragments. */
   readonly fragmentIdentification = new Uint32Array(1);
   fragmentOffset = 0;
   moreFragments = 0;
   /**
    * Where the bytes begin that stay equal on the whole path, for a protocol whose routers rewrite its header (SCION);
-   * -1: nothing is rewritten. Set last by the dissector, for the packet in hand; read where captures are compared.
+   * -1: nothing is rewritten. Set last by the dissector, for the current packet; read where captures are compared.
    */
   stableFrom = -1;
   /** Offset at which the frame would end had the capture not cut it. */
@@ -144,7 +144,7 @@ export class FrameContext {
   }
 
   /**
-   * Finds the flow of the addresses, protocol and ports in hand; sets `flow` and `direction`, and counts the packet.
+   * Finds the flow of the addresses, protocol and the current ports; sets `flow` and `direction`, and counts the packet.
    * `sourcePort` is that of the flow's key, where the packet's own says nothing.
    */
   enterConversation(sourcePort: number = this.sourcePort): void {
@@ -201,7 +201,7 @@ export class FrameContext {
     return true;
   }
 
-  /** The stack inside a tunnel that the conversation in hand carries. */
+  /** The stack inside a tunnel that the current conversation carries. */
   private stackOf(kind: number, tunnelKey: number): number {
     const { flow, recentStacks } = this;
     const at = ((Math.imul(flow, 31) + tunnelKey) & (RECENT_STACKS - 1)) * RECENT_WORDS;
@@ -231,8 +231,8 @@ export class FrameContext {
     this.outer[this.depth].restore(this);
   }
 
-  /** Says that the packet in hand was counted in an earlier row of the table of that protocol. */
-  noteFolded(protocolIndex: number): void {
+  /** Says that the current packet was counted in an earlier row of the table of that protocol. */
+  noteAggregated(protocolIndex: number): void {
     const { protocols } = this.slot;
     const table = protocolIndex - SPINE_PROTOCOLS.length;
     // Empty where identities are not collected.
@@ -240,17 +240,17 @@ export class FrameContext {
   }
 
   /** Says that a header of that protocol did not fit into what is there; tells the capture's fault from the sender's. */
-  observeShortfall(protocolIndex: number): void {
+  observeTruncatedOrMalformed(protocolIndex: number): void {
     const kind = this.isCut
       ? SHORTFALL_TRUNCATED
       : this.origin === ORIGIN_FIRST_FRAGMENT
         ? SHORTFALL_CONTINUES
         : SHORTFALL_MALFORMED;
-    this.observeShortfallOf(protocolIndex, kind);
+    this.observeTruncatedOrMalformedOf(protocolIndex, kind);
   }
 
-  observeShortfallOf(protocolIndex: number, kind: number): void {
-    const table = this.slot.shortfalls;
+  observeTruncatedOrMalformedOf(protocolIndex: number, kind: number): void {
+    const table = this.slot.unreadableHeaders;
     const row = table.rows.append(this);
     table.protocol[row] = protocolIndex;
     table.kind[row] = kind;

@@ -46,26 +46,27 @@ export class NetworkLayer {
 
   /** An IPv4 or IPv6 packet, told by its version nibble. */
   dissectIp(frame: FrameContext, offset: number, end: number): void {
-    if (offset >= end) return frame.observeShortfall(this.protocolIndex);
+    if (offset >= end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
     const version = frame.view.getUint8(offset) >> 4;
     if (version === 4) this.dissectIpv4(frame, offset, end);
     else if (version === 6) this.dissectIpv6(frame, offset, end);
-    else return frame.observeShortfall(this.protocolIndex);
+    else return frame.observeTruncatedOrMalformed(this.protocolIndex);
     // Afterwards: only now is the packet's flow known.
     if (this.identities !== null) this.identities.record(frame, offset, end);
   }
 
   private dissectIpv4(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < ip.IPV4_HEADER_LENGTH_MIN) return frame.observeShortfall(this.protocolIndex);
+    if (end - offset < ip.IPV4_HEADER_LENGTH_MIN)
+      return frame.observeTruncatedOrMalformed(this.protocolIndex);
     const view = frame.view;
     const headerLength = (view.getUint8(offset) & 0x0f) * 4;
     if (headerLength < ip.IPV4_HEADER_LENGTH_MIN || end - offset < headerLength) {
-      return frame.observeShortfall(this.protocolIndex);
+      return frame.observeTruncatedOrMalformed(this.protocolIndex);
     }
     // Segmentation offload leaves the total length at 0: then the frame's own length counts.
     const claimed = view.getUint16(offset + ip.IPV4_TOTAL_LENGTH);
     const totalLength = claimed === 0 ? frame.wireLengthFrom(offset) : claimed;
-    if (totalLength < headerLength) return frame.observeShortfall(this.protocolIndex);
+    if (totalLength < headerLength) return frame.observeTruncatedOrMalformed(this.protocolIndex);
     frame.family = 4;
     frame.networkOffset = offset;
     frame.networkLength = totalLength;
@@ -105,7 +106,7 @@ export class NetworkLayer {
   }
 
   private dissectIpv6(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < ip.IPV6_HEADER_LENGTH) return frame.observeShortfall(this.protocolIndex);
+    if (end - offset < ip.IPV6_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(this.protocolIndex);
     const view = frame.view;
     const claimed = view.getUint16(offset + ip.IPV6_PAYLOAD_LENGTH);
     // 0: a jumbogram or segmentation offload; the frame's own length counts.
@@ -151,17 +152,18 @@ export class NetworkLayer {
         case ip.PROTOCOL_ROUTING:
         case ip.PROTOCOL_DESTINATION_OPTIONS:
         case ip.PROTOCOL_MOBILITY: {
-          if (end - at < 8) return frame.observeShortfall(this.protocolIndex);
+          if (end - at < 8) return frame.observeTruncatedOrMalformed(this.protocolIndex);
           const length = (view.getUint8(at + 1) + 1) * 8;
           if (this.checksums !== null) this.checksums.extension(frame, next, at, end);
           next = view.getUint8(at);
           at += length;
           frame.payloadLength -= length;
-          if (at > end) return frame.observeShortfall(this.protocolIndex);
+          if (at > end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
           break;
         }
         case ip.PROTOCOL_FRAGMENT: {
-          if (end - at < ip.IPV6_FRAGMENT_HEADER_LENGTH) return frame.observeShortfall(this.protocolIndex);
+          if (end - at < ip.IPV6_FRAGMENT_HEADER_LENGTH)
+            return frame.observeTruncatedOrMalformed(this.protocolIndex);
           const field = view.getUint16(at + ip.IPV6_FRAGMENT_OFFSET);
           const identification = view.getUint32(at + ip.IPV6_FRAGMENT_IDENTIFICATION);
           next = view.getUint8(at);
@@ -179,7 +181,7 @@ export class NetworkLayer {
           return this.dissectPayload(frame, at, end);
       }
     }
-    frame.observeShortfall(this.protocolIndex);
+    frame.observeTruncatedOrMalformed(this.protocolIndex);
   }
 
   /** A packet that is whole, or the first piece of one. */

@@ -1,6 +1,6 @@
 /**
  * What a protocol is to the others: a tunnel, the control of one, the judge of its own refusals. Declared in `roles.ts`
- * of its folder; whoever would write a port or a kind of tunnel down asks `CaptureQuality.protocols` instead.
+ * of its folder; code that needs a port or a kind of tunnel asks `CaptureQuality.protocols` instead.
  */
 export interface ProtocolRole {
   /** Where it is not the protocol of the folder: a variant with ports of its own, or one that is not dissected. */

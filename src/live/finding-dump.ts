@@ -69,7 +69,7 @@ export class FindingDump implements FrameKeeper {
     this.guard(() => this.begin(id));
   }
 
-  /** Closes a file whose time is over; to be called now and then. */
+  /** Closes a file whose time is up; to be called now and then. */
   tick(): void {
     if (this.descriptor >= 0 && (this.nowMs() >= this.untilMs || this.fileBytes >= FILE_BYTES_MAX))
       this.close();

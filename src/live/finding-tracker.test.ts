@@ -112,7 +112,7 @@ describe('the final report', () => {
     expect(kept.explanation).toContain('what came later ended it');
   });
 
-  it('gives clearedAt to what is over and was raised, and to nothing else', () => {
+  it('gives clearedAt to what was raised and has cleared, and to nothing else', () => {
     const tracker = new FindingTracker();
     const over = finding({ ongoingAtEnd: false });
     const lasting = finding({ key: 'esp.loss:1', id: 'esp.loss' });

@@ -73,7 +73,7 @@ export class FindingTracker {
 
   /**
    * The findings of the final report: those of the last verdict, and those that were raised and that it no longer
-   * holds. What is over says since when.
+   * holds. A cleared finding says since when.
    */
   final(verdict: readonly Finding[], now: string | null): Finding[] {
     const keys = new Set(verdict.map(({ key }) => key));

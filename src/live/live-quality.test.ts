@@ -14,7 +14,7 @@ const known = {
 } as unknown as CaptureQuality;
 
 describe('the present', () => {
-  it('is the last packet, until its margin is over; then monotonic time counts on', () => {
+  it('is the last packet, until its margin has passed; then monotonic time counts on', () => {
     expect(presentNs(5 * SECOND, 0, 2)).toBe(5 * SECOND);
     expect(presentNs(5 * SECOND, 2000, 2)).toBe(5 * SECOND);
     expect(presentNs(5 * SECOND, 3500, 2)).toBe(6.5 * SECOND);

@@ -45,5 +45,5 @@ export const TUNNEL_KINDS = [
 
 export type TunnelKind = (typeof TUNNEL_KINDS)[number];
 
-/** Tunnels inside tunnels are followed this deep; deeper layers are counted as a shortfall. */
+/** Tunnels inside tunnels are followed this deep; deeper layers are counted as a unreadableHeader. */
 export const TUNNEL_DEPTH_MAX = 8;

@@ -74,7 +74,7 @@ export class Slot {
   readonly view: DataView;
   readonly flows: FlowDictionary;
   readonly stacks: KeyTable;
-  readonly shortfalls: ObservationTable<typeof SHORTFALL>;
+  readonly unreadableHeaders: ObservationTable<typeof SHORTFALL>;
   readonly touches: ObservationTable<typeof TOUCH>;
   readonly pieces: ObservationTable<typeof PIECE>;
   readonly fingerprints: ObservationTable<typeof FINGERPRINT>;
@@ -126,7 +126,7 @@ export class Slot {
     this.flows = new FlowDictionary(layout.flowCapacity, layout.seed, arena);
     this.stacks = new KeyTable(layout.stackCapacity, layout.seed, arena);
     this.blob = new Uint8Array(buffer, arena.take(layout.blobBytes), layout.blobBytes);
-    this.shortfalls = createTable(SHORTFALL, layout.frameCapacity, arena, this.room);
+    this.unreadableHeaders = createTable(SHORTFALL, layout.frameCapacity, arena, this.room);
     this.touches = createTable(TOUCH, layout.frameCapacity * 2, arena, this.room);
     this.pieces = createTable(PIECE, layout.frameCapacity, arena, this.room);
     this.fingerprints = createTable(FINGERPRINT, layout.frameCapacity, arena, this.room);
@@ -141,7 +141,7 @@ export class Slot {
         new RowGroups(physicalRows(capacity, revivableRows), layout.flowCapacity, arena),
     );
     this.allRows = [
-      this.shortfalls,
+      this.unreadableHeaders,
       this.touches,
       this.pieces,
       this.fingerprints,

@@ -78,7 +78,7 @@ export class TableRows {
     return this.length <= this.capacity + MESSAGE_ROWS_SPARE;
   }
 
-  /** Adds a row for the packet in hand and returns its index; the caller writes the protocol's own columns. */
+  /** Adds a row for the current packet and returns its index; the caller writes the protocol's own columns. */
   append(frame: RowSource): number {
     const row = this.length;
     this.length = row + 1;

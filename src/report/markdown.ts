@@ -10,7 +10,7 @@ import {
 import { escapeMarkdown, escapeText } from './escape.js';
 import { groupByBlame, isConsequence, isRestatement, SAME_PACKETS } from './finding-order.js';
 import { counted, formatBytes, formatCount } from './quantity.js';
-import type { Evidence, Finding, Report, Tunnel } from './report.js';
+import type { CitedFrame, Finding, Report, Tunnel } from './report.js';
 import { type Clock, formatRelative, onset, reportClock } from './report-time.js';
 import { endpointsText, placeLines, tunnelName } from './subject-text.js';
 import { lastGoodFrame } from './text-captures.js';
@@ -195,7 +195,7 @@ function whenText(finding: Finding, report: Report, clock: Clock): string {
     .join(', ');
 }
 
-function evidenceRow(evidence: Evidence): string {
+function evidenceRow(evidence: CitedFrame): string {
   const seconds = evidence.relativeSeconds === null ? '' : evidence.relativeSeconds.toFixed(3);
   return tableRow([String(evidence.capture), String(evidence.frame), seconds, evidence.summary]);
 }

@@ -249,7 +249,7 @@ export const reportSchema = z.object({
 
 export type Severity = z.infer<typeof severitySchema>;
 export type Confidence = z.infer<typeof confidenceSchema>;
-export type Evidence = z.infer<typeof evidenceSchema>;
+export type CitedFrame = z.infer<typeof evidenceSchema>;
 export type Subject = z.infer<typeof subjectSchema>;
 export type Finding = z.infer<typeof findingSchema>;
 export type CaptureSummary = z.infer<typeof captureSchema>;

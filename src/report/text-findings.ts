@@ -7,7 +7,7 @@ import {
 } from './finding-order.js';
 import { displayWidth, shorten, wrapFilter } from './line-wrap.js';
 import { counted, formatCount } from './quantity.js';
-import type { Evidence, Finding, Report, Severity } from './report.js';
+import type { CitedFrame, Finding, Report, Severity } from './report.js';
 import { type Clock, formatRelative, onset } from './report-time.js';
 import { placeLines } from './subject-text.js';
 import { captureMark, lastGoodFrame } from './text-captures.js';
@@ -158,7 +158,7 @@ function evidenceLines(finding: Finding, shownMax: number, { report, style }: Co
   return lines;
 }
 
-function evidenceText(evidence: Evidence, report: Report): string {
+function evidenceText(evidence: CitedFrame, report: Report): string {
   const seconds = evidence.relativeSeconds === null ? '' : ` (${evidence.relativeSeconds.toFixed(3)} s)`;
   return `${captureMark(report, evidence.capture)}frame ${evidence.frame}${seconds} ${evidence.summary}`;
 }

@@ -1,8 +1,6 @@
 import type { Report } from './report.js';
 import type { WriteOptions } from './write-options.js';
 
-export type { WriteOptions } from './write-options.js';
-
 export const FORMATS = ['text', 'json', 'ndjson', 'markdown'] as const;
 export type Format = (typeof FORMATS)[number];
 

@@ -51,7 +51,7 @@ export async function readSideFiles(
     try {
       await reading.take(nameOf(path), content, option);
     } catch (error) {
-      // Reports cite the name alone; whoever has to repair the file wants the path.
+      // Reports cite the name alone; the person who repairs the file needs the path.
       throw error instanceof SideFileError ? new SideFileError(path, error.detail) : error;
     }
   }

@@ -4,7 +4,7 @@ import type { Slot } from '../observe/slot.js';
 import { SlotQueue } from './slot-queue.js';
 import type { WorkerPool } from './worker-pool.js';
 
-/** Gives out slots that hold the chunks of the input, in order; whoever reads them has ordered them to be dissected. */
+/** Gives out slots that hold the chunks of the input, in order; the reader has ordered them to be dissected. */
 export interface ChunkFeed {
   /** The slot of the next chunk; -1 at the end of the input. */
   take(): Promise<number>;

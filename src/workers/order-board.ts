@@ -55,7 +55,7 @@ export interface DissectOrder {
 
 /**
  * Orders to dissect, in shared memory: posting one costs a few atomic writes, not a message, and a worker that is
- * awake takes the next without sleeping in between. Whoever takes an order owns its slot until it settles it.
+ * awake takes the next without sleeping in between. The taker of an order owns its slot until the order is settled.
  */
 export class OrderBoard {
   private readonly words: Int32Array;
@@ -218,7 +218,7 @@ export class OrderBoard {
     return { slotIndex, firstFrame: this.words[at + FIRST_FRAME], endFrame: this.words[at + END_FRAME] };
   }
 
-  /** Whoever took the order: its slot may be read again. */
+  /** For the taker of the order: its slot may be read again. */
   settle(slotIndex: number, succeeded: boolean): void {
     const state = slotAt(slotIndex) + STATE;
     Atomics.store(this.words, state, succeeded ? DONE : FAILED);

@@ -48,7 +48,7 @@ interface Arrival extends Segment {
   readonly identification: number;
 }
 
-interface Sighting {
+interface Transmission {
   readonly seconds: number;
   readonly packet: Uint8Array;
 }
@@ -59,8 +59,8 @@ export function tcpBulk(faults: BulkFaults): TwoEnds {
 }
 
 class Transfer {
-  private readonly a: Sighting[] = [];
-  private readonly b: Sighting[] = [];
+  private readonly a: Transmission[] = [];
+  private readonly b: Transmission[] = [];
   private readonly forward: Truth = { sent: 0, lost: 0, duplicated: 0, reordered: 0 };
   private readonly backward: Truth = { sent: 0, lost: 0, duplicated: 0, reordered: 0 };
   private readonly numbers;
@@ -204,7 +204,7 @@ class Transfer {
     return this.wire(true, ['ACK'], from, 1, identification, this.stream.subarray(from, to));
   }
 
-  /** `position` in the stream of whoever sends it, `confirmed` in that of the other one. */
+  /** `position` in the stream of its sender, `confirmed` in that of the other one. */
   private wire(
     isForward: boolean,
     flags: readonly TcpFlag[],
@@ -239,8 +239,8 @@ class Transfer {
   }
 }
 
-function framesOf(sightings: readonly Sighting[], offsetSeconds: number): TestFrame[] {
-  return [...sightings]
+function framesOf(transmissions: readonly Transmission[], offsetSeconds: number): TestFrame[] {
+  return [...transmissions]
     .sort((x, y) => x.seconds - y.seconds)
     .map(({ seconds, packet }) => ({
       timeNs: START_NS + BigInt(Math.round((seconds + offsetSeconds) * 1e9)),

@@ -76,7 +76,7 @@ export function tcpEnds(firewall: Firewall): TcpEnds {
 class FirewallPath {
   seconds = 1;
   private readonly numbers: Random;
-  private readonly sightings: { a: TestFrame[]; b: TestFrame[] } = { a: [], b: [] };
+  private readonly transmissions: { a: TestFrame[]; b: TestFrame[] } = { a: [], b: [] };
   private readonly truth = { forward: { sent: 0, lost: 0 }, backward: { sent: 0, lost: 0 } };
   private identification = 1;
   private handshakes = 0;
@@ -87,7 +87,7 @@ class FirewallPath {
 
   ends(): TcpEnds {
     const ordered = (frames: TestFrame[]) => frames.sort((x, y) => Number(x.timeNs - y.timeNs));
-    const { a, b } = this.sightings;
+    const { a, b } = this.transmissions;
     return { a: ordered(a), b: ordered(b), ...this.truth, handshakes: this.handshakes };
   }
 
@@ -183,7 +183,7 @@ class FirewallPath {
       });
       const delay = isArriving ? DELAY_SECONDS + numbers.between(0, 0.001) : 0;
       const clock = isAtServer ? (firewall.offsetSeconds ?? 0) : 0;
-      this.sightings[isAtServer ? 'b' : 'a'].push({
+      this.transmissions[isAtServer ? 'b' : 'a'].push({
         timeNs: START_NS + BigInt(Math.round((at + delay + clock) * 1e9)),
         bytes: ethernet({ ...MACS, etherType: ETHER_TYPE.ipv4, payload: packet }),
       });

@@ -72,7 +72,7 @@ interface Packet {
   readonly identification: number;
 }
 
-interface Sighting {
+interface Transmission {
   readonly seconds: number;
   readonly bytes: Uint8Array;
   /** Of packets that arrive: their flow, their position in it, and whether they arrived before. */
@@ -84,7 +84,7 @@ interface Sighting {
 export function twoEnds(faults: PathFaults): TwoEnds {
   const numbers = random(faults.seed);
   const count = faults.packets ?? 400;
-  const [a, b]: [Sighting[], Sighting[]] = [[], []];
+  const [a, b]: [Transmission[], Transmission[]] = [[], []];
   const sequences: [number, number] = [0, 0];
   const truths = { forward: noTruth(), backward: noTruth() };
   for (let index = 0; index < count; index++) {
@@ -112,8 +112,8 @@ interface Path {
   readonly numbers: Random;
   readonly faults: PathFaults;
   readonly truth: Truth;
-  readonly a: Sighting[];
-  readonly b: Sighting[];
+  readonly a: Transmission[];
+  readonly b: Transmission[];
 }
 
 function send(
@@ -251,11 +251,11 @@ function wire(
 }
 
 function framesOf(
-  sightings: readonly Sighting[],
+  transmissions: readonly Transmission[],
   clock: (seconds: number) => number,
   snaplen?: number,
 ): TestFrame[] {
-  const frames = sightings.map(({ seconds, bytes }): TestFrame => {
+  const frames = transmissions.map(({ seconds, bytes }): TestFrame => {
     const frame = ethernet({ ...MACS, etherType: ETHER_TYPE.ipv4, payload: bytes });
     const timeNs = START_NS + BigInt(Math.round(clock(seconds) * 1e9));
     if (snaplen === undefined || frame.length <= snaplen) return { timeNs, bytes: frame };
@@ -265,10 +265,10 @@ function framesOf(
 }
 
 /** Packets that arrive after one that was sent later (RFC 4737). */
-function reorderedOf(sightings: readonly Sighting[]): number {
+function reorderedOf(transmissions: readonly Transmission[]): number {
   const highest = new Map<string, number>();
   let reordered = 0;
-  for (const { flow, position } of [...sightings].sort((x, y) => x.seconds - y.seconds)) {
+  for (const { flow, position } of [...transmissions].sort((x, y) => x.seconds - y.seconds)) {
     if (flow === undefined || position === undefined) continue;
     if (position < (highest.get(flow) ?? -1)) reordered++;
     else highest.set(flow, position);

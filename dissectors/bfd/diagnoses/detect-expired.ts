@@ -1,16 +1,17 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
-import type { Moment } from '../../../src/moment.js';
+import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { Citation, Moment } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { bfdSessions } from '../correlator.js';
-import { detectionOf, fadedSide, type Silence, silenceBefore, toleratedSilences } from '../detection.js';
+import {
+  type DetectionSilence,
+  detectionOf,
+  fadedSide,
+  silenceBefore,
+  toleratedSilences,
+} from '../detection.js';
 import { type Drop, dropsOf, type Leaving, wasUp } from '../drops.js';
 import { DIAGNOSTIC_TIME_EXPIRED, STATE_ADMIN_DOWN } from '../layout.js';
 import type { BfdSession } from '../session.js';
@@ -134,7 +135,7 @@ function expiryProblem(quality: CaptureQuality, session: BfdSession, expired: re
   };
 }
 
-function silenceWords(silence: Silence | null, { down }: Leaving, isPeerSeen: boolean): string {
+function silenceWords(silence: DetectionSilence | null, { down }: Leaving, isPeerSeen: boolean): string {
   if (!silence) {
     return isPeerSeen
       ? 'The capture holds the packets that it missed: they were lost behind the capture point, or came too late to be read.'
@@ -157,7 +158,7 @@ function onsetOf(session: BfdSession, { side, up, down }: Leaving): Moment {
 }
 
 /** When the first packet that is missing was due. */
-function dueAfter({ from, detection }: Silence): Moment {
+function dueAfter({ from, detection }: DetectionSilence): Moment {
   return { segment: from.segment, timeNs: from.timeNs + detection.intervalNs };
 }
 
@@ -173,7 +174,7 @@ function expiryCitations(session: BfdSession, { drop, leaving }: Expiry): Citati
 function toleratedProblem(
   quality: CaptureQuality,
   session: BfdSession,
-  silences: readonly Silence[],
+  silences: readonly DetectionSilence[],
 ): Problem {
   const worst = silences.reduce((a, b) => (b.missed > a.missed ? b : a));
   const { sender, receiver, from, detection } = worst;

@@ -1,13 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Judgement,
-  judgeEach,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef, Moment } from '../../../src/moment.js';
+import { defineDiagnosis, type Judgement, judgeEach, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -20,7 +14,7 @@ import {
   secondsText,
 } from '../peering-subject.js';
 import { bgpPeerings, notificationsOf, type PeerConnection, type Peering } from '../peerings.js';
-import { isAsleep, type Silence, silencesOf, timersOf } from '../silences.js';
+import { isAsleep, type SpeakerSilence, silencesOf, timersOf } from '../silences.js';
 
 /** Timers of daemons fire up to a second late. */
 const SLACK_SECONDS = 1;
@@ -75,7 +69,7 @@ interface Expiry {
   readonly shown: FrameRef;
   readonly isNotified: boolean;
   /** The silence where the capture shows it. */
-  readonly silence: Silence | null;
+  readonly silence: SpeakerSilence | null;
 }
 
 function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
@@ -118,7 +112,12 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
   };
 }
 
-function isNoticed(silence: Silence, connection: PeerConnection, from: string, { frame }: FrameRef): boolean {
+function isNoticed(
+  silence: SpeakerSilence,
+  connection: PeerConnection,
+  from: string,
+  { frame }: FrameRef,
+): boolean {
   return (
     silence.connection === connection &&
     silence.speaker.address === from &&
@@ -127,19 +126,19 @@ function isNoticed(silence: Silence, connection: PeerConnection, from: string, {
   );
 }
 
-function holdLimitNs({ connection, speaker }: Silence): number {
+function holdLimitNs({ connection, speaker }: SpeakerSilence): number {
   const { holdNs, keepaliveNs } = timersOf(connection, speaker);
   // Keepalives come up to 25 % early (RFC 4271, section 10).
   const limit = Number.isNaN(holdNs) ? (KEEPALIVES_PER_HOLD / KEEPALIVE_SHARE_MIN) * keepaliveNs : holdNs;
   return limit > 0 ? limit + seconds(SLACK_SECONDS) : Number.NaN;
 }
 
-function isOverHold(silence: Silence): boolean {
+function isOverHold(silence: SpeakerSilence): boolean {
   return silence.lastedNs > holdLimitNs(silence);
 }
 
 /** No NOTIFICATION is in the capture: the waiting side goes on for a while, but not for longer than its hold timer lets it. */
-function silentExpiry(silence: Silence): Expiry | null {
+function silentExpiry(silence: SpeakerSilence): Expiry | null {
   const { connection, speaker, listener, from, to, isTorn } = silence;
   if (to !== null || isTorn || connection.end !== null || !isOverHold(silence)) return null;
   const signs = [listener.lastData, listener.lastRepeat].flatMap((one) => (one ? [one] : []));

@@ -6,7 +6,7 @@ import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
-import { isAsleep, type Silence, silencesOf, timersOf } from '../silences.js';
+import { isAsleep, type SpeakerSilence, silencesOf, timersOf } from '../silences.js';
 
 const HOLD_SHARE = 0.5;
 const INTERVALS_WITH_HOLD = 1.5;
@@ -84,7 +84,7 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
   };
 }
 
-function isGap(silence: Silence): boolean {
+function isGap(silence: SpeakerSilence): boolean {
   const { to, isTorn, lastedNs, connection, speaker, from } = silence;
   if (to === null || isTorn) return false;
   const { lastRepeat } = speaker;
@@ -100,7 +100,7 @@ function limitNs(holdNs: number, keepaliveNs: number): number {
   return Math.max(HOLD_SHARE * holdNs, INTERVALS_WITH_HOLD * keepaliveNs);
 }
 
-function problemOf(quality: CaptureQuality, peering: Peering, gaps: readonly Silence[]): Problem {
+function problemOf(quality: CaptureQuality, peering: Peering, gaps: readonly SpeakerSilence[]): Problem {
   const worst = gaps.reduce((a, b) => (b.lastedNs > a.lastedNs ? b : a));
   const { speaker, listener, connection, lastedNs } = worst;
   const { holdNs, keepaliveNs } = timersOf(connection, speaker);

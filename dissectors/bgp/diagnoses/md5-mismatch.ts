@@ -1,13 +1,12 @@
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { AUTHENTICATION_MD5 } from '../../tcp/dissector.js';

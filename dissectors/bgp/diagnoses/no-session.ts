@@ -2,7 +2,6 @@ import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { tooShortAfter } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
@@ -10,6 +9,7 @@ import {
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import {

@@ -1,12 +1,12 @@
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   type Judgement,
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';

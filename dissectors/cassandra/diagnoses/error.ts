@@ -1,14 +1,13 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { plural } from '../../../src/wording/counts.js';
 import { serverFilter } from '../../../src/wording/display-filters.js';

@@ -2,7 +2,6 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
-  type Citation,
   defineDiagnosis,
   insufficientData,
   type Judgement,
@@ -10,7 +9,8 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { isMirrored, relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
-import { VERDICT_ZERO_OVER_IPV6 } from '../../../src/dissect/checksum-verifier.js';
+import { VERDICT_ZERO_OVER_IPV6 } from '../../../src/dissect/checksum-note.js';
+import type { Citation } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';

@@ -1,10 +1,10 @@
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   type Judgement,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
 import { dnsServers } from '../correlator.js';
 import { questionWords } from '../name.js';

@@ -1,12 +1,11 @@
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';

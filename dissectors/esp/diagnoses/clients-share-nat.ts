@@ -53,7 +53,7 @@ export default defineDiagnosis({
   *diagnose(evidence) {
     for (const pair of judgedPairs(evidence)) {
       for (const address of [pair.low, pair.high]) {
-        const judged = judge(pair, address, evidence.quality);
+        const judged = judge(evidence.quality, pair, address);
         if (judged) yield judged;
       }
     }
@@ -61,7 +61,7 @@ export default defineDiagnosis({
 });
 
 /** Null where no two clients use that address. */
-function judge(pair: EspPair, address: string, quality: CaptureQuality): Judgement | null {
+function judge(quality: CaptureQuality, pair: EspPair, address: string): Judgement | null {
   const clients = directionOf(pair, address).sas.filter(({ udpPackets }) => udpPackets >= PACKETS_MIN);
   if (new Set(clients.map(({ sourcePort }) => sourcePort)).size < 2) return null;
   const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high], behindNat: address };

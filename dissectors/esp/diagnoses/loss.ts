@@ -1,11 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Judgement,
-  thresholdsOf,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, thresholdsOf } from '../../../src/diagnose/diagnosis.js';
 import {
   judgeSequenceLoss,
   type LossLimits,
@@ -14,6 +9,7 @@ import {
   severityOfLoss,
   watchedNumbers,
 } from '../../../src/diagnose/sequence-loss.js';
+import type { Citation } from '../../../src/moment.js';
 import { type Outage, outagesOf } from '../outages.js';
 import {
   directionOf,
@@ -133,8 +129,8 @@ function judge(
   const { from, to, sas } = direction;
   const tally = watchedNumbers(quality, tallyOf(pair, sas, direction.folded, outages));
   const other = directionOf(pair, to);
-  const noFolded = { sas: 0, distinct: 0, missing: 0 };
-  const parts = sas.map((sa) => watchedNumbers(quality, tallyOf(pair, [sa], noFolded, outages)));
+  const noAggregated = { sas: 0, distinct: 0, missing: 0 };
+  const parts = sas.map((sa) => watchedNumbers(quality, tallyOf(pair, [sa], noAggregated, outages)));
   const numbered = {
     subject: { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to },
     from,

@@ -1,13 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, type Limit, oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
-  type Citation,
   defineDiagnosis,
   insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { judgeSilentEnds } from '../one-way-at-both-ends.js';

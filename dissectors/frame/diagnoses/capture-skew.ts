@@ -1,5 +1,6 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
-import { type Citation, definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { framesFilter } from '../../../src/wording/capture-subject.js';
 
 const OFFSET_SECONDS = 0.1;

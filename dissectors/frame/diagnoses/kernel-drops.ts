@@ -2,12 +2,8 @@ import type { CaptureFacts } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_NOTABLE, DROP_SHARE_SEVERE } from '../../../src/correlate/gates.js';
 import { isWatched } from '../../../src/correlate/watched.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import {
   captureSpan,
   captureSubject,

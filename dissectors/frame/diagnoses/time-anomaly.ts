@@ -1,6 +1,7 @@
 import type { TimeSegment } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { captureSpan, captureSubject, framesFilter } from '../../../src/wording/capture-subject.js';
 

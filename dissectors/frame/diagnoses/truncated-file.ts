@@ -1,6 +1,7 @@
 import type { CaptureFacts } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { type Citation, defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import {
   captureSpan,
   captureSubject,

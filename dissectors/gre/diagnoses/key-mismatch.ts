@@ -1,7 +1,6 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { isMirror } from '../../../src/diagnose/carried-tunnel.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
@@ -9,8 +8,14 @@ import {
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
-import { type InnerRequests, innerRequests, type Silence, silenceOf } from '../../overlay/inner-requests.js';
+import {
+  type InnerRequests,
+  innerRequests,
+  silenceOf,
+  type UnansweredStretch,
+} from '../../overlay/inner-requests.js';
 import { greTunnels } from '../correlator.js';
 import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';
 import type { GreTunnel } from '../session.js';
@@ -115,7 +120,7 @@ function keyWords({ tunnels, low, high }: GrePair, direction: number): string {
   return `${direction === 0 ? low : high} sends ${all.join(', ')}`;
 }
 
-function problemOf(pair: GrePair, silence: Silence): Problem {
+function problemOf(pair: GrePair, silence: UnansweredStretch): Problem {
   const { low, high, tunnels } = pair;
   const { unanswered, first, last } = silence;
   return {

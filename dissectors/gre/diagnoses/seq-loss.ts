@@ -3,12 +3,12 @@ import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { isWatched, unwatchedLossReason } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
-  type Citation,
   defineDiagnosis,
   insufficientData,
   type Judgement,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
 import { greSequences } from '../correlator.js';
 import type { GreSequence } from '../session.js';

@@ -3,7 +3,6 @@ import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
@@ -12,6 +11,7 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { isTunnelPair, severityOfFlow } from '../../../src/diagnose/severity-policy.js';
+import type { Citation } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type EchoPair, echoFilter, echoPairs } from '../echo-pairs.js';

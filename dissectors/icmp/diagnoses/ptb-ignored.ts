@@ -1,13 +1,9 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Judgement,
-  type Problem,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import type { Citation } from '../../../src/moment.js';
 import { durationWords } from '../../../src/wording/durations.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import {

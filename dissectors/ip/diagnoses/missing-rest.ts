@@ -1,14 +1,13 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { addressFilter } from '../../../src/wording/display-filters.js';
 import { directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';

@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { type Citation, defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import type { Citation } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { fragmentStreams } from '../correlator.js';

@@ -1,11 +1,10 @@
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { type NatOfSide, natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { type IkePair, ikePairs } from '../pair-sessions.js';

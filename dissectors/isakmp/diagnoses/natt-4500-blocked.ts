@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
 import { seconds } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
@@ -94,7 +95,7 @@ function attemptsInVain(pair: IkePair, evidence: Evidence): readonly IkeSession[
 /** A responder of IKEv1 repeats its answer by itself. */
 function isRepeatedInVain(answers: readonly IkeMessage[], quality: CaptureQuality): boolean {
   return (
-    transmissionsOf(answers) >= TRANSMISSIONS_MIN && quality.secondsToEnd(firstOf(answers)) >= WAIT_SECONDS
+    transmissionsOf(answers) >= TRANSMISSIONS_MIN && secondsToPause(quality, firstOf(answers)) >= WAIT_SECONDS
   );
 }
 

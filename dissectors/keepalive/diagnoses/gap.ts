@@ -2,15 +2,15 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooLittleAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
-  type Citation,
   defineDiagnosis,
   insufficientData,
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
 import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
-import type { Pause, Stream } from '../session.js';
+import type { KeepaliveStream, Pause } from '../session.js';
 import {
   directionText,
   dueAfter,
@@ -150,12 +150,12 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
 }
 
 /** The other direction paused too: it sent less than half of what it usually does in that time. */
-function isShared({ reverse, missed }: Pause, { reverseShare }: Stream): boolean {
+function isShared({ reverse, missed }: Pause, { reverseShare }: KeepaliveStream): boolean {
   return reverse === 0 || reverse < (reverseShare * (missed + 1)) / 2;
 }
 
 /** The other direction has been silent for longer, and still is. */
-function isEchoed({ before }: Pause, reverse: Stream | null): boolean {
+function isEchoed({ before }: Pause, reverse: KeepaliveStream | null): boolean {
   return (reverse?.pauses ?? []).some(
     (other) =>
       other.missed >= MISSED_MIN &&

@@ -3,7 +3,7 @@ import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis
 import type { FrameRef } from '../../../src/moment.js';
 import { BLOCK_INTERVALS, isSamePeriod } from '../cadence.js';
 import { keepaliveLinks } from '../correlator.js';
-import type { Jitter, KeepaliveLink, LinkDirection, Stream } from '../session.js';
+import type { Jitter, KeepaliveLink, KeepaliveStream, LinkDirection } from '../session.js';
 import {
   directionText,
   intervalText,
@@ -106,7 +106,7 @@ function judge(
 }
 
 /** The period to measure by: the stream's own from when it was even, else that of an even stream opposite. NaN without one. */
-function expectedPeriod(stream: Stream, reverse: Stream | null): number {
+function expectedPeriod(stream: KeepaliveStream, reverse: KeepaliveStream | null): number {
   if (
     isSteady(stream) ||
     (stream.jitter.calmBefore >= CALM_BLOCKS_MIN && stream.steadyBlocks >= CALM_BLOCKS_MIN)
@@ -117,7 +117,7 @@ function expectedPeriod(stream: Stream, reverse: Stream | null): number {
   return isSamePeriod(stream.meanIntervalNs, reverse.periodNs) ? reverse.periodNs : Number.NaN;
 }
 
-function isUnevenToo(reverse: Stream | null, own: Jitter): boolean {
+function isUnevenToo(reverse: KeepaliveStream | null, own: Jitter): boolean {
   if (reverse === null) return false;
   const { first, last, longestRun } = reverse.jitter;
   if (longestRun < RUN_BLOCKS_MIN || !first || !last || !own.first || !own.last) return false;

@@ -3,13 +3,12 @@ import { tooLittleAfter } from '../../../src/correlate/gates.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
-  type Citation,
   defineDiagnosis,
   insufficientData,
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Moment } from '../../../src/moment.js';
+import type { Citation, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import {
   directionText,

@@ -1,13 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Evidence,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
 import { icmpErrors } from '../../icmp/correlator.js';
@@ -109,7 +104,7 @@ function silentOf(quality: CaptureQuality, association: NtpAssociation): Silent 
   const { first, newest, count: asked } = association.open;
   const early = newest.filter((request) => secondsToPause(quality, request) < ANSWER_SECONDS);
   const count = asked - early.length;
-  const last = newest[newest.length - early.length - 1] ?? first;
+  const last = newest.filter((request) => !early.includes(request)).at(-1) ?? first;
   if (!first || !last) return null;
   const isSpread = last.timeNs - first.timeNs >= SPREAD_SECONDS * 1e9;
   const isSilent = count >= REQUESTS_MIN || (count >= SPREAD_REQUESTS_MIN && isSpread);

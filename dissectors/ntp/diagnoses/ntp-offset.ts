@@ -1,10 +1,10 @@
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import {

@@ -1,11 +1,10 @@
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import { LEAP_UNSYNCHRONISED } from '../layout.js';

@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import {
   judgeSequenceLoss,
   type LossLimits,
@@ -8,6 +8,7 @@ import {
   severityOfLoss,
   watchedNumbers,
 } from '../../../src/diagnose/sequence-loss.js';
+import type { Citation } from '../../../src/moment.js';
 import { openvpnConversations } from '../correlator.js';
 import { outagesOf } from '../outages.js';
 import { conversationFilter, directionSubject, isCapturedAtReceiver, isCapturedAtSender } from '../peers.js';

@@ -1,13 +1,12 @@
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { openvpnConversations } from '../correlator.js';

@@ -1,11 +1,11 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { openvpnConversations } from '../correlator.js';
 import { type Outage, outagesOf } from '../outages.js';

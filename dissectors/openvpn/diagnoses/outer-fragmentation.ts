@@ -1,11 +1,7 @@
 import { fragmentEdgeSeconds } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Evidence,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { fragmentStreams, type LedgerEntry } from '../../ip/correlator.js';
 import { hiddenFragments } from '../../ip/fragment-loss.js';

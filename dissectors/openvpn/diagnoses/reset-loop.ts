@@ -1,5 +1,5 @@
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import {
   type Attempt,

@@ -2,13 +2,12 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { conversationFilter, dataAfter, type OpenvpnPeers, openvpnPeers, secondsBetween } from '../peers.js';
 import type { ControlMessage, Handshake, TlsAlert } from '../session.js';

@@ -2,7 +2,7 @@ import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { scionLinks } from '../correlator.js';
 import type { ScionDirection, ScionLink } from '../session.js';
 import topologies from '../side-files/topology.js';
-import { type IsdAsSighting, isdAsJudgements } from '../topology-judgements.js';
+import { type IsdAsObservation, isdAsJudgements } from '../topology-judgements.js';
 
 export default defineDiagnosis({
   id: 'scion.ia-mismatch',
@@ -29,12 +29,12 @@ export default defineDiagnosis({
   consequenceOf: [],
   technology: 'scion',
   *diagnose(evidence) {
-    const sightings = evidence.sessions(scionLinks).flatMap((link) => [...sightingsOf(link)]);
-    yield* isdAsJudgements(evidence.side.of(topologies), sightings);
+    const transmissions = evidence.sessions(scionLinks).flatMap((link) => [...transmissionsOf(link)]);
+    yield* isdAsJudgements(evidence.side.of(topologies), transmissions);
   },
 });
 
-function* sightingsOf({ low, high, directions }: ScionLink): Generator<IsdAsSighting> {
+function* transmissionsOf({ low, high, directions }: ScionLink): Generator<IsdAsObservation> {
   for (const [from, to, direction] of [
     [low, high, directions[0]],
     [high, low, directions[1]],

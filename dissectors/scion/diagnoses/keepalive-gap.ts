@@ -3,7 +3,7 @@ import { tooLittleAfter } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import type { Pause, Stream } from '../../keepalive/session.js';
+import type { KeepaliveStream, Pause } from '../../keepalive/session.js';
 import { dueAfter, intervalText, lengthText, unexplainedPauses } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, learnedKeepalive, linkKeepalives } from '../keepalives.js';
 import { directionSubject, directionText, limitsOf, linkFilter } from '../links.js';
@@ -74,7 +74,7 @@ export default defineDiagnosis({
   },
 });
 
-function judge(one: LinkKeepalive, stream: Stream, quality: CaptureQuality): Judgement | null {
+function judge(one: LinkKeepalive, stream: KeepaliveStream, quality: CaptureQuality): Judgement | null {
   const { link, index } = one;
   const subject = directionSubject(quality, link, index);
   const learned = learnedKeepalive(one, stream);
@@ -96,7 +96,7 @@ function judge(one: LinkKeepalive, stream: Stream, quality: CaptureQuality): Jud
 
 function problemOf(
   one: LinkKeepalive,
-  stream: Stream,
+  stream: KeepaliveStream,
   gaps: readonly Pause[],
   quality: CaptureQuality,
 ): Judgement {

@@ -2,17 +2,12 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit, tooLittleAfter } from '../../../src/correlate/gates.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Judgement,
-  judgeEach,
-} from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
-import type { Stream } from '../../keepalive/session.js';
+import type { KeepaliveStream } from '../../keepalive/session.js';
 import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
 import {
@@ -93,7 +88,7 @@ function judge(one: LinkKeepalive, all: readonly LinkKeepalive[], quality: Captu
 /** The direction has keepalives: do they last as long as those of the other one, and did they begin with them? */
 function judgeStream(
   one: LinkKeepalive,
-  stream: Stream,
+  stream: KeepaliveStream,
   all: readonly LinkKeepalive[],
   quality: CaptureQuality,
 ): Judgement | null {
@@ -135,7 +130,7 @@ function judgeStream(
 /** Both ended, or the other direction never had any: other traffic of the two hosts shows whether the link broke. */
 function judgeBothEnded(
   one: LinkKeepalive,
-  stream: Stream,
+  stream: KeepaliveStream,
   missed: number,
   quality: CaptureQuality,
 ): Judgement | null {
@@ -163,15 +158,15 @@ function judgeBothEnded(
 }
 
 /** Of two directions that end together the one that ended first speaks for both. */
-function isSecondToEnd(stream: Stream, reverse: Stream): boolean {
+function isSecondToEnd(stream: KeepaliveStream, reverse: KeepaliveStream): boolean {
   const apart = secondsBetween(reverse.last, stream.last);
   return apart > 0 && apart <= Math.max(TOGETHER_SECONDS, MISSING_SECONDS);
 }
 
 function lateBeginning(
   one: LinkKeepalive,
-  stream: Stream,
-  reverse: Stream,
+  stream: KeepaliveStream,
+  reverse: KeepaliveStream,
   quality: CaptureQuality,
 ): Judgement {
   const seconds = secondsBetween(reverse.first, stream.first);
@@ -192,7 +187,7 @@ function lateBeginning(
 /** No keepalives at all in this direction, and a stream of them in the other one. */
 function judgeSilence(
   one: LinkKeepalive,
-  reverse: Stream,
+  reverse: KeepaliveStream,
   all: readonly LinkKeepalive[],
   quality: CaptureQuality,
 ): Judgement {
@@ -248,7 +243,7 @@ function judgeSilence(
 }
 
 /** The sender, or the receiver, goes on at another port: the coordinator assigned a new one. */
-function hasMoved(one: LinkKeepalive, stream: Stream, all: readonly LinkKeepalive[]): boolean {
+function hasMoved(one: LinkKeepalive, stream: KeepaliveStream, all: readonly LinkKeepalive[]): boolean {
   return all.some(
     (other) =>
       isSameWay(one, other) &&

@@ -1,11 +1,11 @@
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   type Judgement,
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import type { Turn } from '../connection-events.js';
 import { DurationTally } from '../duration-tally.js';

@@ -2,7 +2,6 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { trafficUnderOtherKeys } from '../../../src/correlate/keyless-stack.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
@@ -10,6 +9,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../../src/diagnose/packet-class.js';
+import type { Citation } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { inOrder } from '../../../src/wording/citations.js';

@@ -1,13 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { latest } from '../../../src/correlate/frame-reference.js';
 import { watchedSecondsBetween } from '../../../src/correlate/watched.js';
-import {
-  type Citation,
-  defineDiagnosis,
-  type Evidence,
-  type Judgement,
-} from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
@@ -276,14 +271,13 @@ function lapseOf(
   };
   const moved = newPort(conversation, side, peer, conversations);
   if (moved && !beginsAnew(moved.first, side.last, side, peer, sessions)) {
-    const isPause = watchedSecondsBetween(quality, side.last, moved.first) >= PAUSE_SECONDS_MIN;
+    const isPause = moved.first.timeNs - side.last.timeNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND;
     return isPause ? { pause: open, moved } : null;
   }
   const back = open.lateBack;
   if (moved || !back || back.packets < UNANSWERED_PACKETS_MIN) return null;
   const seconds = watchedSecondsBetween(quality, back.first, back.last);
-  const isSilent = watchedSecondsBetween(quality, side.last, back.first) >= PAUSE_SECONDS_MIN;
-  return isSilent && seconds >= UNANSWERED_SECONDS_MIN ? { pause: open, moved: null } : null;
+  return seconds >= UNANSWERED_SECONDS_MIN ? { pause: open, moved: null } : null;
 }
 
 /** The conversation that takes over: same addresses and port of the peer, begun by another port after this one fell silent. */

@@ -1,5 +1,6 @@
 import { earliest, latest } from '../../../src/correlate/frame-reference.js';
-import { type Citation, defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation } from '../../../src/moment.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
 import { type NattConversation, type NattSide, nattConversations } from '../correlator.js';
 

@@ -34,7 +34,7 @@ export default defineDiagnosis({
   consequenceOf: [],
   *diagnose(evidence) {
     if (evidence.side.of(containerStores).length === 0) return;
-    const seen = new Map<string, Sighting>();
+    const seen = new Map<string, Transmission>();
     for (const one of [...inTunnels(evidence), ...outsideTunnels(evidence)]) {
       if (!seen.has(one.address)) seen.set(one.address, one);
     }
@@ -42,7 +42,7 @@ export default defineDiagnosis({
   },
 });
 
-interface Sighting {
+interface Transmission {
   readonly address: string;
   readonly place: string;
   readonly packets: number;
@@ -51,7 +51,7 @@ interface Sighting {
   readonly displayFilter: string;
 }
 
-function inTunnels(evidence: Evidence): Sighting[] {
+function inTunnels(evidence: Evidence): Transmission[] {
   const { configuration } = evidence.side;
   const containers = evidence.side.of(containerStores);
   const given = configuration?.overlayNetworks ?? [];
@@ -68,7 +68,7 @@ function inTunnels(evidence: Evidence): Sighting[] {
     }));
 }
 
-function outsideTunnels({ quality, side }: Evidence): Sighting[] {
+function outsideTunnels({ quality, side }: Evidence): Transmission[] {
   const leases = around(side.of(containerStores), 24);
   const isOfLease = (address: string): boolean =>
     !isLeaseBase(address) && !address.endsWith('.255') && leases.some((lease) => isWithin(address, lease));
@@ -93,7 +93,7 @@ function around(containers: readonly { readonly address: string }[], prefix: num
 
 function judge(
   evidence: Evidence,
-  { address, place, packets, first, last, displayFilter }: Sighting,
+  { address, place, packets, first, last, displayFilter }: Transmission,
 ): Judgement {
   const subject = { kind: 'flow', address };
   if (containersAt(evidence, address).length > 0) return { result: 'healthy', subject };

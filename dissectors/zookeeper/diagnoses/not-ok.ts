@@ -1,5 +1,4 @@
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
@@ -7,6 +6,7 @@ import {
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
+import type { Citation } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { serverFilter } from '../../../src/wording/display-filters.js';
 import { serverSubject } from '../../../src/wording/subjects.js';

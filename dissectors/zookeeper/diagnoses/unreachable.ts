@@ -1,7 +1,6 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
-  type Citation,
   defineDiagnosis,
   type Evidence,
   insufficientData,
@@ -9,7 +8,7 @@ import {
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
-import type { FrameRef } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';

@@ -3,11 +3,11 @@ import type { ComparedDirection, Comparison } from '../../compare/comparison.js'
 import type { LossClass } from '../../compare/loss-profile.js';
 import { otherSide } from '../../compare/side.js';
 import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../correlate/gates.js';
-import type { FrameRef } from '../../moment.js';
+import type { Citation, FrameRef } from '../../moment.js';
 import type { Subject } from '../../report/report.js';
 import { NS_PER_SECOND } from '../../units.js';
 import { addressFilter } from '../../wording/display-filters.js';
-import type { Citation, Judgement, Problem } from '../diagnosis.js';
+import type { Judgement, Problem } from '../diagnosis.js';
 import { type PacketClass, type PacketCount, serviceWord } from '../packet-class.js';
 
 /** While it happens, loss is not over because the next packet arrived. */

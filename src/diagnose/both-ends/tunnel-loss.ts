@@ -2,8 +2,9 @@ import type { ComparedPacket } from '../../compare/compared-packet.js';
 import type { ComparedDirection, Comparison } from '../../compare/comparison.js';
 import { otherSide, SIDES, type Side } from '../../compare/side.js';
 import { reportedDrops } from '../../correlate/gates.js';
+import type { Citation } from '../../moment.js';
 import type { Severity } from '../../report/report.js';
-import type { Citation, Judgement, PairEvidence, Problem } from '../diagnosis.js';
+import type { Judgement, PairEvidence, Problem } from '../diagnosis.js';
 import { directionFilter, directionWords, lossProblem, ownLossLimit, sideName } from './loss-finding.js';
 import { otherSideWatched } from './watched-time.js';
 

@@ -18,7 +18,7 @@ const SAME_SENDING_NS = NS_PER_SECOND;
 export type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 interface TrackedTransmission extends IkeTransmission {
-  /** Path and fragment number of every sighting, as path * 65536 + number. */
+  /** Path and fragment number of every transmission, as path * 65536 + number. */
   readonly seen: Set<number>;
 }
 
@@ -45,10 +45,10 @@ export function isSameMessage(message: TrackedMessage, facts: MessageFacts): boo
 }
 
 /** `other-view`: the same sending between other addresses, as a capture shows it that has both sides of a NAT. */
-export type Sighting = 'new' | 'known' | 'other-view';
+export type Transmission = 'new' | 'known' | 'other-view';
 
-/** Adds a sighting to the sending it belongs to, or begins a new one. */
-export function addSighting(message: TrackedMessage, facts: MessageFacts, path: number): Sighting {
+/** Adds a transmission to the sending it belongs to, or begins a new one. */
+export function addTransmission(message: TrackedMessage, facts: MessageFacts, path: number): Transmission {
   const { ref } = facts;
   const { transmissions } = message;
   if (facts.isAssembled) {
@@ -86,7 +86,7 @@ function isSeenOn({ seen }: TrackedTransmission, path: number): boolean {
   return [...seen].some((key) => Math.floor(key / 65_536) === path);
 }
 
-/** Whether a sighting belongs to a sending that is known: another fragment of it, its other side of a NAT, or a duplicate. */
+/** Whether a transmission belongs to a sending that is known: another fragment of it, its other side of a NAT, or a duplicate. */
 function isPartOf(transmission: TrackedTransmission, key: number, path: number, ref: FrameRef): boolean {
   const elapsedNs = Math.abs(ref.timeNs - transmission.timeNs);
   if (transmission.seen.has(key)) return elapsedNs < REPEAT_MIN_NS;
