@@ -181,7 +181,8 @@ describe('overlays', () => {
   it('6: finds five pings in VXLAN with group policy that nobody answers', async () => {
     const t = namedTimeline('scoreboard-6');
     innerPing(t, VTEP_A, VTEP_B, { at: 0, count: 5, identifier: 0x2f02, tag: 3, isAnswered: () => false });
-    t.sendUdp(12, { ...local, port: 40_000 }, { ...peer, port: 9 }, zeros(20));
+    // Shows that the capture still ran: a longer stretch without any packet would be a pause.
+    t.sendUdp(8, { ...local, port: 40_000 }, { ...peer, port: 9 }, zeros(20));
     const { only, loud, report } = await verdictOn(t);
     const finding = only('vxlan.no-return');
     expect(finding.counts).toMatchObject({ requests: 5, echo: 5, answeredBefore: 0, packetsBack: 0 });
