@@ -198,7 +198,8 @@ describe('time.ntp-no-response', () => {
   it('is information where the host reaches another server', async () => {
     const questions = [...every(5, 64, { answered: false, to: other }), ...every(5, 64, {}, 1)];
     const [problem] = problems(await judge(noResponse, [...questions, ...tail]));
-    expect(problem).toMatchObject({ severity: 'info', counts: { unanswered: 5, replies: 0 } });
+    // The last one was asked 2 s before nothing at all was captured for a while: its answer may be missing with the rest.
+    expect(problem).toMatchObject({ severity: 'info', counts: { unanswered: 4, replies: 0 } });
   });
 
   it('says nothing where the capture ends too early', async () => {
