@@ -13,7 +13,7 @@ const PARTS = { dissectors: [template], correlators: [templateSessions] };
 const START_NS = 1_700_000_000_000_000_000n;
 const asker = { address: '192.0.2.1', mac: '02:00:00:00:00:01', ttl: 64 };
 const answerer = { address: '192.0.2.2', mac: '02:00:00:00:00:02', ttl: 64 };
-/** Traffic of others that goes on, so that the capture does not end with the last question. */
+/** Traffic of others that goes on: a pause in which nothing is captured proves no silence. */
 const OTHERS_SECONDS = 30;
 
 function talk(questions: number, answered: boolean, untilSeconds = OTHERS_SECONDS): readonly TestFrame[] {
@@ -22,7 +22,9 @@ function talk(questions: number, answered: boolean, untilSeconds = OTHERS_SECOND
     templateExchange(t, asker, answerer, { at: index, identifier: index, answered });
   }
   const other = { ...answerer, address: '192.0.2.3', port: 5000 };
-  t.sendUdp(untilSeconds, other, { ...asker, port: 5000 }, new Uint8Array(20));
+  for (const at of t.beatsUntil(untilSeconds)) {
+    t.sendUdp(at, other, { ...asker, port: 5000 }, new Uint8Array(20));
+  }
   return t.frames();
 }
 
