@@ -6,7 +6,7 @@ import { SAMPLE, sampleOf } from '../sampling.js';
 import { MALFORMED, TSHARK_RUNS, tsharkFields, tsharkMissing } from './tshark.js';
 
 const FOLDER = new URL('../../captures/', import.meta.url);
-const SIZE_MAX = 60 * 1024;
+const SIZE_MAX = 96 * 1024;
 const CAPTURES_IN_SAMPLE = 24;
 const REMAKE = 'run `npx tsx captures/make.ts`';
 
