@@ -6,6 +6,7 @@ import { icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
 import { type CaptureRun, runFrames } from '../../test/build/run-capture.js';
 import { type Timeline, timeline } from '../../test/build/scenario.js';
+import { tcp } from '../../test/build/tcp.js';
 import { udp } from '../../test/build/udp.js';
 import ikePortUnreachable from '../isakmp/diagnoses/port-unreachable.js';
 import vxlanPortMismatch from '../vxlan/diagnoses/port-mismatch.js';
@@ -276,6 +277,52 @@ describe('MTU reports', () => {
       for (const at of [4, 9]) t.sendUdp(at, there, here, new Uint8Array(10));
     };
     expect(await judge(fragNeeded, build)).toMatchObject([{ severity: 'warning', ongoingAtEnd: true }]);
+  });
+
+  describe('about TCP', () => {
+    /** A large segment, the report, its two halves, and whatever comes then; others go on to talk. */
+    const transfer =
+      (isAcknowledged: boolean) =>
+      (t: Timeline): void => {
+        const segment = (length: number, sequence: number): Uint8Array =>
+          tcp({
+            ...ends,
+            sourcePort: 40_000,
+            destinationPort: 8080,
+            sequence,
+            acknowledgment: 1,
+            flags: ['ACK', 'PSH'],
+            payload: new Uint8Array(length),
+          });
+        t.sendIp(0, here, there, IP_PROTOCOL.tcp, segment(1448, 1));
+        const quoted = ipv4({ ...ends, protocol: IP_PROTOCOL.tcp, payload: segment(1448, 1) });
+        report(t, 0.001, icmpError(3, 4, quoted, { parameter: 1400 }));
+        if (isAcknowledged) {
+          t.sendIp(0.002, here, there, IP_PROTOCOL.tcp, segment(1348, 1));
+          t.sendIp(0.002, here, there, IP_PROTOCOL.tcp, segment(100, 1349));
+          const back = { source: ends.destination, destination: ends.source };
+          const header = {
+            ...back,
+            sourcePort: 8080,
+            destinationPort: 40_000,
+            sequence: 1,
+            acknowledgment: 1449,
+            flags: ['ACK'] as const,
+          };
+          t.sendIp(0.012, there, here, IP_PROTOCOL.tcp, tcp({ ...header, payload: new Uint8Array(0) }));
+        }
+        for (const at of t.beatsUntil(12)) sendEsp(t, at);
+      };
+
+    it('are information where the data went through in smaller pieces and all is said', async () => {
+      expect(await judge(fragNeeded, transfer(true))).toMatchObject([
+        { severity: 'info', ongoingAtEnd: false },
+      ]);
+    });
+
+    it('warn where nothing came of it', async () => {
+      expect(await judge(fragNeeded, transfer(false))).toMatchObject([{ severity: 'warning' }]);
+    });
   });
 
   it('are not held against probes of the path', async () => {

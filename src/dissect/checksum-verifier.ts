@@ -61,7 +61,7 @@ export class ChecksumVerifier {
   private count = 0;
   private isSampled = false;
   private weight = 1;
-  /** Of the IP header in hand: whether its packet can be verified, and the final destination where that is another. */
+  /** Of the current IP header: whether its packet can be verified, and the final destination where that is another. */
   private isVerifiable = false;
   private isRouted = false;
   private readonly finalDestination = new Int32Array(4);

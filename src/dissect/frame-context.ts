@@ -91,7 +91,7 @@ export class FrameContext {
   /** The conversation entered last, and the packet's direction on it: once a frame is dissected, its innermost one. */
   innermostFlow = -1;
   innermostDirection = 0;
-  /** The checksum in hand, for the dissector of those that do not fit; null outside of its calls. */
+  /** The checksum being told, for the dissector of those that do not fit; null outside of its calls. */
   checksum: ChecksumNote | null = null;
 
   private readonly key = new Int32Array(KEY_WORDS);

@@ -5,7 +5,9 @@ import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.j
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
+import { type TcpConnection, tcpConnections } from '../../tcp/correlator.js';
 import {
   citationsOf,
   type ErrorPair,
@@ -61,16 +63,17 @@ export default defineDiagnosis({
   *diagnose(evidence) {
     const { quality } = evidence;
     const reports = evidence.sessions(icmpErrors).filter(({ meaning }) => meaning === 'packet-too-big');
-    for (const pair of errorPairs(reports)) yield problemOf(quality, pair);
+    const closed = closedConnections(evidence.sessions(tcpConnections));
+    for (const pair of errorPairs(reports)) yield problemOf(quality, pair, closed);
     yield* unusableErrors(quality, reports);
   },
 });
 
-function problemOf(quality: CaptureQuality, pair: ErrorPair): Problem {
+function problemOf(quality: CaptureQuality, pair: ErrorPair, closed: ReadonlySet<string>): Problem {
   const { source, destination, stack, errors, count, first, last, reporters } = pair;
   const mtu = smallestMtu(errors);
   const ignored = errors.filter(isIgnoredBySender);
-  const stalled = errors.filter((error) => stalls(quality, error));
+  const stalled = errors.filter((error) => stalls(quality, error, closed));
   const largest = Math.max(...errors.map(({ largestQuotedLength }) => largestQuotedLength));
   const outcome =
     ignored.length > 0
@@ -116,14 +119,45 @@ function smallestMtu(errors: readonly QuotingError[]): number {
   return known.length > 0 ? Math.min(...known) : 0;
 }
 
-/** The quoted flow (UDP or TCP) ends with the report although the capture goes on. Of ICMP, every packet is a flow. */
-function stalls(quality: CaptureQuality, { first, quoted, stack }: QuotingError): boolean {
+/**
+ * The quoted flow (UDP or TCP) ends with the report although the capture goes on. Not where TCP got its data through in
+ * smaller pieces: the other side acknowledged what was sent last, or both closed the connection. What a peer sends over UDP
+ * acknowledges nothing. Of ICMP, every packet is a flow.
+ */
+function stalls(
+  quality: CaptureQuality,
+  { first, quoted, stack }: QuotingError,
+  closed: ReadonlySet<string>,
+): boolean {
   if (quoted.sourcePort === 0 || secondsToPause(quality, first) < STALL_SECONDS) return false;
   const { source, destination, protocol, sourcePort, destinationPort } = quoted;
-  const sent = quality.traffic
+  const flow = quality.traffic
     .between(source, destination, stack)
     ?.conversations.find(
       (one) => one.protocol === protocol && one.portOfA === sourcePort && one.portOfB === destinationPort,
-    )?.fromA.last;
-  return sent?.segment === first.segment && sent.timeNs - first.timeNs < NS_PER_SECOND;
+    );
+  const sent = flow?.fromA.last;
+  if (sent?.segment !== first.segment || sent.timeNs - first.timeNs >= NS_PER_SECOND) return false;
+  if (protocol !== PROTOCOL_TCP) return true;
+  const answered = flow?.fromB.last;
+  const isAcknowledged =
+    answered?.segment === sent.segment &&
+    answered.frame > sent.frame &&
+    answered.timeNs - sent.timeNs < NS_PER_SECOND;
+  return !isAcknowledged && !closed.has(endsKey(stack, source, sourcePort, destination, destinationPort));
+}
+
+/** Those that both ends closed, in either order of the ends: nothing was left to send. */
+function closedConnections(connections: readonly TcpConnection[]): Set<string> {
+  const closed = new Set<string>();
+  for (const { a, b, stack } of connections) {
+    if (!a.sentFin || !b.sentFin) continue;
+    closed.add(endsKey(stack, a.address, a.port, b.address, b.port));
+    closed.add(endsKey(stack, b.address, b.port, a.address, a.port));
+  }
+  return closed;
+}
+
+function endsKey(stack: number, from: string, fromPort: number, to: string, toPort: number): string {
+  return `${stack} ${from} ${fromPort} ${to} ${toPort}`;
 }

@@ -7,6 +7,9 @@ import {
   type Problem,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
+import type { Moment } from '../../../src/moment.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { icmpErrors } from '../../icmp/correlator.js';
 import { both } from '../occurrences.js';
 import {
   clientWords,
@@ -25,6 +28,9 @@ const SHARE_SEVERE = 0.05;
 const SEGMENTS_MIN = 100;
 const REPEATS_MIN = 3;
 const REPEATS_SEVERE = 10;
+
+/** A sender that hears the report sends smaller pieces at once; what is repeated later was lost for another reason. */
+const DISCOVERY_SECONDS = 1;
 
 const ID = 'tcp.retransmissions';
 const LIMITS = {
@@ -50,7 +56,7 @@ export default defineDiagnosis({
     'inside a tunnel or the capture is small and nothing else is wrong; information otherwise.',
   notWhen:
     'The repeats are copies of a frame, overtaken segments (within 3 ms or half a round trip), probes of keepalives or of ' +
-    'a closed window. Connections are told apart by their tunnel, so equal addresses in two tunnels give no repeats.',
+    'a closed window. Information only, where all come within 1 s behind a report that packets are too big. Connections are told apart by their tunnel, so equal addresses in two tunnels give no repeats.',
   causes: [
     'Loss on the path: a congested or faulty link, a policer, a full queue',
     'Packets above the MTU of the path vanish (then mtu.blackhole)',
@@ -179,16 +185,18 @@ function problemOf(
   const at = span.first ?? main.worst.first;
   const last = span.last ?? at;
   const isSevere = share >= limits.severeShare && retransmissions >= limits.severeRepeats;
+  const isDiscovery =
+    (trouble?.timeouts ?? 0) === 0 && followReports(evidence, endpoint, [from, to], [at, last]);
   const affected = endpoint.services.filter((service) => repeatsOf(service, main.side) > 0);
   return {
     result: 'problem',
     subject: subjectOf(evidence.quality, endpoint),
-    severity: severityOf(evidence, endpoint, isSevere),
+    severity: isDiscovery ? 'info' : severityOf(evidence, endpoint, isSevere),
     confidence: drops ? 'low' : 'high',
     explanation:
       `On connections with ${endpointWords(endpoint)} (${clientWords(affected)}) the ${main.side} sent ` +
       `${retransmissions} of ${main.segments} segments with data again (${(100 * share).toFixed(1)} %), ` +
-      `${trouble?.timeouts ?? 0} of them after 200 ms of silence or more.`,
+      `${trouble?.timeouts ?? 0} of them after 200 ms of silence or more.${isDiscovery ? ' They follow reports that the path takes smaller packets only: path MTU discovery at work.' : ''}`,
     pair: [client, server],
     direction: { from, to },
     where: 'path',
@@ -222,4 +230,27 @@ function problemOf(
     displayFilter: segmentFilter(evidence.quality, endpoint, undefined, 'tcp.len > 0'),
     ...(drops ? { limitedBy: [drops.id] } : {}),
   };
+}
+
+/** All repeats from the first to the last come right behind "packet too big" reports about what that side sent. */
+function followReports(
+  evidence: Evidence,
+  { stack }: ServerEndpoint,
+  [from, to]: readonly [string, string],
+  [first, last]: readonly [Moment, Moment],
+): boolean {
+  const reports = evidence
+    .sessions(icmpErrors)
+    .filter(
+      (one) =>
+        one.meaning === 'packet-too-big' &&
+        one.stack === stack &&
+        one.quoted?.source === from &&
+        one.quoted.destination === to &&
+        one.first.segment === first.segment,
+    );
+  const isAfterOne = reports.some((one) => one.first.timeNs <= first.timeNs);
+  return (
+    isAfterOne && reports.some((one) => last.timeNs - one.first.timeNs <= DISCOVERY_SECONDS * NS_PER_SECOND)
+  );
 }
