@@ -307,12 +307,27 @@ class Pairing {
 
   private exactLanes(): Map<string, Lane> {
     const exact = new Map<string, Lane>();
+    const keysOfA = this.keysOf('a');
     for (let lane = 0; lane < this.channelOf.b.length; lane++) {
       if (this.channelOf.b.has(lane) || !this.isCounted('b', lane)) continue;
-      const named = this.inNamesOfA(this.ends('b', lane));
-      if (named !== null) exact.set(laneKey(named), lane);
+      const own = this.ends('b', lane);
+      const named = this.inNamesOfA(own);
+      const key = named === null ? this.withKeptPort(own, keysOfA) : laneKey(named);
+      if (key !== null) exact.set(key, lane);
     }
     return exact;
+  }
+
+  /**
+   * A translation that gives some ports and keeps others: of the hosts behind the address only one shows a flow with just
+   * these ports. Null where none does, or several.
+   */
+  private withKeptPort(own: LaneEnds, keysOfA: ReadonlySet<string>): string | null {
+    const froms = [own.from, ...this.aliases.hostsOf('b', own.from)];
+    const tos = [own.to, ...this.aliases.hostsOf('b', own.to)];
+    const keys = froms.flatMap((from) => tos.map((to) => laneKey({ ...own, from, to })));
+    const [key, ...others] = keys.filter((one) => keysOfA.has(one));
+    return key !== undefined && others.length === 0 ? key : null;
   }
 
   /** Multicast and broadcast pass no tunnel end to end; ARP is no traffic between the ends. */

@@ -74,6 +74,13 @@ describe('two captures that go on', () => {
     );
   });
 
+  it('keep a flow whose content tells nothing, where the NAT gives other ports but not to it', async () => {
+    const faults = { seed: 1, nat: true, heartbeats: true, mtu: 9000, packets: 900 };
+    const { comparison } = await comparedAt(faults, { a: 0.3, b: 0.3 }, 5.4);
+    expect(lostOf(comparison)).toBe(0);
+    expect(comparison.directions.filter(({ tally }) => tally.receivedOnly > 0)).toEqual([]);
+  });
+
   it('are judged up to three seconds before the earlier end of both', async () => {
     const faults = { seed: 9, packets: 900, loss: 0.3 };
     const whole = await comparedAt(faults, { a: 1, b: 1 }, 1000);
