@@ -76,7 +76,8 @@ describe('what one end shows in another way than the other', () => {
           expect(answersOf(await compareEnds(ends))).toEqual(truthsOf(ends));
         },
       ),
-      settings,
+      // All large datagrams leave A whole and reach B in pieces, from an address that A does not show.
+      { ...settings, examples: [[1, 0, 9000, 620, true, false]] },
     );
   });
 

@@ -1,5 +1,5 @@
 import { isUnicast } from '../wire/address.js';
-import { PROTOCOL_TCP } from '../wire/ip.js';
+import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { ActiveLanes } from './active-lanes.js';
 import { Aliases } from './aliases.js';
 import { ChannelPlans } from './channel-plans.js';
@@ -204,7 +204,9 @@ class Pairing {
         if (this.channelOf[side].has(lane) || this.channelOf[side].has(lane ^ 1)) continue;
         if (!this.isCounted(side, lane)) continue;
         const own = this.ends(side, lane);
-        if (!this.aliases.hides(side, own.from) || (isRenumbering && own.protocol === PROTOCOL_TCP)) continue;
+        // Later fragments name no port: where the path cut, the other side has no flow like theirs.
+        if (!this.aliases.hides(side, own.from) || isOfLaterFragments(own)) continue;
+        if (isRenumbering && own.protocol === PROTOCOL_TCP) continue;
         const hosts = [...this.aliases.hostsOf(side, own.from)];
         if (hosts.some((from) => others.has(laneKey({ ...own, from })))) continue;
         this.aliases.share(side, own.from);
@@ -387,6 +389,11 @@ class Pairing {
 
 function laneOn({ laneA, laneB }: FlowPair, side: Side): Lane {
   return side === 'a' ? laneA : laneB;
+}
+
+/** Fragments behind the first one, of a protocol whose packets have ports. */
+function isOfLaterFragments({ protocol, fromPort, toPort }: LaneEnds): boolean {
+  return (protocol === PROTOCOL_UDP || protocol === PROTOCOL_TCP) && fromPort === 0 && toPort === 0;
 }
 
 function pairKey(a: string, b: string): string {
