@@ -25,6 +25,8 @@ export default defineConfig({
     testTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
+    // What a contributor runs again and again starts in half the time.
+    experimental: { fsModuleCache: true },
     execArgv: ['--expose-gc'],
     env: { CAPAN_TEST_SEED: String(SEED) },
     projects: [
