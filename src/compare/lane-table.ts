@@ -14,7 +14,7 @@ import {
 import { KEY_WORDS, KeyTable } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { formatAddress } from '../wire/address.js';
-import { PROTOCOL_TCP } from '../wire/ip.js';
+import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 
 /** One direction of a flow on one side: `flow * 2 + direction`. */
 export type Lane = number;
@@ -35,6 +35,21 @@ export interface LaneEnds {
   /** IP protocol number; PROTOCOL_ARP_REQUEST and PROTOCOL_ARP_REPLY for ARP. */
   readonly protocol: number;
   readonly stack: number;
+}
+
+/** Equal for lanes with the same addresses, ports and protocol, in whatever tunnel. */
+export function laneKey({ from, to, protocol, fromPort, toPort }: LaneEnds): string {
+  return `${from} ${to} ${protocol} ${fromPort} ${toPort}`;
+}
+
+/** False for a broadcast of ARP: a reply is sent to one host. */
+export function isBetweenHosts({ protocol }: LaneEnds): boolean {
+  return protocol !== PROTOCOL_ARP_REQUEST && protocol >= PROTOCOL_ARP_REPLY;
+}
+
+/** Fragments behind the first one, of a protocol whose packets have ports. */
+export function isOfLaterFragments({ protocol, fromPort, toPort }: LaneEnds): boolean {
+  return (protocol === PROTOCOL_UDP || protocol === PROTOCOL_TCP) && fromPort === 0 && toPort === 0;
 }
 
 /**

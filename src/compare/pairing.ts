@@ -1,5 +1,5 @@
 import { isUnicast } from '../wire/address.js';
-import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
+import { PROTOCOL_TCP } from '../wire/ip.js';
 import { ActiveLanes } from './active-lanes.js';
 import { Aliases } from './aliases.js';
 import { ChannelPlans } from './channel-plans.js';
@@ -8,7 +8,7 @@ import { encryptedShare } from './encrypted-share.js';
 import { type Collectors, type FlowPair, FlowPairs } from './flow-pairs.js';
 import { HostNames, translatedSide } from './host-names.js';
 import { HostSides } from './host-sides.js';
-import { type Lane, type LaneEnds, PROTOCOL_ARP_REPLY, PROTOCOL_ARP_REQUEST } from './lane-table.js';
+import { isBetweenHosts, isOfLaterFragments, type Lane, type LaneEnds, laneKey } from './lane-table.js';
 import { LaneChannels } from './lane-turns.js';
 import { matchSketches, type PacketMatch, withoutStrays } from './packet-matches.js';
 import type { Plan, Turn } from './plan.js';
@@ -299,7 +299,7 @@ class Pairing {
       for (let lane = 0; lane < lanes.flowCount * 2; lane++) {
         if (!this.active.isActive(side, lane) || this.collectors[side].packets[lane] === 0) continue;
         const ends = this.ends(side, lane);
-        if (ends.protocol === PROTOCOL_ARP_REQUEST || ends.protocol < PROTOCOL_ARP_REPLY) continue;
+        if (!isBetweenHosts(ends)) continue;
         const named = side === 'a' ? ends : this.inNamesOfA(ends);
         if (named !== null) shown[side].add(pairKey(named.from, named.to));
       }
@@ -391,15 +391,6 @@ function laneOn({ laneA, laneB }: FlowPair, side: Side): Lane {
   return side === 'a' ? laneA : laneB;
 }
 
-/** Fragments behind the first one, of a protocol whose packets have ports. */
-function isOfLaterFragments({ protocol, fromPort, toPort }: LaneEnds): boolean {
-  return (protocol === PROTOCOL_UDP || protocol === PROTOCOL_TCP) && fromPort === 0 && toPort === 0;
-}
-
 function pairKey(a: string, b: string): string {
   return a < b ? `${a} ${b}` : `${b} ${a}`;
-}
-
-function laneKey({ from, to, protocol, fromPort, toPort }: LaneEnds): string {
-  return `${from} ${to} ${protocol} ${fromPort} ${toPort}`;
 }

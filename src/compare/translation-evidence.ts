@@ -1,7 +1,7 @@
 import { PROTOCOL_AH, PROTOCOL_ESP, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../wire/transport.js';
 import type { Collectors, FlowPair, FlowPairs } from './flow-pairs.js';
-import type { Lane, LaneEnds } from './lane-table.js';
+import { type Lane, type LaneEnds, laneKey } from './lane-table.js';
 import type { PacketMatch } from './packet-matches.js';
 import { SIDES, type Side } from './side.js';
 
@@ -157,10 +157,10 @@ class TranslationEvidence {
       const { lanes, packets } = this.collectors.b;
       const known = new Set<string>();
       for (let lane = 0; lane < lanes.flowCount * 2; lane++)
-        if (packets[lane] > 0) known.add(endsKey(this.ends('b', lane)));
+        if (packets[lane] > 0) known.add(laneKey(this.ends('b', lane)));
       this.endsOfB = known;
     }
-    return this.endsOfB.has(endsKey(ends));
+    return this.endsOfB.has(laneKey(ends));
   }
 
   private identifications(): [number, number] {
@@ -185,8 +185,4 @@ function hasDrawnNumbers({ fromPort, toPort }: LaneEnds): boolean {
 /** What the hosts of a flow are called on both sides, and the same of its other direction. */
 function hostKeys(a: LaneEnds, b: LaneEnds): [string, string] {
   return [`${a.from} ${b.from} ${a.to} ${b.to}`, `${a.to} ${b.to} ${a.from} ${b.from}`];
-}
-
-function endsKey({ from, to, fromPort, toPort, protocol }: LaneEnds): string {
-  return `${from} ${to} ${protocol} ${fromPort} ${toPort}`;
 }
