@@ -24,7 +24,8 @@ export default defineConfig({
   test: {
     testTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores that a small machine has: several files wait for captures in real time.
+    maxWorkers: 3,
     // What a contributor runs again and again starts in half the time.
     experimental: { fsModuleCache: true },
     execArgv: ['--expose-gc'],

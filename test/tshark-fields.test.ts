@@ -6,7 +6,7 @@ import { runPipeline } from '../src/workers/pipeline.js';
 import { realCapturesWith, tsharkByFrame } from './build/real-captures.js';
 import { type RecordedRow, rowRecorder } from './build/recorded-rows.js';
 import { tsharkMissing } from './build/tshark.js';
-import { SAMPLE, sampleOf } from './sampling.js';
+import { IS_WHOLE, SAMPLE, sampleOf } from './sampling.js';
 
 /*
  * Columns of the busiest protocols on public captures, against the fields that tshark prints. Compared are frames in
@@ -49,8 +49,8 @@ const PROTOCOLS: Readonly<Record<string, readonly Field[]>> = {
   vxlan: [['vni', 'vxlan.vni']],
 };
 
-const PROTOCOLS_IN_SAMPLE = 3;
-const FILES_MAX = 16;
+const PROTOCOLS_IN_SAMPLE = 2;
+const FILES_MAX = IS_WHOLE ? 16 : 6;
 const TIMEOUT_MS = 600_000;
 const FILE_BYTES_MAX = 1 << 20;
 /** Share of compared fields that may differ: malformed packets of fuzzers, which both read in their own way. */

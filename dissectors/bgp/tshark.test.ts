@@ -9,7 +9,10 @@ import { TYPE_NOTIFICATION, TYPE_OPEN, TYPE_UPDATE } from './layout.js';
 
 /* BGP messages of public captures, against tshark; skipped where either is missing. */
 
-const files = tsharkMissing ? [] : realCapturesWith('bgp').filter((file) => !file.includes('/11-malformed/'));
+const FILES_IN_SAMPLE = 8;
+const files = tsharkMissing
+  ? []
+  : realCapturesWith('bgp', FILES_IN_SAMPLE).filter((file) => !file.includes('/11-malformed/'));
 
 const FIELDS = [
   'bgp.type',

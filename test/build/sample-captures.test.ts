@@ -7,7 +7,7 @@ import { MALFORMED, TSHARK_RUNS, tsharkFields, tsharkMissing } from './tshark.js
 
 const FOLDER = new URL('../../captures/', import.meta.url);
 const SIZE_MAX = 96 * 1024;
-const CAPTURES_IN_SAMPLE = 24;
+const CAPTURES_IN_SAMPLE = 10;
 const REMAKE = 'run `npx tsx captures/make.ts`';
 
 describe('sample captures', () => {
