@@ -121,6 +121,7 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/keepalive/streams',
   'dissectors/overlay/inner-requests',
   'dissectors/overlay/no-return',
+  'dissectors/tcp/abandoned-segment',
   'dissectors/tcp/dissector',
   'dissectors/tcp/failed-attempts',
   'dissectors/tcp/server-endpoint',

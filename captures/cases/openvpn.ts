@@ -16,8 +16,8 @@ import type { Timeline } from '../../test/build/scenario.js';
 import type { SampleCapture } from './sample-capture.js';
 import { PUBLIC_SITE, siteTimeline } from './sites.js';
 
-const CLIENT = { ...PUBLIC_SITE.local, port: 41_874 };
-const SERVER = { ...PUBLIC_SITE.peer, port: 1194 };
+export const CLIENT = { ...PUBLIC_SITE.local, port: 41_874 };
+export const SERVER = { ...PUBLIC_SITE.peer, port: 1194 };
 const START = 2;
 /** Repetitions of the reliability layer. */
 const BACKOFF = [0, 2, 6, 14, 30];

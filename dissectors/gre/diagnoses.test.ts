@@ -133,9 +133,18 @@ describe('gre.no-return', () => {
     expect(found.confidence).toBe('low');
   });
 
-  it('stays silent on one inner conversation that never worked', async () => {
+  it('fires, unsure, on the pings of one host where the tunnel carries nothing at all back', async () => {
     const t = begin();
     pings(t, { at: 0, count: 10, replies: null });
+    const found = await problem(noReturn, until(t, 30));
+    expect(found).toMatchObject({ confidence: 'low', counts: { conversations: 1, returnedPackets: 0 } });
+    expect(found.severity).toBeUndefined();
+  });
+
+  it('stays silent on one inner conversation that never worked, while other packets come back', async () => {
+    const t = begin();
+    pings(t, { at: 0, count: 10, replies: null });
+    pings(t, { at: 0, count: 3, from: '10.2.0.9', to: '10.1.0.6', requests: back, replies: null });
     expect(await results(noReturn, until(t, 30))).toEqual(['insufficient-data']);
   });
 

@@ -3,6 +3,7 @@ import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis
 import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import {
+  connectOpenvpn,
   dataExchange,
   OPENVPN_OPCODE,
   type OpenvpnTunnel,
@@ -12,6 +13,7 @@ import {
   pings,
   sendControl,
   sendData,
+  sendInVain,
   tlsRecord,
 } from '../../test/build/openvpn.js';
 import { runFrames } from '../../test/build/run-capture.js';
@@ -20,6 +22,8 @@ import icmpCorrelators from '../icmp/correlator.js';
 import icmp from '../icmp/dissector.js';
 import ipCorrelators from '../ip/correlator.js';
 import ip from '../ip/dissector.js';
+import tcpCorrelators from '../tcp/correlator.js';
+import tcp from '../tcp/dissector.js';
 import correlators, { openvpnConversations } from './correlator.js';
 import keepaliveGap from './diagnoses/keepalive-gap.js';
 import loss from './diagnoses/loss.js';
@@ -48,8 +52,8 @@ const ALL = [
   tlsStalled,
 ];
 const parts = {
-  dissectors: [dissector, icmp, ip],
-  correlators: [...correlators, ...icmpCorrelators, ...ipCorrelators],
+  dissectors: [dissector, icmp, ip, tcp],
+  correlators: [...correlators, ...icmpCorrelators, ...ipCorrelators, ...tcpCorrelators],
 };
 
 type Protection = OpenvpnTunnel['protection'];
@@ -380,6 +384,51 @@ describe('openvpn.one-way-data', () => {
     for (let index = 0; index < 80; index++) sendData(t, done + index, tunnel, 'client', 84);
     const found = await problem(until(t, 90), oneWayData);
     expect([found.severity, found.confidence]).toEqual(['warning', 'low']);
+  });
+});
+
+describe('openvpn.one-way-data over TCP', () => {
+  function overTcp(): [Timeline, OpenvpnTunnel, number] {
+    const [t, tunnel] = begin();
+    connectOpenvpn(t, 1, tunnel);
+    return [t, tunnel, openvpnHandshake(t, 1.1, tunnel)];
+  }
+
+  it('fires where nothing acknowledges a segment of the connection any more', async () => {
+    const [t, tunnel, done] = overTcp();
+    dataExchange(t, tunnel, { at: done + 1, count: 10, intervalSeconds: 1 });
+    sendInVain(t, [20, 20.2, 20.6, 21.4, 23, 26.2, 32.6], tunnel, 'client', 200);
+    const found = await problem(until(t, 40), oneWayData);
+    expect(found).toMatchObject({
+      confidence: 'high',
+      direction: { from: SERVER.address, to: CLIENT.address },
+      counts: { repeats: 6 },
+      ongoingAtEnd: true,
+    });
+    expect(found.severity).toBeUndefined();
+    expect(found.first.timeNs / 1e9).toBeCloseTo(19.2, 3);
+  });
+
+  it('is over where another connection takes over, and silent on a few repeats', async () => {
+    const [t, tunnel, done] = overTcp();
+    dataExchange(t, tunnel, { at: done + 1, count: 10, intervalSeconds: 1 });
+    sendInVain(t, [20, 20.2, 20.6, 21.4, 23, 26.2, 32.6], tunnel, 'client', 200);
+    const again = openvpnTunnel(t, { ...CLIENT, port: CLIENT.port + 1 }, SERVER);
+    connectOpenvpn(t, 35, again);
+    dataExchange(t, again, { at: openvpnHandshake(t, 35.1, again) + 1, count: 5, intervalSeconds: 1 });
+    expect((await problem(until(t, 50), oneWayData)).ongoingAtEnd).toBe(false);
+
+    const [brief, other, since] = overTcp();
+    dataExchange(brief, other, { at: since + 1, count: 10, intervalSeconds: 1 });
+    sendInVain(brief, [20, 20.2, 20.6], other, 'client', 200);
+    expect(await results(until(brief, 40), oneWayData)).toEqual(['healthy']);
+  });
+
+  it('warns where the connection is well and no data ever comes back', async () => {
+    const [t, tunnel, done] = overTcp();
+    dataExchange(t, tunnel, { at: done + 1, count: 70, intervalSeconds: 1, lostBack: () => true });
+    const found = await problem(until(t, 90), oneWayData);
+    expect(found).toMatchObject({ severity: 'warning', confidence: 'low' });
   });
 });
 

@@ -29,7 +29,7 @@ export const NO_RETURN_THRESHOLDS: Readonly<Record<string, Threshold>> = {
   conversations: {
     value: CONVERSATIONS_MIN,
     unit: 'inner conversations',
-    why: 'one that never worked may be a host that is down or a policy',
+    why: 'one that never worked may be a host that is down or a policy, unless nothing at all comes back',
   },
 };
 
@@ -83,9 +83,9 @@ function judgeDirection(
     const workedBefore = silent.requests.some(({ to }) =>
       requests.some((other) => other.to === to && other.answered > 0),
     );
-    if (!workedBefore && silent.requests.length < CONVERSATIONS_MIN) {
-      return tooFew(tunnel, silent);
-    }
+    const isAlone = !workedBefore && silent.requests.length < CONVERSATIONS_MIN;
+    // Not even an ICMP error of the other end's network comes through a tunnel that carries nothing at all.
+    if (isAlone && (back !== null || kind.mayAnswerAround === true)) return tooFew(tunnel, silent);
     return (
       limited(quality, tunnel, direction, silent) ??
       problemOf(kind, tunnel, { direction, silence: silent, back, workedBefore })
@@ -144,8 +144,9 @@ function isThin(
   { silence: { requests }, workedBefore }: NoReturn,
 ): boolean {
   const isOneTarget = new Set(requests.map(({ to }) => to)).size === 1;
+  const isOneConversation = requests.length === 1;
   return (
-    mayAnswerAround === true &&
+    (mayAnswerAround === true || isOneConversation) &&
     !workedBefore &&
     isOneTarget &&
     requests.every(({ words }) => words !== 'ping')

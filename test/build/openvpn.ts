@@ -1,5 +1,7 @@
 import { concat, u8, u16, u24, u32, zeros } from './bytes.js';
+import { IP_PROTOCOL } from './ip.js';
 import type { Endpoint, SendOptions, Timeline } from './scenario.js';
+import { type TcpFlag, tcp } from './tcp.js';
 
 export const OPENVPN_OPCODE = {
   softReset: 3,
@@ -77,6 +79,8 @@ export interface OpenvpnSide {
   nextMessage: number;
   nextPacket: number;
   nextReplay: number;
+  /** Of its side of the connection, over TCP. */
+  nextSequence: number;
 }
 
 export interface OpenvpnTunnel {
@@ -87,6 +91,8 @@ export interface OpenvpnTunnel {
   readonly time: number;
   keyId: number;
   readonly peerId: number;
+  /** Set by `connectOpenvpn`. */
+  isOverTcp: boolean;
 }
 
 /** Lengths of the TLS part of a handshake, in turn: who sends, and how many bytes. */
@@ -117,9 +123,84 @@ export function openvpnTunnel(
     nextMessage: 0,
     nextPacket: 1,
     nextReplay: 1,
+    nextSequence: 1000,
   });
   const time = Number(t.timeNs(0) / 1_000_000_000n);
-  return { client: side(client), server: side(server), protection, time, keyId: 0, peerId: 0 };
+  return {
+    client: side(client),
+    server: side(server),
+    protection,
+    time,
+    keyId: 0,
+    peerId: 0,
+    isOverTcp: false,
+  };
+}
+
+/** Opens the TCP connection in which the tunnel runs from then on. */
+export function connectOpenvpn(t: Timeline, at: number, tunnel: OpenvpnTunnel): void {
+  tunnel.isOverTcp = true;
+  sendSegment(t, at, tunnel, 'client', ['SYN']);
+  tunnel.client.nextSequence++;
+  sendSegment(t, at + 0.001, tunnel, 'server', ['SYN', 'ACK']);
+  tunnel.server.nextSequence++;
+  sendSegment(t, at + 0.002, tunnel, 'client', ['ACK']);
+}
+
+function sendSegment(
+  t: Timeline,
+  seconds: number,
+  tunnel: OpenvpnTunnel,
+  from: 'client' | 'server',
+  flags: readonly TcpFlag[],
+  payload: Uint8Array = zeros(0),
+): Uint8Array {
+  const side = tunnel[from];
+  const peer = tunnel[from === 'client' ? 'server' : 'client'];
+  const segment = tcp({
+    source: side.socket.address,
+    destination: peer.socket.address,
+    sourcePort: side.socket.port,
+    destinationPort: peer.socket.port,
+    sequence: side.nextSequence,
+    acknowledgment: flags.includes('ACK') ? peer.nextSequence : 0,
+    flags,
+    payload,
+  });
+  return t.sendIp(seconds, side.socket, peer.socket, IP_PROTOCOL.tcp, segment);
+}
+
+/** In a datagram; or in a segment that the peer acknowledges at once. */
+function carry(
+  t: Timeline,
+  seconds: number,
+  tunnel: OpenvpnTunnel,
+  from: 'client' | 'server',
+  packet: Uint8Array,
+  options: SendOptions,
+): Uint8Array {
+  const other = from === 'client' ? 'server' : 'client';
+  if (!tunnel.isOverTcp)
+    return t.sendUdp(seconds, tunnel[from].socket, tunnel[other].socket, packet, options);
+  const payload = concat(u16(packet.length), packet);
+  const sent = sendSegment(t, seconds, tunnel, from, ['PSH', 'ACK'], payload);
+  tunnel[from].nextSequence += payload.length;
+  sendSegment(t, seconds + 0.0005, tunnel, other, ['ACK']);
+  return sent;
+}
+
+/** Over TCP: data that is repeated at these times and never acknowledged. */
+export function sendInVain(
+  t: Timeline,
+  times: readonly number[],
+  tunnel: OpenvpnTunnel,
+  from: 'client' | 'server',
+  length: number,
+): void {
+  const { keyId, peerId } = tunnel;
+  const packet = openvpnDataV2(keyId, peerId, tunnel[from].nextPacket++, t.random.bytes(AEAD_TAG + length));
+  const payload = concat(u16(packet.length), packet);
+  for (const at of times) sendSegment(t, at, tunnel, from, ['PSH', 'ACK'], payload);
 }
 
 /** Without the rare doubles and zeros, for which nobody could tell it from other numbers. */
@@ -168,7 +249,7 @@ export function sendControl(
     ...(id === undefined ? {} : { messageId: id }),
     ...(wrap ? { wrap } : {}),
   });
-  if (!lost) t.sendUdp(seconds, side.socket, peer.socket, packet, options);
+  if (!lost) carry(t, seconds, tunnel, from, packet, options);
 }
 
 export interface HandshakeOptions {
@@ -225,16 +306,13 @@ export function sendData(
   length: number,
   { lost = false, ...options }: DataOptions = {},
 ): Uint8Array {
-  const side = tunnel[from];
-  const peer = tunnel[from === 'client' ? 'server' : 'client'];
   const packet = openvpnDataV2(
     tunnel.keyId,
     tunnel.peerId,
-    side.nextPacket++,
+    tunnel[from].nextPacket++,
     t.random.bytes(AEAD_TAG + length),
   );
-  if (lost) return packet;
-  return t.sendUdp(seconds, side.socket, peer.socket, packet, options);
+  return lost ? packet : carry(t, seconds, tunnel, from, packet, options);
 }
 
 export interface DataExchange {

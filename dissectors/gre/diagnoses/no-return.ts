@@ -12,11 +12,12 @@ export default defineDiagnosis({
   rule:
     'At least 3 inner requests (pings, TCP connection attempts) over at least 2 s leave one end of a GRE tunnel and stay ' +
     'unanswered, and no GRE packet comes from the other end after the first of them; the inner host answered before, or at ' +
-    'least two inner conversations fail. Or: other GRE packets do come back, yet requests to at least two inner hosts ' +
+    'least two inner conversations fail, or the tunnel carries nothing at all from the other end (warning where a single TCP ' +
+    'connection is all there is to judge by). Or: other GRE packets do come back, yet requests to at least two inner hosts ' +
     'fail and none in that direction was ever answered.',
   notWhen:
     'Some inner request of that direction is answered meanwhile (then the target or a policy is to blame). ' +
-    'A single inner conversation fails that never worked. Mirrored traffic (ERSPAN, or both directions of an inner conversation in one of the tunnel), PPTP, GRE keepalives and the flow state ' +
+    'A single inner conversation fails that never worked, while other packets come back. Mirrored traffic (ERSPAN, or both directions of an inner conversation in one of the tunnel), PPTP, GRE keepalives and the flow state ' +
     'packets of MidoNet do not count. The reverse path does not pass the capture point.',
   causes: [
     'A firewall or NAT device on the path drops IP protocol 47, in one direction or both (it has no ports to translate)',

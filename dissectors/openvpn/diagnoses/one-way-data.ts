@@ -6,13 +6,18 @@ import {
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Citation } from '../../../src/moment.js';
+import type { Subject } from '../../../src/report/report.js';
 import { secondsText } from '../../../src/wording/durations.js';
+import { REPEATS_MIN } from '../../tcp/abandoned-segment.js';
 import { openvpnConversations } from '../correlator.js';
+import { type DeadConnection, deadConnectionOf } from '../dead-connection.js';
 import { type Outage, outagesOf } from '../outages.js';
 import {
   conversationFilter,
+  dataAfter,
   fromClient,
   isCapturedAtSender,
+  openvpnPeers,
   periodText,
   secondsBetween,
   socketText,
@@ -32,10 +37,11 @@ export default defineDiagnosis({
   rule:
     'At least 10 data packets over at least 30 s one way and none back, where something is due: the silent side pings and three pings are missing; or ' +
     'most packets used to be answered within a second; or the client starts over afterwards. Warning where no data ever came back for 60 s after a ' +
-    'handshake; information below that, and where the silent side is a client that has ended.',
+    'handshake; information below that, and where the silent side is a client that has ended. Over TCP also: a segment of the connection is repeated at ' +
+    'least 5 times over at least 3 s, and nothing acknowledges it any more.',
   notWhen:
     'The silent side does not ping and was never expected to answer (logs, video): one-way data is then the habit of the tunnel. The client went on from ' +
-    'another address. The capture holds one direction only.',
+    'another address. The capture holds one direction only. Over TCP, only segments larger than any that was acknowledged get stuck (then the path MTU).',
   causes: [
     'A firewall or NAT on the way lost the state of one direction (idle timer), or filters by size',
     'Routing: the answers take another way, or the route back inside the tunnel is missing',
@@ -53,6 +59,11 @@ export default defineDiagnosis({
   thresholds: {
     packets: { value: RUN_PACKETS_MIN, unit: 'packets', why: 'fewer are no stream' },
     seconds: { value: RUN_SECONDS_MIN, unit: 's', why: 'three pings of the usual 10 s' },
+    repeats: {
+      value: REPEATS_MIN,
+      unit: 'repeats',
+      why: 'shorter outages of a TCP connection mend themselves',
+    },
   },
   fault: 'tunnel-one-way',
   consequenceOf: ['path-loss', 'unreachable', 'refused', 'fragments', 'mtu', 'key-exchange', 'tunnel-down'],
@@ -60,7 +71,6 @@ export default defineDiagnosis({
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);
     for (const conversation of all) {
-      if (conversation.transport === 'tcp') continue;
       if (conversation.directions.every(({ dataPackets }) => dataPackets === 0)) continue;
       yield judge(evidence, conversation, outagesOf(conversation, all, evidence.quality));
     }
@@ -76,6 +86,8 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
   };
   const limit = oneSidedLimit(evidence.quality, from.address, to.address, conversation.stack);
   if (limit) return insufficientData(subject, limit);
+  const dead = deadConnectionOf(evidence, conversation);
+  if (dead) return connectionProblem(evidence, conversation, subject, dead);
   if (outages.length === 0) return { result: 'healthy', subject };
   const worst = outages.reduce((a, b) => (isWorse(b, a) ? b : a));
   const { run, live, silent, severity, confidence, why } = worst;
@@ -105,6 +117,52 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
     evidence: citationsOf(worst),
     displayFilter: conversationFilter([conversation]),
     packetClass: 'openvpn-data',
+  };
+}
+
+/** What TCP itself says: it delivers nothing more, whatever the tunnel has to carry. */
+function connectionProblem(
+  evidence: Evidence,
+  conversation: OpenvpnConversation,
+  subject: Subject,
+  { live, silent, stuck }: DeadConnection,
+): Judgement {
+  const { repeats, first, last, length } = stuck;
+  const peers = openvpnPeers(evidence).find(({ conversations }) => conversations.includes(conversation));
+  const recovered = peers ? dataAfter(peers, last.frame) : null;
+  return {
+    result: 'problem',
+    subject,
+    title: 'The TCP connection of the OpenVPN tunnel is dead',
+    confidence: 'high',
+    explanation:
+      `The tunnel runs over TCP, and ${live.from.address} repeated a segment of ${length} bytes to ${live.to.address} ${repeats} times within ` +
+      `${secondsText(secondsBetween(first, last))} without an acknowledgment: nothing of ${silent.from.address} arrives any more.` +
+      (recovered ? ' Another connection took over.' : ''),
+    pair: [live.from.address, live.to.address],
+    direction: { from: silent.from.address, to: silent.to.address },
+    where: 'unknown',
+    first,
+    last: recovered ?? last,
+    lastGood: silent.last,
+    ongoingAtEnd: recovered === null,
+    counts: { repeats, silentSeconds: Math.round(secondsBetween(silent.last ?? first, last)) },
+    evidence: [
+      ...(silent.last ? [{ ...silent.last, summary: `last OpenVPN packet of ${silent.from.address}` }] : []),
+      { ...first, summary: `${live.from.address} repeats a segment of the connection` },
+      { ...last, summary: `the last of ${repeats} repeats` },
+    ],
+    displayFilter: conversationFilter([conversation]),
+    causes: [
+      'The path loses everything in one direction, or a firewall or NAT forgot the connection and drops its packets',
+      'The peer crashed, was suspended or lost its network, without closing the connection',
+    ],
+    nextSteps: [
+      'Capture on both ends at the same time: do the segments arrive, and do acknowledgments leave?',
+      'On the peer: ss -tnoi "sport = :1194 or dport = :1194"; does it still know the connection?',
+      'Prefer UDP (proto udp): TCP in TCP repeats twice and recovers late; with TCP, keepalive 10 60 ends a dead connection',
+    ],
+    packetClass: 'openvpn',
   };
 }
 

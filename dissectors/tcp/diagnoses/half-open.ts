@@ -5,7 +5,7 @@ import {
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
+import { isAbandoned, REPEATS_MIN, SECONDS_MIN } from '../abandoned-segment.js';
 import {
   durationText,
   endpointWords,
@@ -17,11 +17,8 @@ import {
   severityOf,
   subjectOf,
 } from '../server-endpoint.js';
-import { isBlackHoleSize } from '../size-limits.js';
 import type { ServiceStuckSegment, TcpService } from '../tcp-service.js';
 
-const REPEATS_MIN = 5;
-const SECONDS_MIN = 3;
 const AFTER_RESET_MIN = 3;
 
 export default defineDiagnosis({
@@ -96,14 +93,6 @@ function abandonedSides(service: TcpService): Abandoned[] {
     if (!stuck && (side.trouble?.afterReset.count ?? 0) < AFTER_RESET_MIN) return [];
     return [{ service, from, to, stuck }];
   });
-}
-
-function isAbandoned(stuck: ServiceStuckSegment): boolean {
-  const { isRecovered, repeats, first, last } = stuck;
-  const lasted = last.segment === first.segment ? last.timeNs - first.timeNs : 0;
-  return (
-    !isRecovered && repeats >= REPEATS_MIN && lasted >= SECONDS_MIN * NS_PER_SECOND && !isBlackHoleSize(stuck)
-  );
 }
 
 function problemOf(
