@@ -81,6 +81,21 @@ describe('exit codes', () => {
     expect(out).toContain('ipsec-up.txt: IKE log');
   });
 
+  it('reads a side file as what it is, and a text that nobody knows ends nothing', () => {
+    const tags = capan(['analyze', healthy, '--store', sideFile('silk-tags.json')]);
+    expect(tags).toMatchObject({
+      code: 0,
+      err: 'capan: warning: silk-tags.json holds no container store; read as what it is\n',
+    });
+    const text = join(scratch, 'poem.txt');
+    writeFileSync(text, 'Roses are red\nand so on\n');
+    const { code, out, err } = capan(['analyze', faulty, '--log', text]);
+    expect(code).toBe(1);
+    expect(out).toContain('poem.txt holds nothing that is known');
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect(err).toContain('poem.txt holds nothing that is known (it begins "Roses are red"); recognised:');
+  });
+
   it('2 for wrong usage, in one line', () => {
     for (const args of [
       ['analyze'],
@@ -88,7 +103,6 @@ describe('exit codes', () => {
       ['analyze', healthy, '--format', 'xml'],
       ['analyze', healthy, '--only', 'no.such.id'],
       ['explain', 'no.such-id'],
-      ['analyze', healthy, '--store', sideFile('silk-tags.json')],
       ['analyze', healthy, '--log', sideFile('no-such-file')],
       ['frobnicate'],
     ]) {

@@ -74,7 +74,15 @@ export async function runAndReport(
   // An interrupted analysis ends early with what it has; half a capture is no ground for a verdict.
   if (signal?.aborted === true) return EXIT.interrupted;
   await writeTheReport(report, options, terminal);
+  if (!options.quiet) sayWhatWasNotRead(report, terminal);
   return exitCodeOf(report, options.failOn);
+}
+
+/** Again on stderr: who pipes the report on does not see what it says of side files. */
+function sayWhatWasNotRead({ sideFiles = [] }: Report, terminal: Terminal): void {
+  for (const { file, warning } of sideFiles) {
+    if (warning !== undefined) terminal.message(`warning: ${file} ${warning}`);
+  }
 }
 
 /** Writes the report where it was asked for; to a file, the verdict is said as well. */

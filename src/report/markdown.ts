@@ -13,7 +13,7 @@ import { counted, formatBytes, formatCount } from './quantity.js';
 import type { CitedFrame, Finding, Report, Tunnel } from './report.js';
 import { type Clock, formatRelative, onset, reportClock } from './report-time.js';
 import { endpointsText, placeLines, tunnelName } from './subject-text.js';
-import { lastGoodFrame } from './text-captures.js';
+import { lastGoodFrame, sideFileText } from './text-captures.js';
 import { verdict } from './verdict.js';
 
 const TUNNELS_SHOWN_MAX = 200;
@@ -77,10 +77,8 @@ function captureSection(report: Report, clock: Clock): string[] {
       limits.push(`- capture ${index}: skipped ${formatCount(count)} ${escapeMarkdown(name)}`);
     }
   }
-  for (const { file, kinds, facts } of report.sideFiles ?? []) {
-    limits.push(
-      `- read beside them: ${escapeMarkdown(`${file} (${kinds.join(', ')}; ${counted(facts, 'fact')})`)}`,
-    );
+  for (const sideFile of report.sideFiles ?? []) {
+    limits.push(`- beside them: ${escapeMarkdown(sideFileText(sideFile))}`);
   }
   return limits.length === 0 ? lines : [...lines, '', ...limits];
 }

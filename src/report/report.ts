@@ -113,6 +113,8 @@ export const sideFileSchema = z.object({
   file: z.string(),
   kinds: z.array(z.string()),
   facts: z.number().int(),
+  /** Why nothing, or not all, of it was read. */
+  warning: z.optional(z.string()),
 });
 
 /** Seconds; null where the clocks are not known well enough to tell. */

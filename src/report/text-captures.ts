@@ -1,5 +1,5 @@
 import { counted, formatBytes, formatCount, formatDuration } from './quantity.js';
-import type { CaptureSummary, Finding, Report } from './report.js';
+import type { CaptureSummary, Finding, Report, SideFileSummary } from './report.js';
 import { type Clock, parseTimeNs } from './report-time.js';
 import { hang, INDENT, type TextStyle } from './text-style.js';
 
@@ -30,20 +30,21 @@ export function captureLines(report: Report, clock: Clock, style: TextStyle): st
     const text = finding === undefined ? detail : `${finding.title} (see FINDINGS)`;
     lines.push(...hang(`${INDENT}limited by `, `${id}: ${text}`, style.width));
   }
-  for (const { file, kinds, facts } of report.sideFiles ?? []) {
-    lines.push(
-      ...hang(
-        `${INDENT}beside them `,
-        `${file}: ${kinds.join(', ')}, ${counted(facts, 'fact')}`,
-        style.width,
-      ),
-    );
+  for (const sideFile of report.sideFiles ?? []) {
+    lines.push(...hang(`${INDENT}beside them `, sideFileText(sideFile), style.width));
   }
   for (const { what, count } of report.summarised ?? []) {
     const text = `${formatCount(count)} ${what} were counted, not kept one by one`;
     lines.push(...hang(`${INDENT}summarised: `, text, style.width));
   }
   return lines;
+}
+
+/** `pluto.log: IKE log, 7 facts`, or why it was not read. */
+export function sideFileText({ file, kinds, facts, warning }: SideFileSummary): string {
+  if (kinds.length === 0) return `${file} ${warning ?? ''}`.trim();
+  const read = `${file}: ${kinds.join(', ')}, ${counted(facts, 'fact')}`;
+  return warning === undefined ? read : `${read}; it ${warning}`;
 }
 
 /** "[1] " where there are several captures to tell apart, "" where there is one; the side in a comparison. */

@@ -8,6 +8,7 @@ import ikeLogs from '../../dissectors/isakmp/side-files/ike-log.js';
 import topologies from '../../dissectors/scion/side-files/topology.js';
 import containerStores from '../../dissectors/vxlan/side-files/container-store.js';
 import policyTags from '../../dissectors/vxlan/side-files/policy-tags.js';
+import { sideSummary } from './in-report.js';
 import { nameOf } from './names.js';
 import { Reading, readSideFiles } from './read-side-files.js';
 import { SideFileError } from './side-file-error.js';
@@ -90,15 +91,8 @@ describe('readSideFiles', () => {
   });
 
   it.each([
-    ['topology', STORE, 'holds a container store, not a SCION topology; give it with --store'],
-    ['store', TOPOLOGY, 'holds a SCION topology, not a container store; give it with --topology'],
-    ['store', '{"h": {"ip": 7}}', 'h.ip: expected string, received number'],
-    ['tags', '{"tags": 3}', 'tags: expected array, received number'],
-    ['tags', 'no JSON at all', 'holds no JSON; expected policy tags'],
-    ['topology', '{"isd_as": "1-ff00:0:110",\n "border_routers": }', 'no valid JSON at line 2'],
-    ['topology', '{"isd_as": "1-ff00:0:110", ', 'no valid JSON'],
-    ['log', 'nothing of use', 'holds nothing that is known; expected a log of pluto'],
-    ['log', '', 'holds nothing that is known'],
+    ['config', 'no JSON at all', 'holds no JSON; expected a configuration'],
+    ['config', STORE, 'holds a container store, not a configuration; give it with --store'],
     ['config', '{"treshold": {}}', "has the unknown key 'treshold'; known: thresholds"],
     ['config', '{"thresholds": {"dns.slo": {}}}', "no diagnosis is called 'dns.slo'; known: dns.slow"],
     ['config', '{"thresholds": {"dns.slow": {"slwo": 3}}}', "dns.slow has no threshold 'slwo'; known: slow"],
@@ -134,6 +128,37 @@ describe('readSideFiles', () => {
     expect(failure.message).toContain(message);
     expect(failure.message.startsWith(`${path}: `)).toBe(true);
     expect(failure.message).not.toContain('\n');
+  });
+
+  it.each([
+    ['topology', STORE, 'container store', 'holds no SCION topology; read as what it is'],
+    ['store', LOG, 'IKE log', 'holds no container store; read as what it is'],
+    ['store', '{"h": {"ip": 7}}', null, 'h.ip: expected string, received number'],
+    ['tags', '{"tags": 3}', null, 'tags: expected array, received number'],
+    ['tags', 'no JSON at all', null, '(it begins "no JSON at all"); expected policy tags'],
+    ['topology', '{"isd_as": "1-ff00:0:110",\n "border_routers": }', null, 'no valid JSON at line 2'],
+    ['topology', '{"isd_as": "1-ff00:0:110", ', null, 'was not read: no valid JSON'],
+    ['log', '\n# nothing of use\n', null, 'holds nothing that is known (it begins "# nothing of use")'],
+    ['log', '{"level": "info"}', null, 'holds nothing that is known (it begins "{"level": "info"}")'],
+    ['log', '', null, 'is empty'],
+  ])('--%s %s: read as %s, with a warning', async (option, content, kind, warning) => {
+    const side = await readSideFiles({ [option]: [file('given', content)] }, CATALOGUE);
+    expect(side.files).toMatchObject([{ file: 'given', kinds: kind === null ? [] : [kind] }]);
+    expect(side.files[0].warning).toContain(warning);
+  });
+
+  it('says in the report what is recognised, and what would be of use', async () => {
+    const side = await readSideFiles({ log: [file('poem.txt', 'Roses are red')] }, CATALOGUE);
+    const checked = [
+      {
+        id: 'esp.spi-mismatch',
+        result: 'insufficient-data' as const,
+        subjects: { problem: 0, healthy: 0, insufficient: 1 },
+      },
+    ];
+    const [{ warning = '' }] = sideSummary(side, { tunnels: [], findings: [], checked }).sideFiles ?? [];
+    expect(warning).toMatch(/^holds nothing that is known \(it begins "Roses are red"\); recognised: a/);
+    expect(warning).toMatch(/; of use here: a log of pluto or charon, or the output of ipsec auto --up$/);
   });
 
   it('says what cannot be read', async () => {

@@ -32,9 +32,9 @@ export interface SideFileCatalogue {
 const OPTIONS: readonly SideFileOption[] = ['config', 'topology', 'tags', 'store'];
 
 /**
- * Reads what the operator gives beside the captures. Kinds are told by content; an option that asks for one kind
- * refuses another one.
- * @throws SideFileError in one line.
+ * Reads what the operator gives beside the captures. Kinds are told by content, whatever option names the file. A text of
+ * which nothing is known, or that is damaged, is listed with a warning: a log is no reason to withhold what packets show.
+ * @throws SideFileError in one line, for a file that cannot be opened and for a configuration that is wrong.
  */
 export async function readSideFiles(
   paths: SideFilePaths,
@@ -70,33 +70,46 @@ export class Reading {
 
   constructor({ readers, diagnoses }: SideFileCatalogue) {
     this.readers = [configurationReader(this.knowledge, diagnoses), tcpdumpSummaries, ...readers];
+    this.knowledge.recognisable.push(...this.readers);
   }
 
   /**
    * Adds what one file says.
    * @param option that named it; null: any kind.
-   * @throws SideFileError
+   * @throws SideFileError for a configuration that cannot be used.
    */
   async take(file: string, content: string, option: SideFileOption | null): Promise<void> {
-    const found =
-      option === null
-        ? await this.takeAnything(file, content)
-        : await this.takeJson(file, content, this.readerFor(file, option));
-    if (found.length === 0) {
-      throw new SideFileError(file, `holds nothing that is known; expected ${expectedTexts(this.readers)}`);
+    if (option === 'config') {
+      this.list(file, await this.takeJson(file, content, this.readerFor(file, option)));
+      return;
     }
+    const wanted = option === null ? null : this.readerFor(file, option);
+    try {
+      const found = await this.takeAnything(file, content, wanted);
+      const isOther = wanted !== null && found.every(({ kind }) => kind !== wanted.kind);
+      if (found.length === 0) this.list(file, found, nothingKnown(content, wanted));
+      else this.list(file, found, isOther ? `holds no ${wanted.kind}; read as what it is` : undefined);
+    } catch (error) {
+      if (!(error instanceof SideFileError)) throw error;
+      this.list(file, [], `was not read: ${error.detail}`);
+    }
+  }
+
+  private list(file: string, found: readonly Found[], warning?: string): void {
     this.knowledge.files.push({
       file,
       kinds: [...new Set(found.map(({ kind }) => kind))],
       facts: found.reduce((sum, { facts }) => sum + facts, 0),
+      ...(warning === undefined ? {} : { warning }),
     });
   }
 
   /** JSON or text; text in the midst of which JSON was pasted is text. */
-  private async takeAnything(file: string, content: string): Promise<Found[]> {
+  private async takeAnything(file: string, content: string, wanted: JsonReader | null): Promise<Found[]> {
     if (!looksLikeJson(content)) return this.takeText(textFile(file, content));
     try {
-      return await this.takeJson(file, content, null);
+      const found = await this.takeJson(file, content, wanted);
+      return found.length > 0 ? found : this.takeText(textFile(file, content));
     } catch (error) {
       const found = this.takeText(textFile(file, content));
       if (found.length > 0) return found;
@@ -113,13 +126,13 @@ export class Reading {
       );
     }
     const reader = this.readers.filter(isOfJson).find(({ json }) => json.recognises(value)) ?? null;
-    // A file of the wanted kind that lacks what it is told by gets the word of its own reader.
-    if (reader !== null && wanted !== null && reader !== wanted) {
+    if (reader !== null && reader !== wanted && wanted?.json.option === 'config') {
       throw new SideFileError(
         file,
         `holds ${reader.json.words}, not ${wanted.json.words}; give it with --${reader.json.option ?? 'log'}`,
       );
     }
+    // A file of the wanted kind that lacks what it is told by gets the word of its own reader.
     const used = reader ?? wanted;
     return used === null ? [] : [this.keep(used, await used.json.read(file, value))];
   }
@@ -174,17 +187,14 @@ function configurationReader(
   });
 }
 
-/** "a log of pluto or charon, the output of ip -d link, ip addr, or the last lines of tcpdump". */
-function expectedTexts(readers: readonly SideFileReader[]): string {
-  const words = readers.flatMap(({ text }) => text?.words ?? []);
-  const outputs = words.flatMap(({ outputOf = [] }) => outputOf);
-  const parts = [
-    ...words.flatMap(({ logs = [] }) => logs),
-    ...outputs.map((command, index) => (index === 0 ? `the output of ${command}` : command)),
-    ...words.flatMap(({ other = [] }) => other),
-  ];
-  const [last, ...before] = [...new Set(parts)].reverse();
-  return before.length === 0 ? (last ?? 'a configuration') : `${before.reverse().join(', ')}, or ${last}`;
+const LINE_SHOWN_MAX = 60;
+
+/** The line by which the operator knows the text again. */
+function nothingKnown(content: string, wanted: JsonReader | null): string {
+  const first = textFile('', content).lines[0]?.text.trim() ?? '';
+  const shown = first.length > LINE_SHOWN_MAX ? `${first.slice(0, LINE_SHOWN_MAX)}…` : first;
+  const what = first === '' ? 'is empty' : `holds nothing that is known (it begins "${shown}")`;
+  return wanted === null ? what : `${what}; expected ${wanted.json.words}`;
 }
 
 /** Names of files as the report cites them: without their folders, unless two would be the same. */

@@ -8,6 +8,8 @@ export interface SideFile {
   readonly kinds: readonly string[];
   /** Statements that were taken from it. */
   readonly facts: number;
+  /** Why nothing, or not all, of it was read; a predicate: `holds nothing that is known …`. */
+  readonly warning?: string;
 }
 
 /**
@@ -19,6 +21,8 @@ export interface SideKnowledge {
   readonly configuration: Configuration | null;
   /** Readers that took anything from the files, the first to do so first. */
   readonly readers: readonly SideFileReader[];
+  /** All readers that were asked. */
+  readonly recognisable: readonly SideFileReader[];
   /** What a reader took from all files, in their order. */
   of<Fact>(reader: SideFileReader<Fact>): readonly Fact[];
 }
@@ -26,6 +30,7 @@ export interface SideKnowledge {
 /** Filled file by file, before anything is judged. */
 export class CollectedKnowledge implements SideKnowledge {
   readonly files: SideFile[] = [];
+  readonly recognisable: SideFileReader[] = [];
   configuration: Configuration | null = null;
   private readonly facts = new Map<SideFileReader, readonly unknown[]>();
 
@@ -48,5 +53,6 @@ export const NO_SIDE_KNOWLEDGE: SideKnowledge = {
   files: [],
   configuration: null,
   readers: [],
+  recognisable: [],
   of: () => [],
 };
