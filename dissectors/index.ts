@@ -180,6 +180,7 @@ import scionPathExpired from './scion/diagnoses/path-expired.js';
 import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
 import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
 import scionRoles from './scion/roles.js';
+import scionScionSkew from './scion/diagnoses/scion-skew.js';
 import scionScmpError from './scion/diagnoses/scmp-error.js';
 import scionTopologySideFile from './scion/side-files/topology.js';
 import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
@@ -467,7 +468,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: scionRoles,
     correlators: scionCorrelators,
     tunnel: scionTunnel,
-    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScmpError, scionTunAddressMismatch],
+    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionTunAddressMismatch],
     sideFiles: [scionTopologySideFile],
   },
   {

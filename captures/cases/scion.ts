@@ -101,6 +101,15 @@ function missing(): Uint8Array {
   return rawFile(t);
 }
 
+/** Keepalives of the beacon service, as it sends them since April 2018. */
+function attachmentPointSilent(): Uint8Array {
+  const t = namedTimeline('scion-attachment-point-silent', rawFraming);
+  const until = 40;
+  keepalives(t, { from: CHILD, to: PARENT, at: CHILD_PHASE, until, isOneHop: true });
+  registrations(t, { from: CHILD, to: PARENT, at: 3.1, until }, path(t));
+  return rawFile(t);
+}
+
 /**
  * Beacons and registrations end after 20 s, while data goes on for more than ten minutes. The capture filter was
  * `greater 200`: keepalives are not in the capture.
@@ -152,6 +161,15 @@ function report(t: Timeline, payload: Uint8Array): ScionPacket {
 function bothBfd(t: Timeline, until: number): void {
   bfdUp(t, { from: HERE, to: THERE, at: 0.11, until }, startSeconds(t) - 10);
   bfdUp(t, { from: THERE, to: HERE, at: 0.17, until }, startSeconds(t) - 10);
+}
+
+/** The clock of one router is two hours behind. */
+function routerClock(): Uint8Array {
+  const until = 12;
+  const t = siteTimeline('scion-router-clock', PUBLIC_SITE, until);
+  bfdUp(t, { from: HERE, to: THERE, at: 0.11, until }, startSeconds(t) - 7210);
+  bfdUp(t, { from: THERE, to: HERE, at: 0.17, until }, startSeconds(t) - 10);
+  return writePcap(t.frames());
 }
 
 function innerPing(t: Timeline, sequence: number, isReply: boolean): Uint8Array {
@@ -290,6 +308,16 @@ const WITH_TOPOLOGY: readonly SampleCapture[] = [
     write: healthy,
   },
   {
+    file: 'scion-attachment-point-silent.pcap',
+    shows:
+      'the border router of the attachment point sends nothing; the keepalives of the child, on tun0, have a path of one hop, and the topology names another port',
+    must: ['scion.keepalive-missing'],
+    healthy: false,
+    allow: ['scion.endpoint-mismatch'],
+    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50202')] },
+    write: attachmentPointSilent,
+  },
+  {
     file: 'scion-ia-mismatch.pcap',
     shows: 'the configuration of another AS was unpacked: the packets name theirs',
     must: ['scion.ia-mismatch'],
@@ -367,6 +395,13 @@ export const captures: readonly SampleCapture[] = [
     must: ['scion.path-expired'],
     healthy: false,
     write: expired,
+  },
+  {
+    file: 'scion-router-clock.pcap',
+    shows: 'the clock of one of two border routers is two hours behind, as its BFD packets say',
+    must: ['time.scion-skew'],
+    healthy: false,
+    write: routerClock,
   },
   {
     file: 'scion-mixed-header.pcap',

@@ -4,10 +4,14 @@ import { watchedSecondsAfter, watchedSecondsBetween } from '../../src/correlate/
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Severity } from '../../src/report/report.js';
+import { originText } from '../../src/side-files/origin.js';
 import { scionLinks } from './correlator.js';
 import { linkKeepalives } from './keepalives.js';
+import { linkRole } from './link-roles.js';
 import { directionSubject, directionText, endsOf, limitsOf, linkFilter, linkSubject } from './links.js';
 import type { ControlTally, ScionDirection, ScionLink } from './session.js';
+import topologies from './side-files/topology.js';
+import type { ScionLinkType, ScionLink as TopologyLink } from './topology.js';
 
 /** ControlSilence of beacons or registrations: the guide wants one at least every 5 to 10 minutes. */
 export const SILENCE_WARNING_SECONDS = 300;
@@ -23,7 +27,9 @@ export interface ControlKind {
   counterpart(direction: ScionDirection): ControlTally;
   /** False where the silence may follow from one of the other direction: then blame must not tell them apart by it. */
   readonly isDirected: boolean;
-  /** What an absence from the start is worth, where the counterpart shows the role of the link. */
+  /** Whether it is due from the neighbour, and from the own AS, where the topology says what the neighbour is. */
+  isDue(linkTo: ScionLinkType, isFromNeighbour: boolean): boolean;
+  /** What an absence from the start is worth, where the topology or the counterpart shows the role of the link. */
   readonly neverSeen: Severity;
 }
 
@@ -32,11 +38,11 @@ export function* judgeControlSilence(evidence: Evidence, kind: ControlKind): Gen
   const alive = new Set(linkKeepalives(evidence).map(({ link }) => link));
   for (const link of evidence.sessions(scionLinks)) {
     const seen = link.directions.some((one) => kind.tally(one).count > 0 || kind.counterpart(one).count > 0);
-    if (seen || alive.has(link)) yield* judgeLink(evidence.quality, link, kind);
+    if (seen || alive.has(link)) yield* judgeLink(evidence, link, kind);
   }
 }
 
-function* judgeLink(quality: CaptureQuality, link: ScionLink, kind: ControlKind): Generator<Judgement> {
+function* judgeLink({ quality, side }: Evidence, link: ScionLink, kind: ControlKind): Generator<Judgement> {
   const window = quality.window(link.segment);
   const seconds = window ? watchedSecondsBetween(quality, window.first, window.last) : 0;
   if (seconds < SILENCE_ERROR_SECONDS) {
@@ -50,6 +56,16 @@ function* judgeLink(quality: CaptureQuality, link: ScionLink, kind: ControlKind)
   }
   const used = [0, 1].filter((index) => kind.tally(link.directions[index]).count > 0);
   for (const index of used) yield judgeSeen(quality, link, index, kind);
+  const role = linkRole(link, side.of(topologies));
+  const linkTo = role?.topologyLink.linkTo ?? null;
+  if (role !== null && linkTo !== null && window) {
+    const due = [0, 1].filter((index) => kind.isDue(linkTo, index === role.fromNeighbour));
+    for (const index of due.filter((one) => !used.includes(one)))
+      yield missingByTopology(quality, link, index, kind, role.topologyLink);
+    if (used.length === 0 && due.length === 0)
+      yield { result: 'healthy', subject: linkSubject(quality, link) };
+    return;
+  }
   if (used.length > 0) return;
   const owing = [0, 1].filter((index) => isOwing(link, index, kind));
   if (owing.length === 1 && window) {
@@ -100,6 +116,39 @@ function judgeSeen(quality: CaptureQuality, link: ScionLink, index: number, kind
     });
   }
   return { result: 'healthy', subject };
+}
+
+/** The topology says what is due; without it the messages of the other direction must show it. */
+function missingByTopology(
+  quality: CaptureQuality,
+  link: ScionLink,
+  index: number,
+  kind: ControlKind,
+  { origin, linkTo, neighbour }: TopologyLink,
+): Judgement {
+  const own = link.directions[index];
+  const subject = directionSubject(quality, link, index);
+  if (own.unreadControl.count > 0) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `Control messages pass, but their contents cannot be read, so whether ${kind.name}s are among them is not known; ${WHOLE_PACKETS_RECIPE}`,
+      limitedBy: [SNAPLEN],
+    };
+  }
+  const window = quality.window(link.segment);
+  const [start, end] = [window?.first ?? null, window?.last ?? null];
+  const seconds = start && end ? watchedSecondsBetween(quality, start, end) : 0;
+  return problemOf(quality, link, index, kind, {
+    severity: kind.neverSeen,
+    seconds,
+    from: null,
+    to: null,
+    ...(start ? { start } : {}),
+    words:
+      `In ${seconds.toFixed(0)} s not one ${kind.name} passed, while the link is up; ${neighbour} is ${linkTo} of this AS ` +
+      `(${originText(origin)}), so that one is due every few seconds.`,
+  });
 }
 
 function neverSeen(

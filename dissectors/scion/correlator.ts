@@ -117,6 +117,7 @@ class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
     if (content === CONTENT_BFD || pathKind === PATH_KIND_EMPTY) own.noteNeighbours(source, destination);
     else if (pathKind !== PATH_KIND_LONGER) own.oneHopPackets++;
     if (columns.expirySeconds[row] > 0) own.notePath(columns.expirySeconds[row], at);
+    if (columns.stampSeconds[row] > 0) own.stamps.note(columns.stampSeconds[row], at);
     if (content === CONTENT_SCMP) this.takeScmp(link, columns, row, source, destination, at);
     else if (content === CONTENT_BFD) own.bfd.note(at);
     else if (content === CONTENT_GATEWAY) {

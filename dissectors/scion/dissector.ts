@@ -46,6 +46,8 @@ const SCION_ROWS = {
   sourceAs: 'f64',
   /** When the first of the path's hop fields expires, in seconds since 1970; 0 where there is none to go by. */
   expirySeconds: 'f64',
+  /** What the sender's clock showed, in seconds since 1970, by the path of one hop that it made for the packet; 0: none. */
+  stampSeconds: 'f64',
   /** Of an SCMP message: type (2018: class) in the upper byte, code (2018: type) in the lower. */
   scmp: 'u16',
   /** Of an echo. */
@@ -113,6 +115,7 @@ function dissectPacket(
   const next = isCurrent
     ? dissectCurrentExtensions(frame, offset, offset + headerLength, end)
     : dissectOldExtensions(table, row, frame, offset, offset + headerLength, end);
+  if (table.pathKind[row] !== PATH_KIND_ONE_HOP) table.stampSeconds[row] = 0;
   // The extensions have left in `payloadLength` what stands behind them.
   const at = offset + table.packetLength[row] - frame.payloadLength;
   if (at > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
@@ -124,6 +127,7 @@ function dissectPacket(
   else if (!isCurrent && next === scion.OLD_NEXT_SCMP) readOldScmp(table, row, binding, frame, at, end);
   else if (isCurrent && next === scion.NEXT_BFD) {
     table.content[row] = CONTENT_BFD;
+    if (table.stampSeconds[row] > 0) table.stampSeconds[row] += scion.BFD_STAMP_EARLIER_SECONDS;
     dissectBfd(frame, at, end);
   }
 }
@@ -133,6 +137,7 @@ function clearRow(table: ScionTable, row: number): void {
   table.control[row] = 0;
   table.pathKind[row] = PATH_KIND_LONGER;
   table.expirySeconds[row] = 0;
+  table.stampSeconds[row] = 0;
   table.scmp[row] = 0;
   table.identifier[row] = 0;
   table.sequence[row] = 0;
@@ -158,7 +163,11 @@ function readCurrentPath(
 ): void {
   const type = view.getUint8(offset + scion.CURRENT_PATH_TYPE);
   if (type === scion.PATH_EMPTY) table.pathKind[row] = PATH_KIND_EMPTY;
-  if (type === scion.PATH_ONE_HOP) table.pathKind[row] = PATH_KIND_ONE_HOP;
+  if (type === scion.PATH_ONE_HOP) {
+    table.pathKind[row] = PATH_KIND_ONE_HOP;
+    const stampAt = offset + currentPathOffset(view, offset) + scion.INFO_TIMESTAMP;
+    if (stampAt + 4 <= offset + headerLength) table.stampSeconds[row] = view.getUint32(stampAt);
+  }
   if (type !== scion.PATH_SCION && type !== scion.PATH_EPIC) return;
   const prefix = type === scion.PATH_EPIC ? scion.EPIC_PREFIX_LENGTH : 0;
   const metaAt = offset + currentPathOffset(view, offset) + prefix;
@@ -190,6 +199,8 @@ function readOldPath(
   while (at + scion.OLD_LINE <= headerEnd) {
     const info = at;
     const hops = view.getUint8(info + scion.OLD_INFO_HOPS);
+    if (table.stampSeconds[row] === 0)
+      table.stampSeconds[row] = view.getUint32(info + scion.OLD_INFO_TIMESTAMP);
     at += scion.OLD_LINE;
     for (let count = 0; count < hops && at + scion.OLD_LINE <= headerEnd; count++) {
       noteExpiry(table, row, view, info + scion.OLD_INFO_TIMESTAMP, at + scion.OLD_HOP_EXPIRY);

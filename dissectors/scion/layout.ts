@@ -103,6 +103,8 @@ export const NEXT_HOP_BY_HOP = 200;
 export const NEXT_END_TO_END = 201;
 export const NEXT_SCMP = 202;
 export const NEXT_BFD = 203;
+/** Routers make the path of a BFD packet that much older than the packet, lest a slow neighbour finds it in the future. */
+export const BFD_STAMP_EARLIER_SECONDS = 10;
 /** Type of the hop-by-hop extension that says that the path is one hop long, in 2018. */
 export const OLD_EXTENSION_ONE_HOP = 1;
 export const EXTENSIONS_MAX = 8;

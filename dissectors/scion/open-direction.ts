@@ -1,6 +1,7 @@
 import type { FrameRef } from '../../src/moment.js';
+import { NS_PER_SECOND } from '../../src/units.js';
 import { LatestIsdAs } from './isd-as.js';
-import type { ControlTally, PathUse, ScionDirection, Tally } from './session.js';
+import type { ClockStamps, ControlTally, PathUse, ScionDirection, Tally } from './session.js';
 
 const NAMES_KEPT = 16;
 const SESSIONS_KEPT = 16;
@@ -38,6 +39,35 @@ export class Counter {
   }
 }
 
+/** What packets say of the clock of their sender. */
+class StampCounter {
+  private count = 0;
+  private firstStamp = 0;
+  private isMoving = false;
+  private least = Number.POSITIVE_INFINITY;
+  private most = Number.NEGATIVE_INFINITY;
+  private first: FrameRef | null = null;
+  private last: FrameRef | null = null;
+
+  note(stampSeconds: number, at: FrameRef): void {
+    const lag = at.timeNs / NS_PER_SECOND - stampSeconds;
+    if (Number.isNaN(lag)) return;
+    if (this.count === 0) this.firstStamp = stampSeconds;
+    else if (stampSeconds !== this.firstStamp) this.isMoving = true;
+    this.count++;
+    if (lag < this.least) this.least = lag;
+    if (lag > this.most) this.most = lag;
+    this.first ??= at;
+    this.last = at;
+  }
+
+  describe(): ClockStamps | null {
+    const { count, least, most, isMoving, first, last } = this;
+    if (first === null || last === null) return null;
+    return { count, leastLagSeconds: least, mostLagSeconds: most, isMoving, first, last };
+  }
+}
+
 /** One direction of a link while it is open; holds a fixed number of names, sessions and paths. */
 export class ScionDirectionState {
   readonly source = new LatestIsdAs();
@@ -51,6 +81,7 @@ export class ScionDirectionState {
   readonly registrations = new Counter();
   readonly otherControl = new Counter();
   readonly unreadControl = new Counter();
+  readonly stamps = new StampCounter();
   oneHopPackets = 0;
   private bytes = 0;
   private largestPacket = 0;
@@ -121,6 +152,7 @@ export class ScionDirectionState {
       otherControl: this.otherControl.tally(),
       unreadControl: this.unreadControl.tally(),
       paths,
+      stamps: this.stamps.describe(),
     };
   }
 }

@@ -54,6 +54,20 @@ export interface ScionDirection {
   readonly unreadControl: Tally;
   /** Packets by the time at which their path expires; at most 16, the earliest. */
   readonly paths: readonly PathUse[];
+  /** The sender's clock, by packets that carry the time at which they were made; null where there are none. */
+  readonly stamps: ClockStamps | null;
+}
+
+/** The time of capture less the time in the packet, over the packets of a direction. */
+export interface ClockStamps {
+  readonly count: number;
+  /** Seconds from the base of the time segment, less seconds since 1970. */
+  readonly leastLagSeconds: number;
+  readonly mostLagSeconds: number;
+  /** False where every packet carries the same time, so that it is not that of the packet. */
+  readonly isMoving: boolean;
+  readonly first: FrameRef;
+  readonly last: FrameRef;
 }
 
 /** Packets of a kind. */

@@ -124,12 +124,18 @@ function busiest(conversations: readonly Conversation[]): Conversation[] {
 /** The same hosts on another port: the guide's own working example does so, hence no error while both directions live. */
 function portProblem(link: ScionLink, seen: Conversation): Problem {
   const isTwoWay = seen.sent > 0 && seen.received > 0;
+  // The router here sends by its own file: if it sends to another port, this is not the file that it runs with.
+  const isOtherFile = seen.sent > 0;
   return {
     ...problemOf(link, seen),
-    severity: isTwoWay ? 'warning' : 'error',
+    severity: isOtherFile ? 'warning' : 'error',
+    ...(isOtherFile ? { fault: 'remark' as const } : {}),
     explanation:
       `The link ${linkWords(link)} runs on ports ${seen.localPort} and ${seen.remotePort} (${originText(link.origin)} has ${link.local.port ?? 'any'} and ${link.remote.port ?? 'any'}); ` +
-      `${isTwoWay ? 'both directions carry packets' : `only ${seen.sent > 0 ? 'packets sent from here' : 'packets of the neighbour'} are seen`}.`,
+      `${isTwoWay ? 'both directions carry packets' : `only ${seen.sent > 0 ? 'packets sent from here' : 'packets of the neighbour'} are seen`}.` +
+      (isOtherFile
+        ? ' The router sends there by a topology of its own, which is another than this one.'
+        : ''),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Moment } from '../moment.js';
 import { NS_PER_SECOND } from '../units.js';
+import { PROTOCOL_UDP } from '../wire/ip.js';
 import { ipProtocolName } from '../wire/ip-protocols.js';
 import { filterPasses, type PacketClass } from './capture-filter.js';
 import type { CaptureQuality } from './capture-quality.js';
@@ -117,6 +118,28 @@ export function captureMayHide(quality: CaptureQuality, packet: PacketClass, sta
       `The capture holds nothing but port ${signature.join(' and ')}, as if a capture filter had kept the rest out ` +
       `(${packetWords(packet)} too); capture all packets of the peer: host <peer> and not port 22.`,
   };
+}
+
+/**
+ * As `captureMayHide`, for one direction of a UDP conversation of which the other one is in the capture: a filter that
+ * lets the one pass hides the other only where it says `src` or `dst`.
+ */
+export function captureMayHideWayBack(
+  quality: CaptureQuality,
+  ports: readonly [number, number],
+  stack = 0,
+): Limit | null {
+  if (stack !== 0) return null;
+  for (const { filter } of quality.interfaces) {
+    if (filter === null || filter === '') continue;
+    const isHidden = ports.every((port) => filterPasses(filter, { protocol: PROTOCOL_UDP, port }) === false);
+    if (!isHidden && !/\b(?:src|dst|inbound|outbound)\b/.test(filter)) continue;
+    return {
+      id: 'capture.filter',
+      reason: `The capture filter '${filter}' may let one direction pass only; capture all packets of the peer: host <peer> and not port 22.`,
+    };
+  }
+  return null;
 }
 
 /** Share in percent of packets that the capture itself reports as dropped; 0 where it reports none. */

@@ -78,7 +78,12 @@ function captureSection(report: Report, clock: Clock): string[] {
     }
   }
   for (const sideFile of report.sideFiles ?? []) {
-    limits.push(`- beside them: ${escapeMarkdown(sideFileText(sideFile))}`);
+    const { file, kinds, facts, warning } = sideFile;
+    limits.push(
+      warning === undefined
+        ? `- read beside them: ${escapeMarkdown(`${file} (${kinds.join(', ')}; ${counted(facts, 'fact')})`)}`
+        : `- beside them: ${escapeMarkdown(sideFileText(sideFile))}`,
+    );
   }
   return limits.length === 0 ? lines : [...lines, '', ...limits];
 }

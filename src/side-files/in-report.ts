@@ -31,11 +31,11 @@ export function sideSummary(
 
 /** The warning of a file of which nothing was read ends with what is recognised, and what this capture has use for. */
 function sideFileSummary(
-  { warning, kinds, ...rest }: SideFile,
+  { file, kinds, facts, warning }: SideFile,
   { recognisable }: SideKnowledge,
   verdicts: Pick<Report, 'findings' | 'checked'>,
 ): SideFileSummary {
-  const summary = { ...rest, kinds: [...kinds] };
+  const summary = { file, kinds: [...kinds], facts };
   if (warning === undefined) return summary;
   if (kinds.length > 0) return { ...summary, warning };
   const useful = textsOfUse(recognisable, verdicts);

@@ -102,16 +102,17 @@ export function bfdUp(t: Timeline, { from, to, at, until }: Beat, timestamp: num
     u32(200_000),
     u32(0),
   );
-  const packet = scionPacket({
-    source: hostOf(from),
-    destination: hostOf(to),
-    nextHeader: NEXT.bfd,
-    payload: bfd,
-    firstWord: 0x0b80_dead,
-    oneHopTimestamp: timestamp,
-  });
+  const packet = (seconds: number): Uint8Array =>
+    scionPacket({
+      source: hostOf(from),
+      destination: hostOf(to),
+      nextHeader: NEXT.bfd,
+      payload: bfd,
+      firstWord: 0x0b80_dead,
+      oneHopTimestamp: timestamp + Math.floor(seconds),
+    });
   for (let seconds = at; seconds < until; seconds += t.random.between(0.15, 0.2)) {
-    t.sendUdp(seconds, from.socket, to.socket, packet);
+    t.sendUdp(seconds, from.socket, to.socket, packet(seconds));
   }
 }
 

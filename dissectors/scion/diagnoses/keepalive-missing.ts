@@ -1,15 +1,15 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { captureMayHide, oneSidedLimit, tooLittleAfter } from '../../../src/correlate/gates.js';
+import { captureMayHideWayBack, oneSidedLimit, tooLittleAfter } from '../../../src/correlate/gates.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import type { KeepaliveStream } from '../../keepalive/session.js';
 import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
+import { isOfTopology } from '../link-roles.js';
 import {
   directionSubject,
   directionText,
@@ -18,6 +18,8 @@ import {
   linkFilter,
   secondsBetween,
 } from '../links.js';
+import topologies from '../side-files/topology.js';
+import type { ScionTopology } from '../topology.js';
 
 const MISSING_SECONDS = 5;
 /** Two directions that end within this time ended together. */
@@ -76,13 +78,20 @@ export default defineDiagnosis({
 
   diagnose(evidence) {
     const all = linkKeepalives(evidence);
-    return judgeEach(all, (one) => judge(one, all, evidence.quality));
+    const context = { all, quality: evidence.quality, topologies: evidence.side.of(topologies) };
+    return judgeEach(all, (one) => judge(one, context));
   },
 });
 
-function judge(one: LinkKeepalive, all: readonly LinkKeepalive[], quality: CaptureQuality): Judgement | null {
-  if (one.stream !== null) return judgeStream(one, one.stream, all, quality);
-  return one.reverseStream === null ? null : judgeSilence(one, one.reverseStream, all, quality);
+interface Context {
+  readonly all: readonly LinkKeepalive[];
+  readonly quality: CaptureQuality;
+  readonly topologies: readonly ScionTopology[];
+}
+
+function judge(one: LinkKeepalive, context: Context): Judgement | null {
+  if (one.stream !== null) return judgeStream(one, one.stream, context.all, context.quality);
+  return one.reverseStream === null ? null : judgeSilence(one, one.reverseStream, context);
 }
 
 /** The direction has keepalives: do they last as long as those of the other one, and did they begin with them? */
@@ -188,8 +197,7 @@ function lateBeginning(
 function judgeSilence(
   one: LinkKeepalive,
   reverse: KeepaliveStream,
-  all: readonly LinkKeepalive[],
-  quality: CaptureQuality,
+  { all, quality, topologies }: Context,
 ): Judgement {
   const { link, index, direction } = one;
   const subject = directionSubject(quality, link, index);
@@ -209,18 +217,19 @@ function judgeSilence(
       `The keepalives of this direction come on other ports (${directionText(half.link, half.index)}); compare the ports in topology.json of both ends.`,
     );
   }
-  if (link.directions[index].packets === 0 && link.directions[1 - index].oneHopPackets > 0) {
+  const isOnLink = isCapturedOnTunnelInterface(quality) || isOfTopology(link, topologies);
+  if (!isOnLink && link.directions[index].packets === 0 && link.directions[1 - index].oneHopPackets > 0) {
     return insufficient(
       'These keepalives have a path of one hop and may be on their way from the beacon service to the border router; capture on the interface of the link itself.',
     );
   }
   const limit =
     oneSidedLimit(quality, direction.from, direction.to, link.stack) ??
-    captureMayHide(quality, { protocol: PROTOCOL_UDP, port: direction.toPort });
+    captureMayHideWayBack(quality, [direction.fromPort, direction.toPort], link.stack);
   if (limit) return insufficient(limit.reason);
   const pair = quality.traffic.between(direction.from, direction.to, link.stack);
   const heard = pair?.fromA.packets ?? 0;
-  if (heard === 0 && !isCapturedOnTunnelInterface(quality)) {
+  if (heard === 0 && !isOnLink) {
     return insufficient(
       `The capture holds nothing at all from ${direction.from} to ${direction.to}: it may show one direction only; capture on the tunnel interface (tcpdump -i tun0).`,
     );

@@ -10,7 +10,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'Path-segment construction beacons (PCBs) of a link of the 2018 generation fall silent for at least 600 s (a warning from ' +
-    '300 s on), or none passes in a capture of at least 600 s although registrations go the other way.',
+    '300 s on), or none passes in a capture of at least 600 s although registrations go the other way or a topology (--topology, LinkTo) says that they are due while the link is up.',
   notWhen:
     'The capture is shorter than 600 s; nothing shows that the link should carry beacons (a peering link does not). Beacons of the ' +
     'current generation are encrypted and cannot be told apart.',
@@ -41,6 +41,8 @@ export default defineDiagnosis({
       name: 'path beacon',
       tally: ({ beacons }) => beacons,
       counterpart: ({ registrations }) => registrations,
+      isDue: (linkTo, isFromNeighbour) =>
+        linkTo === 'core' || linkTo === (isFromNeighbour ? 'parent' : 'child'),
       isDirected: true,
       neverSeen: 'error',
     }),

@@ -40,6 +40,7 @@ export default defineDiagnosis({
       name: 'path registration',
       tally: ({ registrations }) => registrations,
       counterpart: ({ beacons }) => beacons,
+      isDue: (linkTo, isFromNeighbour) => linkTo === (isFromNeighbour ? 'child' : 'parent'),
       // A child without beacons has nothing to register.
       isDirected: false,
       neverSeen: 'warning',
