@@ -17,13 +17,13 @@ import {
   sendScion,
 } from '../../test/build/scenario-scion.js';
 import { NEXT, oldScionPacket, type ScionPacket, scionUdp, scmp, scmpEcho } from '../../test/build/scion.js';
-import type { SampleCapture, SampleSideFile } from './sample-capture.js';
+import type { SampleCapture } from './sample-capture.js';
 import { namedTimeline, PUBLIC_SITE, siteTimeline } from './sites.js';
 
 /** A child AS in a virtual machine and its attachment point, in a tunnel. */
-const CHILD: Router = { isdAs: '17-ffaa:1:64', socket: tunnelEnd('10.0.8.8', 50_000) };
-const PARENT: Router = { isdAs: '17-ffaa:0:1107', socket: tunnelEnd('10.0.8.1', 50_015) };
-const CHILD_PHASE = 0.32;
+export const CHILD: Router = { isdAs: '17-ffaa:1:64', socket: tunnelEnd('10.0.8.8', 50_000) };
+export const PARENT: Router = { isdAs: '17-ffaa:0:1107', socket: tunnelEnd('10.0.8.1', 50_015) };
+export const CHILD_PHASE = 0.32;
 const PARENT_PHASE = 0.71;
 
 /** Two current border routers. */
@@ -38,12 +38,12 @@ function startSeconds(t: Timeline): number {
   return Number(t.timeNs(0) / 1_000_000_000n);
 }
 
-function rawFile(t: Timeline): Uint8Array {
+export function rawFile(t: Timeline): Uint8Array {
   return writePcap(t.frames(), { linkType: LINK_TYPE.raw });
 }
 
 /** A path of three hops, made a minute before the capture; each hop field lives for six hours. */
-function path(t: Timeline, ageSeconds = 60): NonNullable<ScionPacket['segments']> {
+export function path(t: Timeline, ageSeconds = 60): NonNullable<ScionPacket['segments']> {
   const timestamp = startSeconds(t) - ageSeconds;
   const hops = [
     { expiry: 63, ingress: 0, egress: 5 },
@@ -63,7 +63,7 @@ function control(t: Timeline, until: number): void {
   registrations(t, { from: CHILD, to: PARENT, at: 3.1, until }, path(t));
 }
 
-function healthy(): Uint8Array {
+export function healthyLink(): Uint8Array {
   const t = namedTimeline('scion-2018-healthy', rawFraming);
   const until = 60;
   keepalives(t, { from: CHILD, to: PARENT, at: CHILD_PHASE, until, lost: (beat) => beat === 21 });
@@ -98,15 +98,6 @@ function missing(): Uint8Array {
   const until = 40;
   keepalives(t, { from: CHILD, to: PARENT, at: CHILD_PHASE, until });
   ping(t, CHILD.socket, PARENT.socket, { at: 12.4, count: 4, intervalSeconds: 1, identifier: 0x1d07 });
-  return rawFile(t);
-}
-
-/** Keepalives of the beacon service, as it sends them since April 2018. */
-function attachmentPointSilent(): Uint8Array {
-  const t = namedTimeline('scion-attachment-point-silent', rawFraming);
-  const until = 40;
-  keepalives(t, { from: CHILD, to: PARENT, at: CHILD_PHASE, until, isOneHop: true });
-  registrations(t, { from: CHILD, to: PARENT, at: 3.1, until }, path(t));
   return rawFile(t);
 }
 
@@ -274,68 +265,6 @@ function mixed(): Uint8Array {
   return rawFile(t);
 }
 
-/** The topology of the child, as its border router has it. */
-function topology(isdAs: string, local: string, remote: string): SampleSideFile {
-  const link = { underlay: { local, remote }, isd_as: PARENT.isdAs, link_to: 'parent', mtu: 1472 };
-  const router = { internal_addr: '127.0.0.17:30001', interfaces: { '1': link } };
-  const text = { isd_as: isdAs, mtu: 1472, border_routers: { 'br-1': router } };
-  const name = [isdAs, local, remote].join(' ').replace(/[^0-9a-f]+/g, '-');
-  return { file: `scion-topology-${name}.json`, content: `${JSON.stringify(text, null, 2)}\n` };
-}
-
-const TUN_ADDRESS = {
-  file: 'scion-tun0.txt',
-  content:
-    '4: tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UNKNOWN\n    inet 10.0.8.8/24 scope global tun0\n',
-};
-
-/** The healthy link, held against topologies that are and are not its own. */
-const WITH_TOPOLOGY: readonly SampleCapture[] = [
-  {
-    file: 'scion-topology-healthy.pcap',
-    shows: 'a link of 2018 whose topology names the endpoints and ASes that speak',
-    must: [],
-    healthy: true,
-    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50015')], log: [TUN_ADDRESS] },
-    write: healthy,
-  },
-  {
-    file: 'scion-endpoint-mismatch.pcap',
-    shows: 'the topology names another port of the attachment point than the one in use',
-    must: ['scion.endpoint-mismatch'],
-    healthy: false,
-    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50202')] },
-    write: healthy,
-  },
-  {
-    file: 'scion-attachment-point-silent.pcap',
-    shows:
-      'the border router of the attachment point sends nothing; the keepalives of the child, on tun0, have a path of one hop, and the topology names another port',
-    must: ['scion.keepalive-missing'],
-    healthy: false,
-    allow: ['scion.endpoint-mismatch'],
-    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50202')] },
-    write: attachmentPointSilent,
-  },
-  {
-    file: 'scion-ia-mismatch.pcap',
-    shows: 'the configuration of another AS was unpacked: the packets name theirs',
-    must: ['scion.ia-mismatch'],
-    healthy: false,
-    sideFiles: { topology: [topology('17-ffaa:1:99', '10.0.8.8:50000', '10.0.8.1:50015')] },
-    write: healthy,
-  },
-  {
-    file: 'scion-tun-address-mismatch.pcap',
-    shows: 'tun0 has another address than the topology',
-    must: ['scion.tun-address-mismatch'],
-    healthy: false,
-    allow: ['scion.endpoint-mismatch'],
-    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.77:50000', '10.0.8.1:50015')], log: [TUN_ADDRESS] },
-    write: healthy,
-  },
-];
-
 export const captures: readonly SampleCapture[] = [
   {
     file: 'scion-2018-healthy.pcap',
@@ -343,7 +272,7 @@ export const captures: readonly SampleCapture[] = [
       'a link of 2018 on a tunnel interface: keepalives every second both ways (one is lost), beacons, registrations, a ping',
     must: [],
     healthy: true,
-    write: healthy,
+    write: healthyLink,
   },
   {
     file: 'scion-keepalive-gap.pcap',
@@ -411,5 +340,4 @@ export const captures: readonly SampleCapture[] = [
     allow: ['scion.keepalive-missing'],
     write: mixed,
   },
-  ...WITH_TOPOLOGY,
 ];
