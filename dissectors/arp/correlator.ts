@@ -161,6 +161,7 @@ class ArpCorrelation implements Correlation<ArpPair, typeof arp.observes> {
       targetMacs: [],
     };
     this.pairs.set(key, pair);
+    if (stack === 0) this.run.linkNeighbours.note(pair.asker, pair.target);
     return pair;
   }
 

@@ -18,7 +18,7 @@ export const FAILING_SHARE = 0.5;
 
 /** `warning` where the server may be the subject of the capture, else `info`. */
 export function severityIn(evidence: Evidence, server: DnsServer): Severity {
-  return severityOfFlow(evidence, server.stack, ['dns.']);
+  return severityOfFlow(evidence, { host: server.address, stack: server.stack }, ['dns.']);
 }
 
 /** Questions that a client must have asked for its share of failures to mean anything. */

@@ -58,7 +58,11 @@ export function hiddenFragments(
 ): Limit | null {
   const { quality } = evidence;
   for (const { protocol } of pair.streams) {
-    const limit = captureMayHide(quality, missing === 'rest' ? { protocol, fragment: true } : { protocol });
+    const limit = captureMayHide(
+      quality,
+      missing === 'rest' ? { protocol, fragment: true } : { protocol },
+      pair.source,
+    );
     if (limit) return limit;
   }
   return oneWayCaptureLimit(quality) ?? answeredPings(evidence, pair);

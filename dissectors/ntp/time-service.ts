@@ -29,8 +29,11 @@ export function timeServers(evidence: Evidence): TimeServer[] {
 }
 
 /** A clock is neither a tunnel nor a control session: see `severityOfFlow`. */
-export function severityOfTime(evidence: Evidence, stack: number): Severity {
-  return severityOfFlow(evidence, stack, ['time.']);
+export function severityOfTime(
+  evidence: Evidence,
+  { address, stack }: Pick<TimeServer, 'address' | 'stack'>,
+): Severity {
+  return severityOfFlow(evidence, { host: address, stack }, ['time.']);
 }
 
 export function subjectOf(quality: CaptureQuality, { address, stack }: TimeServer): Subject {

@@ -107,7 +107,9 @@ export function onlyPair(services: readonly TcpService[]): readonly [string, str
  * passing trouble. Inside a tunnel, or in a capture that was taken for it, it may be the subject.
  */
 export function severityOf(evidence: Evidence, endpoint: ServerEndpoint, isLasting: boolean): Severity {
-  return isLasting ? severityOfFlow(evidence, endpoint.stack, OF_TRANSPORT) : 'info';
+  return isLasting
+    ? severityOfFlow(evidence, { host: endpoint.server, stack: endpoint.stack }, OF_TRANSPORT)
+    : 'info';
 }
 
 /** At least 3 clients fail in at least half of their tries at an endpoint that served before. */

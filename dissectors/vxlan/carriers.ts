@@ -54,12 +54,12 @@ export function carriersOf(evidence: Evidence): readonly Carrier[] {
   return carriers;
 }
 
+const FRAGMENT = { protocol: PROTOCOL_UDP, fragment: true };
+
 function findCarriers(evidence: Evidence): Carrier[] {
   const streams = evidence.sessions(fragmentStreams).filter(({ protocol }) => protocol === PROTOCOL_UDP);
   const tooBig = evidence.sessions(icmpErrors).filter(({ meaning }) => meaning === 'packet-too-big');
   const pairs = fragmentPairs(streams);
-  const mayMissFragments =
-    captureMayHide(evidence.quality, { protocol: PROTOCOL_UDP, fragment: true }) !== null;
   const vxlan = evidence.sessions(vxlanTunnels).map((tunnel) => ({ ...tunnel, kind: 'vxlan' as const }));
   const geneve = evidence.sessions(geneveTunnels).map((tunnel) => ({ ...tunnel, kind: 'geneve' as const }));
   return [...vxlan, ...geneve].flatMap(({ kind, vni, low, high, stack, outerStack, directions }) =>
@@ -78,7 +78,7 @@ function findCarriers(evidence: Evidence): Carrier[] {
         reports,
         reportedMtu: smallestMtu(reports),
         ...fragmentsOf(evidence, pairs, direction, outerStack),
-        mayMissFragments,
+        mayMissFragments: captureMayHide(evidence.quality, FRAGMENT, low) !== null,
       };
     }),
   );

@@ -114,6 +114,7 @@ export function captureQuality(
     traffic: new Traffic(runner.flows, runner.claims),
     protocols: protocolsOfCatalogue(entries),
     hearsPeer: runner.hearsPeer,
+    linkNeighbours: runner.linkNeighbours,
     window,
     secondsToEnd({ segment, timeNs }: Moment): number {
       const end = window(segment)?.last.timeNs ?? Number.NaN;

@@ -270,7 +270,7 @@ class SideComparison implements JoinResults, MissingVerdict {
             { protocol, port: toPort },
           ]
         : [{ protocol }];
-    const isHidden = classes.every((one) => captureMayHide(quality, one) !== null);
+    const isHidden = classes.every((one) => captureMayHide(quality, one, null) !== null);
     this.hidden[packet.side].set(packet.lane, isHidden);
     return isHidden;
   }

@@ -15,6 +15,7 @@ import type { CopyPair } from './copies.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
 import type { KnownProtocols } from './known-protocols.js';
+import type { LinkNeighbours } from './link-neighbours.js';
 import { type CapturePause, longest, PauseTracker } from './pauses.js';
 import type { Traffic } from './traffic.js';
 
@@ -74,6 +75,8 @@ export interface CaptureQuality {
   /** Which protocol is what: a tunnel, the control of one, on which ports. */
   readonly protocols: KnownProtocols;
   readonly hearsPeer: HearsPeer;
+  /** Who resolved whose address on the link. */
+  readonly linkNeighbours: LinkNeighbours;
   /** Null for a segment without timed frames. */
   window(segment: SegmentIndex): Window | null;
   /**

@@ -4,6 +4,7 @@ import type { FrameId, SegmentIndex } from '../units.js';
 import type { FlowId } from './flow-id.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
+import type { LinkNeighbourList } from './link-neighbours.js';
 
 /**
  * Rows of one table in one chunk. Walk them as `for (let at = from; at < to; at++) { const row = batch.order[at]; … }`;
@@ -29,6 +30,7 @@ export interface Batch<S extends Schema> {
 export interface CorrelationRun {
   readonly flows: FlowRegistry;
   readonly hearsPeer: HearsPeer;
+  readonly linkNeighbours: LinkNeighbourList;
 }
 
 /** The state of one correlator in one run. Bounded: says in its docstring how many sessions it holds. */

@@ -98,10 +98,15 @@ export function oneWayCaptureLimit(quality: CaptureQuality): Limit | null {
 
 /**
  * Whether a capture filter keeps packets of that class out of the capture: the filter that the file states, or the
- * signature of a port filter (no ARP, no ICMP, no other port, no fragment without ports). `stack`: where the packets
- * would be. A filter sees the outermost packet, so it hides nothing inside a tunnel that it lets pass.
+ * signature of a port filter in what `host` and those around it send, or anybody where it is null (no ARP, no ICMP, no other port, no fragment without
+ * ports). `stack`: where the packets would be. A filter sees the outermost packet, so it hides nothing inside a tunnel that it lets pass.
  */
-export function captureMayHide(quality: CaptureQuality, packet: PacketClass, stack = 0): Limit | null {
+export function captureMayHide(
+  quality: CaptureQuality,
+  packet: PacketClass,
+  host: string | null,
+  stack = 0,
+): Limit | null {
   if (stack !== 0) return null;
   for (const { filter } of quality.interfaces) {
     if (filter === null || filter === '' || filterPasses(filter, packet) !== false) continue;
@@ -110,12 +115,12 @@ export function captureMayHide(quality: CaptureQuality, packet: PacketClass, sta
       reason: `The capture filter '${filter}' hides ${packetWords(packet)}; capture all packets of the peer: host <peer> and not port 22.`,
     };
   }
-  const signature = portFilterSignature(quality);
+  const signature = portFilterSignature(quality, host);
   if (signature === null || !isHiddenByPorts(packet, signature)) return null;
   return {
     id: 'capture.filter',
     reason:
-      `The capture holds nothing but port ${signature.join(' and ')}, as if a capture filter had kept the rest out ` +
+      `The capture holds nothing${host === null ? '' : ` of ${host}`} but port ${signature.join(' and ')}, as if a capture filter had kept the rest out ` +
       `(${packetWords(packet)} too); capture all packets of the peer: host <peer> and not port 22.`,
   };
 }

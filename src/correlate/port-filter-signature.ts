@@ -1,32 +1,38 @@
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import type { CaptureQuality } from './capture-quality.js';
-import type { Conversation } from './traffic.js';
+import { type HostGroup, hostGroup } from './host-groups.js';
+import type { Conversation, PairTraffic } from './traffic.js';
 
-/** Fewer frames than this are a small excerpt, in which the rest may be missing by chance. */
-const FRAMES_MIN = 10;
+/** Fewer packets than this are a small excerpt, in which the rest may be missing by chance. */
+const PACKETS_MIN = 10;
 
-/** Asked for whatever a rule misses: found once a capture. */
-const signatures = new WeakMap<CaptureQuality, readonly number[] | null>();
+/** Asked for whatever a rule misses: found once a group. */
+const signatures = new WeakMap<HostGroup, readonly number[] | null>();
 
 /**
- * Tells a capture that a port filter has thinned out: nothing but IP, nothing in it but UDP and TCP, no fragment
- * without ports, and one or two ports of which every packet has one.
- * @returns these ports, or null where the capture holds something that a port filter hides.
+ * Tells traffic that a port filter has thinned out, of `host` and those that have to do with it: nothing but IP, nothing
+ * in it but UDP and TCP, no fragment without ports, and one or two ports of which every packet has one. Other hosts may
+ * stand in the capture by another filter, or come from another file. Null: of everybody.
+ * @returns these ports, or null where something is there that a port filter hides.
  */
-export function portFilterSignature(quality: CaptureQuality): readonly number[] | null {
-  const known = signatures.get(quality);
+export function portFilterSignature(quality: CaptureQuality, host: string | null): readonly number[] | null {
+  if (host === null) {
+    const pairs = [...quality.traffic.all()];
+    return quality.frames === quality.copies.framesWithIp ? signatureOf(pairs) : null;
+  }
+  const group = hostGroup(quality, host);
+  const known = signatures.get(group);
   if (known !== undefined) return known;
-  const signature = signatureOf(quality);
-  signatures.set(quality, signature);
+  const signature = group.usesArp ? null : signatureOf(group.pairs);
+  signatures.set(group, signature);
   return signature;
 }
 
-function signatureOf(quality: CaptureQuality): readonly number[] | null {
-  if (quality.frames < FRAMES_MIN || quality.frames !== quality.copies.framesWithIp) return null;
-  const outer: Conversation[] = [];
-  for (const { stack, conversations } of quality.traffic.all()) {
-    if (stack === 0) outer.push(...conversations);
-  }
+function signatureOf(pairs: readonly PairTraffic[]): readonly number[] | null {
+  const outside = pairs.filter(({ stack }) => stack === 0);
+  const packets = outside.reduce((sum, { fromA, fromB }) => sum + fromA.packets + fromB.packets, 0);
+  if (packets < PACKETS_MIN) return null;
+  const outer = outside.flatMap(({ conversations }) => conversations);
   const [first] = outer;
   if (!first || !outer.every(hasPorts)) return null;
   for (const port of lowestFirst(first)) {

@@ -12,6 +12,7 @@ import type { Batch, Correlation, CorrelationRun, Correlator } from './correlato
 import { FlowRegistry } from './flow-registry.js';
 import { HearsPeer } from './hears-peer.js';
 import type { IdentitySink } from './identity-sink.js';
+import { LinkNeighbourList } from './link-neighbours.js';
 
 export interface CorrelatorFailure {
   readonly where: string;
@@ -31,6 +32,7 @@ interface Running {
 export class CorrelatorRunner implements CorrelationRun {
   readonly flows: FlowRegistry;
   readonly hearsPeer = new HearsPeer();
+  readonly linkNeighbours = new LinkNeighbourList();
   readonly copies = new CopyDetector();
   readonly quality: CaptureQualityObserver;
   readonly failures: CorrelatorFailure[] = [];

@@ -1,23 +1,31 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { type HostGroup, hostGroup } from '../correlate/host-groups.js';
 import type { PairTraffic, Traffic } from '../correlate/traffic.js';
 import type { Severity } from '../report/report.js';
 import { NS_PER_SECOND } from '../units.js';
-import type { Evidence } from './diagnosis.js';
+import type { Evidence, Problem } from './diagnosis.js';
 
 /*
  * Which findings may be errors or warnings: those about the two ends of a tunnel. One about any other pair of hosts is
- * information, unless the capture is so small that it was taken for that pair.
+ * information, unless its hosts talk so little, with each other and with others, that the capture was taken for them.
+ * What hosts do that have nothing to do with them is of no account: see `hostGroup`.
  */
 
 const PROTOCOL_TCP = 6;
 const PROTOCOL_UDP = 17;
 
-const SMALL_CAPTURE_SECONDS = 60;
-/** Below that many server endpoints a capture is small, however long; above the second number it is not, however short. */
-const SMALL_CAPTURE_SERVERS = 5;
-const BUSY_CAPTURE_SERVERS = 20;
+const QUIET_SECONDS = 60;
+/** Below that many server endpoints a group is quiet, however long; from the second number on it is not, however short. */
+const QUIET_SERVERS = 5;
+const BUSY_SERVERS = 20;
 
-/** How much a finding about a pair matters: 'tunnel' the ends of a tunnel, 'focus' the subject of a small capture. */
+/** A host and the tunnel stack in which it talks (0: in none). */
+export interface HostInStack {
+  readonly host: string;
+  readonly stack: number;
+}
+
+/** How much a finding about a pair matters: 'tunnel' the ends of a tunnel, 'focus' what the capture was taken for. */
 export type Relevance = 'tunnel' | 'focus' | 'background';
 
 const tunnelPairsOfRun = new WeakMap<Traffic, readonly PairTraffic[]>();
@@ -45,10 +53,10 @@ export function isTunnelPair(
 
 export function relevanceOfPair(quality: CaptureQuality, a: string, b: string, stack = 0): Relevance {
   if (isTunnelPair(quality, a, b, stack)) return 'tunnel';
-  return isSmallCapture(quality) ? 'focus' : 'background';
+  return isQuietGroup(quality, { host: a, stack }) ? 'focus' : 'background';
 }
 
-/** `whenTunnel` for the ends of a tunnel, a warning at most in a small capture, information otherwise. */
+/** `whenTunnel` for the ends of a tunnel, a warning at most in a quiet group, information otherwise. */
 export function severityFor(relevance: Relevance, whenTunnel: Severity): Severity {
   if (relevance === 'tunnel' || whenTunnel === 'info') return whenTunnel;
   return relevance === 'focus' ? 'warning' : 'info';
@@ -59,19 +67,28 @@ export function isMirrored(quality: CaptureQuality, stack: number): boolean {
   return quality.flows.tunnelLayers(stack).some(({ kind }) => kind === 'erspan');
 }
 
-/** Whether a flow that is neither tunnel nor control session may be what was captured: inside a tunnel, or in a small capture. */
-export function mayBeSubject(quality: CaptureQuality, stack: number): boolean {
-  return stack === 0 ? isSmallCapture(quality) : !isMirrored(quality, stack);
+/** Whether a flow that is neither tunnel nor control session may be what was captured: inside a tunnel, or in a quiet group. */
+function mayBeSubject(quality: CaptureQuality, at: HostInStack): boolean {
+  return at.stack === 0 ? isQuietGroup(quality, at) : !isMirrored(quality, at.stack);
 }
 
 /**
- * An error or a warning beside those of `ownAreas` (`dns.`) and those about the capture: it explains the trouble of a
- * single service better than the service does. For diagnoses that judge last.
+ * An error or a warning about hosts of the same group, beside those of `ownAreas` (`dns.`) and those about the capture:
+ * it explains the trouble of a single service better than the service does. For diagnoses that judge last.
  */
-export function hasOtherFault({ judgements }: Evidence, ownAreas: readonly string[]): boolean {
+export function hasOtherFault(
+  { judgements, quality }: Evidence,
+  { host, stack }: HostInStack,
+  ownAreas: readonly string[],
+): boolean {
+  const surroundings = addressesOf(hostGroup(quality, host, stack));
   for (const [id, judged] of judgements) {
     if (id.startsWith('capture.') || ownAreas.some((area) => id.startsWith(area))) continue;
-    if (judged.some((one) => one.result === 'problem' && one.severity !== 'info')) return true;
+    if (
+      judged.some((one) => one.result === 'problem' && one.severity !== 'info' && concerns(one, surroundings))
+    ) {
+      return true;
+    }
   }
   return false;
 }
@@ -79,24 +96,48 @@ export function hasOtherFault({ judgements }: Evidence, ownAreas: readonly strin
 /** `warning` where the flow may be the subject of the capture and nothing else is wrong; otherwise `info`. */
 export function severityOfFlow(
   evidence: Evidence,
-  stack: number,
+  at: HostInStack,
   ownAreas: readonly string[],
 ): 'warning' | 'info' {
-  return mayBeSubject(evidence.quality, stack) && !hasOtherFault(evidence, ownAreas) ? 'warning' : 'info';
+  return mayBeSubject(evidence.quality, at) && !hasOtherFault(evidence, at, ownAreas) ? 'warning' : 'info';
 }
 
-/** Taken for one purpose: under 60 s, or under 5 server endpoints. Of one that goes on, neither is known in its first 60 s. */
-export function isSmallCapture(quality: CaptureQuality): boolean {
-  if (quality.isRunning && secondsCaptured(quality) < SMALL_CAPTURE_SECONDS) return false;
-  const servers = serverCount(quality, BUSY_CAPTURE_SERVERS);
-  if (servers < SMALL_CAPTURE_SERVERS) return true;
-  return servers < BUSY_CAPTURE_SERVERS && secondsCaptured(quality) < SMALL_CAPTURE_SECONDS;
+/**
+ * Whether the hosts that have to do with this one talk so little that they were captured for one purpose: under 60 s, or
+ * with under 5 server endpoints. Of a capture that goes on, neither is known in its first 60 s.
+ */
+export function isQuietGroup(quality: CaptureQuality, { host, stack }: HostInStack): boolean {
+  const group = hostGroup(quality, host, stack);
+  if (quality.isRunning && secondsCaptured(quality) < QUIET_SECONDS) return false;
+  const servers = serverCount(group.pairs, BUSY_SERVERS);
+  if (servers < QUIET_SERVERS) return true;
+  return servers < BUSY_SERVERS && group.seconds < QUIET_SECONDS;
+}
+
+/** Every address of a group. */
+const addressesOfGroup = new WeakMap<HostGroup, ReadonlySet<string>>();
+
+function addressesOf(group: HostGroup): ReadonlySet<string> {
+  const known = addressesOfGroup.get(group);
+  if (known) return known;
+  const addresses = new Set(group.pairs.flatMap(({ a, b }) => [a, b]));
+  addressesOfGroup.set(group, addresses);
+  return addresses;
+}
+
+/** Whether a problem is about one of these hosts, or names no host at all. */
+function concerns({ pair, subject }: Problem, hosts: ReadonlySet<string>): boolean {
+  const { endpoints } = subject;
+  const ends = Array.isArray(endpoints) ? endpoints : [];
+  const named = [...(pair ?? []), ...ends, subject.address, subject.source, subject.destination];
+  const texts = named.filter((one) => typeof one === 'string');
+  return texts.length === 0 || texts.some((text) => hosts.has(text) || hosts.has(text.replace(/:\d+$/, '')));
 }
 
 /** Distinct server endpoints, counted up to `limit`: the lower port is the server's; without ports, the pair. */
-function serverCount(quality: CaptureQuality, limit: number): number {
+function serverCount(pairs: readonly PairTraffic[], limit: number): number {
   const servers = new Set<string>();
-  for (const { a, b, conversations } of quality.traffic.all()) {
+  for (const { a, b, conversations } of pairs) {
     for (const { protocol, portOfA, portOfB } of conversations) {
       if (protocol !== PROTOCOL_TCP && protocol !== PROTOCOL_UDP) servers.add(`${a} ${b}`);
       else if (portOfA < portOfB) servers.add(`${a} ${portOfA}`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import arpCorrelators from '../../dissectors/arp/correlator.js';
 import arp from '../../dissectors/arp/dissector.js';
 import tcpCorrelators from '../../dissectors/tcp/correlator.js';
 import tcp from '../../dissectors/tcp/dissector.js';
@@ -18,7 +19,9 @@ import {
   snaplenLimit,
   tooShortAfter,
 } from '../../src/correlate/gates.js';
+import { hostGroup } from '../../src/correlate/host-groups.js';
 import { portFilterSignature } from '../../src/correlate/port-filter-signature.js';
+import { isQuietGroup } from '../../src/diagnose/severity-policy.js';
 import { arp as arpPacket } from '../build/arp.js';
 import { writePcapng } from '../build/capture-file.js';
 import type { TestFrame } from '../build/frame-source.js';
@@ -29,11 +32,14 @@ import { runFrames } from '../build/run-capture.js';
 import { tcp as segment } from '../build/tcp.js';
 import { udp } from '../build/udp.js';
 
-const PARTS = { dissectors: [arp, tcp], correlators: tcpCorrelators };
+const PARTS = { dissectors: [arp, tcp], correlators: [...tcpCorrelators, ...arpCorrelators] };
 const MACS = { source: '00:00:5e:00:53:01', destination: '00:00:5e:00:53:02' };
 const START_NS = 1_772_489_645_000_000_000n;
 const A = '192.0.2.1';
 const B = '198.51.100.7';
+/** Hosts that have nothing to do with A and B. */
+const C = '203.0.113.5';
+const D = '203.0.113.9';
 
 const overEthernet = (payload: Uint8Array, etherType: number = ETHER_TYPE.ipv4): Uint8Array =>
   ethernet({ ...MACS, etherType, payload });
@@ -158,25 +164,25 @@ describe('what a capture filter hides', () => {
 
   it('believes the filter that the file states', async () => {
     const quality = await stated('udp port 500');
-    expect(captureMayHide(quality, FRAGMENT)?.reason).toContain("'udp port 500' hides fragments");
-    expect(captureMayHide(quality, IKE)).toBeNull();
-    expect(captureMayHide(await stated('host 192.0.2.1'), FRAGMENT)).toBeNull();
+    expect(captureMayHide(quality, FRAGMENT, A)?.reason).toContain("'udp port 500' hides fragments");
+    expect(captureMayHide(quality, IKE, A)).toBeNull();
+    expect(captureMayHide(await stated('host 192.0.2.1'), FRAGMENT, A)).toBeNull();
   });
 
   it('suspects a port filter where nothing but one or two ports occurs', async () => {
     const ike = repeat(12, (index) => (index % 2 ? datagram(A, B, 500) : datagram(B, A, 4500, 40, 50_000)));
     const quality = await qualityOf(ike);
-    expect(portFilterSignature(quality)).toEqual([500, 4500]);
-    expect(captureMayHide(quality, FRAGMENT)?.id).toBe('capture.filter');
-    expect(captureMayHide(quality, ESP)?.reason).toContain('ESP');
-    expect(captureMayHide(quality, IKE)).toBeNull();
+    expect(portFilterSignature(quality, A)).toEqual([500, 4500]);
+    expect(captureMayHide(quality, FRAGMENT, A)?.id).toBe('capture.filter');
+    expect(captureMayHide(quality, ESP, A)?.reason).toContain('ESP');
+    expect(captureMayHide(quality, IKE, A)).toBeNull();
   });
 
   it('sees that a filter hides nothing inside the tunnels that it lets pass', async () => {
     const tunnel = await qualityOf(repeat(12, () => datagram(A, B, 4789)));
-    expect(captureMayHide(tunnel, { protocol: 17, port: 53 })?.id).toBe('capture.filter');
-    expect(captureMayHide(tunnel, { protocol: 17, port: 53 }, 1)).toBeNull();
-    expect(captureMayHide(await stated('udp port 4789'), { protocol: 17, port: 53 }, 1)).toBeNull();
+    expect(captureMayHide(tunnel, { protocol: 17, port: 53 }, A)?.id).toBe('capture.filter');
+    expect(captureMayHide(tunnel, { protocol: 17, port: 53 }, A, 1)).toBeNull();
+    expect(captureMayHide(await stated('udp port 4789'), { protocol: 17, port: 53 }, A, 1)).toBeNull();
   });
 
   const ike = repeat(12, () => datagram(A, B, 500));
@@ -188,12 +194,28 @@ describe('what a capture filter hides', () => {
     ['a fragment', fragmentIpv4(datagram(A, B, 500, 2000), 600).map((piece) => overEthernet(piece))],
   ])('does not where the capture holds %s', async (_, others) => {
     const quality = await qualityOf([...ike, ...others]);
-    expect(portFilterSignature(quality)).toBeNull();
-    expect(captureMayHide(quality, FRAGMENT)).toBeNull();
+    expect(portFilterSignature(quality, A)).toBeNull();
+    expect(captureMayHide(quality, FRAGMENT, A)).toBeNull();
+  });
+
+  it('suspects it all the same where hosts that know nothing of the pair send what a port filter hides', async () => {
+    const others = [
+      overEthernet(ip({ source: C, destination: D, protocol: 1, payload: new Uint8Array(8) })),
+      overEthernet(datagram(C, D, 53)),
+      overEthernet(datagram(D, C, 123)),
+      overEthernet(
+        arpPacket({ operation: 1, senderMac: MACS.source, senderAddress: C, targetAddress: D }),
+        ETHER_TYPE.arp,
+      ),
+    ];
+    const quality = await qualityOf([...ike, ...others]);
+    expect(portFilterSignature(quality, A)).toEqual([500]);
+    expect(portFilterSignature(quality, C)).toBeNull();
+    expect(portFilterSignature(quality, null)).toBeNull();
   });
 
   it('does not judge an excerpt of a few frames', async () => {
-    expect(portFilterSignature(await qualityOf(ike.slice(0, 9)))).toBeNull();
+    expect(portFilterSignature(await qualityOf(ike.slice(0, 9)), A)).toBeNull();
   });
 });
 
@@ -235,5 +257,30 @@ describe('drops, cuts and edges', () => {
 
   it('keeps 50 usual spreads from the edge, at least a second', () => {
     expect([0, 0.001, 0.1, Number.NaN].map(fragmentEdgeSeconds)).toEqual([1, 1, 5, 1]);
+  });
+});
+
+describe('a fault is as loud in a large capture as in a small one', () => {
+  const ofPair = repeat(3, (index) => acknowledging(A, B, 1000 + index));
+  const busy = repeat(30, (index) => datagram(C, `203.0.113.${100 + index}`, 50_000, 40, 1000 + index));
+
+  it('because hosts without traffic in common are groups of their own', async () => {
+    const quality = await qualityOf([...ofPair, ...busy]);
+    expect(hostGroup(quality, A).pairs).toHaveLength(1);
+    expect(hostGroup(quality, C)).toBe(hostGroup(quality, '203.0.113.129'));
+    expect(hostGroup(quality, D).pairs).toEqual([]);
+    expect(hostGroup(quality, C).pairs).toHaveLength(30);
+    expect(hostGroup(quality, A).seconds).toBe(2);
+    expect(isQuietGroup(quality, { host: A, stack: 0 })).toBe(true);
+    expect(isQuietGroup(quality, { host: C, stack: 0 })).toBe(false);
+  });
+
+  it('though groups do talk to everybody, and whoever asks on the link belongs to it', async () => {
+    const toAll = [A, C].map((host) => overEthernet(datagram(host, '224.0.0.251', 5353)));
+    const quality = await qualityOf([...ofPair, ...busy, ...toAll]);
+    expect(isQuietGroup(quality, { host: A, stack: 0 })).toBe(true);
+    const asks = arpPacket({ operation: 1, senderMac: MACS.source, senderAddress: A, targetAddress: C });
+    const linked = await qualityOf([...ofPair, ...busy, overEthernet(asks, ETHER_TYPE.arp)]);
+    expect(isQuietGroup(linked, { host: A, stack: 0 })).toBe(false);
   });
 });

@@ -73,7 +73,7 @@ function judge(evidence: Evidence, session: TemplateSession): Judgement {
 function problemOf({ quality }: Evidence, session: TemplateSession): Judgement {
   const { asker, answerer, questions, answers, first, last } = session;
   // A port unreachable would say that the service does not run; here it may only not have been captured.
-  const hidden = captureMayHide(quality, { protocol: PROTOCOL_ICMP });
+  const hidden = captureMayHide(quality, { protocol: PROTOCOL_ICMP }, asker);
   return {
     result: 'problem',
     subject: { kind: 'pair', endpoints: [asker, answerer] },

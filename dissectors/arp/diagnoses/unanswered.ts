@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { type HostGroup, hostGroup } from '../../../src/correlate/host-groups.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
@@ -7,7 +8,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { isSmallCapture } from '../../../src/diagnose/severity-policy.js';
+import { isQuietGroup } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef, Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { durationWords } from '../../../src/wording/durations.js';
@@ -28,8 +29,8 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'A host asks for an address at least 3 times within 10 s, no reply follows until the capture ends, and the address sends nothing, ' +
-    'neither IP nor ARP, from then on. Warning where the address is an end of a tunnel, or is the only such address of a small ' +
-    'capture without tunnels; otherwise information. A host that gets no answer from 10 addresses or more is told once.',
+    'neither IP nor ARP, from then on. Warning where the address is an end of a tunnel, or the only such address where the ' +
+    'hosts have no tunnel and talk little else; otherwise information. A host that gets no answer from 10 addresses or more is told once.',
   notWhen:
     'The capture could not show the reply: neither host is the one that captures, and no unicast packet to the asker is seen (a switch ' +
     'port shows the broadcasts of everybody, but not the replies). Announcements and probes ask nothing.',
@@ -93,8 +94,8 @@ interface View {
   /** By tunnel stack and address: hosts that sent unicast to it. */
   readonly heardFrom: ReadonlyMap<string, ReadonlySet<string>>;
   readonly tunnelEnds: ReadonlySet<string>;
-  /** Addresses that were asked for in vain. */
-  readonly silentTargets: number;
+  /** Addresses that were asked for in vain, by the group of who asks. */
+  readonly silentTargets: ReadonlyMap<HostGroup, ReadonlySet<string>>;
 }
 
 function viewOf(evidence: Evidence): View {
@@ -124,9 +125,14 @@ function viewOf(evidence: Evidence): View {
     // A pair's last frame is a request of the asker, unless it is the reply.
     if (requests > 0 && last !== lastReply) sent(asker, last);
   }
-  const view = { quality, lastSent, heardFrom, tunnelEnds, silentTargets: 0 };
-  const inVain = pairs.filter((pair) => pair.insistence.isBurst && isSilent(view, pair));
-  return { ...view, silentTargets: new Set(inVain.map(({ target }) => target)).size };
+  const silentTargets = new Map<HostGroup, Set<string>>();
+  const view = { quality, lastSent, heardFrom, tunnelEnds, silentTargets };
+  for (const pair of pairs) {
+    if (!pair.insistence.isBurst || !isSilent(view, pair)) continue;
+    const group = hostGroup(quality, pair.asker, pair.stack);
+    silentTargets.set(group, (silentTargets.get(group) ?? new Set()).add(pair.target));
+  }
+  return view;
 }
 
 function byAsker(pairs: readonly ArpPair[]): ArpPair[][] {
@@ -208,10 +214,15 @@ function judge(quality: CaptureQuality, view: View, pair: ArpPair): Judgement {
   };
 }
 
-function severityOf(view: View, { stack, target }: ArpPair, isSure: boolean): Severity {
+function severityOf(view: View, { stack, asker, target }: ArpPair, isSure: boolean): Severity {
   if (!isSure || stack !== 0) return 'info';
   if (view.tunnelEnds.has(target)) return 'warning';
-  const isSubject = view.tunnelEnds.size === 0 && view.silentTargets === 1 && isSmallCapture(view.quality);
+  const { quality, tunnelEnds, silentTargets } = view;
+  const group = hostGroup(quality, asker, stack);
+  const isSubject =
+    silentTargets.get(group)?.size === 1 &&
+    !group.pairs.some(({ a, b }) => tunnelEnds.has(a) || tunnelEnds.has(b)) &&
+    isQuietGroup(quality, { host: asker, stack });
   // A link-local address is often asked for only to see that it is free.
   return isSubject && !target.startsWith('169.254.') ? 'warning' : 'info';
 }

@@ -34,7 +34,7 @@ export default defineDiagnosis({
   explicitSignal: true,
   rule:
     'A Cassandra server answers with ERROR, or leaves a STARTUP without READY or AUTHENTICATE for 5 s. Warning from 3 errors on that are not ' +
-    'about a query, or where no STARTUP is accepted, the capture is small or in a tunnel and nothing else is wrong; information otherwise.',
+    'about a query, or where no STARTUP is accepted, the client is in a tunnel or talks little else, and nothing else is wrong; information otherwise.',
   notWhen:
     'The error is about a query (codes 0x2000 and above): information. A protocol error is followed by a connection that is accepted: ' +
     'drivers try the newest version first.',
@@ -143,7 +143,9 @@ function severityOf(
   const own = errors.filter(({ code }) => !isQueryError(code)).reduce((sum, { count }) => sum + count, 0);
   const isShut =
     own + silent > 0 && clients.every(({ startups, accepted }) => startups > 0 && accepted === 0);
-  return own >= LASTING_ERRORS || isShut ? severityOfFlow(evidence, clients[0].stack, OWN_AREAS) : 'info';
+  return own >= LASTING_ERRORS || isShut
+    ? severityOfFlow(evidence, { host: clients[0].server, stack: clients[0].stack }, OWN_AREAS)
+    : 'info';
 }
 
 function citationsOf(

@@ -13,6 +13,8 @@ import { PORT_CLIENT, PORT_SERVER } from '../layout.js';
 import type { DhcpClient, DhcpSegment } from '../session.js';
 
 const DISCOVERS_MIN = 3;
+/** As a client calls itself that has no address: RFC 2131, section 4.1. */
+const NOBODY_YET = '0.0.0.0';
 const ANSWER_SECONDS = 5;
 const SPAN_SECONDS = 5;
 const DHCP_PORTS: ReadonlySet<number> = new Set([PORT_SERVER, PORT_CLIENT]);
@@ -99,7 +101,7 @@ function problemOf(
   return {
     result: 'problem',
     subject: subjectInside(quality, stack, { kind: 'host', endpoints: [mac] }),
-    severity: isSubject ? severityOfFlow(evidence, stack, ['dhcp.']) : 'info',
+    severity: isSubject ? severityOfFlow(evidence, { host: NOBODY_YET, stack }, ['dhcp.']) : 'info',
     confidence: isServed ? 'medium' : 'low',
     explanation:
       `${mac} sent ${count} DISCOVERs and got no answer. ` +

@@ -23,7 +23,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A name server answers SERVFAIL, REFUSED or NXDOMAIN, and the name is not resolved in the capture after all. Warning where at ' +
-    'least 3 answers, and half of all, are SERVFAIL or REFUSED, in a capture that is small or inside a tunnel, and nothing else is ' +
+    'least 3 answers, and half of all, are SERVFAIL or REFUSED, inside a tunnel or where the hosts talk little else, and nothing else is ' +
     'wrong; otherwise information. NXDOMAIN is always information: that a name does not exist is an answer.',
   notWhen:
     'NXDOMAIN for a candidate of a search list (Kubernetes appends up to five domains) of which another candidate is resolved, ' +

@@ -17,8 +17,8 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A name server answers a question for an IPv4 address without error and without data, and no other question for that name is ' +
-    'answered with data. Warning where that happens at least 3 times and the server resolves nothing at all, in a capture that ' +
-    'is small or inside a tunnel, and nothing else is wrong; otherwise information.',
+    'answered with data. Warning where that happens at least 3 times and the server resolves nothing at all, inside a tunnel or ' +
+    'where the hosts talk little else, and nothing else is wrong; otherwise information.',
   notWhen:
     'Only the IPv6 address is missing: names without one are normal. The answer is a referral, or cut short (TC). A candidate of ' +
     'a search list of which another candidate is resolved.',

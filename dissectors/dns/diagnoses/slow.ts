@@ -30,7 +30,7 @@ export default defineDiagnosis({
   rule:
     'At least 3 questions to a name server, and more than 5 % of them, are answered after more than 100 ms (50 ms for a resolver on ' +
     'a link-local or loopback address), counted from the first try. Warning where half of the answers take longer than 1 s (for a ' +
-    'near resolver: than 50 ms), in a capture that is small or inside a tunnel, and nothing else is wrong; otherwise information.',
+    'near resolver: than 50 ms), inside a tunnel or where the hosts talk little else, and nothing else is wrong; otherwise information.',
   notWhen: 'Fewer than 3 answers are slow: a resolver that looks a name up for the first time needs a while.',
   causes: [
     'The resolver asks others first (forwarding, recursion), and one of these is slow or does not answer',

@@ -29,8 +29,8 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A question to a name server stays unanswered for 5 s, or is asked at least 3 times without answer for 2 s, and the client gets no ' +
-    'answer to it later either. Warning where at least 3 messages and half of the questions fail, in a capture that is ' +
-    'small or inside a tunnel, and nothing else is wrong; or where 3 clients fail in half of their questions at a server ' +
+    'answer to it later either. Warning where at least 3 messages and half of the questions fail, inside a tunnel or ' +
+    'where the hosts talk little else, and nothing else is wrong; or where 3 clients fail in half of their questions at a server ' +
     'that answered before. Otherwise information.',
   notWhen:
     'The client asks anew and is answered (then the answer counts as slow). The answers do not pass the capture point. Multicast ' +
@@ -94,7 +94,7 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
   const limit =
     oneSidedLimit(quality, client, server.address, server.stack) ??
     (server.answered === 0
-      ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_DNS }, server.stack)
+      ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_DNS }, server.address, server.stack)
       : null);
   if (limit) return insufficientData(subject, limit);
   return problemOf(evidence, server, unanswered, undecided);

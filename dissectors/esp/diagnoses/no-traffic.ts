@@ -90,6 +90,7 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
   const limit = captureMayHide(
     quality,
     inUdp ? { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL } : { protocol: PROTOCOL_ESP },
+    endpoints[0],
   );
   if (limit) return insufficientData(subject, limit);
   const messages = ike.reduce(

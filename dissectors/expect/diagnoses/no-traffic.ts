@@ -127,7 +127,7 @@ function limitOf(
     .flatMap(({ protocol, ports }) =>
       ports.length === 0 ? [{ protocol }] : ports.map((port) => ({ protocol, port })),
     )
-    .map((packet) => captureMayHide(quality, packet));
+    .map((packet) => captureMayHide(quality, packet, isAddress(from) ? from : null));
   const filter = hidden.every((limit) => limit !== null) ? hidden[0] : null;
   const limit = oneSided ?? filter;
   return limit === null ? null : { reason: limit.reason, limitedBy: [limit.id] };

@@ -57,10 +57,14 @@ export default defineDiagnosis({
       else yield { result: 'healthy', subject: captureSubject(quality, one.captureIndex) };
     }
     if (stated > 0) return;
-    const ports = portFilterSignature(quality);
     const fragments = judgements.get('frag.missing-rest') ?? [];
-    if (ports !== null && fragments.some(({ result }) => result !== 'healthy')) {
+    for (const { result, subject } of fragments) {
+      const [host] = Array.isArray(subject.endpoints) ? subject.endpoints : [];
+      const ports =
+        result === 'healthy' || typeof host !== 'string' ? null : portFilterSignature(quality, host);
+      if (ports === null) continue;
       yield inferredFilter(quality, ports);
+      return;
     }
   },
 });

@@ -10,7 +10,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'An ICMP error "administratively prohibited" (3/9, 3/10, 3/13; ICMPv6 1/1, 1/5) quotes a packet of the pair. Error ' +
-    'where the pair are the ends of a tunnel, warning in a small capture, information otherwise.',
+    'where the pair are the ends of a tunnel, warning where the hosts talk little else, information otherwise.',
   notWhen:
     'The quoted source is not the receiver of the error: then NAT changed one header only, or it is forged.',
   causes: [

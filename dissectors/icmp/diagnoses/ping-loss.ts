@@ -42,7 +42,7 @@ export default defineDiagnosis({
     'Echo requests from one host to another stay unanswered for 2 s: all of at least 3, or more than 10 % of at least 10. ' +
     'Error where none is answered, the pair are the ends of a tunnel and nothing else is heard from the target; warning ' +
     'where a part is lost between the ends of a tunnel, or where a target that answered before fails inside a tunnel or ' +
-    'in a small capture and no other fault is found; information otherwise.',
+    'where the hosts talk little else and no other fault is found; information otherwise.',
   notWhen:
     'The target is a multicast or broadcast address. The requests belong to a traceroute. The replies pass elsewhere. ' +
     'Only the large ones fail (then underlay.ping-size-loss).',
@@ -169,7 +169,7 @@ function severityOf(evidence: Evidence, pair: EchoPair, heard: boolean): Severit
     if (answered === 0) return heard ? 'info' : 'error';
     return 'warning';
   }
-  return answered > 0 ? severityOfFlow(evidence, stack, ['underlay.ping-loss']) : 'info';
+  return answered > 0 ? severityOfFlow(evidence, { host: source, stack }, ['underlay.ping-loss']) : 'info';
 }
 
 /** Packets of the target other than echo replies, sent while requests stayed unanswered. */

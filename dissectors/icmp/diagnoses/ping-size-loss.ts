@@ -25,7 +25,7 @@ export default defineDiagnosis({
   rule:
     'Of the echo requests from one host to another, all up to a size are answered and none above it, at least 3 of each, ' +
     'while the target is heard (or was, up to 10 s before the first large one). Error between the ends of a tunnel, ' +
-    'warning in a small capture, information otherwise.',
+    'warning where the hosts talk little else, information otherwise.',
   notWhen:
     'A large request was answered, or a small one was not (then underlay.ping-loss). The replies pass elsewhere. The ' +
     'requests belong to a traceroute.',

@@ -14,7 +14,7 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'At least 3 ICMP errors "TTL exceeded in transit" (11/0; ICMPv6 3/0) quote packets of the pair. Error where the pair ' +
-    'are the ends of a tunnel, warning in a small capture, information otherwise.',
+    'are the ends of a tunnel, warning where the hosts talk little else, information otherwise.',
   notWhen:
     'The packets are those of a traceroute: echo requests, UDP to ports 33434 to 33690, or three and more routers report ' +
     'for one pair.',

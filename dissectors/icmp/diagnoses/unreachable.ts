@@ -15,7 +15,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'An ICMP destination unreachable (network, host, port or protocol; ICMPv6: no route, address, port) quotes a packet ' +
-    'of the pair. Error where the pair are the ends of a tunnel, warning in a small capture, information otherwise. Fewer ' +
+    'of the pair. Error where the pair are the ends of a tunnel, warning where the hosts talk little else, information otherwise. Fewer ' +
     'than 3 errors: warning between the ends of a tunnel if the destination is not heard again, else information.',
   notWhen:
     'The protocol of the quoted packet judges its refusals itself: datagrams to a port of IKE (ike.port-unreachable) or VXLAN (vxlan.port-mismatch), those of ' +

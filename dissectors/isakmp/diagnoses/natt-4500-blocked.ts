@@ -127,7 +127,7 @@ function describe(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuali
 function describeAnswered(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuality): StallText {
   const { initiator, responder } = pair;
   const attempts = new Set(stalls.map(({ session }) => session)).size;
-  const hidden = captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL });
+  const hidden = captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL }, initiator);
   const words = attempts === 1 ? 'once' : `in ${attempts} attempts, each with a new cookie`;
   return {
     title: hidden ? 'IKE ends before it moves to UDP 4500' : 'Nothing arrives on UDP 4500',

@@ -67,7 +67,9 @@ export default defineDiagnosis({
         opened.filter((session) => isFailed(evidence, session)),
         limits.windowSeconds,
       );
-      const hidden = failed.some(mayHaveMoved) ? captureMayHide(evidence.quality, ENCAPSULATED) : null;
+      const hidden = failed.some(mayHaveMoved)
+        ? captureMayHide(evidence.quality, ENCAPSULATED, pair.initiator)
+        : null;
       if (failed.length < limits.cookies) yield { result: 'healthy', subject: pair.subject };
       else if (hidden) yield insufficientData(pair.subject, hidden);
       else yield problemOf(evidence, pair, failed);

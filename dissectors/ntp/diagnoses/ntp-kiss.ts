@@ -36,7 +36,7 @@ export default defineDiagnosis({
   explicitSignal: true,
   rule:
     'A time server answers with stratum 0 and a kiss code that refuses (RATE, DENY, RSTR, DROP, AUTH, AUTO, CRYP, NKEY). Warning from ' +
-    '3 such answers on, where its clients get the time from nowhere else, the capture is small or in a tunnel and nothing else is ' +
+    '3 such answers on, where its clients get the time from nowhere else, the client is in a tunnel or talks little else, and nothing else is ' +
     'wrong; information otherwise.',
   notWhen:
     'The code says that the server itself is not synchronised (INIT, STEP): see time.ntp-unsynchronised.',
@@ -69,7 +69,7 @@ export default defineDiagnosis({
       if (kisses.length > 0) {
         const isAlone = !haveOtherServers(evidence, server) && !isServedAfter(server, kisses);
         const isLasting = total(kisses) >= LASTING_KISSES;
-        const severity = isAlone && isLasting ? severityOfTime(evidence, server.stack) : 'info';
+        const severity = isAlone && isLasting ? severityOfTime(evidence, server) : 'info';
         const displayFilter = ntpFilter(quality, server.stack, server.address);
         yield { ...problemOf(server, kisses), subject, severity, displayFilter };
       } else if (server.associations.some(({ replies }) => replies > 0)) yield { result: 'healthy', subject };

@@ -32,7 +32,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A host sends a time server at least 4 requests in a row, or 3 over at least 64 s, and gets no answer to any of them within 3 s; those of the last 3 s of the capture do not count. Warning ' +
-    'where its clients get the time from no other server, the capture is small or in a tunnel and nothing else is wrong; information ' +
+    'where its clients get the time from no other server, the client is in a tunnel or talks little else, and nothing else is wrong; information ' +
     'otherwise.',
   notWhen:
     'The answers do not pass the capture point. An ICMP error answers: it is reported itself. The host reaches other time ' +
@@ -94,7 +94,7 @@ function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<stri
   const [worst] = [...silent].sort((a, b) => b.overdue.count - a.overdue.count);
   const limit =
     oneSidedLimit(quality, worst.client, server.address, server.stack) ??
-    captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NTP }, server.stack);
+    captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NTP }, server.address, server.stack);
   if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
   return problemOf(evidence, server, silent, worst);
 }
@@ -136,7 +136,7 @@ function problemOf(
   return {
     result: 'problem',
     subject: subjectOf(quality, server),
-    severity: isAlone ? severityOfTime(evidence, stack) : 'info',
+    severity: isAlone ? severityOfTime(evidence, server) : 'info',
     confidence: 'low',
     explanation:
       `${address} left the last ${plural(unanswered, 'request')} of ${plural(silent.length, 'host')} without answer. ` +

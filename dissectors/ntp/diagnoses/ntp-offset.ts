@@ -111,7 +111,7 @@ function hostProblem(
   return {
     result: 'problem',
     subject: hostSubject(evidence.quality, client, stack),
-    severity: severityOfTime(evidence, stack),
+    severity: severityOfTime(evidence, { address: client, stack }),
     confidence: servers.length > 1 ? 'high' : 'medium',
     explanation:
       `The clock of ${client} is ${offsetWords(offset)} ${offset > 0 ? 'behind' : 'ahead of'} ` +

@@ -31,7 +31,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A time server answers with leap indicator 3, stratum 16, or stratum 0 without a refusal, at least twice, and its newest answer is ' +
-    'one of them. Warning where its clients get the time from no other server, the capture is small or in a tunnel and nothing else is ' +
+    'one of them. Warning where its clients get the time from no other server, the client is in a tunnel or talks little else, and nothing else is ' +
     'wrong; information otherwise.',
   notWhen:
     'A later answer of the server is synchronised: it had just started. The host only asks (what a client says of its own clock ' +
@@ -90,7 +90,7 @@ function judge(evidence: Evidence, server: TimeServer): Judgement | null {
   return {
     result: 'problem',
     subject,
-    severity: isAlone ? severityOfTime(evidence, server.stack) : 'info',
+    severity: isAlone ? severityOfTime(evidence, server) : 'info',
     confidence: 'high',
     explanation:
       `${server.address} answered ${plural(count, 'time')} that its clock is not synchronised (${wordsOf(bad[0])}), to ` +

@@ -89,6 +89,7 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
     captureMayHide(
       evidence.quality,
       { protocol: unanswered[0].conversation.transport === 'udp' ? 17 : 6, port: peers.serverPort },
+      server,
       stack,
     );
   if (limit) return insufficientData(subject, limit);

@@ -39,7 +39,7 @@ export default defineDiagnosis({
     'never appears, its receiver goes on asking for it for 3 s (3 acknowledgments up to it and no further), and only smaller segments of the ' +
     'direction are seen; or of the pings of a pair all up to a size are answered and none above it. No router ' +
     'reports a smaller MTU. With captures of both ends: at least 5 packets of a direction are lost, all of them larger ' +
-    'than any that arrives meanwhile, while smaller ones of the same service arrive. Error between the ends of a tunnel; warning in a small capture, or inside a tunnel where ' +
+    'than any that arrives meanwhile, while smaller ones of the same service arrive. Error between the ends of a tunnel; warning where the hosts talk little else, or inside a tunnel where ' +
     'nothing else is wrong; information otherwise.',
   notWhen:
     'The window of the receiver is closed. A segment of that size was acknowledged. ICMP reports the MTU (then ' +

@@ -55,7 +55,7 @@ export default defineDiagnosis({
     'A SYN is repeated with the same number, or 3 s pass after it, and neither SYN-ACK nor RST nor an ICMP error comes; or ' +
     'SYN and SYN-ACK are both repeated, as if the SYN-ACK did not arrive. Folded by server endpoint. Warning where 3 ' +
     'clients fail in at least half of their attempts at an endpoint that answered before, or where the endpoint never ' +
-    'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or the capture is small, and nothing else is wrong; ' +
+    'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or its hosts talk little else, and nothing else is wrong; ' +
     'information otherwise.',
   notWhen:
     'Packets of the server reach the client by another way (one-sided capture), or in a tunnel with another key (MidoNet). An ICMP error answers. A host tries 20 ' +

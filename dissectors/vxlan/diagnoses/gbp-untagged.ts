@@ -6,8 +6,8 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { hasOtherFault } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { hasOtherFault } from '../other-faults.js';
 import { type Attempt, type Rejection, rejectionsOf } from '../rejections.js';
 import { type TunnelRequests, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
@@ -108,7 +108,7 @@ function problemOf(
   const servers = [...new Set(failed.map(({ rejection }) => `${rejection.server} port ${rejection.port}`))];
   const direction = (tunnel.hosts.get(source) ?? 1) - 1;
   const own = tunnel.directions[direction];
-  const isQuiet = hasOtherFault(evidence, [
+  const isQuiet = hasOtherFault(evidence, { host: tunnel.low, stack: tunnel.outerStack }, [
     'vxlan.gbp-untagged',
     'overlay.policy-reject',
     'underlay.unreachable',

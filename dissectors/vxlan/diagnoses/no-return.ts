@@ -193,7 +193,9 @@ function problemOf(
   const count = requestCount(requests);
   const drops = dropLimit(quality);
   const [port] = forward.ports;
-  const filter = port ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: port.port }) : null;
+  const filter = port
+    ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: port.port }, tunnel.low)
+    : null;
   const limits = [drops, filter].flatMap((limit) => (limit ? [limit.id] : []));
   return {
     result: 'problem',

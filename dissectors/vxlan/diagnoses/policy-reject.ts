@@ -2,10 +2,10 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../../src/diagnose/packet-class.js';
+import { hasOtherFault } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
-import { hasOtherFault } from '../other-faults.js';
 import { type Rejection, rejectionsOf } from '../rejections.js';
 import { tunnelRequests } from '../requests.js';
 import { citations, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
@@ -77,7 +77,7 @@ function problemOf(evidence: Evidence, rejection: Rejection): Problem | null {
   const isQuiet =
     isOver ||
     isAmbiguous ||
-    hasOtherFault(evidence, [
+    hasOtherFault(evidence, { host: tunnel.low, stack: tunnel.outerStack }, [
       'overlay.policy-reject',
       'vxlan.gbp-untagged',
       'underlay.unreachable',

@@ -28,7 +28,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A ZooKeeper server answers the four-letter word ruok with anything but imok, or not within 5 s, or closes the connection without an ' +
-    'answer. Warning where no later check succeeds, the capture is small or in a tunnel and nothing else is wrong; information otherwise.',
+    'answer. Warning where no later check succeeds, the client is in a tunnel or talks little else, and nothing else is wrong; information otherwise.',
   notWhen:
     'The answer says that the word is not in the whitelist (since 3.5): the server runs. The answers do not pass the capture point.',
   causes: [
@@ -78,7 +78,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   return {
     result: 'problem',
     subject,
-    severity: isOver ? 'info' : severityOfFlow(evidence, stack, OWN_AREAS),
+    severity: isOver ? 'info' : severityOfFlow(evidence, { host: server, stack }, OWN_AREAS),
     confidence: bad.some(({ state }) => state === 'not-ok') ? 'high' : 'medium',
     explanation:
       `${server} answers imok to ${good.length} of ${outcomes.length} ruok (${plural(clients.length, 'host')} in vain): ${stateWords(bad)}.` +

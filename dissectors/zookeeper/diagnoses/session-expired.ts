@@ -33,7 +33,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A ZooKeeper server answers a connect request with session 0, or a request with error -112 (session expired); or the pings of a session ' +
-    'stay unanswered for more than two thirds of the negotiated timeout. Warning where the capture is small or in a tunnel and ' +
+    'stay unanswered for more than two thirds of the negotiated timeout. Warning where the client is in a tunnel or talks little else, and ' +
     'nothing else is wrong; information otherwise.',
   notWhen:
     'The negotiated timeout is not in the capture (only for pings). The client closes the session itself. The capture itself lost packets ' +
@@ -101,7 +101,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
   return {
     result: 'problem',
     subject,
-    severity: severityOfFlow(evidence, stack, OWN_AREAS),
+    severity: severityOfFlow(evidence, { host: server, stack }, OWN_AREAS),
     confidence: told > 0 ? 'high' : 'medium',
     explanation: `${wordsOf(server, clients.length, told, silent.length)}.`,
     ...(clients.length === 1 ? { pair: [clients[0], server] as const } : {}),

@@ -42,7 +42,7 @@ export default defineDiagnosis({
   rule:
     'Attempts to connect to ZooKeeper (TCP 2181) or Cassandra (TCP 9042) are refused (RST), rejected (ICMP), or stay without answer for 3 s. ' +
     'Warning where at least 3 tries over 3 s fail and none succeeds afterwards, the clients reach no other server of the same ' +
-    'database, the capture is small or in a tunnel and nothing else is wrong; information otherwise.',
+    'database, the client is in a tunnel or talks little else, and nothing else is wrong; information otherwise.',
   notWhen:
     'The attempts succeed in the end. The answers do not pass the capture point. The client reaches another member of the ensemble: that ' +
     'is what the others are for.',
@@ -210,7 +210,7 @@ function problemOf(
 
 function severityOf(
   evidence: Evidence,
-  { stack }: ServerEndpoint,
+  { server, stack }: ServerEndpoint,
   { failures, isHarmless }: { readonly failures: readonly Failure[]; readonly isHarmless: boolean },
 ): Severity {
   const first = failures.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
@@ -219,7 +219,7 @@ function severityOf(
     sum(failures, ({ tries }) => tries) >= LASTING_TRIES &&
     first.segment === last.segment &&
     last.timeNs - first.timeNs >= LASTING_SECONDS * NS_PER_SECOND;
-  return isLasting && !isHarmless ? severityOfFlow(evidence, stack, OWN_AREAS) : 'info';
+  return isLasting && !isHarmless ? severityOfFlow(evidence, { host: server, stack }, OWN_AREAS) : 'info';
 }
 
 /** The client has a connection with another server of the same database. */
