@@ -71,6 +71,7 @@ import frameFilter from './frame/diagnoses/filter.js';
 import frameKernelDrops from './frame/diagnoses/kernel-drops.js';
 import frameOffload from './frame/diagnoses/offload.js';
 import frameOneSided from './frame/diagnoses/one-sided.js';
+import framePacketsText from './frame/text-captures/packets.js';
 import framePairMismatch from './frame/diagnoses/pair-mismatch.js';
 import frameSelfTraffic from './frame/diagnoses/self-traffic.js';
 import frameSnaplen from './frame/diagnoses/snaplen.js';
@@ -291,7 +292,7 @@ export const dissectors: readonly Dissector[] = [
 ];
 
 /** Texts that are read as captures; workers need them too. */
-export const textCaptures: readonly TextCapture[] = [vppShowTraceText];
+export const textCaptures: readonly TextCapture[] = [framePacketsText, vppShowTraceText];
 
 export const catalogue: readonly CatalogueEntry[] = [
   {

@@ -91,6 +91,8 @@ export interface CaptureSource {
   readonly totalBytes: number | null;
   /** Bytes of the input files (as stored) consumed so far, for the progress bar. */
   readonly consumedBytes: number;
+  /** The inputs that are texts, whole, once they were opened. */
+  readonly texts?: readonly { readonly file: string; readonly content: string }[];
   /** Absent for pipes, for what is captured now, and where a file of several could not be opened. */
   readonly reopenable?: ReopenableInput;
   /**

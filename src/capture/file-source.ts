@@ -117,6 +117,10 @@ class FileSequence implements CaptureSource, WaitingFiles {
     }
   }
 
+  get texts(): { readonly file: string; readonly content: string }[] {
+    return this.files.flatMap(({ name, text }) => (text === null ? [] : [{ file: name, content: text }]));
+  }
+
   private adopt({ captures, interfaces, segments }: InputFacts): void {
     this.captures.forEach((facts, index) => {
       Object.assign(facts, captures[index]);

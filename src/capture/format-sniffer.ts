@@ -62,9 +62,8 @@ export function sniffFormat(head: Uint8Array, file: string): CaptureFormat {
   if (head.length === 0) throw new CaptureError(`${file}: is empty; capture or copy the file again`, file, 0);
   const format = recogniseFormat(head);
   if (format !== null) return format;
-  for (const [magic, what] of REFUSED) {
-    if (startsWith(head, magic)) throw new CaptureError(`${file}: is ${what}`, file, 0);
-  }
+  const refused = refusalOf(head);
+  if (refused !== null) throw new CaptureError(`${file}: is ${refused}`, file, 0);
   if (isTextModeDamage(head)) {
     const what = 'a pcapng file damaged by a text-mode transfer (line ends were changed)';
     throw new CaptureError(`${file}: is ${what}; copy the original again in binary mode`, file, 0);
@@ -76,6 +75,11 @@ export function sniffFormat(head: Uint8Array, file: string): CaptureFormat {
   const bytes = [...head.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const what = `is not a capture file: it begins with ${bytes}, and neither pcap nor pcapng does`;
   throw new CaptureError(`${file}: ${what}; try: editcap -F pcapng`, file, 0);
+}
+
+/** What else the bytes are, with what to do about it, or null. */
+export function refusalOf(head: Uint8Array): string | null {
+  return REFUSED.find(([magic]) => startsWith(head, magic))?.[1] ?? null;
 }
 
 const SHB_BYTES = [0x0a, 0x0d, 0x0d, 0x0a];

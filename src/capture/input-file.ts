@@ -12,6 +12,7 @@ import type { decompress } from './decompress.js';
 import {
   type CaptureFormat,
   looksLikeCapture,
+  refusalOf,
   SNIFF_LENGTH,
   sniffCompression,
   sniffFormat,
@@ -20,7 +21,8 @@ import { PCAP_HEADER_LENGTH, readPcapHeader } from './pcap-header.js';
 import { PcapReader } from './pcap-reader.js';
 import { PcapngReader } from './pcapng-reader.js';
 import { SegmentClock, type SequenceEnd } from './segment-clock.js';
-import { pcapOfText, type TextCapture, textCaptureOf } from './text-capture.js';
+import { looksLikeText, recordsOfText, TEXT_LENGTH_MAX, type TextCapture } from './text-capture.js';
+import { TextReader } from './text-records.js';
 
 /** A path (`-`: standard input; a directory: its capture files), or bytes that come from elsewhere. */
 export type CaptureInput = string | { readonly name: string; readonly stream: AsyncIterable<Uint8Array> };
@@ -44,6 +46,8 @@ export class InputFile {
   hasFrames = true;
   /** False for compressed bytes that turned out to be no capture. */
   recognised = true;
+  /** The whole of an input that is a text, once it was opened: beside packets it may hold what else is known of them. */
+  text: string | null = null;
   /** The feed of an input that can be opened only once. */
   private feed: ByteFeed | null = null;
 
@@ -107,6 +111,7 @@ export class InputFile {
   private async headOfPipe(): Promise<ByteFeed> {
     const feed = await this.openFeed();
     await feed.ensure(PIPE_HEAD_LENGTH);
+    if (this.texts.length > 0 && isText(feed.heldBytes())) await feed.ensure(TEXT_LENGTH_MAX + 1);
     return new ByteFeed(new MemoryByteSource(feed.heldBytes().slice()));
   }
 }
@@ -157,8 +162,7 @@ async function openReader(
   const head = feed.heldBytes();
   const { fault } = feed.source;
   if (head.length === 0 && fault !== null) throw new CaptureError(`${name}: ${fault}`, name, 0);
-  const text = looksLikeCapture(head) ? null : textCaptureOf(head, texts);
-  if (text !== null) return openText(feed, text, target);
+  if (texts.length > 0 && isText(head)) return openText(feed, input, target, texts);
   input.recognised = compression === null;
   const format = sniffFormat(head, name);
   input.recognised = true;
@@ -187,19 +191,26 @@ export function readerOf(
   return new CaptureFileReader(facts, clock, walker, feed, PCAP_HEADER_LENGTH);
 }
 
-async function openText(text: ByteFeed, kind: TextCapture, target: ReaderTarget): Promise<CaptureFileReader> {
-  const { facts, captureIndex, interfaces, segments, previousEnd } = target;
-  const records = await pcapOfText(text, kind, facts);
-  text.close();
+/** A capture that was damaged on its way may look like a text and is still refused with its own words. */
+function isText(held: Uint8Array): boolean {
+  const head = held.subarray(0, HEAD_LENGTH);
+  return !looksLikeCapture(head) && refusalOf(head) === null && looksLikeText(head);
+}
+
+async function openText(
+  feed: ByteFeed,
+  input: InputFile,
+  { facts, captureIndex, interfaces, segments, previousEnd }: ReaderTarget,
+  kinds: readonly TextCapture[],
+): Promise<CaptureFileReader> {
+  const { text, records } = await recordsOfText(feed, kinds, facts, captureIndex, interfaces);
+  feed.close();
+  input.text = text;
   const clock = new SegmentClock(segments, facts, captureIndex, previousEnd);
-  const layout = readPcapHeader(records, facts.file);
-  const walker = new PcapReader(layout, facts, captureIndex, interfaces, clock);
-  facts.format = kind.format;
-  const feed = new ByteFeed(new MemoryByteSource(records));
-  await feed.ensure(PCAP_HEADER_LENGTH);
-  feed.discardHeld(PCAP_HEADER_LENGTH);
+  const walker = new TextReader(facts, captureIndex, interfaces, clock);
+  const source = new ByteFeed(new MemoryByteSource(records));
   // Bytes are counted so that the last record ends where the text does.
-  return new CaptureFileReader(facts, clock, walker, feed, facts.bytes - records.length + PCAP_HEADER_LENGTH);
+  return new CaptureFileReader(facts, clock, walker, source, facts.bytes - records.length);
 }
 
 /**

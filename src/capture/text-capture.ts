@@ -1,100 +1,143 @@
-// What a text must offer to be read as a capture, and the way from its frames to the reader of pcap files.
+// What a text must offer to be read as a capture, and the way from its packets to the reader of their records.
 import type { ByteFeed } from './byte-feed.js';
-import { addDamage, countSkipped } from './capture-facts.js';
-import type { CaptureFacts } from './capture-source.js';
+import { addDamage, addInterface, countSkipped } from './capture-facts.js';
+import type { CaptureFacts, CaptureInterface } from './capture-source.js';
+import { MARK_INBOUND, MARK_OUTBOUND } from './frame-marks.js';
+import { TextRecords } from './text-records.js';
 
 /** As the report names the format: `vpp-text`. */
 export type TextFormat = `${string}-text`;
 
-export interface TextFrame {
-  /** Since 1970, or since an unknown start. */
-  readonly timeNs: bigint;
+/** A packet as a text shows it. A kind may hand out the same object again with other contents. */
+export interface TextPacket {
+  /** Since 1970, or since an unknown start; null where the text says no time. */
+  readonly timeNs: bigint | null;
   readonly bytes: Uint8Array;
   /** Where the text shows less than was on the wire. */
   readonly originalLength?: number;
-}
-
-/** The frames of a text, all of one link type. */
-export interface TextFrames {
   /** LINKTYPE_ value. */
   readonly linkType: number;
-  /** In order of time. */
-  readonly frames: readonly TextFrame[];
-  /** What was left out, in words, with how often. */
+  readonly interfaceName?: string | null;
+  /** As the host that captured saw it. */
+  readonly direction?: 'in' | 'out' | null;
+}
+
+/** Packets of one clock: what one run of a program printed. */
+export interface TextSection {
+  readonly format: TextFormat;
+  /** In order of time, or of the text where that has none. */
+  readonly packets: Iterable<TextPacket>;
+  /** What was left out, in words, with how often; read behind the packets. */
   readonly leftOut: ReadonlyMap<string, number>;
 }
 
 /**
- * A text that stands for a capture: who recognises it, and the frames that it yields. A folder of the catalogue has one in
- * `text-captures/`; dissectors of the link type that it names read the frames.
+ * A text that stands for a capture: the packets that it yields. A folder of the catalogue has one in `text-captures/`;
+ * dissectors of the link types that it names read the frames.
  */
 export interface TextCapture {
-  readonly format: TextFormat;
   /**
-   * Whether the head of an input (4 KiB or more where it has so much, one character a byte) is of this kind: by whole lines,
-   * so that no other text is taken.
+   * Reads a whole text of at most 64 MiB in time that is linear in its length. A pasted terminal may hold the output of
+   * several commands, so every kind is given all of it and takes its own lines. Never throws.
+   * @returns nothing where nothing is of this kind
    */
-  recognises(head: string): boolean;
-  /** Reads a whole text, one character a byte, of at most 64 MiB. Never throws: lines that are not its own are passed over. */
-  read(text: string): TextFrames;
+  read(text: string): readonly TextSection[];
 }
 
 /** A text is held whole, since parts of it may have to be put in order of time. */
 export const TEXT_LENGTH_MAX = 64 << 20;
+/** Room for the interfaces that a text names; further names share the last. */
+const INTERFACE_COUNT_MAX = 1000;
 
-const PCAP_NANOSECONDS = 0xa1b23c4d;
-const PCAP_HEADER_LENGTH = 24;
-const RECORD_HEADER_LENGTH = 16;
-const NS_PER_SECOND = 1_000_000_000n;
+const BYTE_ORDER_MARK_UTF16_LE = [0xff, 0xfe];
+const BYTE_ORDER_MARK_UTF16_BE = [0xfe, 0xff];
+/** Control characters that stand in texts: tab, line feed, form feed, carriage return, backspace and escape of terminals. */
+const TEXT_CONTROLS = [0x08, 0x09, 0x0a, 0x0c, 0x0d, 0x1b];
 
-/** The kind of text that an input begins with, or null. */
-export function textCaptureOf(head: Uint8Array, kinds: readonly TextCapture[]): TextCapture | null {
-  if (kinds.length === 0) return null;
-  const text = new TextDecoder('latin1').decode(head);
-  return kinds.find((kind) => kind.recognises(text)) ?? null;
+/** Whether the head of an input is that of a text: no control characters but those of texts. */
+export function looksLikeText(head: Uint8Array): boolean {
+  if (head.length === 0) return false;
+  if (utf16Of(head) !== null) return true;
+  return head.every((byte) => (byte >= 0x20 && byte !== 0x7f) || TEXT_CONTROLS.includes(byte));
 }
 
 /**
  * Reads the text of the feed to its end.
- * @returns the same as a pcap file; what had to be left out is noted in the facts
+ * @returns it, and its packets as records; what had to be left out is noted in the facts
  */
-export async function pcapOfText(
+export async function recordsOfText(
   feed: ByteFeed,
-  kind: TextCapture,
+  kinds: readonly TextCapture[],
   facts: CaptureFacts,
-): Promise<Uint8Array> {
+  captureIndex: number,
+  interfaces: CaptureInterface[],
+): Promise<{ readonly text: string; readonly records: Uint8Array }> {
   await feed.ensure(TEXT_LENGTH_MAX + 1);
   const held = feed.heldBytes();
-  const text = new TextDecoder('latin1').decode(held.subarray(0, TEXT_LENGTH_MAX));
   if (held.length > TEXT_LENGTH_MAX) {
     addDamage(facts, TEXT_LENGTH_MAX, 'the text is longer than 64 MiB; nothing after that was read');
   }
   if (feed.source.fault !== null) addDamage(facts, held.length, feed.source.fault);
-  const { linkType, frames, leftOut } = kind.read(text);
-  for (const [what, count] of leftOut) if (count > 0) countSkipped(facts, what, count);
   facts.bytes = Math.min(held.length, TEXT_LENGTH_MAX);
-  return pcapOf(frames, linkType);
+  const text = textOf(held.subarray(0, TEXT_LENGTH_MAX));
+  const sections = kinds.flatMap((kind) => kind.read(text));
+  const records = new TextRecords();
+  const writer = new SectionWriter(facts, captureIndex, interfaces, records);
+  for (const section of sections) writer.write(section);
+  const formats = [...new Set(sections.map(({ format }) => format))];
+  facts.format = formats.length > 1 ? 'mixed-text' : (formats[0] ?? 'plain-text');
+  return { text, records: records.bytes() };
 }
 
-function pcapOf(frames: readonly TextFrame[], linkType: number): Uint8Array {
-  const size = frames.reduce(
-    (sum, { bytes }) => sum + RECORD_HEADER_LENGTH + bytes.length,
-    PCAP_HEADER_LENGTH,
-  );
-  const file = new Uint8Array(size);
-  const view = new DataView(file.buffer);
-  view.setUint32(0, PCAP_NANOSECONDS, true);
-  view.setUint16(4, 2, true);
-  view.setUint16(6, 4, true);
-  view.setUint32(20, linkType, true);
-  let at = PCAP_HEADER_LENGTH;
-  for (const { timeNs, bytes, originalLength = bytes.length } of frames) {
-    view.setUint32(at, Number((timeNs / NS_PER_SECOND) & 0xffff_ffffn), true);
-    view.setUint32(at + 4, Number(timeNs % NS_PER_SECOND), true);
-    view.setUint32(at + 8, bytes.length, true);
-    view.setUint32(at + 12, originalLength, true);
-    file.set(bytes, at + RECORD_HEADER_LENGTH);
-    at += RECORD_HEADER_LENGTH + bytes.length;
+class SectionWriter {
+  private readonly known = new Map<string, number>();
+
+  constructor(
+    private readonly facts: CaptureFacts,
+    private readonly captureIndex: number,
+    private readonly interfaces: CaptureInterface[],
+    private readonly records: TextRecords,
+  ) {}
+
+  write(section: TextSection): void {
+    this.known.clear();
+    this.records.beginSection();
+    for (const packet of section.packets) {
+      const { direction = null } = packet;
+      const marks = direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0;
+      this.records.add(packet, this.interfaceOf(packet), marks);
+    }
+    for (const [what, count] of section.leftOut) if (count > 0) countSkipped(this.facts, what, count);
   }
-  return file;
+
+  private interfaceOf({ linkType, interfaceName = null }: TextPacket): number {
+    const key = `${linkType} ${interfaceName ?? ''}`;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const { captureIndex, facts, interfaces } = this;
+    const index =
+      interfaces.length >= INTERFACE_COUNT_MAX && interfaces.at(-1)?.linkType === linkType
+        ? interfaces.length - 1
+        : addInterface(facts, interfaces, {
+            captureIndex,
+            linkType,
+            snaplen: 0,
+            name: interfaceName,
+            filter: null,
+            received: null,
+            dropped: null,
+          });
+    this.known.set(key, index);
+    return index;
+  }
+}
+
+/** What is no UTF-8 becomes a replacement character; two-byte encodings are those that PowerShell writes. */
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder(utf16Of(bytes) ?? 'utf-8').decode(bytes);
+}
+
+function utf16Of(head: Uint8Array): 'utf-16le' | 'utf-16be' | null {
+  if (BYTE_ORDER_MARK_UTF16_LE.every((byte, index) => head[index] === byte)) return 'utf-16le';
+  return BYTE_ORDER_MARK_UTF16_BE.every((byte, index) => head[index] === byte) ? 'utf-16be' : null;
 }

@@ -1,4 +1,6 @@
 import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
+import { CaptureError } from '../capture/capture-error.js';
+import { countSkipped } from '../capture/capture-facts.js';
 import type { CaptureFacts, CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { linkTypeName } from '../capture/link-types.js';
@@ -57,10 +59,11 @@ export async function analyzeSource(
   entries: readonly CatalogueEntry[],
   options: AnalyzeOptions = {},
 ): Promise<Report> {
-  const side = await sideKnowledge(options.sideFiles, entries);
+  const side = await sideKnowledge(options.sideFiles, entries, source.texts);
   const correlators = entries.flatMap((entry) => entry.correlators);
   const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
   const result = await runPipeline(source, used, correlators, options);
+  noteUnknownTexts(source, side);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
   const known = captureQuality(source, result.runner, local, entries);
   const captures = withTallies(known.captures, side.of(tcpdumpSummaries));
@@ -69,17 +72,52 @@ export async function analyzeSource(
   return { ...reportOf('analyze', captures, result, verdicts, options), ...sideSummary(side, verdicts) };
 }
 
-/** What reads files, and the library that checks their shape, is loaded only where there is one to read. */
+/**
+ * What reads files, and the library that checks their shape, is loaded only where there is one to read.
+ * @param texts inputs that are texts: beside packets they may hold what side files do
+ */
 export async function sideKnowledge(
   paths: SideFilePaths | undefined,
   entries: readonly CatalogueEntry[],
+  texts: CaptureSource['texts'] = [],
 ): Promise<SideKnowledge> {
-  if (paths === undefined) return NO_SIDE_KNOWLEDGE;
+  if (paths === undefined && texts.length === 0) return NO_SIDE_KNOWLEDGE;
   const { readSideFiles } = await import('../side-files/read-side-files.js');
-  return readSideFiles(paths, {
-    readers: entries.flatMap(({ sideFiles = [] }) => sideFiles),
-    diagnoses: entries.flatMap(({ diagnoses }) => diagnoses),
-  });
+  return readSideFiles(
+    paths ?? {},
+    {
+      readers: entries.flatMap(({ sideFiles = [] }) => sideFiles),
+      diagnoses: entries.flatMap(({ diagnoses }) => diagnoses),
+    },
+    texts,
+  );
+}
+
+const NOTHING_KNOWN = 'text in which neither packets nor the output of a known command are found';
+
+/**
+ * Notes the texts that say nothing.
+ * @throws CaptureError where there is nothing else
+ */
+export function noteUnknownTexts({ captures, texts = [] }: CaptureSource, side: SideKnowledge): void {
+  if (texts.length === 0) return;
+  const unknown = captures.filter(
+    ({ file, frames }) =>
+      frames === 0 &&
+      texts.some((text) => text.file === file) &&
+      !side.files.some((known) => known.file === file),
+  );
+  const [first] = unknown;
+  if (first !== undefined && unknown.length === captures.length) {
+    const begins = (texts.find(({ file }) => file === first.file)?.content ?? '').trim().split(/[\r\n]/, 1);
+    throw new CaptureError(
+      `${first.file}: is a ${NOTHING_KNOWN} (it begins with '${begins[0].slice(0, 60)}'); ` +
+        'read are tcpdump and tshark, best with -XX or -x, hex dumps, and what capan explain names',
+      first.file,
+      0,
+    );
+  }
+  for (const facts of unknown) countSkipped(facts, NOTHING_KNOWN);
 }
 
 /** Everything that diagnoses may know of the capture itself. */

@@ -117,7 +117,8 @@ export async function compareSources(
   points: readonly OpenPoint[],
   options: CompareOptions = {},
 ): Promise<Report> {
-  const side = await sideKnowledge(options.sideFiles, catalogue);
+  const texts = points.flatMap(({ source }) => source.texts ?? []);
+  const side = await sideKnowledge(options.sideFiles, catalogue, texts);
   const runs: PointRun[] = [];
   const errors: Report['errors'] = [];
   const sources = points.map(({ source }) => source);

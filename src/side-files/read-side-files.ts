@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
 import { isConfiguration, readConfiguration } from './configuration.js';
+import { jsonBlocks } from './json-blocks.js';
 import { SideFileError } from './side-file-error.js';
 import {
   defineSideFileReader,
@@ -34,11 +35,13 @@ const OPTIONS: readonly SideFileOption[] = ['config', 'topology', 'tags', 'store
 /**
  * Reads what the operator gives beside the captures. Kinds are told by content, whatever option names the file. A text of
  * which nothing is known, or that is damaged, is listed with a warning: a log is no reason to withhold what packets show.
+ * @param pastes texts that are captures, or were given as such: what they hold beside packets
  * @throws SideFileError in one line, for a file that cannot be opened and for a configuration that is wrong.
  */
 export async function readSideFiles(
   paths: SideFilePaths,
   catalogue: SideFileCatalogue,
+  pastes: readonly { readonly file: string; readonly content: string }[] = [],
 ): Promise<SideKnowledge> {
   const reading = new Reading(catalogue);
   const given = OPTIONS.flatMap((option) =>
@@ -55,6 +58,7 @@ export async function readSideFiles(
       throw error instanceof SideFileError ? new SideFileError(path, error.detail) : error;
     }
   }
+  for (const { file, content } of pastes) await reading.takePaste(file, content);
   return reading.knowledge;
 }
 
@@ -93,6 +97,23 @@ export class Reading {
       if (!(error instanceof SideFileError)) throw error;
       this.list(file, [], `was not read: ${error.detail}`);
     }
+  }
+
+  /** Adds what a pasted terminal says; what is not known in it is no mistake. */
+  async takePaste(file: string, content: string): Promise<void> {
+    const found = this.takeText(textFile(file, content));
+    for (const json of jsonBlocks(content)) {
+      const reader = this.readers.filter(isOfJson).find((one) => one.json.recognises(json));
+      // Thresholds are set by the operator, not by what somebody pasted.
+      if (reader === undefined || reader.json.option === 'config') continue;
+      try {
+        found.push(this.keep(reader, await reader.json.read(file, json)));
+      } catch (error) {
+        // An excerpt: what it lacks cannot be asked for.
+        if (!(error instanceof SideFileError)) throw error;
+      }
+    }
+    if (found.length > 0) this.list(file, found);
   }
 
   private list(file: string, found: readonly Found[], warning?: string): void {

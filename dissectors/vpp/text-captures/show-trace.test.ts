@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { textCaptureOf } from '../../../src/capture/text-capture.js';
 import { readPacketText } from '../packet-text.js';
 import { isVppText, readTraceText } from '../trace-text.js';
 import showTrace from './show-trace.js';
@@ -31,11 +30,11 @@ describe('what VPP prints', () => {
     expect(isVppText(text)).toBe(false);
   });
 
-  it('is never a capture or random bytes', () => {
+  it('is never random bytes', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         fc.pre(!bytes.some((byte) => byte === 0x3a));
-        expect(textCaptureOf(bytes, [showTrace])).toBeNull();
+        expect(showTrace.read(Buffer.from(bytes).toString('latin1'))).toEqual([]);
       }),
     );
   });

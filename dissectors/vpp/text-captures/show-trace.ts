@@ -1,4 +1,4 @@
-import type { TextCapture, TextFrame } from '../../../src/capture/text-capture.js';
+import type { TextCapture, TextPacket } from '../../../src/capture/text-capture.js';
 import { LINKTYPE_VPP_DISPATCH } from '../../../src/wire/link-types.js';
 import * as vpp from '../dispatch-record.js';
 import { readPacketText } from '../packet-text.js';
@@ -12,30 +12,31 @@ const BODY_LENGTH_MAX = 16_384;
  * capture, in order of time. Threads follow one another in the text, and their packets must be put in order.
  */
 const showTrace: TextCapture = {
-  format: 'vpp-text',
-  recognises: isVppText,
   read(text) {
+    if (!isVppText(text)) return [];
     const { packets, notes, longLines, leftOut } = readTraceText(text);
-    return {
-      linkType: LINKTYPE_VPP_DISPATCH,
-      frames: [...recordsOfPackets(packets), ...recordsOfNotes(packets, notes)],
-      leftOut: new Map([
-        ['ends of lines beyond 4096 characters', longLines],
-        ['lines beyond the bounds of a packet', leftOut],
-        ['packets without a node', packets.filter(({ visits }) => visits.length === 0).length],
-      ]),
-    };
+    return [
+      {
+        format: 'vpp-text',
+        packets: [...recordsOfPackets(packets), ...recordsOfNotes(packets, notes)],
+        leftOut: new Map([
+          ['ends of lines beyond 4096 characters', longLines],
+          ['lines beyond the bounds of a packet', leftOut],
+          ['packets without a node', packets.filter(({ visits }) => visits.length === 0).length],
+        ]),
+      },
+    ];
   },
 };
 export default showTrace;
 
-function recordsOfPackets(packets: readonly TracedPacket[]): TextFrame[] {
+function recordsOfPackets(packets: readonly TracedPacket[]): TextPacket[] {
   const records = packets.flatMap((packet, ordinal) => {
     let timeNs = 0n;
     return packet.visits.map((visit) => {
       // Clocks of two cores differ a little: where a packet changes the core, its order is that of the text.
       if (visit.timeNs > timeNs) timeNs = visit.timeNs;
-      return { timeNs, bytes: recordOfVisit(packet, ordinal, visit) };
+      return { timeNs, bytes: recordOfVisit(packet, ordinal, visit), linkType: LINKTYPE_VPP_DISPATCH };
     });
   });
   // Sorting is stable: visits of one microsecond stay in the order of the text.
@@ -65,10 +66,10 @@ function recordOfVisit(packet: TracedPacket, ordinal: number, visit: Visit): Uin
 }
 
 /** The other lines have no time of their own: they stand behind the last packet. */
-function recordsOfNotes(packets: readonly TracedPacket[], notes: readonly Note[]): TextFrame[] {
+function recordsOfNotes(packets: readonly TracedPacket[], notes: readonly Note[]): TextPacket[] {
   let last = 0n;
   for (const { visits } of packets) for (const { timeNs } of visits) if (timeNs > last) last = timeNs;
-  return notes.map((note) => ({ timeNs: last, bytes: encodeNote(note) }));
+  return notes.map((note) => ({ timeNs: last, bytes: encodeNote(note), linkType: LINKTYPE_VPP_DISPATCH }));
 }
 
 function encodeNote(note: Note): Uint8Array {

@@ -1,0 +1,121 @@
+// The line that a program prints for a packet, as far as it speaks of no protocol: time, interface, direction, Ethernet header.
+import { ETHERNET_HEADER_LENGTH, ETHERNET_TYPE } from '../../../src/wire/ethernet.js';
+import type { Direction, PacketHead } from './run.js';
+import { secondsOf, stampOf } from './stamp.js';
+
+/** The head of a packet, and what the line says behind it. */
+export interface HeadLine {
+  readonly head: PacketHead;
+  readonly words: string;
+}
+
+/** `eth0  In `, as `-i any` prints it; older versions print the direction alone. */
+const INTERFACE = /^(?:([\w.@:?-]{1,16}) {1,8})?(In|Out|B|M|P|\?) {1,3}(?=\S)/;
+const MAC = '[0-9a-f]{2}(?::[0-9a-f]{2}){5}';
+const ETHERNET = new RegExp(
+  `^(${MAC}) > (${MAC}|Broadcast), (?:ethertype [^(]{0,40}\\(0x([0-9a-f]{4})\\)|802\\.3), length:? (\\d{1,6}): `,
+);
+/** `-e` on a cooked interface: `ifindex 2 aa:bb:… ethertype IPv4 (0x0800), length 104: `. */
+const COOKED = new RegExp(
+  `^(?:ifindex \\d{1,6} )?(?:${MAC}|\\S{1,20}) \\(?(?:ethertype|oui) [^(]{0,40}\\(0x([0-9a-f]{4})\\)\\)?, length (\\d{1,6}): `,
+);
+const PACKET = /^(?:IP6?[ ,]|ARP, |RARP, |arp |IP[46]? )/;
+const OTHER_PACKET =
+  /^(?:\S+ > \S+|STP|LLDP|MPLS|PPPoE|vlan |802\.1|Loopback|CDP|EAP|LACP|AoE|LLC|Unknown|\[\|)/;
+
+/** The line of a packet as tcpdump prints it, or null. Without a time only what surely is one. */
+export function tcpdumpHead(line: string): HeadLine | null {
+  const stamp = stampOf(line);
+  let rest = stamp === null ? line : line.slice(stamp.length);
+  let interfaceName: string | null = null;
+  let direction: Direction = null;
+  const tapped = INTERFACE.exec(rest);
+  if (tapped !== null) {
+    interfaceName = tapped[1] ?? null;
+    direction = tapped[2] === 'In' ? 'in' : tapped[2] === 'Out' ? 'out' : null;
+    rest = rest.slice(tapped[0].length);
+  }
+  const ethernet = ETHERNET.exec(rest);
+  const cooked = ethernet === null ? COOKED.exec(rest) : null;
+  const [prefix = ''] = ethernet ?? cooked ?? [];
+  const wire = ethernet?.[4] ?? cooked?.[2];
+  const type = ethernet?.[3] ?? cooked?.[1];
+  rest = rest.slice(prefix.length);
+  // Behind an Ethernet header tcpdump leaves out what the EtherType says.
+  const words = type === undefined ? rest : `${KEYWORDS.get(type) ?? ''}${rest}`;
+  const isPacket = PACKET.test(words);
+  if (!isPacket && (stamp === null || (prefix === '' && !OTHER_PACKET.test(words)))) return null;
+  if (stamp === null && !/(?: > \S+: )|^ARP, |^IP6? \(/.test(words)) return null;
+  return {
+    head: {
+      timeNs: stamp?.timeNs ?? null,
+      form: stamp?.form ?? null,
+      wireLength: wire === undefined || cooked !== null ? null : Number(wire),
+      link: ethernet === null ? null : ethernetHeader(ethernet[1] ?? '', ethernet[2] ?? '', type ?? '0'),
+      interfaceName,
+      direction,
+    },
+    words,
+  };
+}
+
+/** What stands in front of packets of an EtherType where no Ethernet header is printed. */
+const KEYWORDS: ReadonlyMap<string, string> = new Map([
+  ['0800', 'IP '],
+  ['86dd', 'IP6 '],
+  ['0806', 'ARP, '],
+]);
+
+function ethernetHeader(source: string, destination: string, type: string): Uint8Array {
+  const header = new Uint8Array(ETHERNET_HEADER_LENGTH);
+  header.set(destination === 'Broadcast' ? [255, 255, 255, 255, 255, 255] : macOf(destination));
+  header.set(macOf(source), 6);
+  new DataView(header.buffer).setUint16(ETHERNET_TYPE, Number.parseInt(type, 16));
+  return header;
+}
+
+function macOf(text: string): number[] {
+  return text.split(':').map((part) => Number.parseInt(part, 16));
+}
+
+const SUMMARY =
+  /^ {0,12}(\d{1,10})[ \t]{1,20}((?:\d{4}-\d\d-\d\d[ T])?[\d:.]{1,30})[ \t]{1,30}(\S{1,60})[ \t]{1,60}(?:→|->|\u2192)[ \t]{1,60}(\S{1,60})[ \t]{1,60}(\S{1,40})[ \t]{1,20}(\d{1,6})(?:[ \t]|$)(.*)$/;
+
+/** A line of tshark's list of packets. */
+export interface SummaryLine extends HeadLine {
+  readonly source: string;
+  readonly destination: string;
+  readonly protocol: string;
+}
+
+export function summaryHead(line: string): SummaryLine | null {
+  const found = SUMMARY.exec(line);
+  if (found === null) return null;
+  const [, , time = '', source = '', destination = '', protocol = '', length, words = ''] = found;
+  const stamp = stampOf(`${time} `);
+  const seconds = stamp === null || stamp.form === 'epoch' ? secondsOf(time) : null;
+  return {
+    head: {
+      timeNs: stamp?.timeNs ?? seconds,
+      form: stamp?.form ?? (seconds === null ? null : 'epoch'),
+      wireLength: Number(length),
+      link: null,
+      interfaceName: null,
+      direction: null,
+    },
+    words,
+    source,
+    destination,
+    protocol,
+  };
+}
+
+/** Of bytes that nothing is said of. */
+export const NO_HEAD: PacketHead = {
+  timeNs: null,
+  form: null,
+  wireLength: null,
+  link: null,
+  interfaceName: null,
+  direction: null,
+};

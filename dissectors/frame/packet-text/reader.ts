@@ -1,0 +1,193 @@
+// Takes a text apart into runs of programs that print packets, line by line.
+import { type HeadLine, NO_HEAD, summaryHead, tcpdumpHead } from './heads.js';
+import { HexLine } from './hex-line.js';
+import { LINK_TYPES_BY_NAME } from './link-guess.js';
+import { type PacketHead, Run, type RunFacts } from './run.js';
+import { stampOf } from './stamp.js';
+
+/** What is longer is no line of a packet. */
+const LINE_LENGTH_MAX = 4096;
+/** Bytes of a packet; a hex dump that goes on is no packet. */
+const PACKET_BYTES_MAX = 65_535 + 64;
+
+/** A prompt and a command that prints packets. */
+const COMMAND =
+  /^\s{0,20}(?:[\w.@:~/[\]()+ -]{0,120}[$#>%]\s{1,4})?(?:[\w/. =-]{1,200} )?(?:\S{0,80}\/)?(tcpdump|tshark)(?:\s+(-.*|\S.*))?$/;
+const LISTENING = /(?:listening on|reading from file) [^,]{1,200}, link-type (\w{1,40})/;
+/** tshark has one in front of each source of bytes of a packet that has several. */
+const SOURCE_HEADING = /^(\w[\w /.()-]{0,60}?) \(\d{1,8} bytes?\):$/;
+/** A tunnel header at the end of a line: the packet that it carries follows on the next. */
+const ENDS_WITH_TUNNEL = /: (?:VXLAN|VXLAN-GPE|Geneve|OTV)\b.{0,300}$/;
+/** Lines that belong to one packet. */
+const MORE_LINES_MAX = 32;
+const QUOTE = /^(?:> ?)+/;
+/** A time alone in front of a hex dump, as text2pcap reads it; perhaps with I or O for the direction. */
+const TIME_ALONE = /^(?:([IO])\s{1,4})?\S{1,30}(?: \S{1,20})?$/;
+
+export class PacketTextReader {
+  private readonly runs: Run[] = [];
+  private run: Run | null = null;
+  private readonly hex = new HexLine();
+  private readonly bytes = new Uint8Array(PACKET_BYTES_MAX);
+  /** Bytes of the packet at hand; -1 where its hex dump is not read (another source of bytes, a gap). */
+  private length = 0;
+  private head: PacketHead | null = null;
+  private words = '';
+  /** Lines that go on with the words of the packet at hand. */
+  private readonly more: string[] = [];
+  private hasDump = false;
+  private isOtherSource = false;
+
+  /** @returns the runs that hold packets, in the order of the text */
+  read(text: string): readonly Run[] {
+    for (let from = 0; from < text.length; ) {
+      const newline = text.indexOf('\n', from);
+      const to = newline < 0 ? text.length : newline;
+      this.take(lineOf(text, from, to));
+      from = to + 1;
+    }
+    this.closePacket();
+    return this.runs.filter((run) => run.packetCount > 0);
+  }
+
+  private take(line: string): void {
+    if (this.takeHex(line)) return;
+    if (line.trim() === '') {
+      // tshark has a blank line between a summary and its bytes.
+      if (this.hasDump) this.closePacket();
+      return;
+    }
+    if (this.takeFacts(line)) return;
+    const summary = summaryHead(line);
+    if (summary !== null) return this.open('tshark', summary);
+    const head = tcpdumpHead(line);
+    if (head !== null && !this.goesOn(head.head)) return this.open('tcpdump', head);
+    if (
+      this.head !== null &&
+      !this.hasDump &&
+      (head !== null || line.startsWith(' ') || line.startsWith('\t'))
+    ) {
+      if (this.more.length < MORE_LINES_MAX) this.more.push(line);
+      return;
+    }
+    const heading = SOURCE_HEADING.exec(line.trim());
+    if (heading !== null) {
+      this.isOtherSource = heading[1] !== 'Frame' && heading[1] !== 'Packet';
+      return;
+    }
+    this.takeTimeAlone(line);
+  }
+
+  private takeHex(line: string): boolean {
+    const { hex } = this;
+    if (!hex.read(line)) return false;
+    if (hex.offset === 0) {
+      if (this.hasDump && !this.isOtherSource) this.closePacket();
+      if (this.isOtherSource) {
+        this.isOtherSource = false;
+        // What was reassembled belongs to the packet before, whose own bytes are there already.
+        this.closePacket();
+        this.hasDump = true;
+        this.length = -1;
+        return true;
+      }
+      this.runOf(hex.isTcpdump ? 'tcpdump' : 'hex', true);
+      this.hasDump = true;
+      this.length = 0;
+    } else if (!this.hasDump) return false;
+    if (this.length < 0) return true;
+    // A line is missing, or the last one was read too far: its offset says where it ended.
+    if (hex.offset > this.length || this.length + hex.count > PACKET_BYTES_MAX) {
+      this.length = hex.offset > this.length ? this.keepAndIgnore() : this.length;
+      return true;
+    }
+    this.bytes.set(hex.bytes.subarray(0, hex.count), hex.offset);
+    this.length = hex.offset + hex.count;
+    return true;
+  }
+
+  /** A packet with a gap ends in front of it. */
+  private keepAndIgnore(): number {
+    this.closePacket();
+    this.hasDump = true;
+    return -1;
+  }
+
+  private takeFacts(line: string): boolean {
+    const command = line.includes('tcpdump') || line.includes('tshark') ? COMMAND.exec(line) : null;
+    if (command !== null) {
+      this.closePacket();
+      this.begin(command[1] === 'tshark' ? 'tshark' : 'tcpdump');
+      this.noteOptions(command[2] ?? '');
+      return true;
+    }
+    const listening = LISTENING.exec(line);
+    if (listening === null) return false;
+    this.closePacket();
+    if (this.run === null || this.run.packetCount > 0) this.begin('tcpdump');
+    const linkType = LINK_TYPES_BY_NAME.get(listening[1] ?? '');
+    if (this.run !== null && linkType !== undefined) this.run.facts.linkType = linkType;
+    return true;
+  }
+
+  private noteOptions(options: string): void {
+    if (this.run === null) return;
+    if (/(?:^|\s)-\w*ttttt/.test(options)) this.run.facts.spans = 'since-first';
+    else if (/(?:^|\s)-\w*ttt(?!t)/.test(options)) this.run.facts.spans = 'since-previous';
+  }
+
+  private takeTimeAlone(line: string): void {
+    const stamp = TIME_ALONE.test(line) ? stampOf(`${line.replace(/^[IO]\s+/, '').trim()} `) : null;
+    if (stamp === null) return;
+    this.closePacket();
+    const direction = line.startsWith('I') ? 'in' : line.startsWith('O') ? 'out' : null;
+    this.head = { ...NO_HEAD, timeNs: stamp.timeNs, form: stamp.form, direction };
+  }
+
+  /** Whether a line without a time is the inner packet of the one at hand. */
+  private goesOn({ timeNs }: PacketHead): boolean {
+    if (this.head === null || this.hasDump || timeNs !== null) return false;
+    return this.head.timeNs !== null || ENDS_WITH_TUNNEL.test(this.more.at(-1) ?? this.words);
+  }
+
+  private open(program: RunFacts['program'], { head, words }: HeadLine): void {
+    this.closePacket();
+    this.runOf(program, false).facts.hasHeads = true;
+    this.head = head;
+    this.words = words;
+  }
+
+  /** The run at hand where it may go on so; bytes without a prefix follow the lines of tshark. */
+  private runOf(program: RunFacts['program'], isDump: boolean): Run {
+    const own = this.run?.facts.program;
+    const goesOn = own === program || (isDump && program === 'hex' && own === 'tshark' && this.head !== null);
+    return goesOn && this.run !== null ? this.run : this.begin(program);
+  }
+
+  private begin(program: RunFacts['program']): Run {
+    // A command that printed no packet leaves nothing.
+    if (this.runs.at(-1)?.packetCount === 0) this.runs.pop();
+    const run = new Run(program);
+    this.run = run;
+    this.runs.push(run);
+    return run;
+  }
+
+  private closePacket(): void {
+    const { head, run, length } = this;
+    if (this.hasDump && length > 0 && run !== null) run.addBytes(head ?? NO_HEAD, this.bytes, length);
+    this.head = null;
+    this.words = '';
+    this.more.length = 0;
+    this.hasDump = false;
+    this.length = 0;
+  }
+}
+
+/** Without what quoting and copying add: `> ` in front, a carriage return behind, entities of web pages. */
+function lineOf(text: string, from: number, to: number): string {
+  const end = text.charCodeAt(to - 1) === 0x0d ? to - 1 : to;
+  const raw = text.slice(from, Math.min(Math.max(end, from), from + LINE_LENGTH_MAX));
+  const line = raw.startsWith('>') ? raw.replace(QUOTE, '') : raw;
+  return line.includes('&gt;') ? line.replaceAll('&gt;', '>').replaceAll('&lt;', '<') : line;
+}
