@@ -119,6 +119,7 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/keepalive/link-tracker',
   'dissectors/keepalive/size-class',
   'dissectors/keepalive/streams',
+  'dissectors/overlay/carriers',
   'dissectors/overlay/inner-requests',
   'dissectors/overlay/no-return',
   'dissectors/tcp/abandoned-segment',

@@ -167,6 +167,8 @@ import openvpnResetLoop from './openvpn/diagnoses/reset-loop.js';
 import openvpnRoles from './openvpn/roles.js';
 import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
 import openvpnTunnel from './openvpn/tunnel.js';
+import overlayMssTooLarge from './overlay/diagnoses/mss-too-large.js';
+import overlayMtuExceeded from './overlay/diagnoses/mtu-exceeded.js';
 import scionCorrelators from './scion/correlator.js';
 import scionDissector from './scion/dissector.js';
 import scionEchoLoss from './scion/diagnoses/echo-loss.js';
@@ -231,8 +233,6 @@ import vxlanLeaseMismatch from './vxlan/diagnoses/lease-mismatch.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
 import vxlanMetadataMissing from './vxlan/diagnoses/metadata-missing.js';
-import vxlanMssTooLarge from './vxlan/diagnoses/mss-too-large.js';
-import vxlanMtuExceeded from './vxlan/diagnoses/mtu-exceeded.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
 import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
@@ -460,7 +460,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'overlay',
     title: 'What runs inside tunnels',
     correlators: [],
-    diagnoses: [],
+    diagnoses: [overlayMssTooLarge, overlayMtuExceeded],
   },
   {
     protocol: 'scion',
@@ -508,7 +508,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
     sideFiles: [vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {

@@ -28,7 +28,7 @@ function guide(number: string): string {
 const readers = catalogue.flatMap(({ sideFiles = [] }) => sideFiles);
 
 async function read(content: string): Promise<SideKnowledge> {
-  const reading = new Reading({ readers, diagnoses: [] });
+  const reading = new Reading({ readers, diagnoses: [], tunnelKinds: [] });
   await reading.take('guide', content, null);
   return reading.knowledge;
 }

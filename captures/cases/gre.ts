@@ -81,6 +81,29 @@ function innerPing(t: Timeline, forth: TunnelEnd, back: TunnelEnd, options: Inne
   });
 }
 
+/** Inner hosts have an MTU of 1500: outer packets of 1528 bytes leave in two fragments, which all arrive. */
+function outerFragments(t: Timeline): void {
+  const { here, there } = ends({ here: 700, there: 700 });
+  innerPing(t, here, there, { ...FIRST_PAIR, at: 3, count: 4 });
+  for (let index = 0; index < 6; index++) {
+    for (const [at, end, reply] of [
+      [8 + index, here, false],
+      [8.013 + index, there, true],
+    ] as const) {
+      const [source, destination] = reply ? [`${THEIRS}9`, `${OURS}5`] : [`${OURS}5`, `${THEIRS}9`];
+      const payload = icmpEcho({
+        identifier: 0x51d2,
+        sequence: index + 1,
+        data: t.random.bytes(1472),
+        reply,
+      });
+      const packet = ip({ source, destination, protocol: IP_PROTOCOL.icmp, payload, ttl: 63 });
+      const outer = gre({ protocolType: ETHER_TYPE.ipv4, key: 700, payload: packet });
+      t.sendIp(at, end.from, end.to, GRE, outer, { mtu: 1500 });
+    }
+  }
+}
+
 /** A connection that opens, sends a request and gets its answer. */
 function innerConnection(t: Timeline, at: number, forth: TunnelEnd, back: TunnelEnd): void {
   const client = { source: `${OURS}5`, destination: `${THEIRS}9`, sourcePort: 41_802, destinationPort: 7070 };
@@ -297,6 +320,13 @@ export const captures: readonly SampleCapture[] = [
     must: [],
     healthy: true,
     write: gatewayCapture('gre-midonet-healthy', 38, midonet),
+  },
+  {
+    file: 'gre-outer-fragments.pcap',
+    shows: 'inner packets of 1500 bytes through GRE with key leave in two outer fragments, and all arrive',
+    must: ['overlay.mtu-exceeded'],
+    healthy: true,
+    write: gatewayCapture('gre-outer-fragments', 20, outerFragments),
   },
   {
     file: 'gre-no-return.pcap',

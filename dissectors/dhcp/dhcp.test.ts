@@ -1,12 +1,20 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { protocolsOfCatalogue } from '../../src/correlate/known-protocols.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
 import { concat, zeros } from '../../test/build/bytes.js';
 import { DHCP_TYPE, type Dhcp, dhcp } from '../../test/build/dhcp.js';
-import { IP_PROTOCOL } from '../../test/build/ip.js';
+import { gre } from '../../test/build/gre.js';
+import { icmpEcho } from '../../test/build/icmp.js';
+import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { type CaptureRun, runFrames } from '../../test/build/run-capture.js';
 import { type Endpoint, type Timeline, timeline } from '../../test/build/scenario.js';
 import { mssOption, tcp } from '../../test/build/tcp.js';
+import greCorrelators from '../gre/correlator.js';
+import greDissector from '../gre/dissector.js';
+import { catalogue } from '../index.js';
+import ipCorrelators from '../ip/correlator.js';
+import ipDissector from '../ip/dissector.js';
 import { tcpConnections, tcpServices } from '../tcp/correlator.js';
 import tcpDissector from '../tcp/dissector.js';
 import { dhcpLinks } from './correlator.js';
@@ -21,9 +29,12 @@ const nobody: Endpoint = { mac: MAC, address: '0.0.0.0', ttl: 64 };
 const everybody: Endpoint = { mac: 'ff:ff:ff:ff:ff:ff', address: '255.255.255.255', ttl: 64 };
 const server: Endpoint = { mac: '02:16:3e:00:00:01', address: '10.20.0.2', ttl: 64 };
 const host: Endpoint = { mac: MAC, address: '10.20.0.31', ttl: 64 };
+const cellA: Endpoint = { mac: '02:16:3e:00:00:a1', address: '198.51.100.1', ttl: 64 };
+const cellB: Endpoint = { mac: '02:16:3e:00:00:b1', address: '198.51.100.2', ttl: 64 };
+const protocols = protocolsOfCatalogue(catalogue);
 const parts = {
-  dissectors: [dhcpDissector, tcpDissector],
-  correlators: [dhcpLinks, tcpConnections, tcpServices],
+  dissectors: [dhcpDissector, greDissector, ipDissector, tcpDissector],
+  correlators: [dhcpLinks, ...greCorrelators, ...ipCorrelators, tcpConnections, tcpServices],
 };
 
 type Message = Pick<Dhcp, 'type'> & Partial<Dhcp> & { at: number; from?: Endpoint };
@@ -120,7 +131,7 @@ describe('dhcp.mtu', () => {
       counts: { mtu: 1450, hosts: 1, larger: 0 },
     });
     expect(judgement.result === 'problem' && judgement.explanation).toContain(
-      'VXLAN or Geneve over IPv4 (50 bytes) in 1500',
+      'Geneve or VXLAN over IPv4 (50 bytes) in 1500',
     );
   });
 
@@ -137,6 +148,28 @@ describe('dhcp.mtu', () => {
     expect(before).toMatchObject({ counts: { larger: 0 } });
   });
 
+  it('speaks of 1500 where the tunnel that carries the hosts cuts packets of that size', async () => {
+    const usual = { at: 1, type: DHCP_TYPE.ack, ...LEASE, interfaceMtu: 1500 };
+    const through = (dataLength: number) => (t: Timeline) => {
+      const payload = icmpEcho({ identifier: 1, sequence: 1, data: new Uint8Array(dataLength) });
+      const packet = ip({
+        source: host.address,
+        destination: '10.20.0.9',
+        protocol: IP_PROTOCOL.icmp,
+        payload,
+      });
+      t.sendIp(4, cellA, cellB, IP_PROTOCOL.gre, gre({ protocolType: 0x800, key: 5, payload: packet }), {
+        mtu: 1500,
+      });
+    };
+    const [cut] = (await run([usual], through(1472))).judge(mtu);
+    expect(cut).toMatchObject({ result: 'problem', severity: 'info', counts: { mtu: 1500, overhead: 28 } });
+    expect(cut.result === 'problem' && cut.explanation).toContain(
+      'GRE 5 from 198.51.100.1 to 198.51.100.2 adds 28 bytes',
+    );
+    expect(results((await run([usual], through(600))).judge(mtu))).toEqual(['healthy']);
+  });
+
   it('has nothing to say without the option, nor about 1500', async () => {
     expect((await run([{ at: 1, type: DHCP_TYPE.ack, ...LEASE }])).judge(mtu)).toEqual([]);
     const usual = await run([{ at: 1, type: DHCP_TYPE.ack, ...LEASE, interfaceMtu: 1500 }]);
@@ -144,17 +177,17 @@ describe('dhcp.mtu', () => {
   });
 
   it.each([
-    [1450, /VXLAN or Geneve over IPv4/],
+    [1450, /Geneve or VXLAN over IPv4/],
     [1410, /in 1460/],
     [1458, /GRE with Ethernet and key/],
     [1455, /MidoNet/],
     [8950, /in 9000/],
   ])('knows the room that %i bytes leave', (bytes, words) => {
-    expect(roomWords(bytes)).toMatch(words);
+    expect(roomWords(protocols, bytes)).toMatch(words);
   });
 
   it('knows of no tunnel for odd values', () => {
-    expect(roomWords(1399)).toBeNull();
+    expect(roomWords(protocols, 1399)).toBeNull();
   });
 });
 

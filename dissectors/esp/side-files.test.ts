@@ -128,7 +128,7 @@ describe('esp.spi-mismatch', () => {
 
 describe('esp.plaintext-leak', () => {
   const ipsec = [{ gateways: [here.address, there.address], networks: [['10.1.0.0/16'], ['10.2.0.0/16']] }];
-  const configuration = readConfiguration('ipsec.json', { ipsec }, []);
+  const configuration = readConfiguration('ipsec.json', { ipsec }, { diagnoses: [], tunnelKinds: [] });
   const leak = (t: Timeline): void => {
     exchange(t);
     ping(t, inside, remote, { at: 40, count: 6, identifier: 7, answered: false });

@@ -1,5 +1,5 @@
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
-import type { Evidence, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { CarriedKind, Evidence, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { type AhPair, ahPairs } from '../ah/correlator.js';
@@ -8,8 +8,7 @@ import { natOf } from '../isakmp/nat-detection.js';
 import { timerOf } from '../isakmp/retransmission-timer.js';
 import { nattConversations } from '../udpencap/correlator.js';
 import { type Gateways, gatewaysOf } from './gateways.js';
-import { outagesOf } from './outages.js';
-import { sasOf, secondsBetween, spiText } from './sa-pairs.js';
+import { espFilter, sasOf, secondsBetween, spiText } from './sa-pairs.js';
 
 /** SPIs that a tunnel lists. */
 const SPIS_MAX = 64;
@@ -24,8 +23,9 @@ interface Sum {
 }
 
 /** One tunnel per pair of IPsec gateways: ESP, IKE, AH or several of them. */
-const view: TunnelView = {
+const kind: CarriedKind = {
   kind: 'ipsec',
+  name: 'IPsec',
   *describe(evidence) {
     const gateways = gatewaysOf(evidence);
     const ah = evidence.sessions(ahPairs);
@@ -39,9 +39,10 @@ const view: TunnelView = {
       if (!gateways.some((one) => belongsTo(pair, one))) yield describeAh(pair);
     }
   },
+  filter: espFilter,
 };
 
-export default view;
+export default kind;
 
 function belongsTo({ directions, stack }: AhPair, gateways: Gateways): boolean {
   const known = [...gateways.endpoints, ...gateways.aliases];
@@ -58,7 +59,7 @@ function describe(gateways: Gateways, evidence: Evidence, ah: readonly AhPair[])
     kind: 'ipsec',
     endpoints,
     ...(spis.length > 0 ? { key: spis } : {}),
-    state: stateOf(gateways, evidence, sums),
+    ...(sums.some(({ packets }) => packets > 0) ? {} : { state: silentState(gateways, evidence) }),
     directions: sums.flatMap(({ packets, bytes, first, last }, index) =>
       first && last
         ? [{ from: endpoints[index], to: endpoints[1 - index], packets, bytes, first, last }]
@@ -80,7 +81,6 @@ function describeAh({ directions }: AhPair): TunnelDraft {
     kind: 'ipsec',
     endpoints: [there.from, there.to],
     key: directions.flatMap(({ spis }) => spis.map(spiText)),
-    state: directions.every(({ packets }) => packets > 0) ? 'up' : 'one-way',
     directions: directions.flatMap(({ from, to, packets, bytes, first, last }) =>
       first && last ? [{ from, to, packets, bytes, first, last }] : [],
     ),
@@ -108,22 +108,15 @@ function sumOf({ esp, endpoints }: Gateways, ah: readonly AhPair[], from: string
   };
 }
 
-function stateOf(gateways: Gateways, evidence: Evidence, sums: readonly Sum[]): string {
-  if (sums.every(({ packets }) => packets > 0)) {
-    const isBroken = gateways.esp.some((pair) =>
-      outagesOf(pair, evidence.quality).some(
-        ({ run, severity }) => severity !== 'info' && run.nextBack === null,
-      ),
-    );
-    return isBroken ? 'one-way' : 'up';
-  }
-  if (sums.some(({ packets }) => packets > 0)) return 'one-way';
-  if (gateways.ike.some(({ established, childEstablished }) => established || childEstablished.length > 0)) {
+/** Of gateways that negotiate, and send nothing that the tunnel carries. */
+function silentState({ ike }: Gateways, { quality }: Evidence): TunnelState {
+  if (ike.some(({ established, childEstablished }) => established || childEstablished.length > 0)) {
     return 'idle';
   }
-  const last = latest(gateways.ike.map((session) => session.last));
-  const end = last ? evidence.quality.window(last.segment)?.last : null;
-  return last && end && secondsBetween(last, end) < NEGOTIATING_SECONDS ? 'negotiating' : 'failed';
+  const last = latest(ike.map((session) => session.last));
+  const end = last ? quality.window(last.segment)?.last : null;
+  if (last && end && secondsBetween(last, end) < NEGOTIATING_SECONDS) return 'negotiating';
+  return ike.some(({ startSeen }) => startSeen) ? 'failed' : 'unknown';
 }
 
 function encapsulationOf({ esp }: Gateways, ah: readonly AhPair[]): string | null {

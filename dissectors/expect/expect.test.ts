@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { innerPing, VTEP_A, VTEP_B } from '../../captures/cases/overlay-network.js';
 import { PUBLIC_SITE } from '../../captures/cases/sites.js';
+import { protocolsOfCatalogue } from '../../src/correlate/known-protocols.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
 import { readConfiguration } from '../../src/side-files/configuration.js';
 import { NO_SIDE_KNOWLEDGE } from '../../src/side-files/side-knowledge.js';
+import { ip } from '../../test/build/ip.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { espExchange, ping, type Timeline, timeline } from '../../test/build/scenario.js';
 import { espTunnelOf } from '../../test/build/scenario-ike.js';
@@ -14,11 +16,15 @@ const { local, peer } = PUBLIC_SITE;
 const A = local.address;
 const B = peer.address;
 
+const TERMS = {
+  diagnoses: catalogue.flatMap((entry) => entry.diagnoses),
+  tunnelKinds: protocolsOfCatalogue(catalogue).tunnelKinds(),
+};
+
 async function judge(expectation: unknown, build: (t: Timeline) => void): Promise<Judgement[]> {
   const t = timeline(1_700_000_000_000_000_000n);
   build(t);
-  const diagnoses = catalogue.flatMap((entry) => entry.diagnoses);
-  const configuration = readConfiguration('config.json', { expect: [expectation] }, diagnoses);
+  const configuration = readConfiguration('config.json', { expect: [expectation] }, TERMS);
   const side = { ...NO_SIDE_KNOWLEDGE, configuration };
   const correlators = catalogue.flatMap((entry) => entry.correlators);
   const run = await runFrames(t.frames(), { dissectors, correlators }, undefined, side);
@@ -54,6 +60,23 @@ describe('expect.no-traffic', () => {
     expect(await judge({ from: A, to: B, protocol: 'tcp', port: 179 }, pings)).toMatchObject([
       { result: 'problem', direction: { from: A, to: B }, counts: { expected: 0, others: 20 } },
     ]);
+  });
+
+  it('knows every kind of tunnel that a protocol carries', async () => {
+    const ipip = { tunnel: 'ipip', endpoints: [A, B] };
+    expect((await judge(ipip, pings)).map(({ result }) => result)).toEqual(['problem', 'problem']);
+    const carried = (t: Timeline): void => {
+      pings(t);
+      const packet = ip({
+        source: '10.1.0.1',
+        destination: '10.2.0.1',
+        protocol: 17,
+        payload: new Uint8Array(8),
+      });
+      t.sendIp(3, local, peer, 4, packet);
+    };
+    expect((await judge(ipip, carried)).map(({ result }) => result)).toEqual(['healthy', 'problem']);
+    await expect(judge({ tunnel: 'carrier-pigeon', endpoints: [A, B] }, pings)).rejects.toThrow('expect.0');
   });
 
   it('is not judged where the capture sees nothing of the host', async () => {

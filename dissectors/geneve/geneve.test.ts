@@ -62,7 +62,7 @@ describe('Geneve', () => {
     const run = await runFrames([frameOf(concat(hex('00 00 0800 000007 00'), ECHO))], PARTS);
     expect(run.sessions(echoStreams)).toHaveLength(1);
     expect([...tunnel.describe(run.evidence)]).toMatchObject([
-      { kind: 'geneve', key: 7, state: 'one-way', facts: { ports: [6081], mtu: { largestInner: 84 } } },
+      { kind: 'geneve', key: 7, facts: { ports: [6081], mtu: { largestInner: 84 } } },
     ]);
   });
 

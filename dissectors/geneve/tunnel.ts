@@ -1,11 +1,14 @@
-import { type CarriedKind, carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
-import type { TunnelView } from '../../src/diagnose/diagnosis.js';
+import { carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
+import type { CarriedKind } from '../../src/diagnose/diagnosis.js';
 import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { type GeneveTunnel, geneveTunnels } from './correlator.js';
 
-const view: TunnelView = {
+/** One tunnel per pair of ends and VNI. Gateways that inspect traffic get it through the tunnel, and may send it on without. */
+const kind: CarriedKind = {
   kind: 'geneve',
+  name: 'Geneve',
+  mayAnswerAround: true,
   *describe(evidence) {
     const tunnels = new Map<string, GeneveTunnel[]>();
     for (const tunnel of evidence.sessions(geneveTunnels)) {
@@ -19,7 +22,6 @@ const view: TunnelView = {
         kind: 'geneve',
         endpoints: [low, high],
         key: vni,
-        state: directions.length === 2 ? 'two-way' : 'one-way',
         directions,
         facts: {
           ...carriageFacts(parts.flatMap((part) => part.directions)),
@@ -28,15 +30,9 @@ const view: TunnelView = {
       };
     }
   },
-};
-
-export default view;
-
-/** Gateways that inspect traffic get it through the tunnel, and may send it on without. */
-export const geneveKind: CarriedKind = {
-  name: 'Geneve',
-  packetClass: 'geneve',
-  mayAnswerAround: true,
-  tunnels: ({ sessions, quality }) => carriedBetweenEnds(quality, 'geneve', sessions(geneveTunnels)),
+  betweenEnds: ({ sessions, quality }) => carriedBetweenEnds(quality, 'geneve', sessions(geneveTunnels)),
+  followed: ({ sessions }) => sessions(geneveTunnels),
   filter: (a, b) => `(geneve || ip.flags.mf == 1 || ipv6.fraghdr) && ${pairFilter(a, b)}`,
 };
+
+export default kind;

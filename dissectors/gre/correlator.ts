@@ -9,6 +9,7 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
+import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import dissector from './dissector.js';
 import * as gre from './layout.js';
 import { OpenTunnel } from './open-tunnel.js';
@@ -16,18 +17,10 @@ import { greSequences } from './sequences.js';
 import type { GreTunnel } from './session.js';
 
 export { greSequences } from './sequences.js';
-export type { GreDirection, GreSequence, GreTunnel, HostWay } from './session.js';
+export type { GreDirection, GreSequence, GreTunnel } from './session.js';
 
 type GreSchema = typeof dissector.observes;
 type Rows = Batch<GreSchema>;
-
-/** An inner flow: its tunnel, and its addresses (none for what is not IP). */
-interface InnerFlow {
-  readonly tunnel: OpenTunnel;
-  readonly low: string;
-  readonly high: string;
-  readonly isIp: boolean;
-}
 
 /**
  * Follows tunnels by endpoints and key. Holds one state for each GRE tunnel of the stack dictionary (about 16,000), and
@@ -35,12 +28,12 @@ interface InnerFlow {
  */
 class GreCorrelation implements Correlation<GreTunnel, GreSchema> {
   private tunnels = new Map<number, OpenTunnel>();
-  private readonly flows: FlowStates<InnerFlow>;
+  private readonly flows: FlowStates<OpenTunnel>;
   private readonly closed = new SessionStore<GreTunnel>(onesidedness);
 
   constructor(private readonly run: CorrelationRun) {
     // What is known of a flow stays with its tunnel when the registry gives it up.
-    this.flows = run.flows.trackStates<InnerFlow>(() => {});
+    this.flows = run.flows.trackStates<OpenTunnel>(() => {});
   }
 
   get summarised(): number {
@@ -49,24 +42,16 @@ class GreCorrelation implements Correlation<GreTunnel, GreSchema> {
 
   consume(batch: Rows, flow: FlowId, from: number, to: number): void {
     if (flow < 0) return;
-    const inner = this.flows.get(flow) ?? this.open(batch, flow);
-    if (!inner) return;
-    for (let outerDirection = 0; outerDirection < 2; outerDirection++) {
-      for (let direction = 0; direction < 2; direction++) {
-        consumeWay(inner, batch, from, to, direction, outerDirection);
-      }
-    }
+    const tunnel = this.flows.get(flow) ?? this.open(batch, flow);
+    if (!tunnel) return;
+    for (const outerDirection of [0, 1]) consumeWay(tunnel, batch, from, to, outerDirection);
   }
 
-  private open(batch: Rows, flow: FlowId): InnerFlow | null {
-    const { flows } = this.run;
-    const stack = flows.stack(flow);
+  private open(batch: Rows, flow: FlowId): OpenTunnel | null {
+    const stack = this.run.flows.stack(flow);
     const tunnel = this.tunnels.get(stack) ?? this.openTunnel(batch, stack);
-    if (!tunnel) return null;
-    const { low, high } = flows.endpoints(flow);
-    const inner = { tunnel, low, high, isIp: flows.isConversation(flow) };
-    this.flows.set(flow, inner);
-    return inner;
+    if (tunnel) this.flows.set(flow, tunnel);
+    return tunnel;
   }
 
   /** Null for packets that could not be entered: their flow is not one inside a GRE tunnel. */
@@ -92,41 +77,27 @@ class GreCorrelation implements Correlation<GreTunnel, GreSchema> {
   }
 }
 
-/** Counts the rows of an inner flow that go one way, inside and outside. */
-function consumeWay(
-  { tunnel, low, high, isIp }: InnerFlow,
-  batch: Rows,
-  from: number,
-  to: number,
-  direction: number,
-  outerDirection: number,
-): void {
+/** Counts the rows of an inner flow that go one way outside. */
+function consumeWay(tunnel: OpenTunnel, batch: Rows, from: number, to: number, outerDirection: number): void {
   const { columns, order } = batch;
   const sent = tunnel.directions[outerDirection];
   let first = -1;
   let last = -1;
-  let packets = 0;
   for (let at = from; at < to; at++) {
     const row = order[at];
-    if (columns.outerDirection[row] !== outerDirection || columns.rows.direction[row] !== direction) continue;
+    if (columns.outerDirection[row] !== outerDirection) continue;
     if (first < 0) first = row;
     last = row;
-    packets++;
     countHeader(tunnel, sent, columns, row);
+    if (columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT) {
+      sent.fragment(refOf(batch, row), columns.outerLength[row]);
+    }
   }
   if (first < 0) return;
-  const firstRef = refOf(batch, first);
-  const lastRef = refOf(batch, last);
-  sent.widen(firstRef, lastRef);
-  if (!isIp) return;
-  const way =
-    direction === 0
-      ? tunnel.way(low, high, outerDirection, firstRef)
-      : tunnel.way(high, low, outerDirection, firstRef);
-  if (!way) return;
-  way.packets += packets;
-  if (firstRef.frame < way.first.frame) way.first = firstRef;
-  if (lastRef.frame > way.last.frame) way.last = lastRef;
+  // Inner flows arrive one after the other, so neither end of the span need come last.
+  for (const { frame, timeNs, segment } of [refOf(batch, first), refOf(batch, last)]) {
+    sent.span(frame, timeNs, segment);
+  }
 }
 
 function countHeader(
@@ -137,15 +108,12 @@ function countHeader(
 ): void {
   const flags = columns.flags[row];
   const isKeyed = (flags & gre.FLAG_KEY) !== 0;
-  sent.packets++;
-  sent.bytes += columns.outerLength[row];
+  sent.count(columns.outerLength[row], columns.innerLength[row]);
   sent.noteType(columns.protocolType[row]);
   if (columns.protocolType[row] === gre.TYPE_KEEPALIVE) sent.keepalives++;
   else if (!isKeyed) sent.plain++;
   else if (columns.key[row] !== gre.KEY_MIDONET_FLOW_STATE) sent.keyed++;
   if ((flags & gre.VERSION) === gre.VERSION_PPTP) tunnel.isPptp = true;
-  if (columns.innerLength[row] > sent.largestInner) sent.largestInner = columns.innerLength[row];
-  if (columns.outerLength[row] > sent.largestOuter) sent.largestOuter = columns.outerLength[row];
 }
 
 function onesidedness({ directions }: GreTunnel): number {

@@ -318,9 +318,9 @@ describe('GRE in the list of tunnels', () => {
     pings(t, { at: 5, count: 3 });
     const { evidence } = await runFrames(t.frames(), parts);
     const rows = [...view.describe(evidence)];
-    expect(rows.map(({ key, state }) => ({ key, state }))).toEqual([
-      { key: 5, state: 'up' },
-      { key: ['1', '2'], state: 'up' },
+    expect(rows.map(({ key, directions }) => ({ key, ways: directions.length }))).toEqual([
+      { key: 5, ways: 2 },
+      { key: ['1', '2'], ways: 2 },
     ]);
     expect(rows[0].facts).toEqual({ protocolTypes: ['0x0800'], mtu: { largestInner: 68, largestOuter: 96 } });
   });

@@ -2,7 +2,7 @@ import { type Binding, defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
-import type { ObservationTable, Schema } from '../../src/observe/table.js';
+import { type ObservationTable, ORIGIN_WHOLE, type Schema } from '../../src/observe/table.js';
 import { PROTOCOL_GRE } from '../../src/wire/ip.js';
 import * as gre from './layout.js';
 
@@ -97,7 +97,7 @@ function dissectPayload(
   const type = table.protocolType[row];
   const isMirror = type === gre.TYPE_ERSPAN || type === gre.TYPE_ERSPAN_III;
   if (isMirror) table.key[row] = mirrorSession(table.flags[row], type, frame.view, offset, end);
-  const { flow: outerFlow } = frame;
+  const { flow: outerFlow, networkOffset: outerOffset } = frame;
   if (!frame.enterTunnel(isMirror ? KIND_ERSPAN : KIND_GRE, table.key[row] | 0)) {
     return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
   }
@@ -110,6 +110,10 @@ function dissectPayload(
     table.rows.flow[row] = frame.flow;
     table.rows.direction[row] = frame.direction;
     table.innerLength[row] = frame.networkLength;
+    // The outer header of a first fragment tells only its own length.
+    if (frame.origin !== ORIGIN_WHOLE) {
+      table.outerLength[row] = frame.networkOffset - outerOffset + frame.networkLength;
+    }
   } else {
     table.rows.flow[row] = frame.discriminatedFlow(PROTOCOL_GRE, type);
     table.rows.direction[row] = table.outerDirection[row];

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { innerWays } from '../../src/diagnose/carried-tunnel.js';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import { FrameContext } from '../../src/dissect/frame-context.js';
 import { STACK_KEY, STACK_KIND, TUNNEL_KINDS } from '../../src/observe/flow-key.js';
@@ -184,9 +185,9 @@ describe('GRE tunnels', () => {
       { packets: 4, keyed: 4, plain: 0, largestInner: 60, largestOuter: 92, bytes: 368 },
       { packets: 4, keyed: 4, plain: 0, largestInner: 60, largestOuter: 88, bytes: 352 },
     ]);
-    expect(tunnel.ways).toMatchObject([
-      { from: '10.1.0.5', to: '10.2.0.9', outerDirection: 0, packets: 4 },
-      { from: '10.2.0.9', to: '10.1.0.5', outerDirection: 1, packets: 4 },
+    expect(innerWays(run.evidence.quality, tunnel.stack)).toEqual([
+      { from: '10.1.0.5', to: '10.2.0.9', outerDirection: 0 },
+      { from: '10.2.0.9', to: '10.1.0.5', outerDirection: 1 },
     ]);
     expect(run.sessions(echoStreams)).toMatchObject([{ requests: 4, replies: 4, stack: tunnel.stack }]);
   });

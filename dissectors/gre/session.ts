@@ -1,36 +1,16 @@
+import type { TunnelDirection } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 
 /** What one endpoint of a tunnel sent to the other. */
-export interface GreDirection {
-  readonly from: string;
-  readonly to: string;
-  readonly packets: number;
-  /** Bytes of outer IP packets. */
-  readonly bytes: number;
+export interface GreDirection extends TunnelDirection {
   /** Packets that carry the key field; keepalives and MidoNet's flow state are not counted here nor in `plain`. */
   readonly keyed: number;
   /** Packets without a key field. */
   readonly plain: number;
   readonly keepalives: number;
-  readonly first: FrameRef | null;
-  readonly last: FrameRef | null;
   /** In order of appearance, at most TYPES_KEPT. */
   readonly protocolTypes: readonly number[];
-  /** Largest inner IP packet and largest outer one, in bytes on the wire; 0 where there is none. */
-  readonly largestInner: number;
-  readonly largestOuter: number;
-}
-
-/** Inner packets from one host to another through one direction of the tunnel. */
-export interface HostWay {
-  readonly from: string;
-  readonly to: string;
-  /** 0: from the tunnel's low endpoint to the high one. */
-  readonly outerDirection: number;
-  readonly packets: number;
-  readonly first: FrameRef;
-  readonly last: FrameRef;
 }
 
 /** GRE between two addresses with one key, in one time segment. */
@@ -47,8 +27,6 @@ export interface GreTunnel {
   readonly isPptp: boolean;
   /** From low to high, and back. */
   readonly directions: readonly [GreDirection, GreDirection];
-  /** At most WAYS_KEPT; further pairs of hosts are counted in the directions alone. */
-  readonly ways: readonly HostWay[];
 }
 
 /** Sequence numbers of one direction of a tunnel. */

@@ -1,14 +1,14 @@
+import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import {
   type CarriedDirection,
-  type CarriedKind,
   type CarriedTunnel,
   edgeOf,
+  innerWays,
 } from '../../src/diagnose/carried-tunnel.js';
 import type { Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
-import { greTunnels } from './correlator.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';
 import type { GreTunnel } from './session.js';
 
@@ -73,16 +73,10 @@ export function isAfter(a: Moment, b: Moment): boolean {
 }
 
 /** GRE with all keys between two ends as one tunnel. */
-export const greKind: CarriedKind = {
-  name: 'GRE',
-  packetClass: 'gre',
-  tunnels: (evidence) => grePairs(evidence.sessions(greTunnels)).map(carriedTunnel),
-  filter: greFilter,
-};
-
-function carriedTunnel(pair: GrePair): CarriedTunnel {
+export function carriedTunnel(quality: CaptureQuality, pair: GrePair): CarriedTunnel {
   return {
     ...pair,
+    tunnels: pair.tunnels.map(({ stack }) => ({ stack, ways: innerWays(quality, stack) })),
     subject: pairSubject(pair),
     directions: [carriedDirection(pair, 0), carriedDirection(pair, 1)],
   };

@@ -1,9 +1,10 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import type { CarriedKind, TunnelDraft } from '../../src/diagnose/diagnosis.js';
+import { insideFacts, sizeFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { greTunnels } from './correlator.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';
-import type { GreDirection, GreTunnel } from './session.js';
+import type { GreTunnel } from './session.js';
+import { carriedTunnel, greFilter, grePairs } from './tunnel-pairs.js';
 
 /** Keys that a tunnel lists where they differ per direction. */
 const KEYS_MAX = 64;
@@ -12,13 +13,14 @@ const KEYS_MAX = 64;
  * One tunnel per pair of ends and key that both directions use. Keys seen in one direction only (PPTP's call ids, keys
  * that name the receiver, flow ids) are put together, one tunnel a pair.
  */
-const view: TunnelView = {
+const kind: CarriedKind = {
   kind: 'gre',
+  name: 'GRE',
   *describe({ sessions, quality }) {
     const oneWay = new Map<string, GreTunnel[]>();
     for (const tunnel of sessions(greTunnels)) {
-      const { kind, low, high, outerStack, isPptp, directions } = tunnel;
-      if (kind === 'erspan' || directions.every(({ packets }) => packets > 0)) {
+      const { low, high, outerStack, isPptp, directions } = tunnel;
+      if (tunnel.kind === 'erspan' || directions.every(({ packets }) => packets > 0)) {
         yield describe(quality, [tunnel]);
         continue;
       }
@@ -29,29 +31,46 @@ const view: TunnelView = {
     }
     for (const tunnels of oneWay.values()) yield describe(quality, tunnels);
   },
+  betweenEnds: ({ sessions, quality }) =>
+    grePairs(sessions(greTunnels)).map((pair) => carriedTunnel(quality, pair)),
+  followed: ({ sessions }) =>
+    grePairs(sessions(greTunnels)).flatMap(({ tunnels }) =>
+      tunnels.map((tunnel) => {
+        const { low, high, segment, stack, outerStack, key, directions } = tunnel;
+        return {
+          low,
+          high,
+          segment,
+          stack,
+          outerStack,
+          ...(directions.some(({ keyed }) => keyed > 0) ? { key } : {}),
+          directions,
+        };
+      }),
+    ),
+  filter: greFilter,
 };
 
-export default view;
+export default kind;
 
 function describe(quality: CaptureQuality, tunnels: readonly GreTunnel[]): TunnelDraft {
   const { kind, low, high, outerStack, isPptp } = tunnels[0];
-  const directions = [0, 1].flatMap((index) => sumOf(tunnels.map((tunnel) => tunnel.directions[index])));
-  const types = [...new Set(tunnels.flatMap((one) => one.directions.flatMap((sent) => sent.protocolTypes)))];
-  const inside = quality.flows.tunnelLayers(outerStack).map((layer) => `${layer.kind} ${layer.key}`);
-  const isUp = directions.length === 2;
+  const directions = tunnels.flatMap((tunnel) => tunnel.directions);
+  const types = [...new Set(directions.flatMap(({ protocolTypes }) => protocolTypes))];
   const flowState = tunnels.find(({ key }) => key === KEY_MIDONET_FLOW_STATE);
+  const mtu = sizeFacts(directions);
   return {
     kind,
     endpoints: [low, high],
     ...keyOf(tunnels),
-    state: kind === 'erspan' ? 'mirror' : isUp ? 'up' : 'one-way',
-    directions,
+    ...(kind === 'erspan' ? { state: 'mirror' } : {}),
+    directions: sumDirections(tunnels.map((tunnel) => tunnel.directions)),
     facts: {
       protocolTypes: types.map((type) => `0x${type.toString(16).padStart(4, '0')}`),
       ...(isPptp ? { carries: 'PPTP' } : {}),
       ...(flowState ? { flowStatePackets: packetsOf(flowState) } : {}),
-      ...(inside.length > 0 ? { inside } : {}),
-      ...mtuFacts(tunnels),
+      ...insideFacts(quality, outerStack),
+      ...(mtu.largestInner > 0 ? { mtu } : {}),
     },
   };
 }
@@ -68,29 +87,4 @@ function keyOf(tunnels: readonly GreTunnel[]): Pick<TunnelDraft, 'key'> {
 
 function packetsOf({ directions }: GreTunnel): number {
   return directions[0].packets + directions[1].packets;
-}
-
-function mtuFacts(tunnels: readonly GreTunnel[]): Record<string, unknown> {
-  const directions = tunnels.flatMap((tunnel) => tunnel.directions);
-  const largestInner = Math.max(...directions.map((sent) => sent.largestInner));
-  const largestOuter = Math.max(...directions.map((sent) => sent.largestOuter));
-  return largestInner > 0 ? { mtu: { largestInner, largestOuter } } : {};
-}
-
-function sumOf(parts: readonly GreDirection[]): TunnelDraft['directions'] {
-  const firsts = parts.flatMap(({ first }) => first ?? []);
-  const lasts = parts.flatMap(({ last }) => last ?? []);
-  if (firsts.length === 0 || lasts.length === 0) return [];
-  const earliest = (a: FrameRef, b: FrameRef): FrameRef => (b.frame < a.frame ? b : a);
-  const latest = (a: FrameRef, b: FrameRef): FrameRef => (b.frame > a.frame ? b : a);
-  return [
-    {
-      from: parts[0].from,
-      to: parts[0].to,
-      packets: parts.reduce((sum, { packets }) => sum + packets, 0),
-      bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
-      first: firsts.reduce(earliest),
-      last: lasts.reduce(latest),
-    },
-  ];
 }

@@ -9,25 +9,13 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import type { FrameRef } from '../../src/moment.js';
+import { type TunnelDirection, TunnelDirectionState } from '../../src/correlate/tunnel-direction.js';
+import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { SegmentIndex } from '../../src/units.js';
 import dissector from './dissector.js';
 
 type IpipSchema = typeof dissector.observes;
 type Rows = Batch<IpipSchema>;
-
-/** What one end of a tunnel sent to the other. Lengths in bytes on the wire. */
-export interface IpipDirection {
-  readonly from: string;
-  readonly to: string;
-  packets: number;
-  /** Of outer IP packets. */
-  bytes: number;
-  first: FrameRef | null;
-  last: FrameRef | null;
-  largestInner: number;
-  largestOuter: number;
-}
 
 /** IP in IP between two addresses with one inner IP version, in one time segment. */
 export interface IpipTunnel {
@@ -39,19 +27,21 @@ export interface IpipTunnel {
   readonly outerStack: number;
   readonly segment: SegmentIndex;
   /** From low to high, and back. */
-  readonly directions: readonly [IpipDirection, IpipDirection];
+  readonly directions: readonly [TunnelDirection, TunnelDirection];
 }
+
+type Open = IpipTunnel & { readonly directions: readonly [TunnelDirectionState, TunnelDirectionState] };
 
 /** Holds one tunnel for each flow of the registry; those of earlier segments and evicted flows go through a SessionStore. */
 class IpipCorrelation implements Correlation<IpipTunnel, IpipSchema> {
-  private readonly flows: FlowStates<IpipTunnel>;
-  private readonly open = new Set<IpipTunnel>();
+  private readonly flows: FlowStates<Open>;
+  private readonly open = new Set<Open>();
   private readonly closed = new SessionStore<IpipTunnel>(({ directions }) =>
     Math.abs(directions[0].packets - directions[1].packets),
   );
 
   constructor(private readonly run: CorrelationRun) {
-    this.flows = run.flows.trackStates<IpipTunnel>((tunnel) => {
+    this.flows = run.flows.trackStates<Open>((tunnel) => {
       if (this.open.delete(tunnel)) this.closed.add(tunnel);
     });
   }
@@ -67,26 +57,24 @@ class IpipCorrelation implements Correlation<IpipTunnel, IpipSchema> {
     for (let at = from; at < to; at++) {
       const row = order[at];
       const sent = tunnel.directions[columns.rows.direction[row]];
-      sent.packets++;
-      sent.bytes += columns.outerLength[row];
-      if (columns.innerLength[row] > sent.largestInner) sent.largestInner = columns.innerLength[row];
-      if (columns.outerLength[row] > sent.largestOuter) sent.largestOuter = columns.outerLength[row];
-      sent.last = refOf(batch, row);
-      sent.first ??= sent.last;
+      const ref = refOf(batch, row);
+      sent.count(columns.outerLength[row], columns.innerLength[row]);
+      sent.span(ref.frame, ref.timeNs, ref.segment);
+      if (columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT) sent.fragment(ref, columns.outerLength[row]);
     }
   }
 
-  private openTunnel(batch: Rows, flow: FlowId, row: number): IpipTunnel {
+  private openTunnel(batch: Rows, flow: FlowId, row: number): Open {
     const { flows } = this.run;
     const { low, high } = flows.endpoints(flow);
-    const tunnel: IpipTunnel = {
+    const tunnel: Open = {
       low,
       high,
       innerVersion: batch.columns.innerVersion[row],
       stack: flows.innerStack(flow, 'ipip', 0),
       outerStack: flows.stack(flow),
       segment: batch.segment,
-      directions: [silent(low, high), silent(high, low)],
+      directions: [new TunnelDirectionState(low, high), new TunnelDirectionState(high, low)],
     };
     this.flows.set(flow, tunnel);
     this.open.add(tunnel);
@@ -100,10 +88,6 @@ class IpipCorrelation implements Correlation<IpipTunnel, IpipSchema> {
   sessions(): readonly IpipTunnel[] {
     return [...this.closed.sessions(), ...this.open];
   }
-}
-
-function silent(from: string, to: string): IpipDirection {
-  return { from, to, packets: 0, bytes: 0, first: null, last: null, largestInner: 0, largestOuter: 0 };
 }
 
 /** Every IP-in-IP tunnel, by endpoints and inner version. */

@@ -1,7 +1,7 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import { SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
-import type { Schema } from '../../src/observe/table.js';
+import { ORIGIN_WHOLE, type Schema } from '../../src/observe/table.js';
 import { PROTOCOL_IPIP, PROTOCOL_IPV6 } from '../../src/wire/ip.js';
 
 const KIND = TUNNEL_KINDS.indexOf('ipip');
@@ -25,12 +25,18 @@ export const ipipDissector = defineDissector({
   bind(table, { protocolIndex, innerIp }) {
     return (frame, offset, end) => {
       const row = table.rows.append(frame);
+      const { networkOffset: outerOffset } = frame;
       table.innerVersion[row] = frame.protocol === PROTOCOL_IPIP ? 4 : 6;
       table.outerLength[row] = frame.networkLength;
       table.innerLength[row] = frame.payloadLength;
       if (!frame.enterTunnel(KIND, 0))
         return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_TOO_DEEP);
       innerIp(frame, offset, end);
+      // The outer header of a first fragment tells only its own length.
+      if (frame.origin !== ORIGIN_WHOLE && frame.networkOffset >= offset) {
+        table.innerLength[row] = frame.networkLength;
+        table.outerLength[row] = frame.networkOffset - outerOffset + frame.networkLength;
+      }
       frame.leaveTunnel();
     };
   },

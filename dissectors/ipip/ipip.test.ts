@@ -64,11 +64,10 @@ describe('IP in IP', () => {
     expect([...view.describe(evidence)]).toMatchObject([
       {
         kind: 'ipip',
-        state: 'up',
         facts: { inner: 'IPv4', mtu: { largestInner: 60, largestOuter: 80 } },
         directions: [{ packets: 1, bytes: 80 }, { packets: 1 }],
       },
-      { kind: 'ipip', state: 'one-way', facts: { inner: 'IPv6' }, directions: [{ packets: 1 }] },
+      { kind: 'ipip', facts: { inner: 'IPv6' }, directions: [{ packets: 1 }] },
     ]);
   });
 

@@ -1,46 +1,35 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { type CarriedKind, carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
-import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import { carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
+import type { CarriedKind } from '../../src/diagnose/diagnosis.js';
+import { insideFacts, sizeFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
-import { type IpipTunnel, ipipTunnels } from './correlator.js';
+import { ipipTunnels } from './correlator.js';
 
-/** One tunnel per pair of ends and inner IP version. */
-const view: TunnelView = {
+/**
+ * One tunnel per pair of ends and inner IP version. Direct server return and IPVS send requests through it whose answers
+ * never take it.
+ */
+const kind: CarriedKind = {
   kind: 'ipip',
-  *describe(evidence) {
-    for (const tunnel of evidence.sessions(ipipTunnels)) yield describe(evidence.quality, tunnel);
-  },
-};
-
-export default view;
-
-/** Direct server return and IPVS send requests through the tunnel whose answers never take it. */
-export const ipipKind: CarriedKind = {
   name: 'IP in IP',
-  packetClass: 'ipip',
   mayAnswerAround: true,
-  tunnels: ({ sessions, quality }) => carriedBetweenEnds(quality, 'ipip', sessions(ipipTunnels)),
+  *describe({ sessions, quality }) {
+    for (const { low, high, innerVersion, outerStack, directions } of sessions(ipipTunnels)) {
+      yield {
+        kind: 'ipip',
+        endpoints: [low, high],
+        directions: sumDirections([directions]),
+        facts: {
+          inner: innerVersion === 4 ? 'IPv4' : 'IPv6',
+          ...insideFacts(quality, outerStack),
+          mtu: sizeFacts(directions),
+        },
+      };
+    }
+  },
+  betweenEnds: ({ sessions, quality }) => carriedBetweenEnds(quality, 'ipip', sessions(ipipTunnels)),
+  followed: ({ sessions }) => sessions(ipipTunnels),
   filter: (a, b) =>
     `(ip.proto == 4 || ipv6.nxt == 4 || ip.proto == 41 || ipv6.nxt == 41) && ${pairFilter(a, b)}`,
 };
 
-function describe(quality: CaptureQuality, tunnel: IpipTunnel): TunnelDraft {
-  const { low, high, innerVersion, outerStack, directions } = tunnel;
-  const inside = quality.flows.tunnelLayers(outerStack).map(({ kind, key }) => `${kind} ${key}`);
-  return {
-    kind: 'ipip',
-    endpoints: [low, high],
-    state: directions.every(({ packets }) => packets > 0) ? 'up' : 'one-way',
-    directions: directions.flatMap(({ from, to, packets, bytes, first, last }) =>
-      first && last ? [{ from, to, packets, bytes, first, last }] : [],
-    ),
-    facts: {
-      inner: innerVersion === 4 ? 'IPv4' : 'IPv6',
-      ...(inside.length > 0 ? { inside } : {}),
-      mtu: {
-        largestInner: Math.max(...directions.map(({ largestInner }) => largestInner)),
-        largestOuter: Math.max(...directions.map(({ largestOuter }) => largestOuter)),
-      },
-    },
-  };
-}
+export default kind;

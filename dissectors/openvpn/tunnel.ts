@@ -1,8 +1,8 @@
-import type { Evidence, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { CarriedKind, Evidence, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
 import { DATA_V2 } from './layout.js';
-import { outagesOf } from './outages.js';
 import { attemptsOf, fromClient, fromServer, isAnswered, type OpenvpnPeers, openvpnPeers } from './peers.js';
 import { WRAP_PLAIN, WRAP_TLS_AUTH, WRAP_TLS_CRYPT } from './rows.js';
 import type { OpenvpnDirection } from './session.js';
@@ -18,14 +18,16 @@ const PROTECTION: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** One tunnel a client address and server socket, however often the client connects. */
-const view: TunnelView = {
+const kind: CarriedKind = {
   kind: 'openvpn',
+  name: 'OpenVPN',
   *describe(evidence) {
     for (const peers of openvpnPeers(evidence)) yield describe(peers, evidence);
   },
+  filter: (a, b) => `openvpn && ${pairFilter(a, b)}`,
 };
 
-export default view;
+export default kind;
 
 function describe(peers: OpenvpnPeers, evidence: Evidence): TunnelDraft {
   const { client, server, serverPort, conversations } = peers;
@@ -38,7 +40,7 @@ function describe(peers: OpenvpnPeers, evidence: Evidence): TunnelDraft {
   return {
     kind: 'openvpn',
     endpoints: [client, server],
-    state: stateOf(peers, evidence),
+    state: dataState(peers, evidence),
     directions: [sumOf(there), sumOf(back)].flatMap((one) => (one ? [one] : [])),
     facts: {
       transport: conversations[0].transport,
@@ -93,23 +95,24 @@ function sumOf(directions: readonly OpenvpnDirection[]): TunnelDraft['directions
   };
 }
 
-function stateOf(peers: OpenvpnPeers, { quality }: Evidence): string {
+/** Of peers that negotiate, and exchange no data. */
+function silentState(peers: OpenvpnPeers, { quality }: Evidence): TunnelState {
   const { conversations } = peers;
   const latest = conversations[conversations.length - 1];
-  const data = latest.directions.map(({ dataPackets }) => dataPackets > 0);
-  if (data.every(Boolean)) {
-    const outages = outagesOf(latest, conversations, quality);
-    return outages.some(({ run, severity }) => severity !== 'info' && run.nextBack === null)
-      ? 'one-way'
-      : 'up';
-  }
-  if (data.some(Boolean)) return 'one-way';
   const end = quality.window(latest.segment)?.last ?? null;
   if (end && secondsTo(latest.last, end) < NEGOTIATING_SECONDS) return 'negotiating';
   if (stallsOf(latest, quality).length > 0) return 'failed';
   const attempts = attemptsOf(peers);
+  if (attempts.length === 0) return 'unknown';
   const isDone = attempts.some(isAnswered) && latest.handshakes.some(({ messages }) => messages.length > 0);
   return isDone ? 'idle' : 'failed';
+}
+
+/** Of the latest conversation: packets both ways may as well be those of the handshake. */
+function dataState(peers: OpenvpnPeers, evidence: Evidence): TunnelState {
+  const { directions } = peers.conversations[peers.conversations.length - 1];
+  const ways = directions.filter(({ dataPackets }) => dataPackets > 0).length;
+  return ways === 2 ? 'up' : ways === 1 ? 'one-way' : silentState(peers, evidence);
 }
 
 function secondsTo(from: FrameRef, to: FrameRef): number {

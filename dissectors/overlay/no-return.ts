@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { oneSidedLimit, reverseWasHeard, tooShortAfter } from '../../src/correlate/gates.js';
-import { type CarriedKind, type CarriedTunnel, isMirror } from '../../src/diagnose/carried-tunnel.js';
+import { type CarriedTunnel, isMirror } from '../../src/diagnose/carried-tunnel.js';
 import {
+  type CarriedKind,
   type Evidence,
   insufficientData,
   type Judgement,
@@ -35,7 +36,7 @@ export const NO_RETURN_THRESHOLDS: Readonly<Record<string, Threshold>> = {
 
 /** Judges every tunnel of a kind: requests leave one end, and nothing that would answer them comes from the other. */
 export function* judgeNoReturn(evidence: Evidence, kind: CarriedKind): Generator<Judgement> {
-  for (const tunnel of kind.tunnels(evidence)) {
+  for (const tunnel of kind.betweenEnds?.(evidence) ?? []) {
     if (!isMirror(tunnel)) yield* judge(evidence, kind, tunnel);
   }
 }
@@ -154,7 +155,7 @@ function isThin(
 }
 
 function problemOf(kind: CarriedKind, { subject, directions }: CarriedTunnel, noReturn: NoReturn): Problem {
-  const { name, packetClass, filter } = kind;
+  const { name, filter } = kind;
   const { direction, silence, back, workedBefore } = noReturn;
   const { from, to, packets: sent } = directions[direction];
   const { packets: returned } = directions[1 - direction];
@@ -187,7 +188,7 @@ function problemOf(kind: CarriedKind, { subject, directions }: CarriedTunnel, no
     counts: { unanswered, conversations: requests.length, sentPackets: sent, returnedPackets: returned },
     evidence: citationsOf(name, silence, back, to),
     displayFilter: filter(from, to),
-    packetClass,
+    packetClass: kind.kind,
   };
 }
 

@@ -485,7 +485,6 @@ describe('sessions and tunnels', () => {
     expect([...tunnel.describe(evidence.evidence)]).toMatchObject([
       {
         kind: 'scion',
-        state: 'up',
         facts: { generation: '2018', isdAs: [PARENT.isdAs, CHILD.isdAs], keepalive: { periodMs: 1000 } },
       },
     ]);

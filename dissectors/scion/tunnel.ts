@@ -1,15 +1,23 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { watchedSecondsAfter } from '../../src/correlate/watched.js';
-import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { CarriedKind, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../src/units.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
 import { scionLinks } from './correlator.js';
-import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives } from './keepalives.js';
+import {
+  DOWN_AFTER_MISSED,
+  INTERVALS_MIN,
+  type LinkKeepalive,
+  linkKeepalives,
+  PERIOD_SECONDS,
+} from './keepalives.js';
 import { endsOf } from './links.js';
 import type { ScionLink } from './session.js';
 
 /** One row a UDP conversation that carries SCION: the link of two border routers, or of a router and a host. */
-const view: TunnelView = {
+const kind: CarriedKind = {
   kind: 'scion',
+  name: 'SCION',
   *describe(evidence) {
     const keepalives = linkKeepalives(evidence);
     for (const link of evidence.sessions(scionLinks)) {
@@ -20,9 +28,10 @@ const view: TunnelView = {
       );
     }
   },
+  filter: (a, b) => `udp && ${pairFilter(a, b)}`,
 };
 
-export default view;
+export default kind;
 
 function describe(
   quality: CaptureQuality,
@@ -35,6 +44,7 @@ function describe(
     const { from, to } = endsOf(link, index);
     return [{ from, to, packets, bytes, first, last }];
   });
+  const state = stateOf(quality, keepalives);
   const { low, lowPort, high, highPort } = link;
   const inside = quality.flows.tunnelLayers(link.stack).map((layer) => `${layer.kind} ${layer.key}`);
   const periods = keepalives.flatMap(({ stream }) => (stream === null ? [] : [stream.periodNs]));
@@ -42,7 +52,7 @@ function describe(
   return {
     kind: 'scion',
     endpoints: [low, high],
-    state: stateOf(quality, keepalives, directions.length),
+    ...(directions.length === 2 && state !== undefined ? { state } : {}),
     directions,
     facts: {
       ports: [lowPort, highPort],
@@ -59,15 +69,18 @@ function describe(
   };
 }
 
-/** Down where the keepalives of a direction are missing at the end: the receiver has taken the interface down. */
-function stateOf(quality: CaptureQuality, keepalives: readonly LinkKeepalive[], directions: number): string {
-  if (directions < 2) return 'one-way';
-  const isDown = keepalives.some(
-    ({ stream }) =>
-      stream === null ||
-      watchedSecondsAfter(quality, stream.last) * 1e9 > (DOWN_AFTER_MISSED + 0.5) * stream.periodNs,
+/**
+ * Down where the keepalives of a direction are missing at the end: the receiver has taken the interface down. Unknown where
+ * too few of them came to tell.
+ */
+function stateOf(quality: CaptureQuality, keepalives: readonly LinkKeepalive[]): TunnelState | undefined {
+  const isDown = keepalives.some(({ direction, reverseStream }) =>
+    direction.stream === null
+      ? (reverseStream?.intervals ?? 0) >= INTERVALS_MIN + DOWN_AFTER_MISSED
+      : watchedSecondsAfter(quality, direction.stream.last) > (DOWN_AFTER_MISSED + 0.5) * PERIOD_SECONDS,
   );
-  return isDown ? 'down' : 'up';
+  if (isDown) return 'down';
+  return keepalives.some(({ stream }) => stream === null) ? 'unknown' : undefined;
 }
 
 function generationsOf({ directions }: ScionLink): string {

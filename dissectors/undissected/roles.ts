@@ -6,6 +6,5 @@ export default defineRoles(
   { protocol: 'l2tp', name: 'L2TP', carries: 'l2tp', ipProtocols: [115], udpPorts: [1701] }, // RFC 2661, RFC 3931
   { protocol: 'gtp', name: 'GTP-U', carries: 'gtp', udpPorts: [2152] }, // 3GPP TS 29.281
   { protocol: 'mpls', name: 'MPLS in IP', carries: 'mpls', ipProtocols: [137], udpPorts: [6635] }, // RFC 4023, RFC 7510
-  { protocol: 'wireguard', name: 'WireGuard', carries: 'wireguard', isEncrypted: true, udpPorts: [51_820] },
   { protocol: 'dhcpv6', name: 'DHCPv6', udpPorts: [546, 547] }, // RFC 8415
 );

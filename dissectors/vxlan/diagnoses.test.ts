@@ -198,7 +198,7 @@ describe('vxlan.no-return', () => {
       innerPing(t, APP_A, APP_B, { at: 3, count: 10, identifier: 4, ...silent });
     });
     expect(loud(report)).toEqual([]);
-    expect(report.tunnels.find(({ kind }) => kind === 'vxlan')?.state).toBe('mirrored traffic');
+    expect(report.tunnels.find(({ kind }) => kind === 'vxlan')?.state).toBe('mirror');
   });
 
   it('does not trust a capture that holds one direction only', async () => {

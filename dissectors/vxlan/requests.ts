@@ -1,3 +1,4 @@
+import { type ByStack, byStack } from '../../src/correlate/by-stack.js';
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
@@ -314,19 +315,6 @@ class Found implements RequestsOfSide {
   private noteLast(at: FrameRef | null): void {
     if (at && !(this.lastAnswered && this.lastAnswered.timeNs >= at.timeNs)) this.lastAnswered = at;
   }
-}
-
-export type ByStack<Item> = ReadonlyMap<number, Item[]>;
-
-/** Groups by tunnel stack, in order. */
-export function byStack<Item extends { readonly stack: number }>(items: readonly Item[]): ByStack<Item> {
-  const groups = new Map<number, Item[]>();
-  for (const item of items) {
-    const group = groups.get(item.stack);
-    if (group) group.push(item);
-    else groups.set(item.stack, [item]);
-  }
-  return groups;
 }
 
 function echoKey({ source, destination, identifier }: EchoStream): string {

@@ -77,7 +77,7 @@ const storeOf = (...entries: (readonly [string, string | null])[]) =>
     ),
   );
 const overlay = (networks: string[], endpoints: string[] = []) =>
-  readConfiguration('config.json', { overlay: { networks, endpoints } }, []);
+  readConfiguration('config.json', { overlay: { networks, endpoints } }, { diagnoses: [], tunnelKinds: [] });
 
 describe('without side files', () => {
   it.each([

@@ -1,9 +1,13 @@
-import type { TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import { carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
+import type { CarriedKind, TunnelDraft } from '../../src/diagnose/diagnosis.js';
 import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
 import { type VxlanTunnel, vxlanTunnels } from './correlator.js';
 
-const view: TunnelView = {
+/** One tunnel per pair of ends and VNI. */
+const kind: CarriedKind = {
   kind: 'vxlan',
+  name: 'VXLAN',
   *describe(evidence) {
     const tunnels = new Map<number, VxlanTunnel[]>();
     for (const tunnel of evidence.sessions(vxlanTunnels)) {
@@ -15,9 +19,12 @@ const view: TunnelView = {
     const ids = new Map([...tunnels.keys()].map((stack, index) => [stack, `vxlan-${index + 1}`]));
     for (const parts of tunnels.values()) yield draftOf(parts, ids);
   },
+  betweenEnds: ({ sessions, quality }) => carriedBetweenEnds(quality, 'vxlan', sessions(vxlanTunnels)),
+  followed: ({ sessions }) => sessions(vxlanTunnels),
+  filter: (a, b) => `(vxlan || udp || ip.flags.mf == 1 || ipv6.fraghdr) && ${pairFilter(a, b)}`,
 };
 
-export default view;
+export default kind;
 
 function draftOf(parts: readonly VxlanTunnel[], ids: ReadonlyMap<number, string>): TunnelDraft {
   const { low, high, vni, outerStack, isGpe } = parts[0];
@@ -27,7 +34,7 @@ function draftOf(parts: readonly VxlanTunnel[], ids: ReadonlyMap<number, string>
     kind: 'vxlan',
     endpoints: [low, high],
     key: vni,
-    state: stateOf(parts),
+    ...(parts.some(({ isMirror }) => isMirror) ? { state: 'mirror' } : {}),
     directions: sumDirections(parts.map((part) => part.directions)),
     facts: {
       ...(encapsulatedIn === undefined ? {} : { encapsulatedIn }),
@@ -36,12 +43,6 @@ function draftOf(parts: readonly VxlanTunnel[], ids: ReadonlyMap<number, string>
       ...carriageFacts(directions),
     },
   };
-}
-
-function stateOf(parts: readonly VxlanTunnel[]): string {
-  if (parts.some(({ isMirror }) => isMirror)) return 'mirrored traffic';
-  const [there, back] = [0, 1].map((way) => parts.some(({ directions }) => directions[way].packets > 0));
-  return there && back ? 'two-way' : 'one-way';
 }
 
 function policyFacts(directions: readonly VxlanTunnel['directions'][number][]): Record<string, unknown> {

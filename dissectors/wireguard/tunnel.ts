@@ -1,6 +1,7 @@
 import { latest } from '../../src/correlate/frame-reference.js';
-import type { Evidence, TunnelDraft, TunnelView } from '../../src/diagnose/diagnosis.js';
+import type { CarriedKind, Evidence, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { pairFilter } from '../../src/wording/display-filters.js';
 import { wireguardFlows } from './correlator.js';
 import { movesOf, otherWay, socketText } from './peers.js';
 import { SILENCE_SECONDS, type WireguardDirection, type WireguardFlow } from './session.js';
@@ -10,14 +11,16 @@ const NEGOTIATING_SECONDS = 10;
 const VAIN_MIN = 3;
 
 /** One tunnel a pair of addresses, from wherever its peers send; a peer that moves stays in its tunnel. */
-const view: TunnelView = {
+const kind: CarriedKind = {
   kind: 'wireguard',
+  name: 'WireGuard',
   *describe(evidence) {
     for (const flows of tunnelsOf(evidence)) yield describe(flows, evidence);
   },
+  filter: (a, b) => `wg && ${pairFilter(a, b)}`,
 };
 
-export default view;
+export default kind;
 
 function tunnelsOf(evidence: Evidence): Iterable<readonly WireguardFlow[]> {
   const groups = new Map<string, WireguardFlow[]>();
@@ -88,7 +91,7 @@ function sumOf(
   };
 }
 
-function stateOf(flow: WireguardFlow, { quality }: Evidence): string {
+function stateOf(flow: WireguardFlow, { quality }: Evidence): TunnelState {
   const { directions, handshakes, last } = flow;
   const lastBack = latest(directions.map(({ lastTransport }) => lastTransport));
   const vain = handshakes.filter(

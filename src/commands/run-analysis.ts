@@ -88,6 +88,7 @@ export async function sideKnowledge(
     {
       readers: entries.flatMap(({ sideFiles = [] }) => sideFiles),
       diagnoses: entries.flatMap(({ diagnoses }) => diagnoses),
+      tunnelKinds: protocolsOfCatalogue(entries).tunnelKinds(),
     },
     texts,
   );

@@ -1,5 +1,5 @@
 import type { Dissector } from '../dissect/dissector.js';
-import type { ProtocolRole, Refused } from '../dissect/protocol-role.js';
+import type { Overhead, ProtocolRole, Refused } from '../dissect/protocol-role.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 
 /** A protocol of the catalogue, or one that it only knows by name. */
@@ -97,6 +97,18 @@ export class KnownProtocols {
   /** What the packets of a kind of tunnel look like; those of its control protocols are none. */
   classesOf(kind: string): readonly PortClass[] {
     return [...this.byName.values()].filter(({ carries }) => carries === kind).flatMap(classesOf);
+  }
+
+  /** What kinds of tunnel cost, of each all forms; of one kind where it is given. */
+  overheads(kind?: string): { readonly name: string; readonly overhead: Overhead }[] {
+    return [...this.byName.values()]
+      .filter(({ carries }) => carries !== undefined && (kind === undefined || carries === kind))
+      .flatMap(({ name, overheads = [] }) => overheads.map((overhead) => ({ name, overhead })));
+  }
+
+  /** Kinds of tunnel that anything carries. */
+  tunnelKinds(): string[] {
+    return [...new Set([...this.byName.values()].flatMap(({ carries }) => carries ?? []))].sort();
   }
 
   /** Id of the diagnosis that judges the refusal; null where it is left to the general ones. */

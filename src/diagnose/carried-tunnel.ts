@@ -1,9 +1,9 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Traffic } from '../correlate/traffic.js';
+import type { TunnelDirection } from '../correlate/tunnel-direction.js';
 import type { FrameRef } from '../moment.js';
 import type { Subject } from '../report/report.js';
 import type { SegmentIndex } from '../units.js';
-import type { Evidence } from './diagnosis.js';
 
 /** What one end of a tunnel sent to the other. */
 export interface CarriedDirection {
@@ -34,22 +34,6 @@ export interface CarriedTunnel {
   readonly tunnels: readonly { readonly stack: number; readonly ways: readonly InnerWay[] }[];
   /** From low to high, and back. */
   readonly directions: readonly [CarriedDirection, CarriedDirection];
-}
-
-/** What a kind of tunnel offers to be judged as every other is. */
-export interface CarriedKind {
-  /** How prose names it: `IP in IP`. */
-  readonly name: string;
-  /** Class of its packets, for blame. */
-  readonly packetClass: string;
-  /**
-   * True where answers may take another way by design (direct server return through IP in IP): silence counts only for
-   * inner hosts that ask again, and an answer outside the tunnel is one.
-   */
-  readonly mayAnswerAround?: boolean;
-  tunnels(evidence: Evidence): Iterable<CarriedTunnel>;
-  /** Display filter for its packets between two hosts. */
-  filter(a: string, b: string): string;
 }
 
 const waysOfRun = new WeakMap<Traffic, ReadonlyMap<number, readonly InnerWay[]>>();
@@ -92,7 +76,7 @@ export function isMirror({ tunnels }: Pick<CarriedTunnel, 'tunnels'>): boolean {
   return false;
 }
 
-/** What a correlator follows: the packets between two ends with one key, in one time segment. */
+/** What the correlator of a kind follows: the packets between two ends with one key, in one time segment. */
 export interface FollowedTunnel {
   readonly low: string;
   readonly high: string;
@@ -100,7 +84,11 @@ export interface FollowedTunnel {
   /** Of the inner packets, 0 where there are none, and the one in which the tunnel runs. */
   readonly stack: number;
   readonly outerStack: number;
-  readonly directions: readonly [CarriedDirection, CarriedDirection];
+  /** What names the network in its packets. */
+  readonly vni?: number;
+  readonly key?: number;
+  /** From low to high, and back. */
+  readonly directions: readonly [TunnelDirection, TunnelDirection];
 }
 
 /** All keys between two ends as one tunnel, in order of appearance: answers may come with another key. */

@@ -2,7 +2,7 @@ import type { Correlator } from '../correlate/correlator.js';
 import type { Dissector } from '../dissect/dissector.js';
 import type { ProtocolRole } from '../dissect/protocol-role.js';
 import type { SideFileReader } from '../side-files/side-file-reader.js';
-import type { Diagnosis, TunnelView } from './diagnosis.js';
+import type { CarriedKind, Diagnosis } from './diagnosis.js';
 
 /** One folder of the catalogue: everything about one protocol. */
 export interface CatalogueEntry {
@@ -13,7 +13,7 @@ export interface CatalogueEntry {
   /** What its protocols are to others. */
   readonly roles?: readonly ProtocolRole[];
   readonly correlators: readonly Correlator[];
-  readonly tunnel?: TunnelView;
+  readonly tunnel?: CarriedKind;
   readonly diagnoses: readonly Diagnosis[];
   /** Readers of what operators give beside captures. */
   readonly sideFiles?: readonly SideFileReader[];

@@ -5,6 +5,7 @@ import type { Limit, Shortage } from '../correlate/gates.js';
 import type { Citation, FrameRef, Moment } from '../moment.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
+import type { CarriedTunnel, FollowedTunnel } from './carried-tunnel.js';
 import type { DiagnosisMetadata } from './diagnosis-metadata.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { PacketClass } from './packet-class.js';
@@ -85,6 +86,8 @@ export interface Evidence {
   /** Sessions of a correlator, in order of their first frame. */
   sessions<Session>(correlator: Correlator<Session>): readonly Session[];
   readonly quality: CaptureQuality;
+  /** Every kind of tunnel of the catalogue. */
+  readonly tunnelKinds: readonly CarriedKind[];
   /** What the operator said beside the captures; empty where no side file was given. */
   readonly side: SideKnowledge;
   /** What every other diagnosis said, by id; empty except for diagnoses with `judgesLast`. */
@@ -154,12 +157,28 @@ export function definePairDiagnosis(
   return { ...diagnosis, needsTwoCaptures: true, diagnose: () => [] };
 }
 
+/**
+ * `up`: packets both ways, and nothing says that either stops. `one-way`: packets of one end alone, or a finding says that one end
+ * is not heard any more. `idle`: set up, and nothing to carry. `negotiating`, `failed`: not set up yet, or in vain.
+ * `down`: an end takes it for dead. `mirror`: one way by design. `unknown`: nothing was learned of it.
+ */
+export type TunnelState =
+  | 'up'
+  | 'one-way'
+  | 'idle'
+  | 'negotiating'
+  | 'failed'
+  | 'down'
+  | 'mirror'
+  | 'unknown';
+
 /** A row of `tunnels[]` before times are written out. */
 export interface TunnelDraft {
   readonly kind: string;
   readonly endpoints: readonly [string, string];
   readonly key?: number | string | readonly string[];
-  readonly state: string;
+  /** Where the protocol says more than the directions do: see `tunnels.ts`. */
+  readonly state?: TunnelState;
   readonly directions: readonly {
     readonly from: string;
     readonly to: string;
@@ -172,8 +191,26 @@ export interface TunnelDraft {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-/** Turns sessions into the tunnels they make up; lives in the folder of the protocol that carries the data. */
-export interface TunnelView {
+/**
+ * What a kind of tunnel offers to be reported, judged and filtered as every other is; the default export of `tunnel.ts`
+ * in the folder of the protocol that carries the data. What it adds to a packet stands in `roles.ts`.
+ */
+export interface CarriedKind {
+  /** Of its rows in reports, and class of its packets for blame. */
   readonly kind: Tunnel['kind'];
+  /** How prose names it: `IP in IP`. */
+  readonly name: string;
+  /**
+   * True where answers may take another way by design (direct server return through IP in IP): silence counts only for
+   * inner hosts that ask again, and an answer outside the tunnel is one.
+   */
+  readonly mayAnswerAround?: boolean;
+  /** Rows of `tunnels[]`. */
   describe(evidence: Evidence): Iterable<TunnelDraft>;
+  /** Two ends with all keys between them, for rules about what runs inside; absent where that cannot be read. */
+  betweenEnds?(evidence: Evidence): Iterable<CarriedTunnel>;
+  /** By ends and key, for rules about how the underlay carries it; absent where a rule of its own judges that. */
+  followed?(evidence: Evidence): Iterable<FollowedTunnel>;
+  /** Display filter for its packets between two hosts. */
+  filter(a: string, b: string): string;
 }

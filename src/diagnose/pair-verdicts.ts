@@ -11,7 +11,7 @@ import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, PairEvidence, Problem } from './diagnosis.js';
 import { canonicalJson } from './finding.js';
 import { accuse, checkedOf, fold, judge, linkTunnels, qualityOf, type Verdicts } from './run-diagnoses.js';
-import { describeTunnels } from './tunnels.js';
+import { describeTunnels, stateOneWay } from './tunnels.js';
 
 /** What every diagnosis says of one side by itself. */
 export interface SideJudgements {
@@ -80,8 +80,9 @@ export function runPairDiagnoses(
     accused.push(...alone, ...proven);
   }
   assignBlame(accused, clocks.corrected, hostOf);
-  const tunnels = tunnelsOf(catalogue, sides, hostOf, errors);
+  const tunnels = tunnelsOf(sides, hostOf, errors);
   linkTunnels(accused, tunnels, catalogue);
+  stateOneWay(accused, tunnels);
   return {
     findings: fold(accused),
     checked: diagnoses.map(({ id }) => checkedOf(id, judgements.get(id) ?? [])),
@@ -251,14 +252,13 @@ function renamed(value: unknown, hostOf: HostOf): unknown {
 
 /** Tunnels of both sides; one that both show is listed once, each direction as the side with more of it shows it. */
 function tunnelsOf(
-  catalogue: readonly CatalogueEntry[],
   sides: Readonly<Record<Side, SideJudgements>>,
   hostOf: HostOf,
   errors: Report['errors'],
 ): Tunnel[] {
   const [a, b] = SIDES.map((side) => {
     const { evidence } = sides[side];
-    return describeTunnels(catalogue, evidence, clockOf(evidence.quality), errors);
+    return describeTunnels(evidence, clockOf(evidence.quality), errors);
   });
   const known = new Map(a.map((tunnel) => [tunnelKey(tunnel, hostOf), tunnel]));
   const tunnels = a.map((tunnel): Tunnel => ({ ...tunnel, sides: ['a'] }));

@@ -7,7 +7,7 @@ import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, Problem } from './diagnosis.js';
 import { findingOf } from './finding.js';
-import { describeTunnels } from './tunnels.js';
+import { describeTunnels, stateOneWay } from './tunnels.js';
 
 /** Findings of one diagnosis that are listed one by one; the rest is counted in `folded`. */
 export const FINDINGS_PER_DIAGNOSIS_MAX = 20;
@@ -30,13 +30,14 @@ export function runDiagnoses(
   const errors: Report['errors'] = [];
   const { evidence, judgements } = judgeAll(catalogue, sessions, quality, errors, side);
   const clock = new CaptureClock(quality.captures, quality.segments);
-  const tunnels = describeTunnels(catalogue, evidence, clock, errors);
+  const tunnels = describeTunnels(evidence, clock, errors);
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses).filter((one) => !one.needsTwoCaptures);
   const accused = diagnoses.flatMap((diagnosis) =>
     accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock, side),
   );
   assignBlame(accused, clock);
   linkTunnels(accused, tunnels, catalogue);
+  stateOneWay(accused, tunnels);
   return {
     findings: fold(accused),
     checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
@@ -59,6 +60,7 @@ export function judgeAll(
     sessions: <Session>({ name }: { readonly name: string }) =>
       (sessions.get(name) ?? []) as readonly Session[],
     quality,
+    tunnelKinds: catalogue.flatMap(({ tunnel }) => tunnel ?? []),
     side,
     judgements,
   };

@@ -1,3 +1,4 @@
+import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { momentOf } from '../correlate/frame-reference.js';
 import { isBefore } from '../correlate/traffic.js';
 import type { TunnelDirection } from '../correlate/tunnel-direction.js';
@@ -37,6 +38,23 @@ function add(sum: Sum | null, part: TunnelDirection | undefined): Sum | null {
   if (part.first && (!sum.first || isBefore(part.first, sum.first))) sum.first = part.first;
   if (part.last && (!sum.last || isBefore(sum.last, part.last))) sum.last = part.last;
   return sum;
+}
+
+/** Largest packets, in bytes. */
+export function sizeFacts(directions: readonly TunnelDirection[]): Readonly<Record<string, number>> {
+  return {
+    largestInner: Math.max(...directions.map(({ largestInner }) => largestInner)),
+    largestOuter: Math.max(...directions.map(({ largestOuter }) => largestOuter)),
+  };
+}
+
+/** In which tunnels this one runs, outermost first. */
+export function insideFacts(
+  { flows }: CaptureQuality,
+  outerStack: number,
+): { readonly inside?: readonly string[] } {
+  const inside = flows.tunnelLayers(outerStack).map(({ kind, key }) => `${kind} ${key}`);
+  return inside.length > 0 ? { inside } : {};
 }
 
 /** Largest packets in bytes, how many were fragmented, and the UDP ports that packets were sent to. */

@@ -1,40 +1,51 @@
 import type { Report, Tunnel } from '../report/report.js';
-import type { CatalogueEntry } from './catalogue.js';
+import type { Accused } from './accused.js';
 import type { CaptureClock } from './clock.js';
-import type { Evidence, TunnelDraft } from './diagnosis.js';
+import type { Evidence, TunnelDraft, TunnelState } from './diagnosis.js';
 
 /** Rows of `tunnels[]`; further ones are said in `errors[]`. */
 const TUNNELS_MAX = 1000;
 
 /** Collects the tunnels that the protocols see, with ids that are equal from run to run. */
-export function describeTunnels(
-  catalogue: readonly CatalogueEntry[],
-  evidence: Evidence,
-  clock: CaptureClock,
-  errors: Report['errors'],
-): Tunnel[] {
+export function describeTunnels(evidence: Evidence, clock: CaptureClock, errors: Report['errors']): Tunnel[] {
   const tunnels: Tunnel[] = [];
   let left = 0;
-  for (const { tunnel: view } of catalogue) {
-    if (!view) continue;
+  for (const kind of evidence.tunnelKinds) {
     try {
       let ordinal = 0;
-      for (const draft of view.describe(evidence)) {
+      for (const draft of kind.describe(evidence)) {
         ordinal++;
         if (tunnels.length >= TUNNELS_MAX) left++;
-        else tunnels.push(tunnelOf(`${view.kind}-${ordinal}`, draft, clock));
+        else tunnels.push(tunnelOf(`${kind.kind}-${ordinal}`, draft, clock));
       }
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      errors.push({ where: `tunnels of kind ${view.kind}`, message });
+      errors.push({ where: `tunnels of kind ${kind.kind}`, message });
     }
   }
   if (left > 0) errors.push({ where: 'tunnels', message: `${left} more tunnels than the report lists` });
   return tunnels;
 }
 
+/**
+ * Tunnels that carry packets both ways in the capture, but of which a finding that is not over says that one end is not
+ * heard any more.
+ */
+export function stateOneWay(accused: readonly Accused[], tunnels: readonly Tunnel[]): void {
+  for (const { diagnosis, problem, finding } of accused) {
+    const fault = problem.fault ?? diagnosis.fault;
+    if (fault !== 'tunnel-one-way' || !finding.ongoingAtEnd || finding.severity === 'info') continue;
+    const tunnel = tunnels.find(({ id }) => id === finding.tunnel);
+    if (tunnel?.state === ('up' satisfies TunnelState)) tunnel.state = 'one-way' satisfies TunnelState;
+  }
+}
+
+function stateOf(directions: number): TunnelState {
+  return directions === 0 ? 'unknown' : directions === 1 ? 'one-way' : 'up';
+}
+
 function tunnelOf(id: string, draft: TunnelDraft, clock: CaptureClock): Tunnel {
-  const { kind, endpoints, key, state, directions, facts } = draft;
+  const { kind, endpoints, key, directions, facts, state = stateOf(directions.length) } = draft;
   return {
     id,
     kind,

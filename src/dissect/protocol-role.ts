@@ -11,6 +11,8 @@ export interface ProtocolRole {
   readonly carries?: string;
   /** True where what the tunnel carries cannot be read. */
   readonly isEncrypted?: boolean;
+  /** Bytes that it adds to an inner IP packet, counted against the MTU of the underlay; the usual ones first. */
+  readonly overheads?: readonly Overhead[];
   /** Kind of tunnel that it sets up and keeps: `ipsec` for IKE. */
   readonly controls?: string;
   /** True where it watches over a path that may hold any kind of tunnel (BFD). */
@@ -21,6 +23,15 @@ export interface ProtocolRole {
   readonly ipProtocols?: readonly number[];
   readonly udpPorts?: readonly number[];
   readonly tcpPorts?: readonly number[];
+}
+
+/** What an encapsulation costs in one of its forms. */
+export interface Overhead {
+  readonly bytes: number;
+  /** `with key`; empty for the plain form. */
+  readonly form: string;
+  /** Options that few use; where a size is explained by the usual forms, these are left out. */
+  readonly isRare?: boolean;
 }
 
 export interface JudgedRefusals {

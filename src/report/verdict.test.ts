@@ -59,9 +59,16 @@ describe('verdict', () => {
   });
 
   it('calls no tunnel healthy of which one direction was seen', () => {
-    const tunnels = [tunnel(), tunnel({ id: 'x', directions: [] })];
-    expect(verdictOf(healthyReport({ tunnels }))).toContain(
+    const oneWay = tunnel({ id: 'x', state: 'one-way', directions: tunnel().directions.slice(0, 1) });
+    expect(verdictOf(healthyReport({ tunnels: [oneWay, tunnel()] }))).toContain(
       '1 tunnel healthy, 1 tunnel seen one way only, 3 checks',
+    );
+  });
+
+  it('calls a tunnel of which nothing was learned neither healthy nor one-way', () => {
+    const silent = tunnel({ id: 'x', state: 'unknown', directions: [] });
+    expect(verdictOf(healthyReport({ tunnels: [silent, tunnel({ id: 'y', state: 'down' })] }))).toContain(
+      ': 1 tunnel of which too little was seen, 1 tunnel down, 3 checks',
     );
   });
 

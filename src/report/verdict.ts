@@ -1,6 +1,6 @@
 import { groupByBlame, isAboutCapture, severityRank } from './finding-order.js';
 import { counted } from './quantity.js';
-import type { Finding, Report } from './report.js';
+import type { Finding, Report, Tunnel } from './report.js';
 import { type Clock, formatRelative, onset } from './report-time.js';
 import { endpointsText, namedAddress } from './subject-text.js';
 import { lastGoodFrame } from './text-captures.js';
@@ -74,14 +74,20 @@ function nothingWrong(report: Report): string {
   return `Nothing wrong found: ${tunnelCounts(report)}, ${counted(passed, 'check')} passed${rest}.`;
 }
 
-/** A tunnel of which only one direction was seen is not called healthy, even where no rule complains. */
-function tunnelCounts(report: Report): string {
-  const silentWays = report.tunnels.filter(
-    (tunnel) => tunnel.directions.filter((direction) => direction.packets > 0).length < 2,
-  ).length;
-  const healthy = report.tunnels.length - silentWays;
-  if (report.tunnels.length === 0) return 'no tunnel seen';
-  if (silentWays === 0) return `${counted(healthy, 'tunnel')} healthy`;
-  const oneWay = `${counted(silentWays, 'tunnel')} seen one way only`;
-  return healthy === 0 ? oneWay : `${counted(healthy, 'tunnel')} healthy, ${oneWay}`;
+function tunnelCounts({ tunnels }: Report): string {
+  if (tunnels.length === 0) return 'no tunnel seen';
+  const counts = new Map<string, number>();
+  for (const standing of tunnels.map(standingOf)) counts.set(standing, (counts.get(standing) ?? 0) + 1);
+  const healthyFirst = [...counts].sort(([a], [b]) => Number(b === HEALTHY) - Number(a === HEALTHY));
+  return healthyFirst.map(([standing, count]) => `${counted(count, 'tunnel')} ${standing}`).join(', ');
+}
+
+const HEALTHY = 'healthy';
+
+/** Not every tunnel is called healthy because no rule complains of it. */
+function standingOf({ state, directions }: Tunnel): string {
+  const ways = directions.filter(({ packets }) => packets > 0).length;
+  if (ways === 1) return 'seen one way only';
+  if (state === 'unknown') return 'of which too little was seen';
+  return ways === 2 && state !== 'down' ? HEALTHY : state;
 }

@@ -5,8 +5,9 @@ import { adjustableThresholds, configurationSchema } from './configuration.js';
 /** The text of docs/configuration.schema.json: what editors need to complete and check a `--config` file. */
 export function configurationJsonSchema(
   diagnoses: readonly Pick<DiagnosisMetadata, 'id' | 'title' | 'thresholds'>[],
+  tunnelKinds: readonly string[],
 ): string {
-  const { $schema, properties, ...rest } = z.toJSONSchema(configurationSchema, { io: 'input' });
+  const { $schema, properties, ...rest } = z.toJSONSchema(configurationSchema(tunnelKinds), { io: 'input' });
   const schema = {
     $schema,
     title: 'Configuration of capan (--config)',

@@ -9,7 +9,6 @@ import { SideFileError } from './side-file-error.js';
 /* The operator's own file (`--config`): thresholds, names, networks, and what must be on the wire. */
 
 export type ExpectedProtocol = 'udp' | 'tcp' | 'sctp' | 'icmp' | 'icmpv6' | 'gre' | 'esp' | 'ah' | 'ipip';
-export type ExpectedTunnel = 'vxlan' | 'geneve' | 'gre' | 'ipsec' | 'openvpn' | 'wireguard' | 'scion';
 
 /** Packets that must be there: from one host (or network) to another. */
 export interface ExpectedTraffic {
@@ -27,7 +26,8 @@ export interface ExpectedTraffic {
 export interface ExpectedTunnelTraffic {
   readonly origin: Origin;
   readonly name: string | null;
-  readonly tunnel: ExpectedTunnel;
+  /** Kind, as roles declare it (`KnownProtocols.tunnelKinds`). */
+  readonly tunnel: string;
   readonly endpoints: readonly [string, string];
   /** UDP port, where it is not the usual one. */
   readonly port: number | null;
@@ -84,67 +84,76 @@ const expectedTraffic = z.strictObject({
   protocol: z.enum(['udp', 'tcp', 'sctp', 'icmp', 'icmpv6', 'gre', 'esp', 'ah', 'ipip']),
   port: port.optional().describe('destination port'),
 });
-const expectedTunnel = z.strictObject({
-  name: name.optional(),
-  tunnel: z.enum(['vxlan', 'geneve', 'gre', 'ipsec', 'openvpn', 'wireguard', 'scion']),
-  endpoints: z.tuple([address, address]),
-  port: port.optional().describe('UDP port, where it is not the usual one'),
-});
+const expectedTunnel = (tunnelKinds: readonly string[]) =>
+  z.strictObject({
+    name: name.optional(),
+    tunnel: z.enum(tunnelKinds),
+    endpoints: z.tuple([address, address]),
+    port: port.optional().describe('UDP port, where it is not the usual one'),
+  });
+
+/** What the catalogue lets a configuration name: diagnoses, whose thresholds may be set, and kinds of tunnels. */
+export interface ConfigurationTerms {
+  readonly diagnoses: readonly Pick<DiagnosisMetadata, 'id' | 'thresholds'>[];
+  readonly tunnelKinds: readonly string[];
+}
 
 /** The file's shape. Unknown keys are refused: a misspelt one would go unnoticed. */
-export const configurationSchema = z.strictObject({
-  $schema: z.string().optional(),
-  thresholds: z
-    .record(z.string(), z.record(z.string(), z.number().positive()))
-    .optional()
-    .describe('by diagnosis id, then by the name that capan explain lists; in the unit given there'),
-  names: z.record(z.string(), name).optional().describe('what to print beside an address or a network'),
-  local: z.array(address).optional().describe('addresses of the capturing host, as --local'),
-  overlay: z
-    .strictObject({
-      networks: z.array(network).optional().describe('networks of inner hosts'),
-      endpoints: z
-        .array(addressOrNetwork)
-        .optional()
-        .describe('all tunnel endpoints; any other one is reported'),
-    })
-    .optional(),
-  ipsec: z
-    .array(
-      z.strictObject({
-        name: name.optional(),
-        gateways: z.tuple([address, address]),
-        networks: z
-          .tuple([z.array(addressOrNetwork).min(1), z.array(addressOrNetwork).min(1)])
-          .describe('networks behind the first and behind the second gateway'),
-      }),
-    )
-    .optional()
-    .describe('networks that may talk through IPsec only'),
-  expect: z
-    .array(z.union([expectedTraffic, expectedTunnel]))
-    .optional()
-    .describe('packets and tunnels that must be on the wire'),
-});
+export const configurationSchema = (tunnelKinds: readonly string[]) =>
+  z.strictObject({
+    $schema: z.string().optional(),
+    thresholds: z
+      .record(z.string(), z.record(z.string(), z.number().positive()))
+      .optional()
+      .describe('by diagnosis id, then by the name that capan explain lists; in the unit given there'),
+    names: z.record(z.string(), name).optional().describe('what to print beside an address or a network'),
+    local: z.array(address).optional().describe('addresses of the capturing host, as --local'),
+    overlay: z
+      .strictObject({
+        networks: z.array(network).optional().describe('networks of inner hosts'),
+        endpoints: z
+          .array(addressOrNetwork)
+          .optional()
+          .describe('all tunnel endpoints; any other one is reported'),
+      })
+      .optional(),
+    ipsec: z
+      .array(
+        z.strictObject({
+          name: name.optional(),
+          gateways: z.tuple([address, address]),
+          networks: z
+            .tuple([z.array(addressOrNetwork).min(1), z.array(addressOrNetwork).min(1)])
+            .describe('networks behind the first and behind the second gateway'),
+        }),
+      )
+      .optional()
+      .describe('networks that may talk through IPsec only'),
+    expect: z
+      .array(z.union([expectedTraffic, expectedTunnel(tunnelKinds)]))
+      .optional()
+      .describe('packets and tunnels that must be on the wire'),
+  });
+
+const KEYS = Object.keys(configurationSchema([]).shape);
 
 /** An object whose keys are all ones of a configuration. */
 export function isConfiguration(value: unknown): boolean {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return false;
   const keys = Object.keys(value);
-  return keys.length > 0 && keys.every((key) => Object.hasOwn(configurationSchema.shape, key));
+  return keys.length > 0 && keys.every((key) => KEYS.includes(key));
 }
 
 /**
- * @param diagnoses those whose thresholds may be set.
  * @throws SideFileError that names the field, and for an unknown name those that resemble it.
  */
 export function readConfiguration(
   file: string,
   value: unknown,
-  diagnoses: readonly Pick<DiagnosisMetadata, 'id' | 'thresholds'>[],
+  { diagnoses, tunnelKinds }: ConfigurationTerms,
 ): Configuration {
   assertKnownKeys(file, value);
-  const read = checked(file, 'configuration', configurationSchema, value);
+  const read = checked(file, 'configuration', configurationSchema(tunnelKinds), value);
   const expected = (read.expect ?? []).map((one, index) => ({
     ...one,
     origin: originOf(file, 'expect', index),
@@ -193,10 +202,9 @@ function trafficOf(one: z.output<typeof expectedTraffic> & { readonly origin: Or
 
 function assertKnownKeys(file: string, value: unknown): void {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) return;
-  const known = Object.keys(configurationSchema.shape);
-  const unknown = Object.keys(value).find((key) => !known.includes(key));
+  const unknown = Object.keys(value).find((key) => !KEYS.includes(key));
   if (unknown !== undefined) {
-    throw new SideFileError(file, `has the unknown key '${unknown}'; ${nearestOf(unknown, known)}`);
+    throw new SideFileError(file, `has the unknown key '${unknown}'; ${nearestOf(unknown, KEYS)}`);
   }
 }
 

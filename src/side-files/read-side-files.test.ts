@@ -43,7 +43,7 @@ function file(name: string, content: string): string {
 }
 
 const readers = catalogue.flatMap(({ sideFiles = [] }) => sideFiles);
-const CATALOGUE = { readers, diagnoses: DIAGNOSES };
+const CATALOGUE = { readers, diagnoses: DIAGNOSES, tunnelKinds: ['vxlan'] };
 
 async function read(content: string): Promise<SideKnowledge> {
   const reading = new Reading(CATALOGUE);

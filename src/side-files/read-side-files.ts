@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
-import { isConfiguration, readConfiguration } from './configuration.js';
+import { type ConfigurationTerms, isConfiguration, readConfiguration } from './configuration.js';
 import { jsonBlocks } from './json-blocks.js';
 import { SideFileError } from './side-file-error.js';
 import {
@@ -24,10 +23,8 @@ export interface SideFilePaths {
 }
 
 /** What the reading asks of the catalogue. */
-export interface SideFileCatalogue {
+export interface SideFileCatalogue extends ConfigurationTerms {
   readonly readers: readonly SideFileReader[];
-  /** Those whose thresholds a configuration may set. */
-  readonly diagnoses: readonly Pick<DiagnosisMetadata, 'id' | 'thresholds'>[];
 }
 
 const OPTIONS: readonly SideFileOption[] = ['config', 'topology', 'tags', 'store'];
@@ -72,8 +69,8 @@ export class Reading {
   readonly knowledge = new CollectedKnowledge();
   private readonly readers: readonly SideFileReader[];
 
-  constructor({ readers, diagnoses }: SideFileCatalogue) {
-    this.readers = [configurationReader(this.knowledge, diagnoses), tcpdumpSummaries, ...readers];
+  constructor(catalogue: SideFileCatalogue) {
+    this.readers = [configurationReader(this.knowledge, catalogue), tcpdumpSummaries, ...catalogue.readers];
     this.knowledge.recognisable.push(...this.readers);
   }
 
@@ -186,10 +183,7 @@ function isOfJson(reader: SideFileReader): reader is JsonReader {
 }
 
 /** capan's own file. There is one at most, so that it is a field of the knowledge, not a list. */
-function configurationReader(
-  knowledge: CollectedKnowledge,
-  diagnoses: SideFileCatalogue['diagnoses'],
-): SideFileReader {
+function configurationReader(knowledge: CollectedKnowledge, terms: ConfigurationTerms): SideFileReader {
   return defineSideFileReader<string>({
     kind: 'configuration',
     json: {
@@ -201,7 +195,7 @@ function configurationReader(
         if (configuration !== null) {
           throw new SideFileError(file, `is a second configuration beside ${configuration.file}; give one`);
         }
-        knowledge.configuration = readConfiguration(file, value, diagnoses);
+        knowledge.configuration = readConfiguration(file, value, terms);
         return Object.keys(Object(value)).filter((key) => key !== '$schema');
       },
     },

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { textCaptures } from '../../dissectors/index.js';
+import { catalogue, textCaptures } from '../../dissectors/index.js';
 import { openCaptureSource } from '../../src/capture/file-source.js';
 import { captureQuality } from '../../src/commands/run-analysis.js';
 import type { Diagnosis, Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
@@ -25,6 +25,7 @@ export async function runBytes(
       sessions: ({ name }: { readonly name: string }) => (sessions.get(name) ?? []) as never,
       quality: captureQuality(source, runner, []),
       side: NO_SIDE_KNOWLEDGE,
+      tunnelKinds: catalogue.flatMap(({ tunnel }) => tunnel ?? []),
       judgements: earlier,
     };
     return {

@@ -1,3 +1,4 @@
+import { catalogue } from '../../dissectors/index.js';
 import { analyzeSource, captureQuality } from '../../src/commands/run-analysis.js';
 import type { Correlator } from '../../src/correlate/correlator.js';
 import type { CatalogueEntry } from '../../src/diagnose/catalogue.js';
@@ -36,6 +37,7 @@ export async function runFrames(
       (sessions.get(name) ?? []) as readonly Session[],
     quality: captureQuality(source, runner, []),
     side,
+    tunnelKinds: catalogue.flatMap(({ tunnel }) => tunnel ?? []),
     judgements: new Map(),
   };
   return {

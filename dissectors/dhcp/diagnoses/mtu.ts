@@ -2,12 +2,13 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import type { FrameRef } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { serverSubject } from '../../../src/wording/subjects.js';
+import { type Carrier, carrierWords } from '../../overlay/carriers.js';
 import { tcpConnections } from '../../tcp/correlator.js';
 import { dhcpLinks } from '../correlator.js';
 import { dhcpFilter } from '../display-filter.js';
 import { PORT_SERVER } from '../layout.js';
 import type { AnnouncedMtu } from '../session.js';
-import { roomWords, tooNarrowFor } from '../tunnel-room.js';
+import { narrowCarrier, roomWords, tooNarrowFor } from '../tunnel-room.js';
 
 const MTU_USUAL = 1500;
 /** IPv4 and TCP header without options. */
@@ -23,7 +24,8 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'A DHCP server announces an interface MTU (option 26) other than 1500 bytes, or hosts to which it gave an address announce larger ' +
-    'TCP segments than that MTU leaves room for. Says which tunnels the MTU leaves room for.',
+    'TCP segments than that MTU leaves room for. Says which tunnels the MTU leaves room for. Also whatever is announced, 1500 included, where the tunnel that ' +
+    'carries such hosts cuts packets of that size into fragments, or a router reports that they do not fit.',
   notWhen: 'The server sends no option 26: hosts then use the MTU of their interface, mostly 1500 bytes.',
   causes: [
     'The network behind the hosts is a tunnel, and the MTU leaves room for its headers',
@@ -60,16 +62,19 @@ function judge(evidence: Evidence, stack: number, announced: AnnouncedMtu): Judg
   const { server, mtu, messages, first, last, addresses } = announced;
   const subject = { ...serverSubject(quality, { address: server, port: PORT_SERVER, stack }), mtu };
   const disobedient = disobedientHosts(evidence, announced);
-  if (mtu === MTU_USUAL && disobedient.length === 0) return { result: 'healthy', subject };
-  const room = roomWords(mtu);
-  const narrow = tooNarrowFor(mtu);
-  const fits = room
-    ? `That leaves exactly the room for ${room}.`
-    : mtu >= MTU_USUAL
-      ? 'That is more than plain Ethernet carries: every link up to the other side must have jumbo frames.'
-      : narrow.length === 0
-        ? 'Every usual tunnel fits into Ethernet with it.'
-        : `On an underlay of ${MTU_USUAL} bytes it is too large for ${narrow[0]} and whatever adds more.`;
+  const carrier = narrowCarrier(evidence, announced);
+  if (mtu === MTU_USUAL && disobedient.length === 0 && !carrier) return { result: 'healthy', subject };
+  const room = roomWords(quality.protocols, mtu);
+  const narrow = tooNarrowFor(quality.protocols, mtu);
+  const fits = carrier
+    ? tooLargeWords(carrier, mtu)
+    : room
+      ? `That leaves exactly the room for ${room}.`
+      : mtu >= MTU_USUAL
+        ? 'That is more than plain Ethernet carries: every link up to the other side must have jumbo frames.'
+        : narrow.length === 0
+          ? 'Every usual tunnel fits into Ethernet with it.'
+          : `On an underlay of ${MTU_USUAL} bytes it is too large for ${narrow[0]} and whatever adds more.`;
   return {
     result: 'problem',
     subject,
@@ -83,7 +88,13 @@ function judge(evidence: Evidence, stack: number, announced: AnnouncedMtu): Judg
     last,
     lastGood: null,
     ongoingAtEnd: true,
-    counts: { mtu, messages, hosts: addresses.length, larger: disobedient.length },
+    counts: {
+      mtu,
+      messages,
+      hosts: addresses.length,
+      larger: disobedient.length,
+      ...(carrier ? { overhead: carrier.overhead } : {}),
+    },
     evidence: [
       { ...first, summary: `DHCP: ${server} announces MTU ${mtu}` },
       ...(last.frame === first.frame
@@ -96,6 +107,18 @@ function judge(evidence: Evidence, stack: number, announced: AnnouncedMtu): Judg
     ].sort((a, b) => a.frame - b.frame),
     displayFilter: dhcpFilter(quality, stack, filterWith(disobedient)),
   };
+}
+
+function tooLargeWords(carrier: Carrier, mtu: number): string {
+  const { overhead, reportedMtu, direction } = carrier;
+  const fate =
+    reportedMtu > 0
+      ? `a router reports an MTU of ${reportedMtu}`
+      : `packets from ${direction.fragmented?.smallestOuter ?? 0} bytes on travel in fragments`;
+  return (
+    `That is too much for the tunnel that carries its hosts: ${carrierWords(carrier)} adds ${overhead} bytes, which makes ` +
+    `${mtu + overhead}, but ${fate}.`
+  );
 }
 
 function obedienceWords(hosts: readonly Disobedient[], mtu: number): string {

@@ -1,5 +1,6 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
-import { isMirror } from '../../../src/diagnose/carried-tunnel.js';
+import { innerWays, isMirror } from '../../../src/diagnose/carried-tunnel.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -19,7 +20,15 @@ import {
 import { greTunnels } from '../correlator.js';
 import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';
 import type { GreTunnel } from '../session.js';
-import { dataPackets, type GrePair, greFilter, grePairs, isMidonet, pairSubject } from '../tunnel-pairs.js';
+import {
+  carriedTunnel,
+  dataPackets,
+  type GrePair,
+  greFilter,
+  grePairs,
+  isMidonet,
+  pairSubject,
+} from '../tunnel-pairs.js';
 
 const PACKETS_MIN = 3;
 const UNANSWERED_MIN = 3;
@@ -63,13 +72,18 @@ export default defineDiagnosis({
 
 function judge(evidence: Evidence, pair: GrePair): Judgement | null {
   const isTwoWay = dataPackets(pair, 0) >= PACKETS_MIN && dataPackets(pair, 1) >= PACKETS_MIN;
-  if (!isTwoWay || isMidonet(pair) || isMirror(pair)) return null;
+  const carried = carriedTunnel(evidence.quality, pair);
+  if (!isTwoWay || isMidonet(pair) || isMirror(carried)) return null;
   const subject = pairSubject(pair);
   if (sharesKey(pair)) return { result: 'healthy', subject };
-  const requests = innerRequests(evidence, pair);
+  const requests = innerRequests(evidence, carried);
   if (requests.some(({ answered }) => answered > 0)) return { result: 'healthy', subject };
   const silence = silenceOf(requests);
-  if (!silence || silence.unanswered < UNANSWERED_MIN || !mirrorsHosts(pair, silence.requests)) {
+  if (
+    !silence ||
+    silence.unanswered < UNANSWERED_MIN ||
+    !mirrorsHosts(evidence.quality, pair, silence.requests)
+  ) {
     return {
       result: 'insufficient-data',
       subject,
@@ -99,12 +113,16 @@ function settingsOf({ key, directions }: GreTunnel, index: number): string[] {
 }
 
 /** Inner hosts that talk in one direction with one key are addressed in the other with another one. */
-function mirrorsHosts({ tunnels }: GrePair, requests: readonly InnerRequests[]): boolean {
+function mirrorsHosts(
+  quality: CaptureQuality,
+  { tunnels }: GrePair,
+  requests: readonly InnerRequests[],
+): boolean {
   return requests.some(({ from, to, outerDirection, stack }) =>
     tunnels.some(
       (tunnel) =>
         (tunnel.stack !== stack || tunnel.directions.some(({ plain }) => plain > 0)) &&
-        tunnel.ways.some(
+        innerWays(quality, tunnel.stack).some(
           (way) => way.outerDirection !== outerDirection && way.from === to && way.to === from,
         ),
     ),

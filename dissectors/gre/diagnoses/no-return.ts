@@ -1,6 +1,6 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { judgeNoReturn, NO_RETURN_THRESHOLDS } from '../../overlay/no-return.js';
-import { greKind } from '../tunnel-pairs.js';
+import kind from '../tunnel.js';
 
 export default defineDiagnosis({
   id: 'gre.no-return',
@@ -36,5 +36,5 @@ export default defineDiagnosis({
   fault: 'tunnel-one-way',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'mismatch', 'tunnel-one-way'],
   technology: 'gre',
-  diagnose: (evidence) => judgeNoReturn(evidence, greKind),
+  diagnose: (evidence) => judgeNoReturn(evidence, kind),
 });

@@ -1,6 +1,6 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { judgeNoReturn, NO_RETURN_THRESHOLDS } from '../../overlay/no-return.js';
-import { ipipKind } from '../tunnel.js';
+import kind from '../tunnel.js';
 
 export default defineDiagnosis({
   id: 'ipip.no-return',
@@ -37,5 +37,5 @@ export default defineDiagnosis({
   fault: 'tunnel-one-way',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'mismatch', 'tunnel-one-way'],
   technology: 'ipip',
-  diagnose: (evidence) => judgeNoReturn(evidence, ipipKind),
+  diagnose: (evidence) => judgeNoReturn(evidence, kind),
 });

@@ -5,8 +5,9 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation } from '../../../src/moment.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
+import type { FrameId } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { REPEATS_MIN } from '../../tcp/abandoned-segment.js';
 import { openvpnConversations } from '../correlator.js';
@@ -92,7 +93,8 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
   const worst = outages.reduce((a, b) => (isWorse(b, a) ? b : a));
   const { run, live, silent, severity, confidence, why } = worst;
   const start = run.lastBack ?? run.first;
-  const isOver = run.nextBack !== null;
+  // The next session of the same peers may work, whatever became of this one.
+  const backAgain = run.nextBack ?? recoveryOf(evidence, conversation, run.last.frame);
   return {
     result: 'problem',
     subject,
@@ -104,9 +106,9 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
     direction: { from: silent.from.address, to: silent.to.address },
     where: isCapturedAtSender(silent, evidence.quality) ? 'sender' : 'unknown',
     first: run.first,
-    last: run.nextBack ?? run.last,
+    last: backAgain ?? run.last,
     lastGood: run.lastBack,
-    ongoingAtEnd: !isOver && why !== 'client-gone',
+    ongoingAtEnd: backAgain === null && why !== 'client-gone',
     counts: {
       packetsOneWay: run.packets,
       packetsBack: 0,
@@ -120,6 +122,12 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
   };
 }
 
+/** First data both ways between the same peers after that frame. */
+function recoveryOf(evidence: Evidence, conversation: OpenvpnConversation, frame: FrameId): FrameRef | null {
+  const peers = openvpnPeers(evidence).find(({ conversations }) => conversations.includes(conversation));
+  return peers ? dataAfter(peers, frame) : null;
+}
+
 /** What TCP itself says: it delivers nothing more, whatever the tunnel has to carry. */
 function connectionProblem(
   evidence: Evidence,
@@ -128,8 +136,7 @@ function connectionProblem(
   { live, silent, stuck }: DeadConnection,
 ): Judgement {
   const { repeats, first, last, length } = stuck;
-  const peers = openvpnPeers(evidence).find(({ conversations }) => conversations.includes(conversation));
-  const recovered = peers ? dataAfter(peers, last.frame) : null;
+  const recovered = recoveryOf(evidence, conversation, last.frame);
   return {
     result: 'problem',
     subject,

@@ -1,17 +1,8 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { TunnelKind } from '../../../src/observe/flow-key.js';
 import { pairSubject } from '../../../src/wording/subjects.js';
 import { tcpServices } from '../correlator.js';
 import { segmentFilter, severityOf } from '../server-endpoint.js';
 import type { TcpService } from '../tcp-service.js';
-
-/** Bytes that a tunnel takes of the underlay's MTU, over IPv4 and IPv6; with what its options may add. */
-const OVERHEADS: ReadonlyMap<TunnelKind, readonly number[]> = new Map([
-  ['vxlan', [50, 54, 70, 74]],
-  ['geneve', [50, 58, 70, 78]],
-  ['gre', [24, 28, 32, 38, 42, 44, 46, 62]],
-  ['ipip', [20, 40]],
-]);
 
 export default defineDiagnosis({
   id: 'mtu.mismatch',
@@ -53,14 +44,15 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
   if (fromClient.mssMin === 0 || fromServer.mssMin === 0) return null;
   if (!isPrivate(client) || !isPrivate(server)) return null;
   const kind = evidence.quality.flows.tunnelLayers(stack).at(-1)?.kind;
-  const overheads = kind === undefined ? undefined : OVERHEADS.get(kind);
-  if (!overheads) return null;
+  const overheads = kind === undefined ? [] : evidence.quality.protocols.overheads(kind);
+  if (overheads.length === 0) return null;
   const [low, high] = client < server ? [client, server] : [server, client];
   const subject = pairSubject(evidence.quality, { source: low, destination: high, stack });
   const isSteady = fromClient.mssMin === fromClient.mssMax && fromServer.mssMin === fromServer.mssMax;
   const difference = Math.abs(fromClient.mssMax - fromServer.mssMax);
   const at = established.first;
-  if (!isSteady || !at || !overheads.includes(difference)) return { result: 'healthy', subject };
+  if (!isSteady || !at || !overheads.some(({ overhead }) => overhead.bytes === difference))
+    return { result: 'healthy', subject };
   const last = established.last ?? at;
   return {
     result: 'problem',

@@ -1,32 +1,25 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../src/correlate/gates.js';
 import type { TunnelDirection } from '../../src/correlate/tunnel-direction.js';
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FollowedTunnel } from '../../src/diagnose/carried-tunnel.js';
+import type { CarriedKind, Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
-import { carrierFilter, pairFilter } from '../../src/wording/display-filters.js';
-import { geneveTunnels } from '../geneve/correlator.js';
+import { carrierFilter } from '../../src/wording/display-filters.js';
 import { type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { fragmentStreams } from '../ip/correlator.js';
 import { type FragmentPair, fragmentPairs, incompleteOf } from '../ip/fragment-pairs.js';
-import { vxlanTunnels } from './correlator.js';
 
 /*
- * How the underlay carries the packets of tunnels over UDP, whatever the protocol: what fits, what is cut
- * into fragments, and what a router reports.
+ * How the underlay carries the packets of tunnels, of whatever kind: what fits, what is cut into fragments, and what a
+ * router reports.
  */
 
-/** One direction of a VXLAN or Geneve tunnel. */
-export interface Carrier {
-  readonly kind: 'vxlan' | 'geneve';
-  readonly vni: number;
-  readonly low: string;
-  readonly high: string;
-  /** Tunnel stack of the inner packets, and that in which the tunnel runs. */
-  readonly stack: number;
-  readonly outerStack: number;
+/** One direction of a tunnel with one key. */
+export interface Carrier extends FollowedTunnel {
+  readonly kind: CarriedKind;
   readonly direction: TunnelDirection;
-  /** Outer headers and the inner Ethernet header, in bytes; 0 where no inner IP packet was seen. */
+  /** Outer headers, with the inner Ethernet header where there is one, in bytes; 0 where no inner IP packet was seen. */
   readonly overhead: number;
   /** "Packet too big" errors about its outer packets. */
   readonly reports: readonly IcmpError[];
@@ -43,42 +36,39 @@ export interface Carrier {
 const INCOMPLETE_MIN = 3;
 const INCOMPLETE_SHARE = 0.1;
 
-/** Two diagnoses ask for the same. */
+/** Several diagnoses ask for the same. */
 const carriersOfRun = new WeakMap<Evidence, readonly Carrier[]>();
 
 export function carriersOf(evidence: Evidence): readonly Carrier[] {
   const known = carriersOfRun.get(evidence);
   if (known) return known;
-  const carriers = findCarriers(evidence);
+  const carriers = evidence.tunnelKinds.flatMap((kind) => carriersOfKind(evidence, kind));
   carriersOfRun.set(evidence, carriers);
   return carriers;
 }
 
-const FRAGMENT = { protocol: PROTOCOL_UDP, fragment: true };
-
-function findCarriers(evidence: Evidence): Carrier[] {
-  const streams = evidence.sessions(fragmentStreams).filter(({ protocol }) => protocol === PROTOCOL_UDP);
-  const tooBig = evidence.sessions(icmpErrors).filter(({ meaning }) => meaning === 'packet-too-big');
-  const pairs = fragmentPairs(streams);
-  const vxlan = evidence.sessions(vxlanTunnels).map((tunnel) => ({ ...tunnel, kind: 'vxlan' as const }));
-  const geneve = evidence.sessions(geneveTunnels).map((tunnel) => ({ ...tunnel, kind: 'geneve' as const }));
-  return [...vxlan, ...geneve].flatMap(({ kind, vni, low, high, stack, outerStack, directions }) =>
-    directions.flatMap((direction) => {
+function carriersOfKind(evidence: Evidence, kind: CarriedKind): Carrier[] {
+  const { quality, sessions } = evidence;
+  const protocols = new Set(quality.protocols.classesOf(kind.kind).map(({ protocol }) => protocol));
+  const tooBig = sessions(icmpErrors).filter(
+    ({ meaning, quoted }) => meaning === 'packet-too-big' && protocols.has(quoted?.protocol ?? -1),
+  );
+  const pairs = fragmentPairs(sessions(fragmentStreams).filter(({ protocol }) => protocols.has(protocol)));
+  return [...(kind.followed?.(evidence) ?? [])].flatMap((tunnel) =>
+    tunnel.directions.flatMap((direction) => {
       if (direction.packets === 0) return [];
-      const reports = reportsAbout(tooBig, direction, outerStack);
+      const reports = reportsAbout(tooBig, direction, tunnel.outerStack);
       return {
+        ...tunnel,
         kind,
-        vni,
-        low,
-        high,
-        stack,
-        outerStack,
         direction,
         overhead: direction.largestInner > 0 ? direction.largestOuter - direction.largestInner : 0,
         reports,
         reportedMtu: smallestMtu(reports),
-        ...fragmentsOf(evidence, pairs, direction, outerStack),
-        mayMissFragments: captureMayHide(evidence.quality, FRAGMENT, low) !== null,
+        ...fragmentsOf(evidence, pairs, direction, tunnel.outerStack),
+        mayMissFragments: [...protocols].some(
+          (protocol) => captureMayHide(quality, { protocol, fragment: true }, tunnel.low) !== null,
+        ),
       };
     }),
   );
@@ -92,21 +82,26 @@ export function isLossy({ complete, incomplete, mayMissFragments, reports }: Car
   );
 }
 
-export function carrierSubject({ kind, vni, low, high, direction }: Carrier): Subject {
-  return { kind: 'tunnel', tunnel: kind, endpoints: [low, high], vni, from: direction.from };
+export function carrierSubject({ kind, vni, key, low, high, direction }: Carrier): Subject {
+  return {
+    kind: 'tunnel',
+    tunnel: kind.kind,
+    endpoints: [low, high],
+    ...(vni === undefined ? {} : { vni }),
+    ...(key === undefined ? {} : { key }),
+    from: direction.from,
+  };
 }
 
-/**
- * Display filter for the outermost packets of the tunnel's two ends: UDP ports other than 4789 a stock tshark
- * does not know.
- */
-export function filterOf(quality: CaptureQuality, { stack, low, high }: Carrier): string {
-  return carrierFilter(quality, stack) ?? pairFilter(low, high);
+/** Display filter for the outermost packets of the tunnel's two ends. */
+export function filterOf(quality: CaptureQuality, { kind, stack, low, high }: Carrier): string {
+  return carrierFilter(quality, stack) ?? kind.filter(low, high);
 }
 
 /** `VXLAN 42 from 10.0.0.1 to 10.0.0.2`. */
-export function carrierWords({ kind, vni, direction }: Carrier): string {
-  return `${kind === 'vxlan' ? 'VXLAN' : 'Geneve'} ${vni} from ${direction.from} to ${direction.to}`;
+export function carrierWords({ kind, vni, key, direction }: Carrier): string {
+  const network = vni ?? key;
+  return `${kind.name}${network === undefined ? '' : ` ${network}`} from ${direction.from} to ${direction.to}`;
 }
 
 function reportsAbout(
@@ -120,7 +115,7 @@ function reportsAbout(
       stack === outerStack &&
       quoted?.source === from &&
       quoted.destination === to &&
-      ports.some(({ port }) => port === quoted.destinationPort),
+      (quoted.protocol !== PROTOCOL_UDP || ports.some(({ port }) => port === quoted.destinationPort)),
   );
 }
 

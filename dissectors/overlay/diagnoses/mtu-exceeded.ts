@@ -1,8 +1,7 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { cite, inOrder } from '../../../src/wording/citations.js';
 import { type Carrier, carrierSubject, carriersOf, carrierWords, isLossy } from '../carriers.js';
-import { citations } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
   id: 'overlay.mtu-exceeded',
@@ -12,13 +11,13 @@ export default defineDiagnosis({
   layer: 'fragments',
   priority: 1,
   rule:
-    'Outer packets of a VXLAN or Geneve tunnel are sent as IP fragments, or a router reports that they do not fit (ICMP ' +
+    'Outer packets of a tunnel (VXLAN, Geneve, GRE, IP in IP) are sent as IP fragments, or a router reports that they do not fit (ICMP ' +
     'fragmentation needed, packet too big). Information while the fragments arrive and the sender heeds the reports; warning where at ' +
     'least 3 fragmented packets, and at least a tenth of them, stay incomplete, or where packets that were reported as too large go on.',
   notWhen:
     'Frames larger than the MTU in a capture on the sending host are the work of segmentation offload: they leave the host in pieces.',
   causes: [
-    'The MTU of the inner hosts (VM, container, pod) is not lowered by the overhead of the tunnel: 50 bytes for VXLAN over IPv4, 70 over IPv6',
+    'The MTU of the inner hosts (VM, container, pod) is not lowered by the overhead of the tunnel: 50 bytes for VXLAN over IPv4, 70 over IPv6, 24 to 42 for GRE, 20 for IP in IP',
     'A link of the underlay has a smaller MTU than its hosts assume',
     'The ends of the overlay have different MTUs',
   ],
@@ -76,16 +75,18 @@ function problemOf(carrier: Carrier): Problem {
       complete,
       incomplete,
     },
-    evidence: citations(
-      [fragmented?.first, `first fragment of an outer packet of ${direction.from}`],
-      [
-        fragmented?.last,
-        `last fragmented outer packet of ${direction.from} (of ${fragmented?.packets ?? 0})`,
-      ],
-      ...reports
-        .slice(0, 3)
-        .map(({ first: ref, reporter }): [FrameRef, string] => [ref, `${reporter} reports: does not fit`]),
-    ),
+    evidence: inOrder([
+      ...(fragmented
+        ? [
+            cite(fragmented.first, `first fragment of an outer packet of ${direction.from}`),
+            cite(
+              fragmented.last,
+              `last fragmented outer packet of ${direction.from} (of ${fragmented.packets})`,
+            ),
+          ]
+        : []),
+      ...reports.slice(0, 3).map((one) => cite(one.first, `${one.reporter} reports: does not fit`)),
+    ]),
     displayFilter: filterOf(carrier),
   };
 }

@@ -1,11 +1,11 @@
+import { byStack } from '../../../src/correlate/by-stack.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { cite, inOrder } from '../../../src/wording/citations.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
 import { type Carrier, carrierSubject, carriersOf, carrierWords, filterOf, isLossy } from '../carriers.js';
-import { byStack } from '../requests.js';
-import { citations } from '../tunnel-subject.js';
 
 const HEADERS_V4 = 40;
 const HEADERS_V6 = 60;
@@ -20,7 +20,7 @@ export default defineDiagnosis({
   layer: 'fragments',
   priority: 1,
   rule:
-    'A TCP SYN inside a VXLAN or Geneve tunnel announces a segment size that, with headers and the overhead of the tunnel, ' +
+    'A TCP SYN inside a tunnel (VXLAN, Geneve, GRE, IP in IP) announces a segment size that, with headers and the overhead of the tunnel, ' +
     'exceeds what the underlay is seen to carry: packets of that length are fragmented, or a router reports a smaller MTU. ' +
     'Information while the fragments arrive, warning where they do not.',
   notWhen: 'Nothing shows what the underlay carries: it may have jumbo frames.',
@@ -127,13 +127,12 @@ function judge(quality: CaptureQuality, carrier: Carrier, announced: readonly An
       reportedMtu,
       fragmented: fragmented?.packets ?? 0,
     },
-    evidence: citations(
-      ...tooLarge
+    evidence: inOrder(
+      tooLarge
         .slice(0, 5)
-        .map(({ at, receiver }): [FrameRef, string] => [
-          at,
-          `opening of a connection, MSS ${receiver.maximumSegmentSize} from ${receiver.address}`,
-        ]),
+        .map(({ at, receiver }) =>
+          cite(at, `opening of a connection, MSS ${receiver.maximumSegmentSize} from ${receiver.address}`),
+        ),
     ),
     displayFilter: filterOf(quality, carrier),
   };
