@@ -104,6 +104,12 @@ async function run(args: readonly string[]): Promise<number> {
         terminal,
         interruption.signal,
       );
+    case 'convert':
+      return (await import('./commands/convert.js')).runConvert(
+        invocation.options,
+        terminal,
+        interruption.signal,
+      );
     case 'explain':
       return (await import('./commands/explain.js')).runExplain(invocation.id, terminal);
     case 'print':

@@ -2,6 +2,7 @@ import yargs from 'yargs';
 import { nearestIds } from '../diagnose/nearest-ids.js';
 import { ANALYZE_OPTIONS, type AnalyzeCommandOptions, analyzeOptions } from './analyze-options.js';
 import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
+import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './convert-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
 import { UsageError } from './usage-error.js';
 
@@ -10,6 +11,7 @@ export type Invocation =
   | { readonly command: 'analyze'; readonly options: AnalyzeCommandOptions }
   | { readonly command: 'live'; readonly options: LiveCommandOptions }
   | { readonly command: 'compare'; readonly options: CompareCommandOptions }
+  | { readonly command: 'convert'; readonly options: ConvertCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null }
   | { readonly command: 'print'; readonly text: string };
 
@@ -21,10 +23,11 @@ const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
   ['analyze', ANALYZE_OPTIONS],
   ['compare', COMPARE_OPTIONS],
   ['live', LIVE_OPTIONS],
+  ['convert', CONVERT_OPTIONS],
   ['explain', EXPLAIN_OPTIONS],
 ]);
 
-const COMMANDS = ['analyze', 'compare', 'live', 'explain', 'completion'];
+const COMMANDS = ['analyze', 'compare', 'live', 'convert', 'explain', 'completion'];
 
 const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
@@ -92,7 +95,7 @@ function parserOf(
     })
     .command(
       'analyze',
-      'analyse captures: pcap, pcapng, gz/zst/lz4 of them, directories, - for stdin',
+      'analyse captures: pcap, pcapng, gz/zst/lz4 of them, directories, pasted text of tcpdump or tshark, - for stdin',
       (command) => command.usage('$0 analyze CAPTURE... [options]').options(ANALYZE_OPTIONS),
       (argv) => {
         onInvocation({ command: 'analyze', options: analyzeOptions(argv, operands(argv._)) });
@@ -123,6 +126,14 @@ function parserOf(
       },
     )
     .command(
+      'convert',
+      'write what is read, of any format, as pcapng: texts of tcpdump and tshark too',
+      (command) => command.usage('$0 convert IN... OUT.pcapng').options(CONVERT_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'convert', options: convertOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'explain',
       'what a diagnosis means: rule, thresholds, causes, next steps; without an id: the catalogue',
       (command) => command.usage('$0 explain [ID]').options(EXPLAIN_OPTIONS),
@@ -138,7 +149,7 @@ function parserOf(
       (current: string, _argv: unknown, defaults: () => unknown, done: (completions: string[]) => unknown) =>
         ids.length > 0 ? done(ids.filter((id) => id.startsWith(current))) : defaults(),
     )
-    .demandCommand(1, 'name a command: analyze, compare, live or explain')
+    .demandCommand(1, 'name a command: analyze, compare, live, convert or explain')
     .strictOptions()
     .help()
     .alias('help', 'h')

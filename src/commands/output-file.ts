@@ -47,6 +47,11 @@ export function writeOutputFile(output: string, batches: readonly string[]): voi
   }
 }
 
+/** What to say where writing any other file failed. */
+export function writeFailure(path: string, error: unknown): UsageError {
+  return new UsageError(`cannot write ${path}: ${reasonOf(error)}`);
+}
+
 function writeFully(file: number, bytes: Uint8Array): void {
   let written = 0;
   while (written < bytes.length) written += writeSync(file, bytes, written);
