@@ -115,9 +115,6 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/ip/fragment-loss',
   'dissectors/ip/fragment-pairs',
   'dissectors/isakmp/nat-detection',
-  'dissectors/isakmp/retransmission-timer',
-  'dissectors/keepalive/link-tracker',
-  'dissectors/keepalive/size-class',
   'dissectors/keepalive/streams',
   'dissectors/overlay/carriers',
   'dissectors/overlay/inner-requests',
@@ -128,6 +125,7 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/tcp/server-endpoint',
   'dissectors/tcp/size-limits',
   'dissectors/tcp/tcp-service',
+  'dissectors/zookeeper/own-areas',
 );
 
 const rooms = Object.entries(ROOMS).map(([name, { mustNotKnow, mayImport }]) => ({

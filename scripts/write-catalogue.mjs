@@ -13,6 +13,8 @@ const unknown = wanted.find((folder) => !all.includes(folder));
 if (unknown !== undefined) throw new Error(`dissectors/ has no folder ${unknown}, only ${all.join(', ')}`);
 const folders = wanted.length === 0 ? all : all.filter((folder) => wanted.includes(folder));
 
+/** In the quotes that the formatter would choose: an apostrophe needs the double ones. */
+const quoted = (text) => (text.includes("'") ? JSON.stringify(text) : `'${text.replace(/\\/g, '\\\\')}'`);
 const camel = (text) => text.replace(/[-.]+([a-z0-9])/g, (_, letter) => letter.toUpperCase());
 const imports = [];
 const entries = [];
@@ -24,7 +26,7 @@ for (const folder of folders) {
   const has = (file) => existsSync(join(root, folder, file));
   const readme = has('README.md') ? readFileSync(join(root, folder, 'README.md'), 'utf8') : '';
   const title = readme.match(/^# (.+)$/m)?.[1] ?? folder;
-  const fields = [`protocol: '${folder}'`, `title: ${JSON.stringify(title).replace(/^"|"$/g, "'")}`];
+  const fields = [`protocol: '${folder}'`, `title: ${quoted(title)}`];
   if (has('dissector.ts')) {
     imports.push(`import ${name}Dissector from './${folder}/dissector.js';`);
     fields.push(`dissector: ${name}Dissector`);

@@ -1,11 +1,11 @@
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
+import { timerOf } from '../../src/correlate/retransmission-timer.js';
 import type { CarriedKind, Evidence, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { type AhPair, ahPairs } from '../ah/correlator.js';
 import type { IkeSession } from '../isakmp/correlator.js';
 import { natOf } from '../isakmp/nat-detection.js';
-import { timerOf } from '../isakmp/retransmission-timer.js';
 import { nattConversations } from '../udpencap/correlator.js';
 import { type Gateways, gatewaysOf } from './gateways.js';
 import { espFilter, sasOf, secondsBetween, spiText } from './sa-pairs.js';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { timerOf } from '../../src/correlate/retransmission-timer.js';
 import { random } from '../../test/build/bytes.js';
 import { informationalEncrypted } from '../../test/build/ikev1.js';
 import { encryptedFragments, encryptedV2 } from '../../test/build/ikev2.js';
@@ -20,7 +21,6 @@ import udpencap from '../udpencap/dissector.js';
 import { type IkeSession, ike } from './correlator.js';
 import dissector from './dissector.js';
 import { natOf } from './nat-detection.js';
-import { timerOf } from './retransmission-timer.js';
 
 const START_NS = 1_772_489_645_128_461_000n;
 const GATEWAY = { mac: '00:00:5e:00:53:0a', address: '192.0.2.1', ttl: 64 };

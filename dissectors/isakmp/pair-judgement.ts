@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
+import { timerOf, timerText } from '../../src/correlate/retransmission-timer.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../src/moment.js';
@@ -9,7 +10,6 @@ import { secondsText } from '../../src/wording/durations.js';
 import { logSentences } from './daemon-log.js';
 import { messageName } from './names.js';
 import { establishedAfter, type IkePair, ikePairs } from './pair-sessions.js';
-import { timerOf, timerText } from './retransmission-timer.js';
 import type { IkeMessage, IkeSession, IkeTransmission } from './session.js';
 import { firstOf, lastOf, type Stall, type StallKind, transmissionsOf } from './stall.js';
 

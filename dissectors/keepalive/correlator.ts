@@ -6,11 +6,11 @@ import {
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
+import { LinkTracker } from '../../src/correlate/periodic/link-tracker.js';
+import type { KeepaliveLink } from '../../src/correlate/periodic/session.js';
+import type { Arrival } from '../../src/correlate/periodic/size-class.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import { unclaimedUdp } from './dissector.js';
-import { LinkTracker } from './link-tracker.js';
-import type { KeepaliveLink } from './session.js';
-import type { Arrival } from './size-class.js';
 
 /** Flows that are followed at once. */
 const LINKS_MAX = 1 << 15;

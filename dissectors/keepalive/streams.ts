@@ -1,5 +1,12 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { dropLimit } from '../../src/correlate/gates.js';
+import { isSamePeriod } from '../../src/correlate/periodic/cadence.js';
+import type {
+  KeepaliveLink,
+  KeepaliveStream,
+  LinkDirection,
+  Pause,
+} from '../../src/correlate/periodic/session.js';
 import type { PairTraffic } from '../../src/correlate/traffic.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { Moment } from '../../src/moment.js';
@@ -8,9 +15,7 @@ import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
-import { isSamePeriod } from './cadence.js';
 import { keepaliveLinks } from './correlator.js';
-import type { KeepaliveLink, KeepaliveStream, LinkDirection, Pause } from './session.js';
 
 /** Intervals from which a direction alone shows a period; fewer do where the other direction has the same. */
 export const PERIODS_MIN = 20;

@@ -6,9 +6,9 @@ import {
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
+import type { Arrival } from '../../src/correlate/periodic/size-class.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
-import type { Arrival } from '../keepalive/size-class.js';
 import * as control from './control-payload.js';
 import {
   CONTENT_BFD,

@@ -1,6 +1,6 @@
+import type { KeepaliveStream, LinkDirection } from '../../src/correlate/periodic/session.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import type { KeepaliveStream, LinkDirection } from '../keepalive/session.js';
 import { isSteady, type Keepalive, PERIODS_MIN } from '../keepalive/streams.js';
 import { scionLinks } from './correlator.js';
 import type { ScionLink } from './session.js';

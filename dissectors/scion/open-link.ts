@@ -1,9 +1,9 @@
 import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
+import { LinkTracker } from '../../src/correlate/periodic/link-tracker.js';
+import type { Arrival } from '../../src/correlate/periodic/size-class.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, SegmentIndex } from '../../src/units.js';
-import { LinkTracker } from '../keepalive/link-tracker.js';
-import type { Arrival } from '../keepalive/size-class.js';
 import { EchoLedger } from './echo-ledger.js';
 import { ScionDirectionState } from './open-direction.js';
 import type { ScionLink, ScmpError } from './session.js';

@@ -1,6 +1,6 @@
+import type { KeepaliveLink } from '../../src/correlate/periodic/session.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
-import type { KeepaliveLink } from '../keepalive/session.js';
 
 /**
  * One UDP conversation that carries SCION: the link between two border routers, or between a router and a host or

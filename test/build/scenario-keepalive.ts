@@ -4,7 +4,7 @@ import jitter from '../../dissectors/keepalive/diagnoses/jitter.js';
 import oneWay from '../../dissectors/keepalive/diagnoses/one-way.js';
 import stopped from '../../dissectors/keepalive/diagnoses/stopped.js';
 import { unclaimedUdp } from '../../dissectors/keepalive/dissector.js';
-import type { KeepaliveLink } from '../../dissectors/keepalive/session.js';
+import type { KeepaliveLink } from '../../src/correlate/periodic/session.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { icmpEcho } from './icmp.js';
 import { IP_PROTOCOL } from './ip.js';

@@ -12,6 +12,7 @@ import type { Severity } from '../../../src/report/report.js';
 import { plural } from '../../../src/wording/counts.js';
 import { serverFilter } from '../../../src/wording/display-filters.js';
 import { serverSubject } from '../../../src/wording/subjects.js';
+import { OWN_AREAS } from '../../zookeeper/own-areas.js';
 import { type CassandraClient, type CassandraErrors, cassandraClients } from '../correlator.js';
 import { errorWords, isQueryError, isVersionTrial } from '../error-codes.js';
 import { PORT } from '../layout.js';
@@ -21,7 +22,6 @@ const LASTING_ERRORS = 3;
 const CODES_NAMED = 4;
 
 /** What goes wrong together with a state database: none of it is another fault. */
-const OWN_AREAS = ['nsdb.', 'zk.', 'cassandra.', 'tcp.', 'app.', 'latency.'];
 
 export default defineDiagnosis({
   id: 'cassandra.error',

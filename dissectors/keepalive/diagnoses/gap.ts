@@ -1,5 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooLittleAfter } from '../../../src/correlate/gates.js';
+import {
+  BLOCK_INTERVALS,
+  LENGTH_SPREAD_MAX,
+  MEDIAN_TOLERANCE,
+} from '../../../src/correlate/periodic/cadence.js';
+import type { KeepaliveStream, Pause } from '../../../src/correlate/periodic/session.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   defineDiagnosis,
@@ -9,8 +15,6 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Citation } from '../../../src/moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
-import { BLOCK_INTERVALS, LENGTH_SPREAD_MAX, MEDIAN_TOLERANCE } from '../cadence.js';
-import type { KeepaliveStream, Pause } from '../session.js';
 import {
   directionText,
   dueAfter,

@@ -1,9 +1,14 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { BLOCK_INTERVALS, isSamePeriod } from '../../../src/correlate/periodic/cadence.js';
+import type {
+  Jitter,
+  KeepaliveLink,
+  KeepaliveStream,
+  LinkDirection,
+} from '../../../src/correlate/periodic/session.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { BLOCK_INTERVALS, isSamePeriod } from '../cadence.js';
 import { keepaliveLinks } from '../correlator.js';
-import type { Jitter, KeepaliveLink, KeepaliveStream, LinkDirection } from '../session.js';
 import {
   directionText,
   intervalText,

@@ -1,9 +1,9 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooLittleAfter } from '../../../src/correlate/gates.js';
+import type { KeepaliveStream, Pause } from '../../../src/correlate/periodic/session.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import type { KeepaliveStream, Pause } from '../../keepalive/session.js';
 import { dueAfter, intervalText, lengthText, unexplainedPauses } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, learnedKeepalive, linkKeepalives } from '../keepalives.js';
 import { directionSubject, directionText, limitsOf, linkFilter } from '../links.js';

@@ -1,12 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHideWayBack, oneSidedLimit, tooLittleAfter } from '../../../src/correlate/gates.js';
+import type { KeepaliveStream } from '../../../src/correlate/periodic/session.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import type { KeepaliveStream } from '../../keepalive/session.js';
 import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
 import { isOfTopology } from '../link-roles.js';

@@ -1,5 +1,11 @@
-import { NS_PER_SECOND } from '../../src/units.js';
-import type { IkeMessage } from './session.js';
+import type { FrameRef } from '../moment.js';
+import { NS_PER_SECOND } from '../units.js';
+
+/** A message and its repetitions, as far as they are kept. */
+export interface RepeatedMessage {
+  readonly transmissions: readonly FrameRef[];
+  readonly transmissionCount: number;
+}
 
 /** Which daemon repeats messages in such a rhythm. */
 export interface RetransmissionTimer {
@@ -25,7 +31,7 @@ const OPENSWAN = [10, 20, 40, 40, 40, 40, 40, 40];
 const STRONGSWAN_BASE = 1.8;
 
 /** The rhythm of a message that was repeated; null where it was not, or where times are missing. */
-export function timerOf({ transmissions, transmissionCount }: IkeMessage): RetransmissionTimer | null {
+export function timerOf({ transmissions, transmissionCount }: RepeatedMessage): RetransmissionTimer | null {
   if (transmissionCount < 2 || transmissions.length !== transmissionCount) return null;
   const gaps = transmissions
     .slice(1)

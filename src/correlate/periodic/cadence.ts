@@ -1,4 +1,4 @@
-import { NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
+import { NS_PER_MILLISECOND, NS_PER_SECOND } from '../../units.js';
 
 /*
  * What makes intervals periodic (the numbers of the decision on learned keepalives).

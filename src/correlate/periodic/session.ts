@@ -1,5 +1,5 @@
-import type { FrameRef } from '../../src/moment.js';
-import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { FrameRef } from '../../moment.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../../units.js';
 
 /** A two-way flow of UDP in which at least one direction may be a keepalive stream. */
 export interface KeepaliveLink {

@@ -1,5 +1,5 @@
-import type { FrameRef } from '../../src/moment.js';
-import type { Nanoseconds } from '../../src/units.js';
+import type { FrameRef } from '../../moment.js';
+import type { Nanoseconds } from '../../units.js';
 import { isShort } from './cadence.js';
 import type { Jitter } from './session.js';
 

@@ -1,6 +1,6 @@
-import type { FlowId } from '../../src/correlate/flow-id.js';
-import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
-import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
+import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../units.js';
+import type { FlowId } from '../flow-id.js';
+import type { FlowRegistry } from '../flow-registry.js';
 import { isSamePeriod } from './cadence.js';
 import type { KeepaliveLink, KeepaliveStream, LinkDirection } from './session.js';
 import { type Arrival, SizeClass } from './size-class.js';

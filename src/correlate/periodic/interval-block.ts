@@ -1,4 +1,4 @@
-import type { FrameId, Nanoseconds } from '../../src/units.js';
+import type { FrameId, Nanoseconds } from '../../units.js';
 import { BLOCK_INTERVALS } from './cadence.js';
 
 /** Numbers kept of an interval: its length, the frame that ended it, other datagrams meanwhile of this side and of the other. */

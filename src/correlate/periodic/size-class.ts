@@ -1,5 +1,5 @@
-import type { FrameRef } from '../../src/moment.js';
-import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { FrameRef } from '../../moment.js';
+import type { FrameId, Nanoseconds, SegmentIndex } from '../../units.js';
 import * as cadence from './cadence.js';
 import { IntervalBlock } from './interval-block.js';
 import { JitterLedger } from './jitter-ledger.js';

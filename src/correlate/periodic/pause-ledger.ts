@@ -1,4 +1,4 @@
-import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { Nanoseconds, SegmentIndex } from '../../units.js';
 import { isRegular, PAUSE_PERIODS_MIN } from './cadence.js';
 import type { IntervalBlock, LongInterval } from './interval-block.js';
 import type { Pause } from './session.js';
