@@ -78,6 +78,7 @@ import frameSnaplen from './frame/diagnoses/snaplen.js';
 import frameTimeAnomaly from './frame/diagnoses/time-anomaly.js';
 import frameTooShort from './frame/diagnoses/too-short.js';
 import frameTruncatedFile from './frame/diagnoses/truncated-file.js';
+import frameUndissected from './frame/diagnoses/undissected.js';
 import geneveCorrelators from './geneve/correlator.js';
 import geneveDissector from './geneve/dissector.js';
 import geneveNoReturn from './geneve/diagnoses/no-return.js';
@@ -373,7 +374,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'frame',
     title: 'The capture itself',
     correlators: [],
-    diagnoses: [frameCaptureSkew, frameDuplicates, frameFilter, frameKernelDrops, frameOffload, frameOneSided, framePairMismatch, frameSelfTraffic, frameSnaplen, frameTimeAnomaly, frameTooShort, frameTruncatedFile],
+    diagnoses: [frameCaptureSkew, frameDuplicates, frameFilter, frameKernelDrops, frameOffload, frameOneSided, framePairMismatch, frameSelfTraffic, frameSnaplen, frameTimeAnomaly, frameTooShort, frameTruncatedFile, frameUndissected],
   },
   {
     protocol: 'geneve',

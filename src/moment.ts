@@ -1,5 +1,12 @@
 import type { FrameId, Nanoseconds, SegmentIndex } from './units.js';
 
+/** A list of which the first and the last can be asked. */
+export type NonEmpty<Item> = readonly [Item, ...Item[]];
+
+export function isNonEmpty<Item>(list: readonly Item[]): list is NonEmpty<Item> {
+  return list.length > 0;
+}
+
 /** A point in the capture. `timeNs` is NaN where the frame has no time. */
 export interface Moment {
   readonly segment: SegmentIndex;
@@ -15,4 +22,13 @@ export interface FrameRef extends Moment {
 export interface Citation extends FrameRef {
   /** One line; packet strings need no escaping here, the report escapes. */
   readonly summary: string;
+}
+
+/** The first and the last frame, in the order of the capture. */
+export function earliestOf<Ref extends FrameRef>(refs: NonEmpty<Ref>): Ref {
+  return refs.reduce((first, ref) => (ref.frame < first.frame ? ref : first));
+}
+
+export function latestOf<Ref extends FrameRef>(refs: NonEmpty<Ref>): Ref {
+  return refs.reduce((last, ref) => (ref.frame > last.frame ? ref : last));
 }

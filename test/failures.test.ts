@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { exitCodeOf } from '../src/commands/exit-code.js';
 import { analyzeSource } from '../src/commands/run-analysis.js';
 import { defineCorrelator } from '../src/correlate/correlator.js';
 import type { CatalogueEntry } from '../src/diagnose/catalogue.js';
@@ -6,6 +7,8 @@ import { CaptureClock } from '../src/diagnose/clock.js';
 import { defineDiagnosis } from '../src/diagnose/diagnosis.js';
 import { defineDissector } from '../src/dissect/dissector.js';
 import type { Report } from '../src/report/report.js';
+import { reportClock } from '../src/report/report-time.js';
+import { verdict } from '../src/report/verdict.js';
 import { FrameSource, type TestFrame } from './build/frame-source.js';
 import { reportFrames } from './build/run-capture.js';
 import { timeline } from './build/scenario.js';
@@ -88,6 +91,31 @@ const throwing = defineDiagnosis({
   },
 });
 
+const throwingLate = defineDiagnosis({
+  ...metadata,
+  id: 'test.throws-late',
+  *diagnose({ quality }) {
+    const moment = { segment: 0, timeNs: 0, frame: 1 };
+    const words = {
+      explanation: 'proven',
+      evidence: [],
+      displayFilter: 'frame',
+      counts: { frames: quality.frames },
+    };
+    const found = { confidence: 'high', first: moment, last: moment, ongoingAtEnd: true } as const;
+    yield { result: 'problem', subject: { kind: 'capture' }, ...found, ...words };
+    throw new Error('a bug in the rule');
+  },
+});
+
+const broke = defineDiagnosis({
+  ...metadata,
+  id: 'test.reads-broken',
+  *diagnose({ sessions }) {
+    if (sessions(broken).length > 0) yield { result: 'healthy', subject: { kind: 'capture' } };
+  },
+});
+
 const listing = defineDiagnosis({
   ...metadata,
   id: 'test.lists',
@@ -101,7 +129,7 @@ const entry: CatalogueEntry = {
   title: 'Counting',
   dissector: counting,
   correlators: [broken, values],
-  diagnoses: [throwing, listing],
+  diagnoses: [throwing, throwingLate, broke, listing],
 };
 
 describe('a part that throws', () => {
@@ -117,6 +145,23 @@ describe('a part that throws', () => {
       true,
     );
     expect(report.checked.find(({ id }) => id === 'test.lists')?.result).toBe('healthy');
+  });
+
+  it('has proven what it said before, and nothing else', async () => {
+    report = await reportFrames(frames(20), [entry]);
+    expect(report.findings.map(({ id }) => id)).toEqual(['test.throws-late']);
+    const results = report.checked.map(({ id, result }) => `${id} ${result}`);
+    expect(results).toEqual([
+      'test.throws insufficient-data',
+      'test.throws-late problem',
+      'test.reads-broken insufficient-data',
+      'test.lists healthy',
+    ]);
+    const rest = { ...report, findings: [] };
+    expect(exitCodeOf(rest, 'never')).toBe(3);
+    expect(verdict(rest, reportClock(rest.captures))).toMatch(
+      /^A part of capan failed on this input, see ERRORS; the rest found no fault: /,
+    );
   });
 
   it('costs one frame where it is a dissector: that frame is named, the rest counts', async () => {

@@ -2,7 +2,7 @@ import { mac } from '../../test/build/address.js';
 import { concat } from '../../test/build/bytes.js';
 import { type CaptureFrame, writePcap, writePcapng } from '../../test/build/capture-file.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
-import { LINK_TYPE, linuxSll2 } from '../../test/build/link.js';
+import { ETHER_TYPE, ethernet, LINK_TYPE, linuxSll2 } from '../../test/build/link.js';
 import {
   arpExchange,
   espExchange,
@@ -47,6 +47,24 @@ function healthyFrames(name: string, seconds: number, intervalMs?: number): Capt
   const t = siteTimeline(name, PUBLIC_SITE, seconds);
   healthyTunnel(t, seconds, intervalMs);
   return t.frames();
+}
+
+/** A loop of pseudowires: every pass puts an Ethernet header and a label around what came in. */
+function nestedPseudowires(): Uint8Array {
+  const frames = healthyFrames('capture-undissected', 60);
+  const looped = frames
+    .slice(20, 24)
+    .map(({ timeNs, bytes }) => ({ timeNs: timeNs + 1_000n, bytes: inPseudowires(bytes, 12) }));
+  return writePcap([...frames, ...looped].sort((a, b) => Number(a.timeNs - b.timeNs)));
+}
+
+function inPseudowires(frame: Uint8Array, passes: number): Uint8Array {
+  const header = { source: router.mac, destination: peer.mac, etherType: ETHER_TYPE.mpls };
+  const labelAndControlWord = Uint8Array.of(0, 0x01, 0x01, 0xff, 0, 0, 0, 0);
+  let bytes = frame;
+  for (let pass = 0; pass < passes; pass++)
+    bytes = ethernet({ ...header, payload: concat(labelAndControlWord, bytes) });
+  return bytes;
 }
 
 function cutBySnaplen(): Uint8Array {
@@ -261,6 +279,13 @@ function tcpTransfer(t: Timeline, at: number, { segmentLength, segments, offload
 }
 
 export const captures: readonly SampleCapture[] = [
+  {
+    file: 'capture-undissected.pcap',
+    shows: 'a healthy tunnel, and four packets that went round in a loop of pseudowires',
+    must: ['capture.undissected'],
+    healthy: true,
+    write: nestedPseudowires,
+  },
   {
     file: 'capture-snaplen.pcap',
     shows: 'a healthy tunnel, frames cut to 96 bytes',

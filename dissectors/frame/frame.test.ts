@@ -3,6 +3,7 @@ import { captures } from '../../captures/cases/capture-quality.js';
 import { NATTED_SITE, PUBLIC_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { captureIndexOf, frameNumberOf } from '../../src/units.js';
+import { concat } from '../../test/build/bytes.js';
 import { type CaptureFrame, writePcap, writePcapng } from '../../test/build/capture-file.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet, LINK_TYPE } from '../../test/build/link.js';
@@ -25,10 +26,12 @@ import snaplen from './diagnoses/snaplen.js';
 import timeAnomaly from './diagnoses/time-anomaly.js';
 import tooShort from './diagnoses/too-short.js';
 import truncatedFile from './diagnoses/truncated-file.js';
+import undissected from './diagnoses/undissected.js';
 
 const PARTS = { dissectors: [arp, tcp], correlators: tcpCorrelators };
 const RULES: readonly Diagnosis[] = [
   truncatedFile,
+  undissected,
   snaplen,
   kernelDrops,
   filter,
@@ -480,6 +483,39 @@ describe('several files', () => {
     expect(problem?.subject).toMatchObject({ kind: 'capture', file: expect.stringMatching(/^test-/) });
     if (problem?.result === 'problem') {
       expect(problem.evidence.map(({ frame }) => captureIndexOf(frame)).every(Number.isInteger)).toBe(true);
+    }
+  });
+});
+
+describe('capture.undissected', () => {
+  const packet = ip({ source: A, destination: B, protocol: IP_PROTOCOL.udp, payload: new Uint8Array(20) });
+  const probe = ethernet({ ...MACS, etherType: ETHER_TYPE.ipv4, payload: packet });
+
+  /** Ethernet in a pseudowire, so many times (RFC 4448). */
+  function inPseudowires(passes: number): Uint8Array {
+    let bytes = probe;
+    for (let pass = 0; pass < passes; pass++) {
+      const payload = concat(Uint8Array.of(0, 1, 1, 255, 0, 0, 0, 0), bytes);
+      bytes = ethernet({ ...MACS, etherType: ETHER_TYPE.mpls, payload });
+    }
+    return bytes;
+  }
+
+  it.each([
+    [8, []],
+    [9, ['problem']],
+    [2000, ['problem']],
+  ])('%i link layers in each other', async (passes, results) => {
+    const file = writePcap([{ timeNs: START_NS, bytes: inPseudowires(passes) }]);
+    expect(await resultsOf(undissected, file)).toEqual(results);
+  });
+
+  it('counts frames of a link type that nobody reads, wrapped in PPI (192) or not (USB, 189)', async () => {
+    const wrapped = concat(Uint8Array.of(0, 0, 8, 0, 0, 0, 1, 0), probe);
+    const frames = [{ timeNs: START_NS, bytes: wrapped }];
+    for (const linkType of [192, 189]) {
+      const problem = await problemOf(undissected, writePcap(frames, { linkType }));
+      expect(problem.counts).toMatchObject({ unknownLinkType: 1, tooDeep: 0, frames: 1 });
     }
   });
 });

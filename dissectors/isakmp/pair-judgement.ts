@@ -3,7 +3,7 @@ import { dropLimit } from '../../src/correlate/gates.js';
 import { timerOf, timerText } from '../../src/correlate/retransmission-timer.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../src/moment.js';
+import { type Citation, type FrameRef, isNonEmpty, type NonEmpty } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { secondsText } from '../../src/wording/durations.js';
@@ -24,7 +24,7 @@ export interface StallRule {
   readonly kind: StallKind;
   /** True where a session got far enough to be judged. */
   readonly applies: (session: IkeSession) => boolean;
-  readonly describe: (pair: IkePair, stalls: readonly Stall[], quality: CaptureQuality) => StallText;
+  readonly describe: (pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) => StallText;
   /** False where a stall is nothing to report after all. */
   readonly accepts?: (pair: IkePair, stall: Stall, evidence: Evidence) => boolean;
 }
@@ -37,7 +37,7 @@ export function* judgeStalls(evidence: Evidence, rule: StallRule): Generator<Jud
     );
     const proven = found.filter(({ insufficient }) => insufficient === null);
     const open = found.find(({ insufficient }) => insufficient !== null)?.insufficient;
-    if (proven.length > 0) {
+    if (isNonEmpty(proven)) {
       yield stallProblem(evidence, pair, proven, rule.describe(pair, proven, evidence.quality));
     } else if (open) {
       yield { result: 'insufficient-data', subject: pair.subject, ...open };
@@ -47,8 +47,8 @@ export function* judgeStalls(evidence: Evidence, rule: StallRule): Generator<Jud
   }
 }
 
-function stallProblem(evidence: Evidence, pair: IkePair, stalls: readonly Stall[], text: StallText): Problem {
-  const waiting = stalls.flatMap((stall) => stall.waiting);
+function stallProblem(evidence: Evidence, pair: IkePair, stalls: NonEmpty<Stall>, text: StallText): Problem {
+  const waiting = waitingOf(stalls);
   const first = firstOf(waiting);
   const last = lastOf([...waiting, ...stalls.flatMap(({ instead }) => instead)]);
   const recovered = establishedAfter(evidence, pair, last.frame);
@@ -79,6 +79,11 @@ function stallProblem(evidence: Evidence, pair: IkePair, stalls: readonly Stall[
     ...text,
     explanation: text.explanation + logSentences(evidence, pair),
   };
+}
+
+/** What was sent in vain, in all of them. */
+export function waitingOf([first, ...others]: NonEmpty<Stall>): NonEmpty<IkeMessage> {
+  return [...first.waiting, ...others.flatMap(({ waiting }) => waiting)];
 }
 
 export function directionOf({ initiator, responder }: IkePair): { from: string; to: string } {
@@ -167,8 +172,8 @@ function hasIpFragments({ exchanges }: IkeSession): boolean {
 }
 
 /** "IKE_SA_INIT request (464 bytes) 6 times within 94.7 s (repeated after …)". */
-export function sendingText(stalls: readonly Stall[]): string {
-  const waiting = stalls.flatMap((stall) => stall.waiting);
+export function sendingText(stalls: NonEmpty<Stall>): string {
+  const waiting = waitingOf(stalls);
   const { session, exchange } = stalls[0];
   const message = waiting[0];
   const count = transmissionsOf(waiting);
@@ -181,16 +186,16 @@ export function sendingText(stalls: readonly Stall[]): string {
 }
 
 /** How long the capture goes on after the last sending: what "no answer" rests on. */
-export function watchedText(stalls: readonly Stall[], quality: CaptureQuality): string {
-  const left = secondsToPause(quality, lastOf(stalls.flatMap(({ waiting }) => waiting)));
+export function watchedText(stalls: NonEmpty<Stall>, quality: CaptureQuality): string {
+  const left = secondsToPause(quality, lastOf(waitingOf(stalls)));
   if (left < 0.1) return 'The capture ends with the last sending.';
   return `The capture goes on for ${secondsText(left)} after the last sending.`;
 }
 
 /** Sendings and attempts, which every count of a stall begins with. */
-export function stallCounts(stalls: readonly Stall[]): { transmissions: number; attempts: number } {
+export function stallCounts(stalls: NonEmpty<Stall>): { transmissions: number; attempts: number } {
   return {
-    transmissions: transmissionsOf(stalls.flatMap(({ waiting }) => waiting)),
+    transmissions: transmissionsOf(waitingOf(stalls)),
     attempts: new Set(stalls.map(({ session }) => session)).size,
   };
 }

@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { InsufficientData } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import { earliestOf, type FrameRef, isNonEmpty, latestOf, type NonEmpty } from '../../src/moment.js';
 import type { Confidence } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
@@ -47,7 +47,7 @@ export interface Stall {
   readonly session: IkeSession;
   readonly exchange: IkeExchange;
   /** Messages that were sent in vain, all of one side; their sendings are what is counted. */
-  readonly waiting: readonly IkeMessage[];
+  readonly waiting: NonEmpty<IkeMessage>;
   /** What the peer sent in their place: repeated answers, informationals, a refusal. */
   readonly instead: readonly IkeMessage[];
   readonly confidence: Confidence;
@@ -68,13 +68,18 @@ export const INFORMATIONAL_GAP_SECONDS = 2;
 /** A repetition that soon after the answer crossed it on the way. */
 const CROSSING_NS = 400_000_000;
 
-/** Builds a stall that rests on the absence of an answer; null where the first sending was just made. */
+/** Builds a stall that rests on the absence of an answer; null where no sending of what waits is in the capture. */
 export function waitingStall(
   quality: CaptureQuality,
-  stall: Omit<Stall, 'insufficient' | 'confidence'> & { readonly confidence?: Confidence },
-): Stall {
-  const count = transmissionsOf(stall.waiting);
-  const first = firstOf(stall.waiting);
+  stall: Omit<Stall, 'insufficient' | 'confidence' | 'waiting'> & {
+    readonly waiting: readonly IkeMessage[];
+    readonly confidence?: Confidence;
+  },
+): Stall | null {
+  const { waiting } = stall;
+  if (!isNonEmpty(waiting)) return null;
+  const count = transmissionsOf(waiting);
+  const first = firstOf(waiting);
   const waited = secondsToPause(quality, first);
   const needed = count >= TRANSMISSIONS_MIN ? SLOW_ANSWER_SECONDS : WAIT_SECONDS;
   const insufficient =
@@ -86,26 +91,26 @@ export function waitingStall(
             `${needed} s more to see whether an answer comes`,
           neededSeconds: needed,
         };
-  return { confidence: count >= TRANSMISSIONS_MIN ? 'medium' : 'low', ...stall, insufficient };
+  return { confidence: count >= TRANSMISSIONS_MIN ? 'medium' : 'low', ...stall, waiting, insufficient };
 }
 
 export function transmissionsOf(messages: readonly IkeMessage[]): number {
   return messages.reduce((sum, { transmissionCount }) => sum + transmissionCount, 0);
 }
 
-export function firstOf(messages: readonly IkeMessage[]): FrameRef {
-  const refs = messages.map(({ transmissions }) => transmissions[0]);
-  return refs.reduce((first, ref) => (ref.frame < first.frame ? ref : first));
+export function firstOf(messages: NonEmpty<IkeMessage>): FrameRef {
+  const [first, ...others] = messages;
+  return earliestOf([first.transmissions[0], ...others.map(({ transmissions }) => transmissions[0])]);
 }
 
-export function lastOf(messages: readonly IkeMessage[]): FrameRef {
-  const refs = messages.map(({ transmissions }) => transmissions[transmissions.length - 1]);
-  return refs.reduce((last, ref) => (ref.frame > last.frame ? ref : last));
+export function lastOf(messages: NonEmpty<IkeMessage>): FrameRef {
+  const sentLast = ({ transmissions }: IkeMessage): FrameRef => transmissions[transmissions.length - 1];
+  const [first, ...others] = messages;
+  return latestOf([sentLast(first), ...others.map(sentLast)]);
 }
 
 /** True where a message of the first list was sent again after the peer's answer was seen. */
-export function isRepeatedAfter(messages: readonly IkeMessage[], answers: readonly IkeMessage[]): boolean {
-  if (messages.length === 0 || answers.length === 0) return false;
+export function isRepeatedAfter(messages: NonEmpty<IkeMessage>, answers: NonEmpty<IkeMessage>): boolean {
   return lastOf(messages).timeNs - firstOf(answers).timeNs > CROSSING_NS;
 }
 
@@ -117,20 +122,23 @@ export function answersLost(
   kind: StallKind,
   session: IkeSession,
   exchange: IkeExchange,
-  waiting: readonly IkeMessage[],
+  waiting: NonEmpty<IkeMessage>,
   instead: readonly IkeMessage[],
 ): Stall {
   const variant = 'answers-lost';
   return { kind, variant, session, exchange, waiting, instead, confidence: 'medium', insufficient: null };
 }
 
-export function refusedStall(session: IkeSession, exchange: IkeExchange): Stall {
+/** Null where what was refused is not in the capture. */
+export function refusedStall(session: IkeSession, exchange: IkeExchange): Stall | null {
+  const waiting = exchange.messages.filter(({ from }) => from === 'initiator');
+  if (!isNonEmpty(waiting)) return null;
   return {
     kind: 'refused',
     variant: 'informational',
     session,
     exchange,
-    waiting: exchange.messages.filter(({ from }) => from === 'initiator'),
+    waiting,
     instead: [],
     confidence: 'high',
     insufficient: null,
@@ -164,7 +172,7 @@ export function portBlockedStall(
 export function nothingFollows(
   session: IkeSession,
   exchange: IkeExchange,
-  answers: readonly IkeMessage[],
+  answers: NonEmpty<IkeMessage>,
   quality: CaptureQuality,
 ): Stall | null {
   const { initiator, responder, peers, paths, capturedAt } = session;

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
+import { isNonEmpty, type NonEmpty } from '../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../src/units.js';
 import * as isakmp from './layout.js';
 import { isWhole, mainModeMessages, phaseOne } from './progress.js';
@@ -53,10 +54,10 @@ function mainModeStall(session: IkeSession, quality: CaptureQuality): Stall | nu
     ] as const
   ).map(([from, step]) => mainModeMessages(main, from, step));
   const base = { session, exchange: main, instead: [] };
-  if (mi3.length > 0) return thirdMessageStall(session, main, mi3, mr2, quality);
+  if (isNonEmpty(mi3)) return thirdMessageStall(session, main, mi3, mr2, quality);
   if (session.notifies.some(({ from }) => from === 'responder')) return refusedStall(session, main);
-  if (mr2.length > 0) {
-    if (mi2.length > 0 && isRepeatedAfter(mi2, mr2)) {
+  if (isNonEmpty(mr2)) {
+    if (isNonEmpty(mi2) && isRepeatedAfter(mi2, mr2)) {
       return answersLost('mm2-stalled', session, main, mi2, mr2);
     }
     return neverSentStall(session, main, mr2, quality);
@@ -64,8 +65,8 @@ function mainModeStall(session: IkeSession, quality: CaptureQuality): Stall | nu
   if (mi2.length > 0) {
     return waitingStall(quality, { ...base, kind: 'mm2-stalled', variant: 'silence', waiting: mi2 });
   }
-  if (mi1.length === 0) return null;
-  if (mr1.length > 0) {
+  if (!isNonEmpty(mi1)) return null;
+  if (isNonEmpty(mr1)) {
     return isRepeatedAfter(mi1, mr1) ? answersLost('no-response', session, main, mi1, mr1) : null;
   }
   if (session.messageCount.responder > 0) return null;
@@ -78,8 +79,8 @@ function aggressiveStall(session: IkeSession, quality: CaptureQuality): Stall | 
   const asked = aggressive.messages.filter(({ from }) => from === 'initiator');
   const answered = aggressive.messages.filter(({ from }) => from === 'responder');
   if (session.notifies.some(({ from }) => from === 'responder')) return refusedStall(session, aggressive);
-  if (answered.length > 0) {
-    return isRepeatedAfter(asked, answered)
+  if (isNonEmpty(answered)) {
+    return isNonEmpty(asked) && isRepeatedAfter(asked, answered)
       ? answersLost('no-response', session, aggressive, asked, answered)
       : null;
   }
@@ -92,10 +93,10 @@ function aggressiveStall(session: IkeSession, quality: CaptureQuality): Stall | 
 function thirdMessageStall(
   session: IkeSession,
   main: IkeExchange,
-  mi3: readonly IkeMessage[],
+  mi3: NonEmpty<IkeMessage>,
   mr2: readonly IkeMessage[],
   quality: CaptureQuality,
-): Stall {
+): Stall | null {
   const base = { session, exchange: main, waiting: mi3, instead: [] };
   const answer = mainModeMessages(main, 'responder', 3);
   if (answer.length > 0) {
@@ -130,7 +131,7 @@ function thirdMessageStall(
   }
   const blocked = portBlockedStall(session, main, mi3, quality);
   if (blocked) return blocked;
-  const isMr2Repeated = mr2.length > 0 && isRepeatedAfter(mr2, mi3);
+  const isMr2Repeated = isNonEmpty(mr2) && isRepeatedAfter(mr2, mi3);
   const variant = isMr2Repeated ? 'not-arriving' : 'silence';
   return waitingStall(quality, {
     ...base,
@@ -144,7 +145,7 @@ function thirdMessageStall(
 function neverSentStall(
   session: IkeSession,
   main: IkeExchange,
-  mr2: readonly IkeMessage[],
+  mr2: NonEmpty<IkeMessage>,
   quality: CaptureQuality,
 ): Stall | null {
   if (transmissionsOf(mr2) < TRANSMISSIONS_MIN) return null;
@@ -203,11 +204,11 @@ function quickModeStall(
   const peer: IkeRole = exchange.from === 'initiator' ? 'responder' : 'initiator';
   const own = exchange.messages.filter(({ from }) => from === exchange.from);
   const answers = exchange.messages.filter(({ from }) => from === peer);
-  if (own.length === 0 || own.length > 1) return null;
+  if (!isNonEmpty(own) || own.length > 1) return null;
   const later = all.filter((one) => one !== exchange && one.from === exchange.from && isAfter(one, exchange));
   if (later.some((one) => one.messages.some(({ from }) => from === peer))) return null;
   const base = { session, exchange, kind: 'quick-stalled' } as const;
-  if (answers.length > 0) {
+  if (isNonEmpty(answers)) {
     if (transmissionsOf(answers) < TRANSMISSIONS_MIN) return null;
     if (isRepeatedAfter(own, answers)) return answersLost('quick-stalled', session, exchange, own, answers);
     return waitingStall(quality, { ...base, variant: 'third-missing', waiting: answers, instead: [] });
@@ -230,7 +231,9 @@ function quickModeStall(
 }
 
 function isAfter(a: IkeExchange, b: IkeExchange): boolean {
-  return firstOf(a.messages).frame > firstOf(b.messages).frame;
+  return (
+    isNonEmpty(a.messages) && isNonEmpty(b.messages) && firstOf(a.messages).frame > firstOf(b.messages).frame
+  );
 }
 
 /** IKEv1: at least three informationals of equal length, at least two seconds apart, and no message of the peer since. */

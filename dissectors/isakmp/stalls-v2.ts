@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
+import { isNonEmpty } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import * as isakmp from './layout.js';
 import {
@@ -58,19 +59,20 @@ function initStall(session: IkeSession, exchange: IkeExchange, quality: CaptureQ
   const requests = requestsOf(exchange);
   const answers = answersOf(exchange);
   const base = { session, exchange, instead: [] };
-  if (requests.length === 0) return null;
-  if (answers.length === 0) {
+  if (!isNonEmpty(requests)) return null;
+  if (!isNonEmpty(answers)) {
     if (session.messageCount.responder > 0) return null;
     return waitingStall(quality, { ...base, kind: 'no-response', variant: 'silence', waiting: requests });
   }
   const accepted = answers.filter(({ payloads }) => (payloads & isakmp.HAS_SA) !== 0);
-  if (accepted.length > 0) {
+  if (isNonEmpty(accepted)) {
     if (session.exchanges.length > 1) return null;
     return isRepeatedAfter(requests, accepted)
       ? answersLost('no-response', session, exchange, requests, accepted)
       : nothingFollows(session, exchange, accepted, quality);
   }
   // The answer asked for a cookie or another group, or refused; the next request waits for its own answer.
+  if (!isNonEmpty(answers)) return null;
   const lastAnswer = lastOf(answers);
   const waiting = requests.filter((request) => firstOf([request]).frame > lastAnswer.frame);
   if (transmissionsOf(waiting) >= TRANSMISSIONS_MIN) {
@@ -96,13 +98,15 @@ function requestStall(session: IkeSession, exchange: IkeExchange, quality: Captu
     opens && exchange.from === 'initiator' ? portBlockedStall(session, exchange, waiting, quality) : null;
   if (blocked) return blocked;
   const result = waitingStall(quality, { ...stall, variant: 'silence' });
-  return isShort && !result.insufficient ? null : result;
+  return isShort && result?.insufficient === null ? null : result;
 }
 
 /** Fragments of an answer that never came whole, and the request is repeated because of it. */
 function incompleteAnswer(session: IkeSession, exchange: IkeExchange, quality: CaptureQuality): Stall | null {
   const answers = answersOf(exchange);
-  if (answers.some(isWhole) || !isRepeatedAfter(requestsOf(exchange), answers)) return null;
+  const requests = requestsOf(exchange);
+  if (!isNonEmpty(requests) || !isNonEmpty(answers) || answers.some(isWhole)) return null;
+  if (!isRepeatedAfter(requests, answers)) return null;
   return waitingStall(quality, {
     kind: 'fragments-incomplete',
     variant: 'not-arriving',
@@ -120,7 +124,7 @@ function informationalStall(
   quality: CaptureQuality,
 ): Stall | null {
   const waiting = requestsOf(exchange).filter(({ isEncrypted }) => isEncrypted);
-  if (transmissionsOf(waiting) < TRANSMISSIONS_MIN) return null;
+  if (!isNonEmpty(waiting) || transmissionsOf(waiting) < TRANSMISSIONS_MIN) return null;
   const first = firstOf(waiting);
   const apart = (lastOf(waiting).timeNs - first.timeNs) / NS_PER_SECOND;
   const peer = exchange.from === 'initiator' ? 'responder' : 'initiator';
@@ -144,6 +148,9 @@ function refusedAuth(session: IkeSession, quality: CaptureQuality): Stall | null
   const last = lastAuthAnswer(session);
   if (!last || !isAuthRefused(session)) return null;
   const { exchange, answer } = last;
+  // Whose request is not in the capture is not judged by the answer alone.
+  const waiting = requestsOf(exchange);
+  if (!isNonEmpty(waiting)) return null;
   const isEap = exchange.messageId > 1;
   const waited = secondsToPause(quality, firstOf([answer]));
   const insufficient =
@@ -158,7 +165,7 @@ function refusedAuth(session: IkeSession, quality: CaptureQuality): Stall | null
     variant: 'short-answer',
     session,
     exchange,
-    waiting: requestsOf(exchange),
+    waiting,
     instead: [answer],
     confidence: 'medium',
     insufficient,
@@ -210,7 +217,8 @@ function givenUp(session: IkeSession): Stall | null {
   const isLast = session.exchanges.at(-1) === parting && more.length === 0;
   if (parting?.from !== 'initiator' || !isLast) return null;
   const request = requestsOf(parting)[0];
-  if (!request) return null;
+  const waiting = requestsOf(exchange);
+  if (!request || !isNonEmpty(waiting)) return null;
   const after = (firstOf([request]).timeNs - firstOf([answer]).timeNs) / NS_PER_SECOND;
   if (!(after >= 0 && after <= GIVEN_UP_SECONDS)) return null;
   return {
@@ -218,7 +226,7 @@ function givenUp(session: IkeSession): Stall | null {
     variant: 'given-up',
     session,
     exchange,
-    waiting: requestsOf(exchange),
+    waiting,
     instead: [answer, request],
     confidence: 'medium',
     insufficient: null,

@@ -122,8 +122,12 @@ function clientMinusCapture(
   return minusCapture(quality, clientTransmit, request);
 }
 
-/** An NTP time minus the capture's time of a frame, in the era that is nearest to it (RFC 5905, section 6). */
+/**
+ * An NTP time minus the capture's time of a frame, in the era that is nearest to it (RFC 5905, section 6). NaN where the
+ * capture does not say when that was.
+ */
 function minusCapture(quality: CaptureQuality, time: NtpTimestamp, ref: FrameRef): Nanoseconds {
+  if (Number.isNaN(ref.timeNs)) return Number.NaN;
   const captureNs = quality.segments[ref.segment].baseNs + BigInt(Math.round(ref.timeNs));
   const seconds = BigInt(time.seconds) - SECONDS_1900_TO_1970;
   const fractionNs = (BigInt(time.fraction) * 1_000_000_000n) >> 32n;

@@ -1,5 +1,5 @@
 // The cold blocks of pcapng: section headers, interface descriptions and statistics.
-import { addComment, addDamage, addInterface } from './capture-facts.js';
+import { addComment, addDamage, addInterface, countSkipped } from './capture-facts.js';
 import type { CaptureFacts, CaptureInterface } from './capture-source.js';
 import {
   IDB_LINK_TYPE,
@@ -118,7 +118,10 @@ export class PcapngSection {
       }
     }
     this.noteOverrun(fileOffset);
-    if (dropped !== null) this.noteDrops(target, dropped);
+    if (dropped === null) return;
+    // At a thousand million drops a second it takes three months to count so far.
+    if (dropped > Number.MAX_SAFE_INTEGER) countSkipped(this.facts, 'drop counts beyond belief');
+    else this.noteDrops(target, dropped);
   }
 
   /** The time in the option at hand, in the unit of the interface and in microseconds. */

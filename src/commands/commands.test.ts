@@ -49,6 +49,12 @@ describe('exitCodeOf', () => {
     expect(exitCodeOf(damaged(warning), 'error')).toBe(3);
     expect(exitCodeOf(damaged(brokenReport()), 'error')).toBe(1);
   });
+
+  it('is 3 where a part of capan failed and no finding is loud enough', () => {
+    const errors = [{ where: 'esp', message: 'x' }];
+    expect(exitCodeOf(healthyReport({ errors }), 'error')).toBe(3);
+    expect(exitCodeOf(brokenReport({ errors }), 'error')).toBe(1);
+  });
 });
 
 describe('assertWritable', () => {

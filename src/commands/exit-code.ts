@@ -11,7 +11,10 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** Consequences of another finding do not count; a damaged input matters only where no finding does. */
+/**
+ * Consequences of another finding do not count. Damaged input, or a part of capan that failed on it, matters only where
+ * no finding does: then nobody may take silence for health.
+ */
 export function exitCodeOf(report: Report, failOn: FailOn): number {
   const failing =
     failOn !== 'never' &&
@@ -20,5 +23,5 @@ export function exitCodeOf(report: Report, failOn: FailOn): number {
     );
   if (failing) return EXIT.findings;
   const damaged = report.captures.some((capture) => (capture.damaged?.length ?? 0) > 0);
-  return damaged ? EXIT.damagedInput : EXIT.clean;
+  return damaged || report.errors.length > 0 ? EXIT.damagedInput : EXIT.clean;
 }

@@ -148,6 +148,7 @@ export function captureQuality(
     truncatedHeaders: quality.truncatedHeaders,
     malformedHeaders: quality.malformedHeaders,
     tooDeep: quality.tooDeep,
+    unknownLinkType: quality.unknownLinkType,
     local,
     flows: runner.flows,
     traffic: new Traffic(runner.flows, runner.claims),
@@ -179,7 +180,7 @@ export function reportOf(
     tunnels: verdicts.tunnels,
     ...wantedFindings(verdicts, options),
     errors: [...verdicts.errors, ...pipelineErrors(result)],
-    ...summarisedOf(result.runner),
+    ...summarised([...leftOutBy(result.runner), ...leftOutOf(verdicts)]),
   };
 }
 
@@ -207,13 +208,25 @@ export function pipelineErrors({ runner, frameFailures, moreFailures }: Pipeline
   return [...runner.failures, ...errors];
 }
 
-/** What was counted only, because of the bounds on flows and sessions. */
-export function summarisedOf(runner: CorrelatorRunner): Pick<Report, 'summarised'> {
-  const entries = [
+type LeftOut = NonNullable<Report['summarised']>;
+
+/** What was counted only, because of a bound. */
+export function summarised(leftOut: LeftOut): Pick<Report, 'summarised'> {
+  const entries = leftOut.filter(({ count }) => count > 0);
+  return entries.length > 0 ? { summarised: entries } : {};
+}
+
+/** By the bounds on flows and sessions. */
+export function leftOutBy(runner: CorrelatorRunner): LeftOut {
+  return [
     { what: 'flows', count: runner.flows.evicted.flows },
     ...runner.summarised().map(({ name, count }) => ({ what: `sessions of ${name}`, count })),
-  ].filter(({ count }) => count > 0);
-  return entries.length > 0 ? { summarised: entries } : {};
+  ];
+}
+
+/** By the length of the list of tunnels. */
+export function leftOutOf({ unlistedTunnels }: Verdicts): LeftOut {
+  return [{ what: 'tunnels', count: unlistedTunnels }];
 }
 
 export function captureSummary(facts: CaptureFacts): CaptureSummary {

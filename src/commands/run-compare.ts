@@ -19,9 +19,11 @@ import {
   type AnalyzeOptions,
   captureQuality,
   captureSummary,
+  leftOutBy,
+  leftOutOf,
   pipelineErrors,
   sideKnowledge,
-  summarisedOf,
+  summarised,
   wantedFindings,
 } from './run-analysis.js';
 
@@ -200,7 +202,6 @@ export async function pathReport(
     points.map(({ reopen }) => reopen),
   );
   const verdicts = pathVerdicts(points, comparison, errors, { segments, side });
-  const summarised = points.flatMap(leftOut);
   return {
     schema: 'capan-report/1',
     tool: toolIdentity(),
@@ -216,7 +217,7 @@ export async function pathReport(
     tunnels: verdicts.tunnels,
     ...wantedFindings(verdicts, options),
     errors: [...verdicts.errors, ...points.flatMap(({ result }) => pipelineErrors(result))],
-    ...(summarised.length > 0 ? { summarised } : {}),
+    ...summarised([...points.flatMap(leftOutAt), ...leftOutOf(verdicts)]),
     ...sideSummary(side, verdicts),
     compare: {
       ...compareReport(comparison, verdicts.tunnels),
@@ -232,13 +233,9 @@ export async function pathReport(
   };
 }
 
-function leftOut({ name, result, collector }: PointRun): NonNullable<Report['summarised']> {
-  const bounded = (summarisedOf(result.runner).summarised ?? []).map(({ what, count }) => ({
-    what: `${what} (${name})`,
-    count,
-  }));
+function leftOutAt({ name, result, collector }: PointRun): NonNullable<Report['summarised']> {
+  const bounded = leftOutBy(result.runner).map(({ what, count }) => ({ what: `${what} (${name})`, count }));
   const { forgotten } = collector.store;
-  if (forgotten === 0) return bounded;
   return [
     ...bounded,
     { what: `packets that were too old to be compared at the end (${name})`, count: forgotten },

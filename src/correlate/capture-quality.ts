@@ -7,7 +7,12 @@ import {
   MARK_SEGMENTATION_OFFLOAD,
 } from '../capture/frame-marks.js';
 import type { FrameRef } from '../moment.js';
-import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP, SHORTFALL_TRUNCATED } from '../observe/engine-tables.js';
+import {
+  SHORTFALL_MALFORMED,
+  SHORTFALL_TOO_DEEP,
+  SHORTFALL_TRUNCATED,
+  SHORTFALL_UNKNOWN_LINK_TYPE,
+} from '../observe/engine-tables.js';
 import type { Slot } from '../observe/slot.js';
 import { frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
 import { LINKTYPE_VPP_DISPATCH } from '../wire/link-types.js';
@@ -65,7 +70,9 @@ export interface CaptureQuality {
   /** Headers that did not fit, by fault. */
   readonly truncatedHeaders: number;
   readonly malformedHeaders: number;
-  readonly tooDeep: number;
+  /** Frames whose link layers or tunnels are nested deeper than is dissected, and those of a link type that nobody reads. */
+  readonly tooDeep: FrameFact;
+  readonly unknownLinkType: FrameFact;
   /** True while a live capture goes on: how long it will be, and what else it will hold, is not known yet. */
   readonly isRunning?: boolean;
   /** Operator's `--local` addresses. */
@@ -102,7 +109,8 @@ export class CaptureQualityObserver {
   outbound = 0;
   truncatedHeaders = 0;
   malformedHeaders = 0;
-  tooDeep = 0;
+  readonly tooDeep = noFact();
+  readonly unknownLinkType = noFact();
   readonly windows: (Window | undefined)[] = [];
   private longSilences: CapturePause[] = [];
   private readonly pauseTracker = new PauseTracker();
@@ -186,7 +194,9 @@ export class CaptureQualityObserver {
       if (isCopy !== null && isCopy[rows.frame[row]] === 1) continue;
       if (kind[row] === SHORTFALL_TRUNCATED) this.truncatedHeaders++;
       else if (kind[row] === SHORTFALL_MALFORMED) this.malformedHeaders++;
-      else if (kind[row] === SHORTFALL_TOO_DEEP) this.tooDeep++;
+      else if (kind[row] === SHORTFALL_TOO_DEEP) this.note(this.tooDeep, slot, rows.frame[row]);
+      else if (kind[row] === SHORTFALL_UNKNOWN_LINK_TYPE)
+        this.note(this.unknownLinkType, slot, rows.frame[row]);
     }
   }
 

@@ -11,7 +11,7 @@ import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, PairEvidence, Problem } from './diagnosis.js';
 import { canonicalJson } from './finding.js';
 import { accuse, checkedOf, fold, judge, linkTunnels, qualityOf, type Verdicts } from './run-diagnoses.js';
-import { describeTunnels, stateOneWay } from './tunnels.js';
+import { type DescribedTunnels, describeTunnels, stateOneWay } from './tunnels.js';
 
 /** What every diagnosis says of one side by itself. */
 export interface SideJudgements {
@@ -80,7 +80,7 @@ export function runPairDiagnoses(
     accused.push(...alone, ...proven);
   }
   assignBlame(accused, clocks.corrected, hostOf);
-  const tunnels = tunnelsOf(sides, hostOf, errors);
+  const { tunnels, unlisted } = tunnelsOf(sides, hostOf, errors);
   linkTunnels(accused, tunnels, catalogue);
   stateOneWay(accused, tunnels);
   return {
@@ -88,6 +88,7 @@ export function runPairDiagnoses(
     checked: diagnoses.map(({ id }) => checkedOf(id, judgements.get(id) ?? [])),
     quality: qualityOf(accused),
     tunnels,
+    unlistedTunnels: unlisted,
     errors,
   };
 }
@@ -139,7 +140,7 @@ function judgePairOf(
   pair: PairEvidence,
   errors: Report['errors'],
 ): readonly Judgement[] {
-  return judge(diagnosis.id, () => diagnosis.judgePair?.(pair) ?? [], errors) ?? [];
+  return judge(diagnosis.id, () => diagnosis.judgePair?.(pair) ?? [], errors);
 }
 
 /** The times that each capture states, and for blame the same with B's clock set to A's. */
@@ -255,8 +256,8 @@ function tunnelsOf(
   sides: Readonly<Record<Side, SideJudgements>>,
   hostOf: HostOf,
   errors: Report['errors'],
-): Tunnel[] {
-  const [a, b] = SIDES.map((side) => {
+): DescribedTunnels {
+  const [{ tunnels: a, unlisted: unlistedOfA }, { tunnels: b, unlisted: unlistedOfB }] = SIDES.map((side) => {
     const { evidence } = sides[side];
     return describeTunnels(evidence, clockOf(evidence.quality), errors);
   });
@@ -274,7 +275,7 @@ function tunnelsOf(
     listed.directions = listed.directions.map((direction) => fuller(direction, tunnel, hostOf));
     if (listed.state !== tunnel.state) listed.state = `a: ${listed.state}; b: ${tunnel.state}`;
   }
-  return tunnels;
+  return { tunnels, unlisted: Math.max(unlistedOfA, unlistedOfB) };
 }
 
 function clockOf({ captures, segments }: CaptureQuality): CaptureClock {

@@ -17,6 +17,7 @@ export interface Verdicts {
   readonly checked: Checked[];
   readonly quality: Report['quality'];
   readonly tunnels: Tunnel[];
+  readonly unlistedTunnels: number;
   readonly errors: Report['errors'];
 }
 
@@ -30,7 +31,7 @@ export function runDiagnoses(
   const errors: Report['errors'] = [];
   const { evidence, judgements } = judgeAll(catalogue, sessions, quality, errors, side);
   const clock = new CaptureClock(quality.captures, quality.segments);
-  const tunnels = describeTunnels(evidence, clock, errors);
+  const { tunnels, unlisted } = describeTunnels(evidence, clock, errors);
   const diagnoses = catalogue.flatMap((entry) => entry.diagnoses).filter((one) => !one.needsTwoCaptures);
   const accused = diagnoses.flatMap((diagnosis) =>
     accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock, side),
@@ -43,6 +44,7 @@ export function runDiagnoses(
     checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
     quality: qualityOf(accused),
     tunnels,
+    unlistedTunnels: unlisted,
     errors,
   };
 }
@@ -56,9 +58,13 @@ export function judgeAll(
   side: SideKnowledge = NO_SIDE_KNOWLEDGE,
 ): { evidence: Evidence; judgements: ReadonlyMap<string, readonly Judgement[]> } {
   const judgements = new Map<string, readonly Judgement[]>();
+  const failed = failedCorrelators(catalogue, sessions);
+  let restsOnFailed: string | null = null;
   const evidence: Evidence = {
-    sessions: <Session>({ name }: { readonly name: string }) =>
-      (sessions.get(name) ?? []) as readonly Session[],
+    sessions: <Session>({ name }: { readonly name: string }) => {
+      if (failed.has(name)) restsOnFailed = name;
+      return (sessions.get(name) ?? []) as readonly Session[];
+    },
     quality,
     tunnelKinds: catalogue.flatMap(({ tunnel }) => tunnel ?? []),
     side,
@@ -70,10 +76,30 @@ export function judgeAll(
     ...diagnoses.filter((one) => one.judgesLast),
   ];
   for (const diagnosis of inOrder) {
+    restsOnFailed = null;
     const judged = judge(diagnosis.id, () => diagnosis.diagnose(evidence), errors);
-    if (judged) judgements.set(diagnosis.id, judged);
+    if (restsOnFailed !== null) judged.push(unjudged(`the correlator ${restsOnFailed}`));
+    judgements.set(diagnosis.id, judged);
   }
   return { evidence, judgements };
+}
+
+/** Correlators of the catalogue that gave no sessions, not even none: they threw. */
+function failedCorrelators(
+  catalogue: readonly CatalogueEntry[],
+  sessions: ReadonlyMap<string, readonly unknown[]>,
+): ReadonlySet<string> {
+  const names = catalogue.flatMap(({ correlators }) => correlators.map(({ name }) => name));
+  return new Set(names.filter((name) => !sessions.has(name)));
+}
+
+/** What failed has proven nothing: neither a fault nor that all is well. */
+function unjudged(part: string): Judgement {
+  return {
+    result: 'insufficient-data',
+    subject: { kind: 'capture' },
+    reason: `${part} failed on this capture (see errors); capan has a bug there, please report it.`,
+  };
 }
 
 /** What limits the verdicts: the findings about captures. */
@@ -83,21 +109,26 @@ export function qualityOf(accused: readonly Accused[]): Report['quality'] {
     .map(({ finding }) => ({ id: finding.id, detail: finding.explanation }));
 }
 
-/** A diagnosis that throws becomes an error entry; the others still run. */
+/**
+ * A diagnosis that throws becomes an error entry, and what it did not come to is not judged; what it said before stands,
+ * and the others still run.
+ */
 export function judge(
   id: string,
   diagnose: () => Iterable<Judgement>,
   errors: Report['errors'],
-): Judgement[] | null {
+): Judgement[] {
+  const judgements: Judgement[] = [];
   try {
-    return [...diagnose()];
+    for (const judgement of diagnose()) judgements.push(judgement);
   } catch (error) {
     errors.push({
       where: `diagnosis ${id}`,
       message: error instanceof Error ? error.message : String(error),
     });
-    return null;
+    judgements.push(unjudged(`the diagnosis ${id}`));
   }
+  return judgements;
 }
 
 /** One problem a subject: of several (one a time segment, say) the earliest stays and counts the others. */

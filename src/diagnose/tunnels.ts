@@ -3,19 +3,29 @@ import type { Accused } from './accused.js';
 import type { CaptureClock } from './clock.js';
 import type { Evidence, TunnelDraft, TunnelState } from './diagnosis.js';
 
-/** Rows of `tunnels[]`; further ones are said in `errors[]`. */
+/** Rows of `tunnels[]`; further ones are counted. */
 const TUNNELS_MAX = 1000;
 
+export interface DescribedTunnels {
+  readonly tunnels: Tunnel[];
+  /** How many more there are than are listed. */
+  readonly unlisted: number;
+}
+
 /** Collects the tunnels that the protocols see, with ids that are equal from run to run. */
-export function describeTunnels(evidence: Evidence, clock: CaptureClock, errors: Report['errors']): Tunnel[] {
+export function describeTunnels(
+  evidence: Evidence,
+  clock: CaptureClock,
+  errors: Report['errors'],
+): DescribedTunnels {
   const tunnels: Tunnel[] = [];
-  let left = 0;
+  let unlisted = 0;
   for (const kind of evidence.tunnelKinds) {
     try {
       let ordinal = 0;
       for (const draft of kind.describe(evidence)) {
         ordinal++;
-        if (tunnels.length >= TUNNELS_MAX) left++;
+        if (tunnels.length >= TUNNELS_MAX) unlisted++;
         else tunnels.push(tunnelOf(`${kind.kind}-${ordinal}`, draft, clock));
       }
     } catch (error) {
@@ -23,8 +33,7 @@ export function describeTunnels(evidence: Evidence, clock: CaptureClock, errors:
       errors.push({ where: `tunnels of kind ${kind.kind}`, message });
     }
   }
-  if (left > 0) errors.push({ where: 'tunnels', message: `${left} more tunnels than the report lists` });
-  return tunnels;
+  return { tunnels, unlisted };
 }
 
 /**

@@ -87,6 +87,8 @@ export class FrameContext {
   stableFrom = -1;
   /** Offset at which the frame would end had the capture not cut it. */
   wireEnd = 0;
+  /** Ethernet headers of the frame that another link layer carries. */
+  carriedLinks = 0;
 
   /** The conversation entered last, and the packet's direction on it: once a frame is dissected, its innermost one. */
   innermostFlow = -1;
@@ -117,6 +119,7 @@ export class FrameContext {
     this.direction = 0;
     this.stack = 0;
     this.depth = 0;
+    this.carriedLinks = 0;
     this.origin = ORIGIN_WHOLE;
     this.claim = CLAIM_PORT;
     this.isCut = isCut;

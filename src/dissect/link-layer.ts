@@ -1,4 +1,6 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../capture/frame-marks.js';
+import { SHORTFALL_TOO_DEEP, SHORTFALL_UNKNOWN_LINK_TYPE } from '../observe/engine-tables.js';
+import { TUNNEL_DEPTH_MAX } from '../observe/flow-key.js';
 import {
   ETHERNET_DESTINATION,
   ETHERNET_HEADER_LENGTH,
@@ -118,7 +120,7 @@ export class LinkLayer {
         case ETHERTYPE_MPLS_MULTICAST:
           return this.dissectMpls(frame, at, end);
         case ETHERTYPE_TRANSPARENT_ETHERNET:
-          return this.dissectEthernet(frame, at, end);
+          return this.dissectCarriedEthernet(frame, at, end);
         default:
           if (type <= ETHERNET_LENGTH_MAX) return this.dissectLlc(frame, at, end);
           return this.network.dissectEtherTypeLeaf(frame, type, at, end);
@@ -149,8 +151,16 @@ export class LinkLayer {
     }
     const nibble = frame.view.getUint8(at) >> 4;
     if (nibble === 4 || nibble === 6) this.network.dissectIp(frame, at, end);
-    else if (nibble === 0) this.dissectEthernet(frame, at + 4, end);
-    else this.dissectEthernet(frame, at, end);
+    else if (nibble === 0) this.dissectCarriedEthernet(frame, at + 4, end);
+    else this.dissectCarriedEthernet(frame, at, end);
+  }
+
+  /** Ethernet right inside a link layer: a sender may nest as many as fit into a frame, each a call inside the last. */
+  private dissectCarriedEthernet(frame: FrameContext, offset: number, end: number): void {
+    if (frame.carriedLinks >= TUNNEL_DEPTH_MAX)
+      return frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_TOO_DEEP);
+    frame.carriedLinks++;
+    this.dissectEthernet(frame, offset, end);
   }
 
   /** PPP from the protocol field on, with address and control in front or not (RFC 1661, section 2; RFC 1662). */
@@ -262,9 +272,11 @@ export class LinkLayer {
           end,
         );
       case link.LINKTYPE_PKTAP:
+        if (end - offset < link.PKTAP_LINK_TYPE + 4)
+          return frame.observeTruncatedOrMalformed(this.protocolIndex);
         return this.dissectWrapped(
           frame,
-          view.getUint32(offset + 8 - 4, true),
+          view.getUint32(offset + link.PKTAP_LINK_TYPE, true),
           offset + view.getUint32(offset, true),
           end,
         );
@@ -277,7 +289,11 @@ export class LinkLayer {
 
   private dissectWrapped(frame: FrameContext, linkType: number, offset: number, end: number): void {
     if (offset >= end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
-    if (linkType === link.LINKTYPE_PPI || linkType === link.LINKTYPE_PKTAP) return;
+    if (linkType === link.LINKTYPE_PPI || linkType === link.LINKTYPE_PKTAP)
+      return frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_TOO_DEEP);
+    // 32 bits here, 16 in a file's header: no larger one is registered.
+    if (linkType > link.LINK_TYPE_MAX)
+      return frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_UNKNOWN_LINK_TYPE);
     this.dissect(frame, linkType, offset, end);
   }
 

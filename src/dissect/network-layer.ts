@@ -1,3 +1,4 @@
+import { SHORTFALL_UNKNOWN_LINK_TYPE } from '../observe/engine-tables.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
 import { ETHERTYPE_ARP } from '../wire/ethernet.js';
 import * as ip from '../wire/ip.js';
@@ -42,6 +43,7 @@ export class NetworkLayer {
   dissectLinkTypeLeaf(frame: FrameContext, linkType: number, offset: number, end: number): void {
     const leaf = this.dispatch.linkType[linkType];
     if (leaf !== NOBODY) this.leaves[leaf](frame, offset, end);
+    else frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_UNKNOWN_LINK_TYPE);
   }
 
   /** An IPv4 or IPv6 packet, told by its version nibble. */

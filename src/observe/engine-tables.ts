@@ -13,8 +13,10 @@ export const SHORTFALL_TRUNCATED = 1;
 export const SHORTFALL_MALFORMED = 2;
 /** The rest is in the next fragment or segment. */
 export const SHORTFALL_CONTINUES = 3;
-/** Tunnels nested deeper than TUNNEL_DEPTH_MAX. */
+/** Tunnels, or link layers in each other, nested deeper than TUNNEL_DEPTH_MAX. */
 export const SHORTFALL_TOO_DEEP = 4;
+/** A link type that nobody reads. */
+export const SHORTFALL_UNKNOWN_LINK_TYPE = 5;
 
 /** Which packets were counted on which flow, so that copies can be taken out again. */
 export const TOUCH = { byteLength: 'u32' } as const satisfies Schema;

@@ -84,6 +84,6 @@ describe('verdict', () => {
     const captures = capture === undefined ? [] : [{ ...capture, damaged: [{ offset: 9, reason: 'x' }] }];
     const text = verdictOf(healthyReport({ captures, errors: [{ where: 'esp', message: 'x' }] }));
     expect(text).toContain('Part of the input was damaged and skipped (1 file).');
-    expect(text).toContain('Not all of it could be processed, see ERRORS.');
+    expect(text).toContain('A part of capan failed on this input, see ERRORS; the rest found no fault: ');
   });
 });

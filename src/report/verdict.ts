@@ -19,7 +19,8 @@ export function verdict(report: Report, clock: Clock): string {
   if (others.length > 0) sentences.push(`${counted(others.length, 'other root cause')} below.`);
   const damaged = report.captures.filter((capture) => (capture.damaged?.length ?? 0) > 0).length;
   if (damaged > 0) sentences.push(`Part of the input was damaged and skipped (${counted(damaged, 'file')}).`);
-  if (report.errors.length > 0) sentences.push('Not all of it could be processed, see ERRORS.');
+  if (top !== undefined && report.errors.length > 0)
+    sentences.push('A part of capan failed on this input, see ERRORS.');
   return sentences.join(' ');
 }
 
@@ -66,12 +67,15 @@ function concerned(finding: Finding, report: Report): string {
 function nothingWrong(report: Report): string {
   const frames = report.captures.reduce((sum, capture) => sum + capture.frames, 0);
   if (frames === 0) return 'Nothing could be judged: no frame was read.';
+  const found =
+    report.errors.length > 0
+      ? 'A part of capan failed on this input, see ERRORS; the rest found no fault'
+      : 'Nothing wrong found';
   const passed = report.checked.filter((check) => check.result === 'healthy').length;
   const unjudged = report.checked.filter((check) => check.result === 'insufficient-data').length;
   const rest = unjudged === 0 ? '' : `; ${counted(unjudged, 'check')} could not be judged`;
-  if (passed === 0)
-    return `Nothing wrong found, but no check could pass either: ${tunnelCounts(report)}${rest}.`;
-  return `Nothing wrong found: ${tunnelCounts(report)}, ${counted(passed, 'check')} passed${rest}.`;
+  if (passed === 0) return `${found}, but no check could pass either: ${tunnelCounts(report)}${rest}.`;
+  return `${found}: ${tunnelCounts(report)}, ${counted(passed, 'check')} passed${rest}.`;
 }
 
 function tunnelCounts({ tunnels }: Report): string {

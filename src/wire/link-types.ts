@@ -31,6 +31,12 @@ export const LINKTYPE_LINUX_SLL2 = 276;
 export const LINKTYPE_VPP_DISPATCH = 280;
 export const LINKTYPE_USER13 = 160;
 
+/** LINKTYPE_ values are 16 bits in a file's header. */
+export const LINK_TYPE_MAX = 0xffff;
+
+/** Apple's PKTAP: length, type of what follows, link type. */
+export const PKTAP_LINK_TYPE = 8;
+
 /** Linux cooked capture: packet type, ARPHRD, address length, address (8), protocol. */
 export const SLL_PACKET_TYPE = 0;
 export const SLL_ARPHRD = 2;

@@ -18,6 +18,7 @@ export const ETHER_TYPE = {
   serviceVlan: 0x88a8,
   ipv6: 0x86dd,
   pppoeSession: 0x8864,
+  mpls: 0x8847,
 } as const;
 
 export interface Ethernet {

@@ -1,4 +1,5 @@
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { isAuthenticationRefused } from '../daemon-log.js';
 import { notifyName } from '../names.js';
@@ -66,6 +67,7 @@ export default defineDiagnosis({
       kind: 'auth-failure',
       applies: ({ established }: IkeSession) => established !== null,
       accepts: (pair, stall) =>
+        isNonEmpty(stall.instead) &&
         !hasEspAfter(evidence, stall.session, firstOf(stall.instead).frame) &&
         (stall.variant !== 'given-up' || isRepeated(pair, stall)),
       describe: (pair, stalls) => ({
@@ -108,7 +110,7 @@ function refusedByLog(evidence: Evidence, kind: StallKind): StallRule {
   };
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[]) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>) {
   const answers = stalls.flatMap(({ instead }) => instead);
   const counts = { ...stallCounts(stalls), refusals: transmissionsOf(answers) };
   const sent = `${initiator} authenticated itself with its ${sendingText(stalls)}`;

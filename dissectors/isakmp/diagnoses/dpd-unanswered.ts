@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import { establishedAfter, type IkePair } from '../pair-sessions.js';
@@ -74,7 +75,7 @@ function isNoRestart(pair: IkePair, { waiting }: Stall, evidence: Evidence): boo
   );
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {
   const { waiting } = stalls[0];
   const [from, to] = waiting[0].from === 'initiator' ? [initiator, responder] : [responder, initiator];
   return {

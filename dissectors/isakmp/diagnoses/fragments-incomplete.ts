@@ -1,4 +1,5 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { judgeStalls, sendingText, stallCounts } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
 import type { IkeMessage, IkeSession } from '../session.js';
@@ -45,7 +46,7 @@ function applies({ exchanges }: IkeSession): boolean {
   );
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[]) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>) {
   const message = stalls[0].waiting[0];
   const [from, to] = message.from === 'initiator' ? [initiator, responder] : [responder, initiator];
   const missing = missingFragments(message);

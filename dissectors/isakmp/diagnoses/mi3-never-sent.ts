@@ -1,4 +1,5 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { EXCHANGE_MAIN } from '../layout.js';
 import { judgeStalls, sendingText, stallCounts } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
@@ -46,7 +47,7 @@ function applies(session: IkeSession): boolean {
   return main !== undefined && session.rolesKnown && mainModeMessages(main, 'responder', 2).length > 0;
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[]) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>) {
   const isAtResponder = stalls.every(({ session }) => session.capturedAt === 'responder');
   const sent = `${responder} sent ${sendingText(stalls)}, and no MI3 from ${initiator} followed`;
   return {

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { EXCHANGE_MAIN } from '../layout.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
@@ -61,7 +62,7 @@ function applies(session: IkeSession): boolean {
   return main !== undefined && session.rolesKnown && mainModeMessages(main, 'initiator', 3).length > 0;
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {
   const { variant } = stalls[0];
   const repeats = transmissionsOf(stalls.flatMap(({ instead }) => instead));
   const text = {

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { EXCHANGE_MAIN } from '../layout.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
@@ -49,7 +50,7 @@ function applies(session: IkeSession): boolean {
   return main !== undefined && session.rolesKnown && mainModeMessages(main, 'initiator', 2).length > 0;
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {
   const answers = transmissionsOf(stalls.flatMap(({ instead }) => instead));
   const counts = { ...stallCounts(stalls), answers };
   const sent = `The first exchange worked, then ${initiator} sent ${sendingText(stalls)} to ${responder}`;

@@ -2,10 +2,18 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
-import { judgeStalls, type StallText, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
+import {
+  judgeStalls,
+  type StallText,
+  sendingText,
+  stallCounts,
+  waitingOf,
+  watchedText,
+} from '../pair-judgement.js';
 import { establishedAfter, hasEspAfter, type IkePair } from '../pair-sessions.js';
 import { judgePort4500 } from '../port-4500.js';
 import type { IkeMessage, IkeSession } from '../session.js';
@@ -93,7 +101,7 @@ function attemptsInVain(pair: IkePair, evidence: Evidence): readonly IkeSession[
 }
 
 /** A responder of IKEv1 repeats its answer by itself. */
-function isRepeatedInVain(answers: readonly IkeMessage[], quality: CaptureQuality): boolean {
+function isRepeatedInVain(answers: NonEmpty<IkeMessage>, quality: CaptureQuality): boolean {
   return (
     transmissionsOf(answers) >= TRANSMISSIONS_MIN && secondsToPause(quality, firstOf(answers)) >= WAIT_SECONDS
   );
@@ -104,9 +112,9 @@ function isApart(ns: number): boolean {
   return ns >= seconds(WAIT_SECONDS) && ns <= seconds(WINDOW_SECONDS);
 }
 
-function describe(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuality): StallText {
+function describe(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality): StallText {
   const sent = stalls.filter(({ variant }) => variant !== 'nothing-follows');
-  if (sent.length === 0) return describeAnswered(pair, stalls, quality);
+  if (!isNonEmpty(sent)) return describeAnswered(pair, stalls, quality);
   const { initiator, responder } = pair;
   return {
     explanation:
@@ -116,7 +124,7 @@ function describe(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuali
     counts: stallCounts(sent),
     packets: {
       of: ['udp/4500'],
-      lost: transmissionsOf(sent.flatMap(({ waiting }) => waiting)),
+      lost: transmissionsOf(waitingOf(sent)),
       delivered: 0,
     },
     where: 'path',
@@ -124,7 +132,7 @@ function describe(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuali
 }
 
 /** The view of the side that answers: port 4500 stays empty. */
-function describeAnswered(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuality): StallText {
+function describeAnswered(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality): StallText {
   const { initiator, responder } = pair;
   const attempts = new Set(stalls.map(({ session }) => session)).size;
   const hidden = captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL }, initiator);
@@ -146,7 +154,7 @@ function describeAnswered(pair: IkePair, stalls: readonly Stall[], quality: Capt
   };
 }
 
-function areRepeated(stalls: readonly Stall[]): boolean {
+function areRepeated(stalls: NonEmpty<Stall>): boolean {
   const sessions = [...new Set(stalls.map(({ session }) => session))];
   const ports = new Set(sessions.map(({ paths }) => paths[0].initiatorPort));
   if (ports.size === 1 && sessions.length >= SAME_PORT_ATTEMPTS_MIN) return true;

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
 import { judgePort4500 } from '../port-4500.js';
@@ -43,7 +44,7 @@ export default defineDiagnosis({
     }),
 });
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {
   return {
     explanation:
       `${initiator} sent ${sendingText(stalls)} on port 4500, and it arrived at ${responder}, where this capture was ` +

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import { establishedAfter, type IkePair } from '../pair-sessions.js';
 import type { IkeSession } from '../session.js';
@@ -60,7 +61,7 @@ export default defineDiagnosis({
     }),
 });
 
-function describe(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+function describe(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {
   const { initiator, responder } = pair;
   const sent = `${initiator} sent its ${sendingText(stalls)} to ${responder}`;
   const answers = transmissionsOf(stalls.flatMap(({ instead }) => instead));
@@ -85,7 +86,7 @@ function describe(pair: IkePair, stalls: readonly Stall[], quality: CaptureQuali
 }
 
 /** At the host where the message arrives, what is missing is missing there. */
-function capturePlace(stalls: readonly Stall[], at: IkeSession['capturedAt'], place: 'receiver') {
+function capturePlace(stalls: NonEmpty<Stall>, at: IkeSession['capturedAt'], place: 'receiver') {
   return stalls.every(({ session }) => session.capturedAt === at) ? place : ('unknown' as const);
 }
 

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import { hasEspAfter, type IkePair } from '../pair-sessions.js';
@@ -73,11 +74,12 @@ function isWithoutEsp(evidence: Evidence, { session, instead }: Stall): boolean 
   const encapsulation = session.usesPort4500 ? { protocol: 17, port: PORT_NAT_TRAVERSAL } : { protocol: 50 };
   return (
     captureMayHide(evidence.quality, encapsulation, session.initiator) === null &&
+    isNonEmpty(instead) &&
     !hasEspAfter(evidence, session, firstOf(instead).frame)
   );
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {
   const { variant, waiting, instead, exchange } = stalls[0];
   const [from, to] = exchange.from === 'initiator' ? [initiator, responder] : [responder, initiator];
   const counts = {

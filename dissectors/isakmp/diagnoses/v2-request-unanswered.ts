@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { EXCHANGE_SA_INIT } from '../layout.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
@@ -55,7 +56,7 @@ function applies({ version, exchanges }: IkeSession): boolean {
   return version === 2 && exchanges.some(({ exchangeType }) => exchangeType !== EXCHANGE_SA_INIT);
 }
 
-function describe({ initiator, responder }: IkePair, stalls: readonly Stall[], quality: CaptureQuality) {
+function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {
   const { exchange, variant } = stalls[0];
   const [from, to] = exchange.from === 'initiator' ? [initiator, responder] : [responder, initiator];
   const explanation = `${from} sent its ${sendingText(stalls)} to ${to}, and no response came. ${watchedText(stalls, quality)}`;
