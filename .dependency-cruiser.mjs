@@ -91,7 +91,7 @@ const ROOMS = {
 };
 
 /** Files of a folder of the catalogue that see bytes, beside its dissector. */
-const READS_BYTES = '^dissectors/[^/]+/(dissector|recognition|quoted-packet|run-folder)\\.ts$';
+const READS_BYTES = '^dissectors/[^/]+/(dissector|recognition|quoted-packet|run-folder|nlri)\\.ts$';
 
 /** Makes a capture of a text. */
 const READS_TEXTS = '^dissectors/[^/]+/text-captures/';

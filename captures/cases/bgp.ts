@@ -1,12 +1,14 @@
 import {
+  bgpIpv6Update,
   bgpKeepalive,
   bgpNotification,
   bgpOpen,
+  bgpRoute,
   bgpUpdate,
   md5Option,
   shutdownText,
 } from '../../test/build/bgp.js';
-import { concat, zeros } from '../../test/build/bytes.js';
+import { concat, hex, zeros } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import type { Timeline } from '../../test/build/scenario.js';
@@ -201,6 +203,30 @@ const mtu = scene('bgp-mtu', 60, ({ t, connect }) => {
   talk.segment(29.81, 'server', ['FIN', 'ACK']);
 });
 
+/** A link behind the peer comes and goes: IPv4 and IPv6 routes over it with it. */
+const routeFlap = scene('bgp-route-flap', 70, ({ t, connect }) => {
+  const speakers = new Speakers(connect()).open(2);
+  for (let at = 9; at < 60; at += 11) {
+    speakers.message(at, 'server', bgpRoute(hex('0b0003'), true));
+    speakers.message(at + 0.1, 'server', bgpIpv6Update(hex('20010db8 0003'), true));
+    speakers.keepalives(t, at + 2, at + 3);
+    speakers.message(at + 4, 'server', bgpRoute(hex('0b0003'), false));
+    speakers.message(at + 4.1, 'server', bgpIpv6Update(hex('20010db8 0003'), false));
+    speakers.keepalives(t, at + 6.5, at + 10);
+  }
+});
+
+/** The metric of a route changes every few seconds; another route goes and comes back once. */
+const routeMetric = scene('bgp-route-metric', 60, ({ t, connect }) => {
+  const speakers = new Speakers(connect()).open(2);
+  for (let at = 7; at < 55; at += 4.6) {
+    speakers.message(at, 'server', bgpRoute(hex('0b0003'), false, Math.round(at)));
+    if (at < 12) speakers.message(at + 0.2, 'server', bgpRoute(hex('0b0004'), true));
+    else speakers.message(at + 0.2, 'server', bgpRoute(hex('0b0004'), false, 1));
+    speakers.keepalives(t, at + 2, at + 3);
+  }
+});
+
 export const captures: readonly SampleCapture[] = [
   {
     file: 'bgp-healthy.pcap',
@@ -274,6 +300,20 @@ export const captures: readonly SampleCapture[] = [
     healthy: false,
     allow: ['tcp.reset'],
     write: flap,
+  },
+  {
+    file: 'bgp-route-flap.pcap',
+    shows: 'a session in which two prefixes are withdrawn and announced again, five times',
+    must: ['bgp.route-flap'],
+    healthy: false,
+    write: routeFlap,
+  },
+  {
+    file: 'bgp-route-metric.pcap',
+    shows: 'a route whose metric changes all the time, and one that goes and comes back once',
+    must: [],
+    healthy: true,
+    write: routeMetric,
   },
   {
     file: 'bgp-md5-mismatch.pcap',

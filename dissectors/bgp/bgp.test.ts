@@ -6,6 +6,7 @@ import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
 import { Slot } from '../../src/observe/slot.js';
 import { ORIGIN_ASSEMBLED } from '../../src/observe/table.js';
 import {
+  bgpIpv6Update,
   bgpKeepalive,
   bgpMessage,
   bgpNotification,
@@ -14,8 +15,10 @@ import {
   shutdownText,
 } from '../../test/build/bgp.js';
 import { concat, hex, zeros } from '../../test/build/bytes.js';
-import { bgpDissector, TEXT_BYTES_KEPT, textColumns } from './dissector.js';
+import { bgpDissector } from './dissector.js';
 import * as bgp from './layout.js';
+import { ROUTES_KEPT } from './nlri.js';
+import { TEXT_BYTES_KEPT, textColumns } from './rows.js';
 
 const layout = slotLayout([bgpDissector], { chunkBytes: 4096, frameCapacity: 64, seed: 1 });
 const slot = new Slot(layout, new ArrayBuffer(Slot.byteLength(layout)));
@@ -70,7 +73,7 @@ describe('BGP messages', () => {
   });
 
   it('counts what an UPDATE withdraws and announces', () => {
-    expect(dissect(bgpUpdate({ withdrawn: 3, announced: 7 }))).toBe(1);
+    expect(dissect(bgpUpdate({ withdrawn: 3, announced: 7 }))).toBe(1 + 10);
     expect([table.withdrawn[0], table.announced[0], table.multiprotocol[0]]).toEqual([3, 7, 0]);
     expect(dissect(bgpUpdate({}))).toBe(1);
     expect([table.withdrawn[0], table.announced[0]]).toEqual([0, 0]);
@@ -78,8 +81,28 @@ describe('BGP messages', () => {
 
   it('counts prefixes behind path identifiers', () => {
     const nlri = hex('00000001 18 0a0000 00000002 18 0a0001');
-    expect(dissect(bgpMessage(2, concat(hex('0000 0000'), nlri)))).toBe(1);
+    expect(dissect(bgpMessage(2, concat(hex('0000 0000'), nlri)))).toBe(1 + 2);
     expect(table.announced[0]).toBe(2);
+    expect([table.identifier[2], textColumns(table)[0][2]]).toEqual([2, 0x0a000100]);
+  });
+
+  it('gives the routes of an UPDATE, but not more than fit a frame', () => {
+    dissect(bgpUpdate({ withdrawn: 1, announced: 2 }));
+    expect([...table.type.subarray(0, 4)]).toEqual([bgp.TYPE_UPDATE, ...Array(3).fill(bgp.ROW_ROUTE)]);
+    expect([...table.withdrawn.subarray(1, 4)]).toEqual([1, 0, 0]);
+    expect([...textColumns(table)[0].subarray(1, 4)]).toEqual([0x0a000000, 0x0b000000, 0x0b000100]);
+    expect(dissect(bgpUpdate({ withdrawn: 90, announced: 90 }))).toBe(1 + ROUTES_KEPT);
+    expect([table.withdrawn[0], table.announced[0]]).toEqual([90, 90]);
+  });
+
+  it.each([true, false])('gives the IPv6 routes of an UPDATE (withdrawn: %s)', (isWithdrawn) => {
+    expect(dissect(bgpIpv6Update(hex('20010db8 0001'), isWithdrawn))).toBe(2);
+    expect([table.multiprotocol[1], table.length[1], table.withdrawn[1]]).toEqual([
+      2,
+      48,
+      isWithdrawn ? 1 : 0,
+    ]);
+    expect([textColumns(table)[0][1], textColumns(table)[1][1]]).toEqual([0x20010db8, 0x00010000]);
   });
 
   it('sees that an UPDATE is about other address families', () => {
@@ -121,12 +144,12 @@ describe('BGP messages', () => {
     });
     fc.assert(
       fc.property(message, ({ type, body }) => {
-        expect(dissect(bgpMessage(type, body))).toBeLessThanOrEqual(1);
+        expect(dissect(bgpMessage(type, body))).toBeLessThanOrEqual(1 + ROUTES_KEPT);
       }),
     );
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 120 }), (bytes) => {
-        expect(dissect(bytes)).toBeLessThanOrEqual(1);
+        expect(dissect(bytes)).toBeLessThanOrEqual(1 + ROUTES_KEPT);
       }),
     );
   });

@@ -12,14 +12,17 @@ import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Schema } from '../../src/observe/table.js';
 import { tcp } from '../tcp/dissector.js';
-import { bgpDissector, textColumns } from './dissector.js';
-import { PORT_BGP, TYPE_OPEN } from './layout.js';
+import { bgpDissector } from './dissector.js';
+import { PORT_BGP, ROW_ROUTE, TYPE_OPEN } from './layout.js';
+import { textColumns } from './rows.js';
 import type { BgpConnection, BgpConversation, ConnectionKey } from './session.js';
 import { SpeakerTracker } from './speaker-tracker.js';
 import { type Segment, TransportTracker } from './transport-tracker.js';
 
 /** Connections that are followed at once, of each kind. */
 const OPEN_MAX = 16_384;
+/** Withdrawn routes that are followed at once, over all connections. */
+const ROUTES_MAX = 65_536;
 
 type MessageRows = typeof bgpDissector.observes;
 type SegmentRows = typeof tcp.observes;
@@ -30,7 +33,11 @@ interface OpenConversation extends ConnectionKey {
   last: FrameRef;
 }
 
-/** Follows at most OPEN_MAX connections; of closed ones the first 500 and the 500 with most messages are kept. */
+/**
+ * Follows at most OPEN_MAX connections, each side with the routes that RouteLedger holds, ROUTES_MAX of them in all at the
+ * end of an epoch; of closed ones the first 500 and the 500 with most
+ * messages are kept.
+ */
 class MessageCorrelation implements Correlation<BgpConversation, MessageRows> {
   private readonly states: FlowStates<OpenConversation>;
   private readonly open = new Set<OpenConversation>();
@@ -53,13 +60,22 @@ class MessageCorrelation implements Correlation<BgpConversation, MessageRows> {
       const direction = columns.rows.direction[row];
       const conversation = this.conversationOf(flow, direction, columns.type[row], ref);
       if (!conversation) continue;
-      conversation.speakers[direction === 0 ? 0 : 1].add(columns, text, row, ref);
+      const speaker = conversation.speakers[direction === 0 ? 0 : 1];
+      if (columns.type[row] === ROW_ROUTE) speaker.addRoute(columns, text, row, ref);
+      else speaker.add(columns, text, row, ref);
       conversation.last = ref;
     }
   }
 
   endSegment(): void {
     this.states.clear();
+  }
+
+  /** Where many prefixes flap, those that did so but once are forgotten. */
+  endEpoch(): void {
+    const speakers = [...this.open].flatMap((one) => one.speakers);
+    const total = speakers.reduce((sum, { routeCount }) => sum + routeCount, 0);
+    if (total > ROUTES_MAX) for (const one of speakers) one.forgetSteadyRoutes();
   }
 
   sessions(): readonly BgpConversation[] {

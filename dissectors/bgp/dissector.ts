@@ -1,82 +1,13 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
-import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import * as bgp from './layout.js';
+import { RouteRows } from './nlri.js';
+import { BGP_ROWS, type BgpTable, clearRow, TEXT_BYTES_KEPT, textColumns } from './rows.js';
 
-/** Bytes of the administrator's message (RFC 9003) that a row keeps; reports show the rest as cut. */
-export const TEXT_BYTES_KEPT = 64;
-const TEXT_WORDS = TEXT_BYTES_KEPT / 4;
-/** Prefixes of a message of 4,096 bytes are fewer; longer messages are counted up to here. */
-const PREFIXES_MAX = 16_384;
 const PARAMETERS_MAX = 128;
-const PATH_IDENTIFIER_LENGTH = 4;
 
-const BGP_ROWS = {
-  type: 'u8',
-  length: 'u16',
-  /** Of an OPEN: AS as in capability 65 where it has one, hold time in seconds, identifier, HAS_ bits. */
-  version: 'u8',
-  as: 'u32',
-  holdTime: 'u16',
-  identifier: 'u32',
-  capabilities: 'u8',
-  /** Of an UPDATE: IPv4 prefixes that the message itself withdraws and announces; 1 where it has MP_ attributes. */
-  withdrawn: 'u16',
-  announced: 'u16',
-  multiprotocol: 'u8',
-  /** Of a NOTIFICATION: code, subcode, and those inside a hard reset. */
-  code: 'u8',
-  subcode: 'u8',
-  innerCode: 'u8',
-  innerSubcode: 'u8',
-  /** Of an administrative shutdown or reset: bytes of its text, the first TEXT_BYTES_KEPT of them four a word. */
-  textLength: 'u8',
-  text0: 'i32',
-  text1: 'i32',
-  text2: 'i32',
-  text3: 'i32',
-  text4: 'i32',
-  text5: 'i32',
-  text6: 'i32',
-  text7: 'i32',
-  text8: 'i32',
-  text9: 'i32',
-  text10: 'i32',
-  text11: 'i32',
-  text12: 'i32',
-  text13: 'i32',
-  text14: 'i32',
-  text15: 'i32',
-} as const satisfies Schema;
-
-export type BgpTable = ObservationTable<typeof BGP_ROWS>;
-
-/** The text columns of a table in order. */
-export function textColumns(table: BgpTable): readonly Int32Array[] {
-  const { text0, text1, text2, text3, text4, text5, text6, text7 } = table;
-  const { text8, text9, text10, text11, text12, text13, text14, text15 } = table;
-  return [
-    text0,
-    text1,
-    text2,
-    text3,
-    text4,
-    text5,
-    text6,
-    text7,
-    text8,
-    text9,
-    text10,
-    text11,
-    text12,
-    text13,
-    text14,
-    text15,
-  ];
-}
-
-/** One row a message; the assembler cuts them out of the stream. */
+/** One row a message, and one for each of the first ROUTES_KEPT routes of an UPDATE; the assembler cuts them out of the stream. */
 export const bgpDissector = defineDissector({
   protocol: 'bgp',
   carriedBy: { tcpPort: [bgp.PORT_BGP] },
@@ -85,7 +16,8 @@ export const bgpDissector = defineDissector({
   stream: { messageLength },
   bind(table, { protocolIndex }) {
     const text = textColumns(table);
-    return (frame, offset, end) => dissectMessage(table, text, protocolIndex, frame, offset, end);
+    const routes = new RouteRows(table, text);
+    return (frame, offset, end) => dissectMessage(table, text, routes, protocolIndex, frame, offset, end);
   },
 });
 
@@ -122,6 +54,7 @@ function isLengthOf(type: number, length: number): boolean {
 function dissectMessage(
   table: BgpTable,
   text: readonly Int32Array[],
+  routes: RouteRows,
   protocolIndex: number,
   frame: FrameContext,
   offset: number,
@@ -140,25 +73,8 @@ function dissectMessage(
   table.length[row] = length;
   const messageEnd = offset + length;
   if (type === bgp.TYPE_OPEN) readOpen(table, row, view, offset, messageEnd);
-  else if (type === bgp.TYPE_UPDATE) readUpdate(table, row, view, offset, messageEnd);
+  else if (type === bgp.TYPE_UPDATE) readUpdate(table, routes, row, frame, offset, messageEnd);
   else if (type === bgp.TYPE_NOTIFICATION) readNotification(table, text, row, view, offset, messageEnd);
-}
-
-function clearRow(table: BgpTable, text: readonly Int32Array[], row: number): void {
-  table.version[row] = 0;
-  table.as[row] = 0;
-  table.holdTime[row] = 0;
-  table.identifier[row] = 0;
-  table.capabilities[row] = 0;
-  table.withdrawn[row] = 0;
-  table.announced[row] = 0;
-  table.multiprotocol[row] = 0;
-  table.code[row] = 0;
-  table.subcode[row] = 0;
-  table.innerCode[row] = 0;
-  table.innerSubcode[row] = 0;
-  table.textLength[row] = 0;
-  for (let word = 0; word < TEXT_WORDS; word++) text[word][row] = 0;
 }
 
 function readOpen(table: BgpTable, row: number, view: DataView, offset: number, end: number): void {
@@ -224,46 +140,53 @@ function capabilityBit(code: number): number {
 }
 
 /** Withdrawn routes, path attributes and NLRI, each behind its length but the last (RFC 4271, section 4.3). */
-function readUpdate(table: BgpTable, row: number, view: DataView, offset: number, end: number): void {
+function readUpdate(
+  table: BgpTable,
+  routes: RouteRows,
+  row: number,
+  frame: FrameContext,
+  offset: number,
+  end: number,
+): void {
+  const view = frame.view;
   const withdrawn = offset + bgp.UPDATE_WITHDRAWN_LENGTH + 2;
   const withdrawnEnd = withdrawn + view.getUint16(withdrawn - 2);
   if (withdrawnEnd + 2 > end) return;
   const attributes = withdrawnEnd + 2;
   const attributesEnd = attributes + view.getUint16(withdrawnEnd);
   if (attributesEnd > end) return;
-  table.withdrawn[row] = countPrefixes(view, withdrawn, withdrawnEnd);
-  table.announced[row] = countPrefixes(view, attributesEnd, end);
+  routes.begin();
+  table.withdrawn[row] = routes.observe(frame, withdrawn, withdrawnEnd, bgp.AFI_IPV4, true);
+  table.announced[row] = routes.observe(frame, attributesEnd, end, bgp.AFI_IPV4, false);
   let at = attributes;
   while (attributesEnd - at >= 4) {
     const type = view.getUint8(at + 1);
-    if (type === bgp.ATTRIBUTE_MP_REACH || type === bgp.ATTRIBUTE_MP_UNREACH) table.multiprotocol[row] = 1;
     const isLong = (view.getUint8(at) & bgp.ATTRIBUTE_EXTENDED_LENGTH) !== 0;
-    at += isLong ? 4 + view.getUint16(at + 2) : 3 + view.getUint8(at + 2);
+    const value = at + (isLong ? 4 : 3);
+    at = value + (isLong ? view.getUint16(at + 2) : view.getUint8(at + 2));
+    if (type !== bgp.ATTRIBUTE_MP_REACH && type !== bgp.ATTRIBUTE_MP_UNREACH) continue;
+    table.multiprotocol[row] = 1;
+    if (at <= attributesEnd) readMultiprotocol(routes, frame, value, at, type === bgp.ATTRIBUTE_MP_UNREACH);
   }
 }
 
-/** IPv4 prefixes, each a length in bits and as many bytes as that takes; or with path identifiers before them (RFC 7911). */
-function countPrefixes(view: DataView, offset: number, end: number): number {
-  const plain = walkPrefixes(view, offset, end, 0);
-  return plain >= 0 ? plain : Math.max(0, walkPrefixes(view, offset, end, PATH_IDENTIFIER_LENGTH));
-}
-
-/** Prefixes in `[offset, end)`, or -1 where they do not fill it. */
-function walkPrefixes(view: DataView, offset: number, end: number, before: number): number {
-  let at = offset;
-  let count = 0;
-  let defaults = 0;
-  while (at < end && count < PREFIXES_MAX) {
-    at += before;
-    if (at >= end) return -1;
-    const bits = view.getUint8(at);
-    if (bits > 32) return -1;
-    // Nobody names the default route twice: these are the zeros of path identifiers.
-    if (bits === 0 && ++defaults > 1 && before === 0) return -1;
-    at += 1 + ((bits + 7) >> 3);
-    count++;
-  }
-  return at === end ? count : -1;
+/** Unicast routes of IPv4 and IPv6 (RFC 4760, sections 3 and 4); of other families nothing is kept. */
+function readMultiprotocol(
+  routes: RouteRows,
+  frame: FrameContext,
+  offset: number,
+  end: number,
+  isWithdrawn: boolean,
+): void {
+  if (end - offset < bgp.MP_NEXT_HOP) return;
+  const view = frame.view;
+  const family = view.getUint16(offset);
+  if (family !== bgp.AFI_IPV4 && family !== bgp.AFI_IPV6) return;
+  if (view.getUint8(offset + bgp.MP_SAFI) !== bgp.SAFI_UNICAST) return;
+  let nlri = offset + bgp.MP_NEXT_HOP;
+  // Length of the next hop, the next hop, a reserved byte.
+  if (!isWithdrawn) nlri += nlri < end ? 2 + view.getUint8(nlri) : 1;
+  if (nlri < end) routes.observe(frame, nlri, end, family, isWithdrawn);
 }
 
 function readNotification(

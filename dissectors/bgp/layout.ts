@@ -22,6 +22,8 @@ export const TYPE_UPDATE = 2;
 export const TYPE_NOTIFICATION = 3;
 export const TYPE_KEEPALIVE = 4;
 export const TYPE_ROUTE_REFRESH = 5;
+/** No message: a row of one route. No type of RFC 4271 and its successors is as high. */
+export const ROW_ROUTE = 0x80;
 
 /** OPEN (RFC 4271, section 4.2). */
 export const OPEN_VERSION = 19;
@@ -61,6 +63,12 @@ export const UPDATE_LENGTH_MIN = 23;
 export const ATTRIBUTE_EXTENDED_LENGTH = 0x10;
 export const ATTRIBUTE_MP_REACH = 14;
 export const ATTRIBUTE_MP_UNREACH = 15;
+/** MP_REACH_NLRI and MP_UNREACH_NLRI (RFC 4760): AFI, SAFI, and of the first then the next hop behind its length. */
+export const MP_SAFI = 2;
+export const MP_NEXT_HOP = 3;
+export const AFI_IPV4 = 1;
+export const AFI_IPV6 = 2;
+export const SAFI_UNICAST = 1;
 
 /** NOTIFICATION (RFC 4271, section 4.5). */
 export const NOTIFICATION_CODE = 19;

@@ -21,6 +21,19 @@ export interface BgpNotification extends FrameRef {
   readonly text: string;
 }
 
+/** A prefix that one side withdrew and announced again, more than once. */
+export interface FlappingRoute {
+  readonly prefix: string;
+  /** Times that it was withdrawn and then announced again. */
+  readonly cycles: number;
+  /** Most of them within FLAP_WINDOW_SECONDS. */
+  readonly densest: number;
+  readonly firstWithdrawn: FrameRef;
+  readonly lastWithdrawn: FrameRef;
+  readonly lastAnnounced: FrameRef;
+  readonly isWithdrawnAtEnd: boolean;
+}
+
 /** The BGP messages of one side of a connection. */
 export interface BgpSpeaker {
   readonly address: string;
@@ -38,6 +51,8 @@ export interface BgpSpeaker {
   readonly last: FrameRef | null;
   /** Times between KEEPALIVEs, sorted; the first ones. */
   readonly keepaliveIntervalsNs: readonly Nanoseconds[];
+  /** In order of first withdrawal. */
+  readonly flapping: readonly FlappingRoute[];
 }
 
 /** The messages of one connection. */

@@ -1,7 +1,8 @@
 import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds } from '../../src/units.js';
-import { type BgpTable, TEXT_BYTES_KEPT } from './dissector.js';
 import * as bgp from './layout.js';
+import { RouteLedger } from './route-ledger.js';
+import { type BgpTable, TEXT_BYTES_KEPT } from './rows.js';
 import type { BgpNotification, BgpOpen, BgpSpeaker } from './session.js';
 
 const NOTIFICATIONS_MAX = 4;
@@ -21,6 +22,7 @@ export class SpeakerTracker {
   private lastKeepalive: FrameRef | null = null;
   private last: FrameRef | null = null;
   private readonly intervalsNs: Nanoseconds[] = [];
+  private readonly routes = new RouteLedger();
 
   get hasOpened(): boolean {
     return this.open !== null;
@@ -56,6 +58,18 @@ export class SpeakerTracker {
     }
   }
 
+  addRoute(table: BgpTable, text: readonly Int32Array[], row: number, ref: FrameRef): void {
+    this.routes.add(table, text, row, ref);
+  }
+
+  get routeCount(): number {
+    return this.routes.size;
+  }
+
+  forgetSteadyRoutes(): void {
+    this.routes.forgetSteady();
+  }
+
   speaker(address: string): BgpSpeaker {
     const { open, notifications, messages, updates, keepalives, refreshes } = this;
     const { announced, withdrawn, confirmed, last } = this;
@@ -73,6 +87,7 @@ export class SpeakerTracker {
       confirmed,
       last,
       keepaliveIntervalsNs,
+      flapping: this.routes.flapping(),
     };
   }
 

@@ -5,7 +5,7 @@ import { realCapturesWith, tsharkByFrame } from '../../test/build/real-captures.
 import { type RecordedRow, rowRecorder } from '../../test/build/recorded-rows.js';
 import { TSHARK_RUNS, tsharkMissing } from '../../test/build/tshark.js';
 import { bgpDissector } from './dissector.js';
-import { TYPE_NOTIFICATION, TYPE_OPEN, TYPE_UPDATE } from './layout.js';
+import { ROW_ROUTE, TYPE_NOTIFICATION, TYPE_OPEN, TYPE_UPDATE } from './layout.js';
 
 /* BGP messages of public captures, against tshark; skipped where either is missing. */
 
@@ -32,6 +32,7 @@ async function rowsOf(file: string): Promise<Map<number, RecordedRow[]>> {
     const { runner } = await runPipeline(source, [bgpDissector], [recorder], { threads: 0 });
     const byFrame = new Map<number, RecordedRow[]>();
     for (const row of (runner.sessions().get(recorder.name) ?? []) as readonly RecordedRow[]) {
+      if (row.values.type === ROW_ROUTE) continue;
       byFrame.set(row.frame, [...(byFrame.get(row.frame) ?? []), row]);
     }
     return byFrame;

@@ -36,6 +36,27 @@ export function bgpKeepalive(): Uint8Array {
   return bgpMessage(BGP_TYPE.keepalive, zeros(0));
 }
 
+/** MP_REACH_NLRI or MP_UNREACH_NLRI of one IPv6 unicast prefix of whole bytes (RFC 4760). */
+export function bgpIpv6Update(prefix: Uint8Array, isWithdrawn: boolean): Uint8Array {
+  const nlri = concat(u8(prefix.length * 8), prefix);
+  const value = concat(u16(2), u8(1), isWithdrawn ? zeros(0) : concat(u8(16), zeros(16), u8(0)), nlri);
+  const attribute = concat(u8(0x80), u8(isWithdrawn ? 15 : 14), u8(value.length), value);
+  return bgpMessage(BGP_TYPE.update, concat(u16(0), u16(attribute.length), attribute));
+}
+
+/** Withdraws or announces one IPv4 prefix of whole bytes; announcements with a MULTI_EXIT_DISC. */
+export function bgpRoute(prefix: Uint8Array, isWithdrawn: boolean, med = 0): Uint8Array {
+  const nlri = concat(u8(prefix.length * 8), prefix);
+  if (isWithdrawn) return bgpMessage(BGP_TYPE.update, concat(u16(nlri.length), nlri, u16(0)));
+  const attributes = concat(
+    concat(u8(0x40), u8(1), u8(1), u8(0)),
+    concat(u8(0x40), u8(2), u8(0)),
+    concat(u8(0x40), u8(3), u8(4), u32(0xc0000201)),
+    concat(u8(0x80), u8(4), u8(4), u32(med)),
+  );
+  return bgpMessage(BGP_TYPE.update, concat(u16(0), u16(attributes.length), attributes, nlri));
+}
+
 /** Withdraws and announces that many /24; ORIGIN, an empty AS_PATH and NEXT_HOP where it announces any. */
 export function bgpUpdate({
   withdrawn = 0,
