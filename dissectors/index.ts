@@ -30,6 +30,7 @@ import bgpNoSession from './bgp/diagnoses/no-session.js';
 import bgpNotification from './bgp/diagnoses/notification.js';
 import bgpOpenRejected from './bgp/diagnoses/open-rejected.js';
 import bgpRefused from './bgp/diagnoses/refused.js';
+import bgpRouteFlap from './bgp/diagnoses/route-flap.js';
 import cassandraCorrelators from './cassandra/correlator.js';
 import cassandraDissector from './cassandra/dissector.js';
 import cassandraError from './cassandra/diagnoses/error.js';
@@ -44,6 +45,7 @@ import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
 import dnsError from './dns/diagnoses/error.js';
 import dnsNoAnswer from './dns/diagnoses/no-answer.js';
+import dnsPairRace from './dns/diagnoses/pair-race.js';
 import dnsSlow from './dns/diagnoses/slow.js';
 import dnsTimeout from './dns/diagnoses/timeout.js';
 import espClientsShareNat from './esp/diagnoses/clients-share-nat.js';
@@ -324,7 +326,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'Border Gateway Protocol (BGP-4)',
     dissector: bgpDissector,
     correlators: bgpCorrelators,
-    diagnoses: [bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused],
+    diagnoses: [bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused, bgpRouteFlap],
     sideFiles: [bgpBgpConfigurationSideFile],
   },
   {
@@ -353,7 +355,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'DNS',
     dissector: dnsDissector,
     correlators: dnsCorrelators,
-    diagnoses: [dnsError, dnsNoAnswer, dnsSlow, dnsTimeout],
+    diagnoses: [dnsError, dnsNoAnswer, dnsPairRace, dnsSlow, dnsTimeout],
   },
   {
     protocol: 'esp',

@@ -37,6 +37,47 @@ function dnsCapture(name: string, seconds: number, lookups: readonly Lookup[]): 
   };
 }
 
+interface Pair {
+  readonly at: number;
+  /** Seconds after which the second of the two is asked again; the first try is lost before the server. */
+  readonly lostFor?: number;
+  /** The server never answers the second one. */
+  readonly isDropped?: boolean;
+}
+
+/** A and AAAA of each name from one port, 60 µs apart. */
+function pairCapture(name: string, seconds: number, pairs: readonly Pair[]): () => Uint8Array {
+  return () => {
+    const t = siteTimeline(name, PUBLIC_SITE, seconds);
+    const server = { ...RESOLVER, port: 53 };
+    pairs.forEach(({ at, lostFor, isDropped = false }, index) => {
+      const client = { ...local, port: 32_768 + (t.random.next() & 0x3fff) };
+      const id = t.random.next() & 0x7fff;
+      const a = { id, name: `svc${index % 7}.example.org`, type: DNS_TYPE.a };
+      const aaaa = { ...a, id: id + 1, type: DNS_TYPE.aaaa };
+      t.sendUdp(at, client, server, dnsQuery(a));
+      t.sendUdp(at + 0.00006, client, server, dnsQuery(aaaa));
+      t.sendUdp(at + 0.0018, server, client, dnsResponse({ ...a, addresses: ['198.51.100.80'] }));
+      if (lostFor !== undefined) t.sendUdp(at + lostFor, client, server, dnsQuery(aaaa));
+      if (!isDropped) t.sendUdp(at + (lostFor ?? 0) + 0.002, server, client, dnsResponse(aaaa));
+    });
+    return writePcap(t.frames());
+  };
+}
+
+/** The race is lost in four of 60 lookups. */
+const RACED: readonly Pair[] = Array.from({ length: 60 }, (_, index) => ({
+  at: 1 + index * 1.9,
+  ...(index % 15 === 8 ? { lostFor: 5.005 } : {}),
+}));
+
+/** A server that drops every question for IPv6 addresses; the client asks twice. */
+const WITHOUT_AAAA: readonly Pair[] = Array.from({ length: 20 }, (_, index) => ({
+  at: 1 + index * 6,
+  isDropped: true,
+  lostFor: 2.5,
+}));
+
 function names(count: number, lookup: (index: number) => Partial<Lookup>): Lookup[] {
   return Array.from({ length: count }, (_, index) => ({
     at: 2 + index * 2.5,
@@ -88,6 +129,23 @@ export const captures: readonly SampleCapture[] = [
       30,
       names(8, (index) => ({ seconds: 1.5 + (index % 3) * 0.1 })),
     ),
+  },
+  {
+    file: 'dns-pair-race.pcap',
+    shows:
+      'A and AAAA asked at once: in four of 60 lookups the second question is lost and asked again after 5 s',
+    must: ['dns.pair-race'],
+    healthy: false,
+    allow: ['dns.slow'],
+    write: pairCapture('dns-pair-race', 120, RACED),
+  },
+  {
+    file: 'dns-aaaa-dropped.pcap',
+    shows: 'a server that leaves every question for an IPv6 address without answer',
+    must: [],
+    healthy: false,
+    allow: ['dns.timeout'],
+    write: pairCapture('dns-aaaa-dropped', 130, WITHOUT_AAAA),
   },
   {
     file: 'dns-timeout.pcap',

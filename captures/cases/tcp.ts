@@ -78,6 +78,22 @@ function synsUnanswered(given: Given): void {
   given.connect(8443).syns([4, 5.02, 7.04, 11.2, 19.4]);
 }
 
+/** Every fifth connection starts late: one or two SYNs are lost on their way. */
+function synsLost(given: Given): void {
+  for (let i = 0; i < 20; i += 1) {
+    const at = 2 + i * 4;
+    const lost = i % 10 === 3 ? [at, at + 1.01] : i % 10 === 7 ? [at] : [];
+    const late = lost.length === 2 ? 3.03 : lost.length === 1 ? 1.01 : 0;
+    given
+      .connect(80)
+      .syns(lost)
+      .handshake(at + late)
+      .request(at + late + 0.013, '/page')
+      .response(at + late + 0.03, 900)
+      .close(at + late + 0.1);
+  }
+}
+
 function connectionsRefused({ t, connect }: Given): void {
   for (let i = 0; i < 6; i += 1) {
     const at = 3 + i * 5 + t.random.between(0, 0.1);
@@ -243,6 +259,14 @@ export const captures: readonly SampleCapture[] = [
     must: ['tcp.syn-unanswered'],
     healthy: false,
     write: beside('tcp-syn-unanswered', 30, synsUnanswered),
+  },
+  {
+    file: 'tcp-late-starts.pcap',
+    shows: 'four of 20 connections start 1 or 3 s late because SYNs are lost; all succeed',
+    must: ['tcp.syn-unanswered'],
+    healthy: false,
+    allow: ['latency.breakdown'],
+    write: beside('tcp-late-starts', 90, synsLost),
   },
   {
     file: 'tcp-refused.pcap',

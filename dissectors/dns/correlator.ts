@@ -9,7 +9,7 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
+import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
 import { isUnicast } from '../../src/wire/address.js';
 import dissector, { type DnsTable, nameColumns } from './dissector.js';
 import * as dns from './layout.js';
@@ -31,6 +31,8 @@ type Rows = Batch<DnsSchema>;
 
 /** No resolver waits longer: six times the first time-out of glibc. */
 const GIVEN_UP_NS: Nanoseconds = 30 * NS_PER_SECOND;
+/** Two questions so near each other race through the connection tracking of their host. */
+const PAIR_NS: Nanoseconds = NS_PER_MILLISECOND;
 /** Questions waiting between epochs, and servers; beyond that the longest silent ones are closed. */
 const WAITING_MAX = 65_536;
 const SERVERS_MAX = 1024;
@@ -42,6 +44,8 @@ interface Asking {
   readonly server: OpenServer;
   readonly client: string;
   readonly waiting: DnsQuestion[];
+  /** What was asked last, answered or not. */
+  newest: DnsQuestion | null;
 }
 
 /** A flow, by which of its ends is the server: 0 the low one. Both may be. */
@@ -107,7 +111,7 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
       server = new OpenServer(from, flows.stack(flow), batch.segment);
       this.servers.set(key, server);
     }
-    const asking = { server, client: to, waiting: [] };
+    const asking = { server, client: to, waiting: [], newest: null };
     state[serverEnd] = asking;
     return asking;
   }
@@ -121,13 +125,14 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
     if (known) {
       known.tries++;
       known.last = ref;
-      if (known.tries === 2) server.repeated++;
+      known.second ??= ref;
+      if (known.tries === 2) server.repeat(known);
       return;
     }
     server.ask(client);
     if (waiting.length >= WAITING_PER_FLOW_MAX) server.giveUp(waiting[0]);
     if (waiting.length >= WAITING_PER_FLOW_MAX) waiting.shift();
-    waiting.push({
+    const question: DnsQuestion = {
       client,
       id: columns.id[row],
       name: nameOf(columns, names, row),
@@ -135,11 +140,16 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
       type: columns.type[row],
       tries: 1,
       first: ref,
+      second: null,
       last: ref,
       answer: null,
+      mate: null,
       responseNs: Number.NaN,
-    });
+    };
+    waiting.push(question);
     this.waiting.add(asking);
+    if (asking.newest && isMate(asking.newest, question)) server.pairUp(asking.newest, question);
+    asking.newest = question;
   }
 
   private takeAnswer(batch: Rows, row: number, asking: Asking): void {
@@ -219,6 +229,16 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
       .flatMap((server) => (server.first ? [server.describe(waiting.get(server) ?? [], server.first)] : []))
       .sort((a, b) => a.first.frame - b.first.frame);
   }
+}
+
+/** A and AAAA of one name, as resolvers ask for them: from one port, in one go. */
+function isMate(earlier: DnsQuestion, later: DnsQuestion): boolean {
+  return (
+    earlier.mate === null &&
+    earlier.nameHash === later.nameHash &&
+    earlier.type !== later.type &&
+    later.first.timeNs - earlier.first.timeNs <= PAIR_NS
+  );
 }
 
 /** By id, and by name and type where both messages show them (some error answers leave the question out). */

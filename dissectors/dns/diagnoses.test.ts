@@ -107,6 +107,15 @@ describe('dns.slow', () => {
     expect(await results(slow, lookups(times(6, { seconds: 0.15 })).frames())).toEqual(['info']);
   });
 
+  it('is a warning among many servers too where most answers take over two seconds', async () => {
+    const mix = [...times(9, { seconds: 2.2 }), ...times(6, {})];
+    expect(await results(slow, crowd(lookups(mix)).frames())).toEqual(['warning']);
+    const fewer = [...times(7, { seconds: 2.2 }), ...times(8, {})];
+    expect(await results(slow, crowd(lookups(fewer)).frames())).toEqual(['info']);
+    const shorter = [...times(9, { seconds: 1.8 }), ...times(6, {})];
+    expect(await results(slow, crowd(lookups(shorter)).frames())).toEqual(['info']);
+  });
+
   it('expects more of a resolver on the host', async () => {
     expect(await results(slow, lookups(times(6, { seconds: 0.07 })).frames())).toEqual(['healthy']);
     const near = lookups(times(6, { seconds: 0.07, to: '169.254.0.2' }));

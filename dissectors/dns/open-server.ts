@@ -1,6 +1,7 @@
 import type { FrameRef } from '../../src/moment.js';
-import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
-import { ResponseTimes, slowThresholdNs } from './response-times.js';
+import { type Nanoseconds, type SegmentIndex, seconds } from '../../src/units.js';
+import { PairLedger } from './pair-ledger.js';
+import { ResponseTimes, slowThresholdNs, VERY_SLOW_SECONDS } from './response-times.js';
 import {
   answerKey,
   type DnsClient,
@@ -27,6 +28,8 @@ export class OpenServer {
   repeated = 0;
   givenUpCount = 0;
   private slowCount = 0;
+  private verySlowCount = 0;
+  private readonly pairs = new PairLedger();
   private readonly thresholdNs: Nanoseconds;
   first: FrameRef | null = null;
   last: FrameRef | null = null;
@@ -66,6 +69,15 @@ export class OpenServer {
     if (known) known.questions++;
   }
 
+  repeat(question: DnsQuestion): void {
+    this.repeated++;
+    this.pairs.repeat(question);
+  }
+
+  pairUp(earlier: DnsQuestion, later: DnsQuestion): void {
+    this.pairs.pairUp(earlier, later);
+  }
+
   answer(question: DnsQuestion, failure: FailureKind | null, hasData: boolean): void {
     const { client, nameHash, type, answer, responseNs, name } = question;
     if (!answer) return;
@@ -76,6 +88,8 @@ export class OpenServer {
     if (!this.lastAnswer || answer.frame > this.lastAnswer.frame) this.lastAnswer = answer;
     this.responseTimes.add(responseNs);
     if (responseNs > this.thresholdNs) this.keepSlow(question);
+    if (responseNs > seconds(VERY_SLOW_SECONDS)) this.verySlowCount++;
+    this.pairs.answer(question);
     if (failure) this.fail(failure, question, answer);
     if (hasData && this.resolved.size < RESOLVED_KEPT) this.resolved.add(name);
     const key = answerKey(client, nameHash, type);
@@ -105,6 +119,8 @@ export class OpenServer {
       lastAnswer: this.lastAnswer,
       responseTimes: this.responseTimes,
       slowCount,
+      verySlowCount: this.verySlowCount,
+      paired: this.pairs.describe(this.questions),
       slow: [...this.slow].sort((a, b) => a.first.frame - b.first.frame),
       givenUp: [...this.givenUp].sort((a, b) => a.first.frame - b.first.frame),
       givenUpCount,

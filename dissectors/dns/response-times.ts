@@ -7,6 +7,8 @@ const BUCKETS = 180;
 
 export const SLOW_MS = 100;
 export const NEAR_SLOW_MS = 50;
+/** No path and no cold cache takes that long: something times out. */
+export const VERY_SLOW_SECONDS = 2;
 
 /** BOSH DNS, systemd-resolved, dnsmasq on the host, node-local caches: on link-local and loopback addresses. */
 export function isNear(address: string): boolean {

@@ -12,10 +12,34 @@ export interface DnsQuestion {
   readonly type: number;
   tries: number;
   readonly first: FrameRef;
+  /** When it was asked again for the first time. */
+  second: FrameRef | null;
   last: FrameRef;
   answer: FrameRef | null;
+  /** The other one of two questions about a name (A and AAAA) that left one port within PAIR_NS. */
+  mate: DnsQuestion | null;
   /** From the first try to the answer; NaN where unknown. */
   responseNs: Nanoseconds;
+}
+
+/** Of two questions at once one got its answer, the other only when it was asked again. */
+export interface LostHalf {
+  readonly lost: DnsQuestion;
+  readonly answered: DnsQuestion;
+}
+
+/** What became of questions that left their port in pairs, and of those that did not. */
+export interface PairedQuestions {
+  readonly pairs: number;
+  /** One of the two was answered only when it was asked again, a second or more later: how many, and the first ones. */
+  readonly lostHalfCount: number;
+  readonly lostHalves: readonly LostHalf[];
+  /** Of the lost ones, those that were asked second. */
+  readonly lostSeconds: number;
+  /** Pairs of which both were asked again. */
+  readonly bothLost: number;
+  readonly alone: number;
+  readonly aloneRepeated: number;
 }
 
 export type FailureKind = 'server-failure' | 'refused' | 'no-such-name' | 'no-data';
@@ -59,6 +83,9 @@ export interface DnsServer {
   /** Answered later than `slowThresholdNs`: how many, and of them the first and the slowest ones. */
   readonly slowCount: number;
   readonly slow: readonly DnsQuestion[];
+  /** Answered later than VERY_SLOW_SECONDS. */
+  readonly verySlowCount: number;
+  readonly paired: PairedQuestions;
   /** Without answer for GIVEN_UP_NS: the first ones, and how many in all; and those that still wait. */
   readonly givenUp: readonly DnsQuestion[];
   readonly givenUpCount: number;

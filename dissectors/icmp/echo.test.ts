@@ -130,6 +130,26 @@ describe('underlay.ping-loss', () => {
     expect(result.judge(pingLoss)).toMatchObject([{ result: 'insufficient-data' }]);
   });
 
+  it('counts a lasting loss of some percent, but not a single run of it', async () => {
+    const lossy = (lost: readonly number[]) =>
+      run((t) => {
+        ike(t, 0);
+        for (let at = 0; at < 200; at++) {
+          const one = { at: at * 0.5, count: 1, identifier: 7, firstSequence: at + 1 };
+          ping(t, here, there, lost.includes(at) ? { ...LOST, ...one } : one);
+        }
+        later(t, 110);
+      });
+    const scattered = await lossy([11, 31, 55, 56, 90, 121, 140, 170, 190]);
+    expect(scattered.judge(pingLoss)).toMatchObject([
+      { result: 'problem', severity: 'warning', counts: { requests: 200, answered: 191, unanswered: 9 } },
+    ]);
+    const oneRun = await lossy([50, 51, 52, 53, 54, 55, 56, 57, 58]);
+    expect(oneRun.judge(pingLoss)).toMatchObject([{ result: 'healthy' }]);
+    const few = await lossy([11, 31, 90]);
+    expect(few.judge(pingLoss)).toMatchObject([{ result: 'healthy' }]);
+  });
+
   it('is silent about a healthy ping, a single loss, and a traceroute by echo', async () => {
     const healthy = await run((t) => {
       ping(t, here, there, { at: 0, count: 20, identifier: 1 });

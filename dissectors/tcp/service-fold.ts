@@ -1,4 +1,5 @@
 import type { FrameRef } from '../../src/moment.js';
+import { type Nanoseconds, seconds } from '../../src/units.js';
 import { formatAddress } from '../../src/wire/address.js';
 import type { ConnectionEvents, SideEvents } from './connection-events.js';
 import type { ConnectionTable } from './connection-table.js';
@@ -14,6 +15,9 @@ const SERVICES_MAX = 16_384;
 const SERVICES_FOLDING_MAX = 4 * SERVICES_MAX;
 
 const ADDRESS_WORDS = 4;
+
+/** The first timer of a SYN is 1 s (RFC 6298, section 2.1), in some stacks 3 s. */
+const LATE_START_NS: Nanoseconds = seconds(0.9);
 
 interface Entry {
   readonly service: TcpService;
@@ -172,6 +176,7 @@ function addAttempt(service: TcpService, table: ConnectionTable, slot: number, f
     service.answerLost = plus(service.answerLost, opened);
   } else if (accepts > 0 || acknowledges) {
     service.established = plus(service.established, opened);
+    if (syns > 1) addLateStart(service, table, slot, from, opened);
     if (syns === 1 && accepts === 1) {
       const serverHalfNs =
         table.moments[momentAt(slot, state.ACCEPTED_NS)] - table.moments[momentAt(slot, state.OPENED_NS)];
@@ -187,6 +192,23 @@ function addAttempt(service: TcpService, table: ConnectionTable, slot: number, f
     };
     service.addSilence({ first: opened, last, syns });
   }
+}
+
+/** The timer of the SYN ran out: repeats that come sooner are not the client's. */
+function addLateStart(
+  service: TcpService,
+  table: ConnectionTable,
+  slot: number,
+  from: number,
+  opened: FrameRef,
+): void {
+  const { moments } = table;
+  const accepted = moments[momentAt(slot, state.ACCEPTED_NS)];
+  const reopened = moments[momentAt(slot, state.REOPENED_NS)];
+  // Where the SYN-ACK is lost behind the capture point, the last SYN shows how late it became.
+  const delayNs = Math.max(reopened, accepted || reopened) - opened.timeNs;
+  if (!(delayNs >= LATE_START_NS)) return;
+  service.addLateStart({ ...opened, delayNs, syns: table.openings[from], clientPort: table.ports[from] });
 }
 
 function isMissing({ seen, words }: ConnectionTable, at: number, { missing }: SideEvents): boolean {

@@ -259,6 +259,29 @@ describe('tcp.syn-unanswered', () => {
     expect(await problemsOf(later, synUnanswered)).toHaveLength(1);
   });
 
+  it('counts connections that start late because SYNs are lost', async () => {
+    const late = (count: number, of: number, everyMs = 1000): Talk => {
+      const talk = new Talk();
+      for (let i = 0; i < of; i++) {
+        const one = talk.on(50_000 + i);
+        if (i < count) one.syn(i * 100);
+        one.handshake(i * 100 + (i < count ? everyMs : 0), 2).close(i * 100 + 9000);
+      }
+      return talk;
+    };
+    const [problem] = await problemsOf(late(3, 20), synUnanswered);
+    expect(problem).toMatchObject({
+      severity: 'warning',
+      title: 'TCP connections start late: SYNs are lost',
+      counts: { late: 3, established: 20, lostSyns: 3, syns: 23 },
+    });
+    expect(problem?.explanation).toContain('3 of 23 (13.0 %)');
+    expect(await problemsOf(late(2, 20), synUnanswered)).toEqual([]);
+    expect(await problemsOf(late(3, 150), synUnanswered)).toEqual([]);
+    // Sooner than any timer: the network doubled the SYN, or the client is impatient.
+    expect(await problemsOf(late(3, 20, 300), synUnanswered)).toEqual([]);
+  });
+
   it('sees SYN-ACKs that do not reach the client', async () => {
     const talk = new Talk();
     for (const at of [0, 1000, 3000]) {

@@ -24,6 +24,13 @@ export interface SilentAttempt {
   readonly syns: number;
 }
 
+/** A connection that came about only after its SYN had been repeated. */
+export interface LateStart extends FrameRef {
+  readonly clientPort: number;
+  readonly syns: number;
+  readonly delayNs: Nanoseconds;
+}
+
 /** The connection of a service that a kind of trouble hit worst. */
 export interface WorstConnection {
   readonly clientPort: number;
@@ -257,6 +264,10 @@ export class TcpService {
   undecided: readonly SilentAttempt[] = [];
   /** SYN-ACKs are in the capture, and SYNs are repeated as if none had arrived. */
   answerLost = NEVER;
+  /** Connections that came about LATE_START_NS and more late, as SYNs had to be repeated; and those SYNs. */
+  late = NEVER;
+  lostSyns = 0;
+  latest: LateStart | null = null;
   /** Handshake without repeats: SYN to the client's ACK; SYN to SYN-ACK, the half between capture point and server. */
   readonly roundTrip = new DurationTally();
   readonly serverHalf = new DurationTally();
@@ -282,6 +293,12 @@ export class TcpService {
     if (attempt.syns === 1) this.addUndecided([attempt]);
   }
 
+  addLateStart(start: LateStart): void {
+    this.late = plus(this.late, start);
+    this.lostSyns += start.syns - 1;
+    this.addLatest(start);
+  }
+
   addHandshake(opened: FrameRef, serverHalfNs: Nanoseconds, clientHalfNs: Nanoseconds): void {
     this.serverHalf.add(serverHalfNs);
     const roundTripNs = serverHalfNs + clientHalfNs;
@@ -297,6 +314,7 @@ export class TcpService {
       unanswered.count +
       refused.count +
       answerLost.count +
+      this.late.count +
       (fromClient.trouble?.score ?? 0) +
       (fromServer.trouble?.score ?? 0) +
       (http?.slow.length ?? 0)
@@ -313,6 +331,9 @@ export class TcpService {
     if (other.longestSilence) this.addLongestSilence(other.longestSilence);
     this.addUndecided(other.undecided);
     this.answerLost = both(this.answerLost, other.answerLost);
+    this.late = both(this.late, other.late);
+    this.lostSyns += other.lostSyns;
+    if (other.latest) this.addLatest(other.latest);
     this.roundTrip.merge(other.roundTrip);
     this.serverHalf.merge(other.serverHalf);
     const slowest = other.slowestHandshake;
@@ -324,6 +345,15 @@ export class TcpService {
       this.http.merge(other.http);
     }
     if (other.first.frame < this.first.frame) this.first = other.first;
+  }
+
+  private addLatest(start: LateStart): void {
+    const { latest } = this;
+    const isLater =
+      !latest ||
+      start.delayNs > latest.delayNs ||
+      (start.delayNs === latest.delayNs && start.frame < latest.frame);
+    if (isLater) this.latest = start;
   }
 
   private addLongestSilence(attempt: SilentAttempt): void {

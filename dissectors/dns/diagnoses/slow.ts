@@ -8,13 +8,15 @@ import type { Citation } from '../../../src/moment.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
 import { dnsServers } from '../correlator.js';
 import { questionWords } from '../name.js';
-import { isNear, NEAR_SLOW_MS, SLOW_MS } from '../response-times.js';
+import { isNear, NEAR_SLOW_MS, SLOW_MS, VERY_SLOW_SECONDS } from '../response-times.js';
 import { serverFilter, severityIn, subjectOf } from '../server-severity.js';
 import type { DnsServer } from '../session.js';
 
 const SEVERE_SECONDS = 1;
 const SLOW_MIN = 3;
 const SLOW_SHARE = 0.05;
+const VERY_SLOW_MIN = 5;
+const VERY_SLOW_SHARE = 0.5;
 
 const ID = 'dns.slow';
 const LIMITS = { severeSeconds: SEVERE_SECONDS, slowCount: SLOW_MIN, slowShare: SLOW_SHARE };
@@ -30,7 +32,8 @@ export default defineDiagnosis({
   rule:
     'At least 3 questions to a name server, and more than 5 % of them, are answered after more than 100 ms (50 ms for a resolver on ' +
     'a link-local or loopback address), counted from the first try. Warning where half of the answers take longer than 1 s (for a ' +
-    'near resolver: than 50 ms), inside a tunnel or where the hosts talk little else, and nothing else is wrong; otherwise information.',
+    'near resolver: than 50 ms), inside a tunnel or where the hosts talk little else, and nothing else is wrong; and where at least 5 ' +
+    'answers, and more than half of them, take longer than 2 s, in any capture; otherwise information.',
   notWhen: 'Fewer than 3 answers are slow: a resolver that looks a name up for the first time needs a while.',
   causes: [
     'The resolver asks others first (forwarding, recursion), and one of these is slow or does not answer',
@@ -59,6 +62,12 @@ export default defineDiagnosis({
       why: 'people notice; clients begin to repeat',
       adjustable: true,
     },
+    verySlowSeconds: {
+      value: VERY_SLOW_SECONDS,
+      unit: 's',
+      why: 'no path and no cold cache takes that long: something times out',
+    },
+    verySlowCount: { value: VERY_SLOW_MIN, unit: 'answers', why: 'a name or two of a dead zone are normal' },
     slowCount: {
       value: SLOW_MIN,
       unit: 'answers',
@@ -74,6 +83,7 @@ export default defineDiagnosis({
   },
   fault: 'delay',
   consequenceOf: ['path-loss'],
+  consequenceOfIds: ['dns.pair-race'],
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {
       if (server.answered > 0) yield judge(evidence, server);
@@ -99,7 +109,7 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
   return {
     result: 'problem',
     subject,
-    severity: isSevere ? severityIn(evidence, server) : 'info',
+    severity: isVerySlow(server) ? 'warning' : isSevere ? severityIn(evidence, server) : 'info',
     confidence: 'high',
     explanation:
       `${server.address} answered ${server.answered} questions, half of them within ${timeWords(median)}, 95 % within ` +
@@ -115,11 +125,17 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
       questions: server.questions,
       answered: server.answered,
       slow: slowCount,
+      verySlow: server.verySlowCount,
       repeated: server.repeated,
     },
     evidence: citationsOf(server, slow),
     displayFilter: serverFilter(server),
   };
+}
+
+/** Whatever else the capture holds: a lookup of two seconds is what people wait for. */
+function isVerySlow({ verySlowCount, answered }: DnsServer): boolean {
+  return verySlowCount >= VERY_SLOW_MIN && verySlowCount > VERY_SLOW_SHARE * answered;
 }
 
 const CITED_MAX = 4;

@@ -22,12 +22,17 @@ import { icmpErrors } from '../icmp-errors.js';
 const UNANSWERED_MIN = 3;
 const PARTIAL_REQUESTS_MIN = 10;
 const PARTIAL_SHARE = 0.1;
+/** So many, spread over time, are a lasting loss even where it is a small share. */
+const LASTING_UNANSWERED = 5;
+const LASTING_SHARE = 0.02;
 
 const ID = 'underlay.ping-loss';
 const LIMITS = {
   unanswered: UNANSWERED_MIN,
   partialRequests: PARTIAL_REQUESTS_MIN,
   partialShare: PARTIAL_SHARE,
+  lastingUnanswered: LASTING_UNANSWERED,
+  lastingShare: LASTING_SHARE,
 };
 
 export default defineDiagnosis({
@@ -39,7 +44,8 @@ export default defineDiagnosis({
   priority: 1,
   judgesLast: true,
   rule:
-    'Echo requests from one host to another stay unanswered for 2 s: all of at least 3, or more than 10 % of at least 10. ' +
+    'Echo requests from one host to another stay unanswered for 2 s: all of at least 3, or more than 10 % of at least 10, ' +
+    'or at least 5 and 2 % of them, not in one run. ' +
     'Error where none is answered, the pair are the ends of a tunnel and nothing else is heard from the target; warning ' +
     'where a part is lost between the ends of a tunnel, or where a target that answered before fails inside a tunnel or ' +
     'where the hosts talk little else and no other fault is found; information otherwise.',
@@ -70,7 +76,19 @@ export default defineDiagnosis({
     partialShare: {
       value: PARTIAL_SHARE,
       unit: 'share',
-      why: 'below it, loss is judged by other rules',
+      why: 'in few requests, less is chance',
+      adjustable: true,
+    },
+    lastingUnanswered: {
+      value: LASTING_UNANSWERED,
+      unit: 'requests',
+      why: 'so many are no chance',
+      adjustable: true,
+    },
+    lastingShare: {
+      value: LASTING_SHARE,
+      unit: 'share',
+      why: 'TCP halves its rate again and again at 1 to 2 %',
       adjustable: true,
     },
   },
@@ -115,14 +133,13 @@ function judge(evidence: Evidence, pair: EchoPair): Judgement {
   return problemOf(evidence, pair);
 }
 
-function isLoss({ answered, unanswered }: EchoPair, limits: Readonly<typeof LIMITS>): boolean {
+function isLoss({ answered, unanswered, longest }: EchoPair, limits: Readonly<typeof LIMITS>): boolean {
   const decided = answered + unanswered;
   if (answered === 0) return unanswered >= limits.unanswered;
-  return (
-    decided >= limits.partialRequests &&
-    unanswered >= limits.unanswered &&
-    unanswered > limits.partialShare * decided
-  );
+  if (decided < limits.partialRequests || unanswered < limits.unanswered) return false;
+  if (unanswered > limits.partialShare * decided) return true;
+  const isOneRun = longest !== null && longest.count * 2 > unanswered;
+  return unanswered >= limits.lastingUnanswered && unanswered >= limits.lastingShare * decided && !isOneRun;
 }
 
 function problemOf(evidence: Evidence, pair: EchoPair): Problem {

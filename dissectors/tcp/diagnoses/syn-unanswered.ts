@@ -22,6 +22,7 @@ import {
   type Scanner,
   scanProblem,
 } from '../failed-attempts.js';
+import { LATE_MIN, LOST_SHARE_MIN, lateStarts, lateWords } from '../late-starts.js';
 import {
   clientWords,
   endpointWords,
@@ -56,7 +57,8 @@ export default defineDiagnosis({
     'SYN and SYN-ACK are both repeated, as if the SYN-ACK did not arrive. Folded by server endpoint. Warning where 3 ' +
     'clients fail in at least half of their attempts at an endpoint that answered before, or where the endpoint never ' +
     'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or its hosts talk little else, and nothing else is wrong; ' +
-    'information otherwise.',
+    'information otherwise. Also where all succeed in the end: at least 3 connections to an endpoint, or in a tunnel, come about 1 s and more late ' +
+    'because SYNs were repeated, and at least 2 % of all SYNs are such repeats; as loud as above.',
   notWhen:
     'Packets of the server reach the client by another way (one-sided capture), or in a tunnel with another key (MidoNet). An ICMP error answers. A host tries 20 ' +
     'endpoints in 10 s: a port scan is one piece of information.',
@@ -82,6 +84,8 @@ export default defineDiagnosis({
     lastingSyns: { value: LASTING_SYNS, unit: 'SYNs', why: 'one or two may be lost or be probes' },
     failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may be at fault itself' },
     failingShare: { value: FAILING_SHARE, unit: 'share', why: 'single losses are made up for by repeats' },
+    lateStarts: { value: LATE_MIN, unit: 'connections', why: 'a SYN or two are lost anywhere' },
+    lostShare: { value: LOST_SHARE_MIN, unit: 'share', why: 'healthy paths lose a tenth of that' },
     scanEndpoints: {
       value: SCAN_ENDPOINTS_MIN,
       unit: `endpoints in ${SCAN_SECONDS} s`,
@@ -143,7 +147,7 @@ function withoutFailures(
     (service) =>
       service.established.count + service.refused.count > 0 || isAnsweredUnderOtherKey(quality, service),
   );
-  if (isAnswered) return healthy(evidence, endpoint);
+  if (isAnswered) return lateStarts(evidence, endpoint) ?? healthy(evidence, endpoint);
   const isJudgedElsewhere = endpoint.services.every(
     (service) => scanners.has(service.client) || isRejected(service),
   );
@@ -202,7 +206,8 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
       (lost.count > 0
         ? ` In ${lost.count} of them the server answered with SYN-ACK, which does not reach the client.`
         : '') +
-      (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.'),
+      (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.') +
+      lateWords(endpoint),
     ...(pair ? { pair, direction: { from: pair[0], to: pair[1] } } : {}),
     where: 'unknown',
     first: { segment: first.segment, timeNs: first.timeNs },
@@ -215,6 +220,7 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
       answerLost: lost.count,
       syns,
       established: established.count,
+      late: sumOf(endpoint, ({ late }) => late.count),
       clients: new Set(failing.map(({ client }) => client)).size,
     },
     evidence: citationsOf(endpoint, first, longest, last),
