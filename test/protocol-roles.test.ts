@@ -1,8 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import ipLink, { type HostLink } from '../dissectors/host/side-files/ip-link.js';
 import { catalogue } from '../dissectors/index.js';
 import { type FlowIdentity, KnownProtocols, protocolsOfCatalogue } from '../src/correlate/known-protocols.js';
+import { CollectedKnowledge } from '../src/side-files/side-knowledge.js';
+import { statedPorts } from '../src/side-files/stated-ports.js';
 import { PROTOCOL_ESP, PROTOCOL_GRE, PROTOCOL_TCP, PROTOCOL_UDP } from '../src/wire/ip.js';
 
 const root = resolve(import.meta.dirname, '..');
@@ -35,6 +38,38 @@ describe('what the catalogue knows of protocols', () => {
       expect(protocols.isTunnel({ ...udp(40_000, 9999), recognisedAs }), recognisedAs).toBe(true);
     expect(protocols.carries({ ...udp(40_000, 9999), recognisedAs: 'isakmp' }, 'ipsec')).toBe(false);
     expect(protocols.isTunnel({ ...udp(40_000, 9999), recognisedAs: null })).toBe(false);
+  });
+
+  it('takes further ports from what the operator gives beside the captures', () => {
+    const link: HostLink = {
+      origin: { file: 'links.txt', place: 'line 1' },
+      name: 'vx0',
+      flags: [],
+      mtu: 1450,
+      mac: null,
+      addresses: [],
+      tunnel: {
+        kind: 'vxlan',
+        key: 7,
+        local: null,
+        remote: null,
+        destinationPort: 14_789,
+        hasGroupPolicy: false,
+      },
+    };
+    const side = new CollectedKnowledge().add(ipLink, [link]);
+    expect(statedPorts(side)).toEqual([{ tunnel: 'vxlan', port: 14_789 }]);
+    const known = protocols.withPorts(statedPorts(side));
+    expect(protocols.isTunnel(udp(40_000, 14_789))).toBe(false);
+    expect(known.carries(udp(40_000, 14_789), 'vxlan')).toBe(true);
+    expect(known.carries(udp(40_000, 4789), 'vxlan')).toBe(true);
+    expect(known.carries(udp(40_000, 4790), 'vxlan')).toBe(true);
+    expect(known.portsOf('vxlan-gpe')).toEqual(protocols.portsOf('vxlan-gpe'));
+    const refused = { ...udp(40_000, 14_789), refused: 'port' } as const;
+    expect(known.judgeOf(refused)).toBe('vxlan.port-mismatch');
+    // Nothing new, and a kind that runs right behind IP.
+    expect(protocols.withPorts([{ tunnel: 'vxlan', port: 8472 }])).toBe(protocols);
+    expect(protocols.withPorts([{ tunnel: 'ipip', port: 9999 }]).isTunnel(udp(1, 9999))).toBe(false);
   });
 
   it('has one answer to what a kind of tunnel looks like', () => {

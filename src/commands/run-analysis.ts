@@ -19,6 +19,7 @@ import { withTallies } from '../side-files/capture-tallies.js';
 import { sideSummary } from '../side-files/in-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
+import { statedPorts } from '../side-files/stated-ports.js';
 import tcpdumpSummaries from '../side-files/tcpdump-summary.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type PipelineOptions, type PipelineResult, runPipeline } from '../workers/pipeline.js';
@@ -65,7 +66,7 @@ export async function analyzeSource(
   const result = await runPipeline(source, used, correlators, options);
   noteUnknownTexts(source, side);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
-  const known = captureQuality(source, result.runner, local, entries);
+  const known = captureQuality(source, result.runner, local, entries, side);
   const captures = withTallies(known.captures, side.of(tcpdumpSummaries));
   const quality = { ...known, captures };
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
@@ -127,6 +128,7 @@ export function captureQuality(
   runner: CorrelatorRunner,
   local: readonly string[],
   entries: readonly CatalogueEntry[] = catalogue,
+  side: SideKnowledge = NO_SIDE_KNOWLEDGE,
 ): CaptureQuality {
   const { quality, copies } = runner;
   const window: CaptureQuality['window'] = (segment) => quality.windows[segment] ?? null;
@@ -152,7 +154,7 @@ export function captureQuality(
     local,
     flows: runner.flows,
     traffic: new Traffic(runner.flows, runner.claims),
-    protocols: protocolsOfCatalogue(entries),
+    protocols: protocolsOfCatalogue(entries).withPorts(statedPorts(side)),
     hearsPeer: runner.hearsPeer,
     linkNeighbours: runner.linkNeighbours,
     window,

@@ -203,7 +203,7 @@ class BothEndsRun {
     const { options, side, collectors } = this;
     const { source, endIsKnown } = this.ends[name];
     const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
-    const known = captureQuality(source, runner, local);
+    const known = captureQuality(source, runner, local, catalogue, side);
     const sinceMs = performance.now() - source.lastArrivalMs;
     const present = isRunning || endIsKnown() ? presentOf(known, sinceMs, options.marginSeconds) : null;
     const quality = qualityAt(known, present, isRunning);

@@ -155,7 +155,7 @@ async function runPoint(
   );
   collector.end();
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
-  const quality = captureQuality(source, result.runner, local);
+  const quality = captureQuality(source, result.runner, local, catalogue, side);
   const judged = judgeAll(catalogue, result.runner.sessions(), quality, errors, side);
   return { source, result, quality, collector, judged };
 }

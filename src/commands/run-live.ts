@@ -95,7 +95,7 @@ class LiveRun {
   report(result: PipelineResult): Report {
     const { source, options, entries } = this;
     const { runner } = result;
-    const quality = captureQuality(source, runner, this.local, entries);
+    const quality = captureQuality(source, runner, this.local, entries, this.side);
     const present = options.endIsKnown() ? this.present(runner) : null;
     const verdicts = judgeAt(entries, runner.sessions(), quality, present, false, this.side);
     const report = {
@@ -107,7 +107,7 @@ class LiveRun {
 
   private round(runner: CorrelatorRunner, nowMs: number): void {
     const { source, options, entries, tracker } = this;
-    const quality = captureQuality(source, runner, this.local, entries);
+    const quality = captureQuality(source, runner, this.local, entries, this.side);
     const present = this.present(runner);
     const verdicts = judgeAt(entries, runner.sessions(), quality, present, true, this.side);
     const now = presentTime(quality, present);

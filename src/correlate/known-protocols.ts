@@ -60,6 +60,26 @@ export class KnownProtocols {
     }
   }
 
+  /** The same with further UDP ports of kinds of tunnels; those of kinds that do not run over UDP are left out. */
+  withPorts(stated: readonly { readonly tunnel: string; readonly port: number }[]): KnownProtocols {
+    const isNew = ({ tunnel, port }: (typeof stated)[number]): boolean =>
+      !this.carries({ protocol: PROTOCOL_UDP, portOfA: port, portOfB: port }, tunnel);
+    const added = stated.filter(isNew);
+    if (added.length === 0) return this;
+    const extended = new Set<string>();
+    const roles = [...this.byName.values()].map((one) => {
+      // Of several protocols that carry a kind, the first one over UDP: variants have ports of their own.
+      const isFirst = one.carries !== undefined && one.udpPorts.length > 0 && !extended.has(one.carries);
+      if (!isFirst || one.carries === undefined) return one;
+      extended.add(one.carries);
+      const ports = added.filter(({ tunnel }) => tunnel === one.carries).map(({ port }) => port);
+      return { ...one, udpPorts: [...new Set([...one.udpPorts, ...ports])] };
+    });
+    return new KnownProtocols(
+      roles.map((role) => ({ protocol: role.protocol, title: role.name, roles: [role] })),
+    );
+  }
+
   /** Null for a protocol that no folder tells of. */
   named(protocol: string): KnownProtocol | null {
     return this.byName.get(protocol) ?? null;

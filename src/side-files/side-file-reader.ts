@@ -45,6 +45,12 @@ export interface TextReading<Fact> {
   read(text: TextFile): readonly Fact[];
 }
 
+/** A UDP port in use for a kind of tunnel (`Tunnel.kind`). */
+export interface StatedPort {
+  readonly tunnel: string;
+  readonly port: number;
+}
+
 /**
  * Reads one kind of side file. The definition is also the key by which diagnoses ask for what was read:
  * `evidence.side.of(reader)`.
@@ -56,6 +62,8 @@ export interface SideFileReader<Fact = unknown> {
   readonly text?: TextReading<Fact>;
   /** Statements that a fact stands for in the report's count; one unless said. */
   statements?(fact: Fact): number;
+  /** UDP ports that a fact gives to kinds of tunnels: they count as well-known ones then. */
+  tunnelPorts?(fact: Fact): readonly StatedPort[];
   /** What the facts call an address (in the report's spelling). */
   readonly names?: {
     readonly rank: NameRank;

@@ -1,7 +1,6 @@
-import { earliest, latest } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { judgedPairs, saFilter, spiText } from '../sa-pairs.js';
-import type { EspDirection, EspPair } from '../session.js';
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { judgeSequences, type SequenceSymptom } from '../sequence-symptoms.js';
+import type { EspDirection } from '../session.js';
 
 const DUPLICATES_MIN = 3;
 
@@ -34,43 +33,18 @@ export default defineDiagnosis({
   fault: 'remark',
   consequenceOf: [],
   technology: 'ipsec',
-
-  *diagnose(evidence) {
-    for (const pair of judgedPairs(evidence)) {
-      for (const direction of pair.directions) {
-        if (direction.packets > 0) yield judge(pair, direction);
-      }
-    }
-  },
+  diagnose: (evidence) => judgeSequences(evidence, symptomOf),
 });
 
-function judge(pair: EspPair, direction: EspDirection): Judgement {
-  const { from, to, sas } = direction;
-  const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to };
+function symptomOf({ from, to, sas, packets }: EspDirection): SequenceSymptom | null {
   const duplicates = sas.reduce((sum, sa) => sum + sa.duplicates, 0);
-  if (duplicates < DUPLICATES_MIN) return { result: 'healthy', subject };
-  const ill = sas.filter((sa) => sa.duplicates > 0);
+  if (duplicates < DUPLICATES_MIN) return null;
   return {
-    result: 'problem',
-    subject,
+    sas: sas.filter((sa) => sa.duplicates > 0),
+    span: ({ firstDuplicate, lastDuplicate }) => [firstDuplicate, lastDuplicate],
+    summary: () => 'first packet with a number seen before',
     confidence: 'medium',
-    explanation: `${duplicates} of ${direction.packets} ESP packets from ${from} to ${to} repeat a sequence number of their SA.`,
-    pair: [pair.low, pair.high],
-    direction: { from, to },
-    where: 'path',
-    first: earliest(ill.map(({ firstDuplicate }) => firstDuplicate)) ?? pair.first,
-    last: latest(ill.map(({ lastDuplicate }) => lastDuplicate)) ?? pair.last,
-    ongoingAtEnd: false,
-    counts: { duplicates, packets: direction.packets },
-    evidence: ill.flatMap(({ spi, firstDuplicate, lastDuplicate }) =>
-      firstDuplicate && lastDuplicate
-        ? [
-            { ...firstDuplicate, summary: `SPI ${spiText(spi)}: first packet with a number seen before` },
-            { ...lastDuplicate, summary: `SPI ${spiText(spi)}: last of them` },
-          ]
-        : [],
-    ),
-    displayFilter: saFilter(ill),
-    packetClass: 'esp',
+    explanation: `${duplicates} of ${packets} ESP packets from ${from} to ${to} repeat a sequence number of their SA.`,
+    counts: { duplicates, packets },
   };
 }

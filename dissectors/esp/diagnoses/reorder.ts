@@ -1,8 +1,6 @@
-import { earliest, latest } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { describeReordering, REPLAY_WINDOW } from '../reordering.js';
-import { judgedPairs, saFilter } from '../sa-pairs.js';
-import type { EspDirection, EspPair } from '../session.js';
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { judgeSequences, REPLAY_WINDOW, reorderingOf, type SequenceSymptom } from '../sequence-symptoms.js';
+import type { EspDirection } from '../session.js';
 
 const REORDERED_MIN = 3;
 
@@ -33,39 +31,17 @@ export default defineDiagnosis({
   fault: 'remark',
   consequenceOf: [],
   technology: 'ipsec',
-
-  *diagnose(evidence) {
-    for (const pair of judgedPairs(evidence)) {
-      for (const direction of pair.directions) {
-        if (direction.packets > 0) yield judge(pair, direction);
-      }
-    }
-  },
+  diagnose: (evidence) => judgeSequences(evidence, symptomOf),
 });
 
-function judge(pair: EspPair, direction: EspDirection): Judgement {
-  const { from, to, sas } = direction;
-  const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to };
+function symptomOf({ from, to, sas }: EspDirection): SequenceSymptom | null {
   const within = sas.reduce((sum, { reordered, late64 }) => sum + reordered - late64, 0);
-  if (within < REORDERED_MIN) return { result: 'healthy', subject };
-  const ill = sas.filter(({ reordered }) => reordered > 0);
-  const { counts, evidence, extent } = describeReordering(ill);
+  if (within < REORDERED_MIN) return null;
+  const reordering = reorderingOf(sas.filter(({ reordered }) => reordered > 0));
+  const { reordered, packets, maxExtent } = reordering.counts;
   return {
-    result: 'problem',
-    subject,
+    ...reordering,
     confidence: 'high',
-    explanation:
-      `${counts.reordered} of ${counts.packets} ESP packets from ${from} to ${to} arrived out of order, at most ` +
-      `${extent} sequence numbers late.`,
-    pair: [pair.low, pair.high],
-    direction: { from, to },
-    where: 'path',
-    first: earliest(ill.map(({ firstReordered }) => firstReordered)) ?? pair.first,
-    last: latest(ill.map(({ lastReordered }) => lastReordered)) ?? pair.last,
-    ongoingAtEnd: false,
-    counts,
-    evidence,
-    displayFilter: saFilter(ill),
-    packetClass: 'esp',
+    explanation: `${reordered} of ${packets} ESP packets from ${from} to ${to} arrived out of order, at most ${maxExtent} sequence numbers late.`,
   };
 }

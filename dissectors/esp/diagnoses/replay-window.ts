@@ -1,8 +1,6 @@
-import { earliest, latest } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { describeReordering, REPLAY_WINDOW } from '../reordering.js';
-import { judgedPairs, saFilter } from '../sa-pairs.js';
-import type { EspDirection, EspPair } from '../session.js';
+import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { judgeSequences, REPLAY_WINDOW, reorderingOf, type SequenceSymptom } from '../sequence-symptoms.js';
+import type { EspDirection } from '../session.js';
 
 const LATE_PACKETS_MIN = 3;
 
@@ -36,39 +34,19 @@ export default defineDiagnosis({
   fault: 'tunnel-loss',
   consequenceOf: [],
   technology: 'ipsec',
-
-  *diagnose(evidence) {
-    for (const pair of judgedPairs(evidence)) {
-      for (const direction of pair.directions) {
-        if (direction.packets > 0) yield judge(pair, direction);
-      }
-    }
-  },
+  diagnose: (evidence) => judgeSequences(evidence, symptomOf),
 });
 
-function judge(pair: EspPair, direction: EspDirection): Judgement {
-  const { from, to, sas } = direction;
-  const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high], from, to };
+function symptomOf({ from, to, sas }: EspDirection): SequenceSymptom | null {
   const late = sas.reduce((sum, { late64 }) => sum + late64, 0);
-  if (late < LATE_PACKETS_MIN) return { result: 'healthy', subject };
-  const ill = sas.filter(({ late64 }) => late64 > 0);
-  const { counts, evidence, extent } = describeReordering(ill);
+  if (late < LATE_PACKETS_MIN) return null;
+  const reordering = reorderingOf(sas.filter(({ late64 }) => late64 > 0));
   return {
-    result: 'problem',
-    subject,
+    ...reordering,
     confidence: 'medium',
     explanation:
       `${late} ESP packets from ${from} to ${to} arrived ${REPLAY_WINDOW} or more sequence numbers late (at most ` +
-      `${extent}); a receiver with a window of ${REPLAY_WINDOW} drops them.`,
-    pair: [pair.low, pair.high],
-    direction: { from, to },
-    where: 'path',
-    first: earliest(ill.map(({ firstReordered }) => firstReordered)) ?? pair.first,
-    last: latest(ill.map(({ lastReordered }) => lastReordered)) ?? pair.last,
-    ongoingAtEnd: false,
-    counts: { ...counts, late },
-    evidence,
-    displayFilter: saFilter(ill),
-    packetClass: 'esp',
+      `${reordering.counts.maxExtent}); a receiver with a window of ${REPLAY_WINDOW} drops them.`,
+    counts: { ...reordering.counts, late },
   };
 }

@@ -56,6 +56,8 @@ export default defineSideFileReader<HostLink>({
   kind: 'ip link',
   text: { words: { outputOf: ['ip -d link', 'ip addr'] }, read: readIpLink },
   names: { rank: 'interface', nameOf: interfaceName },
+  tunnelPorts: ({ tunnel }) =>
+    tunnel?.destinationPort ? [{ tunnel: tunnel.kind, port: tunnel.destinationPort }] : [],
   usedBy: ['scion.tun-address-mismatch', 'overlay.subnet-overlap'],
 });
 
