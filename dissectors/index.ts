@@ -19,6 +19,7 @@ import bfdSessionDown from './bfd/diagnoses/session-down.js';
 import bfdStuck from './bfd/diagnoses/stuck.js';
 import bfdTtl from './bfd/diagnoses/ttl.js';
 import bgpBgpConfigurationSideFile from './bgp/side-files/bgp-configuration.js';
+import bgpConfigurationMismatch from './bgp/diagnoses/configuration-mismatch.js';
 import bgpCorrelators from './bgp/correlator.js';
 import bgpDissector from './bgp/dissector.js';
 import bgpFlap from './bgp/diagnoses/flap.js';
@@ -326,7 +327,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'Border Gateway Protocol (BGP-4)',
     dissector: bgpDissector,
     correlators: bgpCorrelators,
-    diagnoses: [bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused, bgpRouteFlap],
+    diagnoses: [bgpConfigurationMismatch, bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused, bgpRouteFlap],
     sideFiles: [bgpBgpConfigurationSideFile],
   },
   {

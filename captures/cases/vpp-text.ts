@@ -111,3 +111,14 @@ vpp# show buffers
 Pool Name            Index NUMA  Size  Data Size  Total  Avail  Cached   Used
 default-numa-0         0     0   2496     2048    16800    0       0     16800
 `;
+
+/** A queue that is full: no word of a loss in the reason, and VPP calls it an error. */
+export const SLOTS_TEXT = `vpp# show err
+   Count                  Node                              Reason               Severity
+      1200             avf-0/d8/a/0-tx            no free tx slots                      error
+     80412             session-queue              Packets transmitted                   error
+vpp# show err
+   Count                  Node                              Reason               Severity
+      9200             avf-0/d8/a/0-tx            no free tx slots                      error
+     99876             session-queue              Packets transmitted                   error
+`;

@@ -9,7 +9,7 @@ import { type TcpFlag, tcp } from '../../test/build/tcp.js';
 import { udp } from '../../test/build/udp.js';
 import { LINK_TYPE_VPP, type VppStep, vppPath, withDropReason } from '../../test/build/vpp.js';
 import type { SampleCapture } from './sample-capture.js';
-import { EMPTY_TEXT, ERRORS_TEXT, HEALTHY_TEXT } from './vpp-text.js';
+import { EMPTY_TEXT, ERRORS_TEXT, HEALTHY_TEXT, SLOTS_TEXT } from './vpp-text.js';
 
 /** VPP's clock counts from its own start: 9 min 46 s. */
 const START_NS = 586_518_858_000n;
@@ -329,6 +329,14 @@ export const captures: readonly SampleCapture[] = [
     must: ['vpp.trace-incomplete'],
     healthy: true,
     write: () => ascii(EMPTY_TEXT),
+  },
+  {
+    file: 'vpp-tx-slots.txt',
+    shows:
+      'a transmit queue without free slots, by two tables of show err; packets transmitted grow too, which is no loss',
+    must: ['vpp.error-counter'],
+    healthy: false,
+    write: () => ascii(SLOTS_TEXT),
   },
   {
     file: 'vpp-errors.txt',

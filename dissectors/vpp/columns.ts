@@ -24,7 +24,7 @@ export const VPP_ROWS = {
   kind: 'u8',
   /** Index of the buffer; of text: ordinal of the packet, or the number that the line states. */
   buffer: 'u32',
-  /** Of text: thread, number of the packet in its thread, line, and 1 where lines of the packet are missing. */
+  /** Of text: thread (of a counter: its severity), number of the packet in its thread, line, and 1 where lines of the packet are missing. */
   thread: 'u16',
   packet: 'u32',
   line: 'u32',

@@ -82,7 +82,14 @@ class TraceCorrelation implements Correlation<VppTrace, typeof VPP_ROWS> {
       case columns.ROW_LIMITED:
         return this.tally.takeLimit(value, at);
       case columns.ROW_ERROR_COUNTER:
-        return this.tally.takeCounter({ node, reason, count: value, table: table.packet[row], at });
+        return this.tally.takeCounter({
+          node,
+          reason,
+          count: value,
+          severity: table.thread[row],
+          table: table.packet[row],
+          at,
+        });
       default:
         this.tally.takePool({ name: node, free: value, at });
     }

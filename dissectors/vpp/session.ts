@@ -117,6 +117,8 @@ export interface VppCounter {
   readonly node: string;
   readonly reason: string;
   readonly count: number;
+  /** SEVERITY_ of trace-text. */
+  readonly severity: number;
   readonly table: number;
   readonly at: VppVisit;
 }

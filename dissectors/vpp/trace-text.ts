@@ -21,6 +21,12 @@ export interface TracedPacket {
   isCut: boolean;
 }
 
+/** What VPP itself thinks of a counter. */
+export const SEVERITY_NONE = 0;
+export const SEVERITY_INFO = 1;
+export const SEVERITY_WARNING = 2;
+export const SEVERITY_ERROR = 3;
+
 /** One of the other lines. */
 export type Note =
   | { readonly kind: 'empty-thread'; readonly thread: number; readonly line: number }
@@ -30,6 +36,8 @@ export type Note =
       readonly node: string;
       readonly reason: string;
       readonly count: number;
+      /** SEVERITY_ of the column; SEVERITY_NONE in tables without one. */
+      readonly severity: number;
       /** Which table of the text, from 1. */
       readonly table: number;
       readonly line: number;
@@ -57,7 +65,7 @@ const EMPTY = /^\s*No packets in trace buffer/;
 const LIMITED = /^\s*Limiting display to (\d+) packets/;
 const ERRORS_HEAD = /^\s*Count\s+Node\s+Reason(\s+Severity)?/;
 const ERROR_LINE = /^\s*(\d+)\s+(\S+)\s+(\S.*?)\s*$/;
-const SEVERITY = /\s+(?:error|warn|warning|info)(?:\s+\d+)?$/;
+const SEVERITY = /\s+(error|warn|warning|info)(?:\s+\d+)?$/i;
 const POOLS_HEAD = /^\s*Pool Name\s+Index\s+NUMA\s+Size\s+Data Size\s+Total\s+Avail\s+Cached\s+Used/;
 const POOL_LINE = /^\s*(\S+)\s+\d+\s+\d+\s+\d+\s+\d+\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*$/;
 /** A prompt of VPP or of a shell, a separator of grep, an ellipsis: what stands above has ended. */
@@ -175,11 +183,13 @@ class TextReader implements TraceText {
       const [, count, node, rest] = ERROR_LINE.exec(line) ?? [];
       if (count === undefined || node === undefined || rest === undefined) return this.endTable(line);
       const reason = this.hasSeverity ? rest.replace(SEVERITY, '') : rest;
+      const severity = this.hasSeverity ? severityOf(SEVERITY.exec(rest)?.[1]) : SEVERITY_NONE;
       this.note({
         kind: 'error-counter',
         node,
         reason,
         count: Number(count),
+        severity,
         table: this.errorTables,
         line: number,
       });
@@ -207,6 +217,12 @@ class TextReader implements TraceText {
     if (this.notes.length < NOTES_MAX) this.notes.push(note);
     else this.leftOut++;
   }
+}
+
+function severityOf(word: string | undefined): number {
+  if (word === undefined) return SEVERITY_NONE;
+  if (/info/i.test(word)) return SEVERITY_INFO;
+  return /warn/i.test(word) ? SEVERITY_WARNING : SEVERITY_ERROR;
 }
 
 function timeOf(found: RegExpExecArray): bigint {

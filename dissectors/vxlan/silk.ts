@@ -35,7 +35,7 @@ export interface SilkFacts {
   readonly pairs: readonly SilkPair[];
   /** ARP of containers and hosts, in no tunnel. */
   readonly questions: readonly ArpPair[];
-  /** At least CONFORMING_MIN MAC addresses follow the convention. */
+  /** At least CONFORMING_MIN MAC addresses follow the convention, or one does on a link with the gateway of all containers. */
   readonly isInUse: boolean;
   /** Conforming MAC addresses. */
   readonly conforming: ReadonlySet<string>;
@@ -47,7 +47,12 @@ export function silkFacts(evidence: Evidence): SilkFacts {
   const questions = evidence.sessions(arpPairs).filter(({ stack }) => stack === 0);
   const pairs = [...tunnels.flatMap(pairsOfTunnel), ...questions.flatMap(pairsOfQuestion)];
   const conforming = new Set(pairs.filter(({ isConforming }) => isConforming).map(({ mac }) => mac));
-  return { pairs, questions, conforming, isInUse: conforming.size >= CONFORMING_MIN };
+  const hasGateway = questions.some(
+    ({ asker, target, askerMacs, targetMacs }) =>
+      (asker === GATEWAY || target === GATEWAY) &&
+      [...askerMacs, ...targetMacs].some(({ mac }) => conforming.has(mac)),
+  );
+  return { pairs, questions, conforming, isInUse: conforming.size >= CONFORMING_MIN || hasGateway };
 }
 
 /** Whether an address of a container, or of the cell itself, belongs to the lease that begins with `base`. */

@@ -19,6 +19,9 @@ const REQUESTS_MIN = 3;
 const SCANNED_MIN = 10;
 const ANSWER_SECONDS = 1;
 const UNICAST_PEERS_MIN = 2;
+const INSISTENT_MIN = 5;
+/** The only neighbour of a container in Cloud Foundry. */
+const CONTAINER_GATEWAY = '169.254.0.1';
 
 export default defineDiagnosis({
   id: 'arp.unanswered',
@@ -32,7 +35,7 @@ export default defineDiagnosis({
     'neither IP nor ARP, from then on. Warning where the address is an end of a tunnel, or the only such address where the ' +
     'hosts have no tunnel and talk little else; otherwise information. A host that gets no answer from 10 addresses or more is told once.',
   notWhen:
-    'The capture could not show the reply: neither host is the one that captures, and no unicast packet to the asker is seen (a switch ' +
+    'The capture could not show the reply: neither host is the one that captures, and no unicast packet to the asker is seen, nor is everything in the capture sent by the asker alone (a switch ' +
     'port shows the broadcasts of everybody, but not the replies). Announcements and probes ask nothing.',
   causes: [
     'The host is down, or has another address',
@@ -53,6 +56,11 @@ export default defineDiagnosis({
       why: 'three tries of Linux take 3 s, those of routers longer',
     },
     scanned: { value: SCANNED_MIN, unit: 'addresses', why: 'scans and monitoring ask for absent hosts' },
+    insistent: {
+      value: INSISTENT_MIN,
+      unit: 'requests',
+      why: 'alone in the capture: who asks that often within seconds gets no answer',
+    },
     unicastPeers: {
       value: UNICAST_PEERS_MIN,
       unit: 'hosts',
@@ -94,6 +102,11 @@ interface View {
   /** By tunnel stack and address: hosts that sent unicast to it. */
   readonly heardFrom: ReadonlyMap<string, ReadonlySet<string>>;
   readonly tunnelEnds: ReadonlySet<string>;
+  /**
+   * Everything in the capture was sent by one host, which asks in vain: a switch port would show the broadcasts of others
+   * too, and a host that is answered does not ask again at once.
+   */
+  readonly isAskersAlone: boolean;
   /** Addresses that were asked for in vain, by the group of who asks. */
   readonly silentTargets: ReadonlyMap<HostGroup, ReadonlySet<string>>;
 }
@@ -126,7 +139,8 @@ function viewOf(evidence: Evidence): View {
     if (requests > 0 && last !== lastReply) sent(asker, last);
   }
   const silentTargets = new Map<HostGroup, Set<string>>();
-  const view = { quality, lastSent, heardFrom, tunnelEnds, silentTargets };
+  const isAskersAlone = lastSent.size === 1 && pairs.every(({ replies }) => replies === 0);
+  const view = { quality, lastSent, heardFrom, tunnelEnds, isAskersAlone, silentTargets };
   for (const pair of pairs) {
     if (!pair.insistence.isBurst || !isSilent(view, pair)) continue;
     const group = hostGroup(quality, pair.asker, pair.stack);
@@ -158,8 +172,12 @@ function isGroup(address: string): boolean {
 }
 
 /** Whether the capture would show the reply: surely, probably, or not. */
-function sightOf({ quality, heardFrom }: View, { stack, asker, target, outbound }: ArpPair) {
+function sightOf(
+  { quality, heardFrom, isAskersAlone }: View,
+  { stack, asker, target, outbound, open }: ArpPair,
+) {
   if (outbound > 0 || quality.local.includes(asker) || quality.local.includes(target)) return 'sure';
+  if (open.count >= INSISTENT_MIN && isAskersAlone) return 'sure';
   const peers = heardFrom.get(`${stack} ${asker}`)?.size ?? 0;
   if (peers === 0) return 'none';
   return peers >= UNICAST_PEERS_MIN ? 'sure' : 'probable';
@@ -224,7 +242,8 @@ function severityOf(view: View, { stack, asker, target }: ArpPair, isSure: boole
     !group.pairs.some(({ a, b }) => tunnelEnds.has(a) || tunnelEnds.has(b)) &&
     isQuietGroup(quality, { host: asker, stack });
   // A link-local address is often asked for only to see that it is free.
-  return isSubject && !target.startsWith('169.254.') ? 'warning' : 'info';
+  const isProbe = target.startsWith('169.254.') && target !== CONTAINER_GATEWAY;
+  return isSubject && !isProbe ? 'warning' : 'info';
 }
 
 function scanOf(quality: CaptureQuality, pairs: readonly ArpPair[]): Problem {

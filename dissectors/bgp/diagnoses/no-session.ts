@@ -20,6 +20,7 @@ import {
   isUnanswered,
   scanningHosts,
 } from '../attempts.js';
+import { configurationWords } from '../configured-side.js';
 import {
   citationsInOrder,
   establishedAfter,
@@ -116,7 +117,8 @@ function problemOf(evidence: Evidence, peering: Peering, failed: FailedAttempts)
       `${clients.length === 1 ? ` to ${server}` : ''}, and no answer of any kind came. ` +
       `The capture goes on for ${secondsText(secondsToPause(quality, last) * 1e9)} after the last of them.` +
       (recovered ? ' Later a session was established.' : '') +
-      (before ? ' A session stood before.' : ''),
+      (before ? ' A session stood before.' : '') +
+      configurationWords(evidence, peering),
     ...(clients.length === 1 ? { direction: { from: client, to: server } } : {}),
     where: 'unknown',
     first: momentOf(first),

@@ -1,8 +1,14 @@
-import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement, judgeEach, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  judgeEach,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { configurationWords } from '../configured-side.js';
 import { CODE_OPEN } from '../layout.js';
 import { codeText } from '../names.js';
 import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
@@ -42,12 +48,13 @@ export default defineDiagnosis({
   fault: 'session-down',
   consequenceOf: [],
   technology: 'bgp',
-  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
+  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering)),
 });
 
-function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
+function judge(evidence: Evidence, peering: Peering): Judgement | null {
+  const { quality } = evidence;
   const rejections = notificationsOf(peering).filter(({ notification }) => notification.code === CODE_OPEN);
-  if (rejections.length > 0) return problemOf(quality, peering, rejections);
+  if (rejections.length > 0) return problemOf(evidence, peering, rejections);
   const hasOpened = peering.connections.some(
     ({ conversation }) => conversation?.speakers.some(({ open }) => open !== null) ?? false,
   );
@@ -55,7 +62,7 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
 }
 
 function problemOf(
-  quality: CaptureQuality,
+  evidence: Evidence,
   peering: Peering,
   rejections: ReturnType<typeof notificationsOf>,
 ): Problem {
@@ -65,13 +72,14 @@ function problemOf(
   const refused = from.address === peering.a ? peering.b : peering.a;
   return {
     result: 'problem',
-    ...peeringFacts(quality, peering),
+    ...peeringFacts(evidence.quality, peering),
     severity: recovered ? 'warning' : 'error',
     confidence: 'high',
     explanation:
       `${from.address} rejected the OPEN of ${refused} with NOTIFICATION ${codeText(notification.code, notification.subcode)}` +
       `${rejections.length > 1 ? `, ${plural(rejections.length, 'time')} in all` : ''}. ` +
       opensWords(connection, notification.subcode) +
+      configurationWords(evidence, peering) +
       (recovered ? ' Later a session was established.' : ''),
     direction: { from: refused, to: from.address },
     where: 'receiver',

@@ -7,6 +7,7 @@ import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
 import { icmpErrors } from '../../icmp/correlator.js';
 import { PORT_NTP } from '../layout.js';
+import { silentByNtpq } from '../ntpq-judgements.js';
 import type { NtpAssociation } from '../session.js';
 import {
   haveOtherServers,
@@ -31,7 +32,7 @@ export default defineDiagnosis({
   priority: 2,
   judgesLast: true,
   rule:
-    'A host sends a time server at least 4 requests in a row, or 3 over at least 64 s, and gets no answer to any of them within 3 s; those of the last 3 s of the capture do not count. Warning ' +
+    'A host sends a time server at least 4 requests in a row, or 3 over at least 64 s, and gets no answer to any of them within 3 s; those of the last 3 s of the capture do not count. Information where ntpq -pn of a host (--log) shows reach 0 for one of several servers. Warning ' +
     'where its clients get the time from no other server, the client is in a tunnel or talks little else, and nothing else is wrong; information ' +
     'otherwise.',
   notWhen:
@@ -64,6 +65,7 @@ export default defineDiagnosis({
       const asked = server.associations.filter(({ requests }) => requests > 0);
       if (asked.length > 0) yield judge(evidence, { ...server, associations: asked }, refused);
     }
+    yield* silentByNtpq(evidence);
   },
 });
 

@@ -20,6 +20,7 @@ import {
   patienceSeconds,
   STARTING_SECONDS,
 } from '../clock-offsets.js';
+import { offsetByNtpq } from '../ntpq-judgements.js';
 import { hostSubject, ntpFilter, severityOfTime } from '../time-service.js';
 
 const CITED = 4;
@@ -35,7 +36,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'At least 2 NTP exchanges, the newest among them, say that the clock of a host differs from that of most of its time servers by more ' +
-    'than 128 ms beyond what the delay leaves open. Warning where the host tells its own time in its requests, the capture is ' +
+    'than 128 ms beyond what the delay leaves open; or ntpq -pn of a host (--log) says so of the server that it follows. Warning where the host tells its own time in its requests, the capture is ' +
     'small or in a tunnel and nothing else is wrong; information otherwise, and where it is the clock of the capture that differs.',
   notWhen:
     'The host has just started and is setting its clock (leap indicator 3: 300 s; a simple client: 30 s). A later exchange finds the ' +
@@ -73,6 +74,7 @@ export default defineDiagnosis({
     }
     const judgement = judgeCapture(evidence, clocks);
     if (judgement) yield judgement;
+    yield* offsetByNtpq(evidence);
   },
 });
 

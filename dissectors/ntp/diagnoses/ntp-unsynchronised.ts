@@ -8,6 +8,7 @@ import type { Citation, FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import { LEAP_UNSYNCHRONISED } from '../layout.js';
+import { unsynchronisedByNtpq } from '../ntpq-judgements.js';
 import type { Unsynchronised } from '../session.js';
 import {
   haveOtherServers,
@@ -31,7 +32,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A time server answers with leap indicator 3, stratum 16, or stratum 0 without a refusal, at least twice, and its newest answer is ' +
-    'one of them. Warning where its clients get the time from no other server, the client is in a tunnel or talks little else, and nothing else is ' +
+    'one of them; or no line of ntpq -pn of a host (--log) begins with *, and its daemon has polled more than three times. Warning where its clients get the time from no other server, the client is in a tunnel or talks little else, and nothing else is ' +
     'wrong; information otherwise.',
   notWhen:
     'A later answer of the server is synchronised: it had just started. The host only asks (what a client says of its own clock ' +
@@ -58,7 +59,10 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: [],
-  diagnose: (evidence) => judgeEach(timeServers(evidence), (server) => judge(evidence, server)),
+  *diagnose(evidence) {
+    yield* judgeEach(timeServers(evidence), (server) => judge(evidence, server));
+    yield* unsynchronisedByNtpq(evidence);
+  },
 });
 
 /** Null for a server whose answers say nothing of its clock. */

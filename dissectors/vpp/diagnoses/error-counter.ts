@@ -3,12 +3,17 @@ import type { Subject } from '../../../src/report/report.js';
 import { type VppTrace, vppTraces } from '../correlator.js';
 import { refOf } from '../flow-words.js';
 import type { VppCounter } from '../session.js';
+import { SEVERITY_ERROR, SEVERITY_INFO, SEVERITY_NONE } from '../trace-text.js';
 
-/** Counters of packets lost; the others count what is normal. */
+/** Where VPP prints no severity: counters of packets lost; the others count what is normal. */
 const LOSS =
   /drop|miss|exceeded|\bbad\b|unknown|invalid|fail|buffers|deny|denied|is down|too (?:short|long|big|small)|ttl <=|inconsistent|spoofed|malformed|timeout|no listener|overrun|congest/i;
 const BUFFERS = /out of buffers|no[ _]buffers?|allocate buffer/i;
+/** Counters without a severity of their own are called errors, whatever they count. */
+const NORMAL =
+  /\b(?:packets?|acks?|segments?|requests?|repl(?:y|ies)|advertisements?|solicitations?|sessions?|syns?)\s+(?:sent|received|transmitted|processed|created|accepted|forwarded)\b|^(?:good|no error|processed|accepted|next|permitted|translated)/i;
 const SHOWN = 5;
+const GROWTH_MIN = 100;
 
 export default defineDiagnosis({
   id: 'vpp.error-counter',
@@ -17,23 +22,32 @@ export default defineDiagnosis({
   subject: 'session',
   layer: 'underlay',
   priority: 2,
-  rule: 'Between two tables of show errors in the text, a counter of lost packets grows. Warning where VPP lacked buffers.',
+  rule: 'Between two tables of show errors in the text, a counter that VPP itself calls an error or warning grows (without that column: one of lost packets). Warning where one grows by at least 100, or VPP lacked buffers.',
   notWhen:
-    'The counter counts what is normal (packets processed, ARP replies), or stands still, or there is one table only.',
-  causes: ['As the reason of the counter says; ARP misses and single drops are normal on a busy node'],
+    'The column Severity says info, the counter counts what is normal (packets processed, ARP replies), or stands still, or there is one table only.',
+  causes: [
+    'No free slots or descriptors in a transmit queue: the interface is slower than what is sent to it, or has too few of them',
+    'As the reason of the counter says; ARP misses and single drops are normal on a busy node',
+  ],
   nextSteps: [
     'vppctl clear errors; make the traffic that fails; vppctl show errors: which reason counts as often as packets fail?',
     'pcap trace drop max 1000 file drops.pcap, then off: the dropped packets with their reasons',
   ],
   refutedBy: 'The counter stands still while the traffic fails.',
   source: 'VPP: show errors; Calico VPP troubleshooting guide',
-  thresholds: {},
+  thresholds: {
+    growth: {
+      value: GROWTH_MIN,
+      unit: 'packets',
+      why: 'ARP misses and single drops are normal on a busy node',
+    },
+  },
   fault: 'remark',
   consequenceOf: [],
   *diagnose(evidence) {
     const subject = { kind: 'session', protocol: 'vpp', table: 'errors' };
     for (const trace of evidence.sessions(vppTraces)) {
-      const losses = trace.counters.filter(({ reason }) => LOSS.test(reason));
+      const losses = trace.counters.filter(isLoss);
       const tables = Math.max(0, ...trace.counters.map(({ table }) => table));
       if (tables === 0) continue;
       if (tables === 1) yield onlyOne(subject, losses);
@@ -41,6 +55,15 @@ export default defineDiagnosis({
     }
   },
 });
+
+function isLoss({ severity, reason }: VppCounter): boolean {
+  if (severity === SEVERITY_NONE) return LOSS.test(reason);
+  return severity !== SEVERITY_INFO && !NORMAL.test(reason);
+}
+
+function isLoud({ counter: { severity, reason }, by }: Growth): boolean {
+  return BUFFERS.test(reason) || (severity === SEVERITY_ERROR && by >= GROWTH_MIN);
+}
 
 function onlyOne(subject: Subject, losses: readonly VppCounter[]): Judgement {
   if (losses.length === 0) return { result: 'healthy', subject };
@@ -67,7 +90,7 @@ function judge(trace: VppTrace, losses: readonly VppCounter[], subject: Subject)
   return {
     result: 'problem',
     subject,
-    severity: grown.some(({ counter }) => BUFFERS.test(counter.reason)) ? 'warning' : 'info',
+    severity: grown.some(isLoud) ? 'warning' : 'info',
     confidence: 'high',
     explanation: `Counters of lost packets grow between the tables: ${words.join('; ')}.`,
     first: trace.first,

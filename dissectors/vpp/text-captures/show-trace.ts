@@ -84,7 +84,12 @@ function encodeNote(note: Note): Uint8Array {
       return encode({ kind: vpp.VPP_TEXT_LIMITED, buffer: note.packets, strings });
     }
     case 'error-counter': {
-      const strings = [note.node, `packet: ${note.table} line: ${line}`, note.reason, ''];
+      const strings = [
+        note.node,
+        `thread: ${note.severity} packet: ${note.table} line: ${line}`,
+        note.reason,
+        '',
+      ];
       return encode({ kind: vpp.VPP_TEXT_ERROR_COUNTER, buffer: note.count, strings });
     }
     case 'buffer-pool': {

@@ -1,4 +1,3 @@
-import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../../src/diagnose/packet-class.js';
@@ -6,6 +5,8 @@ import { hasOtherFault } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { egressRejections } from '../egress-rejects.js';
+import { policyWords } from '../policy-words.js';
 import { type Rejection, rejectionsOf } from '../rejections.js';
 import { tunnelRequests } from '../requests.js';
 import { citations, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
@@ -21,7 +22,7 @@ export default defineDiagnosis({
   priority: 1,
   judgesLast: true,
   rule:
-    'Inside VXLAN, a TCP SYN or a UDP packet is answered by ICMP port unreachable. Or at least 3 SYNs with a group ' +
+    'On the link of a container (its gateway 169.254.0.1 says so, or its own host, and store.json lists it) ICMP port unreachable or prohibited answers packets to another host: an egress security group. Inside VXLAN, a TCP SYN or a UDP packet is answered by ICMP port unreachable. Or at least 3 SYNs with a group ' +
     'policy id stay unanswered, while the same endpoint accepts connections with another id, or its host answers ' +
     'pings or other ports with the same one. Warning where the capture shows no other fault, otherwise information; information too ' +
     'for UDP, where a closed port looks the same, and where the client gets through later.',
@@ -50,6 +51,7 @@ export default defineDiagnosis({
   consequenceOf: ['mismatch'],
   consequenceOfIds: ['vxlan.gbp-untagged', 'silk.metadata-missing', 'silk.tag-ip-mismatch'],
   *diagnose(evidence) {
+    yield* egressRejections(evidence);
     const all = tunnelRequests(evidence);
     const rejected = new Set<object>();
     for (const rejection of rejectionsOf(evidence, all)) {
@@ -85,11 +87,11 @@ function problemOf(evidence: Evidence, rejection: Rejection): Problem | null {
     ]);
   const severity: Severity = isQuiet ? 'info' : 'warning';
   const confidence: Confidence = isSaid ? (isAmbiguous ? 'low' : 'high') : otherId ? 'medium' : 'low';
-  return describe(evidence.quality, rejection, severity, confidence);
+  return describe(evidence, rejection, severity, confidence);
 }
 
 function describe(
-  quality: CaptureQuality,
+  evidence: Evidence,
   rejection: Rejection,
   severity: Severity,
   confidence: Confidence,
@@ -113,7 +115,9 @@ function describe(
     severity,
     confidence,
     ...(isSaid ? {} : { title: 'Network policy drops the connection' }),
-    explanation: explain(rejection, clients),
+    explanation:
+      explain(rejection, clients) +
+      policyWords(evidence, { client: clients[0], server, port, protocol, tags: refusedIds }),
     pair: [clients[0], server],
     direction: { from: clients[0], to: server },
     where: 'receiver',
@@ -147,7 +151,7 @@ function describe(
           ]),
         ]),
     ),
-    displayFilter: tunnelFilter(quality, [tunnel]),
+    displayFilter: tunnelFilter(evidence.quality, [tunnel]),
     causes: causesOf(isSaid, from),
   };
 }

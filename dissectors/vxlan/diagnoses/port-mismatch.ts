@@ -11,6 +11,7 @@ import { citationsOf, type ErrorPair, errorFilter, errorPairs } from '../../icmp
 import { judgeOfRefusal } from '../../icmp/refusals.js';
 import type { PortUse, VxlanTunnel } from '../correlator.js';
 import { vxlanTunnels } from '../correlator.js';
+import { portsAgainstDevices } from '../device-settings.js';
 import { requestCount, type TunnelRequests, tunnelRequests } from '../requests.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 
@@ -30,7 +31,7 @@ export default defineDiagnosis({
   rule:
     'ICMP port unreachable quotes a packet to a port of VXLAN: nobody listens there (information where fewer than 3 came and ' +
     'the peer sends in the tunnel afterwards). Or: in one tunnel the two directions go to different UDP ports, at least 3 packets each, and at ' +
-    'least 3 inner requests stay unanswered.',
+    'least 3 inner requests stay unanswered. Or: the VXLAN device of an endpoint (--log, ip -d link) has another dstport than its packets (a warning where the tunnel works).',
   notWhen:
     'Inner requests are answered although the ports differ. Source ports differ in any tunnel: they are a hash.',
   causes: [
@@ -55,6 +56,7 @@ export default defineDiagnosis({
   explicitSignal: true,
   *diagnose(evidence) {
     yield* refusedPorts(evidence);
+    yield* portsAgainstDevices(evidence);
     for (const one of tunnelRequests(evidence)) {
       const judgement = judge(evidence.quality, one);
       if (judgement) yield judgement;

@@ -4,6 +4,7 @@ import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diag
 import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { vxlanTunnels } from '../correlator.js';
+import { groupsAgainstDevices } from '../device-settings.js';
 import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredRequests } from '../requests.js';
 import type { InnerFlow, InnerSide, ReservedUse, VxlanTunnel } from '../session.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
@@ -22,7 +23,7 @@ export default defineDiagnosis({
     'bits stay unanswered while the same inner host answers requests without them; warning where at least 3 ' +
     'stay unanswered and nothing else is known; information where such packets are answered or nothing asks for an answer. ' +
     'Also, as an error: all requests with a group policy (G) stay unanswered, the same inner host answers those without, and the ' +
-    'peer itself never sets G.',
+    'peer itself never sets G. Also: the VXLAN device of the receiver (--log, ip -d link) is made without gbp, and the packets to it set G.',
   notWhen:
     'The header is VXLAN-GPE, whose flags mean something else. For the group policy: what is answered goes to other inner hosts; ' +
     'pings between the tunnel ends carry no tag, and say nothing of an application that is filtered or down.',
@@ -45,6 +46,7 @@ export default defineDiagnosis({
   consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
+    yield* groupsAgainstDevices(evidence);
     const byTunnel = new Map(tunnelRequests(evidence).map((one) => [one.tunnel, one]));
     for (const tunnel of evidence.sessions(vxlanTunnels)) {
       if (tunnel.isGpe) continue;

@@ -7,6 +7,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { networksAgainstDevices } from '../device-settings.js';
 import { PORT_MIDONET } from '../layout.js';
 import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredRequests } from '../requests.js';
 import type { MacPair, VxlanTunnel } from '../session.js';
@@ -24,7 +25,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'Between two tunnel endpoints one VNI is used only one way and another VNI only the other way, the inner MAC addresses ' +
-    '(or the addresses that ARP asks about) of one mirror those of the other, and at least 3 requests in one of them stay unanswered.',
+    '(or the addresses that ARP asks about) of one mirror those of the other, and at least 3 requests in one of them stay unanswered. Or: none of the VXLAN devices of an endpoint (--log, ip -d link) has the VNI of its packets.',
   notWhen:
     'The requests are answered, in whatever VNI: asymmetric routing (EVPN, NSX) uses another VNI each way. The port is ' +
     '6677: MidoNet names the destination port by the VNI. Captures of both ends show that the packets do not arrive.',
@@ -46,6 +47,7 @@ export default defineDiagnosis({
   technology: 'vxlan',
   judgePair: judgeVnis,
   *diagnose(evidence) {
+    yield* networksAgainstDevices(evidence);
     const all = tunnelRequests(evidence);
     const accused = new Set<VxlanTunnel>();
     for (const [there, back] of oppositePairs(all)) {
