@@ -27,18 +27,27 @@ export function outcomeOf(
   const { quality } = evidence;
   // A server that says that the word is not in its whitelist runs.
   if (check.answer === 'imok' || check.answer === 'restricted') return { state: 'ok', check };
-  if (check.answer === 'other') return { state: 'not-ok', check };
-  const { client, clientPort, server, stack } = conversation;
+  if (check.answer === 'other') {
+    // That a word is not in the whitelist stands behind what a short snaplen leaves.
+    return quality.cut.count > 0
+      ? { state: 'unknown', check, limit: unreadable(conversation) }
+      : { state: 'not-ok', check };
+  }
+  const { client, server, stack } = conversation;
   const limit = oneSidedLimit(quality, client, server, stack);
   if (limit) return { state: 'unknown', check, limit };
   const sent = serverSide(evidence, conversation);
   if (sent && sent.payloadBytes > 0) {
-    const reason = `${server} answers ruok of ${client} port ${clientPort}, but not readably; ${WHOLE_PACKETS_RECIPE}`;
-    return { state: 'unknown', check, limit: { id: SNAPLEN, reason } };
+    return { state: 'unknown', check, limit: unreadable(conversation) };
   }
   if (sent && (sent.sentFin || sent.sentRst)) return { state: 'closed', check };
   const shortage = tooShortAfter(quality, check.at, ANSWER_SECONDS);
   return shortage ? { state: 'unknown', check, limit: shortage } : { state: 'silent', check };
+}
+
+function unreadable({ client, clientPort, server }: ZookeeperConversation): Limit {
+  const reason = `${server} answers ruok of ${client} port ${clientPort}, but not readably; ${WHOLE_PACKETS_RECIPE}`;
+  return { id: SNAPLEN, reason };
 }
 
 /** What the server sent on the connection of a conversation; null where TCP does not tell. */

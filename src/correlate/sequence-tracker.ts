@@ -227,12 +227,8 @@ export class SequenceTracker {
     if (distance >= 32) this.late32++;
     if (distance >= 64) this.late64++;
     if (distance >= 1024) this.late1024++;
-    if (distance > this.reach) {
-      // Older than the first packet: whatever lies between the two is missing so far.
-      this.missing += distance - this.reach - 1;
-      this.reach = distance;
-      return;
-    }
+    // Older than the first packet: what lies between the two may have passed before the capture began.
+    if (distance > this.reach) return;
     this.missing--;
     for (let at = this.gaps.length - 1; at >= 0; at--) {
       const gap = this.gaps[at];
