@@ -12,7 +12,7 @@ import { PAUSE_SECONDS_MAX } from '../../src/correlate/pauses.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
-import { type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
+import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { isUnicast } from '../../src/wire/address.js';
 import dissector from './dissector.js';
 import { EchoTally } from './echo-tally.js';
@@ -68,6 +68,9 @@ export const ECHO_REPLY_NS: Nanoseconds = 2 * NS_PER_SECOND;
 /** After that much time of the same stream a request is unanswered for good. */
 const DECIDED_AFTER_NS: Nanoseconds = 10 * NS_PER_SECOND;
 const UNDECIDED_MAX = 4096;
+/** Network cards with several queues hand frames over out of order: a reply may stand that much before its request. */
+const EARLY_NS: Nanoseconds = NS_PER_MILLISECOND;
+const EARLY_REPLIES_MAX = 64;
 /** Streams held open; the least recently seen half is closed at the end of an epoch. */
 const STREAMS_MAX = 4096;
 
@@ -79,6 +82,8 @@ interface OpenStream {
   readonly twinKey: string;
   /** Undecided requests by sequence number. */
   readonly bySequence: Map<number, EchoRequest>;
+  /** Replies without request so far, by sequence number; at most EARLY_REPLIES_MAX. */
+  readonly early: Map<number, FrameRef>;
 }
 
 /** Streams by `identifier * 2 + direction of the requests`. */
@@ -199,7 +204,14 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
       unwatched: 0,
     };
     const twinKey = stream.stack === 0 ? '' : this.twinKey(flow, from, to, identifier);
-    const open: OpenStream = { stream, key, siblings: streams, twinKey, bySequence: new Map() };
+    const open: OpenStream = {
+      stream,
+      key,
+      siblings: streams,
+      twinKey,
+      bySequence: new Map(),
+      early: new Map(),
+    };
     streams.set(key, open);
     this.open.add(open);
     if (twinKey !== '') this.addTwin(open);
@@ -228,6 +240,12 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
     stream.timeToLiveMax = Math.max(stream.timeToLiveMax, columns.timeToLive[row]);
     stream.undecided.push(request);
     bySequence.set(request.sequence, request);
+    const early = open.early.get(request.sequence);
+    open.early.delete(request.sequence);
+    if (early && early.timeNs >= request.timeNs - EARLY_NS) {
+      stream.unmatchedReplies--;
+      answer(stream, request, early);
+    }
     decide(open, request.timeNs);
   }
 
@@ -241,14 +259,12 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
     const request = open.bySequence.get(batch.columns.sequence[row]);
     if (!request) {
       stream.unmatchedReplies++;
+      if (open.early.size >= EARLY_REPLIES_MAX) open.early.clear();
+      open.early.set(batch.columns.sequence[row], ref);
     } else if (request.isAnswered) {
       stream.repeatedReplies++;
     } else {
-      request.isAnswered = true;
-      stream.replies++;
-      const roundTripNs = ref.timeNs - request.timeNs;
-      if (roundTripNs > ECHO_REPLY_NS) stream.lateReplies++;
-      if (roundTripNs >= 0) addRoundTrip(stream.roundTrip, roundTripNs);
+      answer(stream, request, ref);
     }
   }
 
@@ -294,6 +310,14 @@ function decide(open: OpenStream, nowNs: Nanoseconds): void {
     if (bySequence.get(head.sequence) === head) bySequence.delete(head.sequence);
   }
   if (count > 0) undecided.splice(0, count);
+}
+
+function answer(stream: EchoStream, request: EchoRequest, reply: FrameRef): void {
+  request.isAnswered = true;
+  stream.replies++;
+  const roundTripNs = reply.timeNs - request.timeNs;
+  if (roundTripNs > ECHO_REPLY_NS) stream.lateReplies++;
+  if (roundTripNs >= 0) addRoundTrip(stream.roundTrip, roundTripNs);
 }
 
 function addRoundTrip(roundTrip: EchoStream['roundTrip'], roundTripNs: Nanoseconds): void {

@@ -4,6 +4,7 @@ import {
   DROP_SHARE_SEVERE,
   dropLimit,
   type Limit,
+  mayBeOwnDrops,
   oneWayCaptureLimit,
 } from '../../src/correlate/gates.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
@@ -33,7 +34,8 @@ export function severityOfLoss(
 ): Severity {
   const isSystematic = count >= SYSTEMATIC_SHARE * (count + complete);
   const drops = dropLimit(quality);
-  if (!isSystematic || (drops && drops.share > DROP_SHARE_SEVERE)) return 'info';
+  if (!isSystematic || (drops && drops.share > DROP_SHARE_SEVERE) || mayBeOwnDrops(quality, count))
+    return 'info';
   const relevance = relevanceOfPair(quality, source, destination, stack);
   if (count >= PATTERN_MIN) return severityFor(relevance, 'error');
   return relevance === 'tunnel' ? 'warning' : 'info';

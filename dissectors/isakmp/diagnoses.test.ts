@@ -104,7 +104,7 @@ async function run(build: (t: Timeline) => void, { until, marks }: Options = {})
   build(t);
   const bystander = { ...PEER, address: '203.0.113.99' };
   for (const at of until === undefined ? [] : t.beatsUntil(until)) {
-    ping(t, GATEWAY, bystander, { at, count: 1, identifier: 9 });
+    ping(t, PEER, bystander, { at, count: 1, identifier: 9 });
   }
   const frames = t.frames().map((frame, index) => ({ ...frame, ...(marks && { marks: marks(index + 1) }) }));
   return runFrames(frames, {
@@ -325,6 +325,16 @@ describe('main mode', () => {
     };
     expect(alarms(await run(build, { until: 30 }))).toEqual(['ike.mi3-never-sent']);
     expect(results((await run(build)).judge(mi3NeverSent))).toEqual(['insufficient-data']);
+  });
+
+  it('never sends MI3 cannot be said where nothing of the initiator is in the capture', async () => {
+    const build = (t: Timeline): void => {
+      const session = ikev1MainMode(timeline(START_NS, 5), PEERS, { at: 1, upTo: 'MR2' });
+      sendMainMode(t, 1, session, 'MR1');
+      for (const at of [2, 12, 32]) sendMainMode(t, at, session, 'MR2');
+    };
+    const [judged] = (await run(build, { until: 90 })).judge(mi3NeverSent);
+    expect(judged).toMatchObject({ result: 'insufficient-data' });
   });
 
   it('gets no MR3, and MR2 repeated tells that MI3 does not arrive', async () => {

@@ -154,12 +154,16 @@ function neverSentStall(
   if (blocked) return blocked;
   const waited = secondsToPause(quality, firstOf(mr2));
   const insufficient =
-    waited >= WAIT_SECONDS
-      ? null
-      : {
-          reason: `the capture ends ${waited.toFixed(1)} s after MR2; ${WAIT_SECONDS} s show whether MI3 is sent`,
-          neededSeconds: WAIT_SECONDS,
-        };
+    session.messageCount.initiator === 0
+      ? {
+          reason: `the capture holds nothing that ${session.initiator} sent, though MR2 answers it; capture both directions`,
+        }
+      : waited >= WAIT_SECONDS
+        ? null
+        : {
+            reason: `the capture ends ${waited.toFixed(1)} s after MR2; ${WAIT_SECONDS} s show whether MI3 is sent`,
+            neededSeconds: WAIT_SECONDS,
+          };
   return {
     kind: 'mi3-never-sent',
     variant: 'third-missing',

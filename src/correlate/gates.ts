@@ -158,6 +158,11 @@ export function reportedDrops(quality: CaptureQuality): number {
   return quality.captures.reduce((sum, { drops }) => sum + (drops ?? 0), 0);
 }
 
+/** No more packets are missing than the capture says that it dropped itself: it may be these. */
+export function mayBeOwnDrops(quality: CaptureQuality, missing: number): boolean {
+  return missing <= reportedDrops(quality);
+}
+
 /** The capture itself lost packets: gaps in sequences may be its own. `share` in percent. */
 export function dropLimit(quality: CaptureQuality): (Limit & { readonly share: number }) | null {
   const share = dropShare(quality);

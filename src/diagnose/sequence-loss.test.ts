@@ -95,6 +95,11 @@ describe('judgeSequenceLoss', () => {
     expect(problem(direction(lossy), 100).severity).toBe('info');
   });
 
+  it('is information where no more are missing than the capture says that it dropped itself', () => {
+    expect(problem(direction(missing(15, 200)), 14).severity).toBe('error');
+    expect(problem(direction(missing(15, 200)), 15).severity).toBe('info');
+  });
+
   it('goes on where packets are missing to the end', () => {
     expect(problem(direction(lossy)).ongoingAtEnd).toBe(false);
     expect(problem(direction(lossy, { last: at(900, 11) })).ongoingAtEnd).toBe(true);

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
-import { DROP_SHARE_SEVERE, dropLimit } from '../correlate/gates.js';
+import { DROP_SHARE_SEVERE, dropLimit, mayBeOwnDrops } from '../correlate/gates.js';
 import { isWatched, unwatchedLossReason } from '../correlate/watched.js';
 import type { FrameRef } from '../moment.js';
 import type { Confidence, Severity, Subject } from '../report/report.js';
@@ -126,7 +126,7 @@ export function judgeSequenceLoss(
   return {
     result: 'problem',
     subject,
-    severity: drops && drops.share > DROP_SHARE_SEVERE ? 'info' : severity,
+    severity: (drops && drops.share > DROP_SHARE_SEVERE) || mayBeOwnDrops(quality, lost) ? 'info' : severity,
     confidence: confidenceOf(quality, direction),
     explanation:
       `${lost} of ${expected} ${words.packets} from ${from} to ${to} (${((100 * lost) / expected).toFixed(1)} %) are missing at the capture ` +

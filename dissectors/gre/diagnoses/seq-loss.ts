@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
+import { DROP_SHARE_SEVERE, dropLimit, mayBeOwnDrops } from '../../../src/correlate/gates.js';
 import { isWatched, unwatchedLossReason } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
@@ -107,7 +107,7 @@ function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<
     };
   }
   const drops = dropLimit(quality);
-  if (drops && drops.share > DROP_SHARE_SEVERE) {
+  if (drops && (drops.share > DROP_SHARE_SEVERE || mayBeOwnDrops(quality, missing))) {
     return insufficientData(subject, drops);
   }
   return problemOf(watchedPart(quality, sequence, missing), share, drops?.id ?? null);

@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { mayBeOwnDrops, oneSidedLimit } from '../../../src/correlate/gates.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
 import {
   defineDiagnosis,
@@ -181,7 +181,8 @@ function problemOf(evidence: Evidence, pair: EchoPair): Problem {
 
 function severityOf(evidence: Evidence, pair: EchoPair, heard: boolean): Severity {
   const { quality } = evidence;
-  const { source, destination, stack, answered } = pair;
+  const { source, destination, stack, answered, unanswered } = pair;
+  if (mayBeOwnDrops(quality, unanswered)) return 'info';
   if (isTunnelPair(quality, source, destination, stack)) {
     if (answered === 0) return heard ? 'info' : 'error';
     return 'warning';

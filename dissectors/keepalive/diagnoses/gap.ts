@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { tooLittleAfter } from '../../../src/correlate/gates.js';
+import { mayBeOwnDrops, tooLittleAfter } from '../../../src/correlate/gates.js';
 import {
   BLOCK_INTERVALS,
   LENGTH_SPREAD_MAX,
@@ -180,7 +180,10 @@ function problemOf(keepalive: Keepalive, gaps: readonly Pause[], quality: Captur
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),
-    severity: gaps.every((one) => isShared(one, stream)) && isPollLike(keepalive) ? 'info' : 'warning',
+    severity:
+      (gaps.every((one) => isShared(one, stream)) && isPollLike(keepalive)) || mayBeOwnDrops(quality, missed)
+        ? 'info'
+        : 'warning',
     ...limitsOf(quality, reverseWentOn ? 'medium' : 'low'),
     explanation: explain(keepalive, gaps, missed, longest, isInStep, reverseWentOn),
     pair: [direction.from, direction.to],

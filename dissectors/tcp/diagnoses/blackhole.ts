@@ -7,7 +7,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import { isTunnelPair, relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import type { Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -279,8 +279,9 @@ function severityOfStall(
   { source, destination, stack }: Direction,
   service: TcpService,
 ): Severity {
-  if (stack !== 0) return severityOf(evidence, { ...service, services: [service] }, true);
-  return severityFor(relevanceOfPair(evidence.quality, source, destination), 'error');
+  if (stack !== 0 && !isTunnelPair(evidence.quality, source, destination, stack))
+    return severityOf(evidence, { ...service, services: [service] }, true);
+  return severityFor(relevanceOfPair(evidence.quality, source, destination, stack), 'error');
 }
 
 /** A router said what fits: then the sender knows, and `mtu.frag-needed` speaks. */

@@ -73,6 +73,8 @@ function problemOf(evidence: Evidence, rejection: Rejection): Problem | null {
   const usesGroups = tunnel.directions.some(({ tagged }) => tagged > 0);
   const isUntagged = refusedIds.length === 0;
   if (usesGroups && isUntagged && attempts.some(({ sent }) => sent !== null)) return null;
+  // Of requests that the capture lacks it cannot be said by which policy they fail: underlay.unreachable speaks.
+  if (isSaid && attempts.every(({ sent }) => sent === null)) return null;
   const otherId = acceptedIds.some((id) => !refusedIds.includes(id));
   if (!isSaid && (isUntagged || (!otherId && !answersElse))) return null;
   const isAmbiguous = protocol === PROTOCOL_UDP;
