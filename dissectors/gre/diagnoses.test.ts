@@ -216,6 +216,39 @@ describe('gre.key-mismatch', () => {
     expect(found.explanation).toContain('198.51.100.7 sends no key');
   });
 
+  it('fires where the end without a key is answered to, and never gets an answer itself', async () => {
+    const plain: Path = { from: there, to: here };
+    const t = begin();
+    pings(t, { at: 0, count: 6, replies: plain });
+    pings(t, {
+      at: 8,
+      count: 6,
+      from: '10.2.0.9',
+      to: '10.1.0.5',
+      identifier: 9,
+      requests: plain,
+      replies: null,
+    });
+    const found = await problem(keyMismatch, until(t, 20));
+    expect(found).toMatchObject({
+      counts: { unanswered: 6 },
+      direction: { from: there.address, to: here.address },
+    });
+    // With keys of their own that may be by design, and a policy.
+    const keyed = begin();
+    pings(keyed, { at: 0, count: 6, replies: theirs });
+    pings(keyed, {
+      at: 8,
+      count: 6,
+      from: '10.2.0.9',
+      to: '10.1.0.5',
+      identifier: 9,
+      requests: theirs,
+      replies: null,
+    });
+    expect(await results(keyMismatch, until(keyed, 20))).toEqual(['healthy']);
+  });
+
   it('stays silent where keys differ and answers come', async () => {
     const t = begin();
     pings(t, { at: 0, count: 6, replies: theirs });

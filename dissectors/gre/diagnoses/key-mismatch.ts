@@ -23,6 +23,7 @@ import type { GreTunnel } from '../session.js';
 import {
   carriedTunnel,
   dataPackets,
+  endsOf,
   type GrePair,
   greFilter,
   grePairs,
@@ -45,9 +46,10 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     'Both ends send GRE for the same inner hosts (at least 3 packets each way), yet no key is used in both directions, or only ' +
-    'one end sends a key at all; at least 3 inner requests stay unanswered and none is answered.',
+    'one end sends a key at all; at least 3 inner requests stay unanswered and none is answered. Where only one end sends a key: also ' +
+    'if the requests of one end alone are never answered, by hosts that ask and are answered in the other direction.',
   notWhen:
-    'Inner requests are answered: then the keys differ by design (MidoNet names the receiving port by the key). ' +
+    'Inner requests of both ends are answered: then the keys differ by design (MidoNet names the receiving port by the key). ' +
     "MidoNet's flow state packets are in the tunnel. Keys of bridged traffic differ in the low 8 bits only (NVGRE flow id).",
   causes: [
     'The two ends are configured with different keys (ikey and okey not mirrored)',
@@ -77,8 +79,11 @@ function judge(evidence: Evidence, pair: GrePair): Judgement | null {
   const subject = pairSubject(pair);
   if (sharesKey(pair)) return { result: 'healthy', subject };
   const requests = innerRequests(evidence, carried);
-  if (requests.some(({ answered }) => answered > 0)) return { result: 'healthy', subject };
-  const silence = silenceOf(requests);
+  const isAnswered = requests.some(({ answered }) => answered > 0);
+  const unheard = isAnswered ? unheardEnd(pair, requests) : null;
+  if (isAnswered && unheard === null) return { result: 'healthy', subject };
+  const asked = requests.filter(({ outerDirection }) => unheard === null || outerDirection === unheard);
+  const silence = silenceOf(asked);
   if (
     !silence ||
     silence.unanswered < UNANSWERED_MIN ||
@@ -92,7 +97,21 @@ function judge(evidence: Evidence, pair: GrePair): Judgement | null {
   }
   const limit = oneSidedLimit(evidence.quality, pair.low, pair.high, pair.outerStack);
   if (limit) return insufficientData(subject, limit);
-  return problemOf(pair, silence);
+  return problemOf(pair, silence, unheard);
+}
+
+/**
+ * The direction whose requests are never answered, where one end alone sends a key and the other direction works: an end
+ * that answers takes nothing that comes without its key. Null: none.
+ */
+function unheardEnd(pair: GrePair, requests: readonly InnerRequests[]): number | null {
+  const isPlain = [0, 1].map((way) => pair.tunnels.some(({ directions }) => directions[way].plain > 0));
+  if (isPlain[0] === isPlain[1]) return null;
+  const unheard = [0, 1].find((way) => {
+    const own = requests.filter(({ outerDirection }) => outerDirection === way);
+    return own.some(({ unanswered }) => unanswered > 0) && own.every(({ answered }) => answered === 0);
+  });
+  return unheard ?? null;
 }
 
 /** A key, or its absence, that both ends use; bridged traffic may differ in the flow id. */
@@ -138,7 +157,7 @@ function keyWords({ tunnels, low, high }: GrePair, direction: number): string {
   return `${direction === 0 ? low : high} sends ${all.join(', ')}`;
 }
 
-function problemOf(pair: GrePair, silence: UnansweredStretch): Problem {
+function problemOf(pair: GrePair, silence: UnansweredStretch, unheard: number | null): Problem {
   const { low, high, tunnels } = pair;
   const { unanswered, first, last } = silence;
   return {
@@ -147,8 +166,12 @@ function problemOf(pair: GrePair, silence: UnansweredStretch): Problem {
     confidence: 'medium',
     explanation:
       `The two ends disagree on the GRE key: ${keyWords(pair, 0)}; ${keyWords(pair, 1)}. ` +
-      `${plural(unanswered, 'inner request')} between the same hosts got no answer in either direction.`,
+      (unheard === null
+        ? `${plural(unanswered, 'inner request')} between the same hosts got no answer in either direction.`
+        : `${plural(unanswered, 'inner request')} from behind ${endsOf(pair, unheard).from} got no answer, from hosts that talk ` +
+          'through the tunnel themselves: what comes without their key is not taken.'),
     pair: [low, high],
+    ...(unheard === null ? {} : { direction: endsOf(pair, unheard) }),
     where: 'receiver',
     first,
     last,
