@@ -5,8 +5,9 @@ import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis
 import { captureIndexOf, frameNumberOf } from '../../src/units.js';
 import { concat } from '../../test/build/bytes.js';
 import { type CaptureFrame, writePcap, writePcapng } from '../../test/build/capture-file.js';
+import { gre } from '../../test/build/gre.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
-import { ETHER_TYPE, ethernet, LINK_TYPE } from '../../test/build/link.js';
+import { ETHER_TYPE, ethernet, LINK_TYPE, pppoeSession } from '../../test/build/link.js';
 import { runBytes } from '../../test/build/run-bytes.js';
 import { espExchange } from '../../test/build/scenario.js';
 import { espTunnelOf } from '../../test/build/scenario-ike.js';
@@ -14,6 +15,9 @@ import { tcp as segment } from '../../test/build/tcp.js';
 import { TSHARK_RUNS, tsharkFields, tsharkMissing } from '../../test/build/tshark.js';
 import { udp } from '../../test/build/udp.js';
 import arp from '../arp/dissector.js';
+import greDissector from '../gre/dissector.js';
+import icmpCorrelators from '../icmp/correlator.js';
+import icmp from '../icmp/dissector.js';
 import tcpCorrelators from '../tcp/correlator.js';
 import tcp from '../tcp/dissector.js';
 import duplicates from './diagnoses/duplicates.js';
@@ -344,6 +348,86 @@ describe('capture.one-sided', () => {
       1.5,
     );
     expect(await resultsOf(oneSided, writePcap([...hearing(A, B), answer]))).toEqual([]);
+  });
+
+  describe('kind: not decoded is not the same as not captured', () => {
+    const asked = (to: string, seconds: number, source = A): CaptureFrame =>
+      frameOf(
+        tcpPacket({ from: source, to, fromPort: 443, toPort: 40_000 }, [1 + seconds * 500, 1], 50),
+        seconds,
+      );
+    const unreadable = (wrap: (packet: Uint8Array) => CaptureFrame['bytes']): CaptureFrame[] =>
+      [0.5, 1.5, 2.5].map((seconds) => {
+        const packet = tcpPacket({ from: B, to: A, fromPort: 443, toPort: 40_000 }, [1, 1], 50);
+        return { ...frameOf(packet, seconds), bytes: wrap(packet) };
+      });
+    const gtp = (packet: Uint8Array): Uint8Array => {
+      const header = Uint8Array.of(0x30, 0xff, packet.length >> 8, packet.length & 0xff, 0, 0, 0, 7);
+      const ends = { source: '10.9.0.1', destination: '10.9.0.2' };
+      const payload = udp({
+        ...ends,
+        sourcePort: 2152,
+        destinationPort: 2152,
+        payload: Uint8Array.of(...header, ...packet),
+      });
+      return ethernet({
+        ...MACS,
+        etherType: ETHER_TYPE.ipv4,
+        payload: ip({ ...ends, protocol: IP_PROTOCOL.udp, payload }),
+      });
+    };
+    const COMPRESSED = 0x00fd;
+    const MACSEC = 0x88e5;
+
+    it.each<[string, CaptureFrame[]]>([
+      ['asked at another address', [0.5, 1.5, 2.5].map((seconds) => asked('203.0.113.2', seconds, B))],
+      [
+        'rewritten by a NAT at both ends',
+        [0.5, 1.5].map((seconds) => asked('10.0.2.15', seconds, '10.0.2.1')),
+      ],
+    ])('the other direction is there, %s', async (_how, others) => {
+      expect(await resultsOf(oneSided, writePcap([...hearing(A, B), ...others]))).toEqual([]);
+    });
+
+    it.each<[string, CaptureFrame[]]>([
+      ['GTP-U', unreadable(gtp)],
+      [
+        'compressed PPP',
+        unreadable((packet) =>
+          ethernet({ ...MACS, etherType: 0x8864, payload: pppoeSession(1, COMPRESSED, packet) }),
+        ),
+      ],
+      ['MACsec', unreadable((packet) => ethernet({ ...MACS, etherType: MACSEC, payload: packet }))],
+    ])('the other direction may be there, in %s', async (_how, others) => {
+      // A tunnel of others, which is read, decides nothing.
+      const ends = { source: '10.8.0.1', destination: '10.8.0.2' };
+      const inner = tcpPacket({ from: '10.7.0.1', to: '10.7.0.2' }, [1, 1]);
+      const payload = gre({ protocolType: ETHER_TYPE.ipv4, payload: inner });
+      const ofOthers = frameOf(ip({ ...ends, protocol: IP_PROTOCOL.gre, payload }), 0.1);
+      const parts = { dissectors: [greDissector, tcp], correlators: tcpCorrelators };
+      const file = writePcap([ofOthers, ...hearing(A, B), ...others]);
+      expect((await runBytes([file], parts)).judge(oneSided)).toMatchObject([
+        { result: 'insufficient-data', reason: expect.stringContaining('among the 3') },
+      ]);
+    });
+
+    it('frames of switches hold no packet of hosts, and one odd frame not a direction', async () => {
+      const lldp = unreadable(() => ethernet({ ...MACS, etherType: 0x88cc, payload: new Uint8Array(60) }));
+      expect(await resultsOf(oneSided, writePcap([...hearing(A, B), ...lldp]))).toEqual(['problem']);
+    });
+
+    it('a peer may have spoken before the first frame', async () => {
+      const quote = tcpPacket({ from: B, to: A }, [1, 1]);
+      const payload = Uint8Array.of(3, 3, 0, 0, 0, 0, 0, 0, ...quote.subarray(0, 28));
+      const refusal = ip({ source: A, destination: B, protocol: IP_PROTOCOL.icmp, payload });
+      const parts = { dissectors: [icmp, tcp], correlators: icmpCorrelators };
+      const run = async (seconds: readonly number[]): Promise<string[]> =>
+        (await runBytes([writePcap(seconds.map((at) => frameOf(refusal, at)))], parts))
+          .judge(oneSided)
+          .map(({ result }) => result);
+      expect(await run([0])).toEqual([]);
+      expect(await run([0, 5])).toEqual(['problem']);
+    });
   });
 
   it('takes direction flags that are all the same', async () => {

@@ -1,5 +1,8 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
+import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { ORIGIN_WHOLE } from '../../src/observe/table.js';
+import { foldSum, ICMP_CHECKSUM, sumOfAddress, sumOfBytes } from '../../src/wire/checksum.js';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../src/wire/ip.js';
 import {
   DESTINATION_UNREACHABLE,
@@ -69,6 +72,10 @@ function dissectMessage(
   const isV6 = frame.protocol === PROTOCOL_ICMPV6;
   const kind = isV6 ? kindOfV6(type) : kindOf(type);
   if (kind === OTHER) return;
+  if (kind === ERROR && isDamaged(frame, offset, end)) {
+    frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    return;
+  }
   const code = view.getUint8(offset + CODE);
   const row = table.rows.append(frame);
   table.family[row] = isV6 ? 6 : 4;
@@ -88,6 +95,21 @@ function dissectMessage(
     table.nextHopMtu[row] = view.getUint16(offset + NEXT_HOP_MTU);
   }
   dissectQuotedPacket(table, row, protocolIndex, frame, offset + HEADER_LENGTH, end);
+}
+
+/**
+ * The checksum of an error does not fit, so that hosts drop it (RFC 1122, section 3.2.2; RFC 4443, section 2.1): its word
+ * counts for nothing. No network card fills in that of ICMP; errors are few, and one that is damaged would lie.
+ */
+function isDamaged(frame: FrameContext, offset: number, end: number): boolean {
+  const { view, payloadLength } = frame;
+  if (frame.isCut || frame.origin !== ORIGIN_WHOLE || offset + payloadLength > end) return false;
+  const isV6 = frame.protocol === PROTOCOL_ICMPV6;
+  if (view.getUint16(offset + ICMP_CHECKSUM) === 0 || isV6 !== (frame.family === 6)) return false;
+  let sum = sumOfBytes(view, offset, offset + payloadLength);
+  if (isV6)
+    sum += sumOfAddress(frame.source) + sumOfAddress(frame.destination) + PROTOCOL_ICMPV6 + payloadLength;
+  return foldSum(sum) !== 0xffff;
 }
 
 function kindOf(type: number): number {

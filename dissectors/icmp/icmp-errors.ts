@@ -119,9 +119,9 @@ class IcmpErrorCorrelation implements Correlation<IcmpError, typeof ICMP_ROWS> {
       this.open.delete(key);
     } else {
       error = this.begin(columns, row, stack, reporter, receiver, quoted, ref);
-      if (stack === 0 && quoted && error.isPlausible && reporter === quoted.destination) {
-        this.run.hearsPeer.note(reporter, quoted.source, 'an ICMP error about its packet', ref);
-      }
+    }
+    if (stack === 0 && quoted && error.isPlausible && reporter === quoted.destination) {
+      this.run.hearsPeer.note(reporter, quoted.source, 'an ICMP error about its packet', ref);
     }
     this.open.set(key, error);
     add(error, columns, row, ref);

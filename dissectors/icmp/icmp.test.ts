@@ -94,6 +94,25 @@ describe('ICMP messages', () => {
     expect(dissect(error(0))?.quotedDestinationPort[0]).toBe(4500);
   });
 
+  it('kind: a finding rests on no damaged header: an error with a wrong checksum says nothing', async () => {
+    const quoted = ipv4({
+      source: here.address,
+      destination: there.address,
+      protocol: 17,
+      payload: hex('11941194 00000000'),
+    });
+    const error = icmpError(3, 3, quoted);
+    const errors = async (message: Uint8Array): Promise<number> => {
+      const t = timeline(START_NS);
+      t.sendIp(1, there, here, IP_PROTOCOL.icmp, message);
+      return (await runFrames(t.frames(), parts)).sessions(icmpErrors).length;
+    };
+    expect(await errors(error)).toBe(1);
+    const damaged = Uint8Array.from(error);
+    damaged[1] = 1;
+    expect(await errors(damaged)).toBe(0);
+  });
+
   it('reads no ports from a quoted fragment other than the first', () => {
     const quote = ipv4({
       source: here.address,
@@ -130,6 +149,8 @@ describe('ICMP messages', () => {
       payload: hex('c0e7a35b 00000011'),
     });
     const message = icmpError(3, 1, quote);
+    // Not filled in: what is cut off would make the checksum wrong.
+    message.fill(0, 2, 4);
     for (let length = 0; length < message.length; length++) {
       const row = dissect(message.subarray(0, length));
       expect(slot.unreadableHeaders.rows.length).toBe(length < 28 ? 1 : 0);

@@ -2,6 +2,7 @@ import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
+import { IPV4_HEADER_CHECKSUM, sumOfBytes } from '../../src/wire/checksum.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { UDP_HEADER_LENGTH, UDP_LENGTH } from '../../src/wire/transport.js';
 
@@ -53,6 +54,10 @@ function dissectFragment(
     frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
     return;
   }
+  if (frame.family === 4 && isHeaderDamaged(frame)) {
+    frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    return;
+  }
   const isFirst = frame.fragmentOffset === 0;
   const row = table.rows.append(frame);
   table.rows.flow[row] = frame.discriminatedFlow(frame.protocol, 0);
@@ -68,4 +73,14 @@ function dissectFragment(
   table.destinationPort[row] = isFirst ? frame.destinationPort : 0;
   const hasLength = isFirst && frame.protocol === PROTOCOL_UDP && end - offset >= UDP_HEADER_LENGTH;
   table.statedLength[row] = hasLength ? frame.view.getUint16(offset + UDP_LENGTH) : 0;
+}
+
+/**
+ * The checksum of the IPv4 header does not fit, so that whoever gets the fragment drops it (RFC 1122, section 3.2.1.2), and
+ * its identification and offset are not to be believed. 0 is left to the network card.
+ */
+function isHeaderDamaged({ view, networkOffset }: FrameContext): boolean {
+  if (view.getUint16(networkOffset + IPV4_HEADER_CHECKSUM) === 0) return false;
+  const headerLength = (view.getUint8(networkOffset) & 0x0f) * 4;
+  return sumOfBytes(view, networkOffset, networkOffset + headerLength) !== 0xffff;
 }

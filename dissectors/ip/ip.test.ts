@@ -159,6 +159,25 @@ describe('the ledger of datagrams', () => {
     expect(result.evidence.quality.malformedHeaders).toBe(1);
   });
 
+  it('kind: a finding rests on no damaged header: a fragment with a wrong header checksum is missed by nobody', async () => {
+    const piece = ipv4({
+      source: there.address,
+      destination: here.address,
+      protocol: IP_PROTOCOL.esp,
+      payload: new Uint8Array(16),
+      moreFragments: true,
+    });
+    const send = async (bytes: Uint8Array): Promise<number> =>
+      (await run((t) => t.send(1, there, here, ETHER_TYPE.ipv4, bytes))).sessions(fragmentStreams).length;
+    expect(await send(piece)).toBe(1);
+    const damaged = Uint8Array.from(piece);
+    damaged[4] ^= 0x10;
+    expect(await send(damaged)).toBe(0);
+    // 0: left to the network card.
+    damaged.fill(0, 10, 12);
+    expect(await send(damaged)).toBe(1);
+  });
+
   it('takes hostile pieces: any offset, any length, any order', async () => {
     const generator = random(5);
     const result = await run((t) => {

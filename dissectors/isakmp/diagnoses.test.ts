@@ -431,7 +431,31 @@ describe('main mode', () => {
       for (let at = 1; at < 60; at += 10) ikev1MainMode(t, BEHIND_NAT, { at, upTo: 'MR2' });
     };
     expect(results((await run(build)).judge(retryLoop))).toEqual(['insufficient-data']);
-    expect(results((await run(build, { until: 70 })).judge(retryLoop))).toEqual(['problem']);
+    const unanswered = (t: Timeline): void => {
+      for (let at = 1; at < 60; at += 10) ikev1MainMode(t, BEHIND_NAT, { at, upTo: 'MI3' });
+    };
+    expect(results((await run(unanswered, { until: 70 })).judge(retryLoop))).toEqual(['problem']);
+  });
+
+  it('kind: a claim about a message that nobody saw: the peer answers each attempt, and what must follow is missing', async () => {
+    const capture = await run(
+      (t) => {
+        for (let at = 1; at < 60; at += 10) ikev2Handshake(t, BEHIND_NAT, { at, upTo: 'initResponse' });
+      },
+      { until: 70 },
+    );
+    expect(capture.judge(retryLoop)).toMatchObject([
+      { result: 'insufficient-data', reason: expect.stringContaining('has to send next is not in it') },
+    ]);
+  });
+
+  it('kind: a claim about a message that nobody saw: a refused group says nothing of requests that are not there', async () => {
+    const capture = await run((t) => {
+      const { spis } = ikev2Session(t, PEERS);
+      const wants = ikeSaInitResponse(spis, [notifyV2(NOTIFY_V2.invalidKePayload, u16(14))]);
+      for (const at of [1, 40]) sendIke(t, at, PEERS, 'responder', wants);
+    });
+    expect(results(capture.judge(noProposal))).toEqual(['insufficient-data']);
   });
 
   it('answers an error notify that is nobody else’s: ike.notify', async () => {

@@ -152,11 +152,16 @@ function isBetween({ endpoints }: Entry, words: Int32Array, from: number, to: nu
   return true;
 }
 
+/** From here an FTP server opens the connections for data (RFC 959, section 3.3): it is never the end that listens. */
+const PORT_FTP_DATA = 20;
+
 /** 0: the low endpoint is the client, 1: the high one. Without SYN the one with the higher port is. */
 function clientDirection(table: ConnectionTable, slot: number): number {
   const low = slot * 2;
   if ((table.seen[low] & state.IS_CLIENT) !== 0) return 0;
   if ((table.seen[low + 1] & state.IS_CLIENT) !== 0) return 1;
+  if (table.ports[low] === PORT_FTP_DATA) return 0;
+  if (table.ports[low + 1] === PORT_FTP_DATA) return 1;
   return table.ports[low] >= table.ports[low + 1] ? 0 : 1;
 }
 

@@ -151,6 +151,7 @@ export function captureQuality(
     malformedHeaders: quality.malformedHeaders,
     tooDeep: quality.tooDeep,
     unknownLinkType: quality.unknownLinkType,
+    undecoded: quality.undecoded,
     local,
     flows: runner.flows,
     traffic: new Traffic(runner.flows, runner.claims),

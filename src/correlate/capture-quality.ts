@@ -11,6 +11,7 @@ import {
   SHORTFALL_MALFORMED,
   SHORTFALL_TOO_DEEP,
   SHORTFALL_TRUNCATED,
+  SHORTFALL_UNDECODED,
   SHORTFALL_UNKNOWN_LINK_TYPE,
 } from '../observe/engine-tables.js';
 import type { Slot } from '../observe/slot.js';
@@ -73,6 +74,8 @@ export interface CaptureQuality {
   /** Frames whose link layers or tunnels are nested deeper than is dissected, and those of a link type that nobody reads. */
   readonly tooDeep: FrameFact;
   readonly unknownLinkType: FrameFact;
+  /** Frames that may hold a packet of a kind that is not read: encrypted (MACsec, Wi-Fi), compressed, of an unknown EtherType. */
+  readonly undecoded: number;
   /** True while a live capture goes on: how long it will be, and what else it will hold, is not known yet. */
   readonly isRunning?: boolean;
   /** Operator's `--local` addresses. */
@@ -111,6 +114,7 @@ export class CaptureQualityObserver {
   malformedHeaders = 0;
   readonly tooDeep = noFact();
   readonly unknownLinkType = noFact();
+  undecoded = 0;
   readonly windows: (Window | undefined)[] = [];
   private longSilences: CapturePause[] = [];
   private readonly pauseTracker = new PauseTracker();
@@ -197,6 +201,7 @@ export class CaptureQualityObserver {
       else if (kind[row] === SHORTFALL_TOO_DEEP) this.note(this.tooDeep, slot, rows.frame[row]);
       else if (kind[row] === SHORTFALL_UNKNOWN_LINK_TYPE)
         this.note(this.unknownLinkType, slot, rows.frame[row]);
+      else if (kind[row] === SHORTFALL_UNDECODED) this.undecoded++;
     }
   }
 

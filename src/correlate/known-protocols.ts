@@ -109,6 +109,11 @@ export class KnownProtocols {
     return this.some(flow, ({ carries, isEncrypted }) => carries !== undefined && isEncrypted !== true);
   }
 
+  /** Whether the flow carries packets that no folder of the catalogue reads, although they are in clear. */
+  carriesUndissected(flow: FlowIdentity): boolean {
+    return this.some(flow, ({ isUndissected }) => isUndissected === true);
+  }
+
   /** As `isTunnel`, or a watch over the path of one. */
   concernsTunnel(flow: FlowIdentity): boolean {
     return this.isTunnel(flow) || this.some(flow, ({ isGuard }) => isGuard === true);

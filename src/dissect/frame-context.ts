@@ -1,4 +1,9 @@
-import { SHORTFALL_CONTINUES, SHORTFALL_MALFORMED, SHORTFALL_TRUNCATED } from '../observe/engine-tables.js';
+import {
+  SHORTFALL_CONTINUES,
+  SHORTFALL_MALFORMED,
+  SHORTFALL_TRUNCATED,
+  SHORTFALL_UNDECODED,
+} from '../observe/engine-tables.js';
 import {
   FLOW_DISCRIMINATOR,
   FLOW_HIGH,
@@ -250,6 +255,11 @@ export class FrameContext {
         ? SHORTFALL_CONTINUES
         : SHORTFALL_MALFORMED;
     this.observeTruncatedOrMalformedOf(protocolIndex, kind);
+  }
+
+  /** Says that the rest of the current frame may hold a packet, of a kind that nobody reads. */
+  observeUndecoded(protocolIndex: number): void {
+    this.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_UNDECODED);
   }
 
   observeTruncatedOrMalformedOf(protocolIndex: number, kind: number): void {

@@ -20,6 +20,7 @@ import {
   LLC_SNAP,
   MPLS_BOTTOM,
   MPLS_LABEL_LENGTH,
+  PPP_CONTROL_MIN,
   PPP_IPV4,
   PPP_IPV6,
   PPPOE_CODE,
@@ -175,6 +176,7 @@ export class LinkLayer {
       at += 2;
     }
     if (protocol === PPP_IPV4 || protocol === PPP_IPV6) this.network.dissectIp(frame, at, end);
+    else if (protocol < PPP_CONTROL_MIN) frame.observeUndecoded(this.protocolIndex);
   }
 
   private dissectPointToPoint(frame: FrameContext, linkType: number, offset: number, end: number): void {
@@ -302,7 +304,8 @@ export class LinkLayer {
     if (offset + 24 > end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
     const control = frame.view.getUint8(offset);
     const flags = frame.view.getUint8(offset + 1);
-    if ((control & 0x0c) !== 0x08 || (flags & IEEE80211_PROTECTED) !== 0 || (control & 0x40) !== 0) return;
+    if ((control & 0x0c) !== 0x08 || (control & 0x40) !== 0) return;
+    if ((flags & IEEE80211_PROTECTED) !== 0) return frame.observeUndecoded(this.protocolIndex);
     let at = offset + 24;
     if ((flags & 0x03) === 0x03) at += 6;
     if ((control & 0x80) !== 0) at += (flags & 0x80) !== 0 ? 6 : 2;

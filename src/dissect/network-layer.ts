@@ -1,6 +1,6 @@
 import { SHORTFALL_UNKNOWN_LINK_TYPE } from '../observe/engine-tables.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
-import { ETHERTYPE_ARP } from '../wire/ethernet.js';
+import { CONTROL_ETHERTYPES, ETHERTYPE_ARP } from '../wire/ethernet.js';
 import * as ip from '../wire/ip.js';
 import { DESTINATION_PORT, PORTS_LENGTH, SOURCE_PORT } from '../wire/transport.js';
 import type { ChecksumVerifier } from './checksum-verifier.js';
@@ -36,6 +36,7 @@ export class NetworkLayer {
   dissectEtherTypeLeaf(frame: FrameContext, etherType: number, offset: number, end: number): void {
     const leaf = this.dispatch.etherType[etherType];
     if (leaf !== NOBODY) this.leaves[leaf](frame, offset, end);
+    else if (!CONTROL_ETHERTYPES.has(etherType)) frame.observeUndecoded(this.protocolIndex);
     if (this.identities !== null && etherType === ETHERTYPE_ARP)
       this.identities.recordArp(frame, offset, end);
   }

@@ -13,6 +13,8 @@ export interface ProtocolRole {
   readonly isEncrypted?: boolean;
   /** Bytes that it adds to an inner IP packet, counted against the MTU of the underlay; the usual ones first. */
   readonly overheads?: readonly Overhead[];
+  /** True where it could be read, and no folder of the catalogue does. */
+  readonly isUndissected?: boolean;
   /** Kind of tunnel that it sets up and keeps: `ipsec` for IKE. */
   readonly controls?: string;
   /** True where it watches over a path that may hold any kind of tunnel (BFD). */

@@ -17,6 +17,8 @@ export const SHORTFALL_CONTINUES = 3;
 export const SHORTFALL_TOO_DEEP = 4;
 /** A link type that nobody reads. */
 export const SHORTFALL_UNKNOWN_LINK_TYPE = 5;
+/** A payload of a kind that nobody reads: a whole packet of whatever hosts may be in it. */
+export const SHORTFALL_UNDECODED = 6;
 
 /** Which packets were counted on which flow, so that copies can be taken out again. */
 export const TOUCH = { byteLength: 'u32' } as const satisfies Schema;

@@ -2,7 +2,13 @@ import type { CaptureFacts } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_NOTABLE, DROP_SHARE_SEVERE } from '../../../src/correlate/gates.js';
 import { isWatched } from '../../../src/correlate/watched.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { CHECKSUM_TCP, VERDICT_WRONG } from '../../../src/dissect/checksum-note.js';
 import type { Citation } from '../../../src/moment.js';
 import {
   captureSpan,
@@ -11,9 +17,12 @@ import {
   inFile,
   lastFrameOf,
 } from '../../../src/wording/capture-subject.js';
+import { checksumFaults } from '../../checksum/correlator.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
 
 const ACKS_MIN = 3;
+/** Percent of the segments of a connection with a wrong checksum (one found in few is sampled) that make its numbers unbelievable. */
+const WRONG_SHARE = 10;
 
 export default defineDiagnosis({
   id: 'capture.kernel-drops',
@@ -30,12 +39,14 @@ export default defineDiagnosis({
   notWhen:
     'The statistics count more packets than the file holds: they are those of a larger capture, of which it is a part. ' +
     'Data that passed in a pause, in which the capture may not have run. ' +
+    'At least 10 % of the segments of the connection have a wrong checksum, so that its numbers are not to be believed. ' +
     'All data of a direction is missing (then the path is asymmetric or the filter keeps it out), or the data turns up ' +
     'behind its ACK. Probes of TCP keepalive are no data.',
   causes: [
     'The disk or the terminal was too slow for the traffic, or the capture was written through SSH',
     'The kernel buffer of the capture was too small for bursts',
     'A mirror port that carries more than it can forward drops packets before they are captured',
+    'The file is an extract: frames were selected with a display filter, or by hand',
   ],
   nextSteps: [
     'Capture to a local file with a larger buffer and a narrower filter: tcpdump -B 4096 -s 0 -w FILE "host <peer> and not port 22"',
@@ -67,7 +78,7 @@ export default defineDiagnosis({
   consequenceOf: [],
   *diagnose(evidence): Iterable<Judgement> {
     const { quality } = evidence;
-    const sides = transfersOf(evidence.sessions(tcpConnections));
+    const sides = transfersOf(evidence.sessions(tcpConnections), damagedConnections(evidence));
     const acks = sides.reduce((sum, side) => sum + uncapturedAcks(quality, side), 0);
     const stated = [...quality.captures.entries()].filter(([, { drops }]) => (drops ?? 0) > 0);
     const isStatedEnough = stated.some(([, facts]) => shareOf(facts) > DROP_SHARE_NOTABLE);
@@ -80,9 +91,32 @@ export default defineDiagnosis({
 });
 
 /** Directions of connections of which both directions and some data were captured. */
-function transfersOf(connections: readonly TcpConnection[]): TcpDirection[] {
-  const twoWay = connections.filter(({ a, b }) => a.segments > 0 && b.segments > 0);
+function transfersOf(
+  connections: readonly TcpConnection[],
+  damaged: (connection: TcpConnection) => boolean,
+): TcpDirection[] {
+  const twoWay = connections.filter((one) => one.a.segments > 0 && one.b.segments > 0 && !damaged(one));
   return twoWay.flatMap(({ a, b }) => [a, b]).filter(({ payloadBytes }) => payloadBytes > 0);
+}
+
+/**
+ * Connections of which so many checksums are wrong that their numbers are not to be believed: packets that were damaged,
+ * or rewritten after the capture (anonymised, fuzzed).
+ */
+function damagedConnections(evidence: Evidence): (connection: TcpConnection) => boolean {
+  const wrong = new Map<string, number>();
+  for (const { kind, verdict, conversation, packets } of evidence.sessions(checksumFaults)) {
+    if (kind !== CHECKSUM_TCP || verdict !== VERDICT_WRONG) continue;
+    const { stack, from, fromPort, to, toPort } = conversation;
+    const ends = [`${from} ${fromPort}`, `${to} ${toPort}`].sort().join(' ');
+    const key = `${stack} ${ends}`;
+    wrong.set(key, (wrong.get(key) ?? 0) + packets);
+  }
+  return ({ a, b, stack }) => {
+    const ends = [`${a.address} ${a.port}`, `${b.address} ${b.port}`].sort().join(' ');
+    const damaged = wrong.get(`${stack} ${ends}`) ?? 0;
+    return damaged * 100 >= WRONG_SHARE * (a.segments + b.segments);
+  };
 }
 
 /** What passed while the capture may not have run, it did not drop. */
@@ -137,9 +171,10 @@ function inferred(quality: CaptureQuality, sides: readonly TcpDirection[], acks:
     subject: captureSubject(quality),
     severity: 'warning',
     confidence: 'medium',
+    title: 'Packets that were delivered are missing from the capture',
     explanation:
       `${acks} ACKs (${lossy.length === 1 ? 'one direction of a TCP connection' : `${lossy.length} directions of TCP connections`}) cover ${missing} bytes that were delivered and are not in the ` +
-      `capture (${captured} bytes are): it missed packets that were on the network.`,
+      `capture (${captured} bytes are): the capture missed packets that were on the network, or frames were taken out of the file later.`,
     first: frames[0] ?? span.first,
     last: frames.at(-1) ?? span.last,
     ongoingAtEnd: false,

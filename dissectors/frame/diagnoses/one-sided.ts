@@ -8,6 +8,8 @@ import { type PairCensus, takeCensus } from '../one-way-pairs.js';
 const SHARE_WHOLE = 95;
 const PAIRS_NAMED_MAX = 3;
 const CITED_MAX = 10;
+/** A direction that answers has a packet for so many of the other at least. */
+const PACKETS_A_PACKET_ANSWERED_MAX = 10;
 
 export default defineDiagnosis({
   id: 'capture.one-sided',
@@ -23,7 +25,9 @@ export default defineDiagnosis({
     'and none of them are the ends of a tunnel.',
   notWhen:
     'Answers are merely missing: that is a fault, not a one-sided capture. Nor where the other direction goes through an IPsec ' +
-    'tunnel in the same capture, or is answered from another address (NAT, virtual address).',
+    'tunnel in the same capture, is answered from another address than was asked (NAT, virtual address, an alias), or may be ' +
+    'in packets that cannot be read (a tunnel that is not dissected, PPP with compression, MACsec), nor of what the very first ' +
+    'frame knows.',
   causes: [
     'A mirror port that sends only what enters, or only what leaves, or a capture with -Q in or -Q out',
     'Asymmetric routing: the other direction takes another path or another link of a bundle',
@@ -43,7 +47,8 @@ export default defineDiagnosis({
   consequenceOf: [],
   *diagnose({ quality }): Iterable<Judgement> {
     const census = takeCensus(quality);
-    if (census.oneWay.length > 0) yield provedByPeers(quality, census);
+    if (census.oneWay.length > 0 && mayHoldTheRest(census)) yield undecoded(quality, census);
+    else if (census.oneWay.length > 0) yield provedByPeers(quality, census);
     else {
       const limit = oneWayCaptureLimit(quality);
       if (limit) yield provedByMarks(quality, limit.reason);
@@ -51,6 +56,26 @@ export default defineDiagnosis({
     }
   },
 });
+
+/** Whether what cannot be read may be the packets that seem to be missing. */
+function mayHoldTheRest({ oneWay, undecoded }: PairCensus): boolean {
+  const captured = oneWay.reduce((sum, pair) => sum + pair.captured.packets, 0);
+  return undecoded * PACKETS_A_PACKET_ANSWERED_MAX >= captured;
+}
+
+function undecoded(quality: CaptureQuality, { oneWay, undecoded }: PairCensus): Judgement {
+  const named = oneWay
+    .slice(0, PAIRS_NAMED_MAX)
+    .map(({ hearing: { hearer, peer, via } }) => `${hearer} hears ${peer} (${via})`);
+  return {
+    result: 'insufficient-data',
+    subject: captureSubject(quality),
+    reason:
+      `${named.join('; ')}: the packets of that direction may be among the ${undecoded} that are in the capture and ` +
+      'cannot be read (encrypted, compressed or of a tunnel that capan does not know); capture behind the device that ' +
+      'adds this layer, where the packets are plain.',
+  };
+}
 
 function provedByPeers(quality: CaptureQuality, { oneWay, twoWay }: PairCensus): Problem {
   const share = (100 * oneWay.length) / (oneWay.length + twoWay);

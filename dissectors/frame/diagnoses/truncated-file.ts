@@ -59,7 +59,7 @@ function damageOf(quality: CaptureQuality, facts: CaptureFacts, index: number): 
     result: 'problem',
     subject: captureSubject(quality, index),
     confidence: 'high',
-    ...(endsInside ? {} : { title: 'Part of the capture file is damaged' }),
+    ...(endsInside ? {} : { title: 'Part of the capture file cannot be read' }),
     explanation: `${frames} frames were read${inFile(quality, index)}; ${places.join('; ')}.`,
     first: endsInside ? last : first,
     last,

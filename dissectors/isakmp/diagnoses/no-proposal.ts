@@ -1,4 +1,9 @@
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { EXCHANGE_SA_INIT, NOTIFY_NO_PROPOSAL_CHOSEN, NOTIFY_V2_INVALID_KE_PAYLOAD } from '../layout.js';
@@ -27,7 +32,8 @@ export default defineDiagnosis({
     'NO-PROPOSAL-CHOSEN (14), or INVALID_KE_PAYLOAD (17, IKEv2) that no request with the wanted group follows, in clear, ' +
     'before the IKE SA stands. Information where the initiator went on with another offer and succeeded within 60 s.',
   notWhen:
-    'The notify is encrypted: then it is about phase 2, and a capture cannot show it (ike.quick-stalled).',
+    'The notify is encrypted: then it is about phase 2, and a capture cannot show it (ike.quick-stalled). ' +
+    'INVALID_KE_PAYLOAD where no request of the initiator is in the capture.',
   causes: [
     'The IKE policies of both sides have no cipher, hash, group and authentication method in common',
     'The responder has no connection at all for this address, and says it this way',
@@ -53,8 +59,10 @@ export default defineDiagnosis({
   explicitSignal: true,
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {
-      const refusals = pair.sessions.flatMap((session) => refusalsOf(session));
+      const told = pair.sessions.flatMap((session) => refusalsOf(session));
+      const refusals = told.filter((refusal) => isFinal(pair, refusal));
       if (refusals.length > 0) yield judge(evidence, pair, refusals);
+      else if (told.length > 0) yield requestsMissing(pair);
       else if (pair.sessions.some(({ messageCount }) => messageCount.responder > 0)) {
         yield { result: 'healthy', subject: pair.subject };
       }
@@ -72,6 +80,21 @@ function refusalsOf(session: IkeSession): Refusal[] {
         (session.established === null || frame < session.established.frame),
     )
     .map((notify) => ({ session, notify }));
+}
+
+/** INVALID_KE_PAYLOAD asks for another request: whether that came shows only where requests are in the capture. */
+function isFinal({ sessions }: IkePair, { notify: { type } }: Refusal): boolean {
+  if (type !== NOTIFY_V2_INVALID_KE_PAYLOAD) return true;
+  return sessions.some(({ messageCount }) => messageCount.initiator > 0);
+}
+
+function requestsMissing({ initiator, responder, subject }: IkePair): Judgement {
+  return insufficientData(subject, {
+    id: 'capture.one-sided',
+    reason:
+      `${responder} asks for another key exchange group, and no request of ${initiator} is in the capture, which would show ` +
+      'whether it took that group; capture both directions.',
+  });
 }
 
 /** The initiator sent its request again, under the same SPI or a new one, with the group that the responder asked for. */

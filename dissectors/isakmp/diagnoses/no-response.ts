@@ -79,7 +79,7 @@ function describe(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQualit
   }
   return {
     explanation:
-      `${sent}, and no IKE message came back. ${watchedText(stalls, quality)} ${pathText(pair, quality)}`.trim(),
+      `${sent}, and ${hearsOthers(pair) ? 'no answer to it' : 'no IKE message'} came back. ${watchedText(stalls, quality)} ${pathText(pair, quality)}`.trim(),
     counts,
     where: capturePlace(stalls, 'responder', 'receiver'),
   };
@@ -90,8 +90,15 @@ function capturePlace(stalls: NonEmpty<Stall>, at: IkeSession['capturedAt'], pla
   return stalls.every(({ session }) => session.capturedAt === at) ? place : ('unknown' as const);
 }
 
-function pathText({ initiator, responder, stack }: IkePair, quality: CaptureQuality): string {
+function hearsOthers({ sessions }: IkePair): boolean {
+  return sessions.some(({ messageCount: { responder } }) => responder > 0);
+}
+
+function pathText(pair: IkePair, quality: CaptureQuality): string {
+  const { initiator, responder, stack } = pair;
   const packets = quality.traffic.between(initiator, responder, stack)?.fromB.packets ?? 0;
   if (packets === 0) return `No other packet from ${responder} is in the capture either.`;
+  if (hearsOthers(pair))
+    return `IKE messages of other attempts do come from ${responder}: its daemon runs, and this request alone is not answered.`;
   return `Other packets from ${responder} do arrive (${packets}), so that the host is reachable and IKE alone is not answered.`;
 }

@@ -1,4 +1,4 @@
-import { captureMayHide } from '../../../src/correlate/gates.js';
+import { captureMayHide, type Limit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -33,7 +33,7 @@ export default defineDiagnosis({
     'response of main mode, an IKE_AUTH answer, or ESP.',
   notWhen:
     'The attempts succeed: fast rekeying opens many IKE SAs and is healthy; a capture filter hides port 4500, where they ' +
-    'may have gone on.',
+    'may have gone on; the peer answered, and the next message of the initiator, which must come, is not in the capture.',
   causes: ['The reason for which each attempt fails; see the other findings about this pair'],
   nextSteps: [
     'Look at the stage that every attempt reaches: it tells which finding applies',
@@ -70,8 +70,10 @@ export default defineDiagnosis({
       const hidden = failed.some(mayHaveMoved)
         ? captureMayHide(evidence.quality, ENCAPSULATED, pair.initiator)
         : null;
+      const isCutOff = failed.length - failed.filter(isLeftAlone).length < limits.cookies;
       if (failed.length < limits.cookies) yield { result: 'healthy', subject: pair.subject };
       else if (hidden) yield insufficientData(pair.subject, hidden);
+      else if (isCutOff) yield insufficientData(pair.subject, continuationMissing(pair, failed));
       else yield problemOf(evidence, pair, failed);
     }
   },
@@ -80,6 +82,25 @@ export default defineDiagnosis({
 /** The first exchanges worked, and what follows may travel on port 4500. */
 function mayHaveMoved({ messageCount }: IkeSession): boolean {
   return messageCount.responder > 0;
+}
+
+/**
+ * The peer answered, no error, and the initiator sent nothing more: it has to go on (RFC 7296, section 1.2; RFC 2409,
+ * section 5), so that its next message is not in the capture, or its own log alone says why there is none.
+ */
+function isLeftAlone({ lastFrom: { initiator, responder }, notifies }: IkeSession): boolean {
+  if (!initiator || !responder || initiator.frame > responder.frame) return false;
+  return !notifies.some(({ from, frame }) => from === 'responder' && frame >= initiator.frame);
+}
+
+function continuationMissing({ initiator, responder }: IkePair, failed: readonly IkeSession[]): Limit {
+  return {
+    id: 'capture.filter',
+    reason:
+      `${initiator} opened IKE towards ${responder} ${failed.length} times, and the capture ends each attempt with an answer ` +
+      `of ${responder}: what ${initiator} has to send next is not in it. Capture UDP 500 and 4500 of both addresses, or read ` +
+      `the log of ${initiator}.`,
+  };
 }
 
 function isFailed(evidence: Evidence, session: IkeSession): boolean {
