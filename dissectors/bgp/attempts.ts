@@ -29,6 +29,19 @@ export function isUnanswered({ client, server }: PeerConnection): boolean {
   return syn !== null && server.lastSegment === null && lastSegment?.frame === syn.last.frame;
 }
 
+/**
+ * The SYN-ACK came when the client had asked again in vain and given up: it answers with RST (RFC 9293, section 3.5.2).
+ * That is no life of a session.
+ */
+export function isAnsweredTooLate({ client, server }: PeerConnection): boolean {
+  const { syn, rst } = client;
+  const { synAck } = server;
+  if (syn === null || syn.count < 2 || synAck === null || rst === null) return false;
+  if (client.dataSegments + server.dataSegments > 0 || server.rst !== null || server.fin !== null)
+    return false;
+  return synAck.frame > syn.last.frame && rst.frame > synAck.frame;
+}
+
 /** RST instead of SYN-ACK; or accepted, and closed by the server before it sent a message. */
 export function isRefused({ client, server }: PeerConnection): boolean {
   const closed = earlier(server.rst, server.fin);

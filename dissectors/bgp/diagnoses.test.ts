@@ -231,6 +231,15 @@ describe('bgp.no-session', () => {
     expect(await results(probe, noSession)).toEqual(['insufficient-data']);
   });
 
+  it('kind: an answer of something else is no answer: a SYN-ACK that comes when nobody waits any more, and is reset', async () => {
+    const t = start(40);
+    const talk = connect(t);
+    talk.syns([1, 2, 4, 8]);
+    talk.segment(22, 'server', ['SYN', 'ACK']);
+    talk.segment(22 + HALF, 'client', ['RST']);
+    expect((await problem(t, noSession)).counts).toEqual({ syns: 4, attempts: 1 });
+  });
+
   it('is a warning where a session comes about later', async () => {
     const t = start(90);
     silent(t, [1, 2, 4, 8]);

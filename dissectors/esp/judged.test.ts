@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import { concat, hex, u32, zeros } from '../../test/build/bytes.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
 import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
@@ -266,6 +267,25 @@ describe('ESP beside IKE and ICMP', () => {
     expect(problemsOf(run.judge(protoUnreachable))).toMatchObject([
       { confidence: 'high', counts: { refused: 5 }, pair: ['192.0.2.1', '198.51.100.7'] },
     ]);
+  });
+
+  it('kind: a title names what was refused, and by whom', async () => {
+    const titleOf = async (protocol: 'esp' | 'ah', reporter: typeof there): Promise<string | undefined> => {
+      const run = await capture((t) => {
+        const packet = ip({
+          source: here.address,
+          destination: there.address,
+          protocol: IP_PROTOCOL[protocol],
+          payload: concat(hex('32040000'), u32(0x6000), u32(1), zeros(12)),
+        });
+        t.sendIp(1, reporter, here, IP_PROTOCOL.icmp, icmpError(3, 2, packet, { quotedLength: 36 }));
+      });
+      return problemsOf(run.judge(protoUnreachable))[0]?.title;
+    };
+    const router = { ...there, address: '203.0.113.254' };
+    expect(await titleOf('esp', there)).toBe('Peer has no ESP stack');
+    expect(await titleOf('ah', there)).toBe('Peer has no AH stack');
+    expect(await titleOf('esp', router)).toBe('203.0.113.254 refuses ESP on the way');
   });
 
   it('knows the decrypted copies of a Linux gateway from other cleartext', async () => {

@@ -11,6 +11,8 @@ import { HTTP_EVENT_STREAM, HTTP_REQUEST, HTTP_RESPONSE, HTTP_STATUS_CLASS } fro
 /** Segments that swap places on the network do so within this time, or most of a round trip. */
 const REORDER_NS: Nanoseconds = 3 * NS_PER_MILLISECOND;
 const ROUND_TRIP_SHARE = 0.8;
+/** Acknowledgments that stay at a hole, from which on a sender fills it without waiting: three duplicates (RFC 5681, section 3.2). */
+const COMPLAINTS_MIN = 4;
 /** Data that is on its way when a RST is sent arrives within this time. */
 const RESET_GRACE_NS: Nanoseconds = NS_PER_SECOND;
 /** TTLs of one host differ by less, whatever way its packets take. */
@@ -175,7 +177,8 @@ export class ConnectionWatch {
 
   /**
    * It fills a hole that opened so shortly before that it was overtaken: what is sent again comes a round trip later,
-   * as the receiver must complain first. Data that was seen before fills no hole.
+   * as the receiver must complain first. Where it did, however fast, only the round trip counts, as far as it is known.
+   * Data that was seen before fills no hole.
    */
   private isReordered(
     slot: number,
@@ -185,16 +188,15 @@ export class ConnectionWatch {
     timeNs: Nanoseconds,
   ): boolean {
     const { table } = this;
-    const openedNs = this.events
-      .get(slot)
-      ?.side(own & 1)
-      .fillHole(sequence, end);
+    const side = this.events.get(slot)?.side(own & 1);
+    const openedNs = side?.fillHole(sequence, end);
     if (openedNs === undefined) return false;
+    const hasComplained = side?.missing?.sequence === sequence && side.missing.waits >= COMPLAINTS_MIN;
     const roundTripNs =
       table.moments[momentAt(slot, state.ACCEPTED_NS)] -
       table.moments[momentAt(slot, state.OPENED_NS)] +
       table.moments[momentAt(slot, state.CLIENT_HALF_NS)];
-    const limitNs = Math.max(REORDER_NS, ROUND_TRIP_SHARE * (roundTripNs || 0));
+    const limitNs = Math.max(hasComplained ? 0 : REORDER_NS, ROUND_TRIP_SHARE * (roundTripNs || 0));
     return !(timeNs - openedNs >= limitNs);
   }
 

@@ -381,6 +381,25 @@ describe('tcp.retransmissions', () => {
     expect(await problemsOf(talk, halfOpen)).toEqual([]);
   });
 
+  it('kind: absolute floors: a hole is not overtaken data where the receiver complained of it, however fast it is filled', async () => {
+    const round = (complaints: number): Talk => {
+      const talk = new Talk().handshake(0).say(5, 'client', 100);
+      for (let i = 0; i < 60; i++) {
+        const at = 100 + i * 20;
+        const sequence = 5001 + i * 5000;
+        for (let k = 1; k < 5; k++)
+          talk.ack(at + k / 10, 'server', { sequence: sequence + k * 1000, length: 1000 });
+        for (let k = 0; k < complaints; k++)
+          talk.ack(at + 0.5 + k / 10, 'client', { acknowledgment: sequence });
+        talk.ack(at + 2, 'server', { sequence, length: 1000 });
+        talk.ack(at + 2.1, 'client', { acknowledgment: sequence + 5000 });
+      }
+      return talk;
+    };
+    expect(await problemsOf(round(4), retransmissions)).toMatchObject([{ counts: { retransmissions: 60 } }]);
+    expect(await problemsOf(round(0), retransmissions)).toEqual([]);
+  });
+
   it('takes overtaken segments, keepalives and doubled segments for none', async () => {
     const talk = new Talk().handshake(0, 4).say(10, 'client', 100);
     for (let i = 0; i < 8; i++) {

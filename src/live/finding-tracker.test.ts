@@ -79,6 +79,16 @@ describe('raising and clearing', () => {
     ]);
   });
 
+  it('kind: one truth: what ends is cleared at its own end, not when a round notices', () => {
+    const tracker = new FindingTracker();
+    const over = finding({ ongoingAtEnd: false });
+    play(tracker, [[finding()], [finding()]]);
+    tracker.update([over], 3000, LATER);
+    const events = tracker.update([over], 4000, LATER);
+    expect(events.map(({ clearedAt }) => clearedAt)).toEqual([over.last]);
+    expect(tracker.final([over], LATER).map(({ clearedAt }) => clearedAt)).toEqual([over.last]);
+  });
+
   it('does not clear what may only have slipped off a full list', () => {
     const many = Array.from({ length: 20 }, (_, index) => finding({ key: `vxlan.no-return:${index}` }));
     const tracker = new FindingTracker();

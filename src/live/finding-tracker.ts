@@ -5,7 +5,10 @@ import type { Finding } from '../report/report.js';
 export interface FindingEvent {
   readonly event: 'raised' | 'updated' | 'cleared';
   readonly finding: Finding;
-  /** Only for 'cleared': when it was over, by the clock of the capture; null where that has no date. */
+  /**
+   * Only for 'cleared': when it was over, by the clock of the capture (`finding.last`; of what the rules hold no longer, the
+   * present of the round that noticed); null where that has no date.
+   */
   readonly clearedAt: string | null;
 }
 
@@ -80,7 +83,8 @@ export class FindingTracker {
     const kept = verdict.map((finding) => {
       const tracked = this.tracked.get(finding.key);
       if (finding.ongoingAtEnd || !tracked || tracked.state === 'seen') return finding;
-      return { ...finding, clearedAt: tracked.clearedAt ?? finding.last ?? now };
+      // The trouble ended when it did, not when a round noticed: as analyze of the same packets says.
+      return { ...finding, clearedAt: finding.last ?? tracked.clearedAt ?? now };
     });
     const retracted = [...this.tracked.entries()]
       .filter(([key, { state }]) => !keys.has(key) && state !== 'seen')
@@ -112,7 +116,7 @@ export class FindingTracker {
       this.raise(known, nowMs, events);
     } else if (known.state === 'raised' && !finding.ongoingAtEnd) {
       known.quietRounds++;
-      if (known.quietRounds >= ROUNDS_TO_BELIEVE) this.clear(known, now, events);
+      if (known.quietRounds >= ROUNDS_TO_BELIEVE) this.clear(known, finding.last ?? now, events);
     } else {
       known.quietRounds = 0;
       this.tellChanges(known, nowMs, events);

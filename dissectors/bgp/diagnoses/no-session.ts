@@ -16,6 +16,7 @@ import {
   type FailedAttempts,
   failedAttempts,
   hiddenAnswers,
+  isAnsweredTooLate,
   isRejectedByIcmp,
   isUnanswered,
   scanningHosts,
@@ -76,7 +77,10 @@ export default defineDiagnosis({
 function judge(evidence: Evidence, peering: Peering, scanners: ReadonlySet<string>): Judgement | null {
   const { quality } = evidence;
   const subject = peeringSubject(quality, peering);
-  const failed = failedAttempts(peering, (one) => isUnanswered(one) && !scanners.has(one.client.address));
+  const failed = failedAttempts(
+    peering,
+    (one) => (isUnanswered(one) || isAnsweredTooLate(one)) && !scanners.has(one.client.address),
+  );
   if (!failed) {
     const isAnswered = peering.connections.some(({ server }) => server.lastSegment !== null);
     return isAnswered ? { result: 'healthy', subject } : null;
@@ -114,7 +118,7 @@ function problemOf(evidence: Evidence, peering: Peering, failed: FailedAttempts)
     confidence: 'medium',
     explanation:
       `${clients.length === 1 ? client : 'Both sides'} sent ${plural(syns, 'SYN')} to TCP port 179 within ${lasted}` +
-      `${clients.length === 1 ? ` to ${server}` : ''}, and no answer of any kind came. ` +
+      `${clients.length === 1 ? ` to ${server}` : ''}, and ${connections.some(isAnsweredTooLate) ? 'no answer came before the sender gave up' : 'no answer of any kind came'}. ` +
       `The capture goes on for ${secondsText(secondsToPause(quality, last) * 1e9)} after the last of them.` +
       (recovered ? ' Later a session was established.' : '') +
       (before ? ' A session stood before.' : '') +

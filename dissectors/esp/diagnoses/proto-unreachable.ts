@@ -8,6 +8,16 @@ const V6_PARAMETER_PROBLEM = 4;
 const V6_UNRECOGNIZED_NEXT_HEADER = 1;
 const V6_REFUSALS_MIN = 3;
 
+/** Where another device than the peer answers. */
+const CAUSES_ON_PATH = [
+  'A firewall or NAT device on the way rejects with protocol unreachable: it passes TCP, UDP and ICMP alone',
+];
+const STEPS_FOR_AH = [
+  'On the peer: lsmod | grep ah4; modprobe ah4; ipsec verify',
+  'Compare the TTL of the ICMP with that of IKE packets of the peer: is it the same host?',
+  'Use ESP with authentication in place of AH, which passes no NAT and is rarely permitted',
+];
+
 type Refusal = IcmpError & { readonly quoted: QuotedPacket };
 
 export default defineDiagnosis({
@@ -89,6 +99,7 @@ function problemOf(refusals: readonly Refusal[]): Judgement {
   const { source, destination, protocol } = first.quoted;
   const [low, high] = source < destination ? [source, destination] : [destination, source];
   const name = protocol === PROTOCOL_ESP ? 'ESP' : 'AH';
+  const isOfPeer = refusals.every(({ reporter, quoted }) => reporter === quoted.destination);
   const isV6 = first.family === 6;
   const field = isV6 ? 'ipv6.addr' : 'ip.addr';
   const kind = isV6 ? 'icmpv6.type == 4 && icmpv6.code == 1' : 'icmp.type == 3 && icmp.code == 2';
@@ -97,9 +108,12 @@ function problemOf(refusals: readonly Refusal[]): Judgement {
     result: 'problem',
     subject: { kind: 'pair', endpoints: [low, high], protocol },
     confidence: 'high',
+    title: isOfPeer ? `Peer has no ${name} stack` : `${first.reporter} refuses ${name} on the way`,
+    ...(isOfPeer ? {} : { causes: CAUSES_ON_PATH }),
+    ...(protocol === PROTOCOL_AH && { nextSteps: STEPS_FOR_AH }),
     explanation: `${first.reporter} answered ${refused} ${name} packets of ${source} with ICMP: protocol ${protocol} is unreachable.`,
     pair: [source, destination],
-    where: first.reporter === destination ? 'receiver' : 'path',
+    where: isOfPeer ? 'receiver' : 'path',
     first: first.first,
     last: refusals.reduce((last, one) => (one.last.frame > last.frame ? one.last : last), first.last),
     ongoingAtEnd: true,

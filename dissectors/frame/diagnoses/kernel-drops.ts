@@ -24,6 +24,14 @@ const ACKS_MIN = 3;
 /** Percent of the segments of a connection with a wrong checksum (one found in few is sampled) that make its numbers unbelievable. */
 const WRONG_SHARE = 10;
 
+const CAUSES = [
+  'The disk or the terminal was too slow for the traffic, or the capture was written through SSH',
+  'The kernel buffer of the capture was too small for bursts',
+  'A mirror port that carries more than it can forward drops packets before they are captured',
+];
+/** Of packets that are merely missing. */
+const CAUSE_EXTRACT = 'The file is an extract: frames were selected with a display filter, or by hand';
+
 export default defineDiagnosis({
   id: 'capture.kernel-drops',
   title: 'The capture itself lost packets',
@@ -42,12 +50,7 @@ export default defineDiagnosis({
     'At least 10 % of the segments of the connection have a wrong checksum, so that its numbers are not to be believed. ' +
     'All data of a direction is missing (then the path is asymmetric or the filter keeps it out), or the data turns up ' +
     'behind its ACK. Probes of TCP keepalive are no data.',
-  causes: [
-    'The disk or the terminal was too slow for the traffic, or the capture was written through SSH',
-    'The kernel buffer of the capture was too small for bursts',
-    'A mirror port that carries more than it can forward drops packets before they are captured',
-    'The file is an extract: frames were selected with a display filter, or by hand',
-  ],
+  causes: CAUSES,
   nextSteps: [
     'Capture to a local file with a larger buffer and a narrower filter: tcpdump -B 4096 -s 0 -w FILE "host <peer> and not port 22"',
     'Read the summary of tcpdump at its end ("packets dropped by kernel") or ip -s link of the mirror target',
@@ -172,6 +175,7 @@ function inferred(quality: CaptureQuality, sides: readonly TcpDirection[], acks:
     severity: 'warning',
     confidence: 'medium',
     title: 'Packets that were delivered are missing from the capture',
+    causes: [...CAUSES, CAUSE_EXTRACT],
     explanation:
       `${acks} ACKs (${lossy.length === 1 ? 'one direction of a TCP connection' : `${lossy.length} directions of TCP connections`}) cover ${missing} bytes that were delivered and are not in the ` +
       `capture (${captured} bytes are): the capture missed packets that were on the network, or frames were taken out of the file later.`,

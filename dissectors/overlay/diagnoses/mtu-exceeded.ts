@@ -12,7 +12,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'Outer packets of a tunnel (VXLAN, Geneve, GRE, IP in IP) are sent as IP fragments, or a router reports that they do not fit (ICMP ' +
-    'fragmentation needed, packet too big). Information while the fragments arrive and the sender heeds the reports; warning where at ' +
+    'fragmentation needed, packet too big). Information while no fragment is seen to be missing and the sender heeds the reports; warning where at ' +
     'least 3 fragmented packets, and at least a tenth of them, stay incomplete, or where packets that were reported as too large go on.',
   notWhen:
     'Frames larger than the MTU in a capture on the sending host are the work of segmentation offload: they leave the host in pieces.',
@@ -108,7 +108,7 @@ function explain(carrier: Carrier, lossy: boolean): string {
       ? ` ${incomplete} of ${incomplete + complete} fragmented datagrams did not arrive whole.`
       : ' The sender goes on with packets that do not fit.'
     : fragmented
-      ? ' The fragments arrive: this costs speed, not packets.'
+      ? ' No piece is missing where this was captured; as long as none is lost behind it, this costs speed, not packets.'
       : ' The sender heeds the report.';
   return `${carrierWords(carrier)}: ${size}${cut}${told}${fate}`;
 }
