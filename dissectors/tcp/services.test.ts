@@ -213,6 +213,17 @@ describe('healthy connections', () => {
   });
 });
 
+describe('kind: the wrong host named as server', () => {
+  it('a connection without SYN is not served from the port that FTP servers open theirs from', async () => {
+    const talk = new Talk('192.0.2.1', 20);
+    for (let i = 0; i < 5; i++) {
+      talk.send(10 + i * 10, 'client', { sequence: 1 + i * 100, acknowledgment: 1, length: 100 });
+      talk.send(11 + i * 10, 'server', { sequence: 1, acknowledgment: 101 + i * 100 });
+    }
+    expect(await serviceOf(talk)).toMatchObject({ server: SERVER.address, port: 80, client: '192.0.2.1' });
+  });
+});
+
 describe('tcp.syn-unanswered', () => {
   const repeated = (): Talk => {
     const talk = new Talk();

@@ -348,6 +348,22 @@ describe('vxlan.reserved-bits', () => {
   });
 });
 
+describe('kind: a convention is no proof', () => {
+  it('answered pings of the tunnel end say nothing of tags that an application behind it does not answer', async () => {
+    const build = (pinged: typeof APP_B) => (t: Timeline) => {
+      innerPing(t, VTEP_A, pinged, { at: 2, count: 6, identifier: 1 });
+      for (const [i, at] of [10, 14, 18].entries())
+        innerSyns(t, APP_A, APP_B, { at, clientPort: 50_001 + i, serverPort: 8080, tag: 3 });
+    };
+    const loud = async (pinged: typeof APP_B): Promise<string[]> =>
+      (await reportOf(build(pinged))).findings
+        .filter(({ id, severity }) => id === 'vxlan.reserved-bits' && severity !== 'info')
+        .map(({ severity }) => severity);
+    expect(await loud(VTEP_B)).toEqual([]);
+    expect(await loud(APP_B)).not.toEqual([]);
+  });
+});
+
 describe('vxlan.port-mismatch', () => {
   it('is information where a single refusal is followed by packets of the peer', async () => {
     const report = await reportOf((t) => {
