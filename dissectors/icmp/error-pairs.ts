@@ -3,6 +3,7 @@ import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
 import { isBefore, type OneWayTraffic } from '../../src/correlate/traffic.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../src/moment.js';
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../src/wire/ip.js';
 import { ipProtocolName } from '../../src/wire/ip-protocols.js';
 import { addressFilter } from '../../src/wording/display-filters.js';
 import { endpointText } from '../../src/wording/endpoints.js';
@@ -80,10 +81,23 @@ export function answersTo(quality: CaptureQuality, error: QuotingError): OneWayT
   return conversation?.fromB ?? null;
 }
 
-/** Whether the quoted destination was heard again after the last error. */
+/** Whether the quoted destination was heard again after the last error, by more than pings of its own. */
 export function hasRecovered(quality: CaptureQuality, error: QuotingError): boolean {
   const answers = answersTo(quality, error);
-  return answers?.last ? isBefore(error.last, answers.last) : false;
+  if (!answers?.last || !isBefore(error.last, answers.last)) return false;
+  const { source, destination } = error.quoted;
+  const pair = quality.traffic.between(source, destination, error.stack);
+  if (!pair || answers !== pair.fromB) return true;
+  const heard = quality.hearsPeer.find(destination, source);
+  if (heard && error.reporter !== destination && isBefore(error.last, heard.last)) return true;
+  return pair.conversations.some(
+    ({ protocol, fromB }) => !isIcmp(protocol) && fromB.last !== null && isBefore(error.last, fromB.last),
+  );
+}
+
+/** Its flows have no identifier: a ping of the other side is no answer to one's own. */
+function isIcmp(protocol: number): boolean {
+  return protocol === PROTOCOL_ICMP || protocol === PROTOCOL_ICMPV6;
 }
 
 /** First and last frame of each of the worst errors. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Diagnosis, Judgement } from '../../src/diagnose/diagnosis.js';
 import { concat, u32 } from '../../test/build/bytes.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
-import { icmpError } from '../../test/build/icmp.js';
+import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
 import { type CaptureRun, runFrames } from '../../test/build/run-capture.js';
 import { type Timeline, timeline } from '../../test/build/scenario.js';
@@ -148,6 +148,25 @@ describe('underlay.unreachable', () => {
       sendEsp(t, 1.1, there, here);
     });
     expect(judged).toMatchObject([{ result: 'problem', severity: 'info', ongoingAtEnd: false }]);
+  });
+
+  it("kind: an answer of something else is no answer: the peer's own pings are none to what is refused", async () => {
+    const lasting = (answer: (t: Timeline) => void) => (t: Timeline) => {
+      for (let i = 0; i < 3; i++) {
+        sendEsp(t, i);
+        report(t, i + 0.1, icmpError(3, 1, espOf()));
+      }
+      answer(t);
+    };
+    const pings = lasting((t) => {
+      for (let i = 0; i < 4; i++) {
+        const echo = { identifier: 9, sequence: i, data: new Uint8Array(32) };
+        t.sendIp(4 + i, there, here, IP_PROTOCOL.icmp, icmpEcho(echo));
+      }
+    });
+    expect(await judge(unreachable, pings)).toMatchObject([{ severity: 'error', ongoingAtEnd: true }]);
+    const answers = lasting((t) => sendEsp(t, 4, there, here));
+    expect(await judge(unreachable, answers)).toMatchObject([{ ongoingAtEnd: false }]);
   });
 
   it('leaves to others what has its own name: IKE ports, ESP refused, traceroute', async () => {
