@@ -9,7 +9,7 @@ import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { secondsText } from '../../../src/wording/durations.js';
-import { EXCHANGE_MAIN } from '../layout.js';
+import { EXCHANGE_MAIN, EXCHANGE_V1_INFORMATIONAL, EXCHANGE_V2_INFORMATIONAL } from '../layout.js';
 import { directionOf, sessionFilter } from '../pair-judgement.js';
 import { establishedAfter, hasEspAfter, type IkePair, ikePairs } from '../pair-sessions.js';
 import { lastAuthAnswer, mainModeStep } from '../progress.js';
@@ -88,9 +88,16 @@ function mayHaveMoved({ messageCount }: IkeSession): boolean {
  * The peer answered, no error, and the initiator sent nothing more: it has to go on (RFC 7296, section 1.2; RFC 2409,
  * section 5), so that its next message is not in the capture, or its own log alone says why there is none.
  */
-function isLeftAlone({ lastFrom: { initiator, responder }, notifies }: IkeSession): boolean {
+function isLeftAlone({ lastFrom: { initiator, responder }, notifies, exchanges }: IkeSession): boolean {
   if (!initiator || !responder || initiator.frame > responder.frame) return false;
+  // An encrypted one may be a refusal.
+  if (exchanges.some(({ exchangeType, from }) => from === 'responder' && isInformational(exchangeType)))
+    return false;
   return !notifies.some(({ from, frame }) => from === 'responder' && frame >= initiator.frame);
+}
+
+function isInformational(exchangeType: number): boolean {
+  return exchangeType === EXCHANGE_V1_INFORMATIONAL || exchangeType === EXCHANGE_V2_INFORMATIONAL;
 }
 
 function continuationMissing({ initiator, responder }: IkePair, failed: readonly IkeSession[]): Limit {
