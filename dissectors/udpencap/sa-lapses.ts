@@ -2,7 +2,6 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
-import { NS_PER_SECOND } from '../../src/units.js';
 import { outagesOf } from '../esp/outages.js';
 import { judgedPairs, sasOf } from '../esp/sa-pairs.js';
 import type { EspPair, EspSa } from '../esp/session.js';
@@ -39,7 +38,7 @@ function* movedSas(pair: EspPair, quality: CaptureQuality): Iterable<SaLapse> {
     const { portMove } = live;
     if (!portMove) continue;
     const { last, first: next, before } = portMove;
-    if (!((next.timeNs - last.timeNs) / NS_PER_SECOND >= MOVE_PAUSE_SECONDS_MIN)) continue;
+    if (!(watchedSecondsBetween(quality, last, next) >= MOVE_PAUSE_SECONDS_MIN)) continue;
     const unanswered = outagesOf(pair, quality)
       .filter(({ run, sas }) => run.to === live.from && (!sas || sas.live.destinationPort === before))
       .reduce((sum, { run }) => sum + run.packets, 0);

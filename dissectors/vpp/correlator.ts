@@ -1,5 +1,5 @@
 import { type Correlation, type Correlator, defineCorrelator } from '../../src/correlate/correlator.js';
-import { captureIndexOf, NS_PER_MILLISECOND } from '../../src/units.js';
+import { captureIndexOf, type Nanoseconds, NS_PER_MILLISECOND } from '../../src/units.js';
 import type { VPP_ROWS } from './columns.js';
 import * as columns from './columns.js';
 import dissector from './dissector.js';
@@ -21,6 +21,9 @@ const OPEN_MAX = 65_536;
 class TraceCorrelation implements Correlation<VppTrace, typeof VPP_ROWS> {
   private readonly open = new Map<string, OpenPath>();
   private readonly tally = new TraceTally();
+  /** The capture of the last visit, and when its first one came. */
+  private capture = -1;
+  private captureBeganNs: Nanoseconds = Number.NaN;
 
   get summarised(): number {
     return this.tally.aggregatedFlows;
@@ -52,7 +55,7 @@ class TraceCorrelation implements Correlation<VppTrace, typeof VPP_ROWS> {
       this.tally.take(dropped.close());
       return;
     }
-    const key = `${kind} ${captureIndexOf(visit.frame)} ${table.buffer[row]}`;
+    const key = this.keyOf(kind, table.buffer[row], visit);
     let path = this.open.get(key);
     if (path && kind === columns.ROW_DISPATCH && isAnother(path, visit)) {
       this.tally.take(path.close());
@@ -63,6 +66,25 @@ class TraceCorrelation implements Correlation<VppTrace, typeof VPP_ROWS> {
     path ??= this.begin(batch, row, visit);
     this.open.set(key, path);
     path.take(batch, row, visit, reason);
+  }
+
+  /** A buffer by its capture; where a rotated file has just begun, packets on their way go on from the file before. */
+  private keyOf(kind: number, buffer: number, visit: VppVisit): string {
+    const capture = captureIndexOf(visit.frame);
+    if (capture > this.capture) {
+      this.capture = capture;
+      this.captureBeganNs = visit.timeNs;
+    }
+    const key = `${kind} ${capture} ${buffer}`;
+    const isNew = visit.timeNs - this.captureBeganNs <= CONTINUES_WITHIN_NS && capture === this.capture;
+    if (kind !== columns.ROW_DISPATCH || !isNew || this.open.has(key)) return key;
+    const keyBefore = `${kind} ${capture - 1} ${buffer}`;
+    const path = this.open.get(keyBefore);
+    if (path && !isAnother(path, visit)) {
+      this.open.delete(keyBefore);
+      this.open.set(key, path);
+    }
+    return key;
   }
 
   private begin(batch: Rows, row: number, visit: VppVisit): OpenPath {
