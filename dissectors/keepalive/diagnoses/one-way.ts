@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { hostGroup } from '../../../src/correlate/host-groups.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
 import {
   defineDiagnosis,
@@ -114,7 +115,7 @@ function isCounterpart({ protocol, fromA, fromB }: Conversation): boolean {
 
 function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQuality): Judgement {
   const { direction, stream, link } = keepalive;
-  const isFocus = link.stack === 0 ? isSmall(quality) : !isMirrored(quality, link.stack);
+  const isFocus = link.stack === 0 ? talksToFew(quality, direction.from) : !isMirrored(quality, link.stack);
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),
@@ -146,9 +147,10 @@ function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQ
   };
 }
 
-function isSmall(quality: CaptureQuality): boolean {
+/** The hosts that have to do with this one are few: the capture was taken for them. */
+function talksToFew(quality: CaptureQuality, host: string): boolean {
   const hosts = new Set<string>();
-  for (const { a, b } of quality.traffic.all()) {
+  for (const { a, b } of hostGroup(quality, host).pairs) {
     hosts.add(a).add(b);
     if (hosts.size > FOCUS_HOSTS_MAX) return false;
   }

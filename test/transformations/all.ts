@@ -1,0 +1,19 @@
+import { ADDRESSES } from './addresses.js';
+import { COMPANY } from './company.js';
+import { FILES_AND_ORDER } from './files.js';
+import { LINK_LAYERS } from './link-layer.js';
+import type { Transformation } from './trace.js';
+import { WEAKENED } from './weakened.js';
+import { WRAPPED } from './wrapped.js';
+
+export const SAME_VERDICT: readonly Transformation[] = [
+  ...ADDRESSES,
+  ...LINK_LAYERS,
+  ...WRAPPED,
+  ...COMPANY,
+  ...FILES_AND_ORDER,
+];
+
+export const WEAKER_VERDICT: readonly Transformation[] = WEAKENED;
+
+export const TRANSFORMATIONS: readonly Transformation[] = [...SAME_VERDICT, ...WEAKER_VERDICT];
