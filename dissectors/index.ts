@@ -462,7 +462,7 @@ export const catalogue: readonly CatalogueEntry[] = [
   },
   {
     protocol: 'overlay',
-    title: 'What runs inside tunnels',
+    title: 'What runs inside tunnels, and what carries them',
     correlators: [],
     diagnoses: [overlayMssTooLarge, overlayMtuExceeded],
   },
