@@ -94,7 +94,7 @@ const ROOMS = {
 const READS_BYTES = '^dissectors/[^/]+/(dissector|recognition|quoted-packet|run-folder|nlri)\\.ts$';
 
 /** Makes a capture of a text. */
-const READS_TEXTS = '^dissectors/[^/]+/text-captures/';
+const READS_TEXTS = '^dissectors/[^/]+/(text-captures|text-lines|packet-text)/';
 
 /**
  * What a folder of the catalogue shows the others beside its correlators, their sessions and what its side files say.
@@ -233,7 +233,10 @@ export default {
       comment: 'A reader of texts offers frames; what becomes of them it does not know.',
       severity: 'error',
       from: { path: READS_TEXTS },
-      to: { path: '^src/', pathNot: [file('src/capture/text-capture'), room('wire')] },
+      to: {
+        path: '^src/',
+        pathNot: [...files('src/capture/text-capture', 'src/capture/packet-lines'), room('wire')],
+      },
     },
     {
       name: 'folder-shows-sessions',

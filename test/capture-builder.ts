@@ -2,7 +2,7 @@
 import type { CaptureSource } from '../src/capture/capture-source.js';
 import { type FrameChunk, frameIndexByteLength, frameIndexOver } from '../src/capture/chunk.js';
 import { type CaptureInput, openCaptureSource } from '../src/capture/file-source.js';
-import type { TextCapture } from '../src/capture/text-capture.js';
+import { NO_TEXTS, type TextCatalogue } from '../src/capture/text-capture.js';
 
 export type ByteOrder = 'little' | 'big';
 
@@ -159,7 +159,7 @@ export async function readAll(
   inputs: readonly CaptureInput[],
   byteCapacity = 1 << 20,
   frameCapacity = 8192,
-  texts: readonly TextCapture[] = [],
+  texts: TextCatalogue = NO_TEXTS,
 ): Promise<ReadResult> {
   const source = await openCaptureSource(inputs, texts);
   const chunk = chunkOf(byteCapacity, frameCapacity);

@@ -23,6 +23,7 @@ export function newCaptureFacts(file: string): CaptureFacts {
     damaged: [],
     drops: null,
     snaplen: 0,
+    packetsInWords: 0,
     comments: [],
     skipped: new Map(),
   };

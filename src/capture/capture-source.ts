@@ -53,6 +53,8 @@ export interface CaptureFacts {
   drops: number | null;
   /** Smallest non-zero snaplen of its interfaces, or 0. */
   snaplen: number;
+  /** Packets of which the input has words and no bytes: their headers were put together from what the words say. */
+  packetsInWords: number;
   readonly comments: string[];
   /** Things skipped on purpose, by name, with their count (unknown block types, frames without time …). */
   readonly skipped: Map<string, number>;

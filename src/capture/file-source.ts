@@ -15,7 +15,7 @@ import { FRAMES_PER_EPOCH, type FrameChunk } from './chunk.js';
 import { FileMerge, type WaitingFiles } from './file-merge.js';
 import { type CaptureInput, expandInput, type InputFile, scratchChunk, scratchTarget } from './input-file.js';
 import type { SequenceEnd } from './segment-clock.js';
-import type { TextCapture } from './text-capture.js';
+import { NO_TEXTS, type TextCatalogue } from './text-capture.js';
 
 export type { CaptureInput } from './input-file.js';
 
@@ -31,7 +31,7 @@ const OVERLAP_NS = 1_000_000_000n;
  */
 export async function openCaptureSource(
   inputs: readonly CaptureInput[],
-  texts: readonly TextCapture[] = [],
+  texts: TextCatalogue = NO_TEXTS,
 ): Promise<CaptureSource> {
   const failures: CaptureError[] = [];
   const files: InputFile[] = [];

@@ -21,7 +21,7 @@ import { PCAP_HEADER_LENGTH, readPcapHeader } from './pcap-header.js';
 import { PcapReader } from './pcap-reader.js';
 import { PcapngReader } from './pcapng-reader.js';
 import { SegmentClock, type SequenceEnd } from './segment-clock.js';
-import { looksLikeText, recordsOfText, TEXT_LENGTH_MAX, type TextCapture } from './text-capture.js';
+import { looksLikeText, recordsOfText, TEXT_LENGTH_MAX, type TextCatalogue } from './text-capture.js';
 import { TextReader } from './text-records.js';
 
 /** A path (`-`: standard input; a directory: its capture files), or bytes that come from elsewhere. */
@@ -55,7 +55,7 @@ export class InputFile {
     readonly name: string,
     private readonly stream: AsyncIterable<Uint8Array> | null,
     readonly fromDirectory: boolean,
-    private readonly texts: readonly TextCapture[],
+    private readonly texts: TextCatalogue,
   ) {
     this.size = stream === null ? inputFileOf(name).size : null;
   }
@@ -111,7 +111,7 @@ export class InputFile {
   private async headOfPipe(): Promise<ByteFeed> {
     const feed = await this.openFeed();
     await feed.ensure(PIPE_HEAD_LENGTH);
-    if (this.texts.length > 0 && isText(feed.heldBytes())) await feed.ensure(TEXT_LENGTH_MAX + 1);
+    if (this.texts.captures.length > 0 && isText(feed.heldBytes())) await feed.ensure(TEXT_LENGTH_MAX + 1);
     return new ByteFeed(new MemoryByteSource(feed.heldBytes().slice()));
   }
 }
@@ -152,7 +152,7 @@ async function openReader(
   stored: ByteFeed,
   input: InputFile,
   target: ReaderTarget,
-  texts: readonly TextCapture[],
+  texts: TextCatalogue,
 ): Promise<CaptureFileReader> {
   const { name, size } = input;
   await stored.ensure(SNIFF_LENGTH);
@@ -162,7 +162,7 @@ async function openReader(
   const head = feed.heldBytes();
   const { fault } = feed.source;
   if (head.length === 0 && fault !== null) throw new CaptureError(`${name}: ${fault}`, name, 0);
-  if (texts.length > 0 && isText(head)) return openText(feed, input, target, texts);
+  if (texts.captures.length > 0 && isText(head)) return openText(feed, input, target, texts);
   input.recognised = compression === null;
   const format = sniffFormat(head, name);
   input.recognised = true;
@@ -201,7 +201,7 @@ async function openText(
   feed: ByteFeed,
   input: InputFile,
   { facts, captureIndex, interfaces, segments, previousEnd }: ReaderTarget,
-  kinds: readonly TextCapture[],
+  kinds: TextCatalogue,
 ): Promise<CaptureFileReader> {
   const { text, records } = await recordsOfText(feed, kinds, facts, captureIndex, interfaces);
   feed.close();
@@ -218,7 +218,7 @@ async function openText(
  * @param texts kinds of text that are read as captures
  * @throws CaptureError for a path that does not exist and for a directory without captures
  */
-export function expandInput(input: CaptureInput, texts: readonly TextCapture[]): InputFile[] {
+export function expandInput(input: CaptureInput, texts: TextCatalogue): InputFile[] {
   if (typeof input !== 'string') return [new InputFile(input.name, input.stream, false, texts)];
   if (input === '-' || !isDirectory(input)) return [new InputFile(input, null, false, texts)];
   const files = readdirSync(input)

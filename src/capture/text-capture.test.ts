@@ -36,7 +36,7 @@ const input = (text: string | Uint8Array, name = 'dump') => ({
   stream: Readable.from([Buffer.from(text)]),
 });
 const read = (text: string | Uint8Array, kinds = [dump, other], room = 1 << 20) =>
-  readAll([input(text)], room, undefined, kinds);
+  readAll([input(text)], room, undefined, { captures: kinds, lines: [] });
 
 describe('a text that is read as a capture', () => {
   it('gives the packets that its kind finds, with their lengths on the wire', async () => {

@@ -3,6 +3,7 @@ import type { ByteFeed } from './byte-feed.js';
 import { addDamage, addInterface, countSkipped } from './capture-facts.js';
 import type { CaptureFacts, CaptureInterface } from './capture-source.js';
 import { MARK_INBOUND, MARK_OUTBOUND } from './frame-marks.js';
+import type { PacketLines } from './packet-lines.js';
 import { TextRecords } from './text-records.js';
 
 /** As the report names the format: `vpp-text`. */
@@ -20,6 +21,8 @@ export interface TextPacket {
   readonly interfaceName?: string | null;
   /** As the host that captured saw it. */
   readonly direction?: 'in' | 'out' | null;
+  /** The text has words of the packet and not its bytes. */
+  readonly isInWords?: boolean;
 }
 
 /** Packets of one clock: what one run of a program printed. */
@@ -41,8 +44,17 @@ export interface TextCapture {
    * several commands, so every kind is given all of it and takes its own lines. Never throws.
    * @returns nothing where nothing is of this kind
    */
-  read(text: string): readonly TextSection[];
+  read(text: string, lines: readonly PacketLines[]): readonly TextSection[];
 }
+
+/** All that is known of texts. */
+export interface TextCatalogue {
+  readonly captures: readonly TextCapture[];
+  /** What protocols know of the lines that are printed of them. */
+  readonly lines: readonly PacketLines[];
+}
+
+export const NO_TEXTS: TextCatalogue = { captures: [], lines: [] };
 
 /** A text is held whole, since parts of it may have to be put in order of time. */
 export const TEXT_LENGTH_MAX = 64 << 20;
@@ -67,7 +79,7 @@ export function looksLikeText(head: Uint8Array): boolean {
  */
 export async function recordsOfText(
   feed: ByteFeed,
-  kinds: readonly TextCapture[],
+  { captures, lines }: TextCatalogue,
   facts: CaptureFacts,
   captureIndex: number,
   interfaces: CaptureInterface[],
@@ -80,7 +92,7 @@ export async function recordsOfText(
   if (feed.source.fault !== null) addDamage(facts, held.length, feed.source.fault);
   facts.bytes = Math.min(held.length, TEXT_LENGTH_MAX);
   const text = textOf(held.subarray(0, TEXT_LENGTH_MAX));
-  const sections = kinds.flatMap((kind) => kind.read(text));
+  const sections = captures.flatMap((kind) => kind.read(text, lines));
   const records = new TextRecords();
   const writer = new SectionWriter(facts, captureIndex, interfaces, records);
   for (const section of sections) writer.write(section);
@@ -104,6 +116,7 @@ class SectionWriter {
     this.records.beginSection();
     for (const packet of section.packets) {
       const { direction = null } = packet;
+      if (packet.isInWords === true) this.facts.packetsInWords++;
       const marks = direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0;
       this.records.add(packet, this.interfaceOf(packet), marks);
     }

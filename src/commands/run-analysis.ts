@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
 import { CaptureError } from '../capture/capture-error.js';
 import { countSkipped } from '../capture/capture-facts.js';
@@ -107,7 +108,7 @@ export function noteUnknownTexts({ captures, texts = [] }: CaptureSource, side: 
     ({ file, frames }) =>
       frames === 0 &&
       texts.some((text) => text.file === file) &&
-      !side.files.some((known) => known.file === file),
+      !side.files.some((known) => known.file === basename(file)),
   );
   const [first] = unknown;
   if (first !== undefined && unknown.length === captures.length) {
@@ -249,6 +250,7 @@ export function captureSummary(facts: CaptureFacts): CaptureSummary {
       ? { damaged: facts.damaged.map(({ offset, reason }) => ({ offset, reason })) }
       : {}),
     ...(facts.drops === null ? {} : { drops: facts.drops }),
+    ...(facts.packetsInWords > 0 ? { packetsInWords: facts.packetsInWords } : {}),
     ...(facts.snaplen > 0 ? { snaplen: facts.snaplen } : {}),
     ...(facts.skipped.size > 0 ? { skipped: Object.fromEntries(facts.skipped) } : {}),
   };

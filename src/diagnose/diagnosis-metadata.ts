@@ -65,6 +65,13 @@ export interface DiagnosisMetadata {
   readonly noticedAfterSeconds?: number;
   /** True where the evidence is an explicit signal of a protocol (notify, RST, ICMP): such a finding is never a consequence. */
   readonly explicitSignal?: boolean;
+  /**
+   * What becomes of it where packets are known by the lines that tcpdump printed of them (no payload, and without -v and -e
+   * neither hop limit nor identification nor MAC addresses). 'suffice': all that it reads stands there, so that it may
+   * call something healthy. 'mislead': it reads what lines do not say, and is not judged. Not stated: what it finds
+   * stands, and what it does not find proves nothing.
+   */
+  readonly lines?: 'suffice' | 'mislead';
   /** Ids whose findings about the same subject this one says more sharply (a refused connection to a database). */
   readonly restates?: readonly string[];
 }

@@ -75,11 +75,12 @@ export function judgeAll(
     ...diagnoses.filter((one) => !one.judgesLast),
     ...diagnoses.filter((one) => one.judgesLast),
   ];
+  const hasLines = quality.captures.some(({ packetsInWords }) => packetsInWords > 0);
   for (const diagnosis of inOrder) {
     restsOnFailed = null;
     const judged = judge(diagnosis.id, () => diagnosis.diagnose(evidence), errors);
     if (restsOnFailed !== null) judged.push(unjudged(`the correlator ${restsOnFailed}`));
-    judgements.set(diagnosis.id, judged);
+    judgements.set(diagnosis.id, hasLines ? asLinesTell(diagnosis, judged) : judged);
   }
   return { evidence, judgements };
 }
@@ -100,6 +101,21 @@ function unjudged(part: string): Judgement {
     subject: { kind: 'capture' },
     reason: `${part} failed on this capture (see errors); capan has a bug there, please report it.`,
   };
+}
+
+const LINES_ONLY = 'capture.lines-only';
+const LINES_REASON =
+  'the text has lines of packets, not their bytes; capture with -w FILE, or print with -XX.';
+
+/** What a diagnosis may say where packets are known by the lines that were printed of them. */
+function asLinesTell({ layer, lines }: Diagnosis, judged: readonly Judgement[]): readonly Judgement[] {
+  if (lines === 'suffice' || layer === 'capture') return judged;
+  return judged.map((judgement): Judgement => {
+    if (judgement.result === 'insufficient-data') return judgement;
+    if (judgement.result === 'problem' && lines !== 'mislead') return judgement;
+    const { subject } = judgement;
+    return { result: 'insufficient-data', subject, reason: LINES_REASON, limitedBy: [LINES_ONLY] };
+  });
 }
 
 /** What limits the verdicts: the findings about captures. */

@@ -73,6 +73,8 @@ export const captureSchema = z.object({
   damaged: z.optional(z.array(z.object({ offset: z.number(), reason: z.string() }))),
   drops: z.optional(z.number()),
   snaplen: z.optional(z.number().int()),
+  /** Packets of a text that has words and no bytes of them. */
+  packetsInWords: z.optional(z.number().int()),
   skipped: z.optional(z.record(z.string(), z.number())),
   /** What the way of capturing leaves unknown. */
   notes: z.optional(z.array(z.string())),

@@ -55,7 +55,7 @@ export async function readSideFiles(
       throw error instanceof SideFileError ? new SideFileError(path, error.detail) : error;
     }
   }
-  for (const { file, content } of pastes) await reading.takePaste(file, content);
+  for (const { file, content } of pastes) await reading.takePaste(basename(file), content);
   return reading.knowledge;
 }
 

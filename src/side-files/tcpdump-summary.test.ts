@@ -28,6 +28,7 @@ describe('the last lines of tcpdump', () => {
       damaged: [],
       drops,
       snaplen: 0,
+      packetsInWords: 0,
       comments: [],
       skipped: new Map(),
     });

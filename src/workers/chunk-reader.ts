@@ -1,7 +1,7 @@
 import { CaptureError } from '../capture/capture-error.js';
 import type { CaptureSource, InputFacts } from '../capture/capture-source.js';
 import { openCaptureSource } from '../capture/file-source.js';
-import type { TextCapture } from '../capture/text-capture.js';
+import type { TextCatalogue } from '../capture/text-capture.js';
 import type { Slot } from '../observe/slot.js';
 import type { OrderBoard } from './order-board.js';
 
@@ -21,7 +21,7 @@ export class ChunkReader {
     private readonly paths: readonly string[],
     private readonly slots: readonly Slot[],
     private readonly board: OrderBoard,
-    private readonly texts: readonly TextCapture[],
+    private readonly texts: TextCatalogue,
   ) {}
 
   /** Fills an empty slot, if there is one and the input has not ended; false where there was nothing to do. */

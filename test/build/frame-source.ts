@@ -47,6 +47,7 @@ export class FrameSource implements CaptureSource {
         damaged: [],
         drops: null,
         snaplen: 0,
+        packetsInWords: 0,
         comments: [],
         skipped: new Map(),
       },

@@ -6,6 +6,7 @@ const DUPLICATES_MIN = 3;
 
 export default defineDiagnosis({
   id: 'esp.duplicates',
+  lines: 'suffice',
   title: 'ESP sequence numbers repeated',
   severity: 'info',
   subject: 'tunnel',

@@ -6,6 +6,7 @@ const REORDERED_MIN = 3;
 
 export default defineDiagnosis({
   id: 'esp.reorder',
+  lines: 'suffice',
   title: 'ESP packets arrive out of order',
   severity: 'info',
   subject: 'tunnel',

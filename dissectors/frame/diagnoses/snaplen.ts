@@ -27,7 +27,8 @@ export default defineDiagnosis({
   *diagnose({ quality, judgements }): Iterable<Judgement> {
     const subject = captureSubject(quality);
     const { count, smallestBytes, examples } = quality.cut;
-    if (quality.frames === 0) return;
+    // Packets known by words alone are cut where the words end; another finding says so.
+    if (quality.frames === 0 || quality.captures.some(({ packetsInWords }) => packetsInWords > 0)) return;
     if (count === 0) {
       yield { result: 'healthy', subject };
       return;

@@ -1,6 +1,8 @@
 // Takes a text apart into runs of programs that print packets, line by line.
+import type { PacketLines } from '../../../src/capture/packet-lines.js';
 import { type HeadLine, NO_HEAD, summaryHead, tcpdumpHead } from './heads.js';
 import { HexLine } from './hex-line.js';
+import { LinePackets, snippetWords } from './line-packets.js';
 import { LINK_TYPES_BY_NAME } from './link-guess.js';
 import { type PacketHead, Run, type RunFacts } from './run.js';
 import { stampOf } from './stamp.js';
@@ -27,6 +29,7 @@ const TIME_ALONE = /^(?:([IO])\s{1,4})?\S{1,30}(?: \S{1,20})?$/;
 export class PacketTextReader {
   private readonly runs: Run[] = [];
   private run: Run | null = null;
+  private packets: LinePackets | null = null;
   private readonly hex = new HexLine();
   private readonly bytes = new Uint8Array(PACKET_BYTES_MAX);
   /** Bytes of the packet at hand; -1 where its hex dump is not read (another source of bytes, a gap). */
@@ -37,6 +40,8 @@ export class PacketTextReader {
   private readonly more: string[] = [];
   private hasDump = false;
   private isOtherSource = false;
+
+  constructor(private readonly lines: readonly PacketLines[]) {}
 
   /** @returns the runs that hold packets, in the order of the text */
   read(text: string): readonly Run[] {
@@ -75,6 +80,8 @@ export class PacketTextReader {
       this.isOtherSource = heading[1] !== 'Frame' && heading[1] !== 'Packet';
       return;
     }
+    const snippet = snippetWords(line.trim());
+    if (snippet !== null) return this.open('snippet', { head: NO_HEAD, words: snippet });
     this.takeTimeAlone(line);
   }
 
@@ -168,14 +175,25 @@ export class PacketTextReader {
     // A command that printed no packet leaves nothing.
     if (this.runs.at(-1)?.packetCount === 0) this.runs.pop();
     const run = new Run(program);
+    this.packets = new LinePackets(this.lines);
     this.run = run;
     this.runs.push(run);
     return run;
   }
 
+  /** A packet that the text has no bytes of. */
+  private addWords(head: PacketHead): void {
+    const { run, packets } = this;
+    if (run === null || packets === null) return;
+    const packet = packets.read(this.words, this.more, `${head.interfaceName ?? ''} ${head.direction ?? ''}`);
+    if (packet === null) run.passOver();
+    else run.addWords(head, packet.bytes, packet.length ?? packet.bytes.length);
+  }
+
   private closePacket(): void {
     const { head, run, length } = this;
     if (this.hasDump && length > 0 && run !== null) run.addBytes(head ?? NO_HEAD, this.bytes, length);
+    else if (!this.hasDump && head !== null && this.words !== '') this.addWords(head);
     this.head = null;
     this.words = '';
     this.more.length = 0;

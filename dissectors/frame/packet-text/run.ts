@@ -66,6 +66,7 @@ export interface RunPacket {
   linkType: number;
   interfaceName: string | null;
   direction: Direction;
+  isInWords: boolean;
 }
 
 export class Run {
@@ -74,6 +75,7 @@ export class Run {
   private bytes = new Uint8Array(0);
   private used = 0;
   private outside = 0;
+  private unspoken = 0;
 
   constructor(program: RunFacts['program']) {
     this.facts = { program, linkType: null, spans: null, hasHeads: false };
@@ -98,6 +100,11 @@ export class Run {
     this.keep(head, bytes, bytes.length, true, packetLength);
   }
 
+  /** A line of a packet that nobody could read. */
+  passOver(): void {
+    this.unspoken++;
+  }
+
   private keep(
     head: PacketHead,
     bytes: Uint8Array,
@@ -117,7 +124,13 @@ export class Run {
 
   /** Names of what was left out, with counts; complete once the packets were read. */
   leftOut(): ReadonlyMap<string, number> {
-    return new Map([['hex dumps that begin with no header that is known', this.outside]]);
+    return new Map([
+      ['hex dumps that begin with no header that is known', this.outside],
+      [
+        'lines of packets that are neither IP nor ARP, or whose names stand for addresses (use -n)',
+        this.unspoken,
+      ],
+    ]);
   }
 
   *read(): Generator<RunPacket> {
@@ -131,12 +144,14 @@ export class Run {
       linkType: common,
       interfaceName: null,
       direction: null,
+      isInWords: false,
     };
     for (const packet of this.packets) {
       if (!this.fill(out, packet, dumped, common)) continue;
       out.timeNs = packet.timeNs;
       out.interfaceName = packet.interfaceName;
       out.direction = packet.direction;
+      out.isInWords = packet.isFromWords;
       yield out;
     }
   }

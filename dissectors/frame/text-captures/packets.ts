@@ -6,8 +6,8 @@ import { PacketTextReader } from '../packet-text/reader.js';
  * frames. Each run of a program is a section: it has a clock of its own.
  */
 const packets: TextCapture = {
-  read(text) {
-    return new PacketTextReader().read(text).map(
+  read(text, lines) {
+    return new PacketTextReader(lines).read(text).map(
       (run): TextSection => ({
         format: `${run.facts.program}-text`,
         packets: run.read(),

@@ -3,6 +3,7 @@ import { judgeReachability, LASTING_COUNT } from '../reachability.js';
 
 export default defineDiagnosis({
   id: 'underlay.admin-prohibited',
+  lines: 'suffice',
   title: 'A filter says it blocks the traffic',
   severity: 'error',
   subject: 'pair',

@@ -9,6 +9,8 @@ import { type Stall, TRANSMISSIONS_MIN } from '../stall.js';
 
 export default defineDiagnosis({
   id: 'ike.v2-request-unanswered',
+  // A line does not tell the fragments of a message from its repetitions.
+  lines: 'mislead',
   title: 'IKEv2 request unanswered',
   severity: 'error',
   subject: 'session',

@@ -45,6 +45,7 @@ const GAPS_CITED = 3;
 
 export default defineDiagnosis({
   id: 'keepalive.gap',
+  lines: 'suffice',
   title: 'Gap in a periodic keepalive',
   severity: 'warning',
   subject: 'session',

@@ -31,6 +31,7 @@ const PROTOCOL_UDP = 17;
 
 export default defineDiagnosis({
   id: 'keepalive.one-way',
+  lines: 'suffice',
   title: 'Keepalives in one direction only',
   severity: 'error',
   subject: 'session',

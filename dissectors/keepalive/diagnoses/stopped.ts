@@ -37,6 +37,7 @@ const PROTOCOL_UDP = 17;
 
 export default defineDiagnosis({
   id: 'keepalive.stopped',
+  lines: 'suffice',
   title: 'Periodic keepalive stopped',
   severity: 'warning',
   subject: 'session',

@@ -26,6 +26,8 @@ const SECONDS_MIN = 0.5;
 
 export default defineDiagnosis({
   id: 'mtu.blackhole',
+  // Without -v the first fragment of a datagram has a line like that of a whole packet.
+  lines: 'mislead',
   title: 'Large packets silently disappear',
   severity: 'error',
   subject: 'pair',

@@ -36,6 +36,7 @@ const LASTING_SECONDS = 3;
 
 export default defineDiagnosis({
   id: 'tcp.refused',
+  lines: 'suffice',
   title: 'TCP connection refused',
   severity: 'warning',
   subject: 'server',

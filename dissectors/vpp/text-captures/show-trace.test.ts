@@ -34,7 +34,7 @@ describe('what VPP prints', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
         fc.pre(!bytes.some((byte) => byte === 0x3a));
-        expect(showTrace.read(Buffer.from(bytes).toString('latin1'))).toEqual([]);
+        expect(showTrace.read(Buffer.from(bytes).toString('latin1'), [])).toEqual([]);
       }),
     );
   });
