@@ -4,6 +4,7 @@ import {
   type LineContext,
   type PacketLines,
 } from '../../../src/capture/packet-lines.js';
+import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import * as isakmp from '../layout.js';
 
 const LINE =
@@ -196,7 +197,8 @@ interface Header {
 
 function message(line: LineContext, header: Header): Layer {
   const { bytes, view } = blankLayer(isakmp.HEADER_LENGTH);
-  const marker = line.sourcePort === 4500 || line.destinationPort === 4500 ? MARKER_LENGTH : 0;
+  const marker =
+    line.sourcePort === PORT_NAT_TRAVERSAL || line.destinationPort === PORT_NAT_TRAVERSAL ? MARKER_LENGTH : 0;
   const length = line.length === null ? LENGTH_USUAL : line.length - UDP_HEADER_LENGTH - marker;
   view.setUint32(isakmp.INITIATOR_SPI, header.initiatorCookie[0]);
   view.setUint32(isakmp.INITIATOR_SPI + 4, header.initiatorCookie[1]);

@@ -15,6 +15,8 @@ const ATTEMPTS_MIN = 3;
 
 export default defineDiagnosis({
   id: 'overlay.policy-reject',
+  // Lines show neither the tag of a packet nor all of the one that was rejected.
+  lines: 'mislead',
   title: 'Network policy rejects the connection',
   severity: 'error',
   subject: 'server',

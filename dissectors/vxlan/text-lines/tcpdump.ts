@@ -4,12 +4,17 @@ const VXLAN_HEADER_LENGTH = 8;
 const ETHERNET_LENGTH = 14;
 const ETHERTYPE_OFFSET = 12;
 
-/** `VXLAN, flags [I] (0x08), vni 1`, and the inner packet on the next line. The tag of a group policy is not printed. */
+/**
+ * `VXLAN, flags [I] (0x08), vni 1`, and the inner packet on the next line. The tag of a group policy is not printed. On
+ * the port of older kernels tcpdump calls it `OTV, flags [I] (0x08), overlay 0, instance 100`.
+ */
 const vxlan: PacketLines = {
   carriedBy: 'udp',
   read(words, line) {
     const [, flags = '', vni = ''] =
-      /^VXLAN, flags \[[^\]]{0,20}\] \(0x([0-9a-f]{2})\), vni (\d{1,8})/.exec(words) ?? [];
+      /^(?:VXLAN|OTV), flags \[[^\]]{0,20}\] \(0x([0-9a-f]{2})\), (?:overlay \d{1,8}, instance|vni) (\d{1,8})/.exec(
+        words,
+      ) ?? [];
     if (flags === '') return null;
     const { bytes, view } = blankLayer(VXLAN_HEADER_LENGTH);
     view.setUint8(0, Number.parseInt(flags, 16));
