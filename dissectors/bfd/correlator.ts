@@ -68,9 +68,10 @@ class BfdCorrelation implements Correlation<BfdSession, Rows> {
       packet.desiredMinTx = columns.desiredMinTx[row];
       packet.requiredMinRx = columns.requiredMinRx[row];
       const ref = { frame: batch.frameIdOf(frame), segment, timeNs: timeNs[frame] };
-      const isNews = tracker.add(packet, ref);
+      tracker.add(packet, ref);
+      // Each packet says it anew: its sender heard the peer within the detection time (RFC 5880, section 6.8.4).
       const hears = packet.state === STATE_INIT || packet.state === STATE_UP;
-      if (isNews && hears && tracker.key.stack === 0) {
+      if (hears && tracker.key.stack === 0) {
         const via = packet.state === STATE_UP ? 'BFD state Up' : 'BFD state Init';
         this.run.hearsPeer.note(tracker.key.from, tracker.key.to, via, ref);
       }

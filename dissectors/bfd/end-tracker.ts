@@ -41,8 +41,8 @@ export class EndTracker {
     readonly direction: number,
   ) {}
 
-  /** Takes the next packet in; true where it says something else than the one before. */
-  add(packet: ControlPacket, ref: FrameRef): boolean {
+  /** Takes the next packet in. */
+  add(packet: ControlPacket, ref: FrameRef): void {
     this.packets++;
     const phase = this.phases.at(-1);
     if (phase) this.notePause(phase, ref);
@@ -54,7 +54,7 @@ export class EndTracker {
     if (phase && isContinued(phase, packet)) {
       phase.last = ref;
       phase.count++;
-      return false;
+      return;
     }
     this.phases.push({
       myDiscriminator: this.key.discriminator,
@@ -70,7 +70,6 @@ export class EndTracker {
       count: 1,
     });
     if (this.phases.length > PHASES_MAX) this.phases.splice(PHASES_MAX / 2, 1);
-    return true;
   }
 
   end(): BfdEnd | null {
