@@ -38,7 +38,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'Later fragments of a datagram are in the capture, the first one (offset 0, the only one with ports) is not. Error ' +
-    'from 3 such datagrams on between the ends of a tunnel (warning in small captures) where they are at least a tenth of ' +
+    'from 3 such datagrams on between the ends of a tunnel (warning where the hosts talk little else) where they are at least a tenth of ' +
     'the fragmented ones; of fewer than 3, warning between the ends of a tunnel; information otherwise.',
   notWhen:
     'The datagram lies within 1 s, or 50 times the usual spread of a complete one, of an edge of the capture. A capture ' +

@@ -43,7 +43,7 @@ export default defineDiagnosis({
   rule:
     'The first fragment of a datagram is in the capture, later ones are not; or all of them are and the receiver reports ' +
     'ICMP "fragment reassembly time exceeded" (11/1; ICMPv6 3/1). Error from 3 such datagrams on between the ends of a ' +
-    'tunnel (warning in small captures) where they are at least a tenth of the fragmented ones; of fewer than 3, warning ' +
+    'tunnel (warning where the hosts talk little else) where they are at least a tenth of the fragmented ones; of fewer than 3, warning ' +
     'between the ends of a tunnel; information otherwise.',
   notWhen:
     'The datagram lies within 1 s, or 50 times the usual spread of a complete one, of the end of the capture (of its start ' +

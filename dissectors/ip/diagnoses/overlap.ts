@@ -17,7 +17,7 @@ export default defineDiagnosis({
   priority: 3,
   rule:
     'Fragments of one datagram that follow within a second of each other overlap in part, or disagree on where it ends. ' +
-    'Warning between the ends of a tunnel and in small captures, information otherwise.',
+    'Warning between the ends of a tunnel and where the hosts talk little else, information otherwise.',
   notWhen:
     'A fragment is repeated exactly: that is a duplicate. The identification is used again more than a second later.',
   causes: [
