@@ -120,6 +120,7 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/overlay/inner-requests',
   'dissectors/overlay/no-return',
   'dissectors/tcp/abandoned-segment',
+  'dissectors/tcp/arrived',
   'dissectors/tcp/dissector',
   'dissectors/tcp/failed-attempts',
   'dissectors/tcp/server-endpoint',

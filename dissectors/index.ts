@@ -202,6 +202,7 @@ import scionScmpError from './scion/diagnoses/scmp-error.js';
 import scionTopologySideFile from './scion/side-files/topology.js';
 import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
 import scionTunnel from './scion/tunnel.js';
+import tcpArrivedNotAcknowledged from './tcp/diagnoses/arrived-not-acknowledged.js';
 import tcpBlackhole from './tcp/diagnoses/blackhole.js';
 import tcpBreakdown from './tcp/diagnoses/breakdown.js';
 import tcpCorrelators from './tcp/correlator.js';
@@ -510,7 +511,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'TCP',
     dissector: tcpDissector,
     correlators: tcpCorrelators,
-    diagnoses: [tcpBlackhole, tcpBreakdown, tcpHalfOpen, tcpHighRtt, tcpMismatch, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
+    diagnoses: [tcpArrivedNotAcknowledged, tcpBlackhole, tcpBreakdown, tcpHalfOpen, tcpHighRtt, tcpMismatch, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
   },
   {
     protocol: 'udpencap',

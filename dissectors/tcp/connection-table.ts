@@ -81,6 +81,12 @@ export function momentAt(slot: number, field: number): number {
   return slot * CONNECTION_MOMENTS + field;
 }
 
+/** Bits of `ConnectionTable.marks`: how the segments of a direction passed the capture point. */
+export const PASSED_INBOUND = 0x1;
+export const PASSED_OUTBOUND = 0x2;
+/** Some checksum was left to the network card: the host that captured sent it. */
+export const PASSED_UNFINISHED = 0x4;
+
 const CAPACITY_START = 256;
 const ADDRESS_WORDS = 4;
 
@@ -97,6 +103,8 @@ export class ConnectionTable {
   maximumSegmentSize = new Uint16Array(CAPACITY_START * 2);
   /** TTL of the SYN. */
   timeToLive = new Uint8Array(CAPACITY_START * 2);
+  /** PASSED_ bits. */
+  marks = new Uint8Array(CAPACITY_START * 2);
   /** SYNs (SYN-ACKs) that this direction sent. */
   openings = new Uint8Array(CAPACITY_START * 2);
   /** ACKs of the peer that cover data of this direction which is not in the capture, and that data in bytes. */
@@ -137,6 +145,7 @@ export class ConnectionTable {
       this.seen[own] = 0;
       this.maximumSegmentSize[own] = 0;
       this.openings[own] = 0;
+      this.marks[own] = 0;
       this.uncapturedAcks[own] = 0;
       this.uncapturedBytes[own] = 0;
       for (let field = 0; field < DIRECTION_WORDS; field++) this.words[wordAt(own, field)] = 0;
@@ -164,6 +173,7 @@ export class ConnectionTable {
     this.uncapturedBytes = grown(this.uncapturedBytes, capacity * 2);
     this.timeToLive = grown(this.timeToLive, capacity * 2);
     this.openings = grown(this.openings, capacity * 2);
+    this.marks = grown(this.marks, capacity * 2);
     this.addresses = grown(this.addresses, capacity * 2 * ADDRESS_WORDS);
     this.ports = grown(this.ports, capacity * 2);
     this.stack = grown(this.stack, capacity);

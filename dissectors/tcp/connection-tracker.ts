@@ -1,3 +1,4 @@
+import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import type { Batch, CorrelationRun } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
@@ -16,6 +17,9 @@ import { UncapturedAcks } from './uncaptured-acks.js';
 
 /** More than this in flight is no window (2^30 is the limit, RFC 7323) but numbers that somebody rewrote. */
 const GAP_BYTES_MAX = 1 << 26;
+
+/** The bits of the frame marks are those of `ConnectionTable.marks`. */
+const PASSED = MARK_INBOUND | MARK_OUTBOUND;
 
 /**
  * Follows the connections of a run. Holds one state a flow of the registry (about half a million); of closed connections
@@ -58,6 +62,7 @@ export class ConnectionTracker {
         this.watch.noteOpening(batch, slot, own, row);
       }
       table.words[wordAt(own, state.SEGMENTS)]++;
+      table.marks[own] |= (batch.marks[frame[row]] & PASSED) | (columns.checksumPending[row] << 2);
       if (origin[row] !== ORIGIN_WHOLE) {
         table.doubles[doubleAt(own, state.PAYLOAD_BYTES)] += length;
         table.seen[own] |= state.UNRELIABLE;

@@ -224,6 +224,15 @@ function isMissing({ seen, words }: ConnectionTable, at: number, { missing }: Si
   );
 }
 
+/** The frames say which way they passed the host that captured, or it left the checksums of the other side to its network card. */
+function isAtReceiver({ marks }: ConnectionTable, at: number): boolean {
+  const [own, other] = [marks[at], marks[at ^ 1]];
+  const ways = state.PASSED_INBOUND | state.PASSED_OUTBOUND;
+  if ((own & ways) !== 0 || (other & ways) !== 0)
+    return (own & ways) === state.PASSED_INBOUND && (other & ways) === state.PASSED_OUTBOUND;
+  return (other & state.PASSED_UNFINISHED) !== 0 && (own & state.PASSED_UNFINISHED) === 0;
+}
+
 function addSide(side: ServiceSide, table: ConnectionTable, at: number): void {
   side.dataSegments += table.words[wordAt(at, state.DATA_SEGMENTS)];
   side.addMaximumSegment(table.maximumSegmentSize[at]);
@@ -251,6 +260,8 @@ function addEvents(
       clientPort,
       closeNs,
       isRecovered,
+      isAtReceiver: isAtReceiver(table, at),
+      isPeerHeard: (table.seen[at] & state.SEEN_ACK_ADVANCE) !== 0,
       largestAcknowledged: table.words[wordAt(at, state.LARGEST_ACKNOWLEDGED)],
       isGapOpen: isMissing(table, at, side),
       largestSeen: table.words[wordAt(at, state.LARGEST_SENT)],

@@ -42,6 +42,10 @@ export interface WorstConnection {
 /** A stuck segment and its connection. */
 export interface ServiceStuckSegment extends StuckSegment {
   readonly clientPort: number;
+  /** The capture shows that its receiver is the host that captured. */
+  readonly isAtReceiver: boolean;
+  /** Its sender acknowledged new data of the receiver. */
+  readonly isPeerHeard: boolean;
   /** Largest payload of the direction that can have been acknowledged until the connection ended. */
   readonly largestEver: number;
 }
@@ -59,6 +63,8 @@ interface ConnectionEnding {
   readonly closeNs: Nanoseconds;
   /** An acknowledgment has passed the segment that was repeated last. */
   readonly isRecovered: boolean;
+  readonly isAtReceiver: boolean;
+  readonly isPeerHeard: boolean;
   readonly largestAcknowledged: number;
   /** What was left out is still not there, and not acknowledged. */
   readonly isGapOpen: boolean;
@@ -91,6 +97,7 @@ export class SideTrouble {
 
   add(events: SideEvents, ending: ConnectionEnding): void {
     const { clientPort, closeNs, isRecovered, largestAcknowledged, isGapOpen, largestSeen } = ending;
+    const { isAtReceiver, isPeerHeard } = ending;
     this.retransmissions += events.retransmissions;
     this.timeouts += events.timeouts;
     const { firstRepeat, lastRepeat, reset, firstAfterReset, lastAfterReset } = events;
@@ -113,7 +120,13 @@ export class SideTrouble {
     this.addStuck(
       stuck
         .filter(({ repeats }) => repeats >= STUCK_REPEATS_MIN)
-        .map((one) => ({ ...one, clientPort, largestEver: largestAcknowledged })),
+        .map((one) => ({
+          ...one,
+          clientPort,
+          isAtReceiver,
+          isPeerHeard,
+          largestEver: largestAcknowledged,
+        })),
     );
   }
 

@@ -1,11 +1,18 @@
-import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement, judgeEach, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  judgeEach,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
-import { CODE_HOLD_TIMER } from '../layout.js';
+import { arrivedSegments } from '../../tcp/arrived.js';
+import { tcpServices } from '../../tcp/correlator.js';
+import { CODE_HOLD_TIMER, PORT_BGP } from '../layout.js';
 import {
   citationsInOrder,
   establishedAfter,
@@ -56,8 +63,9 @@ export default defineDiagnosis({
   noticedAfterSeconds: 240,
   fault: 'session-down',
   consequenceOf: ['path-loss', 'unreachable', 'large-packets-lost', 'session-down'],
+  consequenceOfIds: ['tcp.arrived-not-acknowledged'],
   technology: 'bgp',
-  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
+  diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering)),
 });
 
 /** An expiry: who heard nothing of whom, and what shows it. */
@@ -72,7 +80,8 @@ interface Expiry {
   readonly silence: SpeakerSilence | null;
 }
 
-function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
+function judge(evidence: Evidence, peering: Peering): Judgement | null {
+  const { quality } = evidence;
   const established = peering.connections.filter((one) => one.established !== null);
   const silences = peering.connections.flatMap((one) => silencesOf(quality, one));
   const notified = notificationsOf(peering).flatMap((one): Expiry[] => {
@@ -98,7 +107,7 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
       ? []
       : silences.flatMap((one) => (isAsleep(quality, one) ? [] : (silentExpiry(one) ?? [])));
   const expiries = [...notified, ...silent];
-  if (expiries.length > 0) return problemOf(quality, peering, expiries);
+  if (expiries.length > 0) return problemOf(evidence, peering, expiries);
   if (established.length === 0) return null;
   const subject = peeringSubject(quality, peering);
   const lost = silences.find((one) => isOverHold(one) && one.to === null && one.connection.end === null);
@@ -158,7 +167,8 @@ function silentExpiry(silence: SpeakerSilence): Expiry | null {
   };
 }
 
-function problemOf(quality: CaptureQuality, peering: Peering, expiries: readonly Expiry[]): Problem {
+function problemOf(evidence: Evidence, peering: Peering, expiries: readonly Expiry[]): Problem {
+  const { quality } = evidence;
   const [expiry] = expiries;
   const { from, to, silence, isNotified } = expiry;
   const last = expiries[expiries.length - 1];
@@ -175,13 +185,13 @@ function problemOf(quality: CaptureQuality, peering: Peering, expiries: readonly
       (isNotified
         ? `${to} ended the session with NOTIFICATION 4/0: it heard nothing of ${from} for the hold time${holdWords(holdNs)}. `
         : `${from} sent nothing new for longer than the hold time${holdWords(holdNs)}, while ${to} went on. `) +
-      silenceWords(expiry) +
+      (isDroppedHere(evidence, peering, expiry) ? droppedWords(expiry) : silenceWords(expiry)) +
       again +
       (recovered
         ? ' A session was established again.'
         : ' No session was established after that in the capture.'),
     direction: { from, to },
-    where: 'unknown',
+    where: isDroppedHere(evidence, peering, expiry) ? 'receiver' : 'unknown',
     first: onsetOf(expiry),
     last: momentOf(recovered?.established ?? last.shown),
     lastGood: silence?.from ?? null,
@@ -212,6 +222,22 @@ function onsetOf(expiry: Expiry): Moment {
   return { segment: shown.segment, timeNs: shown.timeNs - (holdNs > 0 ? holdNs - interval : 0) };
 }
 
+/** What the silent side repeats comes in at the host that captured, which never acknowledges it. */
+function isDroppedHere(evidence: Evidence, { stack }: Peering, { from, to }: Expiry): boolean {
+  return evidence
+    .sessions(tcpServices)
+    .some(
+      (service) =>
+        service.stack === stack &&
+        service.port === PORT_BGP &&
+        arrivedSegments(evidence, service).some((one) => one.from === from && one.to === to),
+    );
+}
+
+function droppedWords({ from, to }: Expiry): string {
+  return `What ${from} sends comes in at ${to}, on which this was captured, again and again, and ${to} never acknowledges it: ${to} itself drops it behind the capture point, nothing is lost on the way.`;
+}
+
 function silenceWords({ silence, from, to, shown, isNotified }: Expiry): string {
   if (!silence) {
     return isNotified
@@ -224,7 +250,7 @@ function silenceWords({ silence, from, to, shown, isNotified }: Expiry): string 
     return `In the capture it sends no message for ${quiet} either, and ${to} goes on asking for data that is not in the capture: segments are lost before this point.`;
   }
   if (lastRepeat && lastRepeat.frame > silence.from.frame) {
-    return `In the capture it sends nothing new for ${quiet} either, but repeats what was not acknowledged: segments are lost on the way.`;
+    return `In the capture it sends nothing new for ${quiet} either, but repeats what was not acknowledged: its segments end behind this point, on the way or in ${to} itself.`;
   }
   const acknowledges = lastSegment !== null && lastSegment.timeNs - silence.from.timeNs > NS_PER_SECOND;
   return acknowledges

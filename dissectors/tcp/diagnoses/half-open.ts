@@ -54,7 +54,7 @@ export default defineDiagnosis({
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'large-packets-lost'],
-  consequenceOfIds: ['bgp.hold-expiry'],
+  consequenceOfIds: ['bgp.hold-expiry', 'tcp.arrived-not-acknowledged'],
   diagnose: (evidence) => judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint)),
 });
 

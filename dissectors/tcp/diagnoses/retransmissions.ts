@@ -111,6 +111,7 @@ export default defineDiagnosis({
     'tunnel-one-way',
     'tunnel-loss',
   ],
+  consequenceOfIds: ['tcp.arrived-not-acknowledged'],
   diagnose(evidence) {
     const limits = thresholdsOf(evidence, ID, LIMITS);
     return judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint, limits));
