@@ -48,6 +48,11 @@ export interface Encapsulation {
   readonly send?: SendOptions;
 }
 
+/** Inner MAC addresses that are not those of the cells. */
+export interface InnerMacs {
+  readonly macs?: { readonly source?: string; readonly destination?: string };
+}
+
 /** Sends an inner Ethernet frame from one cell to another; returns the outer IP packet. */
 export function encapsulate(
   t: Timeline,
@@ -82,7 +87,7 @@ export function sendInner(
   to: Container,
   protocol: number,
   payload: Uint8Array,
-  { macs, ...encapsulation }: Encapsulation & { macs?: { source?: string; destination?: string } } = {},
+  { macs, ...encapsulation }: Encapsulation & InnerMacs = {},
 ): Uint8Array {
   const packet = ip({
     source: from.address,
@@ -103,7 +108,7 @@ export function sendInner(
   return packet;
 }
 
-export interface InnerPing extends Encapsulation {
+export interface InnerPing extends Encapsulation, InnerMacs {
   readonly at: number;
   readonly count: number;
   readonly identifier: number;
@@ -112,8 +117,7 @@ export interface InnerPing extends Encapsulation {
   /** Which requests are answered; all by default. */
   readonly isAnswered?: (index: number) => boolean;
   /** Where the replies differ from the requests. */
-  readonly reply?: Encapsulation;
-  readonly macs?: { source?: string; destination?: string };
+  readonly reply?: Encapsulation & InnerMacs;
 }
 
 export function innerPing(t: Timeline, from: Container, to: Container, options: InnerPing): void {
@@ -137,7 +141,7 @@ export function innerPing(t: Timeline, from: Container, to: Container, options: 
   }
 }
 
-export interface InnerConnection extends Encapsulation {
+export interface InnerConnection extends Encapsulation, InnerMacs {
   readonly at: number;
   readonly clientPort: number;
   readonly serverPort: number;
@@ -145,7 +149,7 @@ export interface InnerConnection extends Encapsulation {
   readonly responseLength?: number;
   readonly mss?: number;
   /** Of the server's packets, where they differ. */
-  readonly reply?: Encapsulation;
+  readonly reply?: Encapsulation & InnerMacs;
 }
 
 /** A whole TCP connection: handshake, one request, its response, and the end. */
@@ -208,7 +212,7 @@ ${'.'.repeat(responseLength)}`);
   forth(['ACK']);
 }
 
-export interface InnerSyns extends Encapsulation {
+export interface InnerSyns extends Encapsulation, InnerMacs {
   readonly at: number;
   readonly clientPort: number;
   readonly serverPort: number;

@@ -3,7 +3,7 @@ import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds } from '../../src/units.js';
 import type { LaneUse } from './lane-use.js';
 import type { OpenAddressing, OpenTunnel, OpenVxlanDirection, TunnelFlow } from './open-tunnel.js';
-import type { InnerFlow, InnerSide } from './session.js';
+import type { InnerFlow, InnerSide, MacPair } from './session.js';
 import {
   BYTES,
   LARGEST,
@@ -32,6 +32,10 @@ export class OpenSide implements InnerSide {
   use: LaneUse | null = null;
   source: OpenAddressing | null = null;
   destination: OpenAddressing | null = null;
+
+  get macs(): MacPair | null {
+    return this.use?.macPair ?? null;
+  }
 
   /** Hands the packets since the last call on to the counters of the tunnel that the lane belongs to. */
   settle(tunnel: OpenTunnel, { records }: SideCounters, at: number): void {

@@ -63,6 +63,8 @@ export interface InnerSide {
   readonly policyId: number;
   /** Packets with reserved bits. */
   readonly reserved: number;
+  /** Inner MAC addresses of the last packet; null without Ethernet header. */
+  readonly macs: MacPair | null;
   readonly first: FrameRef | null;
   readonly last: FrameRef | null;
 }
