@@ -116,6 +116,7 @@ import ipOverlap from './ip/diagnoses/overlap.js';
 import ipPathLoss from './ip/diagnoses/path-loss.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
 import ipSelectiveLoss from './ip/diagnoses/selective-loss.js';
+import ipWrongSourceAnswer from './ip/diagnoses/wrong-source-answer.js';
 import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
 import ipipNoReturn from './ipip/diagnoses/no-return.js';
@@ -170,6 +171,7 @@ import openvpnResetLoop from './openvpn/diagnoses/reset-loop.js';
 import openvpnRoles from './openvpn/roles.js';
 import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
 import openvpnTunnel from './openvpn/tunnel.js';
+import overlayAsymmetricEncapsulation from './overlay/diagnoses/asymmetric-encapsulation.js';
 import scionCorrelators from './scion/correlator.js';
 import scionDissector from './scion/dissector.js';
 import scionEchoLoss from './scion/diagnoses/echo-loss.js';
@@ -415,7 +417,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'IP fragments',
     dissector: ipDissector,
     correlators: ipCorrelators,
-    diagnoses: [ipFilteredInPath, ipLocalDrop, ipLostBetween, ipMissingFirst, ipMissingRest, ipNatInPath, ipOverlap, ipPathLoss, ipReverseOrder, ipSelectiveLoss],
+    diagnoses: [ipFilteredInPath, ipLocalDrop, ipLostBetween, ipMissingFirst, ipMissingRest, ipNatInPath, ipOverlap, ipPathLoss, ipReverseOrder, ipSelectiveLoss, ipWrongSourceAnswer],
   },
   {
     protocol: 'ipip',
@@ -463,7 +465,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'overlay',
     title: 'What runs inside tunnels',
     correlators: [],
-    diagnoses: [],
+    diagnoses: [overlayAsymmetricEncapsulation],
   },
   {
     protocol: 'scion',

@@ -16,6 +16,7 @@ import * as dns from './layout.js';
 import { nameOf } from './name.js';
 import { OpenServer } from './open-server.js';
 import type { DnsQuestion, DnsServer, FailureKind } from './session.js';
+import { strayAnswers } from './stray-answers.js';
 
 export {
   answerKey,
@@ -25,6 +26,7 @@ export {
   type DnsServer,
   type FailureKind,
 } from './session.js';
+export { type StrayAnswers, strayAnswers } from './stray-answers.js';
 
 type DnsSchema = typeof dissector.observes;
 type Rows = Batch<DnsSchema>;
@@ -43,6 +45,7 @@ const WAITING_PER_FLOW_MAX = 256;
 interface Asking {
   readonly server: OpenServer;
   readonly client: string;
+  readonly clientPort: number;
   readonly waiting: DnsQuestion[];
   /** What was asked last, answered or not. */
   newest: DnsQuestion | null;
@@ -104,14 +107,15 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
   private openAsking(batch: Rows, flow: FlowId, serverEnd: number, state: FlowState): Asking | null {
     const { flows } = this.run;
     const { from, to } = flows.addresses(flow, serverEnd);
-    if (flows.ports(flow, serverEnd).from !== dns.PORT_DNS) return null;
+    const ports = flows.ports(flow, serverEnd);
+    if (ports.from !== dns.PORT_DNS) return null;
     const key = `${flows.stack(flow)} ${from}`;
     let server = this.servers.get(key);
     if (!server) {
       server = new OpenServer(from, flows.stack(flow), batch.segment);
       this.servers.set(key, server);
     }
-    const asking = { server, client: to, waiting: [], newest: null };
+    const asking = { server, client: to, clientPort: ports.to, waiting: [], newest: null };
     state[serverEnd] = asking;
     return asking;
   }
@@ -134,6 +138,7 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
     if (waiting.length >= WAITING_PER_FLOW_MAX) waiting.shift();
     const question: DnsQuestion = {
       client,
+      clientPort: asking.clientPort,
       id: columns.id[row],
       name: nameOf(columns, names, row),
       nameHash: columns.nameHash[row],
@@ -278,4 +283,4 @@ export const dnsServers = defineCorrelator<DnsServer, DnsSchema>({
   create: (run) => new DnsCorrelation(run),
 });
 
-export default [dnsServers as Correlator] satisfies Correlator[];
+export default [dnsServers as Correlator, strayAnswers as Correlator] satisfies Correlator[];

@@ -5,6 +5,7 @@ import type { ResponseTimes } from './response-times.js';
 /** A question to a server and what came of it; repeats with the same id from the same port are one question. */
 export interface DnsQuestion {
   readonly client: string;
+  readonly clientPort: number;
   readonly id: number;
   /** In lower case, with dots, escaped as in master files; cut after 64 bytes. Empty where the capture has none. */
   readonly name: string;

@@ -372,6 +372,8 @@ export class ConnectionTracker {
       sentFin: (seen & state.SEEN_FIN) !== 0,
       sentRst: (seen & state.SEEN_RST) !== 0,
       sentAck: (seen & state.HAS_ACK) !== 0,
+      nextSequence: (seen & state.HAS_NEXT) === 0 ? null : table.words[wordAt(at, state.NEXT)],
+      acknowledged: (seen & state.HAS_ACK) === 0 ? null : table.words[wordAt(at, state.ACKNOWLEDGED)],
       ackAdvanced: (seen & state.SEEN_ACK_ADVANCE) !== 0,
       maximumSegmentSize: table.maximumSegmentSize[at],
       uncapturedAcks: table.uncapturedAcks[at],

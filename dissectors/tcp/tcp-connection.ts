@@ -14,6 +14,9 @@ export interface TcpDirection {
   readonly sentAck: boolean;
   readonly sentFin: boolean;
   readonly sentRst: boolean;
+  /** Next sequence number that is due of it, and the highest one that it has acknowledged; null where it sent none. */
+  readonly nextSequence: number | null;
+  readonly acknowledged: number | null;
   /** Its acknowledgment number advanced: data of the peer reached it. */
   readonly ackAdvanced: boolean;
   /** ACKs of the peer that cover data of this side which is not in the capture, and that data in bytes. */
