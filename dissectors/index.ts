@@ -74,6 +74,7 @@ import frameFilter from './frame/diagnoses/filter.js';
 import frameKernelDrops from './frame/diagnoses/kernel-drops.js';
 import frameOffload from './frame/diagnoses/offload.js';
 import frameOneSided from './frame/diagnoses/one-sided.js';
+import framePacketsText from './frame/text-captures/packets.js';
 import framePairMismatch from './frame/diagnoses/pair-mismatch.js';
 import frameSelfTraffic from './frame/diagnoses/self-traffic.js';
 import frameSnaplen from './frame/diagnoses/snaplen.js';
@@ -172,6 +173,8 @@ import openvpnRoles from './openvpn/roles.js';
 import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
 import openvpnTunnel from './openvpn/tunnel.js';
 import overlayAsymmetricEncapsulation from './overlay/diagnoses/asymmetric-encapsulation.js';
+import overlayMssTooLarge from './overlay/diagnoses/mss-too-large.js';
+import overlayMtuExceeded from './overlay/diagnoses/mtu-exceeded.js';
 import scionCorrelators from './scion/correlator.js';
 import scionDissector from './scion/dissector.js';
 import scionEchoLoss from './scion/diagnoses/echo-loss.js';
@@ -186,6 +189,7 @@ import scionPathExpired from './scion/diagnoses/path-expired.js';
 import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
 import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
 import scionRoles from './scion/roles.js';
+import scionScionSkew from './scion/diagnoses/scion-skew.js';
 import scionScmpError from './scion/diagnoses/scmp-error.js';
 import scionTopologySideFile from './scion/side-files/topology.js';
 import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
@@ -229,14 +233,13 @@ import vxlanDatapathSideFile from './vxlan/side-files/datapath.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanFlowDrop from './vxlan/diagnoses/flow-drop.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
+import vxlanGbpChanged from './vxlan/diagnoses/gbp-changed.js';
 import vxlanGbpUnknownTag from './vxlan/diagnoses/gbp-unknown-tag.js';
 import vxlanGbpUntagged from './vxlan/diagnoses/gbp-untagged.js';
 import vxlanLeaseMismatch from './vxlan/diagnoses/lease-mismatch.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
 import vxlanMetadataMissing from './vxlan/diagnoses/metadata-missing.js';
-import vxlanMssTooLarge from './vxlan/diagnoses/mss-too-large.js';
-import vxlanMtuExceeded from './vxlan/diagnoses/mtu-exceeded.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
 import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
@@ -297,7 +300,7 @@ export const dissectors: readonly Dissector[] = [
 ];
 
 /** Texts that are read as captures; workers need them too. */
-export const textCaptures: readonly TextCapture[] = [vppShowTraceText];
+export const textCaptures: readonly TextCapture[] = [framePacketsText, vppShowTraceText];
 
 export const catalogue: readonly CatalogueEntry[] = [
   {
@@ -465,7 +468,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'overlay',
     title: 'What runs inside tunnels',
     correlators: [],
-    diagnoses: [overlayAsymmetricEncapsulation],
+    diagnoses: [overlayAsymmetricEncapsulation, overlayMssTooLarge, overlayMtuExceeded],
   },
   {
     protocol: 'scion',
@@ -474,7 +477,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: scionRoles,
     correlators: scionCorrelators,
     tunnel: scionTunnel,
-    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScmpError, scionTunAddressMismatch],
+    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionTunAddressMismatch],
     sideFiles: [scionTopologySideFile],
   },
   {
@@ -513,7 +516,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMssTooLarge, vxlanMtuExceeded, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
     sideFiles: [vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {

@@ -3,6 +3,7 @@ import { icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import type { Timeline } from '../../test/build/scenario.js';
+import { udp } from '../../test/build/udp.js';
 import {
   APP_A,
   APP_B,
@@ -13,6 +14,7 @@ import {
   innerPing,
   innerSyns,
   onCellA,
+  sendInner,
   silkTraffic,
   TAG,
   VTEP_A,
@@ -126,6 +128,32 @@ function policyReject(t: Timeline): void {
   innerConnection(t, other, APP_B, { at: 16.2, clientPort: 40_111, serverPort: 8080, tag: OTHER_TAG });
 }
 
+/** The id of one container changes while it streams to another one; the receiver has no policy for the new one. */
+function gbpChanged(t: Timeline): void {
+  innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 6, identifier: 0x2f0e, intervalSeconds: 3 });
+  for (let i = 0; i < 30; i += 1) {
+    const tag = i < 18 ? TAG : OTHER_TAG;
+    const payload = t.random.bytes(172);
+    const media = {
+      source: APP_A.address,
+      destination: APP_B.address,
+      sourcePort: 40_500,
+      destinationPort: 40_502,
+      payload,
+    };
+    sendInner(t, 3 + i * 0.5, APP_A, APP_B, IP_PROTOCOL.udp, udp(media), { tag });
+    if (i >= 18) continue;
+    const back = {
+      source: APP_B.address,
+      destination: APP_A.address,
+      sourcePort: 40_502,
+      destinationPort: 40_500,
+      payload,
+    };
+    sendInner(t, 3.2 + i * 0.5, APP_B, APP_A, IP_PROTOCOL.udp, udp(back), { tag: TAG });
+  }
+}
+
 /**
  * Inner hosts have an MTU of 1500: full packets become two fragments, of which the second one is dropped on
  * the way.
@@ -231,6 +259,14 @@ export const captures: readonly SampleCapture[] = [
     healthy: false,
     allow: ['underlay.unreachable', 'tcp.syn-unanswered'],
     write: onCellA('vxlan-gbp-untagged', 22, untagged),
+  },
+  {
+    file: 'vxlan-gbp-changed.pcap',
+    shows:
+      'the group policy id of one container changes in the middle of a two-way stream, and nothing comes back since',
+    must: ['vxlan.gbp-changed'],
+    healthy: false,
+    write: onCellA('vxlan-gbp-changed', 22, gbpChanged),
   },
   {
     file: 'overlay-policy-reject.pcap',

@@ -159,6 +159,7 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     side.sent = sent;
     sent.span(at.frame, at.timeNs, at.segment);
     const use = sent.laneUse(tunnel, batch, row, at);
+    side.noteTag(use.policyId, at);
     side.use = use;
     if (use.isTagged) side.policyId = use.policyId;
     const { records } = this.counters;

@@ -3,7 +3,7 @@ import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds } from '../../src/units.js';
 import type { LaneUse } from './lane-use.js';
 import type { OpenAddressing, OpenTunnel, OpenVxlanDirection, TunnelFlow } from './open-tunnel.js';
-import type { InnerFlow, InnerSide, MacPair } from './session.js';
+import type { InnerFlow, InnerSide, MacPair, TagChange } from './session.js';
 import {
   BYTES,
   LARGEST,
@@ -24,6 +24,7 @@ export class OpenSide implements InnerSide {
   tagged = 0;
   untagged = 0;
   policyId = -1;
+  change: TagChange | null = null;
   reserved = 0;
   first: FrameRef | null = null;
   last: OpenRef | null = null;
@@ -32,6 +33,14 @@ export class OpenSide implements InnerSide {
   use: LaneUse | null = null;
   source: OpenAddressing | null = null;
   destination: OpenAddressing | null = null;
+
+  /** To be called with the counters of the packets before settled. */
+  noteTag(next: number, at: FrameRef): void {
+    const { use, last, packets } = this;
+    if (use === null || use.policyId === next) return;
+    const before = last && { frame: last.frame, timeNs: last.timeNs, segment: last.segment };
+    this.change = { from: use.policyId, to: next, before, at, packetsBefore: packets };
+  }
 
   get macs(): MacPair | null {
     return this.use?.macPair ?? null;

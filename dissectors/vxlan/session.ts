@@ -54,6 +54,17 @@ export interface Addressing {
   readonly last: FrameRef;
 }
 
+/** The group policy id of one direction of an inner conversation is another one from some packet on. */
+export interface TagChange {
+  /** -1: none. */
+  readonly from: number;
+  readonly to: number;
+  /** The last packet before, the first one with the new id, and how many came before that. */
+  readonly before: FrameRef | null;
+  readonly at: FrameRef;
+  readonly packetsBefore: number;
+}
+
 /** One direction of an inner conversation. */
 export interface InnerSide {
   readonly packets: number;
@@ -61,6 +72,8 @@ export interface InnerSide {
   readonly untagged: number;
   /** The last group policy id, or -1. */
   readonly policyId: number;
+  /** The last change of it; null where all packets carry the same one, or none. */
+  readonly change: TagChange | null;
   /** Packets with reserved bits. */
   readonly reserved: number;
   /** Inner MAC addresses of the last packet; null without Ethernet header. */
