@@ -244,6 +244,7 @@ import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
 import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
 import vxlanPortAccessUnsupported from './vxlan/diagnoses/port-access-unsupported.js';
+import vxlanPortBucketLoss from './vxlan/diagnoses/port-bucket-loss.js';
 import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
 import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
 import vxlanRoles from './vxlan/roles.js';
@@ -516,7 +517,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortMismatch, vxlanReservedBits, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
     sideFiles: [vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {

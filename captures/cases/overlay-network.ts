@@ -46,6 +46,8 @@ export interface Encapsulation {
   /** Of Geneve (RFC 8926), without options. */
   readonly geneve?: boolean;
   readonly send?: SendOptions;
+  /** Outer source port; by default a hash of the inner addresses and ports. */
+  readonly outerPort?: number;
 }
 
 /** Inner MAC addresses that are not those of the cells. */
@@ -60,13 +62,13 @@ export function encapsulate(
   from: Cell,
   to: Cell,
   frame: Uint8Array,
-  { vni = 1, tag, port = VXLAN_PORT, geneve = false, send = {} }: Encapsulation = {},
+  { vni = 1, tag, port = VXLAN_PORT, geneve = false, send = {}, outerPort }: Encapsulation = {},
 ): Uint8Array {
   const policy = tag === undefined ? {} : { groupPolicy: { id: tag } };
   const payload = geneve
     ? concat(u8(0), u8(0), u16(0x6558), u24(vni), u8(0), frame)
     : vxlan({ vni, ...policy, inner: frame });
-  const source = { ...from.underlay, port: SOURCE_PORT_FIRST | (flowHash(frame) & 0x3fff) };
+  const source = { ...from.underlay, port: outerPort ?? SOURCE_PORT_FIRST | (flowHash(frame) & 0x3fff) };
   return t.sendUdp(at, source, { ...to.underlay, port: geneve ? 6081 : port }, payload, send);
 }
 

@@ -8,12 +8,18 @@ import {
   oneWayCaptureLimit,
 } from '../../src/correlate/gates.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import { relevanceOfPair, severityFor } from '../../src/diagnose/severity-policy.js';
+import {
+  isMirrored,
+  isTunnelPair,
+  relevanceOfPair,
+  severityFor,
+} from '../../src/diagnose/severity-policy.js';
 import type { Citation } from '../../src/moment.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
+import { NS_PER_SECOND } from '../../src/units.js';
 import { echoStreams, type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { type EchoPair, echoPairs } from '../icmp/echo-pairs.js';
-import { type FragmentPair, type Incomplete, identificationWords } from './fragment-pairs.js';
+import { type FragmentPair, type Incomplete, identificationWords, incompleteOf } from './fragment-pairs.js';
 import type { LedgerEntry } from './fragment-stream.js';
 
 /*
@@ -25,20 +31,31 @@ import type { LedgerEntry } from './fragment-stream.js';
 export const PATTERN_MIN = 3;
 /** From this share of incomplete datagrams on it is not the occasional loss of a packet. */
 export const SYSTEMATIC_SHARE = 0.1;
+/** Between the ends of a tunnel and inside one a smaller loss counts, where it lasts. */
+export const LASTING_COUNT = 5;
+export const LASTING_SHARE = 0.02;
+export const LASTING_SECONDS = 5;
 
 /** Grades by how regular the loss is, then by what the pair is. */
-export function severityOfLoss(
-  quality: CaptureQuality,
-  { source, destination, stack, complete }: FragmentPair,
-  count: number,
-): Severity {
+export function severityOfLoss(quality: CaptureQuality, pair: FragmentPair, count: number): Severity {
+  const { source, destination, stack, complete } = pair;
   const isSystematic = count >= SYSTEMATIC_SHARE * (count + complete);
   const drops = dropLimit(quality);
-  if (!isSystematic || (drops && drops.share > DROP_SHARE_SEVERE) || mayBeOwnDrops(quality, count))
-    return 'info';
+  if ((drops && drops.share > DROP_SHARE_SEVERE) || mayBeOwnDrops(quality, count)) return 'info';
+  if (!isSystematic) return isLasting(quality, pair) ? 'warning' : 'info';
   const relevance = relevanceOfPair(quality, source, destination, stack);
   if (count >= PATTERN_MIN) return severityFor(relevance, 'error');
   return relevance === 'tunnel' ? 'warning' : 'info';
+}
+
+/** Some per cent of many datagrams, whichever of their pieces is missing, all the time. */
+function isLasting(quality: CaptureQuality, pair: FragmentPair): boolean {
+  const { source, destination, stack, complete } = pair;
+  const { count, entries } = incompleteOf(quality, pair, ['first', 'middle', 'tail']);
+  if (count < LASTING_COUNT || count < LASTING_SHARE * (count + complete)) return false;
+  const times = entries.map(({ first }) => first.timeNs);
+  if (!(Math.max(...times) - Math.min(...times) >= LASTING_SECONDS * NS_PER_SECOND)) return false;
+  return stack === 0 ? isTunnelPair(quality, source, destination) : !isMirrored(quality, stack);
 }
 
 export function confidenceOfLoss(quality: CaptureQuality, count: number, isReported: boolean): Confidence {

@@ -369,6 +369,7 @@ export class ConnectionTracker {
       segments: table.words[wordAt(at, state.SEGMENTS)],
       payloadBytes: table.doubles[doubleAt(at, state.PAYLOAD_BYTES)],
       sentSyn: (seen & state.SEEN_SYN) !== 0,
+      openings: table.openings[at],
       sentFin: (seen & state.SEEN_FIN) !== 0,
       sentRst: (seen & state.SEEN_RST) !== 0,
       sentAck: (seen & state.HAS_ACK) !== 0,

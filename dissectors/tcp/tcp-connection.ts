@@ -8,6 +8,8 @@ export interface TcpDirection {
   readonly segments: number;
   readonly payloadBytes: number;
   readonly sentSyn: boolean;
+  /** How many SYNs (or SYN-ACKs) it sent. */
+  readonly openings: number;
   /** That its SYN announced, in bytes; 0 where it announced none or the SYN is not in the capture. */
   readonly maximumSegmentSize: number;
   /** Some segment carried an acknowledgment: all do but an opening SYN, and some RST. */

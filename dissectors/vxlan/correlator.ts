@@ -155,6 +155,7 @@ class VxlanCorrelation implements Correlation<VxlanTunnel, typeof VXLAN_ROWS> {
     const side = state.sides[direction];
     side.settle(tunnel, this.counters, record);
     const sent = tunnel.directions[outerDirection];
+    if (side.first === null) side.outerPort = columns.sourcePort[row];
     side.first ??= at;
     side.sent = sent;
     sent.span(at.frame, at.timeNs, at.segment);

@@ -120,6 +120,7 @@ function copyHeaders(table: VxlanTable, row: number, frame: FrameContext, offset
   table.stray[row] = isGpe ? 0 : header & ~(header < 0 ? vxlan.GROUP_BITS : vxlan.PLAIN_BITS);
   table.trailer[row] = isGpe ? 0 : view.getUint8(offset + vxlan.RESERVED);
   table.destinationPort[row] = frame.destinationPort;
+  table.sourcePort[row] = frame.sourcePort;
   const inner = offset + vxlan.HEADER_LENGTH;
   const hasMacs = end - inner >= ethernet.ETHERNET_HEADER_LENGTH;
   table.destinationMacHigh[row] = hasMacs ? view.getUint16(inner + ethernet.ETHERNET_DESTINATION) : 0;

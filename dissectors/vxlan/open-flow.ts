@@ -25,6 +25,7 @@ export class OpenSide implements InnerSide {
   untagged = 0;
   policyId = -1;
   change: TagChange | null = null;
+  outerPort = 0;
   reserved = 0;
   first: FrameRef | null = null;
   last: OpenRef | null = null;

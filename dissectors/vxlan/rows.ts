@@ -23,6 +23,8 @@ export const VXLAN_ROWS = {
   /** Direction between the tunnel endpoints: 0 from the low address to the high one. */
   outerDirection: 'u8',
   destinationPort: 'u16',
+  /** Of the first of the packets that the row stands for. */
+  sourcePort: 'u16',
   /** Packets that the row stands for: one, or several of one lane that followed each other on the inner flow. */
   packets: 'u32',
   /** Index of the last of their frames. */

@@ -76,6 +76,8 @@ export interface InnerSide {
   readonly change: TagChange | null;
   /** Packets with reserved bits. */
   readonly reserved: number;
+  /** Source port of the datagram around the first packet. */
+  readonly outerPort: number;
   /** Inner MAC addresses of the last packet; null without Ethernet header. */
   readonly macs: MacPair | null;
   readonly first: FrameRef | null;

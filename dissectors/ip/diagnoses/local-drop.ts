@@ -20,6 +20,8 @@ const UNANSWERED: readonly string[] = [
   'dns.timeout',
   'gre.no-return',
   'vxlan.no-return',
+  'ipip.no-return',
+  'geneve.no-return',
 ];
 
 /** What else may be wrong where the requests are inside a tunnel. */
@@ -38,12 +40,16 @@ const TUNNEL_ADVICE: Pick<Problem, 'causes' | 'nextSteps' | 'fault'> = {
   // The end of the tunnel takes nothing: all that runs inside goes down with it.
   fault: 'tunnel-one-way',
 };
-const TUNNELS: readonly string[] = ['gre.no-return', 'vxlan.no-return'];
+const TUNNELS: readonly string[] = ['gre.no-return', 'vxlan.no-return', 'ipip.no-return', 'geneve.no-return'];
 
 /** Findings that say why such requests are not answered: they need no other name. */
 const NAMED_BY: Readonly<Record<string, readonly string[]>> = {
-  'gre.no-return': ['gre.key-mismatch', 'gre.proto-unreachable'],
+  'gre.no-return': ['gre.key-mismatch', 'gre.proto-unreachable', 'overlay.asymmetric-encapsulation'],
+  'ipip.no-return': ['overlay.asymmetric-encapsulation'],
+  'geneve.no-return': ['overlay.asymmetric-encapsulation'],
   'vxlan.no-return': [
+    'vxlan.stale-mac',
+    'overlay.asymmetric-encapsulation',
     'vxlan.vni-mismatch',
     'vxlan.port-mismatch',
     'vxlan.reserved-bits',

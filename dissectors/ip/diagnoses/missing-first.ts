@@ -13,6 +13,9 @@ import { fragmentStreams } from '../correlator.js';
 import {
   confidenceOfLoss,
   hiddenFragments,
+  LASTING_COUNT,
+  LASTING_SECONDS,
+  LASTING_SHARE,
   limitsOfLoss,
   lossCitations,
   PATTERN_MIN,
@@ -39,7 +42,8 @@ export default defineDiagnosis({
   rule:
     'Later fragments of a datagram are in the capture, the first one (offset 0, the only one with ports) is not. Error ' +
     'from 3 such datagrams on between the ends of a tunnel (warning where the hosts talk little else) where they are at least a tenth of ' +
-    'the fragmented ones; of fewer than 3, warning between the ends of a tunnel; information otherwise.',
+    'the fragmented ones; of fewer than 3, warning between the ends of a tunnel; there and inside a tunnel a warning also where at least 5 datagrams, and 2 %, are ' +
+    'incomplete over 5 s or more; information otherwise.',
   notWhen:
     'The datagram lies within 1 s, or 50 times the usual spread of a complete one, of an edge of the capture. A capture ' +
     'filter passes only later fragments. The capture has one direction only. The peer answered every fragmented ping.',
@@ -58,6 +62,9 @@ export default defineDiagnosis({
   thresholds: {
     datagrams: { value: PATTERN_MIN, unit: 'datagrams', why: 'fewer may be the occasional loss of a packet' },
     share: { value: SYSTEMATIC_SHARE, unit: 'share', why: 'below it, it is ordinary packet loss' },
+    lastingDatagrams: { value: LASTING_COUNT, unit: 'datagrams', why: 'fewer are one burst' },
+    lastingShare: { value: LASTING_SHARE, unit: 'share', why: 'a tunnel that loses as much is slow for TCP' },
+    lastingSeconds: { value: LASTING_SECONDS, unit: 's', why: 'shorter is one burst' },
   },
   // The receiver waits for the rest: 30 s on Linux, 60 s by RFC 8200, section 4.5.
   noticedAfterSeconds: 60,

@@ -16,6 +16,9 @@ import { fragmentStreams } from '../correlator.js';
 import {
   confidenceOfLoss,
   hiddenFragments,
+  LASTING_COUNT,
+  LASTING_SECONDS,
+  LASTING_SHARE,
   limitsOfLoss,
   lossCitations,
   PATTERN_MIN,
@@ -44,7 +47,8 @@ export default defineDiagnosis({
     'The first fragment of a datagram is in the capture, later ones are not; or all of them are and the receiver reports ' +
     'ICMP "fragment reassembly time exceeded" (11/1; ICMPv6 3/1). Error from 3 such datagrams on between the ends of a ' +
     'tunnel (warning where the hosts talk little else) where they are at least a tenth of the fragmented ones; of fewer than 3, warning ' +
-    'between the ends of a tunnel; information otherwise.',
+    'between the ends of a tunnel; there and inside a tunnel a warning also where at least 5 datagrams, and 2 %, are ' +
+    'incomplete over 5 s or more; information otherwise.',
   notWhen:
     'The datagram lies within 1 s, or 50 times the usual spread of a complete one, of the end of the capture (of its start ' +
     'for senders that emit the last fragment first). A port filter hides fragments without ports. The capture has one ' +
@@ -67,6 +71,9 @@ export default defineDiagnosis({
   thresholds: {
     datagrams: { value: PATTERN_MIN, unit: 'datagrams', why: 'fewer may be the occasional loss of a packet' },
     share: { value: SYSTEMATIC_SHARE, unit: 'share', why: 'below it, it is ordinary packet loss' },
+    lastingDatagrams: { value: LASTING_COUNT, unit: 'datagrams', why: 'fewer are one burst' },
+    lastingShare: { value: LASTING_SHARE, unit: 'share', why: 'a tunnel that loses as much is slow for TCP' },
+    lastingSeconds: { value: LASTING_SECONDS, unit: 's', why: 'shorter is one burst' },
   },
   // The receiver waits for the rest: 30 s on Linux, 60 s by RFC 8200, section 4.5.
   noticedAfterSeconds: 60,
