@@ -25,7 +25,7 @@ const TURNS_MIN = 6;
 export default defineDiagnosis({
   id: 'underlay.port-bucket-loss',
   title: 'Packets of some source ports are lost on the way',
-  severity: 'error',
+  severity: 'warning',
   subject: 'tunnel',
   layer: 'underlay',
   priority: 2,
@@ -56,6 +56,8 @@ export default defineDiagnosis({
   },
   fault: 'path-loss',
   consequenceOf: [],
+  // Captures of both ends count every lost packet.
+  consequenceOfIds: ['underlay.path-loss', 'underlay.selective-loss'],
   *diagnose(evidence) {
     for (const tunnel of evidence.sessions(vxlanTunnels)) {
       if (tunnel.isMirror || isGroup(tunnel.low) || isGroup(tunnel.high)) continue;
