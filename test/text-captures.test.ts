@@ -3,8 +3,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
+import { textCaptures } from '../dissectors/index.js';
 import { analyze } from '../src/commands/run-analysis.js';
 import type { Report } from '../src/report/report.js';
+import { readAll } from './capture-builder.js';
 import { SAMPLE, sampleOf } from './sampling.js';
 
 /*
@@ -76,6 +78,34 @@ describe.skipIf(!hasTcpdump)(`what tcpdump prints (${SAMPLE}; skipped where tcpd
           );
         expect(others, options.join(' ')).toEqual([]);
       }
+    },
+  );
+});
+
+const FILES_OF_HEADERS = 4;
+const ETHERNET_LENGTH = 14;
+const IPV4_LENGTH = 20;
+
+describe.skipIf(!hasTcpdump)(`lines with -v and -e (${SAMPLE}; skipped where tcpdump is missing)`, () => {
+  it.each(sampleOf(files, FILES_OF_HEADERS, 'headers from lines'))(
+    '%s: give the headers that they were printed from',
+    async (file) => {
+      const text = execFileSync('tcpdump', ['-n', '-v', '-e', '-tttt', '-r', join(folder, file)], {
+        env: { ...process.env, TZ: 'UTC' },
+        maxBuffer: 1 << 30,
+        stdio: ['ignore', 'pipe', 'ignore'],
+      });
+      const input = { name: 'text', stream: Readable.from([text]) };
+      const [{ frames: read }, { frames: real }] = [
+        await readAll([input], undefined, undefined, textCaptures),
+        await readAll([join(folder, file)]),
+      ];
+      // Ethernet and IPv4 without options: what a line does not tell is no part of it.
+      const plain = real.filter(({ linkType, bytes }) => linkType === 1 && bytes.slice(24, 30) === '080045');
+      const lines = read.filter(({ linkType, bytes }) => linkType === 1 && bytes.slice(24, 30) === '080045');
+      const headerOf = ({ bytes, originalLength }: { bytes: string; originalLength: number }): string =>
+        `${bytes.slice(0, 2 * (ETHERNET_LENGTH + IPV4_LENGTH))} ${originalLength}`;
+      expect(lines.map(headerOf)).toEqual(plain.map(headerOf));
     },
   );
 });

@@ -19,6 +19,8 @@ export interface LineContext {
   readonly destinationPort: number;
   /** Of what IP, or UDP, carries; null where no line says it (`tcpdump` without -v). */
   readonly length: number | null;
+  /** As printed, in nanoseconds; null where there is none. */
+  readonly timeNs: bigint | null;
   /** The interface that the line names, or nothing. */
   readonly tap: string;
   /** Lines that follow and belong to the packet, as they are. */

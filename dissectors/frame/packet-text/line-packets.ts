@@ -8,11 +8,13 @@ const DEPTH_MAX = 8;
 /** Puts the words of lines together with the protocols' own readers; remembers what they do, for one run. */
 export class LinePackets {
   private readonly kept = new Map<string, unknown>();
+  private timeNs: bigint | null = null;
 
   constructor(private readonly lines: readonly PacketLines[]) {}
 
   /** The packet from the network layer on, or null where nobody knows the words. */
-  read(words: string, more: readonly string[], tap: string): Layer | null {
+  read(words: string, more: readonly string[], tap: string, timeNs: bigint | null): Layer | null {
+    this.timeNs = timeNs;
     return this.packet(words, more, tap, 0);
   }
 
@@ -30,6 +32,7 @@ export class LinePackets {
       sourcePort: -1,
       destinationPort: -1,
       length: null,
+      timeNs: this.timeNs,
       tap,
       more,
       memory<Memory>(name: string, make: () => Memory): Memory {

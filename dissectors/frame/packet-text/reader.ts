@@ -185,7 +185,12 @@ export class PacketTextReader {
   private addWords(head: PacketHead): void {
     const { run, packets } = this;
     if (run === null || packets === null) return;
-    const packet = packets.read(this.words, this.more, `${head.interfaceName ?? ''} ${head.direction ?? ''}`);
+    const packet = packets.read(
+      this.words,
+      this.more,
+      `${head.interfaceName ?? ''} ${head.direction ?? ''}`,
+      head.timeNs,
+    );
     if (packet === null) run.passOver();
     else run.addWords(head, packet.bytes, packet.length ?? packet.bytes.length);
   }

@@ -197,22 +197,36 @@ function detailsV6(found: RegExpExecArray): Details {
   };
 }
 
+/** Lines that were printed, and how often in a row without a pause. */
+interface Seen {
+  timeNs: bigint | null;
+  count: number;
+}
+
 /**
- * Without -v the identification is not printed. One is made of the words and of how often the interface printed them, so that
- * copies that several interfaces saw are alike and packets that only look alike are not.
+ * Without -v the identification is not printed. One is made of what is said behind the addresses, so that both ends of a path
+ * and several interfaces of a host give a packet the same one, whatever a NAT does; lines that an interface repeats at once are
+ * told apart, as they are several packets.
  */
 function identified(details: Details, words: string, rest: string, line: LineContext): Details {
   if (details.identification !== null) return details;
-  const seen = line.memory('ip', () => new Map<string, number>());
-  const key = `${line.tap} ${words} ${rest === '' ? '' : (line.more[0] ?? '')}`;
+  const seen = line.memory('ip', () => new Map<string, Seen>());
+  const said = `${rest} ${line.more[0] ?? ''}`;
+  const key = `${line.tap} ${words} ${said}`;
   if (seen.size >= WORDS_MAX) seen.clear();
-  const count = seen.get(key) ?? 0;
-  seen.set(key, count + 1);
+  const before = seen.get(key);
+  const isRepeated =
+    before !== undefined &&
+    (line.timeNs === null || before.timeNs === null || line.timeNs - before.timeNs < REPEATED_WITHIN_NS);
+  const count = isRepeated ? before.count + 1 : 0;
+  seen.set(key, { timeNs: line.timeNs, count });
   let hash = count;
-  for (let at = 0; at < words.length; at++) hash = (Math.imul(hash, 31) + words.charCodeAt(at)) | 0;
+  for (let at = 0; at < said.length; at++) hash = (Math.imul(hash, 31) + said.charCodeAt(at)) | 0;
   return { ...details, identification: (hash ^ (hash >>> 16)) & 0xffff };
 }
 const WORDS_MAX = 65_536;
+/** Copies of a packet that several taps saw are no further apart than this. */
+const REPEATED_WITHIN_NS = 50_000_000n;
 
 /** An address, with the port behind it that tcpdump separates by a dot. */
 function endpointOf(text: string, isIpv6: boolean): { text: string; port: number; bytes: Uint8Array } | null {
