@@ -17,8 +17,10 @@ import { SAMPLE, sampleOf } from './sampling.js';
 const folder = resolve(import.meta.dirname, '../captures');
 const guides = resolve(import.meta.dirname, '../../shared/guides');
 const hasTcpdump = spawnSync('tcpdump', ['--version']).status === 0;
-/** tcpdump does not know the records of VPP. */
-const files = readdirSync(folder).filter((file) => /\.pcap(ng)?$/.test(file) && !file.startsWith('vpp-'));
+/** tcpdump does not know the records of VPP, and fails at the end of a file that is cut. */
+const files = readdirSync(folder).filter(
+  (file) => /\.pcap(ng)?$/.test(file) && !/^vpp-|truncated/.test(file),
+);
 const FILES_WITH_BYTES = 4;
 const FILES_WITHOUT = 6;
 /** Facts of the file and not of its packets: counters and the filter that pcapng states. */

@@ -10,7 +10,8 @@ const udpencap: PacketLines = {
     const [, kind, rest = ''] = /^(UDP-encap|NONESP-encap): (.*)$/.exec(words) ?? [];
     if (kind === undefined) return null;
     const inner = line.payload(rest);
-    if (kind === 'UDP-encap') return inner;
+    // Carried by UDP, it is not what IP carries.
+    if (kind === 'UDP-encap') return inner === null ? null : { bytes: inner.bytes, length: inner.length };
     return stacked(new Uint8Array(NON_ESP_MARKER_LENGTH), inner);
   },
 };
