@@ -7,7 +7,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { isTunnelPair, relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import { relevanceOfPair, severityFor, severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -17,7 +17,7 @@ import { echoFilter, echoPairs } from '../../icmp/echo-pairs.js';
 import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
 import { tcpServices } from '../correlator.js';
 import { judgePathLimits } from '../path-limits.js';
-import { durationText, segmentFilter, severityOf } from '../server-endpoint.js';
+import { durationText, segmentFilter } from '../server-endpoint.js';
 import { isBlackHoleSize, isMissingForSize, MISSING_SECONDS_MIN, MISSING_WAITS_MIN } from '../size-limits.js';
 import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../tcp-service.js';
 
@@ -276,13 +276,15 @@ function isLater(heard: Moment, since: Moment): boolean {
   return heard.timeNs - since.timeNs >= MISSING_SECONDS_MIN * NS_PER_SECOND;
 }
 
+/** What goes wrong together with a stalled connection, or because of it. */
+const OF_STALLED = ['tcp.', 'app.', 'latency.', 'bgp.'];
+
 function severityOfStall(
   evidence: Evidence,
   { source, destination, stack }: Direction,
   service: TcpService,
 ): Severity {
-  if (stack !== 0 && !isTunnelPair(evidence.quality, source, destination, stack))
-    return severityOf(evidence, { ...service, services: [service] }, true);
+  if (stack !== 0) return severityOfFlow(evidence, { host: service.server, stack }, OF_STALLED);
   return severityFor(relevanceOfPair(evidence.quality, source, destination, stack), 'error');
 }
 
