@@ -146,7 +146,8 @@ const KINDS: readonly Kind[] = [
   {
     statement: 'one truth, live or analyzed',
     tests: [
-      ['test/replay-as-live.test.ts', 'kind: one truth, live or analyzed'],
+      ['src/commands/open-live.test.ts', 'what analyze says of the file'],
+      ['test/live-rounds.test.ts', 'gets the same verdict, however often it was judged before'],
       ['src/live/finding-tracker.test.ts', 'kind: one truth'],
     ],
   },
