@@ -30,6 +30,7 @@ const GENERAL: Readonly<Record<string, string>> = {
   'keepalive.gap': 'scion.keepalive-gap',
   'keepalive.one-way': 'scion.keepalive-missing',
   'keepalive.stopped': 'scion.keepalive-missing',
+  'tcp.syn-unanswered': 'overlay.policy-reject',
 };
 
 function printed(file: string, ...options: string[]): Promise<Report> {

@@ -41,6 +41,9 @@ export function tcpdumpHead(line: string): HeadLine | null {
   const wire = ethernet?.[4] ?? cooked?.[2];
   const type = ethernet?.[3] ?? cooked?.[1];
   rest = rest.slice(prefix.length);
+  // With -e on a link without addresses.
+  if (rest.startsWith('ip: ')) rest = `IP ${rest.slice(4)}`;
+  else if (rest.startsWith('ip6: ')) rest = `IP6 ${rest.slice(5)}`;
   // Behind an Ethernet header tcpdump leaves out what the EtherType says.
   const words = type === undefined ? rest : `${KEYWORDS.get(type) ?? ''}${rest}`;
   const isPacket = PACKET.test(words);

@@ -38,6 +38,8 @@ const ANSWER_SECONDS = 2;
 
 export default defineDiagnosis({
   id: 'vxlan.stale-mac',
+  // Inner MAC addresses are printed with -e alone.
+  lines: 'mislead',
   title: 'Inner frames go to a MAC address that is not there',
   severity: 'error',
   subject: 'tunnel',
