@@ -21,6 +21,7 @@ import bfdSessionDown from './bfd/diagnoses/session-down.js';
 import bfdStuck from './bfd/diagnoses/stuck.js';
 import bfdTtl from './bfd/diagnoses/ttl.js';
 import bgpBgpConfigurationSideFile from './bgp/side-files/bgp-configuration.js';
+import bgpBgpSummarySideFile from './bgp/side-files/bgp-summary.js';
 import bgpConfigurationMismatch from './bgp/diagnoses/configuration-mismatch.js';
 import bgpCorrelators from './bgp/correlator.js';
 import bgpDissector from './bgp/dissector.js';
@@ -102,7 +103,13 @@ import greRoles from './gre/roles.js';
 import greSeqLoss from './gre/diagnoses/seq-loss.js';
 import greTcpdumpLines from './gre/text-lines/tcpdump.js';
 import greTunnel from './gre/tunnel.js';
+import hostHostFilter from './host/diagnoses/host-filter.js';
 import hostIpLinkSideFile from './host/side-files/ip-link.js';
+import hostLinkDown from './host/diagnoses/link-down.js';
+import hostNeighboursSideFile from './host/side-files/neighbours.js';
+import hostPacketFilterSideFile from './host/side-files/packet-filter.js';
+import hostResources from './host/diagnoses/resources.js';
+import hostResourcesSideFile from './host/side-files/resources.js';
 import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
 import icmpDissector from './icmp/dissector.js';
@@ -150,6 +157,7 @@ import isakmpNoResponse from './isakmp/diagnoses/no-response.js';
 import isakmpNotify from './isakmp/diagnoses/notify.js';
 import isakmpPortUnreachable from './isakmp/diagnoses/port-unreachable.js';
 import isakmpQuickStalled from './isakmp/diagnoses/quick-stalled.js';
+import isakmpRefusedInLog from './isakmp/diagnoses/refused-in-log.js';
 import isakmpRetryLoop from './isakmp/diagnoses/retry-loop.js';
 import isakmpRoles from './isakmp/roles.js';
 import isakmpTcpdumpLines from './isakmp/text-lines/tcpdump.js';
@@ -171,10 +179,12 @@ import ntpNtpqSideFile from './ntp/side-files/ntpq.js';
 import ntpZoneShift from './ntp/diagnoses/zone-shift.js';
 import openvpnCorrelators from './openvpn/correlator.js';
 import openvpnDissector from './openvpn/dissector.js';
+import openvpnFailureInLog from './openvpn/diagnoses/failure-in-log.js';
 import openvpnKeepaliveGap from './openvpn/diagnoses/keepalive-gap.js';
 import openvpnLoss from './openvpn/diagnoses/loss.js';
 import openvpnNoResponse from './openvpn/diagnoses/no-response.js';
 import openvpnOneWayData from './openvpn/diagnoses/one-way-data.js';
+import openvpnOpenvpnLogSideFile from './openvpn/side-files/openvpn-log.js';
 import openvpnOuterFragmentation from './openvpn/diagnoses/outer-fragmentation.js';
 import openvpnPeerMoved from './openvpn/diagnoses/peer-moved.js';
 import openvpnPortUnreachable from './openvpn/diagnoses/port-unreachable.js';
@@ -195,12 +205,15 @@ import scionKeepaliveGap from './scion/diagnoses/keepalive-gap.js';
 import scionKeepaliveMissing from './scion/diagnoses/keepalive-missing.js';
 import scionMixedHeader from './scion/diagnoses/mixed-header.js';
 import scionMtuExceeded from './scion/diagnoses/mtu-exceeded.js';
+import scionNoPath from './scion/diagnoses/no-path.js';
 import scionPathExpired from './scion/diagnoses/path-expired.js';
 import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
 import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
 import scionRoles from './scion/roles.js';
 import scionScionSkew from './scion/diagnoses/scion-skew.js';
+import scionScionStatusSideFile from './scion/side-files/scion-status.js';
 import scionScmpError from './scion/diagnoses/scmp-error.js';
+import scionServiceDown from './scion/diagnoses/service-down.js';
 import scionTopologySideFile from './scion/side-files/topology.js';
 import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
 import scionTunnel from './scion/tunnel.js';
@@ -237,22 +250,27 @@ import vppNoTx from './vpp/diagnoses/no-tx.js';
 import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
 import vppShowTraceText from './vpp/text-captures/show-trace.js';
 import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
+import vxlanAgentFailure from './vxlan/diagnoses/agent-failure.js';
 import vxlanBlockedInPath from './vxlan/diagnoses/blocked-in-path.js';
+import vxlanCellLogSideFile from './vxlan/side-files/cell-log.js';
 import vxlanContainerStoreSideFile from './vxlan/side-files/container-store.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanCounterOneWay from './vxlan/diagnoses/counter-one-way.js';
 import vxlanDatapathFlowsSideFile from './vxlan/side-files/datapath-flows.js';
 import vxlanDatapathSideFile from './vxlan/side-files/datapath.js';
+import vxlanDeniedInLog from './vxlan/diagnoses/denied-in-log.js';
 import vxlanDissector from './vxlan/dissector.js';
 import vxlanFlowDrop from './vxlan/diagnoses/flow-drop.js';
 import vxlanGatewayMismatch from './vxlan/diagnoses/gateway-mismatch.js';
 import vxlanGbpChanged from './vxlan/diagnoses/gbp-changed.js';
 import vxlanGbpUnknownTag from './vxlan/diagnoses/gbp-unknown-tag.js';
 import vxlanGbpUntagged from './vxlan/diagnoses/gbp-untagged.js';
+import vxlanHostDown from './vxlan/diagnoses/host-down.js';
 import vxlanLeaseMismatch from './vxlan/diagnoses/lease-mismatch.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
 import vxlanMetadataMissing from './vxlan/diagnoses/metadata-missing.js';
+import vxlanMidonetHostsSideFile from './vxlan/side-files/midonet-hosts.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
 import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
@@ -281,6 +299,7 @@ import wireguardRoles from './wireguard/roles.js';
 import wireguardTunnel from './wireguard/tunnel.js';
 import zookeeperCorrelators from './zookeeper/correlator.js';
 import zookeeperDissector from './zookeeper/dissector.js';
+import zookeeperFourLetterWordsSideFile from './zookeeper/side-files/four-letter-words.js';
 import zookeeperNotOk from './zookeeper/diagnoses/not-ok.js';
 import zookeeperSessionExpired from './zookeeper/diagnoses/session-expired.js';
 import zookeeperUnreachable from './zookeeper/diagnoses/unreachable.js';
@@ -363,7 +382,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: bgpDissector,
     correlators: bgpCorrelators,
     diagnoses: [bgpConfigurationMismatch, bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused, bgpRouteFlap],
-    sideFiles: [bgpBgpConfigurationSideFile],
+    sideFiles: [bgpBgpConfigurationSideFile, bgpBgpSummarySideFile],
   },
   {
     protocol: 'cassandra',
@@ -436,8 +455,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'host',
     title: 'What hosts say of themselves',
     correlators: [],
-    diagnoses: [],
-    sideFiles: [hostIpLinkSideFile],
+    diagnoses: [hostHostFilter, hostLinkDown, hostResources],
+    sideFiles: [hostIpLinkSideFile, hostNeighboursSideFile, hostPacketFilterSideFile, hostResourcesSideFile],
   },
   {
     protocol: 'icmp',
@@ -468,7 +487,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: isakmpDissector,
     roles: isakmpRoles,
     correlators: isakmpCorrelators,
-    diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortUnreachable, isakmpQuickStalled, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
+    diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortUnreachable, isakmpQuickStalled, isakmpRefusedInLog, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
     sideFiles: [isakmpIkeLogSideFile],
   },
   {
@@ -493,7 +512,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: openvpnRoles,
     correlators: openvpnCorrelators,
     tunnel: openvpnTunnel,
-    diagnoses: [openvpnKeepaliveGap, openvpnLoss, openvpnNoResponse, openvpnOneWayData, openvpnOuterFragmentation, openvpnPeerMoved, openvpnPortUnreachable, openvpnResetLoop, openvpnTlsStalled],
+    diagnoses: [openvpnFailureInLog, openvpnKeepaliveGap, openvpnLoss, openvpnNoResponse, openvpnOneWayData, openvpnOuterFragmentation, openvpnPeerMoved, openvpnPortUnreachable, openvpnResetLoop, openvpnTlsStalled],
+    sideFiles: [openvpnOpenvpnLogSideFile],
   },
   {
     protocol: 'overlay',
@@ -508,8 +528,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: scionRoles,
     correlators: scionCorrelators,
     tunnel: scionTunnel,
-    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionTunAddressMismatch],
-    sideFiles: [scionTopologySideFile],
+    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionNoPath, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionServiceDown, scionTunAddressMismatch],
+    sideFiles: [scionScionStatusSideFile, scionTopologySideFile],
   },
   {
     protocol: 'tcp',
@@ -547,8 +567,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanBlockedInPath, vxlanCounterOneWay, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
-    sideFiles: [vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
+    diagnoses: [vxlanAgentFailure, vxlanBlockedInPath, vxlanCounterOneWay, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    sideFiles: [vxlanCellLogSideFile, vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanMidonetHostsSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {
     protocol: 'wireguard',
@@ -565,5 +585,6 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: zookeeperDissector,
     correlators: zookeeperCorrelators,
     diagnoses: [zookeeperNotOk, zookeeperSessionExpired, zookeeperUnreachable],
+    sideFiles: [zookeeperFourLetterWordsSideFile],
   },
 ];

@@ -1,5 +1,6 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { originText } from '../../src/side-files/origin.js';
+import { type IkeRemedy, REMEDIES } from './log-sentences.js';
 import { type IkePair, ikePairs } from './pair-sessions.js';
 import ikeLogs, { type IkeLogEvent, type IkeLogEventKind } from './side-files/ike-log.js';
 
@@ -8,7 +9,7 @@ import ikeLogs, { type IkeLogEvent, type IkeLogEventKind } from './side-files/ik
 const SENTENCES_CITED = 2;
 const SENTENCE_LENGTH_MAX = 160;
 /** What a daemon says when it gives up or refuses; retransmissions and successes explain no stall. */
-const TELLING: readonly IkeLogEventKind[] = ['authentication-failed', 'no-proposal', 'gave-up'];
+const TELLING: readonly IkeLogEventKind[] = [...REMEDIES.keys()];
 
 /**
  * Lines of the given logs about that pair: those that name one of its addresses; and those without an address where
@@ -22,13 +23,23 @@ export function logEventsOf(evidence: Evidence, pair: IkePair): IkeLogEvent[] {
   return evidence.side.of(ikeLogs).flatMap(({ events }) => {
     const connections = new Set(events.flatMap(({ connection }) => connection ?? []));
     const isOnlyOne = isAlone && connections.size <= 1;
-    return events.filter(({ peer }) => (peer === null ? isOnlyOne : ends.has(peer)));
+    return events.filter(({ peer, local }) => {
+      if (peer === null && local === null) return isOnlyOne;
+      return [peer, local].every((one) => one === null || ends.has(one));
+    });
   });
 }
 
 /** True where a daemon says that it refused the authentication, or was refused; pluto's guesses do not count. */
 export function isAuthenticationRefused(evidence: Evidence, pair: IkePair): boolean {
   return logEventsOf(evidence, pair).some(({ kind }) => kind === 'authentication-failed');
+}
+
+/** What follows from the most telling line about that pair; null where the log says nothing of a failure. */
+export function logRemedy(evidence: Evidence, pair: IkePair): IkeRemedy | null {
+  const kinds = new Set(logEventsOf(evidence, pair).map(({ kind }) => kind));
+  const kind = TELLING.find((one) => kinds.has(one) && one !== 'gave-up');
+  return kind === undefined ? null : (REMEDIES.get(kind) ?? null);
 }
 
 /** ` The log says: "…" (pluto.log, line 7).`, or nothing. */

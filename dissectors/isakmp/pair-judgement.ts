@@ -7,7 +7,7 @@ import { type Citation, type FrameRef, isNonEmpty, type NonEmpty } from '../../s
 import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { secondsText } from '../../src/wording/durations.js';
-import { logSentences } from './daemon-log.js';
+import { logRemedy, logSentences } from './daemon-log.js';
 import { messageName } from './names.js';
 import { establishedAfter, type IkePair, ikePairs } from './pair-sessions.js';
 import type { IkeMessage, IkeSession, IkeTransmission } from './session.js';
@@ -78,12 +78,21 @@ function stallProblem(evidence: Evidence, pair: IkePair, stalls: NonEmpty<Stall>
     packetClass: 'ike',
     ...text,
     explanation: text.explanation + logSentences(evidence, pair),
+    ...byLog(evidence, pair),
   };
 }
 
 /** What was sent in vain, in all of them. */
 export function waitingOf([first, ...others]: NonEmpty<Stall>): NonEmpty<IkeMessage> {
   return [...first.waiting, ...others.flatMap(({ waiting }) => waiting)];
+}
+
+/** The log of a gateway knows the cause: it and its remedy stand in place of what may be. */
+function byLog(evidence: Evidence, pair: IkePair): Pick<Problem, 'causes' | 'nextSteps'> {
+  const remedy = logRemedy(evidence, pair);
+  if (remedy === null) return {};
+  const conclusion = `By the log: ${remedy.conclusion}`;
+  return { causes: [conclusion], nextSteps: [...remedy.steps] };
 }
 
 export function directionOf({ initiator, responder }: IkePair): { from: string; to: string } {

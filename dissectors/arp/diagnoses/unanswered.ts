@@ -14,6 +14,7 @@ import type { Severity } from '../../../src/report/report.js';
 import { durationWords } from '../../../src/wording/durations.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type ArpPair, arpPairs, BURST_SECONDS } from '../correlator.js';
+import { unansweredByTable } from '../neighbour-judgements.js';
 
 const REQUESTS_MIN = 3;
 const SCANNED_MIN = 10;
@@ -33,7 +34,7 @@ export default defineDiagnosis({
   rule:
     'A host asks for an address at least 3 times within 10 s, no reply follows until the capture ends, and the address sends nothing, ' +
     'neither IP nor ARP, from then on. Warning where the address is an end of a tunnel, or the only such address where the ' +
-    'hosts have no tunnel and talk little else; otherwise information. A host that gets no answer from 10 addresses or more is told once.',
+    'hosts have no tunnel and talk little else; otherwise information. A host that gets no answer from 10 addresses or more is told once. Also: the neighbour table of a host (--log, ip neigh or arp -a) has FAILED or INCOMPLETE for an address; information unless it is an end of a tunnel.',
   notWhen:
     'The capture could not show the reply: neither host is the one that captures, and no unicast packet to the asker is seen, nor is everything in the capture sent by the asker alone (a switch ' +
     'port shows the broadcasts of everybody, but not the replies). Announcements and probes ask nothing.',
@@ -70,6 +71,7 @@ export default defineDiagnosis({
   fault: 'silence',
   consequenceOf: ['addressing', 'mismatch', 'tunnel-one-way'],
   *diagnose(evidence) {
+    yield* unansweredByTable(evidence);
     const asked = evidence.sessions(arpPairs);
     if (asked.length === 0) return;
     const view = viewOf(evidence);

@@ -30,6 +30,7 @@ import {
   secondsText,
 } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
+import { downBySummary } from '../summary-judgements.js';
 
 const SYNS_MIN = 3;
 const JUDGE_SECONDS = 10;
@@ -43,7 +44,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'At least 3 SYNs to TCP port 179 of a peer stay without SYN-ACK, RST or ICMP error, and the capture goes on for at least 10 s after ' +
-    'the first of them. Warning where a session of the two is established later in the capture.',
+    'the first of them. Warning where a session of the two is established later in the capture. Also: show ip bgp summary (--log) lists a neighbour that is not established, of which the capture holds no packet.',
   notWhen:
     'A session of the two stands meanwhile, or is established within 10 s (both sides open a connection, one is given up). The peer’s packets ' +
     'take another way (one-sided capture). The host tries 20 endpoints in 10 s: a port scan.',
@@ -68,9 +69,10 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'session-down'],
   consequenceOfIds: ['bgp.md5-mismatch'],
   technology: 'bgp',
-  diagnose(evidence) {
+  *diagnose(evidence) {
     const scanners = scanningHosts(evidence);
-    return judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering, scanners));
+    yield* judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering, scanners));
+    yield* downBySummary(evidence);
   },
 });
 

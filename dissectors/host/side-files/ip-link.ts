@@ -36,7 +36,7 @@ export interface HostLink {
   readonly tunnel: LinkTunnel | null;
 }
 
-const HEADING = /^\d{1,9}: ([^\s@:]{1,64})(?:@[^\s:]{1,64})?: <([A-Z0-9_,-]{0,300})> mtu (\d{1,6})\b/;
+const HEADING = /^\s*\d{1,9}: ([^\s@:]{1,64})(?:@[^\s:]{1,64})?: <([A-Z0-9_,-]{0,300})> mtu (\d{1,6})\b/;
 const MAC = /^\s+link\/ether ([0-9a-f]{2}(?::[0-9a-f]{2}){5})\b/i;
 const INET = /^\s+inet6? ([0-9a-fA-F.:]{2,45})(?: peer ([0-9a-fA-F.:]{2,45}))?(?:\/(\d{1,3}))?\b/;
 const TUNNEL =
@@ -58,7 +58,15 @@ export default defineSideFileReader<HostLink>({
   names: { rank: 'interface', nameOf: interfaceName },
   tunnelPorts: ({ tunnel }) =>
     tunnel?.destinationPort ? [{ tunnel: tunnel.kind, port: tunnel.destinationPort }] : [],
-  usedBy: ['scion.tun-address-mismatch', 'overlay.subnet-overlap'],
+  usedBy: [
+    'scion.tun-address-mismatch',
+    'overlay.subnet-overlap',
+    'host.link-down',
+    'silk.mac-mismatch',
+    'vxlan.port-mismatch',
+    'vxlan.vni-mismatch',
+    'vxlan.reserved-bits',
+  ],
 });
 
 /** Empty where no line opens an interface. */

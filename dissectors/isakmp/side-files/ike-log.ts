@@ -2,24 +2,18 @@ import { canonicalAddress } from '../../../src/side-files/networks.js';
 import type { Origin } from '../../../src/side-files/origin.js';
 import { defineSideFileReader } from '../../../src/side-files/side-file-reader.js';
 import type { TextFile, TextLine } from '../../../src/side-files/text-file.js';
+import { type IkeLogEventKind, SENTENCES } from '../log-sentences.js';
 
-export type IkeLogEventKind =
-  | 'initiated'
-  | 'retransmitted'
-  | 'gave-up'
-  | 'ike-established'
-  | 'child-established'
-  | 'authentication-failed'
-  | 'no-proposal'
-  | 'nat-decision';
+export type { IkeLogEventKind };
 
 export interface IkeLogEvent {
   readonly origin: Origin;
   readonly kind: IkeLogEventKind;
   /** Name of the connection, null where the line has none. */
   readonly connection: string | null;
-  /** Address of the peer, where the line has it. */
+  /** Address of the peer, and of this side, where the line has them. */
   readonly peer: string | null;
+  readonly local: string | null;
   /** The sentence, without what stands before it. */
   readonly text: string;
 }
@@ -54,36 +48,15 @@ const PLUTO = /"([^"]{1,200})"(?:\[\d{1,9}\])?(?: ([0-9a-fA-F.:]{2,45}))? ?(?:#\
 /** `05[IKE] …`, `charon: 05[CFG] …`, with or without the name `<conn|3>`. */
 const CHARON =
   /\b\d{1,3}\[(?:IKE|CFG|ENC|NET|KNL|CHD|ESP|MGR|DMN|LIB)\d?\] (?:<([^|>]{1,200})\|\d{1,9}> )?(.*)$/;
+/** charon of systemd, or with the group left out: `charon-systemd[813]: no IKE config found for …`. */
+const CHARON_PLAIN = /\bcharon(?:-systemd|-svc|-cmd)?(?:\[\d{1,9}\])?: (?:<([^|>]{1,200})\|\d{1,9}> )?(.*)$/;
+/** Before a connection is known: `pluto[2531]: packet from 205.150.200.247:500: …`; and what pluto says of itself. */
+const PLUTO_PACKET = /\bpacket from ([0-9a-fA-F.:]{2,45}):\d{1,5}: (.*)$/;
+const PLUTO_PLAIN = /\bpluto\[\d{1,9}\]: (.*)$/;
 const PLUTO_SA =
   /\b(ESP(?:\/NAT|inUDP|inTCP)?(?:\/NAT|\/ESN)*|AH|IPCOMP)=>0x([0-9a-f]{1,8}) <0x([0-9a-f]{1,8})([^}]{0,400})/i;
 const CHARON_SA =
   /CHILD_SA ([^\s{]{1,200})\{\d{1,9}\} (?:established|rekeyed)? ?.{0,40}?with SPIs ([0-9a-f]{8})_i ([0-9a-f]{8})_o(?: and TS (.{1,400}?) === (.{1,400}))?$/;
-
-const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
-  [
-    'authentication-failed',
-    /AUTHENTICATION_FAILED|authentication failed|probable authentication failure|but MAC mis-?matched|no shared key found|no preshared key found|can't authenticate|unable to locate my private key|no RSA public key known|invalid HASH_V1 payload length|does not match HASH payload/i,
-  ],
-  [
-    'no-proposal',
-    /NO_PROPOSAL_CHOSEN|no acceptable (?:oakley )?(?:transform|proposal)|no proposal (?:chosen|found)/i,
-  ],
-  [
-    'gave-up',
-    /max number of retransmissions \(\d{1,4}\) reached|giving up after \d{1,4} retransmits|peer not responding, trying again/,
-  ],
-  ['retransmitted', /retransmission; will wait|^retransmit \d{1,4} of (?:request|response) with message ID/],
-  ['child-established', /IPsec SA established|CHILD_SA .{1,200} established/],
-  [
-    'ike-established',
-    /ISAKMP SA established|IKE SA established|^IKE_SA .{1,200} established|PARENT SA established/i,
-  ],
-  [
-    'nat-decision',
-    /NAT-Traversal: Result using|(?:local|remote) host is behind NAT|no NAT detected|i am NATed|peer is NATed|both are NATed/i,
-  ],
-  ['initiated', /^(?:STATE_\w+: )?initiate\b|^initiating |^sent IKE_SA_INIT request/i],
-];
 
 /**
  * Logs of IKE daemons and what `ipsec auto --up` prints: pluto (openswan, libreswan) and charon (strongSwan). Only
@@ -91,10 +64,13 @@ const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
  */
 export default defineSideFileReader<IkeLog>({
   kind: 'IKE log',
-  text: { words: { logs: ['a log of pluto or charon'], outputOf: ['ipsec auto --up'] }, read: readIkeLog },
+  text: {
+    words: { logs: ['a log of pluto or charon'], outputOf: ['ipsec auto --up', 'swanctl --initiate'] },
+    read: readIkeLog,
+  },
   statements: ({ events, sas }) => events.length + sas.length,
   names: { rank: 'connection', nameOf: gatewayName },
-  usedBy: ['ike.auth-failure', 'esp.spi-mismatch'],
+  usedBy: ['ike.auth-failure', 'ike.refused-in-log', 'ike.nat-undetected', 'esp.spi-mismatch'],
 });
 
 /** One log a file; empty where no line is one of an IKE daemon's. */
@@ -103,7 +79,7 @@ function readIkeLog({ file, lines }: TextFile): IkeLog[] {
   const sas: LoggedSa[] = [];
   for (const line of lines) {
     if (events.length + sas.length >= EVENTS_MAX) break;
-    const said = pluto(line) ?? charon(line);
+    const said = pluto(line) ?? charon(line) ?? plutoWithoutName(line);
     if (said === null) continue;
     const origin = { file, place: `line ${line.number}` };
     const sa = loggedSa(said, origin);
@@ -117,6 +93,7 @@ function readIkeLog({ file, lines }: TextFile): IkeLog[] {
 interface Said {
   readonly connection: string | null;
   readonly peer: string | null;
+  readonly local: string | null;
   readonly text: string;
 }
 
@@ -124,18 +101,43 @@ function pluto({ text }: TextLine): Said | null {
   const parts = PLUTO.exec(text);
   if (parts === null) return null;
   const [, connection, peer, said] = parts;
-  return { connection, peer: peer === undefined ? null : canonicalAddress(peer), text: said };
+  return {
+    connection,
+    peer: peer === undefined ? null : canonicalAddress(peer),
+    local: receivedOn(said),
+    text: said,
+  };
+}
+
+function plutoWithoutName({ text }: TextLine): Said | null {
+  const packet = PLUTO_PACKET.exec(text);
+  if (packet !== null) {
+    const [, peer, said] = packet;
+    return { connection: null, peer: canonicalAddress(peer), local: receivedOn(said), text: said };
+  }
+  const said = PLUTO_PLAIN.exec(text)?.[1];
+  return said === undefined ? null : { connection: null, peer: peerIn(said), local: null, text: said };
+}
+
+/** `initial Main Mode message received on 205.150.200.252:500 but …` */
+function receivedOn(text: string): string | null {
+  return canonicalAddress(/\breceived on ([0-9a-fA-F.:]{2,45}):\d{1,5}\b/.exec(text)?.[1] ?? '');
+}
+
+/** `to 192.0.2.2`, `for message to 192.0.2.2 port 500`, `no IKE config found for LOCAL...PEER`, `between A[id]...B[id]`. */
+function peerIn(text: string): string | null {
+  const found = /\bto ([0-9a-fA-F.:]{3,45})\b|\.\.\.([0-9a-fA-F.:]{3,45})(?=\[|,|$)/.exec(text);
+  return found === null ? null : canonicalAddress((found[1] ?? found[2]).replace(/[.:]$/, ''));
 }
 
 /** charon names the peer in some sentences only: `initiating IKE_SA net[1] to 192.0.2.2`, `between A[id]...B[id]`. */
 function charon({ text }: TextLine): Said | null {
-  const parts = CHARON.exec(text);
+  const parts = CHARON.exec(text) ?? CHARON_PLAIN.exec(text);
   if (parts === null) return null;
   const [, named, said] = parts;
   const connection = named ?? /(?:IKE_SA|CHILD_SA) ([^\s[{]{1,200})[[{]\d/.exec(said)?.[1] ?? null;
-  const peer = /\bto ([0-9a-fA-F.:]{3,45})\b|\.\.\.([0-9a-fA-F.:]{3,45})\[/.exec(said);
-  const address = peer === null ? null : canonicalAddress((peer[1] ?? peer[2]).replace(/[.:]$/, ''));
-  return { connection, peer: address, text: said };
+  const local = /found for ([0-9a-fA-F.:]{3,45}?)\.\.\./.exec(said)?.[1] ?? '';
+  return { connection, peer: peerIn(said), local: canonicalAddress(local), text: said };
 }
 
 const PROTOCOLS: readonly (readonly [RegExp, LoggedSa['protocol']])[] = [

@@ -35,6 +35,7 @@ export default defineSideFileReader<NtpqTable>({
   kind: 'ntpq',
   text: { words: { outputOf: ['ntpq -pn'] }, read: readNtpq },
   statements: ({ peers }) => peers.length,
+  usedBy: ['time.ntp-unsynchronised', 'time.ntp-offset', 'time.ntp-no-response'],
 });
 
 /** One table a file; empty where no line is one of it. */

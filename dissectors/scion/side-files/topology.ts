@@ -15,7 +15,14 @@ export default defineSideFileReader<ScionTopology>({
   },
   statements: ({ links, services }) => links.length + services.length,
   names: { rank: 'network', nameOf: isdAsName },
-  usedBy: ['scion.endpoint-mismatch', 'scion.ia-mismatch', 'scion.tun-address-mismatch'],
+  usedBy: [
+    'scion.endpoint-mismatch',
+    'scion.ia-mismatch',
+    'scion.tun-address-mismatch',
+    'scion.keepalive-missing',
+    'scion.pcb-silence',
+    'scion.registration-silence',
+  ],
 });
 
 function isScionTopology(value: unknown): boolean {

@@ -3,6 +3,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { CONFORMING_MIN, isLeaseBase, type SilkPair, silkFacts } from '../silk.js';
+import { silkByOutputs } from '../silk-devices.js';
 import { citations, tunnelFilter } from '../tunnel-subject.js';
 
 export default defineDiagnosis({
@@ -15,7 +16,7 @@ export default defineDiagnosis({
   rule:
     'In a capture in which at least 2 MAC addresses follow the convention of silk (ee:ee or aa:aa, then the IPv4 address), a MAC address ' +
     'of that form stands beside an IPv4 address that it does not encode: in ARP on the link of a container, or in ' +
-    'the inner frames of VXLAN, where it encodes the base address of the lease.',
+    'the inner frames of VXLAN, where it encodes the base address of the lease. Or: by ip addr, ip neigh or arp -a of a cell or container (--log), an interface named s- or c- and the address of a container has another MAC address or address than that, or its neighbour has.',
   notWhen:
     'The MAC address repeats one byte (Calico gives ee:ee:ee:ee:ee:ee to every interface), or has another prefix (0a:58, 42:01). ' +
     'It encodes the base of another lease (silk.lease-mismatch).',
@@ -35,6 +36,7 @@ export default defineDiagnosis({
   fault: 'addressing',
   consequenceOf: [],
   *diagnose(evidence) {
+    yield* silkByOutputs(evidence);
     const { pairs, isInUse, conforming } = silkFacts(evidence);
     if (!isInUse) return;
     const wrong = new Map<string, SilkPair[]>();

@@ -22,6 +22,7 @@ export default defineSideFileReader<Container>({
     'silk.metadata-missing',
     'silk.tag-ip-mismatch',
     'silk.port-access-unsupported',
+    'overlay.policy-reject',
   ],
 });
 

@@ -18,7 +18,7 @@ const policyTags = defineSideFileReader<PolicyTags>({
     },
   },
   statements: ({ byTag, policies }) => byTag.size + policies.length,
-  usedBy: ['vxlan.gbp-unknown-tag', 'silk.tag-ip-mismatch'],
+  usedBy: ['vxlan.gbp-unknown-tag', 'silk.tag-ip-mismatch', 'overlay.policy-reject'],
 });
 export default policyTags;
 

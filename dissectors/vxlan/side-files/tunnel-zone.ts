@@ -28,7 +28,7 @@ export default defineSideFileReader<TunnelZone>({
   text: { words: { outputOf: ['midonet-cli'] }, read: readTunnelZones },
   statements: ({ members }) => members.length,
   names: { rank: 'host', nameOf: hostName },
-  usedBy: ['vxlan.unknown-vtep'],
+  usedBy: ['vxlan.unknown-vtep', 'midonet.host-down'],
 });
 
 /** Empty where no member is listed. */

@@ -10,6 +10,7 @@ import type { Citation } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { serverFilter } from '../../../src/wording/display-filters.js';
 import { serverSubject } from '../../../src/wording/subjects.js';
+import { illByAnswer } from '../answer-judgements.js';
 import { zookeeperConversations } from '../correlator.js';
 import { ANSWER_SECONDS, byServer, type Outcome, outcomeOf } from '../health-checks.js';
 import { PORT } from '../layout.js';
@@ -28,7 +29,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A ZooKeeper server answers the four-letter word ruok with anything but imok, or not within 5 s, or closes the connection without an ' +
-    'answer. Warning where no later check succeeds, the client is in a tunnel or talks little else, and nothing else is wrong; information otherwise.',
+    'answer; or a pasted echo ruok | nc SERVER 2181 (--log) shows as much. Warning where no later check succeeds, the client is in a tunnel or talks little else, and nothing else is wrong; information otherwise.',
   notWhen:
     'The answer says that the word is not in the whitelist (since 3.5): the server runs. The answers do not pass the capture point.',
   causes: [
@@ -49,10 +50,12 @@ export default defineDiagnosis({
   },
   fault: 'application',
   consequenceOf: [],
-  diagnose: (evidence) =>
-    judgeEach(byServer(evidence.sessions(zookeeperConversations)), (conversations) =>
+  *diagnose(evidence) {
+    yield* judgeEach(byServer(evidence.sessions(zookeeperConversations)), (conversations) =>
       judge(evidence, conversations),
-    ),
+    );
+    yield* illByAnswer(evidence);
+  },
 });
 
 /** Null for a server that nobody asked. */

@@ -1,0 +1,150 @@
+import { earliest, latest } from '../../../src/correlate/frame-reference.js';
+import type { Conversation, PairTraffic } from '../../../src/correlate/traffic.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { type PacketClass, serviceWord } from '../../../src/diagnose/packet-class.js';
+import { statedProblem } from '../../../src/diagnose/stated-problem.js';
+import { originText } from '../../../src/side-files/origin.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { cite } from '../../../src/wording/citations.js';
+import { pairFilter } from '../../../src/wording/display-filters.js';
+import { type FilterVerdict, HOST_CHAINS, type Service, verdictOf } from '../filter-verdict.js';
+import { SERVICES } from '../layout.js';
+import packetFilters from '../side-files/packet-filter.js';
+
+const SILENT_SECONDS = 5;
+
+export default defineDiagnosis({
+  id: 'underlay.host-filter',
+  title: 'Packet filter of the host drops tunnel packets',
+  severity: 'error',
+  subject: 'host',
+  layer: 'underlay',
+  priority: 1,
+  rule:
+    'The packet filter of a host is given (--log, iptables -S or -L -v -n). By its rules in their order, a chain drops the packets of a tunnel or of its control (UDP 4789, 500, 4500, 1194 …, ' +
+    'protocols 50, 51 and 47), by a rule or by its policy. Error where the capture has these packets without an answer; information where they are answered, or not in the capture.',
+  notWhen:
+    'A rule before it accepts them, or one that depends on addresses, interfaces or the state of the connection may do so.',
+  causes: [
+    'The rule set was written for IKE on port 500 alone: traffic of port 4500 may come from any port, ESP has no ports',
+    'The tunnel port was changed, or the tunnel added, and not the firewall of the host',
+    'Another program (docker, kube-proxy, firewalld, ufw) put its rules in front',
+  ],
+  nextSteps: [
+    'Let the packets pass, before the rule that drops them: iptables -I INPUT -p udp --dport PORT -j ACCEPT (ESP: -p esp, GRE: -p gre)',
+    'For port 4500 accept both ways, whatever the other port: iptables -A INPUT -p udp --dport 4500 -j ACCEPT; iptables -A INPUT -p udp --sport 4500 -j ACCEPT',
+    'Read the counters twice while the traffic is sent: iptables -L -v -n; the rule that grows is the one',
+  ],
+  refutedBy: 'The counter of the rule stands still while the packets arrive.',
+  source: 'openswan guide (port 4500 is closed), MidoNet guide (firewall), Cloud Foundry guide; iptables(8)',
+  thresholds: {
+    silent: {
+      value: SILENT_SECONDS,
+      unit: 's',
+      why: 'requests that go on for longer get no answer any more',
+    },
+  },
+  fault: 'policy',
+  consequenceOf: [],
+  *diagnose(evidence) {
+    const chains = evidence.side.of(packetFilters);
+    if (chains.length === 0) return;
+    const files = [...new Set(chains.map(({ origin }) => origin.file))];
+    for (const file of files) {
+      const ofHost = chains.filter(({ origin }) => origin.file === file);
+      for (const service of SERVICES) {
+        for (const name of HOST_CHAINS) {
+          const chain = ofHost.find((one) => one.name === name);
+          const verdict = chain ? verdictOf(ofHost, chain, service) : null;
+          if (chain && verdict) yield* judge(evidence, service, name, verdict);
+          else if (chain && usesOf(evidence, service).length > 0)
+            yield { result: 'healthy', subject: { kind: 'host', file, chain: name, service: service.name } };
+        }
+      }
+    }
+  },
+});
+
+interface Used {
+  readonly pair: PairTraffic;
+  readonly conversations: readonly Conversation[];
+}
+
+function* judge(
+  evidence: Evidence,
+  service: Service & { readonly name: string },
+  chain: string,
+  verdict: FilterVerdict,
+): Generator<Judgement> {
+  const used = usesOf(evidence, service);
+  const silent = used.filter(({ conversations }) => conversations.every(isOneWay));
+  const isNamed = verdict.rule !== null && verdict.rule.protocol !== null;
+  // The policy of a chain concerns whatever is not named: without packets it says nothing.
+  if (used.length === 0 && !isNamed) return;
+  const [shown] = silent.length > 0 ? silent : used;
+  const subject = { kind: 'host', file: verdict.chain.origin.file, chain, service: service.name };
+  const { rule } = verdict;
+  const who = rule
+    ? `The rule "${rule.text}" (${originText(rule.origin)}) in chain ${verdict.chain.name}`
+    : `The policy ${verdict.chain.policy ?? ''} of chain ${verdict.chain.name} (${originText(verdict.chain.origin)})`;
+  const counted = rule?.packets ?? null;
+  const taken = counted === null ? '' : ` It took ${counted} packets so far.`;
+  if (shown === undefined) {
+    yield statedProblem(evidence, {
+      subject,
+      severity: 'info',
+      explanation: `${who} drops ${service.name}.${taken} None of these packets is in the capture.`,
+      where: 'receiver',
+      counts: { packets: 0, ruleTook: counted ?? 0 },
+    });
+    return;
+  }
+  const { pair, conversations } = shown;
+  const first = earliest(conversations.flatMap(({ fromA, fromB }) => [fromA.first, fromB.first]));
+  const last = latest(conversations.flatMap(({ fromA, fromB }) => [fromA.last, fromB.last]));
+  const packets = conversations.reduce((sum, { fromA, fromB }) => sum + fromA.packets + fromB.packets, 0);
+  yield statedProblem(evidence, {
+    subject,
+    severity: silent.length === 0 ? 'info' : isNamed ? 'error' : 'warning',
+    confidence: isNamed ? 'high' : 'medium',
+    explanation:
+      `${who} drops ${service.name}.${taken} The capture has ${packets} of these packets between ${pair.a} and ${pair.b}` +
+      (silent.length > 0
+        ? ', at the end all one way: they get no answer.'
+        : ', both ways: the rule does not concern them, or is of another time.'),
+    pair: [pair.a, pair.b],
+    where: 'receiver',
+    ...(first && last ? { first, last } : {}),
+    counts: { packets, ruleTook: counted ?? 0 },
+    packets: classOf(service, conversations),
+    evidence: [
+      ...(first ? [cite(first, `first packet of ${service.name}`)] : []),
+      ...(last ? [cite(last, 'last one')] : []),
+    ],
+    displayFilter: pairFilter(pair.a, pair.b),
+  });
+}
+
+function usesOf({ quality }: Evidence, { protocol, port }: Service): Used[] {
+  const found: Used[] = [];
+  for (const pair of quality.traffic.all()) {
+    if (pair.stack !== 0) continue;
+    const conversations = pair.conversations.filter(
+      (one) => one.protocol === protocol && (port === 0 || one.portOfA === port || one.portOfB === port),
+    );
+    if (conversations.length > 0) found.push({ pair, conversations });
+  }
+  return found;
+}
+
+/** Nothing came back, or nothing any more. */
+function isOneWay({ fromA, fromB }: Conversation): boolean {
+  if (!fromA.last || !fromB.last) return true;
+  const [a, b] = [fromA.last, fromB.last];
+  return a.segment === b.segment && Math.abs(a.timeNs - b.timeNs) > SILENT_SECONDS * NS_PER_SECOND;
+}
+
+function classOf({ protocol, port }: Service, conversations: readonly Conversation[]): PacketClass {
+  const lost = conversations.reduce((sum, { fromA, fromB }) => sum + fromA.packets + fromB.packets, 0);
+  return { of: port === 0 ? [] : [serviceWord(protocol, port)], lost, delivered: 0 };
+}
