@@ -30,7 +30,7 @@ export const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
   ],
   [
     'authentication-failed',
-    /AUTHENTICATION_FAILED|authentication failed|probable authentication failure|but MAC mis-?matched|no shared key found|no preshared key found|can't authenticate|unable to locate my private key|no (?:\S{1,20} )?private key found|no trusted .{1,60} public key found|no RSA public key known|invalid HASH_V1 payload length|does not match HASH payload|Possible authentication failure|PSK AUTH mismatch|constraint check failed/i,
+    /AUTHENTICATION_FAILED|authentication failed|probable authentication failure|but MAC mis-?matched|no shared key found|no preshared key found|can't authenticate|unable to locate my private key|no (?:\S{1,20} )?private key found|no trusted .{1,60} public key found|no RSA public key known|invalid HASH_V1 payload length|does not match HASH payload|PSK AUTH mismatch|constraint check failed/i,
   ],
   [
     'no-proposal',

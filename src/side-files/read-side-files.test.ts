@@ -158,7 +158,9 @@ describe('readSideFiles', () => {
     ];
     const [{ warning = '' }] = sideSummary(side, { tunnels: [], findings: [], checked }).sideFiles ?? [];
     expect(warning).toMatch(/^holds nothing that is known \(it begins "Roses are red"\); recognised: a/);
-    expect(warning).toMatch(/; of use here: a log of pluto or charon, or the output of ipsec auto --up$/);
+    expect(warning).toMatch(
+      /; of use here: a log of pluto or charon, the output of ipsec auto --up, or swanctl --initiate$/,
+    );
   });
 
   it('says what cannot be read', async () => {

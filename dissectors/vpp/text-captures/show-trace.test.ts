@@ -94,8 +94,8 @@ describe('the reader of text', () => {
     );
     const counter = { kind: 'error-counter', node: 'arp-reply', reason: 'ARP replies received' };
     expect(notes).toEqual([
-      { ...counter, count: 25, table: 1, line: 3 },
-      { ...counter, count: 26, table: 2, line: 7 },
+      { ...counter, count: 25, severity: 0, table: 1, line: 3 },
+      { ...counter, count: 26, severity: 1, table: 2, line: 7 },
       { kind: 'buffer-pool', name: 'default-numa-0', free: 15_755, line: 11 },
     ]);
   });
