@@ -114,6 +114,8 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/icmp/traceroute',
   'dissectors/ip/fragment-loss',
   'dissectors/ip/fragment-pairs',
+  'dissectors/isakmp/esp-bytes',
+  'dissectors/isakmp/names',
   'dissectors/isakmp/nat-detection',
   'dissectors/keepalive/streams',
   'dissectors/overlay/carriers',

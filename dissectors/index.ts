@@ -40,6 +40,7 @@ import cassandraDissector from './cassandra/dissector.js';
 import cassandraError from './cassandra/diagnoses/error.js';
 import checksumBadChecksum from './checksum/diagnoses/bad-checksum.js';
 import checksumCorrelators from './checksum/correlator.js';
+import checksumCorrupted from './checksum/diagnoses/corrupted.js';
 import checksumDissector from './checksum/dissector.js';
 import dhcpCorrelators from './dhcp/correlator.js';
 import dhcpDissector from './dhcp/dissector.js';
@@ -70,6 +71,7 @@ import espRoles from './esp/roles.js';
 import espSeqWrapSoon from './esp/diagnoses/seq-wrap-soon.js';
 import espSpiMismatch from './esp/diagnoses/spi-mismatch.js';
 import espStaleSpi from './esp/diagnoses/stale-spi.js';
+import espTakenAsIke from './esp/diagnoses/taken-as-ike.js';
 import espTcpdumpLines from './esp/text-lines/tcpdump.js';
 import espTunnel from './esp/tunnel.js';
 import expectNoTraffic from './expect/diagnoses/no-traffic.js';
@@ -155,6 +157,7 @@ import isakmpNatt4500Local from './isakmp/diagnoses/natt-4500-local.js';
 import isakmpNoProposal from './isakmp/diagnoses/no-proposal.js';
 import isakmpNoResponse from './isakmp/diagnoses/no-response.js';
 import isakmpNotify from './isakmp/diagnoses/notify.js';
+import isakmpPortMovedBack from './isakmp/diagnoses/port-moved-back.js';
 import isakmpPortUnreachable from './isakmp/diagnoses/port-unreachable.js';
 import isakmpQuickStalled from './isakmp/diagnoses/quick-stalled.js';
 import isakmpRefusedInLog from './isakmp/diagnoses/refused-in-log.js';
@@ -396,7 +399,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'Checksums',
     dissector: checksumDissector,
     correlators: checksumCorrelators,
-    diagnoses: [checksumBadChecksum],
+    diagnoses: [checksumBadChecksum, checksumCorrupted],
   },
   {
     protocol: 'dhcp',
@@ -419,7 +422,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: espRoles,
     correlators: espCorrelators,
     tunnel: espTunnel,
-    diagnoses: [espClientsShareNat, espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi],
+    diagnoses: [espClientsShareNat, espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi, espTakenAsIke],
   },
   {
     protocol: 'expect',
@@ -487,7 +490,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: isakmpDissector,
     roles: isakmpRoles,
     correlators: isakmpCorrelators,
-    diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortUnreachable, isakmpQuickStalled, isakmpRefusedInLog, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
+    diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortMovedBack, isakmpPortUnreachable, isakmpQuickStalled, isakmpRefusedInLog, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
     sideFiles: [isakmpIkeLogSideFile],
   },
   {

@@ -38,6 +38,22 @@ function offload(t: Timeline): void {
   }
 }
 
+/** Ten pings a second; the request of every 60th is damaged on its way and gets no reply. */
+function damagedOnThePath(t: Timeline): void {
+  for (let index = 0; index < 600; index += 1) {
+    const isDamaged = index % 60 === 31;
+    const damaged = { send: { udpChecksum: 1 + (t.random.next() & 0x7fff) } };
+    innerPing(t, VTEP_A, VTEP_B, {
+      at: 2 + index / 10,
+      count: 1,
+      identifier: 0x3103 + index,
+      ...(isDamaged ? damaged : {}),
+      isAnswered: () => !isDamaged,
+      reply: { send: {} },
+    });
+  }
+}
+
 export const captures: readonly SampleCapture[] = [
   {
     file: 'packet-bad-checksum.pcap',
@@ -47,6 +63,15 @@ export const captures: readonly SampleCapture[] = [
     healthy: false,
     allow: ['tcp.syn-unanswered'],
     write: onCellA('packet-bad-checksum', 25, wrongOuterSum),
+  },
+  {
+    file: 'packet-corrupted.pcap',
+    shows:
+      'ten of 600 VXLAN datagrams are damaged on the way: their checksums are wrong by chance, all others right',
+    must: ['packet.corrupted'],
+    healthy: false,
+    allow: ['underlay.ping-loss', 'vxlan.loss'],
+    write: onCellA('packet-corrupted', 66, damagedOnThePath),
   },
   {
     file: 'packet-checksum-offload-healthy.pcap',

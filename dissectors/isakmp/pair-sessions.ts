@@ -5,6 +5,7 @@ import { subjectInside } from '../../src/wording/subjects.js';
 import { espPairs } from '../esp/correlator.js';
 import type { EspPair } from '../esp/session.js';
 import { ike } from './correlator.js';
+import { espTakenForIke } from './esp-bytes.js';
 import type { IkeSession } from './session.js';
 import type { Stall } from './stall.js';
 import { stallsOf } from './stalls.js';
@@ -53,8 +54,9 @@ function pairOf(sessions: readonly IkeSession[], evidence: Evidence): IkePair {
   };
 }
 
+/** Without what answers ESP as if that were IKE: nobody opened these sessions (see esp.taken-as-ike). */
 export function ikeSessions(evidence: Evidence): readonly IkeSession[] {
-  return evidence.sessions(ike);
+  return evidence.sessions(ike).filter((session) => espTakenForIke(evidence, session) === null);
 }
 
 /** An IKE SA between the two hosts, opened by whomever, that was complete after that frame; null: there is none. */

@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { captures } from '../../captures/cases/ike-ports.js';
+import type { Judgement } from '../../src/diagnose/diagnosis.js';
+import { runBytes } from '../../test/build/run-bytes.js';
+import espCorrelators from '../esp/correlator.js';
+import takenAsIke from '../esp/diagnoses/taken-as-ike.js';
+import esp from '../esp/dissector.js';
+import udpencap from '../udpencap/dissector.js';
+import correlators from './correlator.js';
+import notify from './diagnoses/notify.js';
+import portMovedBack from './diagnoses/port-moved-back.js';
+import dissector from './dissector.js';
+
+const parts = { dissectors: [dissector, udpencap, esp], correlators: [...correlators, ...espCorrelators] };
+
+async function judge(file: string, diagnosis: typeof portMovedBack): Promise<Judgement[]> {
+  const sample = captures.find((one) => one.file === file);
+  return sample ? (await runBytes([sample.write()], parts)).judge(diagnosis) : [];
+}
+
+describe('ike.port-moved-back', () => {
+  it('fires where the initiator of a floated SA asks from port 500 and gets no answer', async () => {
+    expect(await judge('ike-port-moved-back.pcap', portMovedBack)).toMatchObject([
+      { result: 'problem', counts: { sendings: 4, sessions: 1 }, where: 'sender', ongoingAtEnd: true },
+    ]);
+  });
+
+  it('is silent about a new SA of the same hosts, which begins on port 500', async () => {
+    expect(await judge('ike-new-sa-healthy.pcap', portMovedBack)).toMatchObject([{ result: 'healthy' }]);
+  });
+});
+
+describe('esp.taken-as-ike', () => {
+  it('fires where IKE errors come back whose cookies are the first bytes of ESP', async () => {
+    expect(await judge('esp-taken-as-ike.pcap', takenAsIke)).toMatchObject([
+      {
+        result: 'problem',
+        where: 'receiver',
+        subject: { spi: '0xc3a1107e' },
+        counts: { answers: 20, packets: 20 },
+      },
+    ]);
+  });
+
+  it('speaks for these errors alone', async () => {
+    const told = (await judge('esp-taken-as-ike.pcap', notify)).map(({ result }) => result);
+    expect(told).not.toContain('problem');
+  });
+
+  it('is silent where IKE and ESP keep to themselves', async () => {
+    for (const file of ['ike-new-sa-healthy.pcap', 'ike-port-moved-back.pcap'])
+      expect((await judge(file, takenAsIke)).map(({ result }) => result)).toEqual(['healthy']);
+  });
+});
