@@ -67,7 +67,8 @@ function until(t: Timeline, seconds: number): readonly TestFrame[] {
 /** Connections to that many servers, over more than a minute: a capture that nobody took for one purpose. */
 function crowd(t: Timeline): Timeline {
   for (let index = 0; index < 30; index++) {
-    const from = { ...client, address: '10.0.0.99' };
+    // The client's own: what strangers do is of no account.
+    const from = client;
     const to = { ...server, address: `10.5.0.${index + 1}` };
     const ends = { source: from.address, destination: to.address };
     const syn = tcp({ ...ends, sourcePort: 50_000, destinationPort: 443, flags: ['SYN'], sequence: 1 });

@@ -304,7 +304,13 @@ describe('capture.filter', () => {
     const incomplete = new Map([
       [
         'frag.missing-rest',
-        [{ result: 'insufficient-data', subject: { kind: 'datagram' }, reason: '-' } as const],
+        [
+          {
+            result: 'insufficient-data',
+            subject: { kind: 'datagram', endpoints: [A, B] },
+            reason: '-',
+          } as const,
+        ],
       ],
     ]);
     expect((await problemOf(filter, writePcap(ports), incomplete)).confidence).toBe('low');

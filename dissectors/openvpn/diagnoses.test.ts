@@ -544,6 +544,9 @@ describe('openvpn.loss', () => {
 describe('openvpn.outer-fragmentation', () => {
   function large(lostFragments: readonly number[], count: number): Timeline {
     const [t, tunnel] = begin();
+    // No filter on ports, which would hide the later pieces.
+    const echo = icmpEcho({ identifier: 2, sequence: 1, data: new Uint8Array(8) });
+    t.sendIp(0.5, SERVER, OTHER, IP_PROTOCOL.icmp, echo);
     const done = openvpnHandshake(t, 1, tunnel);
     for (let index = 0; index < count; index++) {
       sendData(t, done + 1 + index, tunnel, 'server', 1500, { mtu: 1500, lostFragments });

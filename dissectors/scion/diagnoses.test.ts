@@ -219,10 +219,9 @@ describe('a link of 2018', () => {
     const t = timeline(BigInt(START_SECONDS) * 1_000_000_000n, 5);
     keepalives(t, up({ isOneHop: true }));
     const evidence = await run(t, LINK_TYPE.ethernet);
-    expect(evidence.judge(keepaliveMissing)).toMatchObject([
-      { result: 'insufficient-data' },
-      { result: 'insufficient-data' },
-    ]);
+    const judged = evidence.judge(keepaliveMissing).map(({ result }) => result);
+    // The direction that is there comes in time; of the other one nothing can be said.
+    expect(judged.sort()).toEqual(['healthy', 'insufficient-data']);
   });
 
   it('mentions keepalives that began late', async () => {

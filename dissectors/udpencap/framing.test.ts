@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Diagnosis, Problem } from '../../src/diagnose/diagnosis.js';
 import { concat, u32, zeros } from '../../test/build/bytes.js';
+import { icmpEcho } from '../../test/build/icmp.js';
 import { encryptedV2 } from '../../test/build/ikev2.js';
+import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { type CaptureRun, runFrames } from '../../test/build/run-capture.js';
 import {
   type EspTunnel,
@@ -106,6 +108,16 @@ describe('a NAT mapping that expires', () => {
     const tunnel = tunnelOf(61_244);
     espExchange(t, tunnel, { at: 2, seconds: 5, intervalMs: 500 });
     espExchange(t, tunnel, { at: 10, seconds: 5, intervalMs: 500 });
+    // The capture goes on meanwhile, as others show.
+    const echo = icmpEcho({ identifier: 7, sequence: 1, data: new Uint8Array(8) });
+    for (const at of t.beatsUntil(15 + pause))
+      t.sendIp(
+        at,
+        { ...CLIENT, address: '192.0.2.9' },
+        { ...SERVER, address: '198.51.100.9' },
+        IP_PROTOCOL.icmp,
+        echo,
+      );
     const moved = { ...tunnel.forth, ports: { source: 24_436, destination: 4500 } };
     for (let n = 0; n < 12; n++) {
       espPacket(t, 15 + pause + n * 0.5, moved, 100);

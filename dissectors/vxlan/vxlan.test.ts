@@ -123,6 +123,7 @@ describe('the dissector', () => {
         isGpe: 0,
         // 10.0.16.17 is the lower address.
         outerDirection: 1,
+        sourcePort: 41_669,
         destinationPort: 4789,
         packets: 1,
         lastFrame: 0,
