@@ -39,7 +39,7 @@ export const FIELD_KINDS: readonly FieldKind[] = [
         source: 'flannel-io/flannel 1795, 1788; rancher/rancher 21169',
         seen: 'After a node restarted, nothing reaches its pods',
         cause: 'The other nodes send to the MAC address that its VXLAN device had before',
-        ids: ['vxlan.no-return'],
+        ids: ['vxlan.stale-mac', 'vxlan.no-return'],
       },
       {
         source: 'flannel-io/flannel 2388; projectcalico/calico 4727',
@@ -58,7 +58,7 @@ export const FIELD_KINDS: readonly FieldKind[] = [
         seen: 'Pings reach the tunnel of the worker and disappear there',
         cause:
           'The way back to the inner source leads past the tunnel, so the reverse path filter drops what comes out of it',
-        ids: ['ipip.no-return'],
+        ids: ['overlay.asymmetric-encapsulation', 'ipip.no-return'],
       },
       {
         source: 'projectcalico/calico 4511',
@@ -130,7 +130,7 @@ export const FIELD_KINDS: readonly FieldKind[] = [
         source: 'kylemanna/docker-openvpn 374; backreference.org (multihome, 2009)',
         seen: 'TLS negotiation times out at the second address of a server, at the first one it works',
         cause: 'The server answers from its first address, and the client does not take that for an answer',
-        ids: ['openvpn.no-response'],
+        ids: ['underlay.wrong-source-answer', 'openvpn.no-response'],
       },
       {
         source: 'OpenVPN/openvpn 831',

@@ -28,24 +28,24 @@ const SCIONLAB: Guide = {
   statements: [
     unseen('The configuration archive is complete', ON_DISK),
     unseen('Vagrant and VirtualBox run, port 8000 is free', HOST),
-    unseen('Disk and memory suffice', HOST),
+    seen('Disk and memory suffice', 'host.resources', 'read from df and free'),
     seen(
       'tun0 is up and has an address; if not, UDP 1194 is filtered',
-      'openvpn.no-response openvpn.port-unreachable openvpn.tls-stalled',
+      'openvpn.no-response openvpn.port-unreachable openvpn.tls-stalled host.link-down underlay.host-filter',
     ),
-    seen('The OpenVPN client logs timeouts', 'openvpn.no-response'),
+    seen('The OpenVPN client logs timeouts', 'openvpn.failure-in-log openvpn.no-response'),
     seen('The address of tun0 is the public overlay address of the topology', 'scion.tun-address-mismatch'),
     seen(
       'After a change the access point needs minutes to follow',
       'scion.endpoint-mismatch',
       'said in its next steps',
     ),
-    seen('All services run', 'scion.keepalive-missing scion.registration-silence'),
+    seen('All services run', 'scion.service-down scion.keepalive-missing scion.registration-silence'),
     seen('The AS of the topology is the AS of the host', 'scion.ia-mismatch'),
     unseen('The sockets of the services exist', ON_DISK),
     seen(
       'Paths are found',
-      'scion.pcb-silence scion.registration-silence',
+      'scion.no-path scion.pcb-silence scion.registration-silence',
       'the query itself stays on the host',
     ),
     seen(
@@ -53,7 +53,8 @@ const SCIONLAB: Guide = {
       'scion.echo-loss scion.scmp-error scion.path-expired',
     ),
     seen('The remote overlay address is the access point', 'scion.endpoint-mismatch'),
-    seen('The access point answers ping', 'underlay.ping-loss'),
+    seen('The access point answers ping', 'underlay.ping-loss underlay.unreachable'),
+    seen('The clocks of the ASes agree', 'time.scion-skew time.ntp-offset time.ntp-unsynchronised'),
     seen('Only two addresses speak on the link', 'scion.foreign-traffic'),
     seen(
       'One keepalive a second in each direction',
@@ -76,22 +77,25 @@ const SILK: Guide = {
   statements: [
     seen(
       'Applications stop when a security group names ICMP',
-      'overlay.policy-reject tcp.syn-unanswered',
+      'silk.agent-failure overlay.policy-reject tcp.syn-unanswered',
       'the rule itself is in a log',
     ),
-    seen('NSX takes UDP 4789 for itself', 'vxlan.blocked-in-path vxlan.no-return'),
-    seen('Containers without policy group id must be restaged', 'silk.metadata-missing vxlan.gbp-untagged'),
+    seen('NSX takes UDP 4789 for itself', 'vxlan.blocked-in-path vxlan.no-return underlay.host-filter'),
+    seen(
+      'Containers without policy group id must be restaged',
+      'silk.metadata-missing silk.agent-failure vxlan.gbp-untagged',
+    ),
     seen('Containers cannot reach others by the port of their cell', 'silk.port-access-unsupported'),
     seen(
       'Policies follow an application through a blue-green deployment',
-      'overlay.policy-reject vxlan.gbp-untagged',
+      'overlay.policy-reject vxlan.gbp-changed vxlan.gbp-untagged',
     ),
     unseen('iptables logging does not work everywhere', HOST),
     unseen('Where the logs are, how to raise their level', ON_DISK),
-    seen('Creating containers fails', 'overlay.policy-reject', 'the cause is in a log'),
+    seen('Creating containers fails', 'silk.agent-failure overlay.policy-reject', 'the cause is in a log'),
     seen(
       'Some traffic out fails while ssh and traffic in work',
-      'overlay.policy-reject tcp.syn-unanswered dns.timeout dns.no-answer dns.error',
+      'overlay.policy-reject silk.denied-in-log tcp.syn-unanswered dns.timeout dns.no-answer dns.error',
     ),
     seen('Is there traffic on the port of the proxy?', 'expect.no-traffic tcp.syn-unanswered tcp.refused'),
     seen(
@@ -164,7 +168,7 @@ const CALICO_VPP: Guide = {
 const OPENSWAN: Guide = {
   name: 'openswan',
   statements: [
-    seen('No message of the peer arrives', 'ike.no-response ike.port-unreachable'),
+    seen('No message of the peer arrives', 'ike.no-response ike.port-unreachable underlay.host-filter'),
     seen(
       'Messages are repeated because authentication or port 4500 fails',
       'ike.mm2-stalled ike.mi3-unanswered ike.auth-failure ike.natt-4500-blocked ike.v2-request-unanswered',
@@ -188,7 +192,7 @@ const OPENSWAN: Guide = {
       'The first message does not arrive: firewall, or a NAT that nobody knows of',
       'underlay.selective-loss underlay.nat-in-path',
     ),
-    seen('One side logs first, about keys', 'ike.auth-failure'),
+    seen('One side logs first, about keys', 'ike.auth-failure ike.refused-in-log'),
     seen(
       'What the three exchanges look like when they work',
       'ike.notify ike.version-mismatch ike.retry-loop ike.dpd-unanswered',
@@ -209,9 +213,13 @@ const OPENSWAN: Guide = {
     ),
     seen('Providers filter fragments; large pings show it', 'frag.filtered-in-path underlay.ping-size-loss'),
     seen('Sending no certificate avoids fragments', 'frag.missing-rest', 'a next step'),
-    seen('Port 4500 is closed', 'ike.natt-4500-blocked'),
+    seen('Port 4500 is closed', 'ike.natt-4500-blocked underlay.host-filter'),
     seen('The packet arrives and the daemon never sees it', 'ike.natt-4500-local'),
-    seen('Why the last exchange fails is in the logs', 'ike.quick-stalled', 'read with --log'),
+    seen(
+      'Why the last exchange fails is in the logs',
+      'ike.refused-in-log ike.quick-stalled',
+      'read with --log',
+    ),
     seen('Look at the inner interface', 'esp.no-traffic esp.decapsulated-view'),
     unseen('With NETKEY one side shows cleartext', 'taken into account, never a fault'),
     seen('A helpful NAT device, or forced encapsulation', 'ike.nat-undetected esp.mixed-encapsulation'),
@@ -227,11 +235,11 @@ const OPENSWAN: Guide = {
 const MIDONET: Guide = {
   name: 'MidoNet',
   statements: [
-    unseen('Links are up', HOST),
+    seen('Links are up', 'host.link-down', 'read from ip addr'),
     seen('Hosts reach each other', 'underlay.unreachable underlay.ping-loss'),
     seen(
       'Neither firewall nor SELinux stops them',
-      'underlay.admin-prohibited underlay.local-drop tcp.syn-unanswered',
+      'underlay.admin-prohibited underlay.host-filter underlay.local-drop tcp.syn-unanswered',
     ),
     unseen('The kernel module has the right version', HOST),
     seen(
@@ -239,7 +247,7 @@ const MIDONET: Guide = {
       'time.ntp-offset time.ntp-unsynchronised capture.time-anomaly time.capture-skew',
     ),
     seen('Time zones agree', 'time.zone-shift'),
-    seen('Hosts of the tunnel zone are alive', 'vxlan.unknown-vtep'),
+    seen('Hosts of the tunnel zone are alive', 'midonet.host-down vxlan.unknown-vtep'),
     seen(
       'The tunnel port sends and receives, without errors or drops',
       'overlay.counter-one-way vxlan.no-return gre.no-return gre.key-mismatch gre.seq-loss',
@@ -256,7 +264,7 @@ const MIDONET: Guide = {
     seen('BGP peers are reachable in their namespace', 'arp.unanswered'),
     seen(
       'BGP messages on the uplink; keepalive 5, hold 15, connect 10 seconds',
-      'bgp.no-session bgp.open-rejected bgp.notification bgp.hold-expiry bgp.keepalive-gap bgp.md5-mismatch bgp.mtu',
+      'bgp.configuration-mismatch bgp.no-session bgp.open-rejected bgp.notification bgp.hold-expiry bgp.keepalive-gap bgp.md5-mismatch bgp.mtu',
       'timers are compared with --log of the configuration',
     ),
     unseen('Summary and routes of BGP', 'tables of the router'),

@@ -2,7 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { catalogue } from '../dissectors/index.js';
+import { samplesShowing } from '../scripts/guide-samples.js';
 import { GUIDES } from '../scripts/guide-statements.js';
+import type { Report } from '../src/report/report.js';
 
 const known = new Set(catalogue.flatMap(({ diagnoses }) => diagnoses.map(({ id }) => id)));
 
@@ -16,6 +18,25 @@ describe('the statements of the guides', () => {
       );
     },
   );
+
+  it.each(
+    GUIDES.flatMap(({ name, statements }) =>
+      statements.filter(({ ids }) => ids.length > 0).map((one) => [name, one.statement, one] as const),
+    ),
+  )('of %s are shown by captures whose reports say what to do: %s', (_name, _words, statement) => {
+    const samples = samplesShowing(statement);
+    expect(samples).not.toEqual([]);
+    for (const { golden } of samples) {
+      const text = readFileSync(new URL(`../captures/${golden}`, import.meta.url), 'utf8');
+      const { findings } = JSON.parse(text) as Pick<Report, 'findings'>;
+      const told = findings.filter(({ id }) => statement.ids.includes(id));
+      expect(told).not.toEqual([]);
+      for (const { explanation, nextSteps } of told) {
+        expect(explanation).not.toBe('');
+        expect(nextSteps).not.toEqual([]);
+      }
+    }
+  });
 
   it('stand in docs/guides.md', () => {
     const file = new URL('../docs/guides.md', import.meta.url);
