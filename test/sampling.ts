@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 
 /*
  * Sweeps over everything that ships take minutes. `npm test` runs a sample of each, chosen by a seed that it prints;
- * `npm run test:all` (CAPAN_TEST_ALL=1) runs them whole.
+ * `npm run test:all` runs those files again, with CAPAN_TEST_ALL=1: whole.
  */
 
 /** CAPAN_TEST_SEED; without it the day in UTC as 20261130, so that everybody has the same sample on one day. */

@@ -1,0 +1,34 @@
+// `npm run test:all`: runs whole what `npm test` runs in samples, that is, the tests that ask test/sampling.ts, themselves
+// or by way of what they import. Arguments go to vitest, in place of that list.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+const SAMPLING = join(root, 'test/sampling.ts');
+
+const sources = ['src', 'dissectors', 'test'].flatMap((folder) =>
+  readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => join(entry.parentPath, entry.name)),
+);
+const importersOf = new Map();
+for (const file of sources) {
+  for (const [, path] of readFileSync(file, 'utf8').matchAll(/\bfrom '(\.[^']+)\.js'/g)) {
+    const imported = resolve(dirname(file), `${path}.ts`);
+    importersOf.set(imported, [...(importersOf.get(imported) ?? []), file]);
+  }
+}
+
+const reached = new Set([SAMPLING]);
+for (const file of reached) for (const importer of importersOf.get(file) ?? []) reached.add(importer);
+const sweeps = [...reached].filter((file) => file.endsWith('.test.ts')).map((file) => relative(root, file));
+
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : sweeps.sort();
+const { status } = spawnSync('npm', ['test', '--', ...chosen], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, CAPAN_TEST_ALL: '1' },
+  shell: process.platform === 'win32',
+});
+process.exitCode = status ?? 1;
