@@ -23,6 +23,7 @@ if (process.env.CAPAN_TEST_SEED_SHOWN === undefined) {
 export default defineConfig({
   test: {
     testTimeout: 60_000,
+    hookTimeout: 60_000,
     pool: 'forks',
     // One more than the cores that a small machine has: several files wait for captures in real time.
     maxWorkers: 3,

@@ -70,9 +70,11 @@ class NatTraffic {
     this.clients = Array.from({ length: path.clients }, (_, index) => ({
       address: `192.168.${index + 1}.2`,
       isCaptured: index < path.captured,
-      turns: Array.from({ length: path.rebindings }, () => this.numbers.between(3, SECONDS - 3)).sort(
-        (x, y) => x - y,
-      ),
+      // A mapping that lives for a single packet leaves nothing to be known by.
+      turns: Array.from({ length: path.rebindings }, (_, turn) => {
+        const span = (SECONDS - 6) / path.rebindings;
+        return 3 + turn * span + this.numbers.between(0, span - 1);
+      }),
       port: index === 0 ? SERVICE : this.freshPort(),
       known: 0,
       sequence: 0,
