@@ -224,6 +224,7 @@ import tcpArrivedNotAcknowledged from './tcp/diagnoses/arrived-not-acknowledged.
 import tcpBlackhole from './tcp/diagnoses/blackhole.js';
 import tcpBreakdown from './tcp/diagnoses/breakdown.js';
 import tcpCorrelators from './tcp/correlator.js';
+import tcpDataMissing from './tcp/diagnoses/data-missing.js';
 import tcpDissector from './tcp/dissector.js';
 import tcpHalfOpen from './tcp/diagnoses/half-open.js';
 import tcpHighRtt from './tcp/diagnoses/high-rtt.js';
@@ -539,7 +540,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'TCP',
     dissector: tcpDissector,
     correlators: tcpCorrelators,
-    diagnoses: [tcpArrivedNotAcknowledged, tcpBlackhole, tcpBreakdown, tcpHalfOpen, tcpHighRtt, tcpMismatch, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
+    diagnoses: [tcpArrivedNotAcknowledged, tcpBlackhole, tcpBreakdown, tcpDataMissing, tcpHalfOpen, tcpHighRtt, tcpMismatch, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
   },
   {
     protocol: 'udpencap',

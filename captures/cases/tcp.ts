@@ -216,6 +216,23 @@ function largeSegmentsNeverArrive({ t, connect }: Given): void {
   }
 }
 
+/** Of every answer the second of three full segments never arrives, however often the receiver asks for it. */
+function middleNeverArrives({ t, connect }: Given): void {
+  ping(t, local, peer, { at: 2.3, count: 25, identifier: 0x51c6 });
+  const part = ascii('.'.repeat(1400));
+  for (let i = 0; i < 3; i += 1) {
+    const at = 4 + i * 9;
+    const talk = connect(443)
+      .handshake(at)
+      .segment(at + 0.02, 'client', ['PSH', 'ACK'], ascii('hello '.repeat(40)))
+      .segment(at + 0.05, 'server', ['ACK'], part)
+      .segment(at + 0.051, 'client', ['ACK'])
+      .skip('server', 1400)
+      .segment(at + 0.052, 'server', ['PSH', 'ACK'], part, { isLost: true });
+    for (const after of [0.053, 0.3, 0.7, 1.5, 3.1, 6.3]) talk.segment(at + after, 'client', ['ACK']);
+  }
+}
+
 /** Connections between two containers whose SYNs announce these segment sizes. */
 function overlayConnections(clientMss: number, serverMss: number): (given: Given) => void {
   return ({ t }) => {
@@ -335,6 +352,14 @@ export const captures: readonly SampleCapture[] = [
     healthy: false,
     allow: ['tcp.retransmissions'],
     write: beside('mtu-blackhole-receiver', 32, largeSegmentsNeverArrive),
+  },
+  {
+    file: 'tcp-data-missing.pcap',
+    shows:
+      'in three connections a segment never arrives, while those of the same size before and behind it do',
+    must: ['tcp.data-missing'],
+    healthy: false,
+    write: beside('tcp-data-missing', 32, middleNeverArrives),
   },
   {
     file: 'mtu-mismatch.pcap',

@@ -14,6 +14,7 @@ import icmp from '../icmp/dissector.js';
 import correlators, { type TcpService, tcpServices } from './correlator.js';
 import blackhole from './diagnoses/blackhole.js';
 import breakdown from './diagnoses/breakdown.js';
+import dataMissing from './diagnoses/data-missing.js';
 import halfOpen from './diagnoses/half-open.js';
 import highRtt from './diagnoses/high-rtt.js';
 import mismatch from './diagnoses/mismatch.js';
@@ -572,6 +573,50 @@ describe('mtu.blackhole', () => {
     expect(await problemsOf(missing(1448, BY_TIMER), blackhole)).toEqual([]);
     expect(await problemsOf(missing(200, BY_TIMER, 400), blackhole)).toEqual([]);
     expect(await problemsOf(missing(200, BY_TIMER.slice(0, 4)), blackhole)).toEqual([]);
+  });
+});
+
+describe('tcp.data-missing', () => {
+  interface Transfers {
+    readonly count: number;
+    /** Bytes of the segment that arrives before the hole, and of the hole. */
+    readonly seen?: number;
+    readonly times?: readonly number[];
+    /** The hole is filled, or acknowledged, after all. */
+    readonly comes?: 'segment' | 'acknowledgment';
+  }
+
+  function transfers({ count, seen = 1400, times = [10, 300, 700, 1500, 3200], comes }: Transfers): Talk {
+    const first = new Talk();
+    for (let i = 0; i < count; i++) {
+      const at = i * 8000;
+      const talk = (i === 0 ? first : first.on(50_000 + i)).handshake(at).say(at + 5, 'server', seen);
+      const hole = 5001 + seen;
+      const behind = { sequence: hole + 1400, acknowledgment: 1001, length: 600 };
+      talk.send(at + 8, 'server', behind);
+      for (const later of times) talk.ack(at + later, 'client', { acknowledgment: hole });
+      if (comes === 'segment') talk.send(at + 6000, 'server', { ...behind, sequence: hole, length: 1400 });
+      if (comes === 'acknowledgment') talk.ack(at + 6000, 'client', { acknowledgment: hole + 2000 });
+    }
+    return first;
+  }
+
+  it('fires where segments of a size that passes are missing in three connections', async () => {
+    const [problem] = await problemsOf(transfers({ count: 3 }), dataMissing);
+    expect(problem).toMatchObject({
+      direction: { from: '198.51.100.7', to: '192.0.2.1' },
+      counts: { connections: 3, missingBytes: 4200, waits: 15 },
+    });
+  });
+
+  it.each<[string, Transfers]>([
+    ['two connections', { count: 2 }],
+    ['what comes after all', { count: 4, comes: 'segment' }],
+    ['what the capture alone lost', { count: 4, comes: 'acknowledgment' }],
+    ['what is soon over', { count: 4, times: [10, 300, 700, 1500] }],
+    ['sizes that nothing shows to pass', { count: 4, seen: 200 }],
+  ])('is silent on %s', async (_, how) => {
+    expect(await problemsOf(transfers(how), dataMissing)).toEqual([]);
   });
 });
 

@@ -13,18 +13,19 @@ const MAXIMUM_SEGMENT_DEFAULT = 1460;
 export const MISSING_SECONDS_MIN = 3;
 export const MISSING_WAITS_MIN = 3;
 
-/**
- * Missing for so long that it was sent again and again, and in segments larger than any that was seen: its size may be
- * why. `maximumSegment`: of the receiver, 0 where unknown.
- */
-export function isMissingForSize(
-  { bytes, waits, first, last, largestSeen }: ServiceMissingData,
-  maximumSegment: number,
-): boolean {
-  const largest = Math.min(bytes, maximumSegment || MAXIMUM_SEGMENT_DEFAULT);
+/** Left out, and asked for until the sender has repeated it again and again. */
+export function isMissingForLong({ waits, first, last }: ServiceMissingData): boolean {
   const lastedNs = first.segment === last.segment ? last.timeNs - first.timeNs : 0;
-  if (waits < MISSING_WAITS_MIN || lastedNs < MISSING_SECONDS_MIN * NS_PER_SECOND) return false;
-  return largest >= SIZE_MIN && largestSeen + OPTIONS_MAX < largest;
+  return waits >= MISSING_WAITS_MIN && lastedNs >= MISSING_SECONDS_MIN * NS_PER_SECOND;
+}
+
+/**
+ * Missing for so long, and in segments larger than any that was seen: its size may be why. `maximumSegment`: of the
+ * receiver, 0 where unknown.
+ */
+export function isMissingForSize(one: ServiceMissingData, maximumSegment: number): boolean {
+  const largest = Math.min(one.bytes, maximumSegment || MAXIMUM_SEGMENT_DEFAULT);
+  return isMissingForLong(one) && largest >= SIZE_MIN && one.largestSeen + OPTIONS_MAX < largest;
 }
 
 /** Larger than anything of its direction that was ever acknowledged, so that its size may be why it is lost. */

@@ -1,0 +1,130 @@
+import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
+import { earliestOf, isNonEmpty, latestOf, type NonEmpty } from '../../../src/moment.js';
+import { type Direction, insideWords, pairSubject } from '../../../src/wording/subjects.js';
+import { tcpServices } from '../correlator.js';
+import { durationText, segmentFilter } from '../server-endpoint.js';
+import {
+  isMissingForLong,
+  isMissingForSize,
+  MISSING_SECONDS_MIN,
+  MISSING_WAITS_MIN,
+} from '../size-limits.js';
+import type { ServiceMissingData, TcpService } from '../tcp-service.js';
+
+const CONNECTIONS_MIN = 3;
+/** What a stalled transfer brings with it. */
+const OF_STALLED = ['tcp.', 'app.', 'latency.', 'bgp.'];
+
+export default defineDiagnosis({
+  id: 'tcp.data-missing',
+  title: 'Part of the data never arrives',
+  severity: 'warning',
+  subject: 'pair',
+  layer: 'names-and-transport',
+  priority: 1,
+  judgesLast: true,
+  rule:
+    `In at least ${CONNECTIONS_MIN} connections of a service data is left out, its receiver goes on asking for it for ${MISSING_SECONDS_MIN} s ` +
+    `(${MISSING_WAITS_MIN} acknowledgments up to it and no further), and it has not come when the connection or the capture ends. Warning inside a tunnel, or where the hosts ` +
+    'talk little else, and nothing else is wrong; information otherwise.',
+  notWhen:
+    'Only what is larger than anything that passes is missing (then mtu.blackhole). The receiver acknowledges it after all: then the capture lost it, not the network.',
+  causes: [
+    'Packets of a certain size, content or queue are dropped on the way, and so is every repetition: a link or tunnel with a smaller MTU behind a host that puts segments together (GRO), an inspecting firewall, a faulty link of a bundle',
+    'The sender gives up repeating, or its repetitions take another way',
+  ],
+  nextSteps: [
+    'Capture at the sender at the same time and compare both (capan compare A B): does it send the data again, and how large are the packets?',
+    'Repeat with offloading off, so that the capture shows the packets of the wire: ethtool -K DEV gro off tso off gso off',
+    'ping -M do -s SIZE PEER with rising SIZE; interface counters on the way: ip -s -s link, nstat -az | grep -iE "drop|csum"',
+  ],
+  refutedBy: 'The data in a capture nearer to the receiver.',
+  source:
+    'RFC 9293, section 3.10.7.4 (an acknowledgment names the first byte that is missing); RFC 5681, section 3.2',
+  thresholds: {
+    connections: {
+      value: CONNECTIONS_MIN,
+      unit: 'connections',
+      why: 'one or two may have been given up for another reason',
+    },
+    seconds: {
+      value: MISSING_SECONDS_MIN,
+      unit: 's',
+      why: 'TCP repeats a lost segment four times meanwhile',
+    },
+    waits: { value: MISSING_WAITS_MIN, unit: 'acknowledgments', why: 'the receiver says so again and again' },
+  },
+  fault: 'delay',
+  consequenceOf: [
+    'path-loss',
+    'addressing',
+    'unreachable',
+    'mtu',
+    'fragments',
+    'large-packets-lost',
+    'tunnel-one-way',
+    'tunnel-loss',
+  ],
+  *diagnose(evidence) {
+    for (const service of evidence.sessions(tcpServices)) {
+      const { client, server, stack, fromClient, fromServer } = service;
+      const there = { source: client, destination: server, stack };
+      const back = { source: server, destination: client, stack };
+      for (const [direction, side, maximumSegment] of [
+        [there, fromClient, fromServer.mssMax],
+        [back, fromServer, fromClient.mssMax],
+      ] as const) {
+        const missing = side.trouble?.missing.filter(
+          (one) => isMissingForLong(one) && !isMissingForSize(one, maximumSegment),
+        );
+        if (missing && missing.length >= CONNECTIONS_MIN && isNonEmpty(missing))
+          yield problemOf(evidence, service, direction, missing);
+      }
+    }
+  },
+});
+
+function problemOf(
+  evidence: Evidence,
+  service: TcpService,
+  direction: Direction,
+  missing: NonEmpty<ServiceMissingData>,
+): Problem {
+  const { quality } = evidence;
+  const { source, destination, stack } = direction;
+  const [worst, ...others] = missing;
+  const first = earliestOf([worst.first, ...others.map((one) => one.first)]);
+  const last = latestOf([worst.last, ...others.map((one) => one.last)]);
+  const endpoint = { ...service, services: [service] };
+  return {
+    result: 'problem',
+    subject: pairSubject(quality, direction),
+    severity: severityOfFlow(evidence, { host: service.server, stack }, OF_STALLED),
+    confidence: 'medium',
+    explanation:
+      `In ${missing.length} connections data that ${source} sent to ${destination}${insideWords(quality, stack)} never comes: in the first ` +
+      `${worst.bytes} bytes, for which ${destination} goes on asking for ${durationText(worst.last.timeNs - worst.first.timeNs)} (${worst.waits} acknowledgments up to ` +
+      'them and no further). What was sent before and behind them arrives, so they are lost before this point, and so is whatever repeats them.',
+    pair: [source, destination],
+    direction: { from: source, to: destination },
+    where: 'unknown',
+    first,
+    last,
+    lastGood: null,
+    ongoingAtEnd: true,
+    counts: {
+      connections: missing.length,
+      missingBytes: missing.reduce((sum, { bytes }) => sum + bytes, 0),
+      waits: missing.reduce((sum, { waits }) => sum + waits, 0),
+    },
+    evidence: missing
+      .slice(0, 4)
+      .flatMap((one) => [
+        { ...one.first, summary: `${destination} asks for ${one.bytes} bytes that were left out` },
+        { ...one.last, summary: `it still does, for the ${one.waits}th time` },
+      ])
+      .sort((a, b) => a.frame - b.frame),
+    displayFilter: segmentFilter(quality, endpoint, service.client, 'tcp'),
+  };
+}
