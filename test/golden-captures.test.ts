@@ -6,7 +6,7 @@ import { matchesIdPattern } from '../src/commands/id-patterns.js';
 import { analyze } from '../src/commands/run-analysis.js';
 import { type Report, reportSchema } from '../src/report/report.js';
 import type { SideFilePaths } from '../src/side-files/read-side-files.js';
-import { expectGolden } from './golden-report.js';
+import { expectGolden, expectHealthyLines } from './golden-report.js';
 
 /*
  * Every capture that ships, with the report that it must give. After a change that is meant to change reports:
@@ -101,6 +101,12 @@ describe.each(files)('%s', (file) => {
 });
 
 describe('every diagnosis', () => {
+  it('is healthy where it was', async () => {
+    for (const file of files) await reportOf(file);
+    const ids = diagnoses.map(({ id }) => id);
+    expectHealthyLines(reports, ids, join(goldenFolder, 'healthy.txt'));
+  });
+
   it.each(diagnoses.map(({ id }) => id))(
     '%s fires on a capture that ships, and is silent on a healthy one',
     async (id) => {

@@ -7,7 +7,7 @@ import { catalogue } from '../dissectors/index.js';
 import { matchesIdPattern } from '../src/commands/id-patterns.js';
 import { comparePoints } from '../src/commands/run-compare.js';
 import { type Report, reportSchema } from '../src/report/report.js';
-import { expectGolden } from './golden-report.js';
+import { expectGolden, expectHealthyLines } from './golden-report.js';
 
 /*
  * Every path that ships, with the report that a comparison must give. After a change that is meant to change reports:
@@ -99,6 +99,14 @@ describe('paths', () => {
   });
 
   const paired = catalogue.flatMap((entry) => entry.diagnoses).filter((one) => one.needsTwoCaptures);
+
+  it('are healthy to those that need both ends where they were', async () => {
+    const made = new Map<string, Report>();
+    for (const { name, points } of SAMPLE_PATHS) made.set(name, await reportOf(name, points));
+    const ids = paired.map(({ id }) => id);
+    expectHealthyLines(made, ids, join(goldenFolder, 'healthy.txt'));
+  });
+
   it.each(paired.map(({ id }) => id))(
     '%s fires on a path that ships, and is silent on a healthy one',
     async (id) => {
