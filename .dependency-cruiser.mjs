@@ -104,6 +104,7 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/dns/layout',
   'dissectors/esp/outages',
   'dissectors/esp/sa-pairs',
+  'dissectors/eth/mac',
   'dissectors/icmp/echo-pairs',
   'dissectors/icmp/echo-sizes',
   'dissectors/icmp/echo-tally',

@@ -74,6 +74,8 @@ import espStaleSpi from './esp/diagnoses/stale-spi.js';
 import espTakenAsIke from './esp/diagnoses/taken-as-ike.js';
 import espTcpdumpLines from './esp/text-lines/tcpdump.js';
 import espTunnel from './esp/tunnel.js';
+import ethCorrelators from './eth/correlator.js';
+import ethDissector from './eth/dissector.js';
 import expectNoTraffic from './expect/diagnoses/no-traffic.js';
 import frameCaptureSkew from './frame/diagnoses/capture-skew.js';
 import frameDuplicates from './frame/diagnoses/duplicates.js';
@@ -319,6 +321,7 @@ export const dissectors: readonly Dissector[] = [
   dhcpDissector,
   dnsDissector,
   espDissector,
+  ethDissector,
   geneveDissector,
   greDissector,
   icmpDissector,
@@ -424,6 +427,13 @@ export const catalogue: readonly CatalogueEntry[] = [
     correlators: espCorrelators,
     tunnel: espTunnel,
     diagnoses: [espClientsShareNat, espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi, espTakenAsIke],
+  },
+  {
+    protocol: 'eth',
+    title: 'Ethernet',
+    dissector: ethDissector,
+    correlators: ethCorrelators,
+    diagnoses: [],
   },
   {
     protocol: 'expect',

@@ -1,7 +1,7 @@
 import { arp } from '../../test/build/arp.js';
 import { writePcap } from '../../test/build/capture-file.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
-import type { Endpoint, Timeline } from '../../test/build/scenario.js';
+import { type Endpoint, ping, type Timeline } from '../../test/build/scenario.js';
 import {
   APP_A,
   APP_B,
@@ -93,6 +93,16 @@ function gatewayMismatch(): Uint8Array {
   return writePcap(t.frames());
 }
 
+/** Requests of a container and their answers on its link; no ARP, as silk sets the neighbours. */
+function containerLink(name: string, octet: number): Uint8Array {
+  const t = namedTimeline(name);
+  const suffix = `0a:ff:52:${octet.toString(16).padStart(2, '0')}`;
+  const container: Endpoint = { mac: `ee:ee:${suffix}`, address: '10.255.82.67', ttl: 64 };
+  const server: Endpoint = { mac: `aa:aa:${suffix}`, address: '192.0.2.53', ttl: 57 };
+  ping(t, container, server, { at: 1, count: 6, intervalSeconds: 1.01, identifier: 0x2f20 });
+  return writePcap(t.frames());
+}
+
 export const captures: readonly SampleCapture[] = [
   {
     file: 'silk-mac-mismatch.pcap',
@@ -124,5 +134,20 @@ export const captures: readonly SampleCapture[] = [
     healthy: false,
     allow: ['arp.unanswered'],
     write: onCellA('silk-unexpected-arp', 22, unexpectedArp),
+  },
+  {
+    file: 'silk-link-mac.pcap',
+    shows:
+      'the link of a container: both of its MAC addresses are made from another address than the container uses',
+    must: ['silk.mac-mismatch'],
+    healthy: false,
+    write: () => containerLink('silk-link-mac', 68),
+  },
+  {
+    file: 'silk-link-healthy.pcap',
+    shows: 'the link of a container as silk sets it up, without ARP',
+    must: [],
+    healthy: true,
+    write: () => containerLink('silk-link-healthy', 67),
   },
 ];

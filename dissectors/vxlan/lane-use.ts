@@ -3,7 +3,7 @@ import type { OpenRef } from '../../src/correlate/open-ref.js';
 import type { PortUse } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
-import { formatMac, hasSilkForm } from './mac.js';
+import { formatMac, hasSilkForm } from '../eth/mac.js';
 import type { VXLAN_ROWS } from './rows.js';
 import type { MacPair, PolicyUse, ReservedUse } from './session.js';
 

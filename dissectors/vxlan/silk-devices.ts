@@ -1,9 +1,9 @@
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../src/diagnose/stated-problem.js';
 import { type Origin, originText } from '../../src/side-files/origin.js';
+import { silkAddressOf } from '../eth/mac.js';
 import hostLinks from '../host/side-files/ip-link.js';
 import neighbours from '../host/side-files/neighbours.js';
-import { silkAddressOf } from './mac.js';
 import { GATEWAY } from './silk.js';
 
 /* The interfaces and neighbours of silk as a cell or a container prints them: names, MAC addresses and gateway encode the container. */

@@ -1,8 +1,9 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type ArpPair, arpPairs } from '../arp/correlator.js';
+import { type LinkLane, linkLanes } from '../eth/correlator.js';
+import { silkAddressOf } from '../eth/mac.js';
 import { vxlanTunnels } from './correlator.js';
-import { silkAddressOf } from './mac.js';
 import type { Addressing, VxlanTunnel } from './session.js';
 
 /*
@@ -25,7 +26,9 @@ export interface SilkPair {
   readonly address: string;
   readonly first: FrameRef;
   readonly last: FrameRef;
-  /** Where it was seen: in frames of a tunnel, or in ARP. */
+  /** At the other end of a link in no tunnel; null elsewhere. */
+  readonly neighbour: string | null;
+  /** Where it was seen: in frames of a tunnel, or on a link. */
   readonly tunnel: VxlanTunnel | null;
   readonly addressing: Addressing | null;
   readonly isConforming: boolean;
@@ -33,9 +36,13 @@ export interface SilkPair {
 
 export interface SilkFacts {
   readonly pairs: readonly SilkPair[];
-  /** ARP of containers and hosts, in no tunnel. */
+  /** ARP of containers and hosts, and IP packets of theirs, in no tunnel. */
   readonly questions: readonly ArpPair[];
-  /** At least CONFORMING_MIN MAC addresses follow the convention, or one does on a link with the gateway of all containers. */
+  readonly lanes: readonly LinkLane[];
+  /**
+   * At least CONFORMING_MIN MAC addresses follow the convention, or one does on a link with the gateway of all containers,
+   * or the MAC addresses of both ends of a link are made from one address.
+   */
   readonly isInUse: boolean;
   /** Conforming MAC addresses. */
   readonly conforming: ReadonlySet<string>;
@@ -45,14 +52,20 @@ export function silkFacts(evidence: Evidence): SilkFacts {
   // In mirrored traffic the outer endpoints are not those that made the inner frames.
   const tunnels = evidence.sessions(vxlanTunnels).filter(({ isMirror }) => !isMirror);
   const questions = evidence.sessions(arpPairs).filter(({ stack }) => stack === 0);
-  const pairs = [...tunnels.flatMap(pairsOfTunnel), ...questions.flatMap(pairsOfQuestion)];
+  const lanes = evidence.sessions(linkLanes);
+  const pairs = [
+    ...tunnels.flatMap(pairsOfTunnel),
+    ...questions.flatMap(pairsOfQuestion),
+    ...pairsOfLinks(lanes),
+  ];
   const conforming = new Set(pairs.filter(({ isConforming }) => isConforming).map(({ mac }) => mac));
   const hasGateway = questions.some(
     ({ asker, target, askerMacs, targetMacs }) =>
       (asker === GATEWAY || target === GATEWAY) &&
       [...askerMacs, ...targetMacs].some(({ mac }) => conforming.has(mac)),
   );
-  return { pairs, questions, conforming, isInUse: conforming.size >= CONFORMING_MIN || hasGateway };
+  const isInUse = conforming.size >= CONFORMING_MIN || hasGateway || pairs.some(isLinkOfContainer);
+  return { pairs, questions, lanes, conforming, isInUse };
 }
 
 /** Whether an address of a container, or of the cell itself, belongs to the lease that begins with `base`. */
@@ -80,7 +93,8 @@ function pairsOfTunnel(tunnel: VxlanTunnel): SilkPair[] {
     const silk = silkAddressOf(mac);
     if (!silk || address.startsWith('169.254.')) return [];
     const isConforming = !silk.isHostSide && isInLease(address, silk.address);
-    return { mac, encoded: silk.address, address, first, last, tunnel, addressing, isConforming };
+    const neighbour = null;
+    return { mac, encoded: silk.address, address, first, last, neighbour, tunnel, addressing, isConforming };
   });
 }
 
@@ -104,7 +118,70 @@ function pairOfClaim(
   const address = owner === GATEWAY ? neighbour : owner;
   const isRightSide = silk.isHostSide === (owner === GATEWAY);
   const isConforming = isRightSide && silk.address === address;
-  return [{ mac, encoded: silk.address, address, first, last, tunnel: null, addressing: null, isConforming }];
+  return [linkPair({ mac, address, first, last, neighbour: null }, silk.address, isConforming)];
+}
+
+type SeenOnLink = Pick<SilkPair, 'mac' | 'address' | 'first' | 'last' | 'neighbour'>;
+
+function linkPair(seen: SeenOnLink, encoded: string, isConforming: boolean): SilkPair {
+  return { ...seen, encoded, tunnel: null, addressing: null, isConforming };
+}
+
+/** Both ends of the link of a container have MAC addresses made from one address: that of the container, as silk knows it. */
+export function isLinkOfContainer({ mac, encoded, neighbour }: SilkPair): boolean {
+  const own = silkAddressOf(mac);
+  const other = neighbour === null ? null : silkAddressOf(neighbour);
+  return other !== null && own?.isHostSide !== other.isHostSide && other.address === encoded;
+}
+
+/**
+ * What IP packets show of MAC addresses: that of a container beside its own address, that of the host side beside the
+ * container's, as it sends to and for the container alone. A MAC address that stands beside other addresses as well as the
+ * right one forwards for others, and one beside several wrong ones tells of none.
+ */
+function pairsOfLinks(lanes: readonly LinkLane[]): SilkPair[] {
+  const seen = new Map<string, Map<string, SeenOnLink>>();
+  for (const lane of lanes) {
+    for (const one of endsOf(lane)) {
+      const addresses = seen.get(one.mac) ?? new Map<string, SeenOnLink>();
+      seen.set(one.mac, addresses);
+      const known = addresses.get(one.address);
+      addresses.set(one.address, known ? { ...known, last: one.last } : one);
+    }
+  }
+  return [...seen].flatMap(([mac, addresses]) => {
+    const silk = silkAddressOf(mac);
+    if (!silk) return [];
+    const right = addresses.get(silk.address);
+    if (right) return [linkPair(right, silk.address, true)];
+    const all = [...addresses.values()];
+    // The device of a cell sends for all its containers.
+    if (isLeaseBase(silk.address))
+      return all
+        .filter(({ address }) => !silk.isHostSide && isInLease(address, silk.address))
+        .map((one) => linkPair(one, silk.address, true));
+    return all.length === 1 ? [linkPair(all[0], silk.address, false)] : [];
+  });
+}
+
+function endsOf(lane: LinkLane): SeenOnLink[] {
+  const { sourceMac, destinationMac, source, destination, first, last } = lane;
+  const ends: SeenOnLink[] = [];
+  const add = (mac: string, address: string, neighbour: string): void => {
+    if (isUnicastIpv4(address)) ends.push({ mac, address, first, last, neighbour });
+  };
+  const from = silkAddressOf(sourceMac);
+  const to = silkAddressOf(destinationMac);
+  if (from) add(sourceMac, from.isHostSide ? destination : source, destinationMac);
+  if (to) add(destinationMac, to.isHostSide ? source : destination, sourceMac);
+  return ends;
+}
+
+/** An address that a container may have. */
+function isUnicastIpv4(address: string): boolean {
+  if (address.includes(':') || address.startsWith('169.254.')) return false;
+  const first = Number.parseInt(address, 10);
+  return first > 0 && first < 224 && first !== 127;
 }
 
 function numberOf(address: string): number {

@@ -14,11 +14,11 @@ import { runFrames } from '../../test/build/run-capture.js';
 import { udp } from '../../test/build/udp.js';
 import { vxlan as vxlanBytes } from '../../test/build/vxlan.js';
 import arp from '../arp/dissector.js';
+import { formatMac, silkAddressOf } from '../eth/mac.js';
 import tcpCorrelators, { tcpConnections } from '../tcp/correlator.js';
 import tcp from '../tcp/dissector.js';
 import correlators, { vxlanTunnels } from './correlator.js';
 import vxlan from './dissector.js';
-import { formatMac, silkAddressOf } from './mac.js';
 import { isUnmistakable } from './recognition.js';
 import { VXLAN_ROWS } from './rows.js';
 

@@ -18,6 +18,8 @@ export class DispatchTable {
   ipFragment: number = NOBODY;
   /** Who reads what stands behind the outermost IP packet. */
   ipTrailer: number = NOBODY;
+  /** Who reads the Ethernet headers of outermost IP packets. */
+  ethernetIp: number = NOBODY;
   /** Who reads checksums that do not fit. */
   checksum: number = NOBODY;
   readonly udpHeuristics: readonly { readonly recognise: Recognise; readonly index: number }[];
@@ -44,6 +46,7 @@ export class DispatchTable {
       for (const name of carriedBy.subDissector ?? []) this.subDissectors.set(name, index);
       if (carriedBy.ipFragment) this.ipFragment = index;
       if (carriedBy.ipTrailer) this.ipTrailer = index;
+      if (carriedBy.ethernetIp) this.ethernetIp = index;
       if (carriedBy.checksum) this.checksum = index;
       if (carriedBy.udpUnclaimed) {
         if (this.udpUnclaimed !== NOBODY) throw new Error(`${protocol}: unclaimed UDP is taken`);

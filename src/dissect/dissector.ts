@@ -22,6 +22,8 @@ export interface CarriedBy {
   readonly linkType?: readonly number[];
   /** Bytes behind the end that the outermost IP header states (VPP writes there why it dropped the packet). */
   readonly ipTrailer?: boolean;
+  /** Outermost IP packets right behind an Ethernet header, once they are dissected; `offset` is that of the Ethernet header. */
+  readonly ethernetIp?: boolean;
   /** A place for a sub-dissector that another protocol declares, such as 'udpencap.esp'. */
   readonly subDissector?: readonly string[];
   /** IP fragments, each by itself, from the byte after the (unfragmentable part of the) IP header. */

@@ -94,6 +94,8 @@ export class FrameContext {
   wireEnd = 0;
   /** Ethernet headers of the frame that another link layer carries. */
   carriedLinks = 0;
+  /** Offset of the Ethernet header that the frame begins with; -1 where it begins with none. */
+  ethernetOffset = -1;
 
   /** The conversation entered last, and the packet's direction on it: once a frame is dissected, its innermost one. */
   innermostFlow = -1;
@@ -125,6 +127,7 @@ export class FrameContext {
     this.stack = 0;
     this.depth = 0;
     this.carriedLinks = 0;
+    this.ethernetOffset = -1;
     this.origin = ORIGIN_WHOLE;
     this.claim = CLAIM_PORT;
     this.isCut = isCut;

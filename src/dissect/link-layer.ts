@@ -89,6 +89,7 @@ export class LinkLayer {
     if (end - offset < ETHERNET_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(this.protocolIndex);
     const view = frame.view;
     if (frame.depth === 0) {
+      if (frame.carriedLinks === 0) frame.ethernetOffset = offset;
       this.addressHash =
         Math.imul(view.getInt32(offset + ETHERNET_DESTINATION + 2), 0x9e3779b1) ^
         Math.imul(view.getInt32(offset + ETHERNET_SOURCE + 2), 0x85ebca6b) ^

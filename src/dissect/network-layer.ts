@@ -56,6 +56,9 @@ export class NetworkLayer {
     else return frame.observeTruncatedOrMalformed(this.protocolIndex);
     // Afterwards: only now is the packet's flow known.
     if (this.identities !== null) this.identities.record(frame, offset, end);
+    if (frame.depth === 0 && frame.ethernetOffset >= 0 && this.dispatch.ethernetIp !== NOBODY) {
+      this.leaves[this.dispatch.ethernetIp](frame, frame.ethernetOffset, end);
+    }
   }
 
   private dissectIpv4(frame: FrameContext, offset: number, end: number): void {

@@ -1,8 +1,9 @@
-import { momentOf } from '../../../src/correlate/frame-reference.js';
+import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { ArpPair } from '../../arp/correlator.js';
-import { silkAddressOf } from '../mac.js';
+import type { LinkLane } from '../../eth/correlator.js';
+import { silkAddressOf } from '../../eth/mac.js';
 import { CONFORMING_MIN, GATEWAY, isLeaseBase, silkFacts } from '../silk.js';
 import { citations } from '../tunnel-subject.js';
 
@@ -16,9 +17,9 @@ export default defineDiagnosis({
   layer: 'link',
   priority: 2,
   rule:
-    'In a capture in which at least 2 MAC addresses follow the convention of silk, a container (its MAC address is ee:ee and its ' +
+    'In a capture that shows the convention of silk (see silk.mac-mismatch), a container (its MAC address is ee:ee and its ' +
     'IPv4 address) asks by ARP at least 3 times for another neighbour than 169.254.0.1; or 169.254.0.1 is answered with a MAC address ' +
-    'other than aa:aa and the address of the container.',
+    'other than aa:aa and the address of the container; or the container sends at least 3 IP packets, and all of them, to MAC addresses that are not of that form.',
   notWhen: 'The asker is the tunnel endpoint of a cell (x.y.z.0).',
   causes: [
     'Routes inside the container were changed, or it was set up by another network plug-in',
@@ -33,17 +34,22 @@ export default defineDiagnosis({
   source: 'Cloud Foundry guide, debugging the container side of the network',
   thresholds: {
     conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'an application may probe a neighbour once' },
+    requests: {
+      value: REQUESTS_MIN,
+      unit: 'requests or packets',
+      why: 'an application may probe a neighbour once',
+    },
   },
   fault: 'addressing',
   consequenceOf: [],
   consequenceOfIds: ['silk.mac-mismatch'],
   *diagnose(evidence) {
-    const { questions, isInUse } = silkFacts(evidence);
+    const { questions, lanes, isInUse } = silkFacts(evidence);
     if (!isInUse) return;
     for (const question of questions) {
       if (isContainer(question)) yield judge(question);
     }
+    for (const [container, sent] of lanesOfContainers(lanes)) yield judgeLanes(container, sent);
   },
 });
 
@@ -84,8 +90,47 @@ function judge(question: ArpPair): Judgement {
   );
 }
 
+/** What each container sends to single hosts, from the MAC address that its own address makes. */
+function lanesOfContainers(lanes: readonly LinkLane[]): Map<string, LinkLane[]> {
+  const sent = new Map<string, LinkLane[]>();
+  for (const lane of lanes) {
+    const silk = silkAddressOf(lane.sourceMac);
+    const isGroup = (Number.parseInt(lane.destinationMac.slice(0, 2), 16) & 1) === 1;
+    if (!silk || silk.isHostSide || silk.address !== lane.source || isLeaseBase(lane.source) || isGroup)
+      continue;
+    sent.set(lane.source, [...(sent.get(lane.source) ?? []), lane]);
+  }
+  return sent;
+}
+
+/** A host side with the address of another container is told by silk.mac-mismatch. */
+function judgeLanes(container: string, lanes: readonly LinkLane[]): Judgement {
+  const subject = { kind: 'pair', endpoints: [container, GATEWAY] };
+  const packets = lanes.reduce((sum, lane) => sum + lane.packets, 0);
+  const first = earliest(lanes.map((lane) => lane.first));
+  const last = latest(lanes.map((lane) => lane.last));
+  const toSilk = lanes.some(({ destinationMac }) => silkAddressOf(destinationMac) !== null);
+  if (toSilk || packets < REQUESTS_MIN || !first || !last) return { result: 'healthy', subject };
+  const [{ destinationMac }] = lanes;
+  const others = new Set(lanes.map((lane) => lane.destinationMac)).size - 1;
+  return problemOf(
+    { first, last, requests: packets, replies: 0, asker: container, target: GATEWAY },
+    subject,
+    `The container ${container} sends its ${packets} IP packets to ${destinationMac}${others > 0 ? ` and ${others} more MAC addresses` : ''}; the only neighbour of a container is ${GATEWAY}, with aa:aa and the address of the container.`,
+    `${container} sends to ${destinationMac}`,
+    `eth.src == ${lanes[0].sourceMac}`,
+  );
+}
+
 function problemOf(
-  { first, last, requests, replies, asker, target }: ArpPair,
+  {
+    first,
+    last,
+    requests,
+    replies,
+    asker,
+    target,
+  }: Pick<ArpPair, 'first' | 'last' | 'requests' | 'replies' | 'asker' | 'target'>,
   subject: Problem['subject'],
   explanation: string,
   summary: string,
