@@ -8,7 +8,8 @@ import {
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import { esp } from './dissector.js';
-import { PairState, type SaState } from './pair-state.js';
+import type { SaState } from './open-sa.js';
+import { PairState } from './pair-state.js';
 import type { EspPair } from './session.js';
 
 export type { EspDirection, EspPair, EspSa, OneWayRun, SizeClass } from './session.js';

@@ -1,10 +1,10 @@
-import { MARK_INBOUND, MARK_OUTBOUND } from '../../src/capture/frame-marks.js';
 import type { Batch } from '../../src/correlate/correlator.js';
-import { SequenceTracker } from '../../src/correlate/sequence-tracker.js';
 import type { FrameRef } from '../../src/moment.js';
+import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ENCAPSULATION_UDP, type esp } from './dissector.js';
-import { keepRun, oneWayRun, RunState } from './one-way-tracker.js';
+import { keepRun, oneWayRun } from './one-way-tracker.js';
+import { DirectionState, SaState } from './open-sa.js';
 import {
   ANSWER_SECONDS,
   type EspDirection,
@@ -13,7 +13,6 @@ import {
   ONE_WAY_PACKETS_MIN,
   type OneWayRun,
 } from './session.js';
-import { Sizes } from './sizes.js';
 
 /** SAs of both directions that begin within this time, with no other candidate, belong together. */
 const PAIRING_NS: Nanoseconds = 10 * NS_PER_SECOND;
@@ -23,86 +22,6 @@ const VOTE_NS: Nanoseconds = NS_PER_SECOND / 5;
 const VOTES_MIN = 8;
 /** SAs that wait for a partner, a direction; older ones are taken off the list. */
 const UNPAIRED_MAX = 16;
-
-/** One SPI in one direction. */
-export class SaState {
-  packets = 0;
-  bytes = 0;
-  lastNs: Nanoseconds = Number.NaN;
-  lastFrame: FrameId = 0;
-  udpPackets = 0;
-  sourcePort = 0;
-  destinationPort = 0;
-  inbound = 0;
-  outbound = 0;
-  partner: SaState | null = null;
-  /** How often the direction came back to this SA from another one. */
-  returns = 0;
-  /** Whom this SA seems to answer while it has no partner. */
-  candidate: SaState | null = null;
-  candidateVotes = 0;
-  /** Changes of the UDP source port under this SPI, the first of them and the packets around it. */
-  portChanges = 0;
-  portBefore = 0;
-  portAfter = 0;
-  movedFromNs: Nanoseconds = Number.NaN;
-  movedFromFrame: FrameId = 0;
-  movedNs: Nanoseconds = Number.NaN;
-  movedFrame: FrameId = 0;
-  readonly sequences = new SequenceTracker();
-  readonly run = new RunState();
-  runs: OneWayRun[] | null = null;
-
-  constructor(
-    readonly spi: number,
-    readonly direction: number,
-    readonly firstNs: Nanoseconds,
-    readonly firstFrame: FrameId,
-  ) {}
-
-  changePort(
-    port: number,
-    beforeNs: Nanoseconds,
-    beforeFrame: FrameId,
-    ns: Nanoseconds,
-    frame: FrameId,
-  ): void {
-    if (this.portChanges++ > 0) return;
-    this.portBefore = this.sourcePort;
-    this.portAfter = port;
-    this.movedFromNs = beforeNs;
-    this.movedFromFrame = beforeFrame;
-    this.movedNs = ns;
-    this.movedFrame = frame;
-  }
-
-  countMark(marks: number): void {
-    if ((marks & MARK_INBOUND) !== 0) this.inbound++;
-    else if ((marks & MARK_OUTBOUND) !== 0) this.outbound++;
-  }
-}
-
-class DirectionState {
-  readonly sas = new Map<number, SaState>();
-  /** The SA of the last packet: most packets belong to it. */
-  current: SaState | null = null;
-  unpaired: SaState[] = [];
-  readonly run = new RunState();
-  packets = 0;
-  bytes = 0;
-  lastNs: Nanoseconds = Number.NaN;
-  lastFrame: FrameId = 0;
-  firstNs: Nanoseconds = Number.NaN;
-  firstFrame: FrameId = 0;
-  readonly sizes = new Sizes();
-  /** From the last packet of the other side to the last one of this side, while several SAs are compared. */
-  lastGapNs: Nanoseconds = Number.NaN;
-  aggregatedSas = 0;
-  aggregatedPackets = 0;
-  aggregatedUdpPackets = 0;
-  aggregatedDistinct = 0;
-  aggregatedMissing = 0;
-}
 
 /** All ESP between two addresses. */
 export class PairState {
@@ -146,6 +65,8 @@ export class PairState {
       own.run.extend(ns, frame);
       own.packets++;
       own.bytes += length;
+      if (rows.origin[row] === ORIGIN_FIRST_FRAGMENT) own.noteFragment(frame, ns, this.segment);
+      else if (length > own.largest) own.largest = length;
       own.lastNs = ns;
       own.lastFrame = frame;
       let sa = own.current;
@@ -296,6 +217,8 @@ export class PairState {
       nativePackets: packets - udpPackets,
       udpPackets,
       sas,
+      largest: own.largest,
+      fragmented: own.fragmented && { ...own.fragmented },
       sizes: packets < ONE_WAY_PACKETS_MIN ? [] : sizes.list(),
       folded: { sas: own.aggregatedSas, distinct: own.aggregatedDistinct, missing: own.aggregatedMissing },
     };

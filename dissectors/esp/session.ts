@@ -1,4 +1,5 @@
 import type { SequenceGap } from '../../src/correlate/sequence-tracker.js';
+import type { Fragmented } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 
@@ -117,6 +118,10 @@ export interface EspDirection {
   readonly nativePackets: number;
   readonly udpPackets: number;
   readonly sas: readonly EspSa[];
+  /** Largest packet that came whole, from the SPI to the ICV, in bytes; 0 where none did. */
+  readonly largest: number;
+  /** Packets that came in IP fragments; null where none did. */
+  readonly fragmented: Fragmented | null;
   /** SIZE_CLASSES entries; none for directions of fewer than ONE_WAY_PACKETS_MIN packets. */
   readonly sizes: readonly SizeClass[];
   /** SAs that were folded because of the bound, with what they counted. */

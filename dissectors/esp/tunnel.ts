@@ -1,31 +1,31 @@
-import { earliest, latest } from '../../src/correlate/frame-reference.js';
+import { latest } from '../../src/correlate/frame-reference.js';
 import { timerOf } from '../../src/correlate/retransmission-timer.js';
+import { outerLength } from '../../src/correlate/tunnel-direction.js';
 import type { CarriedKind, Evidence, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import {
+  type FollowedDirection,
+  type FollowedTunnel,
+  followedDirection,
+} from '../../src/diagnose/followed-tunnel.js';
+import { mayStillNegotiate, sumDirection } from '../../src/diagnose/tunnel-draft.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { type AhPair, ahPairs } from '../ah/correlator.js';
 import type { IkeSession } from '../isakmp/correlator.js';
 import { natOf } from '../isakmp/nat-detection.js';
 import { nattConversations } from '../udpencap/correlator.js';
 import { type Gateways, gatewaysOf } from './gateways.js';
-import { espFilter, sasOf, secondsBetween, spiText } from './sa-pairs.js';
+import { espFilter, judgedPairs, sasOf, spiText } from './sa-pairs.js';
+
+import type { EspDirection, EspPair } from './session.js';
 
 /** SPIs that a tunnel lists. */
 const SPIS_MAX = 64;
-/** An exchange whose last message is this fresh may still go on. */
-const NEGOTIATING_SECONDS = 10;
-
-interface Sum {
-  packets: number;
-  bytes: number;
-  first: FrameRef | null;
-  last: FrameRef | null;
-}
 
 /** One tunnel per pair of IPsec gateways: ESP, IKE, AH or several of them. */
 const kind: CarriedKind = {
   kind: 'ipsec',
   name: 'IPsec',
+  judges: { oneWay: 'esp.one-way-spi', size: 'overlay.mtu-exceeded' },
   *describe(evidence) {
     const gateways = gatewaysOf(evidence);
     const ah = evidence.sessions(ahPairs);
@@ -39,10 +39,28 @@ const kind: CarriedKind = {
       if (!gateways.some((one) => belongsTo(pair, one))) yield describeAh(pair);
     }
   },
+  followed: (evidence) => judgedPairs(evidence).map(followedPair),
   filter: espFilter,
 };
 
 export default kind;
+
+function followedPair({ low, high, segment, stack, directions: [there, back] }: EspPair): FollowedTunnel {
+  const directions = [followedEsp(there), followedEsp(back)] as const;
+  return { low, high, segment, stack: 0, outerStack: stack, directions };
+}
+
+function followedEsp(direction: EspDirection): FollowedDirection {
+  const { from, sas, udpPackets, largest, fragmented } = direction;
+  const ports = sas.flatMap(({ udpPackets: packets, destinationPort: port, first }) =>
+    packets > 0 ? [{ port, packets, first }] : [],
+  );
+  return followedDirection(direction, {
+    ports,
+    largestOuter: outerLength(from, largest, udpPackets > 0),
+    fragmented,
+  });
+}
 
 function belongsTo({ directions, stack }: AhPair, gateways: Gateways): boolean {
   const known = [...gateways.endpoints, ...gateways.aliases];
@@ -52,19 +70,15 @@ function belongsTo({ directions, stack }: AhPair, gateways: Gateways): boolean {
 function describe(gateways: Gateways, evidence: Evidence, ah: readonly AhPair[]): TunnelDraft {
   const { endpoints } = gateways;
   const spis = spisOf(gateways);
-  const sums = endpoints.map((from) => sumOf(gateways, ah, from));
+  const directions = endpoints.flatMap((from) => sumOf(gateways, ah, from));
   const encapsulation = encapsulationOf(gateways, ah);
   const keepalive = keepaliveOf(gateways, evidence);
   return {
     kind: 'ipsec',
     endpoints,
     ...(spis.length > 0 ? { key: spis } : {}),
-    ...(sums.some(({ packets }) => packets > 0) ? {} : { state: silentState(gateways, evidence) }),
-    directions: sums.flatMap(({ packets, bytes, first, last }, index) =>
-      first && last
-        ? [{ from: endpoints[index], to: endpoints[1 - index], packets, bytes, first, last }]
-        : [],
-    ),
+    ...(directions.length > 0 ? {} : { state: silentState(gateways, evidence) }),
+    directions,
     facts: {
       ...(spis.length > 0 ? { spis } : {}),
       ...(encapsulation === null ? {} : { encapsulation }),
@@ -81,9 +95,7 @@ function describeAh({ directions }: AhPair): TunnelDraft {
     kind: 'ipsec',
     endpoints: [there.from, there.to],
     key: directions.flatMap(({ spis }) => spis.map(spiText)),
-    directions: directions.flatMap(({ from, to, packets, bytes, first, last }) =>
-      first && last ? [{ from, to, packets, bytes, first, last }] : [],
-    ),
+    directions: directions.flatMap((one) => sumDirection(one.from, one.to, [one])),
     facts: { encapsulation: 'ah' },
   };
 }
@@ -94,18 +106,13 @@ function spisOf({ esp }: Gateways): string[] {
 }
 
 /** Of every address pair that belongs to the gateways; `from` is one of the endpoints. */
-function sumOf({ esp, endpoints }: Gateways, ah: readonly AhPair[], from: string): Sum {
+function sumOf({ esp, endpoints }: Gateways, ah: readonly AhPair[], from: string): TunnelDraft['directions'] {
   const other = endpoints[0] === from ? endpoints[1] : endpoints[0];
   // Behind a changing address only one of the two is still the endpoint.
   const own = [...esp, ...(esp.length > 0 ? [] : ah)].flatMap(({ directions }) =>
     directions.filter((one) => one.from === from || (one.to === other && one.from !== other)),
   );
-  return {
-    packets: own.reduce((sum, { packets }) => sum + packets, 0),
-    bytes: own.reduce((sum, { bytes }) => sum + bytes, 0),
-    first: earliest(own.map(({ first }) => first)),
-    last: latest(own.map(({ last }) => last)),
-  };
+  return sumDirection(from, other, own);
 }
 
 /** Of gateways that negotiate, and send nothing that the tunnel carries. */
@@ -114,8 +121,7 @@ function silentState({ ike }: Gateways, { quality }: Evidence): TunnelState {
     return 'idle';
   }
   const last = latest(ike.map((session) => session.last));
-  const end = last ? quality.window(last.segment)?.last : null;
-  if (last && end && secondsBetween(last, end) < NEGOTIATING_SECONDS) return 'negotiating';
+  if (last && mayStillNegotiate(quality, last)) return 'negotiating';
   return ike.some(({ startSeen }) => startSeen) ? 'failed' : 'unknown';
 }
 

@@ -1,4 +1,3 @@
-import { carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
 import type { CarriedKind } from '../../src/diagnose/diagnosis.js';
 import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
@@ -9,6 +8,7 @@ const kind: CarriedKind = {
   kind: 'geneve',
   name: 'Geneve',
   mayAnswerAround: true,
+  judges: { oneWay: 'geneve.no-return', size: 'overlay.mtu-exceeded' },
   *describe(evidence) {
     const tunnels = new Map<string, GeneveTunnel[]>();
     for (const tunnel of evidence.sessions(geneveTunnels)) {
@@ -30,7 +30,6 @@ const kind: CarriedKind = {
       };
     }
   },
-  betweenEnds: ({ sessions, quality }) => carriedBetweenEnds(quality, 'geneve', sessions(geneveTunnels)),
   followed: ({ sessions }) => sessions(geneveTunnels),
   filter: (a, b) => `(geneve || ip.flags.mf == 1 || ipv6.fraghdr) && ${pairFilter(a, b)}`,
 };

@@ -1,16 +1,8 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import {
-  type CarriedDirection,
-  type CarriedTunnel,
-  edgeOf,
-  innerWays,
-} from '../../src/diagnose/carried-tunnel.js';
-import type { Moment } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';
-import type { GreTunnel } from './session.js';
+import type { GreDirection, GreTunnel } from './session.js';
 
 /** Two ends of GRE with all keys between them, in one time segment. Neither mirror sessions nor PPTP. */
 export interface GrePair {
@@ -42,10 +34,11 @@ export function endsOf({ low, high }: GrePair, direction: number): { from: strin
 
 /** Packets of one direction that carry inner packets, so neither keepalives nor MidoNet's flow state. */
 export function dataPackets({ tunnels }: GrePair, direction: number): number {
-  return tunnels.reduce((sum, { directions }) => {
-    const { keyed, plain } = directions[direction];
-    return sum + keyed + plain;
-  }, 0);
+  return tunnels.reduce((sum, { directions }) => sum + carryingPackets(directions[direction]), 0);
+}
+
+export function carryingPackets({ keyed, plain }: Pick<GreDirection, 'keyed' | 'plain'>): number {
+  return keyed + plain;
 }
 
 /** MidoNet names the receiving port by the key: its keys differ per direction by design. */
@@ -53,41 +46,12 @@ export function isMidonet({ tunnels }: GrePair): boolean {
   return tunnels.some(({ key }) => key === KEY_MIDONET_FLOW_STATE);
 }
 
-export function pairSubject({ low, high }: GrePair): Subject {
+export function pairSubject({ low, high }: Pick<GrePair, 'low' | 'high'>): Subject {
   return { kind: 'tunnel', encapsulation: 'gre', endpoints: [low, high] };
-}
-
-export function pairWords({ low, high }: GrePair): string {
-  return `${low} and ${high}`;
 }
 
 /** Display filter for GRE between two hosts; fragments of it included. */
 export function greFilter(a: string, b: string): string {
   const protocol = addressFamily(a) === 'ipv6' ? 'ipv6.nxt' : 'ip.proto';
   return `(gre || ${protocol} == 47) && ${pairFilter(a, b)}`;
-}
-
-/** Order of two moments of one segment; false where a time is unknown. */
-export function isAfter(a: Moment, b: Moment): boolean {
-  return a.segment === b.segment && a.timeNs > b.timeNs;
-}
-
-/** GRE with all keys between two ends as one tunnel. */
-export function carriedTunnel(quality: CaptureQuality, pair: GrePair): CarriedTunnel {
-  return {
-    ...pair,
-    tunnels: pair.tunnels.map(({ stack }) => ({ stack, ways: innerWays(quality, stack) })),
-    subject: pairSubject(pair),
-    directions: [carriedDirection(pair, 0), carriedDirection(pair, 1)],
-  };
-}
-
-function carriedDirection(pair: GrePair, direction: number): CarriedDirection {
-  const sent = pair.tunnels.map(({ directions }) => directions[direction]);
-  return {
-    ...endsOf(pair, direction),
-    packets: dataPackets(pair, direction),
-    first: edgeOf(sent, 'first'),
-    last: edgeOf(sent, 'last'),
-  };
 }

@@ -3,8 +3,8 @@ import type { CarriedKind, TunnelDraft } from '../../src/diagnose/diagnosis.js';
 import { insideFacts, sizeFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { greTunnels } from './correlator.js';
 import { KEY_MIDONET_FLOW_STATE } from './layout.js';
-import type { GreTunnel } from './session.js';
-import { carriedTunnel, greFilter, grePairs } from './tunnel-pairs.js';
+import type { GreDirection, GreTunnel } from './session.js';
+import { carryingPackets, greFilter, grePairs, pairSubject } from './tunnel-pairs.js';
 
 /** Keys that a tunnel lists where they differ per direction. */
 const KEYS_MAX = 64;
@@ -16,6 +16,8 @@ const KEYS_MAX = 64;
 const kind: CarriedKind = {
   kind: 'gre',
   name: 'GRE',
+  judges: { oneWay: 'gre.no-return', size: 'overlay.mtu-exceeded' },
+  subject: (low, high) => pairSubject({ low, high }),
   *describe({ sessions, quality }) {
     const oneWay = new Map<string, GreTunnel[]>();
     for (const tunnel of sessions(greTunnels)) {
@@ -31,8 +33,6 @@ const kind: CarriedKind = {
     }
     for (const tunnels of oneWay.values()) yield describe(quality, tunnels);
   },
-  betweenEnds: ({ sessions, quality }) =>
-    grePairs(sessions(greTunnels)).map((pair) => carriedTunnel(quality, pair)),
   followed: ({ sessions }) =>
     grePairs(sessions(greTunnels)).flatMap(({ tunnels }) =>
       tunnels.map((tunnel) => {
@@ -44,7 +44,7 @@ const kind: CarriedKind = {
           stack,
           outerStack,
           ...(directions.some(({ keyed }) => keyed > 0) ? { key } : {}),
-          directions,
+          directions: [withCarrying(directions[0]), withCarrying(directions[1])] as const,
         };
       }),
     ),
@@ -52,6 +52,10 @@ const kind: CarriedKind = {
 };
 
 export default kind;
+
+function withCarrying<Direction extends GreDirection>(one: Direction): Direction & { carrying: number } {
+  return { ...one, carrying: carryingPackets(one) };
+}
 
 function describe(quality: CaptureQuality, tunnels: readonly GreTunnel[]): TunnelDraft {
   const { kind, low, high, outerStack, isPptp } = tunnels[0];

@@ -1,4 +1,3 @@
-import { carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
 import type { CarriedKind } from '../../src/diagnose/diagnosis.js';
 import { insideFacts, sizeFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
@@ -12,6 +11,7 @@ const kind: CarriedKind = {
   kind: 'ipip',
   name: 'IP in IP',
   mayAnswerAround: true,
+  judges: { oneWay: 'ipip.no-return', size: 'overlay.mtu-exceeded' },
   *describe({ sessions, quality }) {
     for (const { low, high, innerVersion, outerStack, directions } of sessions(ipipTunnels)) {
       yield {
@@ -26,7 +26,6 @@ const kind: CarriedKind = {
       };
     }
   },
-  betweenEnds: ({ sessions, quality }) => carriedBetweenEnds(quality, 'ipip', sessions(ipipTunnels)),
   followed: ({ sessions }) => sessions(ipipTunnels),
   filter: (a, b) =>
     `(ip.proto == 4 || ipv6.nxt == 4 || ip.proto == 41 || ipv6.nxt == 41) && ${pairFilter(a, b)}`,

@@ -1,15 +1,14 @@
 import type { CarriedKind, Evidence, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import { type FollowedDirection, followedDirection } from '../../src/diagnose/followed-tunnel.js';
+import { mayStillNegotiate, sumDirection } from '../../src/diagnose/tunnel-draft.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
+import { openvpnConversations } from './correlator.js';
 import { DATA_V2 } from './layout.js';
 import { attemptsOf, fromClient, fromServer, isAnswered, type OpenvpnPeers, openvpnPeers } from './peers.js';
 import { WRAP_PLAIN, WRAP_TLS_AUTH, WRAP_TLS_CRYPT } from './rows.js';
 import type { OpenvpnDirection } from './session.js';
 import { stallsOf } from './tls-stalls.js';
-
-/** A handshake whose last packet is this fresh may still go on. */
-const NEGOTIATING_SECONDS = 10;
 
 const PROTECTION: ReadonlyMap<number, string> = new Map([
   [WRAP_PLAIN, 'none'],
@@ -21,13 +20,32 @@ const PROTECTION: ReadonlyMap<number, string> = new Map([
 const kind: CarriedKind = {
   kind: 'openvpn',
   name: 'OpenVPN',
+  judges: { oneWay: 'openvpn.one-way-data', size: 'openvpn.outer-fragmentation' },
   *describe(evidence) {
     for (const peers of openvpnPeers(evidence)) yield describe(peers, evidence);
   },
+  followed: ({ sessions }) =>
+    sessions(openvpnConversations).map(({ stack, segment, directions: [there, back] }) => ({
+      low: there.from.address,
+      high: there.to.address,
+      segment,
+      stack: 0,
+      outerStack: stack,
+      directions: [followedWay(there), followedWay(back)] as const,
+    })),
   filter: (a, b) => `openvpn && ${pairFilter(a, b)}`,
 };
 
 export default kind;
+
+function followedWay(way: OpenvpnDirection): FollowedDirection {
+  const { from, to, packets, first, dataPackets } = way;
+  const ports = first ? [{ port: to.port, packets, first }] : [];
+  return {
+    ...followedDirection({ ...way, from: from.address, to: to.address }, { ports }),
+    carrying: dataPackets,
+  };
+}
 
 function describe(peers: OpenvpnPeers, evidence: Evidence): TunnelDraft {
   const { client, server, serverPort, conversations } = peers;
@@ -41,7 +59,7 @@ function describe(peers: OpenvpnPeers, evidence: Evidence): TunnelDraft {
     kind: 'openvpn',
     endpoints: [client, server],
     state: dataState(peers, evidence),
-    directions: [sumOf(there), sumOf(back)].flatMap((one) => (one ? [one] : [])),
+    directions: [...sumDirection(client, server, there), ...sumDirection(server, client, back)],
     facts: {
       transport: conversations[0].transport,
       port: serverPort,
@@ -80,27 +98,11 @@ function pingFacts(
   return Object.keys(periods).length === 0 ? {} : { pingPeriodMs: periods };
 }
 
-function sumOf(directions: readonly OpenvpnDirection[]): TunnelDraft['directions'][number] | null {
-  const seen = directions.filter(({ packets }) => packets > 0);
-  if (seen.length === 0) return null;
-  const [{ from, to }] = seen;
-  const refs = seen.flatMap(({ first, last }) => (first && last ? [first, last] : []));
-  return {
-    from: from.address,
-    to: to.address,
-    packets: seen.reduce((sum, { packets }) => sum + packets, 0),
-    bytes: seen.reduce((sum, { bytes }) => sum + bytes, 0),
-    first: refs.reduce((a, b) => (b.frame < a.frame ? b : a)),
-    last: refs.reduce((a, b) => (b.frame > a.frame ? b : a)),
-  };
-}
-
 /** Of peers that negotiate, and exchange no data. */
 function silentState(peers: OpenvpnPeers, { quality }: Evidence): TunnelState {
   const { conversations } = peers;
   const latest = conversations[conversations.length - 1];
-  const end = quality.window(latest.segment)?.last ?? null;
-  if (end && secondsTo(latest.last, end) < NEGOTIATING_SECONDS) return 'negotiating';
+  if (mayStillNegotiate(quality, latest.last)) return 'negotiating';
   if (stallsOf(latest, quality).length > 0) return 'failed';
   const attempts = attemptsOf(peers);
   if (attempts.length === 0) return 'unknown';
@@ -113,8 +115,4 @@ function dataState(peers: OpenvpnPeers, evidence: Evidence): TunnelState {
   const { directions } = peers.conversations[peers.conversations.length - 1];
   const ways = directions.filter(({ dataPackets }) => dataPackets > 0).length;
   return ways === 2 ? 'up' : ways === 1 ? 'one-way' : silentState(peers, evidence);
-}
-
-function secondsTo(from: FrameRef, to: FrameRef): number {
-  return (to.timeNs - from.timeNs) / NS_PER_SECOND;
 }

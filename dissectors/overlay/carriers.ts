@@ -1,8 +1,8 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../src/correlate/gates.js';
 import type { TunnelDirection } from '../../src/correlate/tunnel-direction.js';
-import type { FollowedTunnel } from '../../src/diagnose/carried-tunnel.js';
 import type { CarriedKind, Evidence } from '../../src/diagnose/diagnosis.js';
+import type { FollowedTunnel } from '../../src/diagnose/followed-tunnel.js';
 import type { Subject } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { carrierFilter } from '../../src/wording/display-filters.js';
@@ -36,13 +36,18 @@ export interface Carrier extends FollowedTunnel {
 const INCOMPLETE_MIN = 3;
 const INCOMPLETE_SHARE = 0.1;
 
+/** Kinds of tunnel that name another one judge by themselves what does not fit. */
+const RULE_FOR_EVERY_KIND = 'overlay.mtu-exceeded';
+
 /** Several diagnoses ask for the same. */
 const carriersOfRun = new WeakMap<Evidence, readonly Carrier[]>();
 
 export function carriersOf(evidence: Evidence): readonly Carrier[] {
   const known = carriersOfRun.get(evidence);
   if (known) return known;
-  const carriers = evidence.tunnelKinds.flatMap((kind) => carriersOfKind(evidence, kind));
+  const carriers = evidence.tunnelKinds
+    .filter(({ judges }) => judges.size === RULE_FOR_EVERY_KIND)
+    .flatMap((kind) => carriersOfKind(evidence, kind));
   carriersOfRun.set(evidence, carriers);
   return carriers;
 }
@@ -54,7 +59,7 @@ function carriersOfKind(evidence: Evidence, kind: CarriedKind): Carrier[] {
     ({ meaning, quoted }) => meaning === 'packet-too-big' && protocols.has(quoted?.protocol ?? -1),
   );
   const pairs = fragmentPairs(sessions(fragmentStreams).filter(({ protocol }) => protocols.has(protocol)));
-  return [...(kind.followed?.(evidence) ?? [])].flatMap((tunnel) =>
+  return kind.followed(evidence).flatMap((tunnel) =>
     tunnel.directions.flatMap((direction) => {
       if (direction.packets === 0) return [];
       const reports = reportsAbout(tooBig, direction, tunnel.outerStack);

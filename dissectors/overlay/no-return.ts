@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { oneSidedLimit, reverseWasHeard, tooShortAfter } from '../../src/correlate/gates.js';
-import { type CarriedTunnel, isMirror } from '../../src/diagnose/carried-tunnel.js';
+import { type CarriedTunnel, carriedBetweenEnds, isMirror } from '../../src/diagnose/carried-tunnel.js';
 import {
   type CarriedKind,
   type Evidence,
@@ -36,7 +36,7 @@ export const NO_RETURN_THRESHOLDS: Readonly<Record<string, Threshold>> = {
 
 /** Judges every tunnel of a kind: requests leave one end, and nothing that would answer them comes from the other. */
 export function* judgeNoReturn(evidence: Evidence, kind: CarriedKind): Generator<Judgement> {
-  for (const tunnel of kind.betweenEnds?.(evidence) ?? []) {
+  for (const tunnel of carriedBetweenEnds(evidence, kind)) {
     if (!isMirror(tunnel)) yield* judge(evidence, kind, tunnel);
   }
 }

@@ -44,17 +44,12 @@ function innermostLayer({ flows }: CaptureQuality, stack: number): TunnelLayer |
   return layers[layers.length - 1];
 }
 
-const NAMES: Readonly<Record<string, string>> = {
-  vxlan: 'VXLAN',
-  gre: 'GRE',
-  geneve: 'Geneve',
-  ipip: 'IP in IP',
-  ipsec: 'IPsec',
-};
-
 /** How prose names a kind of tunnel. */
-export function tunnelName({ kind }: Pick<SeenTunnel, 'kind'>): string {
-  return NAMES[kind] ?? kind;
+export function tunnelName(
+  { tunnelKinds }: Pick<Evidence, 'tunnelKinds'>,
+  { kind }: Pick<SeenTunnel, 'kind'>,
+): string {
+  return tunnelKinds.find((one) => one.kind === kind)?.name ?? kind;
 }
 
 /** Display filter for all between the ends of the tunnel; inside another one, of the outermost ends. */

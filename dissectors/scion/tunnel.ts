@@ -1,6 +1,8 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { watchedSecondsAfter } from '../../src/correlate/watched.js';
 import type { CarriedKind, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
+import { followedDirection } from '../../src/diagnose/followed-tunnel.js';
+import { insideFacts, sumDirection } from '../../src/diagnose/tunnel-draft.js';
 import { NS_PER_MILLISECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { scionLinks } from './correlator.js';
@@ -11,13 +13,13 @@ import {
   linkKeepalives,
   PERIOD_SECONDS,
 } from './keepalives.js';
-import { endsOf } from './links.js';
 import type { ScionLink } from './session.js';
 
 /** One row a UDP conversation that carries SCION: the link of two border routers, or of a router and a host. */
 const kind: CarriedKind = {
   kind: 'scion',
   name: 'SCION',
+  judges: { oneWay: 'scion.keepalive-missing', size: 'scion.mtu-exceeded' },
   *describe(evidence) {
     const keepalives = linkKeepalives(evidence);
     for (const link of evidence.sessions(scionLinks)) {
@@ -28,6 +30,18 @@ const kind: CarriedKind = {
       );
     }
   },
+  followed: ({ sessions }) =>
+    sessions(scionLinks).map(({ low, high, stack, segment, directions: [up, down] }) => ({
+      low,
+      high,
+      segment,
+      stack: 0,
+      outerStack: stack,
+      directions: [
+        followedDirection({ ...up, from: low, to: high }),
+        followedDirection({ ...down, from: high, to: low }),
+      ] as const,
+    })),
   filter: (a, b) => `udp && ${pairFilter(a, b)}`,
 };
 
@@ -38,15 +52,10 @@ function describe(
   link: ScionLink,
   keepalives: readonly LinkKeepalive[],
 ): TunnelDraft {
-  const [up, down] = link.directions;
-  const directions = [up, down].flatMap(({ packets, bytes, first, last }, index) => {
-    if (first === null || last === null) return [];
-    const { from, to } = endsOf(link, index);
-    return [{ from, to, packets, bytes, first, last }];
-  });
-  const state = stateOf(quality, keepalives);
   const { low, lowPort, high, highPort } = link;
-  const inside = quality.flows.tunnelLayers(link.stack).map((layer) => `${layer.kind} ${layer.key}`);
+  const [up, down] = link.directions;
+  const directions = [...sumDirection(low, high, [up]), ...sumDirection(high, low, [down])];
+  const state = stateOf(quality, keepalives);
   const periods = keepalives.flatMap(({ stream }) => (stream === null ? [] : [stream.periodNs]));
   const sessions = [...new Set([...up.gatewaySessions, ...down.gatewaySessions])];
   return {
@@ -64,7 +73,7 @@ function describe(
       ...(up.bfd.count + down.bfd.count > 0 ? { bfdPackets: up.bfd.count + down.bfd.count } : {}),
       ...(sessions.length > 0 ? { gatewaySessions: sessions } : {}),
       mtu: { largestPacket: Math.max(up.largestPacket, down.largestPacket) },
-      ...(inside.length > 0 ? { inside } : {}),
+      ...insideFacts(quality, link.stack),
     },
   };
 }

@@ -1,4 +1,3 @@
-import { carriedBetweenEnds } from '../../src/diagnose/carried-tunnel.js';
 import type { CarriedKind, TunnelDraft } from '../../src/diagnose/diagnosis.js';
 import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
@@ -8,6 +7,7 @@ import { type VxlanTunnel, vxlanTunnels } from './correlator.js';
 const kind: CarriedKind = {
   kind: 'vxlan',
   name: 'VXLAN',
+  judges: { oneWay: 'vxlan.no-return', size: 'overlay.mtu-exceeded' },
   *describe(evidence) {
     const tunnels = new Map<number, VxlanTunnel[]>();
     for (const tunnel of evidence.sessions(vxlanTunnels)) {
@@ -19,7 +19,6 @@ const kind: CarriedKind = {
     const ids = new Map([...tunnels.keys()].map((stack, index) => [stack, `vxlan-${index + 1}`]));
     for (const parts of tunnels.values()) yield draftOf(parts, ids);
   },
-  betweenEnds: ({ sessions, quality }) => carriedBetweenEnds(quality, 'vxlan', sessions(vxlanTunnels)),
   followed: ({ sessions }) => sessions(vxlanTunnels),
   filter: (a, b) => `(vxlan || udp || ip.flags.mf == 1 || ipv6.fraghdr) && ${pairFilter(a, b)}`,
 };

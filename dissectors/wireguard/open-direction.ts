@@ -1,4 +1,6 @@
 import { OpenRef } from '../../src/correlate/open-ref.js';
+import { type OpenFragmented, withFragmented } from '../../src/correlate/tunnel-direction.js';
+import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { KEEPALIVE_LENGTH } from './layout.js';
@@ -19,6 +21,8 @@ export class WireguardDirectionState {
   bytes = 0;
   dataPackets = 0;
   keepalives = 0;
+  private largest = 0;
+  private fragmented: OpenFragmented | null = null;
   readonly first: OpenRef;
   readonly last: OpenRef;
   readonly firstTransport: OpenRef;
@@ -70,6 +74,12 @@ export class WireguardDirectionState {
     if (receivers.length > RECEIVERS_FIRST + RECEIVERS_LAST) receivers.splice(RECEIVERS_FIRST, 1);
   }
 
+  /** Transport data, whole or as the first of several fragments. */
+  noteSize(ref: FrameRef, length: number, isFragment: boolean): void {
+    if (isFragment) this.fragmented = withFragmented(this.fragmented, ref);
+    else if (length > this.largest) this.largest = length;
+  }
+
   hasReceiver(receiver: number): boolean {
     return this.receivers.includes(receiver);
   }
@@ -89,6 +99,8 @@ export class WireguardDirectionState {
       last: packets > 0 ? ref(this.last) : null,
       firstTransport: hasTransport ? ref(this.firstTransport) : null,
       lastTransport: hasTransport ? ref(this.lastTransport) : null,
+      largest: this.largest,
+      fragmented: this.fragmented && { ...this.fragmented },
       receivers: [...this.receivers],
       unanswered:
         this.unanswered > 0 && packetsBack > 0

@@ -1,6 +1,7 @@
 import type { Batch } from '../../src/correlate/correlator.js';
 import { OpenRef } from '../../src/correlate/open-ref.js';
 import type { FrameRef } from '../../src/moment.js';
+import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 
 import { DATA, INITIATION, PORT, RESPONSE } from './layout.js';
@@ -54,14 +55,16 @@ export class OpenFlow {
     const way: Way = columns.rows.direction[row] === 1 ? 1 : 0;
     const type = columns.type[row];
     const receiver = columns.receiver[row];
+    const ref = { frame, timeNs: ns, segment: this.segment };
     this.lastFrame = frame;
     this.directions[way].notePacket(frame, ns, columns.length[row]);
     this.directions[1 - way].noteOther();
     if (type === DATA) {
+      const isFragment = columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT;
+      this.directions[way].noteSize(ref, columns.length[row], isFragment);
       this.addTransport(way, frame, ns, columns.length[row], receiver, columns.counterLow[row]);
       return false;
     }
-    const ref = { frame, timeNs: ns, segment: this.segment };
     if (type === INITIATION) {
       this.addInitiation(way, columns.sender[row], ref);
       return false;

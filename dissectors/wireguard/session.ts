@@ -1,3 +1,4 @@
+import type { Fragmented } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
 
@@ -53,6 +54,10 @@ export interface WireguardDirection {
   readonly last: FrameRef | null;
   readonly firstTransport: FrameRef | null;
   readonly lastTransport: FrameRef | null;
+  /** Largest transport packet that came whole, in bytes of UDP payload; 0 where none did. */
+  readonly largest: number;
+  /** Packets that came in IP fragments; null where none did. */
+  readonly fragmented: Fragmented | null;
   /** Receiver indices of its transport packets: the first and the latest. */
   readonly receivers: readonly number[];
   /** Its packets since the last one of the other side, if that ever sent one. */

@@ -1,26 +1,55 @@
 import { latest } from '../../src/correlate/frame-reference.js';
+import { outerLength } from '../../src/correlate/tunnel-direction.js';
 import type { CarriedKind, Evidence, TunnelDraft, TunnelState } from '../../src/diagnose/diagnosis.js';
+import {
+  type FollowedDirection,
+  type FollowedTunnel,
+  followedDirection,
+} from '../../src/diagnose/followed-tunnel.js';
+import { mayStillNegotiate, sumDirection } from '../../src/diagnose/tunnel-draft.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { wireguardFlows } from './correlator.js';
+import { KEEPALIVE_LENGTH } from './layout.js';
 import { movesOf, otherWay, socketText } from './peers.js';
 import { SILENCE_SECONDS, type WireguardDirection, type WireguardFlow } from './session.js';
 
-/** A handshake whose last packet is this fresh may still go on. */
-const NEGOTIATING_SECONDS = 10;
 const VAIN_MIN = 3;
 
 /** One tunnel a pair of addresses, from wherever its peers send; a peer that moves stays in its tunnel. */
 const kind: CarriedKind = {
   kind: 'wireguard',
   name: 'WireGuard',
+  judges: { oneWay: 'wireguard.no-response', size: 'overlay.mtu-exceeded' },
   *describe(evidence) {
     for (const flows of tunnelsOf(evidence)) yield describe(flows, evidence);
   },
+  followed: ({ sessions }) => sessions(wireguardFlows).map(followedFlow),
   filter: (a, b) => `wg && ${pairFilter(a, b)}`,
 };
 
 export default kind;
+
+/** Of its ends, the low address first, as the flow has them. */
+function followedFlow({ stack, segment, directions: [there, back] }: WireguardFlow): FollowedTunnel {
+  const directions = [followedWay(there), followedWay(back)] as const;
+  const [{ from: low, to: high }] = directions;
+  return { low, high, segment, stack: 0, outerStack: stack, directions };
+}
+
+function followedWay(way: WireguardDirection): FollowedDirection {
+  const { from, to, largest, fragmented, packets, first } = way;
+  return followedDirection(
+    { ...way, from: from.address, to: to.address },
+    {
+      ports: first ? [{ port: to.port, packets, first }] : [],
+      largestOuter: outerLength(from.address, largest, true),
+      // Filled up to 16 bytes, but not beyond the MTU of the interface.
+      largestInner: Math.max(0, largest - KEEPALIVE_LENGTH),
+      fragmented,
+    },
+  );
+}
 
 function tunnelsOf(evidence: Evidence): Iterable<readonly WireguardFlow[]> {
   const groups = new Map<string, WireguardFlow[]>();
@@ -52,7 +81,7 @@ function describe(flows: readonly WireguardFlow[], evidence: Evidence): TunnelDr
     kind: 'wireguard',
     endpoints: [there.from.address, back.from.address],
     state: stateOf(now, evidence),
-    directions: [sumOf(flows, there), sumOf(flows, back)].flatMap((one) => (one ? [one] : [])),
+    directions: [...sumOf(flows, there), ...sumOf(flows, back)],
     facts: {
       sockets: [...sockets].sort(),
       handshakes: handshakes.filter(({ response }) => response !== null).length,
@@ -69,26 +98,11 @@ function describe(flows: readonly WireguardFlow[], evidence: Evidence): TunnelDr
 }
 
 /** All flows of the tunnel in the direction of one of them, also from other addresses of a peer that moved. */
-function sumOf(
-  flows: readonly WireguardFlow[],
-  like: WireguardDirection,
-): TunnelDraft['directions'][number] | null {
+function sumOf(flows: readonly WireguardFlow[], { from, to }: WireguardDirection): TunnelDraft['directions'] {
   const parts = flows
     .flatMap(({ directions: [low, high] }) => [low, high])
-    .filter(
-      ({ packets, from, to }) =>
-        packets > 0 && (from.address === like.from.address || to.address === like.to.address),
-    );
-  const refs = parts.flatMap(({ first, last }) => (first && last ? [first, last] : []));
-  if (refs.length === 0) return null;
-  return {
-    from: like.from.address,
-    to: like.to.address,
-    packets: parts.reduce((sum, { packets }) => sum + packets, 0),
-    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    first: refs.reduce((a, b) => (b.frame < a.frame ? b : a)),
-    last: refs.reduce((a, b) => (b.frame > a.frame ? b : a)),
-  };
+    .filter((one) => one.from.address === from.address || one.to.address === to.address);
+  return sumDirection(from.address, to.address, parts);
 }
 
 function stateOf(flow: WireguardFlow, { quality }: Evidence): TunnelState {
@@ -102,7 +116,7 @@ function stateOf(flow: WireguardFlow, { quality }: Evidence): TunnelState {
   const [there, back] = directions.map(({ dataPackets, keepalives }) => dataPackets + keepalives);
   if (there > 0 && back > 0) return isStuck(flow) ? 'one-way' : 'up';
   if (there > 0 || back > 0) return handshakes.length > 0 || isData(flow) ? 'one-way' : 'idle';
-  if (handshakes.length < VAIN_MIN && quality.secondsToEnd(last) < NEGOTIATING_SECONDS) return 'negotiating';
+  if (handshakes.length < VAIN_MIN && mayStillNegotiate(quality, last)) return 'negotiating';
   // A session that is set up is used at once: by the packet that confirms it.
   return 'failed';
 }

@@ -1,5 +1,7 @@
 import type { FrameRef } from '../moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../units.js';
+import { IPV4_HEADER_LENGTH_MIN, IPV6_HEADER_LENGTH } from '../wire/ip.js';
+import { UDP_HEADER_LENGTH } from '../wire/transport.js';
 import { OpenRef } from './open-ref.js';
 
 /** Packets of one direction that were sent to one UDP port. */
@@ -11,7 +13,7 @@ export interface PortUse {
 
 export interface Fragmented {
   readonly packets: number;
-  /** Length of the smallest of them before it was cut: the outer IP packet, in bytes. */
+  /** Length of the smallest of them before it was cut: the outer IP packet, in bytes; 0 where that is not known. */
   readonly smallestOuter: number;
   /** First fragments of the first and the last one. */
   readonly first: FrameRef;
@@ -38,6 +40,16 @@ export interface TunnelDirection {
 
 const PORTS_MAX = 8;
 
+/** Counts while packets come in. */
+export type OpenFragmented = { -readonly [Field in keyof Fragmented]: Fragmented[Field] };
+
+/** Length in bytes of the IP packet around a tunnel's packet, without IP options; 0 for none. */
+export function outerLength(from: string, payloadLength: number, isUdp: boolean): number {
+  if (payloadLength === 0) return 0;
+  const ip = from.includes(':') ? IPV6_HEADER_LENGTH : IPV4_HEADER_LENGTH_MIN;
+  return ip + (isUdp ? UDP_HEADER_LENGTH : 0) + payloadLength;
+}
+
 /** Counts one direction; packets need not come in order. */
 export class TunnelDirectionState implements TunnelDirection {
   packets = 0;
@@ -47,7 +59,7 @@ export class TunnelDirectionState implements TunnelDirection {
   readonly ports: PortUse[] = [];
   largestOuter = 0;
   largestInner = 0;
-  fragmented: { -readonly [Field in keyof Fragmented]: Fragmented[Field] } | null = null;
+  fragmented: OpenFragmented | null = null;
 
   constructor(
     readonly from: string,
@@ -88,13 +100,16 @@ export class TunnelDirectionState implements TunnelDirection {
   }
 
   fragment(at: FrameRef, outerLength: number): void {
-    if (!this.fragmented) {
-      this.fragmented = { packets: 1, smallestOuter: outerLength, first: at, last: at };
-      return;
-    }
-    this.fragmented.packets++;
-    this.fragmented.smallestOuter = Math.min(this.fragmented.smallestOuter, outerLength);
-    if (at.frame < this.fragmented.first.frame) this.fragmented.first = at;
-    if (at.frame > this.fragmented.last.frame) this.fragmented.last = at;
+    this.fragmented = withFragmented(this.fragmented, at, outerLength);
   }
+}
+
+/** One more packet that was cut into fragments; `known` is changed in place. */
+export function withFragmented(known: OpenFragmented | null, at: FrameRef, outerLength = 0): OpenFragmented {
+  if (!known) return { packets: 1, smallestOuter: outerLength, first: at, last: at };
+  known.packets++;
+  known.smallestOuter = Math.min(known.smallestOuter, outerLength);
+  if (at.frame < known.first.frame) known.first = at;
+  if (at.frame > known.last.frame) known.last = at;
+  return known;
 }

@@ -1,9 +1,11 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { earliest, latest } from '../correlate/frame-reference.js';
 import type { Traffic } from '../correlate/traffic.js';
-import type { TunnelDirection } from '../correlate/tunnel-direction.js';
 import type { FrameRef } from '../moment.js';
 import type { Subject } from '../report/report.js';
 import type { SegmentIndex } from '../units.js';
+import type { CarriedKind, Evidence } from './diagnosis.js';
+import type { FollowedTunnel } from './followed-tunnel.js';
 
 /** What one end of a tunnel sent to the other. */
 export interface CarriedDirection {
@@ -76,29 +78,13 @@ export function isMirror({ tunnels }: Pick<CarriedTunnel, 'tunnels'>): boolean {
   return false;
 }
 
-/** What the correlator of a kind follows: the packets between two ends with one key, in one time segment. */
-export interface FollowedTunnel {
-  readonly low: string;
-  readonly high: string;
-  readonly segment: SegmentIndex;
-  /** Of the inner packets, 0 where there are none, and the one in which the tunnel runs. */
-  readonly stack: number;
-  readonly outerStack: number;
-  /** What names the network in its packets. */
-  readonly vni?: number;
-  readonly key?: number;
-  /** From low to high, and back. */
-  readonly directions: readonly [TunnelDirection, TunnelDirection];
-}
-
 /** All keys between two ends as one tunnel, in order of appearance: answers may come with another key. */
 export function carriedBetweenEnds(
-  quality: CaptureQuality,
-  kind: string,
-  followed: readonly FollowedTunnel[],
+  evidence: Evidence,
+  { kind, subject, followed }: Pick<CarriedKind, 'kind' | 'subject' | 'followed'>,
 ): CarriedTunnel[] {
   const pairs = new Map<string, FollowedTunnel[]>();
-  for (const one of followed) {
+  for (const one of followed(evidence)) {
     const key = `${one.segment} ${one.outerStack} ${one.low} ${one.high}`;
     const known = pairs.get(key);
     if (known) known.push(one);
@@ -106,37 +92,35 @@ export function carriedBetweenEnds(
   }
   return [...pairs.values()].map((parts) => {
     const [{ low, high, segment, outerStack }] = parts;
-    const stacks = [...new Set(parts.map(({ stack }) => stack))].filter((stack) => stack !== 0);
     return {
-      subject: { kind: 'tunnel', tunnel: kind, endpoints: [low, high] },
+      subject: subject?.(low, high) ?? { kind: 'tunnel', tunnel: kind, endpoints: [low, high] },
       low,
       high,
       segment,
       outerStack,
-      tunnels: stacks.map((stack) => ({ stack, ways: innerWays(quality, stack) })),
-      directions: [sumOf(parts, 0), sumOf(parts, 1)],
+      tunnels: tunnelsInside(evidence.quality, parts),
+      directions: [carriedOf(parts, 0), carriedOf(parts, 1)],
     };
   });
 }
 
-function sumOf(parts: readonly FollowedTunnel[], direction: number): CarriedDirection {
+/** What runs in tunnels between two ends, whatever their keys. */
+export function tunnelsInside(
+  quality: CaptureQuality,
+  parts: readonly { readonly stack: number }[],
+): CarriedTunnel['tunnels'] {
+  const stacks = [...new Set(parts.map(({ stack }) => stack))].filter((stack) => stack !== 0);
+  return stacks.map((stack) => ({ stack, ways: innerWays(quality, stack) }));
+}
+
+function carriedOf(parts: readonly FollowedTunnel[], direction: number): CarriedDirection {
   const sent = parts.map(({ directions }) => directions[direction]);
   const [{ from, to }] = sent;
   return {
     from,
     to,
-    packets: sent.reduce((sum, { packets }) => sum + packets, 0),
-    first: edgeOf(sent, 'first'),
-    last: edgeOf(sent, 'last'),
+    packets: sent.reduce((sum, { packets, carrying = packets }) => sum + carrying, 0),
+    first: earliest(sent.map(({ first }) => first)),
+    last: latest(sent.map(({ last }) => last)),
   };
-}
-
-/** First or last packet of several; null where none was seen. */
-export function edgeOf(
-  directions: readonly Pick<CarriedDirection, 'first' | 'last'>[],
-  edge: 'first' | 'last',
-): FrameRef | null {
-  const refs = directions.flatMap((one) => one[edge] ?? []);
-  const sign = edge === 'first' ? 1 : -1;
-  return refs.reduce<FrameRef | null>((a, b) => (a && sign * (a.frame - b.frame) <= 0 ? a : b), null);
 }

@@ -5,9 +5,9 @@ import type { Limit, Shortage } from '../correlate/gates.js';
 import type { Citation, FrameRef, Moment } from '../moment.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
-import type { CarriedTunnel, FollowedTunnel } from './carried-tunnel.js';
 import type { DiagnosisMetadata } from './diagnosis-metadata.js';
 import type { FaultKind } from './fault-kinds.js';
+import type { FollowedTunnel } from './followed-tunnel.js';
 import type { PacketClass } from './packet-class.js';
 
 /** A subject that was judged and is ill. */
@@ -191,6 +191,14 @@ export interface TunnelDraft {
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
+/** Ids of the diagnoses that say of a kind of tunnel what holds for every kind. */
+export interface TunnelJudges {
+  /** Packets come one way only. */
+  readonly oneWay: string;
+  /** Its packets do not fit the path. */
+  readonly size: string;
+}
+
 /**
  * What a kind of tunnel offers to be reported, judged and filtered as every other is; the default export of `tunnel.ts`
  * in the folder of the protocol that carries the data. What it adds to a packet stands in `roles.ts`.
@@ -205,12 +213,14 @@ export interface CarriedKind {
    * inner hosts that ask again, and an answer outside the tunnel is one.
    */
   readonly mayAnswerAround?: boolean;
+  /** Who judges it. What the packets themselves do not tell one kind from another is judged by `dissectors/overlay`. */
+  readonly judges: TunnelJudges;
+  /** How subjects of its findings name the two ends; where not stated, as a tunnel of its kind. */
+  subject?(low: string, high: string): Subject;
   /** Rows of `tunnels[]`. */
   describe(evidence: Evidence): Iterable<TunnelDraft>;
-  /** Two ends with all keys between them, for rules about what runs inside; absent where that cannot be read. */
-  betweenEnds?(evidence: Evidence): Iterable<CarriedTunnel>;
-  /** By ends and key, for rules about how the underlay carries it; absent where a rule of its own judges that. */
-  followed?(evidence: Evidence): Iterable<FollowedTunnel>;
+  /** What was seen of it, by ends and key in one time segment: its last good frames, its sizes, what runs inside. */
+  followed(evidence: Evidence): readonly FollowedTunnel[];
   /** Display filter for its packets between two hosts. */
   filter(a: string, b: string): string;
 }

@@ -2,42 +2,52 @@ import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { momentOf } from '../correlate/frame-reference.js';
 import { isBefore } from '../correlate/traffic.js';
 import type { TunnelDirection } from '../correlate/tunnel-direction.js';
-import type { FrameRef } from '../moment.js';
+import type { FrameRef, Moment } from '../moment.js';
 import type { TunnelDraft } from './diagnosis.js';
+import type { CountedPackets } from './followed-tunnel.js';
 
-/** One direction of a tunnel summed over its time segments. */
-interface Sum {
-  readonly from: string;
-  readonly to: string;
-  packets: number;
-  bytes: number;
-  first: FrameRef | null;
-  last: FrameRef | null;
-}
-
-/** What both directions of a tunnel carried; null for one that carried nothing. */
+/** What both directions of a tunnel carried; none for one that carried nothing. */
 export function sumDirections(
   parts: readonly (readonly [TunnelDirection, TunnelDirection])[],
 ): TunnelDraft['directions'] {
   return [0, 1].flatMap((direction) => {
-    const sum = parts.map((part) => part[direction]).reduce<Sum | null>(add, null);
-    if (!sum?.first || !sum.last) return [];
-    const { from, to, packets, bytes, first, last } = sum;
-    return [{ from, to, packets, bytes, first: momentOf(first), last: momentOf(last) }];
+    const sent = parts.map((part) => part[direction]);
+    return sent.length > 0 ? sumDirection(sent[0].from, sent[0].to, sent) : [];
   });
 }
 
-function add(sum: Sum | null, part: TunnelDirection | undefined): Sum | null {
-  if (!part) return sum;
-  if (!sum) {
-    const { from, to, packets, bytes, first, last } = part;
-    return { from, to, packets, bytes, first, last };
-  }
-  sum.packets += part.packets;
-  sum.bytes += part.bytes;
-  if (part.first && (!sum.first || isBefore(part.first, sum.first))) sum.first = part.first;
-  if (part.last && (!sum.last || isBefore(sum.last, part.last))) sum.last = part.last;
-  return sum;
+/** What went one way, however many flows and time segments counted it; none where nothing did. */
+export function sumDirection(
+  from: string,
+  to: string,
+  parts: readonly CountedPackets[],
+): TunnelDraft['directions'] {
+  const first = edgeOf(parts, 'first', isBefore);
+  const last = edgeOf(parts, 'last', (a, b) => isBefore(b, a));
+  if (!first || !last) return [];
+  const sum = (of: 'packets' | 'bytes'): number => parts.reduce((total, part) => total + part[of], 0);
+  return [
+    { from, to, packets: sum('packets'), bytes: sum('bytes'), first: momentOf(first), last: momentOf(last) },
+  ];
+}
+
+function edgeOf(
+  parts: readonly CountedPackets[],
+  edge: 'first' | 'last',
+  leads: (a: FrameRef, b: FrameRef) => boolean,
+): FrameRef | null {
+  return parts.reduce<FrameRef | null>((best, part) => {
+    const ref = part[edge];
+    return ref && (!best || leads(ref, best)) ? ref : best;
+  }, null);
+}
+
+/** A control exchange whose last packet is this fresh may still go on. */
+const NEGOTIATING_SECONDS = 10;
+
+/** Whether the capture ends too soon after that packet to call what it belongs to failed. */
+export function mayStillNegotiate(quality: CaptureQuality, last: Moment): boolean {
+  return quality.secondsToEnd(last) < NEGOTIATING_SECONDS;
 }
 
 /** Largest packets, in bytes. */

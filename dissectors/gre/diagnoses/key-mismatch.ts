@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
-import { innerWays, isMirror } from '../../../src/diagnose/carried-tunnel.js';
+import { innerWays, isMirror, tunnelsInside } from '../../../src/diagnose/carried-tunnel.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -21,7 +21,6 @@ import { greTunnels } from '../correlator.js';
 import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';
 import type { GreTunnel } from '../session.js';
 import {
-  carriedTunnel,
   dataPackets,
   endsOf,
   type GrePair,
@@ -74,7 +73,7 @@ export default defineDiagnosis({
 
 function judge(evidence: Evidence, pair: GrePair): Judgement | null {
   const isTwoWay = dataPackets(pair, 0) >= PACKETS_MIN && dataPackets(pair, 1) >= PACKETS_MIN;
-  const carried = carriedTunnel(evidence.quality, pair);
+  const carried = { segment: pair.segment, tunnels: tunnelsInside(evidence.quality, pair.tunnels) };
   if (!isTwoWay || isMidonet(pair) || isMirror(carried)) return null;
   const subject = pairSubject(pair);
   if (sharesKey(pair)) return { result: 'healthy', subject };

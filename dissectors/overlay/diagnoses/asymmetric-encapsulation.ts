@@ -143,7 +143,7 @@ function nativeWay(
 }
 
 function silentProblem(
-  { quality }: Evidence,
+  { quality, tunnelKinds }: Evidence,
   tunnel: SeenTunnel,
   direction: number,
   silent: UnansweredStretch,
@@ -152,7 +152,7 @@ function silentProblem(
   const [from, to] = direction === 0 ? [tunnel.low, tunnel.high] : [tunnel.high, tunnel.low];
   const { requests, unanswered, first, last, seconds } = silent;
   const [one] = requests;
-  const name = tunnelName(tunnel);
+  const name = tunnelName({ tunnelKinds }, tunnel);
   return {
     result: 'problem',
     subject: subjectOf(tunnel),
@@ -207,7 +207,7 @@ function answersOutside(evidence: Evidence, tunnel: SeenTunnel, direction: numbe
   const first = earliest(firsts) ?? firsts[0];
   const last = { segment: first.segment, timeNs: Math.max(...insisting.map(({ inside }) => inside.lastNs)) };
   const [{ client, server }] = insisting;
-  const name = tunnelName(tunnel);
+  const name = tunnelName(evidence, tunnel);
   return {
     result: 'problem',
     subject: subjectOf(tunnel),

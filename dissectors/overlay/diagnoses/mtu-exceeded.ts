@@ -11,7 +11,7 @@ export default defineDiagnosis({
   layer: 'fragments',
   priority: 1,
   rule:
-    'Outer packets of a tunnel (VXLAN, Geneve, GRE, IP in IP) are sent as IP fragments, or a router reports that they do not fit (ICMP ' +
+    'Outer packets of a tunnel (VXLAN, Geneve, GRE, IP in IP, IPsec, WireGuard) are sent as IP fragments, or a router reports that they do not fit (ICMP ' +
     'fragmentation needed, packet too big). Information while no fragment is seen to be missing and the sender heeds the reports; warning where at ' +
     'least 3 fragmented packets, and at least a tenth of them, stay incomplete, or where packets that were reported as too large go on.',
   notWhen:
@@ -97,7 +97,9 @@ function explain(carrier: Carrier, lossy: boolean): string {
   const size =
     largestInner > 0
       ? `Inner packets of up to ${largestInner} bytes make outer ones of ${largestOuter} (overhead ${overhead}).`
-      : `Outer packets are up to ${largestOuter} bytes long.`;
+      : fragmented?.smallestOuter === 0
+        ? `Outer packets that come whole are up to ${largestOuter} bytes long.`
+        : `Outer packets are up to ${largestOuter} bytes long.`;
   const cut = fragmented ? ` ${fragmented.packets} packets were sent as fragments.` : '';
   const told =
     reports.length > 0
