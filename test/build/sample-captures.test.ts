@@ -10,6 +10,19 @@ const SIZE_MAX = 96 * 1024;
 const CAPTURES_IN_SAMPLE = 10;
 const REMAKE = 'run `npx tsx captures/make.ts`';
 
+/** Display filters of frames that tshark rightly complains about: they are what the capture is there to show. */
+const MEANT_TO_BE_WRONG: Readonly<Record<string, string>> = {
+  // A sending host with offload shows checksums that its network card fills in later.
+  'capture-offload.pcap': 'tcp',
+  'packet-checksum-offload-healthy.pcap': 'udp.checksum.status == 0',
+  'packet-bad-checksum.pcap': 'udp.checksum.status == 0',
+  'packet-corrupted.pcap': 'udp.checksum.status == 0',
+  // IKE where ESP is expected: tshark reads the body as IKE and runs out of bytes.
+  'natt-marker-missing.pcap': 'isakmp',
+  // Payloads without meaning on a port that tshark takes for HTTP.
+  'underlay-port-bucket-loss.pcap': 'http',
+};
+
 describe('sample captures', () => {
   it.each(SAMPLE_CAPTURES)('$file is what its case writes', ({ file, write }) => {
     const bytes = write();
@@ -50,8 +63,8 @@ describe.skipIf(tsharkMissing)(
     it.each(sampleOf(captures, CAPTURES_IN_SAMPLE, 'tshark', ({ file }) => file))(
       '$file has no malformed packet and no wrong checksum',
       ({ file, write }) => {
-        // A sending host with offload shows checksums that its network card fills in later.
-        const filter = file === 'capture-offload.pcap' ? `(${MALFORMED}) && !tcp` : MALFORMED;
+        const meant = MEANT_TO_BE_WRONG[file];
+        const filter = meant ? `(${MALFORMED}) && !(${meant})` : MALFORMED;
         // tshark ends with an error where the file ends inside a record.
         const bytes = file === 'capture-truncated.pcap' ? wholeRecords(write()) : write();
         expect(tsharkFields(bytes, ['frame.number', 'frame.protocols'], filter)).toEqual([]);
