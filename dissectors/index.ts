@@ -200,6 +200,8 @@ import openvpnTunnel from './openvpn/tunnel.js';
 import overlayAsymmetricEncapsulation from './overlay/diagnoses/asymmetric-encapsulation.js';
 import overlayMssTooLarge from './overlay/diagnoses/mss-too-large.js';
 import overlayMtuExceeded from './overlay/diagnoses/mtu-exceeded.js';
+import overlayOnlyIcmpPasses from './overlay/diagnoses/only-icmp-passes.js';
+import overlayOpensFromInside from './overlay/diagnoses/opens-from-inside.js';
 import scionCorrelators from './scion/correlator.js';
 import scionDissector from './scion/dissector.js';
 import scionEchoLoss from './scion/diagnoses/echo-loss.js';
@@ -533,7 +535,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'overlay',
     title: 'What runs inside tunnels, and what carries them',
     correlators: [],
-    diagnoses: [overlayAsymmetricEncapsulation, overlayMssTooLarge, overlayMtuExceeded],
+    diagnoses: [overlayAsymmetricEncapsulation, overlayMssTooLarge, overlayMtuExceeded, overlayOnlyIcmpPasses, overlayOpensFromInside],
   },
   {
     protocol: 'scion',

@@ -30,6 +30,13 @@ export const FIELD_KINDS: readonly FieldKind[] = [
           'The sender leaves the UDP checksum out, and the receiver does not permit that over IPv6 (udp6zerocsumrx)',
         ids: ['packet.bad-checksum', 'vxlan.no-return'],
       },
+      {
+        source: 'projectcalico/calico 9433, 4727',
+        seen: 'Across nodes pings between pods work and nothing else does: no DNS, no connections',
+        cause:
+          'The virtual card of the node breaks the inner checksums of TCP and UDP in VXLAN (transmit offload)',
+        ids: ['overlay.only-icmp-passes', 'packet.bad-checksum'],
+      },
     ],
   },
   {
@@ -65,6 +72,13 @@ export const FIELD_KINDS: readonly FieldKind[] = [
         seen: 'SYNs in IPIP arrive at the other node; nothing comes out of its tunnel',
         cause: 'The firewall of that node drops IPIP from hosts that it does not know',
         ids: ['underlay.local-drop', 'ipip.no-return'],
+      },
+      {
+        source: 'projectcalico/calico 1357, 1996, 888',
+        seen: 'Pods of two nodes do not reach each other until a ping was sent the other way round too; later it is the same again',
+        cause:
+          'The host firewall has no rule for IPIP and lets it in only as an answer, while its connection tracking remembers',
+        ids: ['overlay.opens-from-inside', 'ipip.no-return'],
       },
       {
         source: 'networkservicemesh/sdk 1148',

@@ -222,24 +222,43 @@ export interface InnerSyns extends Encapsulation, InnerMacs {
   readonly repeats?: readonly number[];
   /** Each is answered by ICMP port unreachable. */
   readonly isRejected?: boolean;
+  /** False: each is answered by a SYN-ACK that the client does not get. */
+  readonly isTaken?: false;
   readonly reply?: Encapsulation;
 }
 
 /** An opening SYN that leads to nothing. */
 export function innerSyns(t: Timeline, client: Container, server: Container, options: InnerSyns): void {
   const { clientPort, serverPort, repeats = [1, 3, 7], isRejected = false, reply } = options;
+  const sequence = t.random.next();
   const segment = tcp({
     source: client.address,
     destination: server.address,
     sourcePort: clientPort,
     destinationPort: serverPort,
-    sequence: t.random.next(),
+    sequence,
     flags: ['SYN'],
+    options: mssOption(1410),
+  });
+  const accepted = tcp({
+    source: server.address,
+    destination: client.address,
+    sourcePort: serverPort,
+    destinationPort: clientPort,
+    sequence: 77_000,
+    acknowledgment: sequence + 1,
+    flags: ['SYN', 'ACK'],
     options: mssOption(1410),
   });
   for (const delay of [0, ...repeats]) {
     const at = options.at + delay + t.random.between(0, 0.01);
     const packet = sendInner(t, at, client, server, IP_PROTOCOL.tcp, segment, options);
+    if (options.isTaken === false) {
+      sendInner(t, at + ROUND_TRIP_SECONDS, server, client, IP_PROTOCOL.tcp, accepted, {
+        ...options,
+        ...reply,
+      });
+    }
     if (!isRejected) continue;
     const error = icmpError(3, 3, packet, { quotedLength: packet.length });
     const { tag: _tag, ...plain } = options;

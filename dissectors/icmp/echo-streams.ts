@@ -53,6 +53,8 @@ export interface EchoStream {
   /** Round trip in nanoseconds over `count` matched replies; `minNs` is Infinity where there are none. */
   readonly roundTrip: { count: number; sumNs: number; minNs: Nanoseconds; maxNs: Nanoseconds };
   readonly first: FrameRef;
+  /** Requests that came first, or after RESTED_NS without any; at most STARTS_MAX. */
+  readonly starts: FrameRef[];
   last: FrameRef;
   lastReply: FrameRef | null;
   /** Requests that are decided, in the order in which they were sent. */
@@ -68,6 +70,9 @@ export const ECHO_REPLY_NS: Nanoseconds = 2 * NS_PER_SECOND;
 /** After that much time of the same stream a request is unanswered for good. */
 const DECIDED_AFTER_NS: Nanoseconds = 10 * NS_PER_SECOND;
 const UNDECIDED_MAX = 4096;
+/** A pause in the requests of a stream after which the next one is a new start. */
+const RESTED_NS: Nanoseconds = 5 * NS_PER_SECOND;
+const STARTS_MAX = 32;
 /** Network cards with several queues hand frames over out of order: a reply may stand that much before its request. */
 const EARLY_NS: Nanoseconds = NS_PER_MILLISECOND;
 const EARLY_REPLIES_MAX = 64;
@@ -197,6 +202,7 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
       timeToLiveMax: 0,
       roundTrip: { count: 0, sumNs: 0, minNs: Number.POSITIVE_INFINITY, maxNs: 0 },
       first,
+      starts: [],
       last: first,
       lastReply: null,
       decided: new EchoTally(),
@@ -234,6 +240,8 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
       isFragmented: columns.rows.origin[row] === ORIGIN_FIRST_FRAGMENT,
       isAnswered: false,
     };
+    const isStart = stream.requests === 0 || request.timeNs - stream.last.timeNs >= RESTED_NS;
+    if (isStart && stream.starts.length < STARTS_MAX) stream.starts.push(request);
     stream.requests++;
     stream.last = request;
     stream.timeToLiveMin = Math.min(stream.timeToLiveMin, columns.timeToLive[row]);

@@ -30,6 +30,15 @@ export interface EchoRun {
   readonly lastGood: FrameRef | null;
 }
 
+/** A run that was over when a later request was answered. */
+export interface EndedRun extends EchoRun {
+  readonly endedBy: FrameRef;
+}
+
+/** Ended runs kept one by one, and how long they are at least. */
+const RUNS_KEPT = 16;
+const KEPT_RUN_MIN = 3;
+
 /** Answered and unanswered requests of one stream, taken in the order in which they were sent. */
 export class EchoTally {
   answered = 0;
@@ -41,6 +50,8 @@ export class EchoTally {
   /** The longest run of unanswered requests, and the one that is not over. */
   longest: EchoRun | null = null;
   current: EchoRun | null = null;
+  /** The first RUNS_KEPT runs of at least KEPT_RUN_MIN requests that are over. */
+  readonly ended: EndedRun[] = [];
 
   add(request: Decided): void {
     const size = this.sizeOf(request);
@@ -49,6 +60,9 @@ export class EchoTally {
       size.answered++;
       size.lastAnswered = request;
       this.lastAnswered = request;
+      if (this.current && this.current.count >= KEPT_RUN_MIN && this.ended.length < RUNS_KEPT) {
+        this.ended.push({ ...this.current, endedBy: request });
+      }
       this.current = null;
       return;
     }
@@ -70,7 +84,10 @@ export class EchoTally {
   /** A copy that can be continued without touching this one. */
   copy(): EchoTally {
     const copy = new EchoTally();
-    Object.assign(copy, this, { sizes: this.sizes.map((size) => ({ ...size })) });
+    Object.assign(copy, this, {
+      sizes: this.sizes.map((size) => ({ ...size })),
+      ended: [...this.ended],
+    });
     return copy;
   }
 
