@@ -15,7 +15,7 @@ import type { SampleCapture } from './sample-capture.js';
  * Tunnels that let some packets pass and others not, whichever way these go.
  */
 
-const OTHER_B: Container = { cell: CELL_B, address: '10.255.144.71', ttl: 63 };
+export const OTHER_B: Container = { cell: CELL_B, address: '10.255.144.71', ttl: 63 };
 
 /** Containers of cell A ping one of cell B and are answered; no connection comes about. `hosts`: that they try to reach. */
 export function onlyPings(t: Timeline, hosts: readonly Container[] = [APP_B, OTHER_B]): void {

@@ -3,7 +3,6 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef, Moment } from '../../src/moment.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { dnsServers } from '../dns/correlator.js';
-import { unansweredOf } from '../dns/unanswered.js';
 import { type EchoStream, echoStreams, icmpErrors } from '../icmp/correlator.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../tcp/correlator.js';
 import { SYN_ANSWER_SECONDS } from './inner-requests.js';
@@ -33,6 +32,8 @@ export interface InnerTransport {
 }
 
 const TRIES_MIN = 2;
+/** resolv.conf: timeout 5. */
+const DNS_ANSWER_SECONDS = 5;
 
 export function innerTransport(evidence: Evidence, tunnel: SeenTunnel): InnerTransport {
   const stacks = new Set(tunnel.tunnels.map(({ stack }) => stack));
@@ -87,26 +88,27 @@ function failedOpening({ quality }: Evidence, connection: TcpConnection): Failed
   };
 }
 
+/** Servers of which a client got nothing, although it asked again. */
 function failedQuestions(
-  evidence: Evidence,
+  { sessions, quality }: Evidence,
   isHere: (one: { stack: number; segment: number }) => boolean,
 ): FailedAsk[] {
-  return evidence
-    .sessions(dnsServers)
-    .filter((server) => isHere(server) && server.answered === 0)
-    .flatMap((server) =>
-      unansweredOf(evidence.quality, server)
-        .unanswered.filter(({ tries }) => tries >= TRIES_MIN)
-        .map(({ client, tries, first, last }) => ({
-          from: client,
-          to: server.address,
-          stack: server.stack,
-          words: 'DNS',
-          tries,
-          first,
-          last,
-        })),
-    );
+  const asks: FailedAsk[] = [];
+  for (const { answered, address, stack, segment, givenUp, waiting } of sessions(dnsServers)) {
+    if (answered > 0 || !isHere({ stack, segment })) continue;
+    const overdue = waiting.filter(({ first }) => secondsToPause(quality, first) >= DNS_ANSWER_SECONDS);
+    const byClient = new Map<string, FailedAsk>();
+    for (const { client, tries, first, last } of [...givenUp, ...overdue]) {
+      const known = byClient.get(client);
+      const about = { from: client, to: address, stack, words: 'DNS' };
+      byClient.set(
+        client,
+        known ? { ...known, tries: known.tries + tries, last } : { ...about, tries, first, last },
+      );
+    }
+    asks.push(...[...byClient.values()].filter(({ tries }) => tries >= TRIES_MIN));
+  }
+  return asks;
 }
 
 /** The last packet of the side that spoke second, of conversations over UDP that go both ways. */

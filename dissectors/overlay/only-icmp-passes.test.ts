@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { APP_A, APP_B, innerConnection, innerPing, innerSyns } from '../../captures/cases/overlay-network.js';
-import { noMoreConnections, onlyPings } from '../../captures/cases/overlay-passage.js';
+import { noMoreConnections, OTHER_B, onlyPings } from '../../captures/cases/overlay-passage.js';
 import { PUBLIC_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
+import { dnsQuery } from '../../test/build/dns.js';
+import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import type { Timeline } from '../../test/build/scenario.js';
+import { udp } from '../../test/build/udp.js';
 import dnsCorrelators from '../dns/correlator.js';
 import dns from '../dns/dissector.js';
 import icmpCorrelators from '../icmp/correlator.js';
@@ -50,6 +53,24 @@ describe('overlay.only-icmp-passes', () => {
       }
     });
     expect(judgements).toMatchObject([{ result: 'problem', counts: { tries: 8 } }]);
+  });
+
+  it('counts names that nobody resolves', async () => {
+    const question = (id: number): Uint8Array => dnsQuery({ id, name: `app-${id}.apps.internal` });
+    const judgements = await judge((t) => {
+      onlyPings(t, [APP_B]);
+      for (const at of [5, 10]) {
+        const asked = udp({
+          source: APP_A.address,
+          destination: OTHER_B.address,
+          sourcePort: 40_053,
+          destinationPort: 53,
+          payload: question(7),
+        });
+        sendInner(t, at, APP_A, OTHER_B, IP_PROTOCOL.udp, asked);
+      }
+    });
+    expect(judgements).toMatchObject([{ result: 'problem', counts: { hosts: 2, tries: 10 } }]);
   });
 
   it('cannot tell one closed host that never worked from the tunnel', async () => {
