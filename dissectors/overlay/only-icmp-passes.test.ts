@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { APP_A, APP_B, innerConnection, innerPing, innerSyns } from '../../captures/cases/overlay-network.js';
+import {
+  APP_A,
+  APP_B,
+  innerConnection,
+  innerPing,
+  innerSyns,
+  sendInner,
+} from '../../captures/cases/overlay-network.js';
 import { noMoreConnections, OTHER_B, onlyPings } from '../../captures/cases/overlay-passage.js';
 import { PUBLIC_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';

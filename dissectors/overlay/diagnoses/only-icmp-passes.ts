@@ -85,7 +85,7 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
     return {
       result: 'insufficient-data',
       subject,
-      reason: `Pings pass ${tunnelName(tunnel)} between ${tunnel.low} and ${tunnel.high}, ${first.words} of ${first.to} does not answer, and nothing else was tried: that may be this host or the tunnel; capture while you connect to two inner hosts.`,
+      reason: `Pings pass ${tunnelName(evidence, tunnel)} between ${tunnel.low} and ${tunnel.high}, ${first.words} of ${first.to} does not answer, and nothing else was tried: that may be this host or the tunnel; capture while you connect to two inner hosts.`,
     };
   }
   if (failed.reduce((sum, { tries }) => sum + tries, 0) < TRIES_MIN) return null;
@@ -99,7 +99,7 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
 }
 
 function problemOf(
-  { quality }: Evidence,
+  evidence: Evidence,
   tunnel: SeenTunnel,
   { failed, passed }: InnerTransport,
   pings: readonly EchoStream[],
@@ -113,7 +113,7 @@ function problemOf(
   const lastGood = passed.reduce<FrameRef | null>((a, one) => (a && a.frame > one.frame ? a : one), null);
   const services = new Set(failed.map(({ words, to }) => `${words} ${to}`));
   const isSure = services.size > 1 && (isReached || lastGood !== null);
-  const name = tunnelName(tunnel);
+  const name = tunnelName(evidence, tunnel);
   const seconds = (last.timeNs - first.first.timeNs) / NS_PER_SECOND;
   const direction = directionOf(tunnel, failed);
   const [ping] = pings;
@@ -147,7 +147,7 @@ function problemOf(
           lastReply ? [cite(lastReply, `${destination} answers a ping of ${source}`)] : [],
         ),
     ]),
-    displayFilter: betweenEnds(quality, tunnel),
+    displayFilter: betweenEnds(evidence.quality, tunnel),
   };
 }
 

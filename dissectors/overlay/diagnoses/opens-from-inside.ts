@@ -82,7 +82,7 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
       return {
         result: 'insufficient-data',
         subject,
-        reason: `Requests from ${from} through ${tunnelName(tunnel)} were answered only after ${to} had sent something itself, once: that may be a stateful filter, or ${to} came up just then; capture while you ping from ${from} after pauses of some minutes.`,
+        reason: `Requests from ${from} through ${tunnelName(evidence, tunnel)} were answered only after ${to} had sent something itself, once: that may be a stateful filter, or ${to} came up just then; capture while you ping from ${from} after pauses of some minutes.`,
       };
     }
     const limit = oneSidedLimit(evidence.quality, tunnel.low, tunnel.high, tunnel.outerStack);
@@ -96,13 +96,13 @@ function isLasting({ vain: { first, last, tries } }: Opening): boolean {
 }
 
 function problemOf(
-  { quality }: Evidence,
+  evidence: Evidence,
   tunnel: SeenTunnel,
   direction: { readonly from: string; readonly to: string },
   cycles: readonly Opening[],
 ): Problem {
   const { from, to } = direction;
-  const name = tunnelName(tunnel);
+  const name = tunnelName(evidence, tunnel);
   const [{ vain }] = cycles;
   const last = cycles[cycles.length - 1];
   const tries = cycles.reduce((sum, one) => sum + one.vain.tries, 0);
@@ -131,6 +131,6 @@ function problemOf(
           ...(one.worked ? [cite(one.worked, `a request from ${from} is answered`)] : []),
         ]),
     ),
-    displayFilter: betweenEnds(quality, tunnel),
+    displayFilter: betweenEnds(evidence.quality, tunnel),
   };
 }
