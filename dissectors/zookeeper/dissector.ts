@@ -30,7 +30,7 @@ export const zookeeperDissector = defineDissector({
   carriedBy: { tcpPort: [zk.PORT] },
   observes: ZOOKEEPER_ROWS,
   rowsPerChunk: 4096,
-  stream: { messageLength },
+  stream: { messageLength, hasOwnLength },
   bind(table) {
     return (frame, offset, end) => dissectMessage(table, frame, offset, end);
   },
@@ -45,6 +45,10 @@ function messageLength(view: DataView, offset: number, end: number): number {
   const length = view.getUint32(offset);
   if (length < zk.RECORD_LENGTH_MIN || length >= zk.RECORD_LENGTH_LIMIT) return -1;
   return zk.LENGTH_PREFIX + length;
+}
+
+function hasOwnLength(view: DataView, offset: number, end: number): boolean {
+  return end - offset < zk.LENGTH_PREFIX || !isText(view, offset);
 }
 
 function isText(view: DataView, offset: number): boolean {

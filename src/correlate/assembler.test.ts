@@ -424,7 +424,8 @@ describe('streams', () => {
             segmentFrame({ offset: stream.length, bytes: nothing.bytes }, start, ['FIN', 'ACK']),
           ];
           const { seen, counts } = run(frames, options);
-          expect(seen.map(({ hash }) => hash)).toEqual(hashes);
+          // Each once; in the order in which they became whole, which is another one where segments overtake each other.
+          expect(seen.map(({ hash }) => hash).sort()).toEqual([...hashes].sort());
           expect(new Set(seen.map(({ from, protocol }) => `${from} ${protocol}`))).toEqual(
             new Set([`${ENDS.source} 6`]),
           );
@@ -457,7 +458,6 @@ describe('streams', () => {
         ),
       );
     const waiting = run(at(2.9 * SECOND));
-    expect(waiting.seen.length).toBeLessThan(4);
     expect(waiting.counts.streams.gaps).toBe(0);
     const over = run(at(3.1 * SECOND));
     expect(over.seen.map(({ hash }) => hash)).toEqual(expect.arrayContaining(hashes.slice(4)));
@@ -558,6 +558,48 @@ describe('streams', () => {
     ]);
     expect(filled.seen.map(({ hash }) => hash)).toEqual([first, last, lost, first].map(hashBytes));
     expect(filled.counts.streams).toMatchObject({ messages: 4, gaps: 0, incomplete: 0, abandonedBytes: 0 });
+  });
+
+  it('are read behind a gap at once where a segment begins with the end of a lost message, once only', () => {
+    const [first, lost, second, third] = [
+      message(u16(1)),
+      message(dice.bytes(60)),
+      message(u16(2)),
+      message(u16(3)),
+    ];
+    const bytes = concat(first, lost, second, third);
+    const at = (from: number, to: number) =>
+      segmentFrame({ offset: from, bytes: bytes.subarray(from, to) }, 0);
+    const gapAt = first.length + 20;
+    const behindAt = gapAt + 30;
+    const beforeGap = [segmentFrame(nothing, 0, ['SYN']), at(0, gapAt)];
+    const behind = at(behindAt, bytes.length);
+    const { seen, counts } = run([...beforeGap, behind]);
+    expect(seen.map(({ hash }) => hash)).toEqual([first, second, third].map(hashBytes));
+    expect(counts.streams).toMatchObject({ messages: 3, gaps: 0 });
+    const filled = run([...beforeGap, behind, behind, at(gapAt, behindAt)]);
+    expect(filled.seen.map(({ hash }) => hash)).toEqual([first, second, third, lost].map(hashBytes));
+    expect(filled.counts.streams).toMatchObject({ messages: 4, gaps: 0, incomplete: 0, abandonedBytes: 0 });
+
+    // The message stands in two segments behind the gap, in either order.
+    const middle = bytes.length - third.length + 2;
+    for (const parts of [
+      [at(behindAt, middle), at(middle, bytes.length)],
+      [at(middle, bytes.length), at(behindAt, middle)],
+    ]) {
+      const split = run([...beforeGap, ...parts]);
+      expect(split.seen.map(({ hash }) => hash)).toEqual([first, second, third].map(hashBytes));
+    }
+  });
+
+  it('of a stream captured from its middle on are read behind a gap too', () => {
+    const [first, last] = [message(dice.bytes(60)), message(u16(2))];
+    const bytes = concat(first, last);
+    const { seen } = run([
+      segmentFrame({ offset: 5, bytes: bytes.subarray(5, 20) }, 0),
+      segmentFrame({ offset: 30, bytes: bytes.subarray(30) }, 0),
+    ]);
+    expect(seen.map(({ hash }) => hash)).toEqual([hashBytes(last)]);
   });
 
   it('of a direction that ends leave nothing behind', () => {

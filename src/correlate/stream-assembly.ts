@@ -1,16 +1,11 @@
 import type { StreamFraming as Framing } from '../dissect/dissector.js';
 import { PIECE_STREAM_END, PIECE_STREAM_START } from '../observe/engine-tables.js';
 import { NS_PER_SECOND } from '../units.js';
+import { partsNotHeld, readBehindGap } from './behind-gap.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
 import type { Piece, PieceClock } from './piece.js';
-import {
-  AssembledStream,
-  HELD_OVERHEAD_BYTES,
-  type Held,
-  type Segment,
-  wholeMessages,
-} from './stream-state.js';
+import { AssembledStream, HELD_OVERHEAD_BYTES, type Held, type Segment } from './stream-state.js';
 
 /** Bytes of one direction of a flow that may wait: for the rest of a message, and again behind a gap. */
 const STREAM_BYTES_MAX = 65_536;
@@ -39,8 +34,9 @@ export interface StreamCounts {
 
 /**
  * Orders the segments of TCP streams and cuts messages out of them. Retransmissions are ignored; a gap is passed over
- * after 3 s or 64 KiB behind it, and the next message is searched. A segment behind a gap that is made up of whole
- * messages is read when it comes, as nothing may come after it (a BGP NOTIFICATION). A stream may be captured from its middle on.
+ * after 3 s or 64 KiB behind it, and the next message is searched. Messages that are whole behind a gap are read when their
+ * last byte comes, wherever in a segment they start, as nothing may come after them (a BGP NOTIFICATION): what waits at the
+ * end are pieces of messages. A stream may be captured from its middle on.
  * Bounded: 64 KiB each for a message and behind a gap, a direction of a flow; 16 MiB in all, beyond which the stream
  * that waits longest loses its bytes.
  */
@@ -149,8 +145,10 @@ export class StreamAssembly {
   }
 
   private takeSegment(stream: AssembledStream, segment: Segment): void {
-    if (stream.distanceTo(segment.sequence) <= 0) this.append(stream, segment);
-    else this.hold(stream, segment);
+    for (const part of stream.held.length === 0 ? [segment] : partsNotHeld(stream, segment)) {
+      if (stream.distanceTo(part.sequence) <= 0) this.append(stream, part);
+      else this.hold(stream, part);
+    }
   }
 
   /** Adds what is new in a segment that starts at or before what is due. */
@@ -182,21 +180,16 @@ export class StreamAssembly {
     stream.end += bytes.length;
   }
 
-  /** Keeps a segment behind a gap, in order of sequence numbers; equal ones in order of arrival. */
+  /** Keeps a segment behind a gap, in order of sequence numbers; what is whole in it is read at once. */
   private hold(stream: AssembledStream, { sequence, wireLength, bytes }: Segment): void {
     const { held } = stream;
     const distance = stream.distanceTo(sequence);
     let at = held.length;
     while (at > 0 && stream.distanceTo(held[at - 1].sequence) > distance) at--;
-    const before = held[at - 1];
-    if (before && before.sequence === sequence && before.wireLength >= wireLength) return;
     if (held.length === 0) stream.gapSinceNs = this.clock.nowNs;
-    const own = bytes.slice();
-    const messages =
-      bytes.length === wireLength && !stream.isSearching ? wholeMessages(stream.framing, own) : null;
-    if (messages) stream.early.push(...messages);
-    held.splice(at, 0, { sequence, wireLength, bytes: own, isRead: messages !== null });
+    held.splice(at, 0, { sequence, wireLength, bytes: bytes.slice(), isRead: false });
     stream.heldBytes += bytes.length + HELD_OVERHEAD_BYTES;
+    if (bytes.length === wireLength) readBehindGap(stream, at);
   }
 
   /** Moves the first segment that waits into line, if its gap is filled or has waited enough. */
@@ -225,7 +218,7 @@ export class StreamAssembly {
   private passRead(stream: AssembledStream, { sequence, wireLength }: Held): void {
     const end = (sequence + wireLength) >>> 0;
     if (stream.distanceTo(end) <= 0) return;
-    if (stream.at < stream.end) this.counts.incomplete++;
+    if (stream.at < stream.end && !stream.isSearching) this.counts.incomplete++;
     stream.clearPending();
     stream.expected = end;
     stream.toSkip = 0;

@@ -12,8 +12,9 @@ export interface Segment {
   readonly bytes: Uint8Array;
 }
 
+/** A segment behind a gap, or a part of one. */
 export interface Held extends Segment {
-  /** Its messages were read when it came. */
+  /** Whole messages, which were read when it came; their bytes are not kept. */
   readonly isRead: boolean;
 }
 
@@ -91,18 +92,4 @@ export class AssembledStream {
   distanceTo(sequence: number): number {
     return (sequence - this.expected) | 0;
   }
-}
-
-/** The messages that make up a segment, from its first byte to its last; null where it is no such segment. */
-export function wholeMessages(framing: Framing, bytes: Uint8Array): DataView[] | null {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const messages: DataView[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const length = framing.messageLength(view, at, bytes.length);
-    if (length <= 0 || length > bytes.length - at) return null;
-    messages.push(new DataView(bytes.buffer, bytes.byteOffset + at, length));
-    at += length;
-  }
-  return messages;
 }

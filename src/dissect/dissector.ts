@@ -40,6 +40,8 @@ export interface CarriedBy {
 export interface StreamFraming {
   /** Length of the message that starts at `offset`; 0: more bytes are needed; -1: this is not the protocol, resynchronise. */
   messageLength(view: DataView, offset: number, end: number): number;
+  /** False where what starts at `offset` has no length of its own (text), so that it proves no start of a message. */
+  hasOwnLength?(view: DataView, offset: number, end: number): boolean;
 }
 
 /** What the engine hands to a dissector when it is bound. */
