@@ -50,6 +50,7 @@ const KINDS: readonly Kind[] = [
     tests: [
       ['dissectors/vxlan/diagnoses.test.ts', 'takes no answer of UDP port 53 for one of TCP port 53'],
       ['dissectors/bgp/diagnoses.test.ts', 'kind: an answer of something else is no answer'],
+      ['dissectors/bgp/diagnoses.test.ts', 'kind: remnants of a dead connection are no life'],
       ['dissectors/icmp/errors-judged.test.ts', 'kind: an answer of something else is no answer'],
     ],
   },
@@ -141,7 +142,11 @@ const KINDS: readonly Kind[] = [
   },
   {
     statement: 'last words behind a loss are read',
-    tests: [['src/correlate/assembler.test.ts', 'are read behind a gap where they are the last words']],
+    tests: [
+      ['src/correlate/assembler.test.ts', 'are read behind a gap where they are the last words'],
+      ['src/correlate/assembler.test.ts', 'where a segment begins with the end of a lost message'],
+      ['dissectors/bgp/diagnoses.test.ts', 'kind: last words behind a loss are read'],
+    ],
   },
   {
     statement: 'one truth, live or analyzed',

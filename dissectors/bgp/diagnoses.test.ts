@@ -336,6 +336,17 @@ describe('bgp.refused', () => {
 });
 
 describe('notifications', () => {
+  it('kind: last words behind a loss are read, where their segment begins with the end of a lost message', async () => {
+    const t = start(30);
+    const talk = connect(t);
+    open(talk, 1);
+    keepalives(talk, 6, 20);
+    const update = bgpUpdate({ announced: 12 });
+    talk.skip('server', 30);
+    talk.segment(20, 'server', ['PSH', 'ACK'], concat(update.subarray(30), bgpNotification(6, 8)));
+    expect((await problem(t, notification)).explanation).toContain('6/8');
+  });
+
   it('name the AS of both sides where the OPEN is rejected', async () => {
     const t = start(20);
     const talk = connect(t);
@@ -418,6 +429,65 @@ describe('bgp.hold-expiry', () => {
     keepalives(talk, 6, 20);
     expect(await results(t, holdExpiry)).toEqual(['insufficient-data']);
     expect(await loud(t)).toEqual([]);
+  });
+});
+
+describe('kind: remnants of a dead connection are no life', () => {
+  /** The path carries nothing between 20 s and 41 s; both hold timers expire, and no NOTIFICATION gets out. */
+  function outage(rest: (t: Timeline, talk: TcpTalk) => void): Timeline {
+    const t = start(80);
+    const talk = connect(t);
+    open(talk, 1);
+    keepalives(talk, 6, 20);
+    talk.segment(21, 'client', ['PSH', 'ACK'], bgpKeepalive(), { isLost: true });
+    for (const at of [21.4, 22.2, 23.8, 27, 33.4]) talk.repeat(at, 'client', bgpKeepalive());
+    rest(t, talk);
+    return t;
+  }
+
+  function comesBack(t: Timeline): void {
+    const again = connect(t, { port: 40_002 });
+    open(again, 42);
+    keepalives(again, 47, 80);
+  }
+
+  it.each<[string, (talk: TcpTalk) => void]>([
+    [
+      'a repeat that is met by a RST after the next session stands',
+      (talk) => talk.repeat(46.2, 'client', bgpKeepalive()).segment(46.21, 'server', ['RST']),
+    ],
+    ['nothing at all', () => {}],
+    [
+      'a keepalive of the silent side that waited, and is met by a RST',
+      (talk) =>
+        talk
+          .segment(45, 'server', ['PSH', 'ACK'], bgpKeepalive(), { isLost: true })
+          .segment(45.01, 'client', ['RST']),
+    ],
+  ])('%s', async (_, remnant) => {
+    const t = outage((t, talk) => {
+      comesBack(t);
+      remnant(talk);
+    });
+    const expired = await problem(t, holdExpiry);
+    expect(expired.counts).toEqual({ expirations: 1, notifications: 0, holdSeconds: 15 });
+    expect(expired.direction).toEqual({ from: B.address, to: A.address });
+    expect(expired.ongoingAtEnd).toBe(false);
+    const flaps = await problem(t, flap);
+    expect(flaps.counts).toEqual({ sessions: 2, ends: 1 });
+    expect(flaps.first.timeNs / 1e9).toBeLessThan(22);
+  });
+
+  it('but two sessions that both go on are no flap', async () => {
+    const t = start(80);
+    const talks = [1, 42].map((at, index) => {
+      const talk = connect(t, { port: 40_001 + index });
+      open(talk, at);
+      return talk;
+    });
+    keepalives(talks[0], 6, 80);
+    keepalives(talks[1], 47, 80);
+    expect(await results(t, flap)).toEqual(['healthy']);
   });
 });
 

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -58,7 +59,7 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
     const notification = end?.notification;
     return notification ? isPlannedCease(notification.reasonCode, notification.reasonSubcode) : false;
   });
-  const first = ended[0].end ?? flapping[1].transport.first;
+  const first = endedAt(ended[0], flapping[1]);
   const newest = flapping[flapping.length - 1];
   const last = newest.established ?? newest.transport.first;
   return {
@@ -89,17 +90,33 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
 
 function returnsWithin(one: PeerConnection | undefined, next: PeerConnection | undefined): boolean {
   if (!one?.established || !next?.established) return false;
-  // The older one may still be open, as far as the capture shows.
-  const ended = one.end ?? one.transport.last;
-  return (
-    next.established.frame > ended.frame && next.established.timeNs - ended.timeNs <= seconds(WINDOW_SECONDS)
-  );
+  const gone = goneBefore(one, next.established);
+  return gone !== null && next.established.timeNs - gone.timeNs <= seconds(WINDOW_SECONDS);
 }
 
-function endWords({ end }: PeerConnection, next: PeerConnection): string {
+function endedAt(one: PeerConnection, next: PeerConnection): FrameRef {
+  const gone = next.established && goneBefore(one, next.established);
+  return gone ?? next.transport.first;
+}
+
+/**
+ * When a session was over, or last alive, before another one of the same speakers stood; null where it went on beside that.
+ * It lives by what both sides say: what one repeats and the RST that meets it may come long after it was given up.
+ */
+function goneBefore({ end, client, server, established }: PeerConnection, next: FrameRef): FrameRef | null {
+  if (end && end.frame < next.frame) return end;
+  const said = [client.lastData, server.lastData].flatMap((one) => (one ? [one] : []));
+  if (said.length === 2 && said.every((one) => one.frame > next.frame)) return null;
+  const first = said.sort((a, b) => a.frame - b.frame).at(0);
+  const last = first && first.frame < next.frame ? first : established;
+  return last && last.frame < next.frame ? last : null;
+}
+
+function endWords({ end: latest }: PeerConnection, next: PeerConnection): string {
   const back = next.established;
+  const end = latest && back && latest.frame < back.frame ? latest : null;
   const after = end && back ? ` after ${secondsText(back.timeNs - end.timeNs)}` : '';
   return end
     ? `One ended by ${end.words} of ${end.by}; the next stood${after}.`
-    : 'One ended without a word.';
+    : 'One ended without a word, and the next stood.';
 }

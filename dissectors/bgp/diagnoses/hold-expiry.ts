@@ -146,10 +146,14 @@ function isOverHold(silence: SpeakerSilence): boolean {
   return silence.lastedNs > holdLimitNs(silence);
 }
 
-/** No NOTIFICATION is in the capture: the waiting side goes on for a while, but not for longer than its hold timer lets it. */
+/**
+ * No NOTIFICATION is in the capture: the waiting side goes on for a while, but not for longer than its hold timer lets it.
+ * What comes of the silent side afterwards, and the RST that meets it, are remnants of a session that is over.
+ */
 function silentExpiry(silence: SpeakerSilence): Expiry | null {
   const { connection, speaker, listener, from, to, isTorn } = silence;
-  if (to !== null || isTorn || connection.end !== null || !isOverHold(silence)) return null;
+  const isOver = connection.end !== null || to === null;
+  if (!isOver || isTorn || !isOverHold(silence)) return null;
   const signs = [listener.lastData, listener.lastRepeat].flatMap((one) => (one ? [one] : []));
   const alive = signs.sort((a, b) => a.frame - b.frame).at(-1);
   if (!alive || !(alive.timeNs - from.timeNs >= NS_PER_SECOND)) return null;
@@ -172,7 +176,10 @@ function problemOf(evidence: Evidence, peering: Peering, expiries: readonly Expi
   const [expiry] = expiries;
   const { from, to, silence, isNotified } = expiry;
   const last = expiries[expiries.length - 1];
-  const recovered = establishedAfter(peering, last.shown);
+  const recovered = establishedAfter(
+    peering,
+    last.isNotified ? last.shown : (last.silence?.from ?? last.shown),
+  );
   const again = expiries.length > 1 ? ` This happened ${plural(expiries.length, 'time')}.` : '';
   const estimated = expiries.some((one) => one.silence !== null && Number.isNaN(holdOf(one)));
   const holdNs = holdOf(expiry);
