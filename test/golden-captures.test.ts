@@ -6,7 +6,7 @@ import { matchesIdPattern } from '../src/commands/id-patterns.js';
 import { analyze } from '../src/commands/run-analysis.js';
 import { type Report, reportSchema } from '../src/report/report.js';
 import type { SideFilePaths } from '../src/side-files/read-side-files.js';
-import { expectGolden, expectHealthyLines } from './golden-report.js';
+import { expectGolden, expectHealthyLines, goldenTextOf } from './golden-report.js';
 
 /*
  * Every capture that ships, with the report that it must give. After a change that is meant to change reports:
@@ -101,6 +101,17 @@ describe.each(files)('%s', (file) => {
 });
 
 describe('every diagnosis', () => {
+  it('that is new leaves a golden alone on which it finds all well or does not apply', async () => {
+    const report = await reportOf(files[0]);
+    const [row] = report.checked;
+    const quiet = (['healthy', 'not-applicable'] as const).map((result) => ({
+      ...row,
+      id: 'new.one',
+      result,
+    }));
+    expect(goldenTextOf({ ...report, checked: [...report.checked, ...quiet] })).toBe(goldenTextOf(report));
+  });
+
   it('is healthy where it was', async () => {
     for (const file of files) await reportOf(file);
     const ids = diagnoses.map(({ id }) => id);
