@@ -1,4 +1,9 @@
-import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import {
+  type Evidence,
+  insufficientData,
+  type Judgement,
+  type Problem,
+} from '../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../src/diagnose/stated-problem.js';
 import type { Subject } from '../../src/report/report.js';
 import { OFFSET_MS } from './clock-offsets.js';
@@ -26,7 +31,7 @@ export function* unsynchronisedByNtpq(evidence: Evidence): Generator<Judgement> 
     }
     if (table.peers.some(({ reach }) => STARTING_REACHES.includes(reach))) {
       const reason = `The daemon of ${table.file} has polled its servers three times or less, and follows none yet; run ntpq -pn again in ten minutes.`;
-      yield { result: 'insufficient-data', subject, reason };
+      yield insufficientData(subject, reason);
       continue;
     }
     yield statedProblem(evidence, {

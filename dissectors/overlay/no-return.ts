@@ -8,7 +8,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../src/diagnose/diagnosis.js';
-import type { Threshold } from '../../src/diagnose/diagnosis-metadata.js';
+import type { StatedThreshold } from '../../src/diagnose/diagnosis-metadata.js';
 import type { Citation, FrameRef, Moment } from '../../src/moment.js';
 import { plural } from '../../src/wording/counts.js';
 import {
@@ -24,14 +24,14 @@ const SILENT_SECONDS_MIN = 2;
 /** Inner conversations that must fail before a tunnel is to blame that never worked in the capture. */
 const CONVERSATIONS_MIN = 2;
 
-export const NO_RETURN_THRESHOLDS: Readonly<Record<string, Threshold>> = {
-  unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'a lost request or two is normal' },
-  silentSeconds: { value: SILENT_SECONDS_MIN, unit: 's', why: 'ping waits about that long for a reply' },
-  conversations: {
-    value: CONVERSATIONS_MIN,
-    unit: 'inner conversations',
-    why: 'one that never worked may be a host that is down or a policy, unless nothing at all comes back',
-  },
+export const NO_RETURN_THRESHOLDS: Readonly<Record<string, StatedThreshold>> = {
+  unanswered: [UNANSWERED_MIN, 'requests', 'a lost request or two is normal'],
+  silentSeconds: [SILENT_SECONDS_MIN, 's', 'ping waits about that long for a reply'],
+  conversations: [
+    CONVERSATIONS_MIN,
+    'inner conversations',
+    'one that never worked may be a host that is down or a policy, unless nothing at all comes back',
+  ],
 };
 
 /** Judges every tunnel of a kind: requests leave one end, and nothing that would answer them comes from the other. */
@@ -55,17 +55,15 @@ function* judge(evidence: Evidence, kind: CarriedKind, tunnel: CarriedTunnel): G
   }
   if (isHealthy) yield { result: 'healthy', subject: tunnel.subject };
   else if (requests.some(({ unanswered }) => unanswered > 0)) {
-    yield {
-      result: 'insufficient-data',
-      subject: tunnel.subject,
-      reason: `Inner requests between ${tunnel.low} and ${tunnel.high} stay unanswered while ${kind.name} comes from both, too few to tell the tunnel from the targets; capture while you ping two inner hosts.`,
-    };
+    yield insufficientData(
+      tunnel.subject,
+      `Inner requests between ${tunnel.low} and ${tunnel.high} stay unanswered while ${kind.name} comes from both, too few to tell the tunnel from the targets; capture while you ping two inner hosts.`,
+    );
   } else if (tunnel.directions.some(({ packets }) => packets > 0)) {
-    yield {
-      result: 'insufficient-data',
-      subject: tunnel.subject,
-      reason: `No inner request between ${tunnel.low} and ${tunnel.high} that capan knows how to match with an answer; capture while you ping through the tunnel.`,
-    };
+    yield insufficientData(
+      tunnel.subject,
+      `No inner request between ${tunnel.low} and ${tunnel.high} that capan knows how to match with an answer; capture while you ping through the tunnel.`,
+    );
   }
 }
 
@@ -107,11 +105,10 @@ function isLasting({ unanswered, seconds }: UnansweredStretch): boolean {
 }
 
 function tooFew(tunnel: CarriedTunnel, { requests: [only] }: UnansweredStretch): Judgement {
-  return {
-    result: 'insufficient-data',
-    subject: tunnel.subject,
-    reason: `One inner conversation alone (${only.words} from ${only.from} to ${only.to}) is unanswered, and never worked in this capture: that may be the target as well as the tunnel; capture while you ping two inner hosts.`,
-  };
+  return insufficientData(
+    tunnel.subject,
+    `One inner conversation alone (${only.words} from ${only.from} to ${only.to}) is unanswered, and never worked in this capture: that may be the target as well as the tunnel; capture while you ping two inner hosts.`,
+  );
 }
 
 function limited(

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import { insufficientData, type Judgement, type Problem } from '../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../src/moment.js';
 import { originText } from '../../src/side-files/origin.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
@@ -55,11 +55,10 @@ function judgeLink(link: ScionLink, listed: ReadonlySet<string>, quality: Captur
   if (stranger) return addressProblem(link, stranger);
   const [moved] = busiest(fromElsewhere(link, quality));
   if (moved) return localProblem(link, moved);
-  return {
-    result: 'insufficient-data',
+  return insufficientData(
     subject,
-    reason: `No packet of the link ${linkWords(link)} is in the capture; capture on the interface that has its local address.`,
-  };
+    `No packet of the link ${linkWords(link)} is in the capture; capture on the interface that has its local address.`,
+  );
 }
 
 /** The neighbour's endpoint of this link, with another host than the local one. */
@@ -242,11 +241,7 @@ export function* tunAddressJudgements(
         const seen = packetsOf(address, quality);
         const words = `${name} has ${address} (${originText(origin)}), and no link of ${file} has that local address; theirs: ${expected.join(', ')}`;
         if (seen === null) {
-          yield {
-            result: 'insufficient-data',
-            subject,
-            reason: `${words}. No packet of it is in the capture; capture on ${name}.`,
-          };
+          yield insufficientData(subject, `${words}. No packet of it is in the capture; capture on ${name}.`);
           continue;
         }
         yield {

@@ -75,3 +75,31 @@ export interface DiagnosisMetadata {
   /** Ids whose findings about the same subject this one says more sharply (a refused connection to a database). */
   readonly restates?: readonly string[];
 }
+
+/** A threshold as a diagnosis states it; `adjustable` where a configuration may set another value. */
+export type StatedThreshold =
+  | readonly [value: number, unit: string, why: string, adjustable?: 'adjustable']
+  | Threshold;
+
+/** What a diagnosis writes down of itself: without thresholds where it has none, without causes where it stands alone. */
+export interface StatedMetadata extends Omit<DiagnosisMetadata, 'thresholds' | 'consequenceOf'> {
+  readonly thresholds?: Readonly<Record<string, StatedThreshold>>;
+  readonly consequenceOf?: readonly FaultKind[];
+}
+
+/** The whole metadata of what a diagnosis states. */
+export function metadataOf<Stated extends StatedMetadata>(
+  stated: Stated,
+): Omit<Stated, 'thresholds' | 'consequenceOf'> & Pick<DiagnosisMetadata, 'thresholds' | 'consequenceOf'> {
+  const { thresholds = {}, consequenceOf = [] } = stated;
+  const named = Object.entries(thresholds).map(([name, one]) => [name, thresholdFrom(one)] as const);
+  return { ...stated, thresholds: Object.fromEntries(named), consequenceOf };
+}
+
+function thresholdFrom(stated: StatedThreshold): Threshold {
+  if (!('why' in stated)) {
+    const [value, unit, why, adjustable] = stated;
+    return { value, unit, why, ...(adjustable ? { adjustable: true } : {}) };
+  }
+  return stated;
+}

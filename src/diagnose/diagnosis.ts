@@ -5,7 +5,7 @@ import type { Limit, Shortage } from '../correlate/gates.js';
 import type { Citation, FrameRef, Moment } from '../moment.js';
 import type { Confidence, Severity, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
-import type { DiagnosisMetadata } from './diagnosis-metadata.js';
+import { type DiagnosisMetadata, metadataOf, type StatedMetadata } from './diagnosis-metadata.js';
 import type { FaultKind } from './fault-kinds.js';
 import type { FollowedTunnel } from './followed-tunnel.js';
 import type { PacketClass } from './packet-class.js';
@@ -74,8 +74,9 @@ export interface InsufficientData {
   readonly refutes?: readonly string[];
 }
 
-/** The judgement of a rule that a gate of the capture keeps from being sure. */
-export function insufficientData(subject: Subject, limit: Limit | Shortage): InsufficientData {
+/** The judgement of a rule that a gate of the capture keeps from being sure, or whatever the sentence says. */
+export function insufficientData(subject: Subject, limit: Limit | Shortage | string): InsufficientData {
+  if (typeof limit === 'string') return { result: 'insufficient-data', subject, reason: limit };
   const { id, reason } = limit;
   const needed = 'neededSeconds' in limit ? { neededSeconds: limit.neededSeconds } : {};
   return { result: 'insufficient-data', subject, reason, limitedBy: [id], ...needed };
@@ -94,7 +95,8 @@ export interface Evidence {
   readonly judgements: ReadonlyMap<string, readonly Judgement[]>;
 }
 
-export interface Diagnosis extends DiagnosisMetadata {
+/** How a diagnosis judges, beside what it states of itself. */
+export interface Rule {
   /** Runs after all others and may look at their judgements. */
   readonly judgesLast?: boolean;
   /** Judges every subject it applies to; no judgement at all means "not applicable". Pure. */
@@ -107,6 +109,8 @@ export interface Diagnosis extends DiagnosisMetadata {
   /** True where one capture never suffices: outside a comparison such a diagnosis is not asked. */
   readonly needsTwoCaptures?: boolean;
 }
+
+export interface Diagnosis extends DiagnosisMetadata, Rule {}
 
 /** All that a rule about two ends may look at. */
 export interface PairEvidence {
@@ -146,15 +150,15 @@ export function* judgeEach<One>(
   }
 }
 
-export function defineDiagnosis(diagnosis: Diagnosis): Diagnosis {
-  return diagnosis;
+export function defineDiagnosis(diagnosis: StatedMetadata & Rule): Diagnosis {
+  return metadataOf(diagnosis);
 }
 
 /** A diagnosis that rests on captures of both ends alone. */
 export function definePairDiagnosis(
-  diagnosis: DiagnosisMetadata & { judgePair(evidence: PairEvidence): Iterable<Judgement> },
+  diagnosis: StatedMetadata & { judgePair(evidence: PairEvidence): Iterable<Judgement> },
 ): Diagnosis {
-  return { ...diagnosis, needsTwoCaptures: true, diagnose: () => [] };
+  return { ...metadataOf(diagnosis), needsTwoCaptures: true, diagnose: () => [] };
 }
 
 /**

@@ -32,13 +32,8 @@ export default defineDiagnosis({
   refutedBy: 'an answer in a capture taken at the other end',
   source: 'RFC and section',
   thresholds: {
-    questions: {
-      value: QUESTIONS_MIN,
-      unit: 'packets',
-      why: 'one lost question is normal',
-      adjustable: true,
-    },
-    seconds: { value: ANSWER_SECONDS, unit: 's', why: 'how long the standard lets an answer take' },
+    questions: [QUESTIONS_MIN, 'packets', 'one lost question is normal', 'adjustable'],
+    seconds: [ANSWER_SECONDS, 's', 'how long the standard lets an answer take'],
   },
   fault: 'application',
   consequenceOf: ['path-loss', 'unreachable', 'policy'],
@@ -54,11 +49,10 @@ function judge(evidence: Evidence, session: TemplateSession): Judgement {
   const subject = { kind: 'pair', endpoints: [asker, answerer] };
   if (answers > 0) return { result: 'healthy', subject };
   if (questions < thresholdOf(evidence, ID, 'questions', QUESTIONS_MIN)) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${asker} asked ${questions} times, too seldom to judge; capture for longer.`,
-    };
+      `${asker} asked ${questions} times, too seldom to judge; capture for longer.`,
+    );
   }
   // Absence is evidence only where the capture could have shown presence.
   const limit = oneSidedLimit(quality, asker, answerer, stack);

@@ -2,6 +2,7 @@ import { SIDES } from '../../../src/compare/side.js';
 import { translationOf } from '../../../src/diagnose/both-ends/translation.js';
 import {
   defineDiagnosis,
+  insufficientData,
   type Judgement,
   type PairEvidence,
   type Problem,
@@ -37,14 +38,13 @@ export default defineDiagnosis({
   source:
     'RFC 3715, section 2.1 (AH and NAT are incompatible); RFC 4302, section 3.3.3.1; OSW guide, situation D',
   thresholds: {
-    answered: {
-      value: ANSWERED_PACKETS_MIN,
-      unit: 'packets',
-      why: 'AH in both directions shows that packets are accepted: the translation is only pretended',
-    },
+    answered: [
+      ANSWERED_PACKETS_MIN,
+      'packets',
+      'AH in both directions shows that packets are accepted: the translation is only pretended',
+    ],
   },
   fault: 'addressing',
-  consequenceOf: [],
   consequenceOfIds: ['esp.proto-unreachable'],
   technology: 'ipsec',
 
@@ -93,13 +93,11 @@ function judge(pair: AhPair, sessions: readonly IkeSession[]): Judgement {
     nats.find(({ state }) => state === 'translated-or-forced');
   if (nat && !isAnswered) return problemOf(pair, nat, subject, HASHES_DIFFER);
   if (nats.some(({ state }) => state !== 'unknown')) return { result: 'healthy', subject };
-  return {
-    result: 'insufficient-data',
+  return insufficientData(
     subject,
-    reason:
-      `No NAT detection of an IKE exchange between ${there.from} and ${back.from} is in the capture; start the capture ` +
+    `No NAT detection of an IKE exchange between ${there.from} and ${back.from} is in the capture; start the capture ` +
       'before the tunnel is set up (ipsec auto --down CONN, --up CONN).',
-  };
+  );
 }
 
 function isOfPair({ paths }: IkeSession, { directions: [there], stack }: AhPair): boolean {

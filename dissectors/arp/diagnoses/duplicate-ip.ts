@@ -39,12 +39,11 @@ export default defineDiagnosis({
   refutedBy: 'Both MAC addresses belong to one host, or to one failover group.',
   source: 'RFC 5227, sections 2.1.1 and 2.4 (conflict detection); RFC 826',
   thresholds: {
-    contest: { value: CONTEST_SECONDS, unit: 's', why: 'neighbour entries are renewed about that often' },
-    returns: { value: RETURNS_MIN, unit: 'returns', why: 'failover and failback make one' },
-    proxied: { value: PROXIED_MIN, unit: 'addresses', why: 'who answers for that many does so for others' },
+    contest: [CONTEST_SECONDS, 's', 'neighbour entries are renewed about that often'],
+    returns: [RETURNS_MIN, 'returns', 'failover and failback make one'],
+    proxied: [PROXIED_MIN, 'addresses', 'who answers for that many does so for others'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   *diagnose(evidence) {
     const owners = evidence.sessions(arpOwners);
     const addressesOf = addressesByMac(owners);

@@ -5,6 +5,7 @@ import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -50,23 +51,19 @@ export default defineDiagnosis({
   refutedBy: 'A reply in a capture on the asker.',
   source: 'RFC 826; RFC 1122, section 2.3.2; MidoNet operations guide (ip neigh: REACHABLE)',
   thresholds: {
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'Linux asks 3 times before it gives up' },
-    within: {
-      value: BURST_SECONDS,
-      unit: 's',
-      why: 'three tries of Linux take 3 s, those of routers longer',
-    },
-    scanned: { value: SCANNED_MIN, unit: 'addresses', why: 'scans and monitoring ask for absent hosts' },
-    insistent: {
-      value: INSISTENT_MIN,
-      unit: 'requests',
-      why: 'alone in the capture: who asks that often within seconds gets no answer',
-    },
-    unicastPeers: {
-      value: UNICAST_PEERS_MIN,
-      unit: 'hosts',
-      why: 'unicast from one host alone may be that of the capturing host; then information only',
-    },
+    requests: [REQUESTS_MIN, 'requests', 'Linux asks 3 times before it gives up'],
+    within: [BURST_SECONDS, 's', 'three tries of Linux take 3 s, those of routers longer'],
+    scanned: [SCANNED_MIN, 'addresses', 'scans and monitoring ask for absent hosts'],
+    insistent: [
+      INSISTENT_MIN,
+      'requests',
+      'alone in the capture: who asks that often within seconds gets no answer',
+    ],
+    unicastPeers: [
+      UNICAST_PEERS_MIN,
+      'hosts',
+      'unicast from one host alone may be that of the capturing host; then information only',
+    ],
   },
   fault: 'silence',
   consequenceOf: ['addressing', 'mismatch', 'tunnel-one-way'],
@@ -192,11 +189,10 @@ function judge(quality: CaptureQuality, view: View, pair: ArpPair): Judgement {
   const first = open.first;
   const last = open.last;
   if (sight === 'none' || !first || !last) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `Nothing sent to ${asker} itself is in the capture, so a reply would not be either: capture on ${asker} or ${target}.`,
-    };
+      `Nothing sent to ${asker} itself is in the capture, so a reply would not be either: capture on ${asker} or ${target}.`,
+    );
   }
   if (!(secondsToPause(quality, first) >= ANSWER_SECONDS)) {
     return {
@@ -267,7 +263,6 @@ function scanOf(quality: CaptureQuality, pairs: readonly ArpPair[]): Problem {
     where: 'sender',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { requests, replies: 0, targets },
     evidence: [

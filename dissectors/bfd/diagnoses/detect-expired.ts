@@ -1,5 +1,10 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import type { Citation, Moment } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { inOrder } from '../../../src/wording/citations.js';
@@ -53,11 +58,11 @@ export default defineDiagnosis({
   refutedBy: 'The missing packets in a capture at the system that went down.',
   source: 'RFC 5880, sections 6.8.4 and 4.1; RFC 5881; SCION router BFD',
   thresholds: {
-    detectionTime: {
-      value: 1,
-      unit: 'detection times',
-      why: 'learned from the session: multiplier × max(desired min TX, required min RX)',
-    },
+    detectionTime: [
+      1,
+      'detection times',
+      'learned from the session: multiplier × max(desired min TX, required min RX)',
+    ],
   },
   // A detection time: some seconds at most, with common timers.
   noticedAfterSeconds: 10,
@@ -83,13 +88,11 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
   const faded = fadedSide(session);
   if (!faded) return { result: 'healthy', subject };
   const peer = otherSide(session, faded.sender).address;
-  return {
-    result: 'insufficient-data',
+  return insufficientData(
     subject,
-    reason:
-      `The capture holds no more packets of ${faded.sender.address} although ${peer} stays Up for longer than its detection ` +
+    `The capture holds no more packets of ${faded.sender.address} although ${peer} stays Up for longer than its detection ` +
       `time of ${secondsText(faded.detection.timeNs)}, so they reach it by another way; capture at ${peer}.`,
-  };
+  );
 }
 
 function isExpiry({ down }: Leaving): boolean {

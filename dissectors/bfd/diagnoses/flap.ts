@@ -39,12 +39,8 @@ export default defineDiagnosis({
   refutedBy: 'A change window: somebody switched the session or the link on and off.',
   source: 'RFC 5880, section 6.2; RFC 5882, section 4 (effects on clients)',
   thresholds: {
-    transitions: { value: TRANSITIONS_MIN, unit: 'transitions', why: 'one drop and its recovery are two' },
-    window: {
-      value: WINDOW_SECONDS,
-      unit: 's',
-      why: 'drops that are further apart have causes of their own',
-    },
+    transitions: [TRANSITIONS_MIN, 'transitions', 'one drop and its recovery are two'],
+    window: [WINDOW_SECONDS, 's', 'drops that are further apart have causes of their own'],
   },
   fault: 'session-down',
   consequenceOf: ['path-loss', 'unreachable'],
@@ -79,7 +75,6 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
     where: 'unknown',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: !isUpAtEnd,
     counts: { transitions: transitions.length, drops: transitions.filter(({ isUp }) => !isUp).length },
     evidence: inOrder(

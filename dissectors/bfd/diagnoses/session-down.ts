@@ -35,7 +35,6 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A change window: the session was taken down on purpose.',
   source: 'RFC 5880, sections 4.1, 6.2 and 6.8.6',
-  thresholds: {},
   // A detection time: some seconds at most, with common timers.
   noticedAfterSeconds: 10,
   fault: 'session-down',

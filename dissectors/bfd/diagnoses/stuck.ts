@@ -39,13 +39,9 @@ export default defineDiagnosis({
   refutedBy: 'A packet in Init or Up of that system in the same time.',
   source: 'RFC 5880, sections 6.2 and 6.8.6; RFC 5881, section 5',
   thresholds: {
-    stuckSeconds: {
-      value: STUCK_SECONDS,
-      unit: 's',
-      why: 'a session comes up within three packets of 1 s each',
-    },
-    peerSilentSeconds: { value: PEER_SILENT_SECONDS, unit: 's', why: 'the peer may be about to start' },
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'one or two may be lost' },
+    stuckSeconds: [STUCK_SECONDS, 's', 'a session comes up within three packets of 1 s each'],
+    peerSilentSeconds: [PEER_SILENT_SECONDS, 's', 'the peer may be about to start'],
+    packets: [PACKETS_MIN, 'packets', 'one or two may be lost'],
   },
   fault: 'session-down',
   consequenceOf: ['path-loss', 'unreachable'],
@@ -207,7 +203,6 @@ function problemOf(quality: CaptureQuality, session: BfdSession, found: readonly
     where: 'unknown',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: session.last.timeNs - last.timeNs < 2 * NS_PER_SECOND,
     counts: { packetsNotHeard: passed, seconds: Math.round((last.timeNs - first.timeNs) / NS_PER_SECOND) },
     evidence: inOrder(

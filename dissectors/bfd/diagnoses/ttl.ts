@@ -35,10 +35,9 @@ export default defineDiagnosis({
   refutedBy: 'A capture on the wire between the two systems in which the TTL is 255.',
   source: 'RFC 5881, section 5; RFC 5082 (GTSM)',
   thresholds: {
-    timeToLive: { value: TTL_SINGLE_HOP, unit: 'hops', why: 'no router can raise it again (RFC 5082)' },
+    timeToLive: [TTL_SINGLE_HOP, 'hops', 'no router can raise it again (RFC 5082)'],
   },
   fault: 'session-down',
-  consequenceOf: [],
   technology: 'bfd',
   *diagnose({ sessions, quality }) {
     for (const session of sessions(bfdSessions)) {
@@ -76,7 +75,6 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
     where: 'unknown',
     first: ttl.first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets: ordered.reduce((sum, one) => sum + one.ttl.count, 0), timeToLive: ttl.min },
     evidence: inOrder(

@@ -32,9 +32,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A configuration of the time of the capture that names what the OPENs carry.',
   source: 'MidoNet guide, BGP (show run: remote-as, timers); RFC 4271, section 4.2',
-  thresholds: {},
   fault: 'session-down',
-  consequenceOf: [],
   technology: 'bgp',
   *diagnose(evidence) {
     for (const peering of bgpPeerings(evidence)) {
@@ -78,7 +76,6 @@ function* judge(evidence: Evidence, peering: Peering, side: ConfiguredSide): Gen
     where: 'unknown',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { differences: found.length },
     evidence: citationsInOrder([

@@ -36,8 +36,8 @@ export default defineDiagnosis({
   refutedBy: 'A change window: somebody reset the session on purpose.',
   source: 'RFC 4271, section 8; RFC 2439',
   thresholds: {
-    sessions: { value: SESSIONS_MIN, unit: 'sessions', why: 'one that stays is no flap' },
-    window: { value: WINDOW_SECONDS, unit: 's', why: 'further apart they have causes of their own' },
+    sessions: [SESSIONS_MIN, 'sessions', 'one that stays is no flap'],
+    window: [WINDOW_SECONDS, 's', 'further apart they have causes of their own'],
   },
   fault: 'session-down',
   consequenceOf: ['path-loss', 'session-down'],

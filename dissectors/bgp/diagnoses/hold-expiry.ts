@@ -2,6 +2,7 @@ import { momentOf } from '../../../src/correlate/frame-reference.js';
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   judgeEach,
   type Problem,
@@ -56,8 +57,8 @@ export default defineDiagnosis({
   refutedBy: 'Messages of the silent side in a capture at the other one in that time.',
   source: 'RFC 4271, sections 4.2, 4.4 and 6.5; MidoNet guide (timers 5 15)',
   thresholds: {
-    hold: { value: 1, unit: 'hold times', why: 'learned from the OPENs' },
-    slackSeconds: { value: SLACK_SECONDS, unit: 's', why: 'timers of daemons fire late' },
+    hold: [1, 'hold times', 'learned from the OPENs'],
+    slackSeconds: [SLACK_SECONDS, 's', 'timers of daemons fire late'],
   },
   // The longest common hold time (RFC 4271, section 4.2, proposes 90 s; Junos and others use up to 240 s).
   noticedAfterSeconds: 240,
@@ -112,13 +113,11 @@ function judge(evidence: Evidence, peering: Peering): Judgement | null {
   const subject = peeringSubject(quality, peering);
   const lost = silences.find((one) => isOverHold(one) && one.to === null && one.connection.end === null);
   if (!lost) return { result: 'healthy', subject };
-  return {
-    result: 'insufficient-data',
+  return insufficientData(
     subject,
-    reason:
-      `${lost.speaker.address} sends nothing new for ${secondsText(lost.lastedNs)}, longer than the hold time, and nothing shows what ` +
+    `${lost.speaker.address} sends nothing new for ${secondsText(lost.lastedNs)}, longer than the hold time, and nothing shows what ` +
       `${lost.listener.address} made of it; capture at ${lost.listener.address}.`,
-  };
+  );
 }
 
 function isNoticed(

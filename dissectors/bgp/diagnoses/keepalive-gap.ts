@@ -1,6 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement, judgeEach, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  judgeEach,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -39,22 +45,10 @@ export default defineDiagnosis({
   refutedBy: 'Keepalives in time in a capture at the sender.',
   source: 'RFC 4271, section 4.4 (a third of the hold time, less up to 25 %)',
   thresholds: {
-    holdShare: {
-      value: HOLD_SHARE,
-      unit: 'hold times',
-      why: 'keepalives come every third of it: one is missing',
-    },
-    intervals: {
-      value: INTERVALS_WITH_HOLD,
-      unit: 'intervals',
-      why: 'operators may choose longer intervals',
-    },
-    intervalsWithoutHold: {
-      value: INTERVALS_WITHOUT_HOLD,
-      unit: 'intervals',
-      why: 'the hold time is unknown',
-    },
-    slackSeconds: { value: SLACK_SECONDS, unit: 's', why: 'short intervals vary more' },
+    holdShare: [HOLD_SHARE, 'hold times', 'keepalives come every third of it: one is missing'],
+    intervals: [INTERVALS_WITH_HOLD, 'intervals', 'operators may choose longer intervals'],
+    intervalsWithoutHold: [INTERVALS_WITHOUT_HOLD, 'intervals', 'the hold time is unknown'],
+    slackSeconds: [SLACK_SECONDS, 's', 'short intervals vary more'],
   },
   fault: 'session-down',
   consequenceOf: ['path-loss', 'large-packets-lost', 'session-down'],
@@ -76,12 +70,10 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
     [one.client, one.server].some((side) => !Number.isNaN(timersOf(one, side).keepaliveNs)),
   );
   if (isKnown) return { result: 'healthy', subject };
-  return {
-    result: 'insufficient-data',
+  return insufficientData(
     subject,
-    reason:
-      'The capture holds fewer than three intervals between KEEPALIVEs of a side; capture for several hold times.',
-  };
+    'The capture holds fewer than three intervals between KEEPALIVEs of a side; capture for several hold times.',
+  );
 }
 
 function isGap(silence: SpeakerSilence): boolean {

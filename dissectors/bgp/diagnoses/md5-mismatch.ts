@@ -47,10 +47,9 @@ export default defineDiagnosis({
   refutedBy: 'A SYN-ACK with option 19 between the two.',
   source: 'RFC 2385; RFC 4271, section 10',
   thresholds: {
-    syns: { value: SYNS_MIN, unit: 'SYNs', why: 'one or two may be lost' },
+    syns: [SYNS_MIN, 'SYNs', 'one or two may be lost'],
   },
   fault: 'session-down',
-  consequenceOf: [],
   technology: 'bgp',
   diagnose(evidence) {
     const scanners = scanningHosts(evidence);
@@ -83,13 +82,11 @@ function judge(evidence: Evidence, peering: Peering, scanners: ReadonlySet<strin
   const server = client === peering.a ? peering.b : peering.a;
   const heard = quality.traffic.between(server, client, peering.stack);
   if (heard && heard.fromA.packets > 0) return problemOf(evidence, peering, failed, 'one side seen');
-  return {
-    result: 'insufficient-data',
+  return insufficientData(
     subject,
-    reason:
-      `${client} signs its SYNs (TCP-MD5), and nothing of ${server} is in the capture, so that a wrong password looks ` +
+    `${client} signs its SYNs (TCP-MD5), and nothing of ${server} is in the capture, so that a wrong password looks ` +
       `like a peer that is down; capture at ${server}, where its own SYNs show whether it signs.`,
-  };
+  );
 }
 
 function isSigned(authentication: number | undefined): boolean {
@@ -117,7 +114,6 @@ function problemOf({ quality }: Evidence, peering: Peering, failed: FailedAttemp
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: recovered === null,
     counts: { syns, attempts: connections.length },
     packets: { of: ['tcp/179', 'md5'], lost: syns, delivered: 0 },

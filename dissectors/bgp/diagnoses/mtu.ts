@@ -50,8 +50,8 @@ export default defineDiagnosis({
   refutedBy: 'A larger segment of the same direction that was acknowledged.',
   source: 'RFC 4271, section 6.5; RFC 2923; RFC 4821',
   thresholds: {
-    repeats: { value: REPEATS_MIN, unit: 'repetitions', why: 'TCP makes up for single losses' },
-    bytes: { value: LARGE_BYTES_MIN, unit: 'bytes', why: 'every path carries 576 bytes' },
+    repeats: [REPEATS_MIN, 'repetitions', 'TCP makes up for single losses'],
+    bytes: [LARGE_BYTES_MIN, 'bytes', 'every path carries 576 bytes'],
   },
   fault: 'large-packets-lost',
   consequenceOf: ['path-loss', 'mtu', 'large-packets-lost'],
@@ -178,7 +178,6 @@ function problemOfMissing(
     where: 'unknown',
     first: momentOf(data.first),
     last: momentOf(recovered?.established ?? last.last),
-    lastGood: null,
     ongoingAtEnd: recovered === null,
     counts: {
       segments: missing.length,
@@ -216,7 +215,6 @@ function problemOf({ quality }: Evidence, peering: Peering, stuck: readonly Stuc
     where: 'path',
     first: momentOf(segment.first),
     last: momentOf(recovered?.established ?? last.last),
-    lastGood: null,
     ongoingAtEnd: recovered === null,
     counts: {
       segments: stuck.length,

@@ -62,8 +62,8 @@ export default defineDiagnosis({
   refutedBy: 'A SYN-ACK of the neighbor in a capture at the side that asks.',
   source: 'RFC 4271, section 8.2.2 (Connect, Active); MidoNet guide, BGP',
   thresholds: {
-    syns: { value: SYNS_MIN, unit: 'SYNs', why: 'one or two may be lost, or be probes' },
-    judgeSeconds: { value: JUDGE_SECONDS, unit: 's', why: 'connect-retry timers of 10 s are in use' },
+    syns: [SYNS_MIN, 'SYNs', 'one or two may be lost, or be probes'],
+    judgeSeconds: [JUDGE_SECONDS, 's', 'connect-retry timers of 10 s are in use'],
   },
   fault: 'session-down',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'session-down'],
@@ -98,7 +98,7 @@ function judge(evidence: Evidence, peering: Peering, scanners: ReadonlySet<strin
     const reason =
       `Only ${plural(failed.syns, 'SYN')} to port 179 stayed without answer, which may be a probe; ` +
       'capture until the speaker has tried again: its connect-retry timer is 120 s by default.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   return problemOf(evidence, peering, failed);
 }

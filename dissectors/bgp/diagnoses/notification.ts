@@ -39,9 +39,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'Nothing: the speaker itself says so. Whether it was meant, a change log says.',
   source: 'RFC 4271, sections 4.5 and 6; RFC 4486; RFC 8538; RFC 9003; RFC 9384',
-  thresholds: {},
   fault: 'session-down',
-  consequenceOf: [],
   technology: 'bgp',
   diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
 });

@@ -44,9 +44,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'Nothing: the speaker itself says so.',
   source: 'RFC 4271, sections 4.2, 4.5 and 6.2; RFC 5492; RFC 6793; RFC 9234',
-  thresholds: {},
   fault: 'session-down',
-  consequenceOf: [],
   technology: 'bgp',
   diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence, peering)),
 });
@@ -85,7 +83,6 @@ function problemOf(
     where: 'receiver',
     first: momentOf(notification),
     last: momentOf(recovered?.established ?? last),
-    lastGood: null,
     ongoingAtEnd: recovered === null,
     counts: { rejections: rejections.length, code: notification.code, subcode: notification.subcode },
     evidence: citationsInOrder([

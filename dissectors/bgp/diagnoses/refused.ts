@@ -44,11 +44,10 @@ export default defineDiagnosis({
   refutedBy: 'A session of the two over another address or in another VRF.',
   source: 'RFC 4271, section 8.2.2; RFC 9293, section 3.5.2; Calico VPP guide (agent log)',
   thresholds: {
-    attempts: { value: ATTEMPTS_MIN, unit: 'attempts', why: 'one may fall into a restart, or be a probe' },
-    lastingSeconds: { value: LASTING_SECONDS, unit: 's', why: 'a daemon needs a moment to start' },
+    attempts: [ATTEMPTS_MIN, 'attempts', 'one may fall into a restart, or be a probe'],
+    lastingSeconds: [LASTING_SECONDS, 's', 'a daemon needs a moment to start'],
   },
   fault: 'session-down',
-  consequenceOf: [],
   technology: 'bgp',
   diagnose(evidence) {
     const scanners = scanningHosts(evidence);

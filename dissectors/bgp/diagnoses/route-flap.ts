@@ -37,19 +37,10 @@ export default defineDiagnosis({
   refutedBy: 'Somebody switches the route on and off on purpose (a drain of a service, a test).',
   source: 'RFC 4271, sections 4.3 and 9.2.1.1; RFC 2439, section 2; RFC 7196',
   thresholds: {
-    cycles: {
-      value: FLAP_CYCLES_MIN,
-      unit: 'cycles',
-      why: 'one is a change, two may be a restart; damping punishes the third',
-    },
-    window: {
-      value: FLAP_WINDOW_SECONDS,
-      unit: 's',
-      why: 'within the half-life of route flap damping, 15 min',
-    },
+    cycles: [FLAP_CYCLES_MIN, 'cycles', 'one is a change, two may be a restart; damping punishes the third'],
+    window: [FLAP_WINDOW_SECONDS, 's', 'within the half-life of route flap damping, 15 min'],
   },
   fault: 'remark',
-  consequenceOf: [],
   technology: 'bgp',
   diagnose: (evidence) => judgeEach(bgpPeerings(evidence), (peering) => judge(evidence.quality, peering)),
 });

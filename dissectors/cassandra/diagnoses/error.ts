@@ -51,11 +51,10 @@ export default defineDiagnosis({
   refutedBy: 'The same request succeeds when it is repeated at once.',
   source: 'CQL binary protocol v4 and v5, sections 4 and 9; MidoNet guide (NSDB)',
   thresholds: {
-    answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'drivers give a connection up after 5 s' },
-    lastingErrors: { value: LASTING_ERRORS, unit: 'errors', why: 'drivers repeat a request once or twice' },
+    answerSeconds: [ANSWER_SECONDS, 's', 'drivers give a connection up after 5 s'],
+    lastingErrors: [LASTING_ERRORS, 'errors', 'drivers repeat a request once or twice'],
   },
   fault: 'application',
-  consequenceOf: [],
   *diagnose(evidence) {
     const servers = new Map<string, CassandraClient[]>();
     for (const client of evidence.sessions(cassandraClients)) {
@@ -126,7 +125,6 @@ function problemOf(
     where: 'receiver',
     first,
     last: citations[citations.length - 1],
-    lastGood: null,
     ongoingAtEnd: silent.length > 0,
     counts: { errors: count, startupsWithoutAnswer: silent.length, clients: clients.length },
     evidence: citations,

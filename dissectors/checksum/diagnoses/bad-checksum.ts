@@ -64,16 +64,10 @@ export default defineDiagnosis({
   refutedBy: 'An answer to a packet with such a checksum, or right sums in a capture on the receiver.',
   source: 'RFC 768, RFC 1071, RFC 9293 section 3.1, RFC 8200 section 8.1, RFC 6935',
   thresholds: {
-    packets: {
-      value: PACKETS_MIN,
-      unit: 'packets',
-      why: 'a lost question or two is normal',
-      adjustable: true,
-    },
-    seconds: { value: SECONDS_MIN, unit: 's', why: 'until then an answer may be late', adjustable: true },
+    packets: [PACKETS_MIN, 'packets', 'a lost question or two is normal', 'adjustable'],
+    seconds: [SECONDS_MIN, 's', 'until then an answer may be late', 'adjustable'],
   },
   fault: 'path-loss',
-  consequenceOf: [],
   *diagnose(evidence) {
     const sessions = evidence.sessions(checksumFaults);
     const least = thresholdsOf(evidence, ID, { packets: PACKETS_MIN, seconds: SECONDS_MIN });
@@ -133,26 +127,22 @@ function judge(
   );
   const words = `${checksumWords(lane)} checksum`;
   if (!isEnough) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        `Packets from ${sender} to ${receiver}${insideWords(quality, layerStack)} have a faulty ${words}, but nothing in them shows whether they are accepted; ` +
+      `Packets from ${sender} to ${receiver}${insideWords(quality, layerStack)} have a faulty ${words}, but nothing in them shows whether they are accepted; ` +
         'capture on the receiver while you ping and open a TCP connection.',
-    };
+    );
   }
   const limit = oneSidedLimit(quality, sender, receiver, layerStack);
   if (limit) return insufficientData(subject, limit);
   const answered =
     onLane ?? (verdict === VERDICT_ZERO_OVER_IPV6 ? null : answeredElsewhere(quality, lane, sessions));
   if (!answered) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        `No packet of ${sender} to ${receiver} with a right ${words} is answered either, so the sum need not be why; ` +
+      `No packet of ${sender} to ${receiver} with a right ${words} is answered either, so the sum need not be why; ` +
         'capture on the receiver: if the sums are wrong there, they are wrong on the wire.',
-    };
+    );
   }
   return problemOf(quality, lane, asking, answered, onLane !== null);
 }
@@ -197,7 +187,6 @@ function problemOf(
     where: 'sender',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: answered.at.frame < last.frame,
     counts: {
       packets,

@@ -41,18 +41,13 @@ export default defineDiagnosis({
   source:
     'RFC 1071; RFC 9293, section 3.1; Stone and Partridge, When the CRC and TCP checksum disagree (2000)',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'single ones occur on healthy paths' },
-    seconds: { value: SECONDS_MIN, unit: 's', why: 'a burst is one event' },
-    shareMin: { value: SHARE_MIN, unit: 'share', why: 'below it nobody notices' },
-    shareMax: {
-      value: SHARE_MAX,
-      unit: 'share',
-      why: 'above it a program is at fault, or no link would stay up',
-    },
-    differences: { value: DIFFERENCES_MIN, unit: 'amounts', why: 'chance flips other bits each time' },
+    packets: [PACKETS_MIN, 'packets', 'single ones occur on healthy paths'],
+    seconds: [SECONDS_MIN, 's', 'a burst is one event'],
+    shareMin: [SHARE_MIN, 'share', 'below it nobody notices'],
+    shareMax: [SHARE_MAX, 'share', 'above it a program is at fault, or no link would stay up'],
+    differences: [DIFFERENCES_MIN, 'amounts', 'chance flips other bits each time'],
   },
   fault: 'path-loss',
-  consequenceOf: [],
   diagnose: (evidence) => judgeLanes(evidence),
 });
 
@@ -101,7 +96,6 @@ function judge({ quality }: Evidence, lane: Lane): Judgement {
     where: 'path',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets, sent, differences: differences.size },
     evidence: cited.flatMap(({ first: at, last: to, found, expected }) => [

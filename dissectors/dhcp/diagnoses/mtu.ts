@@ -39,10 +39,9 @@ export default defineDiagnosis({
   refutedBy: 'Nothing: the value is what the server says.',
   source: 'RFC 2132, section 5.1; MidoNet guide (MTU table, option of the DHCP subnet)',
   thresholds: {
-    usualMtu: { value: MTU_USUAL, unit: 'bytes', why: 'what Ethernet carries without any agreement' },
+    usualMtu: [MTU_USUAL, 'bytes', 'what Ethernet carries without any agreement'],
   },
   fault: 'remark',
-  consequenceOf: [],
   *diagnose(evidence) {
     for (const { stack, announced } of evidence.sessions(dhcpLinks)) {
       for (const one of announced) yield judge(evidence, stack, one);
@@ -86,7 +85,6 @@ function judge(evidence: Evidence, stack: number, announced: AnnouncedMtu): Judg
     where: 'sender',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       mtu,

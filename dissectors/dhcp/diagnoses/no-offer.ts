@@ -47,17 +47,9 @@ export default defineDiagnosis({
   refutedBy: 'An OFFER in a capture taken on the client.',
   source: 'RFC 2131, sections 3.1 and 4.1 (retransmission); MidoNet guide',
   thresholds: {
-    discovers: {
-      value: DISCOVERS_MIN,
-      unit: 'DISCOVERs',
-      why: 'the first may be lost while the port comes up',
-    },
-    spanSeconds: { value: SPAN_SECONDS, unit: 's', why: 'clients wait 4 s, then 8 s, then 16 s' },
-    answerSeconds: {
-      value: ANSWER_SECONDS,
-      unit: 's',
-      why: 'servers probe an address for a second or two first',
-    },
+    discovers: [DISCOVERS_MIN, 'DISCOVERs', 'the first may be lost while the port comes up'],
+    spanSeconds: [SPAN_SECONDS, 's', 'clients wait 4 s, then 8 s, then 16 s'],
+    answerSeconds: [ANSWER_SECONDS, 's', 'servers probe an address for a second or two first'],
   },
   fault: 'silence',
   consequenceOf: ['path-loss'],

@@ -41,15 +41,10 @@ export default defineDiagnosis({
   refutedBy: 'The same question resolved by the same server at that time.',
   source: 'RFC 1035, section 4.1.1; RFC 8020; resolv.conf(5); Cloud Foundry guide (dig the route)',
   thresholds: {
-    loudCount: {
-      value: LOUD_MIN,
-      unit: 'answers',
-      why: 'a single broken zone is not the fault of the resolver',
-    },
-    failingShare: { value: FAILING_SHARE, unit: 'share', why: 'a resolver that resolves the rest works' },
+    loudCount: [LOUD_MIN, 'answers', 'a single broken zone is not the fault of the resolver'],
+    failingShare: [FAILING_SHARE, 'share', 'a resolver that resolves the rest works'],
   },
   fault: 'application',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {
@@ -76,7 +71,6 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
     where: 'receiver',
     first: failures[0].first,
     last,
-    lastGood: null,
     ongoingAtEnd: server.lastAnswer !== null && last.frame >= server.lastAnswer.frame,
     counts: {
       answered: server.answered,

@@ -33,10 +33,9 @@ export default defineDiagnosis({
   refutedBy: 'An answer with data to the same question at that time.',
   source: 'RFC 2308, section 2.2; Cloud Foundry guide (dig: ANSWER 0 or 1)',
   thresholds: {
-    loudCount: { value: LOUD_MIN, unit: 'answers', why: 'a name or two without address are normal' },
+    loudCount: [LOUD_MIN, 'answers', 'a name or two without address are normal'],
   },
   fault: 'application',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     for (const server of evidence.sessions(dnsServers)) {
@@ -65,7 +64,6 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
     where: 'receiver',
     first: failures[0].first,
     last,
-    lastGood: null,
     ongoingAtEnd: server.lastAnswer !== null && last.frame >= server.lastAnswer.frame,
     counts: {
       answered: server.answered,

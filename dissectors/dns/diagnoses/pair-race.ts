@@ -51,10 +51,10 @@ export default defineDiagnosis({
     'Both questions of such a pair in a capture at the server: then the answer was lost, not the question.',
   source: 'resolv.conf(5), single-request-reopen; conntrack(8), -S; RFC 1035, section 4.2.1',
   thresholds: {
-    lost: { value: LOST_MIN, unit: 'pairs', why: 'one or two are lost anywhere' },
-    retrySeconds: { value: RETRY_SECONDS, unit: 's', why: 'the shortest timer of a resolver, 1 s' },
-    lostShare: { value: LOST_SHARE_MAX, unit: 'share', why: 'a race is lost now and then, not mostly' },
-    alone: { value: ALONE_MIN, unit: 'questions', why: 'fewer show no rate' },
+    lost: [LOST_MIN, 'pairs', 'one or two are lost anywhere'],
+    retrySeconds: [RETRY_SECONDS, 's', 'the shortest timer of a resolver, 1 s'],
+    lostShare: [LOST_SHARE_MAX, 'share', 'a race is lost now and then, not mostly'],
+    alone: [ALONE_MIN, 'questions', 'fewer show no rate'],
   },
   fault: 'application',
   consequenceOf: ['path-loss'],
@@ -105,7 +105,6 @@ function problemOf({ quality }: Evidence, server: DnsServer): Judgement {
     where: 'sender',
     first: first.lost.first,
     last: last.lost.answer ?? last.lost.last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       pairs,

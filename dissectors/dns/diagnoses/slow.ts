@@ -50,36 +50,17 @@ export default defineDiagnosis({
   source:
     'RFC 1035, section 7.2; Cloud Foundry guide (latency: app, DNS, network, app; 2 ms for internal routes)',
   thresholds: {
-    slowMs: { value: SLOW_MS, unit: 'ms', why: 'answers from a cache come within the round trip' },
-    nearSlowMs: {
-      value: NEAR_SLOW_MS,
-      unit: 'ms',
-      why: 'a resolver on the host itself answers in about 2 ms',
-    },
-    severeSeconds: {
-      value: SEVERE_SECONDS,
-      unit: 's',
-      why: 'people notice; clients begin to repeat',
-      adjustable: true,
-    },
-    verySlowSeconds: {
-      value: VERY_SLOW_SECONDS,
-      unit: 's',
-      why: 'no path and no cold cache takes that long: something times out',
-    },
-    verySlowCount: { value: VERY_SLOW_MIN, unit: 'answers', why: 'a name or two of a dead zone are normal' },
-    slowCount: {
-      value: SLOW_MIN,
-      unit: 'answers',
-      why: 'the first question for a name may take longer',
-      adjustable: true,
-    },
-    slowShare: {
-      value: SLOW_SHARE,
-      unit: 'share',
-      why: 'then the 95th percentile is slow',
-      adjustable: true,
-    },
+    slowMs: [SLOW_MS, 'ms', 'answers from a cache come within the round trip'],
+    nearSlowMs: [NEAR_SLOW_MS, 'ms', 'a resolver on the host itself answers in about 2 ms'],
+    severeSeconds: [SEVERE_SECONDS, 's', 'people notice; clients begin to repeat', 'adjustable'],
+    verySlowSeconds: [
+      VERY_SLOW_SECONDS,
+      's',
+      'no path and no cold cache takes that long: something times out',
+    ],
+    verySlowCount: [VERY_SLOW_MIN, 'answers', 'a name or two of a dead zone are normal'],
+    slowCount: [SLOW_MIN, 'answers', 'the first question for a name may take longer', 'adjustable'],
+    slowShare: [SLOW_SHARE, 'share', 'then the 95th percentile is slow', 'adjustable'],
   },
   fault: 'delay',
   consequenceOf: ['path-loss'],
@@ -119,7 +100,6 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
     where: 'unknown',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: server.lastAnswer !== null && last.frame >= server.lastAnswer.frame,
     counts: {
       questions: server.questions,

@@ -50,15 +50,11 @@ export default defineDiagnosis({
   source:
     'RFC 1035, section 7.2; resolv.conf(5), option timeout; guides: Calico/VPP (nslookup), Cloud Foundry (dig)',
   thresholds: {
-    answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'resolvers wait 5 s for an answer by default' },
-    tries: { value: TRIES_MIN, unit: 'messages', why: 'two lost messages in a row are rare' },
-    repeatedSeconds: {
-      value: REPEATED_SECONDS,
-      unit: 's',
-      why: 'a slow answer may come after three tries in quick succession',
-    },
-    loudTries: { value: LOUD_TRIES_MIN, unit: 'messages', why: 'a lost message or two is normal' },
-    failingShare: { value: FAILING_SHARE, unit: 'share', why: 'a server that answers the rest is reachable' },
+    answerSeconds: [ANSWER_SECONDS, 's', 'resolvers wait 5 s for an answer by default'],
+    tries: [TRIES_MIN, 'messages', 'two lost messages in a row are rare'],
+    repeatedSeconds: [REPEATED_SECONDS, 's', 'a slow answer may come after three tries in quick succession'],
+    loudTries: [LOUD_TRIES_MIN, 'messages', 'a lost message or two is normal'],
+    failingShare: [FAILING_SHARE, 'share', 'a server that answers the rest is reachable'],
   },
   fault: 'silence',
   consequenceOf: [

@@ -44,8 +44,8 @@ export default defineDiagnosis({
   refutedBy: 'ESP of the gateway to both ports at once in a capture at the gateway, while both clients send',
   source: 'RFC 3948, sections 5.1 and 5.2 (conflicts of clients behind one NAT)',
   thresholds: {
-    takeover: { value: TAKEOVER_SECONDS, unit: 's', why: 'a kernel uses a new SA from the next packet on' },
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'to each client: both tunnels worked' },
+    takeover: [TAKEOVER_SECONDS, 's', 'a kernel uses a new SA from the next packet on'],
+    packets: [PACKETS_MIN, 'packets', 'to each client: both tunnels worked'],
   },
   fault: 'addressing',
   consequenceOf: ['path-loss'],

@@ -45,15 +45,10 @@ export default defineDiagnosis({
     'A capture at the other gateway or on the way that holds the same cleartext packets: then it is a leak',
   source: 'OSW guide, situation D (NETKEY); strongSwan documentation, "Traffic dumps"',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'fewer may coincide with ESP by chance' },
-    delay: {
-      value: DELAY_MILLISECONDS,
-      unit: 'ms',
-      why: 'time from the arrival of ESP to its decrypted copy',
-    },
+    packets: [PACKETS_MIN, 'packets', 'fewer may coincide with ESP by chance'],
+    delay: [DELAY_MILLISECONDS, 'ms', 'time from the arrival of ESP to its decrypted copy'],
   },
   fault: 'remark',
-  consequenceOf: [],
   technology: 'ipsec',
 
   *diagnose(evidence) {

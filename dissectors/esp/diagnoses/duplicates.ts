@@ -29,10 +29,9 @@ export default defineDiagnosis({
   refutedBy: 'A capture on the gateway itself that holds each sequence number once',
   source: 'RFC 4303, section 3.4.3 (sequence number verification)',
   thresholds: {
-    packets: { value: DUPLICATES_MIN, unit: 'packets', why: 'one or two repeats are not worth a line' },
+    packets: [DUPLICATES_MIN, 'packets', 'one or two repeats are not worth a line'],
   },
   fault: 'remark',
-  consequenceOf: [],
   technology: 'ipsec',
   diagnose: (evidence) => judgeSequences(evidence, symptomOf),
 });

@@ -31,19 +31,10 @@ export default defineDiagnosis({
   refutedBy: 'Answers to packets of both encapsulations on the inside of both gateways',
   source: 'OSW guide, situation D (NAT that is not detected); RFC 3948, section 3; RFC 7296, section 2.23',
   thresholds: {
-    packets: {
-      value: PACKETS_MIN,
-      unit: 'packets',
-      why: 'each direction, so that a stray packet decides nothing',
-    },
-    together: {
-      value: TOGETHER_SECONDS,
-      unit: 's',
-      why: 'encapsulations of different times may belong to different SAs',
-    },
+    packets: [PACKETS_MIN, 'packets', 'each direction, so that a stray packet decides nothing'],
+    together: [TOGETHER_SECONDS, 's', 'encapsulations of different times may belong to different SAs'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   consequenceOfIds: ['ike.nat-undetected'],
   technology: 'ipsec',
 

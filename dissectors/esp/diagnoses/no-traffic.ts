@@ -40,12 +40,7 @@ export default defineDiagnosis({
   refutedBy: 'ESP between the gateways in a capture without a filter',
   source: 'OSW guide, situation D (tunnel completes, no traffic)',
   thresholds: {
-    silent: {
-      value: SILENT_SECONDS,
-      unit: 's',
-      why: 'time for somebody to send something after the tunnel is up',
-      adjustable: true,
-    },
+    silent: [SILENT_SECONDS, 's', 'time for somebody to send something after the tunnel is up', 'adjustable'],
   },
   fault: 'silence',
   consequenceOf: [

@@ -57,41 +57,33 @@ export default defineDiagnosis({
     'Packets of the silent direction in a capture taken at the other gateway that also arrive at this one',
   source: 'OSW guide, situation D; RFC 4303, section 4.1 (an SA is one-way)',
   thresholds: {
-    packets: {
-      value: ONE_WAY_PACKETS_MIN,
-      unit: 'packets',
-      why: 'below that a few unanswered datagrams are plausible',
-    },
-    seconds: {
-      value: ONE_WAY_SECONDS_MIN,
-      unit: 's',
-      why: 'longer than retransmission pauses of inner TCP and a lost ping or two',
-    },
-    workedPackets: {
-      value: WORKED_PACKETS_MIN,
-      unit: 'packets',
-      why: 'packets of the silent side that show that the direction worked at some time',
-    },
-    askingSeconds: {
-      value: ASKING_SECONDS_MIN,
-      unit: 's',
-      why: 'least distance of packets that ask; media and transfers send faster',
-    },
-    askingSecondsMax: {
-      value: ASKING_SECONDS_MAX,
-      unit: 's',
-      why: 'greatest distance; statistics and heartbeats of devices come more seldom',
-    },
-    equalShare: {
-      value: EQUAL_SHARE_MIN,
-      unit: 'share',
-      why: 'packets of one length: logs and flow records differ in length',
-    },
-    expectedAnswers: {
-      value: EXPECTED_ANSWERS_MIN,
-      unit: 'packets',
-      why: 'answers that the ratio in the rest of the capture lets expect; fewer may be missing by chance',
-    },
+    packets: [ONE_WAY_PACKETS_MIN, 'packets', 'below that a few unanswered datagrams are plausible'],
+    seconds: [
+      ONE_WAY_SECONDS_MIN,
+      's',
+      'longer than retransmission pauses of inner TCP and a lost ping or two',
+    ],
+    workedPackets: [
+      WORKED_PACKETS_MIN,
+      'packets',
+      'packets of the silent side that show that the direction worked at some time',
+    ],
+    askingSeconds: [
+      ASKING_SECONDS_MIN,
+      's',
+      'least distance of packets that ask; media and transfers send faster',
+    ],
+    askingSecondsMax: [
+      ASKING_SECONDS_MAX,
+      's',
+      'greatest distance; statistics and heartbeats of devices come more seldom',
+    ],
+    equalShare: [EQUAL_SHARE_MIN, 'share', 'packets of one length: logs and flow records differ in length'],
+    expectedAnswers: [
+      EXPECTED_ANSWERS_MIN,
+      'packets',
+      'answers that the ratio in the rest of the capture lets expect; fewer may be missing by chance',
+    ],
   },
   fault: 'tunnel-one-way',
   consequenceOf: [

@@ -1,6 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import type { FlowDirection } from '../../../src/correlate/flow-registry.js';
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { ProtectedNetworks } from '../../../src/side-files/configuration.js';
 import { isWithin } from '../../../src/side-files/networks.js';
@@ -41,15 +46,14 @@ export default defineDiagnosis({
   refutedBy: 'A capture on the way to the peer that does not hold the cited packets.',
   source: 'RFC 4301, section 5.1 (outbound processing); Openswan guide, situation D',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'the first packets may leave before the SA is up' },
-    espShare: {
-      value: ESP_SHARE_MIN,
-      unit: 'share',
-      why: 'with as much ESP the cleartext may be the same packets before encryption',
-    },
+    packets: [PACKETS_MIN, 'packets', 'the first packets may leave before the SA is up'],
+    espShare: [
+      ESP_SHARE_MIN,
+      'share',
+      'with as much ESP the cleartext may be the same packets before encryption',
+    ],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'ipsec',
   *diagnose(evidence) {
     const networks = evidence.side.configuration?.ipsec ?? [];
@@ -72,14 +76,14 @@ function judge(evidence: Evidence, networks: ProtectedNetworks, pairs: readonly 
   const own = pairs.filter(({ low, high }) => gateways.includes(low) && gateways.includes(high));
   if (own.length === 0) {
     const reason = `No ESP runs between ${gateways.join(' and ')} in the capture; capture on the external interface of one of them.`;
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   const clear = [clearOf(evidence.quality, networks, 0), clearOf(evidence.quality, networks, 1)];
   if (clear[0].length + clear[1].length === 0) return { result: 'healthy', subject };
   const local = gateways.findIndex((gateway) => isLocal(evidence.quality, own, gateway));
   if (local < 0) {
     const reason = `Cleartext runs between the protected networks, and whether it leaves or was decrypted here depends on the capture point; say which host captured with --local.`;
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   const leaving = clear[local];
   const packets = leaving.reduce((sum, { counted }) => sum + counted.packets, 0);
@@ -87,7 +91,7 @@ function judge(evidence: Evidence, networks: ProtectedNetworks, pairs: readonly 
   const esp = espBeside(own, gateways[local], leaving);
   if (seesInside(evidence.quality) || esp >= packets * ESP_SHARE_MIN) {
     const reason = `Cleartext leaves the network behind ${gateways[local]}, and the capture may show it before encryption; capture on the external interface alone.`;
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   return problemOf(networks, leaving, { local, packets, esp, decrypted: clear[1 - local].length }, subject);
 }
@@ -172,7 +176,6 @@ function problemOf(
     where: 'sender',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       packets: seen.packets,

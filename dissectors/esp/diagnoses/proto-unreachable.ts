@@ -44,14 +44,13 @@ export default defineDiagnosis({
   source:
     'RFC 792 (destination unreachable, code 2); RFC 4443, section 3.4; OSW guide, situation D (kernel modules)',
   thresholds: {
-    v6Refusals: {
-      value: V6_REFUSALS_MIN,
-      unit: 'packets',
-      why: 'unrecognized next header may also be meant for a header inside a single odd packet',
-    },
+    v6Refusals: [
+      V6_REFUSALS_MIN,
+      'packets',
+      'unrecognized next header may also be meant for a header inside a single odd packet',
+    ],
   },
   fault: 'refused',
-  consequenceOf: [],
   technology: 'ipsec',
   explicitSignal: true,
 

@@ -26,11 +26,10 @@ export default defineDiagnosis({
   refutedBy: 'A capture at the sender that shows the same order: then the sender, not the path, reorders',
   source: 'RFC 4303, section 3.4.3; RFC 4737 (reordering extent)',
   thresholds: {
-    packets: { value: REORDERED_MIN, unit: 'packets', why: 'one or two swaps are not worth a line' },
-    window: { value: REPLAY_WINDOW, unit: 'packets', why: 'beyond it receivers drop: esp.replay-window' },
+    packets: [REORDERED_MIN, 'packets', 'one or two swaps are not worth a line'],
+    window: [REPLAY_WINDOW, 'packets', 'beyond it receivers drop: esp.replay-window'],
   },
   fault: 'remark',
-  consequenceOf: [],
   technology: 'ipsec',
   diagnose: (evidence) => judgeSequences(evidence, symptomOf),
 });

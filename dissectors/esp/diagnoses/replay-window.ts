@@ -28,11 +28,10 @@ export default defineDiagnosis({
   refutedBy: 'A receiver whose counters of replayed packets stay at zero: its window is larger',
   source: 'RFC 4303, section 3.4.3 (window of 64 by default, 32 at least)',
   thresholds: {
-    window: { value: REPLAY_WINDOW, unit: 'packets', why: 'default anti-replay window of RFC 4303' },
-    packets: { value: LATE_PACKETS_MIN, unit: 'packets', why: 'one or two stragglers do no harm' },
+    window: [REPLAY_WINDOW, 'packets', 'default anti-replay window of RFC 4303'],
+    packets: [LATE_PACKETS_MIN, 'packets', 'one or two stragglers do no harm'],
   },
   fault: 'tunnel-loss',
-  consequenceOf: [],
   technology: 'ipsec',
   diagnose: (evidence) => judgeSequences(evidence, symptomOf),
 });

@@ -30,11 +30,10 @@ export default defineDiagnosis({
   source:
     'RFC 4303, section 3.3.3 (a sender must not let the number cycle), section 2.2.1 (extended sequence numbers)',
   thresholds: {
-    sequence: { value: HIGH_SEQUENCE, unit: 'packets', why: 'fifteen sixteenths of the numbers are used' },
-    soon: { value: SOON_SECONDS, unit: 's', why: 'time to look at the gateway before the SA stops' },
+    sequence: [HIGH_SEQUENCE, 'packets', 'fifteen sixteenths of the numbers are used'],
+    soon: [SOON_SECONDS, 's', 'time to look at the gateway before the SA stops'],
   },
   fault: 'remark',
-  consequenceOf: [],
   technology: 'ipsec',
 
   *diagnose(evidence) {

@@ -1,4 +1,9 @@
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { ike } from '../../isakmp/correlator.js';
 import ikeLogs, { type LoggedSa } from '../../isakmp/side-files/ike-log.js';
@@ -33,16 +38,11 @@ export default defineDiagnosis({
   refutedBy: 'A log of the time of the capture, or ip xfrm state on the gateway, that has the SPI.',
   source: 'Openswan guide, situation D (compare SPIs with the log); RFC 4301, section 4.4.2',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'a few packets may cross a rekey' },
-    overlap: { value: OVERLAP_SECONDS, unit: 's', why: 'a rekey moves both directions within seconds' },
-    answeredShare: {
-      value: ANSWERED_SHARE_MIN,
-      unit: 'share',
-      why: 'packets that answer belong to the same tunnel',
-    },
+    packets: [PACKETS_MIN, 'packets', 'a few packets may cross a rekey'],
+    overlap: [OVERLAP_SECONDS, 's', 'a rekey moves both directions within seconds'],
+    answeredShare: [ANSWERED_SHARE_MIN, 'share', 'packets that answer belong to the same tunnel'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'ipsec',
   *diagnose(evidence) {
     const logged = evidence.side
@@ -70,11 +70,10 @@ function judge(evidence: Evidence, pair: EspPair, logged: readonly LoggedSa[]): 
   if (placed.length === 0) {
     const isNamed = logged.some(({ peer }) => peer === null || peer === pair.low || peer === pair.high);
     if (!isNamed) return null;
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `None of the SPIs between ${pair.low} and ${pair.high} is in the log: it is that of another tunnel or another time; give the log that covers the capture.`,
-    };
+      `None of the SPIs between ${pair.low} and ${pair.high} is in the log: it is that of another tunnel or another time; give the log that covers the capture.`,
+    );
   }
   const half = placed.find(({ outbound, inbound }) => outbound === null || inbound === null);
   if (placed.some(({ outbound, inbound }) => outbound && inbound) || !half)
@@ -105,7 +104,7 @@ function judgeHalf(
   const back = directionOf(pair, outbound ? peer : host);
   const expected = outbound ? logged.inboundSpi : logged.outboundSpi;
   const stranger = strangerAmong(back, known, all);
-  const insufficient = (reason: string): Judgement => ({ result: 'insufficient-data', subject, reason });
+  const insufficient = (reason: string): Judgement => insufficientData(subject, reason);
   if (!known || back.packets === 0) {
     return insufficient(
       `ESP of the log goes one way only, so that the SPI of the other direction cannot be compared.`,
@@ -133,7 +132,6 @@ function judgeHalf(
     where: 'sender',
     first: stranger.first,
     last: stranger.last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets: stranger.packets, packetsOfLog: known.packets },
     evidence: [

@@ -34,16 +34,8 @@ export default defineDiagnosis({
   source:
     'RFC 7296, section 2.8 (rekeying); RFC 4301, section 4.4.2; OSW guide, situation D (compare SPIs with the log)',
   thresholds: {
-    stale: {
-      value: STALE_SECONDS,
-      unit: 's',
-      why: 'rekey margins keep both SAs alive for seconds to minutes',
-    },
-    handover: {
-      value: HANDOVER_SECONDS,
-      unit: 's',
-      why: 'packets on their way and queues at the moment of the rekey',
-    },
+    stale: [STALE_SECONDS, 's', 'rekey margins keep both SAs alive for seconds to minutes'],
+    handover: [HANDOVER_SECONDS, 's', 'packets on their way and queues at the moment of the rekey'],
   },
   fault: 'tunnel-one-way',
   consequenceOf: ['path-loss'],

@@ -33,14 +33,9 @@ export default defineDiagnosis({
   refutedBy: 'An SA whose cookies happen to begin so: then its other messages are in the capture.',
   source: 'RFC 3948, sections 2.1 to 2.3; RFC 7296, sections 2.21.4 and 3.1',
   thresholds: {
-    answers: {
-      value: ANSWERS_MIN,
-      unit: 'messages',
-      why: 'a single one may be a late packet of a deleted SA',
-    },
+    answers: [ANSWERS_MIN, 'messages', 'a single one may be a late packet of a deleted SA'],
   },
   fault: 'refused',
-  consequenceOf: [],
   technology: 'ipsec',
   explicitSignal: true,
   *diagnose(evidence) {

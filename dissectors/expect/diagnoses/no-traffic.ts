@@ -43,15 +43,14 @@ export default defineDiagnosis({
   refutedBy: 'The expected packets in a capture at the same point at a time when they are known to be sent.',
   source: 'Cloud Foundry guide, debugging cf ssh (is there traffic on the port?)',
   thresholds: {
-    window: {
-      value: WINDOW_SECONDS,
-      unit: 's',
-      why: 'shorter captures may fall between two packets; set it above the period of what is expected',
-      adjustable: true,
-    },
+    window: [
+      WINDOW_SECONDS,
+      's',
+      'shorter captures may fall between two packets; set it above the period of what is expected',
+      'adjustable',
+    ],
   },
   fault: 'silence',
-  consequenceOf: [],
   *diagnose(evidence) {
     const expectations = expectationsOf(evidence);
     if (expectations.length === 0) return;
@@ -87,7 +86,6 @@ function judge(evidence: Evidence, expectation: Expectation, { expected, other }
     where: 'unknown',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { expected: 0, others: other.packets },
     evidence: citations(other.first, other.last, seenHost),

@@ -1,5 +1,5 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
-import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { definePairDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Citation } from '../../../src/moment.js';
 import { framesFilter } from '../../../src/wording/capture-subject.js';
 
@@ -32,11 +32,10 @@ export default definePairDiagnosis({
   source:
     'RFC 5905; Moon, Skelly, Towsley 1999 (skew from one-way delays); MidoNet guide, time synchronisation',
   thresholds: {
-    offset: { value: OFFSET_SECONDS, unit: 's', why: 'NTP keeps hosts well within it' },
-    skew: { value: SKEW_PPM, unit: 'ppm', why: 'crystals of servers stay below it' },
+    offset: [OFFSET_SECONDS, 's', 'NTP keeps hosts well within it'],
+    skew: [SKEW_PPM, 'ppm', 'crystals of servers stay below it'],
   },
   fault: 'remark',
-  consequenceOf: [],
   *judgePair({ comparison }) {
     const judgement = judge(comparison);
     if (judgement) yield judgement;
@@ -52,12 +51,10 @@ function judge(comparison: Comparison): Judgement | null {
   );
   if (isRelative) return null;
   if (halfWidthSeconds === null) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        'Packets were matched in one direction only, so delay and clocks cannot be told apart; capture an exchange that is answered.',
-    };
+      'Packets were matched in one direction only, so delay and clocks cannot be told apart; capture an exchange that is answered.',
+    );
   }
   const isOff = Math.abs(offsetSeconds) - halfWidthSeconds > OFFSET_SECONDS;
   const drifts = Math.abs(skewPpm ?? 0) > SKEW_PPM;

@@ -28,14 +28,9 @@ export default defineDiagnosis({
   refutedBy: 'The cited frames differ in their payload.',
   source: 'libpcap, pcap-linktype(7) (Linux cooked capture: packet type and interface of each copy)',
   thresholds: {
-    copiesShare: {
-      value: SHARE_MIN,
-      unit: '%',
-      why: 'below that a second tap is no property of the capture',
-    },
+    copiesShare: [SHARE_MIN, '%', 'below that a second tap is no property of the capture'],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose({ quality }) {
     const { count, framesWithIp, pairs } = quality.copies;
     if (framesWithIp === 0) return;

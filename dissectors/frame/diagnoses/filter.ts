@@ -38,9 +38,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'The capture was taken without a filter, or shows ICMP, fragments or ESP of the pair.',
   source: 'pcap-filter(7); RFC 791, section 3.2 (only the first fragment holds the transport header)',
-  thresholds: {},
   fault: 'capture',
-  consequenceOf: [],
   judgesLast: true,
   *diagnose({ quality, judgements }): Iterable<Judgement> {
     let stated = 0;

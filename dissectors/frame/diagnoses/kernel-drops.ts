@@ -61,24 +61,15 @@ export default defineDiagnosis({
   source:
     'draft-ietf-opsawg-pcapng (isb_ifdrop, isb_osdrop, epb_dropcount); RFC 9293, section 3.4 (an ACK covers only what was received)',
   thresholds: {
-    notableShare: {
-      value: DROP_SHARE_NOTABLE,
-      unit: '%',
-      why: 'below that a single gap in a sequence is more likely loss on the network',
-    },
-    severeShare: {
-      value: DROP_SHARE_SEVERE,
-      unit: '%',
-      why: 'above that no statement about loss can rest on this capture',
-    },
-    acksOfUncapturedData: {
-      value: ACKS_MIN,
-      unit: 'ACKs',
-      why: 'one or two may come from reordering at a tap',
-    },
+    notableShare: [
+      DROP_SHARE_NOTABLE,
+      '%',
+      'below that a single gap in a sequence is more likely loss on the network',
+    ],
+    severeShare: [DROP_SHARE_SEVERE, '%', 'above that no statement about loss can rest on this capture'],
+    acksOfUncapturedData: [ACKS_MIN, 'ACKs', 'one or two may come from reordering at a tap'],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose(evidence): Iterable<Judgement> {
     const { quality } = evidence;
     const sides = transfersOf(evidence.sessions(tcpConnections), damagedConnections(evidence));

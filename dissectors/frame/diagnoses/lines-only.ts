@@ -19,9 +19,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'The text shows lines such as 0x0000: 4500 0054 behind each packet.',
   source: 'tcpdump(1), output format',
-  thresholds: {},
   fault: 'capture',
-  consequenceOf: [],
   *diagnose({ quality }): Iterable<Judgement> {
     for (const [index, { packetsInWords, frames, clock, firstTimeNs }] of quality.captures.entries()) {
       if (packetsInWords === 0) continue;

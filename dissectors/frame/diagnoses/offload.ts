@@ -31,20 +31,11 @@ export default defineDiagnosis({
   source:
     'draft-ietf-opsawg-pcapng, section 4.3.1 (flags of enhanced packet blocks); RFC 9293, section 3.1 (checksum with pseudo-header)',
   thresholds: {
-    frameBytes: {
-      value: 1600,
-      unit: 'bytes',
-      why: '1,500 bytes and any stack of link-layer headers and tags',
-    },
-    pendingSegments: { value: PENDING_MIN, unit: 'segments', why: 'one in 65,536 looks like that by chance' },
-    pendingShare: {
-      value: PENDING_SHARE_MIN,
-      unit: '%',
-      why: 'a host with offload leaves all of its checksums open',
-    },
+    frameBytes: [1600, 'bytes', '1,500 bytes and any stack of link-layer headers and tags'],
+    pendingSegments: [PENDING_MIN, 'segments', 'one in 65,536 looks like that by chance'],
+    pendingShare: [PENDING_SHARE_MIN, '%', 'a host with offload leaves all of its checksums open'],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose(all) {
     const { quality } = all;
     if (quality.frames === 0) return;

@@ -1,6 +1,11 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneWayCaptureLimit } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { captureSpan, captureSubject } from '../../../src/wording/capture-subject.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import { type PairCensus, takeCensus } from '../one-way-pairs.js';
@@ -41,10 +46,9 @@ export default defineDiagnosis({
   source:
     'RFC 9293, section 3.4; RFC 7296, section 2.6; RFC 5880, section 6.8.1 (fields that only the peer can have told)',
   thresholds: {
-    wholeShare: { value: SHARE_WHOLE, unit: '%', why: 'a few odd pairs do not make a one-sided capture' },
+    wholeShare: [SHARE_WHOLE, '%', 'a few odd pairs do not make a one-sided capture'],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose({ quality }): Iterable<Judgement> {
     const census = takeCensus(quality);
     if (census.oneWay.length > 0 && mayHoldTheRest(census)) yield undecoded(quality, census);
@@ -67,14 +71,12 @@ function undecoded(quality: CaptureQuality, { oneWay, undecoded }: PairCensus): 
   const named = oneWay
     .slice(0, PAIRS_NAMED_MAX)
     .map(({ hearing: { hearer, peer, via } }) => `${hearer} hears ${peer} (${via})`);
-  return {
-    result: 'insufficient-data',
-    subject: captureSubject(quality),
-    reason:
-      `${named.join('; ')}: the packets of that direction may be among the ${undecoded} that are in the capture and ` +
+  return insufficientData(
+    captureSubject(quality),
+    `${named.join('; ')}: the packets of that direction may be among the ${undecoded} that are in the capture and ` +
       'cannot be read (encrypted, compressed or of a tunnel that capan does not know); capture behind the device that ' +
       'adds this layer, where the packets are plain.',
-  };
+  );
 }
 
 function provedByPeers(quality: CaptureQuality, { oneWay, twoWay }: PairCensus): Problem {

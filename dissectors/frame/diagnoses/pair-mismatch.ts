@@ -2,7 +2,7 @@ import type { Comparison } from '../../../src/compare/comparison.js';
 import type { SamePoint } from '../../../src/compare/plan.js';
 import { otherSide, SIDES, type Side } from '../../../src/compare/side.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { definePairDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 
@@ -37,15 +37,14 @@ export default definePairDiagnosis({
   refutedBy: 'Packets that are in both captures, and later at one end than at the other',
   source: 'openswan guide: run tcpdump on both gateways at the same time',
   thresholds: {
-    matches: { value: MATCHES_MIN, unit: 'packets', why: 'one or two may be equal by chance' },
-    outsideShare: {
-      value: OUTSIDE_SHARE * 100,
-      unit: '%',
-      why: 'a capture of which most packets are ESP shows the outside of a tunnel',
-    },
+    matches: [MATCHES_MIN, 'packets', 'one or two may be equal by chance'],
+    outsideShare: [
+      OUTSIDE_SHARE * 100,
+      '%',
+      'a capture of which most packets are ESP shows the outside of a tunnel',
+    ],
   },
   fault: 'capture',
-  consequenceOf: [],
   *judgePair({ comparison }) {
     const { samePoint } = comparison.plan;
     yield samePoint ? ofOnePoint(comparison, samePoint) : judge(comparison);
@@ -94,23 +93,17 @@ function judge(comparison: Comparison): Judgement {
   if (plan.sampleMatches >= MATCHES_MIN || plan.commonPairs > 0) return { result: 'healthy', subject };
   const { a, b } = edges;
   if (!a || !b || qualities.a.frames === 0 || qualities.b.frames === 0) {
-    return {
-      result: 'insufficient-data',
-      subject,
-      reason: 'One of the captures holds no packets; capture again at both ends.',
-    };
+    return insufficientData(subject, 'One of the captures holds no packets; capture again at both ends.');
   }
   const outside = outsideOf(plan.encrypted);
   if (outside !== null) {
     const inside = otherSide(outside);
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        `${name(outside)} shows ESP and ${name(inside)} packets in the clear (${qualities.a.frames} frames of A, ` +
+      `${name(outside)} shows ESP and ${name(inside)} packets in the clear (${qualities.a.frames} frames of A, ` +
         `${qualities.b.frames} of B): encrypted packets are not comparable with their content. ` +
         'Capture inside the tunnel at both ends, or outside at both: tcpdump -s 0 -w FILE esp or udp port 4500 or udp port 500.',
-    };
+    );
   }
   const overlap = overlapSeconds(qualities.a, qualities.b);
   const words =

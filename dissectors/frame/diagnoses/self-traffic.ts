@@ -22,11 +22,10 @@ export default defineDiagnosis({
   refutedBy: 'The connection on port 22 is what the capture was taken for.',
   source: 'pcap-filter(7); RFC 4253, section 4.1 (port 22)',
   thresholds: {
-    share: { value: SHARE_MIN, unit: '%', why: 'below that other traffic leads' },
-    frames: { value: FRAMES_MIN, unit: 'frames', why: 'a few packets of a login are no loop' },
+    share: [SHARE_MIN, '%', 'below that other traffic leads'],
+    frames: [FRAMES_MIN, 'frames', 'a few packets of a login are no loop'],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose({ quality }) {
     const { framesWithIp } = quality.copies;
     if (framesWithIp < FRAMES_MIN) return;

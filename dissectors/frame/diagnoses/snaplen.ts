@@ -20,9 +20,7 @@ export default defineDiagnosis({
   refutedBy:
     'capinfos FILE shows no inferred packet size limit, and frame.cap_len == frame.len for every frame.',
   source: 'draft-ietf-opsawg-pcap (captured and original packet length)',
-  thresholds: {},
   fault: 'capture',
-  consequenceOf: [],
   judgesLast: true,
   *diagnose({ quality, judgements }): Iterable<Judgement> {
     const subject = captureSubject(quality);

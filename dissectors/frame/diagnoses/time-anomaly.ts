@@ -43,14 +43,13 @@ export default defineDiagnosis({
     'capinfos -o FILE says that the packets are in order of time, and its first and last time are right.',
   source: 'draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng (timestamps)',
   thresholds: {
-    stepBackMs: {
-      value: STEP_BACK_MS,
-      unit: 'ms',
-      why: 'timers of rules are seconds; buffers of several queues shift frames by less',
-    },
+    stepBackMs: [
+      STEP_BACK_MS,
+      'ms',
+      'timers of rules are seconds; buffers of several queues shift frames by less',
+    ],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose({ quality }): Iterable<Judgement> {
     if (quality.frames === 0) return;
     const subject = captureSubject(quality);

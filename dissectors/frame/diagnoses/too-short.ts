@@ -17,9 +17,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A longer capture of the same traffic gives the same verdicts.',
   source: 'The timers of the checks named; each says where its own comes from',
-  thresholds: {},
   fault: 'capture',
-  consequenceOf: [],
   judgesLast: true,
   *diagnose({ quality, judgements }): Iterable<Judgement> {
     const subject = captureSubject(quality);

@@ -33,9 +33,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'capinfos FILE reads the file to its end without an error.',
   source: 'draft-ietf-opsawg-pcap and draft-ietf-opsawg-pcapng (record and block lengths)',
-  thresholds: {},
   fault: 'capture',
-  consequenceOf: [],
   *diagnose({ quality }) {
     const damaged = [...quality.captures.entries()].filter(([, facts]) => facts.damaged.length > 0);
     for (const [index, facts] of damaged) yield damageOf(quality, facts, index);

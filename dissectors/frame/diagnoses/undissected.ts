@@ -25,10 +25,9 @@ export default defineDiagnosis({
   refutedBy: 'The frames carry nothing that belongs to the fault.',
   source: 'draft-ietf-opsawg-pcaplinktype (LINKTYPE_ values)',
   thresholds: {
-    depth: { value: TUNNEL_DEPTH_MAX, unit: 'tunnels', why: 'what is nested deeper is a loop or an attack' },
+    depth: [TUNNEL_DEPTH_MAX, 'tunnels', 'what is nested deeper is a loop or an attack'],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose({ quality }) {
     const { tooDeep, unknownLinkType, frames } = quality;
     const count = tooDeep.count + unknownLinkType.count;

@@ -62,11 +62,10 @@ export default defineDiagnosis({
   refutedBy: 'Answers through the tunnel in a capture taken at one of the inner hosts.',
   source: 'RFC 2890, section 2.1; RFC 7637, section 3.2; MidoNet guide (keys per direction)',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets each way', why: 'fewer may belong to another tunnel' },
-    unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'a lost request or two is normal' },
+    packets: [PACKETS_MIN, 'packets each way', 'fewer may belong to another tunnel'],
+    unanswered: [UNANSWERED_MIN, 'requests', 'a lost request or two is normal'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'gre',
   diagnose: (evidence) => judgeEach(grePairs(evidence.sessions(greTunnels)), (pair) => judge(evidence, pair)),
 });
@@ -88,11 +87,10 @@ function judge(evidence: Evidence, pair: GrePair): Judgement | null {
     silence.unanswered < UNANSWERED_MIN ||
     !mirrorsHosts(evidence.quality, pair, silence.requests)
   ) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${pair.low} and ${pair.high} send GRE with different keys (${keyWords(pair, 0)}; ${keyWords(pair, 1)}), and no inner request shows whether that works; capture while you ping through the tunnel.`,
-    };
+      `${pair.low} and ${pair.high} send GRE with different keys (${keyWords(pair, 0)}; ${keyWords(pair, 1)}), and no inner request shows whether that works; capture while you ping through the tunnel.`,
+    );
   }
   const limit = oneSidedLimit(evidence.quality, pair.low, pair.high, pair.outerStack);
   if (limit) return insufficientData(subject, limit);
@@ -174,7 +172,6 @@ function problemOf(pair: GrePair, silence: UnansweredStretch, unheard: number | 
     where: 'receiver',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       unanswered,

@@ -28,10 +28,9 @@ export default defineDiagnosis({
   refutedBy: 'Inner packets that are answered through the tunnel.',
   source: 'RFC 792 (destination unreachable); RFC 1122, section 3.2.2.1; RFC 2784',
   thresholds: {
-    lastingCount: { value: LASTING_COUNT, unit: 'errors', why: 'fewer may be a moment of a restart' },
+    lastingCount: [LASTING_COUNT, 'errors', 'fewer may be a moment of a restart'],
   },
   fault: 'refused',
-  consequenceOf: [],
   technology: 'gre',
   explicitSignal: true,
   *diagnose(evidence) {

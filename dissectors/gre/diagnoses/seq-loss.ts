@@ -48,9 +48,9 @@ export default defineDiagnosis({
   refutedBy: 'The missing numbers in a capture taken at the same place with more buffer.',
   source: 'RFC 2890, section 2.2; RFC 2637, section 4.1; draft-foschiano-erspan-03',
   thresholds: {
-    share: { value: SHARE_MIN, unit: '%', why: 'more slows TCP inside down noticeably', adjustable: true },
-    packets: { value: PACKETS_MIN, unit: 'numbers', why: 'a share of fewer says nothing', adjustable: true },
-    missing: { value: MISSING_MIN, unit: 'packets', why: 'a lost packet or two is normal', adjustable: true },
+    share: [SHARE_MIN, '%', 'more slows TCP inside down noticeably', 'adjustable'],
+    packets: [PACKETS_MIN, 'numbers', 'a share of fewer says nothing', 'adjustable'],
+    missing: [MISSING_MIN, 'packets', 'a lost packet or two is normal', 'adjustable'],
   },
   fault: 'tunnel-loss',
   consequenceOf: ['path-loss', 'fragments', 'large-packets-lost', 'tunnel-one-way'],
@@ -83,28 +83,25 @@ function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<
   if (missing < limits.missing || share <= limits.share) {
     if (unwatched >= limits.missing) {
       const reason = unwatchedLossReason(`${unwatched} sequence numbers of ${from}`, to);
-      return { result: 'insufficient-data', subject, reason };
+      return insufficientData(subject, reason);
     }
     if (expected >= limits.packets) return { result: 'healthy', subject };
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${distinct} GRE packets with sequence numbers from ${from} to ${to} are too few to judge loss; capture at least ${limits.packets}.`,
-    };
+      `${distinct} GRE packets with sequence numbers from ${from} to ${to} are too few to judge loss; capture at least ${limits.packets}.`,
+    );
   }
   if (expected < limits.packets) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${missing} of ${expected} GRE packets from ${from} to ${to} are missing, which is too few to judge a share; capture at least ${limits.packets}.`,
-    };
+      `${missing} of ${expected} GRE packets from ${from} to ${to} are missing, which is too few to judge a share; capture at least ${limits.packets}.`,
+    );
   }
   if (outbound > distinct / 2) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `The capture was taken where ${from} sends: the gaps are the capture's own; capture at ${to}.`,
-    };
+      `The capture was taken where ${from} sends: the gaps are the capture's own; capture at ${to}.`,
+    );
   }
   const drops = dropLimit(quality);
   if (drops && (drops.share > DROP_SHARE_SEVERE || mayBeOwnDrops(quality, missing))) {

@@ -38,14 +38,9 @@ export default defineDiagnosis({
   refutedBy: 'The counter of the rule stands still while the packets arrive.',
   source: 'openswan guide (port 4500 is closed), MidoNet guide (firewall), Cloud Foundry guide; iptables(8)',
   thresholds: {
-    silent: {
-      value: SILENT_SECONDS,
-      unit: 's',
-      why: 'requests that go on for longer get no answer any more',
-    },
+    silent: [SILENT_SECONDS, 's', 'requests that go on for longer get no answer any more'],
   },
   fault: 'policy',
-  consequenceOf: [],
   *diagnose(evidence) {
     const chains = evidence.side.of(packetFilters);
     if (chains.length === 0) return;

@@ -29,9 +29,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A later output with UP and LOWER_UP.',
   source: 'MidoNet guide (hardware: link detected, interface up); SCIONLab guide (ip a: tun0)',
-  thresholds: {},
   fault: 'unreachable',
-  consequenceOf: [],
   *diagnose(evidence): Generator<Judgement> {
     const links = evidence.side.of(hostLinks);
     for (const link of links) {

@@ -29,16 +29,10 @@ export default defineDiagnosis({
   refutedBy: 'A later output that shows enough.',
   source: 'SCIONLab guide (df -h: at least 2G available on /; free -h: two gigabytes in total)',
   thresholds: {
-    disk: { value: DISK_GIB, unit: 'GiB', why: 'what the SCIONLab guide asks for', adjustable: true },
-    memory: {
-      value: MEMORY_GIB,
-      unit: 'GiB',
-      why: 'what the guide asks for, less what the kernel keeps',
-      adjustable: true,
-    },
+    disk: [DISK_GIB, 'GiB', 'what the SCIONLab guide asks for', 'adjustable'],
+    memory: [MEMORY_GIB, 'GiB', 'what the guide asks for, less what the kernel keeps', 'adjustable'],
   },
   fault: 'application',
-  consequenceOf: [],
   *diagnose(evidence): Generator<Judgement> {
     const limits = thresholdsOf(evidence, ID, { disk: DISK_GIB, memory: MEMORY_GIB });
     for (const { origin, what, bytes } of evidence.side.of(resources)) {

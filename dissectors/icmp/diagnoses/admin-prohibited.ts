@@ -26,10 +26,9 @@ export default defineDiagnosis({
   refutedBy: 'The quoted packet is answered, or arrives at the destination in a capture taken there.',
   source: 'RFC 792, RFC 1812 section 5.2.7.1, RFC 4443 section 3.1; MidoNet guide, firewall',
   thresholds: {
-    lastingCount: { value: LASTING_COUNT, unit: 'errors', why: 'fewer may be a moment of a change of rules' },
+    lastingCount: [LASTING_COUNT, 'errors', 'fewer may be a moment of a change of rules'],
   },
   fault: 'policy',
-  consequenceOf: [],
   explicitSignal: true,
   diagnose: (evidence) =>
     judgeReachability(evidence, {

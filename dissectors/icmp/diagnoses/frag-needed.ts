@@ -49,16 +49,11 @@ export default defineDiagnosis({
   refutedBy: 'Packets larger than the reported MTU are answered afterwards.',
   source: 'RFC 1191, RFC 8201, RFC 4443 section 3.2; openswan guide, path MTU issues',
   thresholds: {
-    obeySeconds: { value: OBEY_SECONDS, unit: 's', why: 'a round trip and the packets under way' },
-    stallSeconds: { value: STALL_SECONDS, unit: 's', why: 'TCP repeats a lost segment sooner than that' },
-    ignoredReports: {
-      value: IGNORED_REPORTS_MIN,
-      unit: 'errors',
-      why: 'packets under way cause one or two more reports',
-    },
+    obeySeconds: [OBEY_SECONDS, 's', 'a round trip and the packets under way'],
+    stallSeconds: [STALL_SECONDS, 's', 'TCP repeats a lost segment sooner than that'],
+    ignoredReports: [IGNORED_REPORTS_MIN, 'errors', 'packets under way cause one or two more reports'],
   },
   fault: 'mtu',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     const { quality } = evidence;
@@ -95,7 +90,6 @@ function problemOf(quality: CaptureQuality, pair: ErrorPair, closed: ReadonlySet
     where: 'path',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: ignored.length > 0 || stalled.length > 0,
     counts: {
       reports: count,

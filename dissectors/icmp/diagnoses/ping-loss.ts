@@ -65,32 +65,12 @@ export default defineDiagnosis({
   refutedBy: 'Replies in a capture taken at the target, or on another path.',
   source: 'RFC 792; guides: SCIONLab (ping the remote overlay), Cloud Foundry, VPP, MidoNet, openswan',
   thresholds: {
-    replySeconds: { value: 2, unit: 's', why: 'ping waits about that long' },
-    unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'one lost echo is normal', adjustable: true },
-    partialRequests: {
-      value: PARTIAL_REQUESTS_MIN,
-      unit: 'requests',
-      why: 'a share of fewer says nothing',
-      adjustable: true,
-    },
-    partialShare: {
-      value: PARTIAL_SHARE,
-      unit: 'share',
-      why: 'in few requests, less is chance',
-      adjustable: true,
-    },
-    lastingUnanswered: {
-      value: LASTING_UNANSWERED,
-      unit: 'requests',
-      why: 'so many are no chance',
-      adjustable: true,
-    },
-    lastingShare: {
-      value: LASTING_SHARE,
-      unit: 'share',
-      why: 'TCP halves its rate again and again at 1 to 2 %',
-      adjustable: true,
-    },
+    replySeconds: [2, 's', 'ping waits about that long'],
+    unanswered: [UNANSWERED_MIN, 'requests', 'one lost echo is normal', 'adjustable'],
+    partialRequests: [PARTIAL_REQUESTS_MIN, 'requests', 'a share of fewer says nothing', 'adjustable'],
+    partialShare: [PARTIAL_SHARE, 'share', 'in few requests, less is chance', 'adjustable'],
+    lastingUnanswered: [LASTING_UNANSWERED, 'requests', 'so many are no chance', 'adjustable'],
+    lastingShare: [LASTING_SHARE, 'share', 'TCP halves its rate again and again at 1 to 2 %', 'adjustable'],
   },
   fault: 'silence',
   consequenceOf: [

@@ -43,11 +43,7 @@ export default defineDiagnosis({
     'A large request is answered in a capture at the target: then the reply is lost, not the request.',
   source: 'RFC 792, RFC 1191; openswan guide, ping -s 5000',
   thresholds: {
-    requestsPerClass: {
-      value: REQUESTS_PER_CLASS_MIN,
-      unit: 'requests',
-      why: 'single pings are lost on healthy paths',
-    },
+    requestsPerClass: [REQUESTS_PER_CLASS_MIN, 'requests', 'single pings are lost on healthy paths'],
   },
   fault: 'large-packets-lost',
   consequenceOf: ['path-loss', 'policy', 'fragments', 'mtu'],

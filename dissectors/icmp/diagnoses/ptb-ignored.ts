@@ -43,19 +43,10 @@ export default defineDiagnosis({
   refutedBy: 'The packets that are quoted later are not larger than the reported MTU.',
   source: 'RFC 1191 section 6.3, RFC 8201 section 4, RFC 2923',
   thresholds: {
-    reports: {
-      value: IGNORED_REPORTS_MIN,
-      unit: 'errors',
-      why: 'packets under way cause one or two more reports',
-    },
-    seconds: {
-      value: IGNORED_SECONDS_MIN,
-      unit: 's',
-      why: 'a sender that learns does so within a round trip',
-    },
+    reports: [IGNORED_REPORTS_MIN, 'errors', 'packets under way cause one or two more reports'],
+    seconds: [IGNORED_SECONDS_MIN, 's', 'a sender that learns does so within a round trip'],
   },
   fault: 'mtu',
-  consequenceOf: [],
   consequenceOfIds: ['mtu.frag-needed'],
   *diagnose(evidence) {
     const { quality } = evidence;
@@ -101,7 +92,6 @@ function problemOf(quality: CaptureQuality, pair: ErrorPair, ignored: readonly Q
     where: 'sender',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: quality.secondsToEnd(last) < 10,
     counts: { ignoredReports: count, flows: ignored.length, mtu, largestBytes: worst.largestQuotedLength },
     evidence: citations(worst),

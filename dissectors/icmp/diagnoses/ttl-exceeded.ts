@@ -31,10 +31,9 @@ export default defineDiagnosis({
   refutedBy: 'The quoted packets are answered: then only some of them, sent with a small TTL, expire.',
   source: 'RFC 792 (time exceeded), RFC 4443 section 3.3',
   thresholds: {
-    reports: { value: REPORTS_MIN, unit: 'errors', why: 'single ones accompany every change of routes' },
+    reports: [REPORTS_MIN, 'errors', 'single ones accompany every change of routes'],
   },
   fault: 'unreachable',
-  consequenceOf: [],
   explicitSignal: true,
   diagnose: (evidence) =>
     judgeReachability(evidence, {

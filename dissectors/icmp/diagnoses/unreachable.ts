@@ -37,12 +37,11 @@ export default defineDiagnosis({
   source:
     'RFC 792 (destination unreachable), RFC 1122 section 3.2.2.1, RFC 4443 section 3.1; MidoNet guide, underlay',
   thresholds: {
-    lastingCount: { value: LASTING_COUNT, unit: 'errors', why: 'fewer may be a moment of a route change' },
+    lastingCount: [LASTING_COUNT, 'errors', 'fewer may be a moment of a route change'],
   },
   // A router asks by ARP three times, a second apart, before it says so.
   noticedAfterSeconds: 3,
   fault: 'unreachable',
-  consequenceOf: [],
   explicitSignal: true,
   diagnose: (evidence) => judgeReachability(evidence, { accepts, severity: 'error' }),
 });

@@ -47,14 +47,9 @@ export default definePairDiagnosis({
   source:
     'openswan guide: fragments leaving one system and not arriving at the other; RFC 791, section 3.2; RFC 8900',
   thresholds: {
-    lost: {
-      value: FRAGMENTS_LOST_MIN,
-      unit: 'fragments',
-      why: 'a single one may be the occasional loss of a packet',
-    },
+    lost: [FRAGMENTS_LOST_MIN, 'fragments', 'a single one may be the occasional loss of a packet'],
   },
   fault: 'fragments',
-  consequenceOf: [],
   consequenceOfIds: ['path.lost-between'],
   *judgePair({ comparison }) {
     for (const direction of comparison.directions) yield* judge(direction, comparison);

@@ -4,6 +4,7 @@ import { directionFilter, sideName } from '../../../src/diagnose/both-ends/loss-
 import {
   definePairDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type PairEvidence,
   type Problem,
@@ -87,9 +88,8 @@ export default definePairDiagnosis({
   refutedBy: 'An answer to one of the requests in the capture of the receiving end',
   source:
     'openswan guide, situation A1 and "firewalling on sg2": in the capture does not mean delivered to the daemon',
-  thresholds: { requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost answer is normal' } },
+  thresholds: { requests: [REQUESTS_MIN, 'requests', 'one lost answer is normal'] },
   fault: 'refused',
-  consequenceOf: [],
   *judgePair(evidence) {
     for (const side of SIDES) yield* judgeSide(evidence, side);
   },
@@ -224,13 +224,11 @@ function judge(
   const back = comparison.directions[direction.plan.reverse];
   if (isLossy(direction, comparison, side, problem)) return null;
   if (arrived < REQUESTS_MIN || !back || back.tally.sent === 0) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        `${arrived} requests (${id}) arrive at ${sideName(receiver)} and are not answered there, but ` +
+      `${arrived} requests (${id}) arrive at ${sideName(receiver)} and are not answered there, but ` +
         `${arrived < REQUESTS_MIN ? 'more of them' : 'another sign of life of that host'} would be needed; capture for longer at both ends.`,
-    };
+    );
   }
   const ends = requestEnds(problem);
   const isCarried = ends !== null && (ends.from !== from || ends.to !== to);

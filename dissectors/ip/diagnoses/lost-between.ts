@@ -37,12 +37,11 @@ export default definePairDiagnosis({
   refutedBy: 'The packets in a capture at the next point',
   source: 'Calico VPP guide (pod, VPP, host); MidoNet guide (tap, underlay, tap); RFC 5644',
   thresholds: {
-    lost: { value: LOST_MIN, unit: 'packets', why: 'one or two lost packets are normal' },
-    warningPercent: { value: WARNING_PERCENT, unit: '%', why: 'as for underlay.path-loss' },
-    errorPercent: { value: ERROR_PERCENT, unit: '%', why: 'as for underlay.path-loss' },
+    lost: [LOST_MIN, 'packets', 'one or two lost packets are normal'],
+    warningPercent: [WARNING_PERCENT, '%', 'as for underlay.path-loss'],
+    errorPercent: [ERROR_PERCENT, '%', 'as for underlay.path-loss'],
   },
   fault: 'path-loss',
-  consequenceOf: [],
   *judgePair(evidence) {
     for (const segment of evidence.segments) yield* judgeSegment(segment, evidence);
   },

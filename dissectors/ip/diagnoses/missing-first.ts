@@ -60,11 +60,11 @@ export default defineDiagnosis({
   refutedBy: 'The first fragments are in a capture taken on the receiver.',
   source: 'RFC 791 section 3.2, RFC 8200 section 4.5; openswan guide, fragmentation',
   thresholds: {
-    datagrams: { value: PATTERN_MIN, unit: 'datagrams', why: 'fewer may be the occasional loss of a packet' },
-    share: { value: SYSTEMATIC_SHARE, unit: 'share', why: 'below it, it is ordinary packet loss' },
-    lastingDatagrams: { value: LASTING_COUNT, unit: 'datagrams', why: 'fewer are one burst' },
-    lastingShare: { value: LASTING_SHARE, unit: 'share', why: 'a tunnel that loses as much is slow for TCP' },
-    lastingSeconds: { value: LASTING_SECONDS, unit: 's', why: 'shorter is one burst' },
+    datagrams: [PATTERN_MIN, 'datagrams', 'fewer may be the occasional loss of a packet'],
+    share: [SYSTEMATIC_SHARE, 'share', 'below it, it is ordinary packet loss'],
+    lastingDatagrams: [LASTING_COUNT, 'datagrams', 'fewer are one burst'],
+    lastingShare: [LASTING_SHARE, 'share', 'a tunnel that loses as much is slow for TCP'],
+    lastingSeconds: [LASTING_SECONDS, 's', 'shorter is one burst'],
   },
   // The receiver waits for the rest: 30 s on Linux, 60 s by RFC 8200, section 4.5.
   noticedAfterSeconds: 60,

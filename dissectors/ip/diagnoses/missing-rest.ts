@@ -69,11 +69,11 @@ export default defineDiagnosis({
   refutedBy: 'The later fragments are in a capture taken on the receiver, and it answers.',
   source: 'RFC 791 section 3.2, RFC 792 (time exceeded), RFC 8200 section 4.5; openswan guide, fragmentation',
   thresholds: {
-    datagrams: { value: PATTERN_MIN, unit: 'datagrams', why: 'fewer may be the occasional loss of a packet' },
-    share: { value: SYSTEMATIC_SHARE, unit: 'share', why: 'below it, it is ordinary packet loss' },
-    lastingDatagrams: { value: LASTING_COUNT, unit: 'datagrams', why: 'fewer are one burst' },
-    lastingShare: { value: LASTING_SHARE, unit: 'share', why: 'a tunnel that loses as much is slow for TCP' },
-    lastingSeconds: { value: LASTING_SECONDS, unit: 's', why: 'shorter is one burst' },
+    datagrams: [PATTERN_MIN, 'datagrams', 'fewer may be the occasional loss of a packet'],
+    share: [SYSTEMATIC_SHARE, 'share', 'below it, it is ordinary packet loss'],
+    lastingDatagrams: [LASTING_COUNT, 'datagrams', 'fewer are one burst'],
+    lastingShare: [LASTING_SHARE, 'share', 'a tunnel that loses as much is slow for TCP'],
+    lastingSeconds: [LASTING_SECONDS, 's', 'shorter is one burst'],
   },
   // The receiver waits for the rest: 30 s on Linux, 60 s by RFC 8200, section 4.5.
   noticedAfterSeconds: 60,
@@ -122,11 +122,10 @@ function judge(evidence: Evidence, pair: FragmentPair, reports: readonly IcmpErr
   const incomplete = incompleteOf(quality, pair, ['tail', 'middle']);
   const endless = pair.streams.reduce((sum, { endlessCount }) => sum + endlessCount, 0);
   if (endless > 0 && incomplete.count === 0 && pair.complete === 0) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${plural(endless, 'datagram')} from ${pair.source} to ${pair.destination} hold all that their UDP header announces, yet are marked as if more followed (as test tools send them): nobody sends a rest that could be missing; capture ordinary large packets.`,
-    };
+      `${plural(endless, 'datagram')} from ${pair.source} to ${pair.destination} hold all that their UDP header announces, yet are marked as if more followed (as test tools send them): nobody sends a rest that could be missing; capture ordinary large packets.`,
+    );
   }
   // The receiver's own word needs no other proof.
   if (reports.length > 0) return problemOf(quality, pair, incomplete, reports);

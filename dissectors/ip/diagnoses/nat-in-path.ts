@@ -25,9 +25,7 @@ export default definePairDiagnosis({
   ],
   refutedBy: 'The original address in a capture behind the assumed NAT',
   source: 'openswan guide: IP addresses may have changed; RFC 3022; RFC 3947',
-  thresholds: {},
   fault: 'remark',
-  consequenceOf: [],
   *judgePair({ comparison }) {
     const entries = new Map<string, NatEntry[]>();
     for (const entry of comparison.nat) {

@@ -31,9 +31,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'The fragments belong to datagrams of different content with the same identification.',
   source: 'RFC 5722, RFC 1858, RFC 3128',
-  thresholds: {},
   fault: 'fragments',
-  consequenceOf: [],
   *diagnose(evidence) {
     const { quality } = evidence;
     for (const pair of fragmentPairs(evidence.sessions(fragmentStreams))) {
@@ -69,7 +67,6 @@ function problemOf(quality: CaptureQuality, pair: FragmentPair, count: number): 
     where: 'unknown',
     first: momentOf(entries[0].first),
     last: momentOf(entries[entries.length - 1].last),
-    lastGood: null,
     ongoingAtEnd: false,
     counts: { datagrams: count, complete },
     evidence: citations,

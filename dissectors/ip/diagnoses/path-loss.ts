@@ -15,7 +15,7 @@ import {
   secondsAt,
   sideName,
 } from '../../../src/diagnose/both-ends/loss-finding.js';
-import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { definePairDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
 
 const WARNING_PERCENT = 1;
@@ -54,14 +54,13 @@ export default definePairDiagnosis({
   source:
     'RFC 7680 (one-way loss); RFC 3357 (loss in a row); openswan guide: each packet that leaves sg1 should arrive on sg2',
   thresholds: {
-    warningPercent: { value: WARNING_PERCENT, unit: '%', why: 'above it the throughput of TCP suffers' },
-    errorPercent: { value: ERROR_PERCENT, unit: '%', why: 'above it interactive traffic becomes unusable' },
-    lost: { value: LOST_MIN, unit: 'packets', why: 'one or two lost packets are normal' },
-    runPackets: { value: RUN_PACKETS, unit: 'packets', why: 'so many in a row are an outage, not chance' },
-    runSeconds: { value: RUN_SECONDS, unit: 's', why: 'a shorter gap may be a burst of congestion' },
+    warningPercent: [WARNING_PERCENT, '%', 'above it the throughput of TCP suffers'],
+    errorPercent: [ERROR_PERCENT, '%', 'above it interactive traffic becomes unusable'],
+    lost: [LOST_MIN, 'packets', 'one or two lost packets are normal'],
+    runPackets: [RUN_PACKETS, 'packets', 'so many in a row are an outage, not chance'],
+    runSeconds: [RUN_SECONDS, 's', 'a shorter gap may be a burst of congestion'],
   },
   fault: 'path-loss',
-  consequenceOf: [],
   consequenceOfIds: ['path.lost-between'],
   *judgePair({ comparison }) {
     for (const direction of comparison.directions) {
@@ -75,13 +74,11 @@ function* judge(direction: ComparedDirection, comparison: Comparison): Iterable<
   const subject = directionSubject(direction);
   if (tally.matched + tally.lost === 0) {
     const receiver = sideName(otherSide(plan.sender));
-    yield {
-      result: 'insufficient-data',
+    yield insufficientData(
       subject,
-      reason:
-        `None of the ${tally.sent} packets ${directionWords(direction)} can be looked for at ${receiver}: ` +
+      `None of the ${tally.sent} packets ${directionWords(direction)} can be looked for at ${receiver}: ` +
         'they left outside the time of that capture, or it was cut or filtered; capture at both ends at the same time.',
-    };
+    );
     return;
   }
   if (severityOf(direction, tally.lost) === null) {

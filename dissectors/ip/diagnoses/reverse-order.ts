@@ -32,11 +32,10 @@ export default defineDiagnosis({
   refutedBy: 'A capture on the sender shows rising offsets: then the path turns the order.',
   source: 'RFC 791 section 3.2 (any order is allowed); openswan guide, fragmentation',
   thresholds: {
-    share: { value: SHARE_MIN, unit: 'share', why: 'a habit of the sender, not chance' },
-    datagrams: { value: DATAGRAMS_MIN, unit: 'datagrams', why: 'two pieces may change places on the path' },
+    share: [SHARE_MIN, 'share', 'a habit of the sender, not chance'],
+    datagrams: [DATAGRAMS_MIN, 'datagrams', 'two pieces may change places on the path'],
   },
   fault: 'remark',
-  consequenceOf: [],
   *diagnose(evidence) {
     for (const pair of fragmentPairs(evidence.sessions(fragmentStreams))) {
       if (pair.complete > 0) yield judge(evidence.quality, pair);
@@ -72,7 +71,6 @@ function problemOf(quality: CaptureQuality, pair: FragmentPair, reversed: number
     where: 'sender',
     first: momentOf(first.first),
     last: momentOf(last.last),
-    lastGood: null,
     ongoingAtEnd: false,
     counts: { reversed, complete },
     evidence: citedPieces(examples).map(({ at, start, end }) => ({

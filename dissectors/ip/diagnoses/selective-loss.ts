@@ -49,16 +49,11 @@ export default definePairDiagnosis({
     'One packet of the class that arrived in the same time, or the class in a capture at the receiving end',
   source: 'openswan guide, situation A2 (the packet leaves and does not arrive); RFC 7680',
   thresholds: {
-    lost: { value: CLASS_LOST_MIN, unit: 'packets', why: 'so many in a row of one class only are no chance' },
-    othersShare: { value: OTHERS_LOST_SHARE, unit: 'share', why: 'the rest of the direction must be well' },
-    interleaved: {
-      value: INTERLEAVED_SECONDS,
-      unit: 's',
-      why: 'a short outage hits whatever is sent meanwhile',
-    },
+    lost: [CLASS_LOST_MIN, 'packets', 'so many in a row of one class only are no chance'],
+    othersShare: [OTHERS_LOST_SHARE, 'share', 'the rest of the direction must be well'],
+    interleaved: [INTERLEAVED_SECONDS, 's', 'a short outage hits whatever is sent meanwhile'],
   },
   fault: 'path-loss',
-  consequenceOf: [],
   consequenceOfIds: ['path.lost-between'],
   *judgePair({ comparison }) {
     for (const direction of comparison.directions) yield* judge(direction, comparison);

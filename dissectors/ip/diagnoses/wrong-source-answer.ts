@@ -2,6 +2,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -44,10 +45,9 @@ export default defineDiagnosis({
   source:
     'RFC 1123, section 4.2.3.7 and 6.1.3.5 (a UDP answer leaves from the address that was asked); RFC 9293, section 3.10.7.3',
   thresholds: {
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'who takes the answer does not ask again' },
+    requests: [REQUESTS_MIN, 'requests', 'who takes the answer does not ask again'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   *diagnose(evidence) {
     const groups = new Map<string, WrongSource[]>();
     for (const one of wrongSources(evidence)) {
@@ -64,13 +64,11 @@ function judge(evidence: Evidence, group: readonly WrongSource[]): Judgement {
   const requests = group.reduce((sum, one) => sum + one.requests, 0);
   const [first] = group;
   if (requests < REQUESTS_MIN) {
-    return {
-      result: 'insufficient-data',
-      subject: subjectOf(evidence, first),
-      reason:
-        `${first.asker} asks ${first.asked} ${plural(requests, 'time')}, and ${first.answeredBy} answers; whether ${first.asker} takes that answer shows when it ` +
+    return insufficientData(
+      subjectOf(evidence, first),
+      `${first.asker} asks ${first.asked} ${plural(requests, 'time')}, and ${first.answeredBy} answers; whether ${first.asker} takes that answer shows when it ` +
         'asks again: capture for longer at that host.',
-    };
+    );
   }
   return problemOf(evidence, group, requests);
 }
@@ -95,7 +93,6 @@ function problemOf(evidence: Evidence, group: readonly WrongSource[], requests: 
     where: 'receiver',
     first: momentOf(firstRequest),
     last: momentOf(latest([lastRequest, ...group.map((each) => each.lastAnswer)]) ?? lastRequest),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { requests, answers },
     evidence: inOrder(

@@ -42,24 +42,19 @@ export default defineDiagnosis({
   refutedBy: 'The log of the responder says that it authenticated the initiator.',
   source: 'Openswan guide, situation B; RFC 2408 section 3.14.1, RFC 7296 sections 1.2 and 2.21.2',
   thresholds: {
-    givenUpSeconds: {
-      value: GIVEN_UP_SECONDS,
-      unit: 's',
-      why: 'checking certificates takes milliseconds; dead peer detection and users take longer',
-    },
-    informationalSeconds: {
-      value: INFORMATIONAL_SECONDS,
-      unit: 's',
-      why: 'a peer that cannot read a message says so at once',
-    },
-    encryptedBytes: {
-      value: REFUSED_AUTH_LENGTH_MAX,
-      unit: 'bytes',
-      why: 'measured: refused authentication 52, refused CHILD_SA 116, success 196',
-    },
+    givenUpSeconds: [
+      GIVEN_UP_SECONDS,
+      's',
+      'checking certificates takes milliseconds; dead peer detection and users take longer',
+    ],
+    informationalSeconds: [INFORMATIONAL_SECONDS, 's', 'a peer that cannot read a message says so at once'],
+    encryptedBytes: [
+      REFUSED_AUTH_LENGTH_MAX,
+      'bytes',
+      'measured: refused authentication 52, refused CHILD_SA 116, success 196',
+    ],
   },
   fault: 'key-exchange',
-  consequenceOf: [],
   technology: 'ipsec',
   explicitSignal: true,
   *diagnose(evidence) {

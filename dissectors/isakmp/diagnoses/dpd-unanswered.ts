@@ -41,18 +41,14 @@ export default defineDiagnosis({
   refutedBy: 'An answer of the peer in a capture of the same time at the side that asks.',
   source: 'RFC 3706, RFC 7296 section 2.4; Openswan guide (DPD)',
   thresholds: {
-    requestsV2: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'one packet may be lost' },
-    requestsV1: {
-      value: V1_INFORMATIONALS_MIN,
-      unit: 'messages',
-      why: 'IKEv1 does not acknowledge deletes and notifies, so that one or two unanswered ones are normal',
-    },
-    gapSeconds: {
-      value: INFORMATIONAL_GAP_SECONDS,
-      unit: 's',
-      why: 'deletes of several SAs leave in one burst',
-    },
-    restartSeconds: { value: RESTART_SECONDS, unit: 's', why: 'the time a daemon needs to come up again' },
+    requestsV2: [TRANSMISSIONS_MIN, 'sendings', 'one packet may be lost'],
+    requestsV1: [
+      V1_INFORMATIONALS_MIN,
+      'messages',
+      'IKEv1 does not acknowledge deletes and notifies, so that one or two unanswered ones are normal',
+    ],
+    gapSeconds: [INFORMATIONAL_GAP_SECONDS, 's', 'deletes of several SAs leave in one burst'],
+    restartSeconds: [RESTART_SECONDS, 's', 'the time a daemon needs to come up again'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],

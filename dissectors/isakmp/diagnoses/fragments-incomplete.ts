@@ -28,11 +28,11 @@ export default defineDiagnosis({
   refutedBy: 'The missing fragment in a capture at the receiver.',
   source: 'RFC 7383 sections 2.5 and 2.6',
   thresholds: {
-    waitSeconds: {
-      value: SLOW_ANSWER_SECONDS,
-      unit: 's',
-      why: 'fragments of one sending leave together; a slow peer answers within that time',
-    },
+    waitSeconds: [
+      SLOW_ANSWER_SECONDS,
+      's',
+      'fragments of one sending leave together; a slow peer answers within that time',
+    ],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'fragments'],

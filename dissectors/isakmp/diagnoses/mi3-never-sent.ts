@@ -29,12 +29,8 @@ export default defineDiagnosis({
   refutedBy: 'MI3, or any fragment of it, in a capture on the external interface of the initiator.',
   source: 'Openswan guide, situation B, fragmentation problem',
   thresholds: {
-    transmissions: {
-      value: TRANSMISSIONS_MIN,
-      unit: 'sendings of MR2',
-      why: 'the responder waits for MI3 in vain',
-    },
-    waitSeconds: { value: WAIT_SECONDS, unit: 's', why: 'a slow host signs and encrypts within seconds' },
+    transmissions: [TRANSMISSIONS_MIN, 'sendings of MR2', 'the responder waits for MI3 in vain'],
+    waitSeconds: [WAIT_SECONDS, 's', 'a slow host signs and encrypts within seconds'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss'],

@@ -38,12 +38,8 @@ export default defineDiagnosis({
   refutedBy: 'MR3 in a capture of the same time at the initiator.',
   source: 'Openswan guide, situation B; RFC 2409 section 5',
   thresholds: {
-    transmissions: {
-      value: TRANSMISSIONS_MIN,
-      unit: 'sendings',
-      why: 'a repetition means that the timer ran out',
-    },
-    waitSeconds: { value: WAIT_SECONDS, unit: 's', why: 'the first repetition comes within 10 s' },
+    transmissions: [TRANSMISSIONS_MIN, 'sendings', 'a repetition means that the timer ran out'],
+    waitSeconds: [WAIT_SECONDS, 's', 'the first repetition comes within 10 s'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'fragments', 'mtu', 'large-packets-lost'],

@@ -45,9 +45,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A capture at the peer shows the same addresses: there is no NAT.',
   source: 'Openswan guide, situation D; RFC 3947 section 3, RFC 3715 section 2.1',
-  thresholds: {},
   fault: 'addressing',
-  consequenceOf: [],
   technology: 'ipsec',
   *judgePair({ comparison, a, b }) {
     for (const side of SIDES) {

@@ -53,13 +53,13 @@ export default defineDiagnosis({
   refutedBy: 'A packet from the responder on port 4500 in a capture of the same time at the initiator.',
   source: 'Openswan guide, "Port-4500 is closed"; RFC 3947 section 4, RFC 7296 section 2.23',
   thresholds: {
-    transmissions: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'a single one may be lost by chance' },
-    attempts: {
-      value: ATTEMPTS_MIN,
-      unit: 'attempts',
-      why: 'at the answering side: a client that begins anew has failed; one that gave up once says nothing',
-    },
-    windowSeconds: { value: WINDOW_SECONDS, unit: 's', why: 'clients try again within a minute or two' },
+    transmissions: [TRANSMISSIONS_MIN, 'sendings', 'a single one may be lost by chance'],
+    attempts: [
+      ATTEMPTS_MIN,
+      'attempts',
+      'at the answering side: a client that begins anew has failed; one that gave up once says nothing',
+    ],
+    windowSeconds: [WINDOW_SECONDS, 's', 'clients try again within a minute or two'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'fragments'],

@@ -29,7 +29,7 @@ export default defineDiagnosis({
   refutedBy: 'The log of the responder shows that its daemon received the messages.',
   source: 'Openswan guide, "Port-4500 is closed"',
   thresholds: {
-    transmissions: { value: TRANSMISSIONS_MIN, unit: 'sendings', why: 'a single one may be lost by chance' },
+    transmissions: [TRANSMISSIONS_MIN, 'sendings', 'a single one may be lost by chance'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss'],

@@ -47,14 +47,13 @@ export default defineDiagnosis({
   source:
     'RFC 2408 section 3.14.1, RFC 7296 sections 1.2, 2.7 and 3.10.1; Openswan guide, situation C (policy)',
   thresholds: {
-    fallbackSeconds: {
-      value: FALLBACK_SECONDS,
-      unit: 's',
-      why: 'a daemon that has another offer sends it at once; a longer pause is a new attempt by hand or timer',
-    },
+    fallbackSeconds: [
+      FALLBACK_SECONDS,
+      's',
+      'a daemon that has another offer sends it at once; a longer pause is a new attempt by hand or timer',
+    ],
   },
   fault: 'key-exchange',
-  consequenceOf: [],
   technology: 'ipsec',
   explicitSignal: true,
   *diagnose(evidence) {

@@ -35,16 +35,12 @@ export default defineDiagnosis({
   refutedBy: 'A capture at the initiator that shows the answer of the responder.',
   source: 'Openswan guide, situation A; RFC 2408 section 5.1, RFC 7296 sections 2.1 and 2.4',
   thresholds: {
-    transmissions: {
-      value: TRANSMISSIONS_MIN,
-      unit: 'sendings',
-      why: 'a daemon that repeats its message has waited in vain',
-    },
-    waitSeconds: {
-      value: WAIT_SECONDS,
-      unit: 's',
-      why: 'the first repetition comes after 0.5 s (libreswan), 4 s (strongSwan) or 10 s (openswan)',
-    },
+    transmissions: [TRANSMISSIONS_MIN, 'sendings', 'a daemon that repeats its message has waited in vain'],
+    waitSeconds: [
+      WAIT_SECONDS,
+      's',
+      'the first repetition comes after 0.5 s (libreswan), 4 s (strongSwan) or 10 s (openswan)',
+    ],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],

@@ -37,9 +37,7 @@ export default defineDiagnosis({
   refutedBy:
     'The notify is forged: in clear it is not authenticated. The log of its sender would not mention it.',
   source: 'RFC 2408 section 3.14.1, RFC 7296 sections 1.5, 2.21 and 3.10.1',
-  thresholds: {},
   fault: 'key-exchange',
-  consequenceOf: [],
   technology: 'ipsec',
   explicitSignal: true,
   *diagnose(evidence) {

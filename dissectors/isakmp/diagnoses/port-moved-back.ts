@@ -33,10 +33,9 @@ export default defineDiagnosis({
   refutedBy: 'The message is a repetition of one of the time before the move.',
   source: 'RFC 7296, section 2.23 (once on port 4500, all messages go there); RFC 3947, section 4',
   thresholds: {
-    sendings: { value: SENDINGS_MIN, unit: 'sendings', why: 'one may have been on its way' },
+    sendings: [SENDINGS_MIN, 'sendings', 'one may have been on its way'],
   },
   fault: 'key-exchange',
-  consequenceOf: [],
   technology: 'ipsec',
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) {

@@ -43,15 +43,10 @@ export default defineDiagnosis({
   source:
     'Openswan guide, situation A ("the responder is not running"); RFC 792, RFC 1122 section 3.2.2.1, RFC 4443 section 3.1',
   thresholds: {
-    errors: { value: ERRORS_MIN, unit: 'errors', why: 'a single one may be the end of an orderly stop' },
-    farewellSeconds: {
-      value: FAREWELL_SECONDS,
-      unit: 's',
-      why: 'packets on their way when the daemon stopped',
-    },
+    errors: [ERRORS_MIN, 'errors', 'a single one may be the end of an orderly stop'],
+    farewellSeconds: [FAREWELL_SECONDS, 's', 'packets on their way when the daemon stopped'],
   },
   fault: 'refused',
-  consequenceOf: [],
   technology: 'ipsec',
   explicitSignal: true,
   *diagnose(evidence) {

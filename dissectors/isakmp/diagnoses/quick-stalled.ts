@@ -36,26 +36,22 @@ export default defineDiagnosis({
   refutedBy: 'The log of the responder says that the IPsec SA was established.',
   source: 'Openswan guide, situation C; RFC 2409 section 5.5, RFC 7296 section 1.2',
   thresholds: {
-    transmissions: {
-      value: TRANSMISSIONS_MIN,
-      unit: 'sendings',
-      why: 'a repetition means that the timer ran out',
-    },
-    informationalSeconds: {
-      value: INFORMATIONAL_SECONDS,
-      unit: 's',
-      why: 'a refusal comes at once; later informationals have other reasons',
-    },
-    answerBytes: {
-      value: CHILD_ANSWER_LENGTH_MIN,
-      unit: 'bytes',
-      why: 'an answer with an SA and two traffic selectors has at least 153 encrypted bytes',
-    },
-    shorterBy: {
-      value: REFUSED_CHILD_SHORTER_BY,
-      unit: 'bytes',
-      why: 'measured: a refused CHILD_SA answers 260 bytes with 116, success with 196',
-    },
+    transmissions: [TRANSMISSIONS_MIN, 'sendings', 'a repetition means that the timer ran out'],
+    informationalSeconds: [
+      INFORMATIONAL_SECONDS,
+      's',
+      'a refusal comes at once; later informationals have other reasons',
+    ],
+    answerBytes: [
+      CHILD_ANSWER_LENGTH_MIN,
+      'bytes',
+      'an answer with an SA and two traffic selectors has at least 153 encrypted bytes',
+    ],
+    shorterBy: [
+      REFUSED_CHILD_SHORTER_BY,
+      'bytes',
+      'measured: a refused CHILD_SA answers 260 bytes with 116, success with 196',
+    ],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'fragments'],

@@ -29,7 +29,6 @@ export default defineDiagnosis({
   refutedBy: 'A later line that says that the SA is established.',
   source:
     'openswan guide, situations B and C (the logs on sg2; tcpdump does not help at all here) and D (errors from ip); pluto(8), strongswan.conf(5)',
-  thresholds: {},
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'policy', 'unreachable'],
   technology: 'ipsec',

@@ -42,18 +42,13 @@ export default defineDiagnosis({
   refutedBy: 'One of the attempts led to an IKE SA, by the log of either side.',
   source: 'Openswan guide (keying retries); RFC 2408 section 5.1, RFC 7296 section 2.4',
   thresholds: {
-    cookies: {
-      value: COOKIES_MIN,
-      unit: 'attempts',
-      why: 'one failure may be chance, two a collision',
-      adjustable: true,
-    },
-    windowSeconds: {
-      value: WINDOW_SECONDS,
-      unit: 's',
-      why: 'openswan starts over every 40 to 70 s, others sooner',
-      adjustable: true,
-    },
+    cookies: [COOKIES_MIN, 'attempts', 'one failure may be chance, two a collision', 'adjustable'],
+    windowSeconds: [
+      WINDOW_SECONDS,
+      's',
+      'openswan starts over every 40 to 70 s, others sooner',
+      'adjustable',
+    ],
   },
   fault: 'tunnel-down',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'fragments', 'key-exchange'],

@@ -35,11 +35,11 @@ export default defineDiagnosis({
   refutedBy: 'The response in a capture of the same time at the side that asked.',
   source: 'RFC 7296 sections 2.1 and 2.4; Openswan guide, fragmentation problem',
   thresholds: {
-    transmissions: {
-      value: TRANSMISSIONS_MIN,
-      unit: 'sendings',
-      why: 'IKEv2 requests are repeated, bit by bit, only when the timer has run out',
-    },
+    transmissions: [
+      TRANSMISSIONS_MIN,
+      'sendings',
+      'IKEv2 requests are repeated, bit by bit, only when the timer has run out',
+    ],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'fragments', 'mtu', 'large-packets-lost'],

@@ -1,4 +1,9 @@
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import { NOTIFY_INVALID_MAJOR_VERSION } from '../layout.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { establishedAfter, type IkePair, ikePairs } from '../pair-sessions.js';
@@ -25,9 +30,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'An IKE SA between the two.',
   source: 'RFC 7296 sections 2.5 and 3.1; RFC 2408 section 3.1',
-  thresholds: {},
   fault: 'key-exchange',
-  consequenceOf: [],
   technology: 'ipsec',
   *diagnose(evidence) {
     for (const pair of ikePairs(evidence)) yield judge(evidence, pair);
@@ -45,7 +48,7 @@ function judge(evidence: Evidence, pair: IkePair): Judgement {
   if (refusing.length === 0 && !other) {
     const reason =
       'INVALID-MAJOR-VERSION came, and the message that it answers is not in the capture; capture from before the first attempt.';
-    return { result: 'insufficient-data', subject: pair.subject, reason };
+    return insufficientData(pair.subject, reason);
   }
   const sessions = refusing.length > 0 ? refusing : [...pair.sessions, ...(other?.sessions ?? [])];
   const notify = refusing[0]?.notifies.find(({ type }) => type === NOTIFY_INVALID_MAJOR_VERSION);

@@ -75,32 +75,20 @@ export default defineDiagnosis({
   refutedBy: 'The missing keepalives in a capture taken at the receiver, at the same time',
   source: 'SCIONLab guide (one packet per second and direction); RFC 6335, section 6 (system ports)',
   thresholds: {
-    missed: {
-      value: MISSED_MIN,
-      unit: 'keepalives',
-      why: 'a single lost datagram is ordinary on any network',
-    },
-    periods: { value: PERIODS_MIN, unit: 'periods', why: 'fewer may look periodic by chance' },
-    periodsBothWays: {
-      value: PERIODS_MIN_BOTH_WAYS,
-      unit: 'periods',
-      why: 'two directions of one flow with the same period are no chance',
-    },
-    resumed: {
-      value: RESUMED_MIN,
-      unit: 'periods',
-      why: 'after fewer the sender may have changed its period',
-    },
-    lengthSpread: {
-      value: LENGTH_SPREAD_MAX,
-      unit: 'bytes',
-      why: 'a packed identifier varies by a few bytes',
-    },
-    medianTolerance: {
-      value: MEDIAN_TOLERANCE * 100,
-      unit: '%',
-      why: `medians of ${BLOCK_INTERVALS} intervals of a timer stay that near to each other; those of polls do not`,
-    },
+    missed: [MISSED_MIN, 'keepalives', 'a single lost datagram is ordinary on any network'],
+    periods: [PERIODS_MIN, 'periods', 'fewer may look periodic by chance'],
+    periodsBothWays: [
+      PERIODS_MIN_BOTH_WAYS,
+      'periods',
+      'two directions of one flow with the same period are no chance',
+    ],
+    resumed: [RESUMED_MIN, 'periods', 'after fewer the sender may have changed its period'],
+    lengthSpread: [LENGTH_SPREAD_MAX, 'bytes', 'a packed identifier varies by a few bytes'],
+    medianTolerance: [
+      MEDIAN_TOLERANCE * 100,
+      '%',
+      `medians of ${BLOCK_INTERVALS} intervals of a timer stay that near to each other; those of polls do not`,
+    ],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable'],
@@ -125,7 +113,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   const subject = streamSubject(quality, keepalive);
   const { gaps, hidden } = unexplainedPauses(keepalive, quality, MISSED_MIN);
   const resumed = gaps.filter(({ regularAfter }) => regularAfter >= RESUMED_MIN);
-  const insufficient = (reason: string): Judgement => ({ result: 'insufficient-data', subject, reason });
+  const insufficient = (reason: string): Judgement => insufficientData(subject, reason);
   if (resumed.length > 0) {
     // One finding for gaps of both directions at the same time: that of the direction that fell silent first.
     if (resumed.every((one) => isEchoed(one, keepalive.reverseStream))) return null;

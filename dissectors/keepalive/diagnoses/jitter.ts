@@ -6,7 +6,7 @@ import type {
   KeepaliveStream,
   LinkDirection,
 } from '../../../src/correlate/periodic/session.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { keepaliveLinks } from '../correlator.js';
 import {
@@ -54,21 +54,16 @@ export default defineDiagnosis({
   refutedBy: 'Even intervals in a capture taken at the receiver at the same time',
   source: 'SCIONLab guide (intervals of 0.93 to 1.07 s in its example)',
   thresholds: {
-    runBlocks: {
-      value: RUN_BLOCKS_MIN,
-      unit: 'blocks',
-      why: 'a single block may hold one short disturbance',
-    },
-    calmBlocks: { value: CALM_BLOCKS_MIN, unit: 'blocks', why: 'twenty even intervals are no chance' },
-    blockIntervals: { value: BLOCK_INTERVALS, unit: 'intervals', why: 'the size of a block of the learner' },
-    shortInterval: {
-      value: 75,
-      unit: '%',
-      why: 'timers of an idle host are exact to a few percent, and timeouts are three periods',
-    },
+    runBlocks: [RUN_BLOCKS_MIN, 'blocks', 'a single block may hold one short disturbance'],
+    calmBlocks: [CALM_BLOCKS_MIN, 'blocks', 'twenty even intervals are no chance'],
+    blockIntervals: [BLOCK_INTERVALS, 'intervals', 'the size of a block of the learner'],
+    shortInterval: [
+      75,
+      '%',
+      'timers of an idle host are exact to a few percent, and timeouts are three periods',
+    ],
   },
   fault: 'remark',
-  consequenceOf: [],
   consequenceOfIds: ['keepalive.one-way', 'keepalive.stopped'],
 
   *diagnose(evidence) {
@@ -105,7 +100,7 @@ function judge(
   if (isUnevenToo(reverse.stream, jitter)) {
     const reason =
       'Both directions are uneven at the same time, as on a capturing host that is busy; capture at the other host.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   return problemOf(keepalive, periodNs, jitter.first, jitter.last, quality);
 }

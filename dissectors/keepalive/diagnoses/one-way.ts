@@ -58,17 +58,13 @@ export default defineDiagnosis({
     'Keepalives of the silent side in a capture taken at that host that also arrive at the other one',
   source: 'SCIONLab guide (one packet per second, per direction)',
   thresholds: {
-    periods: { value: PERIODS_MIN, unit: 'periods', why: 'fewer may look periodic by chance' },
-    otherPackets: {
-      value: OTHER_PACKETS_MIN,
-      unit: 'packets',
-      why: 'each way, to show that the two hosts reach each other',
-    },
-    focusHosts: {
-      value: FOCUS_HOSTS_MAX,
-      unit: 'hosts',
-      why: 'the two hosts, their routers, and what the capturing host does beside',
-    },
+    periods: [PERIODS_MIN, 'periods', 'fewer may look periodic by chance'],
+    otherPackets: [OTHER_PACKETS_MIN, 'packets', 'each way, to show that the two hosts reach each other'],
+    focusHosts: [
+      FOCUS_HOSTS_MAX,
+      'hosts',
+      'the two hosts, their routers, and what the capturing host does beside',
+    ],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'policy'],
@@ -91,7 +87,7 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
   const reason = twoWay
     ? `${direction.to} sends UDP on other ports, which may be the counterpart; the configuration of the two hosts says whether it is.`
     : 'No other traffic of the two hosts passes both ways, so nothing says that answers are due; capture with a ping between them.';
-  return { result: 'insufficient-data', subject, reason };
+  return insufficientData(subject, reason);
 }
 
 function isTwoWayDuring({ fromA, fromB }: Conversation, first: Moment, last: Moment): boolean {
@@ -130,7 +126,6 @@ function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQ
     direction: { from: direction.to, to: direction.from },
     first: stream.first,
     last: stream.last,
-    lastGood: null,
     ongoingAtEnd: quality.secondsToEnd(stream.last) * 1e9 < 2 * stream.periodNs,
     counts: {
       sent: stream.packets,

@@ -65,18 +65,18 @@ export default defineDiagnosis({
   refutedBy: 'Keepalives after that moment in a capture taken at the receiver',
   source: 'SCIONLab guide (one packet per second and direction; down after three periods)',
   thresholds: {
-    missed: { value: MISSED_MIN, unit: 'keepalives', why: 'after three misses receivers take a link down' },
-    periods: { value: PERIODS_MIN, unit: 'periods', why: 'fewer may look periodic by chance' },
-    periodsBothWays: {
-      value: PERIODS_MIN_BOTH_WAYS,
-      unit: 'periods',
-      why: 'two directions of one flow with the same period are no chance',
-    },
-    reversePackets: {
-      value: REVERSE_PACKETS_MIN,
-      unit: 'packets',
-      why: 'one or two may have been on the way when the stream ended',
-    },
+    missed: [MISSED_MIN, 'keepalives', 'after three misses receivers take a link down'],
+    periods: [PERIODS_MIN, 'periods', 'fewer may look periodic by chance'],
+    periodsBothWays: [
+      PERIODS_MIN_BOTH_WAYS,
+      'periods',
+      'two directions of one flow with the same period are no chance',
+    ],
+    reversePackets: [
+      REVERSE_PACKETS_MIN,
+      'packets',
+      'one or two may have been on the way when the stream ended',
+    ],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'tunnel-one-way'],
@@ -120,13 +120,13 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
       survivor === null
         ? 'The stream ends, and all other traffic of the two hosts with it; a capture at the sender shows whether it went on sending.'
         : 'After the last keepalive its sender sends other packets of the flow, which may stand in for it; capture for longer, until the flow is idle.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   const due = dueWhileCapturing(quality, link.segment, stream.last.timeNs, stream.periodNs, missed);
   if (due < MISSED_MIN) {
     const reason =
       'The capture holds no frame at all while the keepalives were due; capture at the other host.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   // One finding for two streams that end together: that of the one that ended first.
   if (endedTogether(keepalive) && !endedFirst(keepalive)) return null;

@@ -53,14 +53,9 @@ export default defineDiagnosis({
   refutedBy: 'Later answers of the server with a time.',
   source: 'RFC 5905, section 7.4 (kiss-o’-death packet)',
   thresholds: {
-    kisses: {
-      value: LASTING_KISSES,
-      unit: 'answers',
-      why: 'a RATE or two makes clients slow down, as it should',
-    },
+    kisses: [LASTING_KISSES, 'answers', 'a RATE or two makes clients slow down, as it should'],
   },
   fault: 'application',
-  consequenceOf: [],
   *diagnose(evidence) {
     const { quality } = evidence;
     for (const server of timeServers(evidence)) {
@@ -103,7 +98,6 @@ function problemOf(server: TimeServer, kisses: readonly Kiss[]): Told {
     where: 'receiver',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: !isServedAfter(server, kisses),
     counts: { refused: total(kisses), clients: refused.length },
     evidence: kisses

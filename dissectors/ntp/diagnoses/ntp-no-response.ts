@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -51,10 +56,10 @@ export default defineDiagnosis({
   refutedBy: 'Answers in a capture taken at the client or at the server.',
   source: 'RFC 5905, section 7.3 (poll interval); ntp.conf(5), iburst',
   thresholds: {
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'a burst has 4 to 8 of them, 2 s apart' },
-    spreadRequests: { value: SPREAD_REQUESTS_MIN, unit: 'requests', why: 'two lost ones are rare' },
-    spreadSeconds: { value: SPREAD_SECONDS, unit: 's', why: 'the shortest usual poll interval' },
-    answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'no path takes longer' },
+    requests: [REQUESTS_MIN, 'requests', 'a burst has 4 to 8 of them, 2 s apart'],
+    spreadRequests: [SPREAD_REQUESTS_MIN, 'requests', 'two lost ones are rare'],
+    spreadSeconds: [SPREAD_SECONDS, 's', 'the shortest usual poll interval'],
+    answerSeconds: [ANSWER_SECONDS, 's', 'no path takes longer'],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'policy'],
@@ -80,24 +85,22 @@ function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<stri
   const silent = server.associations.flatMap((one) => silentOf(quality, one) ?? []);
   if (silent.length === 0) {
     if (server.associations.some(({ lastReply }) => lastReply)) return { result: 'healthy', subject };
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `Too few requests to ${server.address} to judge; capture until 4 of them in a row, or 3 over ${SPREAD_SECONDS} s, had time for an answer.`,
-    };
+      `Too few requests to ${server.address} to judge; capture until 4 of them in a row, or 3 over ${SPREAD_SECONDS} s, had time for an answer.`,
+    );
   }
   if (silent.some(({ client }) => refused.has(`${client} ${server.address} ${server.stack}`))) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `ICMP errors answer the requests to ${server.address}: see the findings about them.`,
-    };
+      `ICMP errors answer the requests to ${server.address}: see the findings about them.`,
+    );
   }
   const [worst] = [...silent].sort((a, b) => b.overdue.count - a.overdue.count);
   const limit =
     oneSidedLimit(quality, worst.client, server.address, server.stack) ??
     captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NTP }, server.address, server.stack);
-  if (limit) return { result: 'insufficient-data', subject, reason: limit.reason };
+  if (limit) return insufficientData(subject, limit.reason);
   return problemOf(evidence, server, silent, worst);
 }
 

@@ -55,16 +55,15 @@ export default defineDiagnosis({
   refutedBy: 'ntpq -pn on the host shows a small offset to the same servers at the same time.',
   source: 'RFC 5905, sections 8 and 10; MidoNet guide (time synchronisation)',
   thresholds: {
-    offsetMs: { value: OFFSET_MS, unit: 'ms', why: 'ntpd steps the clock above it instead of slewing it' },
-    exchanges: { value: EXCHANGES_MIN, unit: 'exchanges', why: 'one answer may have been delayed' },
-    startingSeconds: {
-      value: STARTING_SECONDS,
-      unit: 's',
-      why: 'ntpd needs about five polls of 64 s to set a clock at the start',
-    },
+    offsetMs: [OFFSET_MS, 'ms', 'ntpd steps the clock above it instead of slewing it'],
+    exchanges: [EXCHANGES_MIN, 'exchanges', 'one answer may have been delayed'],
+    startingSeconds: [
+      STARTING_SECONDS,
+      's',
+      'ntpd needs about five polls of 64 s to set a clock at the start',
+    ],
   },
   fault: 'application',
-  consequenceOf: [],
   consequenceOfIds: ['time.ntp-kiss', 'time.ntp-unsynchronised'],
   *diagnose(evidence) {
     const clocks = hostClocks(evidence);

@@ -50,15 +50,14 @@ export default defineDiagnosis({
   refutedBy: 'A later answer of the same server with stratum 1 to 15 and leap indicator 0.',
   source: 'RFC 5905, section 7.3 (leap indicator, stratum); MidoNet guide (time synchronisation, ntpq)',
   thresholds: {
-    replies: { value: REPLIES_MIN, unit: 'answers', why: 'a single one may be the last before it is set' },
-    startingSeconds: {
-      value: STARTING_SECONDS,
-      unit: 's',
-      why: 'a server that says INIT or STEP is setting its clock; five polls of 64 s suffice',
-    },
+    replies: [REPLIES_MIN, 'answers', 'a single one may be the last before it is set'],
+    startingSeconds: [
+      STARTING_SECONDS,
+      's',
+      'a server that says INIT or STEP is setting its clock; five polls of 64 s suffice',
+    ],
   },
   fault: 'application',
-  consequenceOf: [],
   *diagnose(evidence) {
     yield* judgeEach(timeServers(evidence), (server) => judge(evidence, server));
     yield* unsynchronisedByNtpq(evidence);

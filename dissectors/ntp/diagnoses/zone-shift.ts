@@ -32,16 +32,15 @@ export default defineDiagnosis({
   refutedBy: 'The offset to the same servers is not constant.',
   source: 'MidoNet guide (correct time zones); RFC 5905, section 6 (NTP counts in UTC)',
   thresholds: {
-    stepMinutes: { value: STEP_MINUTES, unit: 'min', why: 'time zones differ by multiples of 15 minutes' },
-    toleranceSeconds: {
-      value: TOLERANCE_SECONDS,
-      unit: 's',
-      why: 'a clock of that quality; by chance an offset is that near in 1 of 90 cases',
-    },
-    largestHours: { value: LARGEST_HOURS, unit: 'h', why: 'no two zones are farther apart' },
+    stepMinutes: [STEP_MINUTES, 'min', 'time zones differ by multiples of 15 minutes'],
+    toleranceSeconds: [
+      TOLERANCE_SECONDS,
+      's',
+      'a clock of that quality; by chance an offset is that near in 1 of 90 cases',
+    ],
+    largestHours: [LARGEST_HOURS, 'h', 'no two zones are farther apart'],
   },
   fault: 'remark',
-  consequenceOf: [],
   *diagnose(evidence) {
     for (const clock of hostClocks(evidence)) {
       const { client, stack, measurements } = clock;
@@ -81,7 +80,6 @@ function judge(
     where: 'sender',
     first: first.request,
     last: last.reply,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { exchanges: used.length, offsetSeconds: Math.round(offset / NS_PER_SECOND) },
     evidence: [first, last].flatMap(({ request, reply, server }) => [

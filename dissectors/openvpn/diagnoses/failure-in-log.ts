@@ -100,7 +100,6 @@ export default defineDiagnosis({
   nextSteps: [...REASONS.values()].map(({ steps }) => steps[0]),
   refutedBy: 'A later line of the same program that says that the tunnel is up.',
   source: 'SCIONLab guide (check VPN: search for ovpn-client in /var/log/syslog; UDP 1194); openvpn(8)',
-  thresholds: {},
   fault: 'policy',
   consequenceOf: ['path-loss', 'unreachable'],
   technology: 'openvpn',

@@ -44,11 +44,11 @@ export default defineDiagnosis({
   refutedBy: 'Packets of the silent side in a capture at its peer in that time.',
   source: 'OpenVPN manual: ping, ping-restart, keepalive',
   thresholds: {
-    pingsMissed: {
-      value: PINGS_MISSED_MIN,
-      unit: 'pings',
-      why: 'a lost packet or two is normal; ping-restart is 3 to 12 periods',
-    },
+    pingsMissed: [
+      PINGS_MISSED_MIN,
+      'pings',
+      'a lost packet or two is normal; ping-restart is 3 to 12 periods',
+    ],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'refused', 'key-exchange', 'tunnel-down', 'tunnel-one-way'],
@@ -84,11 +84,10 @@ function judge(
   const { from, to, pingPeriodNs, pings } = direction;
   const subject = directionSubject(conversation, direction, evidence.quality);
   if (Number.isNaN(pingPeriodNs)) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${from.address} sent ${pings === 0 ? 'no packet' : plural(pings, 'packet')} of the length of a ping: no period can be learned, because it does not ping or the tunnel was never idle; capture an idle tunnel for some minutes.`,
-    };
+      `${from.address} sent ${pings === 0 ? 'no packet' : plural(pings, 'packet')} of the length of a ping: no period can be learned, because it does not ping or the tunnel was never idle; capture an idle tunnel for some minutes.`,
+    );
   }
   const isClient = conversation.clientWay === way;
   const gaps = overduePauses(conversation, way, all, evidence.quality).filter(

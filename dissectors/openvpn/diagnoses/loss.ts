@@ -58,19 +58,11 @@ export default defineDiagnosis({
   source:
     'OpenVPN protocol documentation (data channel, AEAD packet format); RFC 4303 section 3.4.3 for the method',
   thresholds: {
-    warningPercent: {
-      value: WARNING_PERCENT,
-      unit: '%',
-      why: 'above it the throughput of TCP suffers at LAN round trips',
-    },
-    errorPercent: { value: ERROR_PERCENT, unit: '%', why: 'above it interactive traffic becomes unusable' },
-    lost: { value: LOST_MIN, unit: 'packets', why: 'one or two lost packets are normal' },
-    burstPackets: {
-      value: BURST_PACKETS,
-      unit: 'packets',
-      why: 'consecutive losses are an outage, not chance',
-    },
-    burstSeconds: { value: BURST_SECONDS, unit: 's', why: 'as for esp.loss' },
+    warningPercent: [WARNING_PERCENT, '%', 'above it the throughput of TCP suffers at LAN round trips'],
+    errorPercent: [ERROR_PERCENT, '%', 'above it interactive traffic becomes unusable'],
+    lost: [LOST_MIN, 'packets', 'one or two lost packets are normal'],
+    burstPackets: [BURST_PACKETS, 'packets', 'consecutive losses are an outage, not chance'],
+    burstSeconds: [BURST_SECONDS, 's', 'as for esp.loss'],
   },
   fault: 'tunnel-loss',
   consequenceOf: ['path-loss', 'fragments', 'mtu', 'large-packets-lost', 'tunnel-one-way'],

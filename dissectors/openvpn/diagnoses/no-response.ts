@@ -55,16 +55,8 @@ export default defineDiagnosis({
     'A capture at the client that shows a hard reset of the server (opcode 8) for one of these session ids.',
   source: 'OpenVPN protocol documentation (hard reset, reliability layer); SCIONLab guide, "no tun0"',
   thresholds: {
-    resets: {
-      value: RESETS_MIN,
-      unit: 'resets',
-      why: 'the client repeats after 2, 4, 8 and 16 s; one may get lost',
-    },
-    spanSeconds: {
-      value: SPAN_SECONDS_MIN,
-      unit: 's',
-      why: 'two repetitions take 6 s; no healthy path takes 5 s',
-    },
+    resets: [RESETS_MIN, 'resets', 'the client repeats after 2, 4, 8 and 16 s; one may get lost'],
+    spanSeconds: [SPAN_SECONDS_MIN, 's', 'two repetitions take 6 s; no healthy path takes 5 s'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],
@@ -95,11 +87,10 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
   if (limit) return insufficientData(subject, limit);
   const elsewhere = answeredElsewhere(evidence, unanswered);
   if (elsewhere) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${elsewhere} answers in place of ${server} (its resets name the session of the client), which the client takes only with float; see what the client does with them in a capture taken there, and set multihome or local on the server.`,
-    };
+      `${elsewhere} answers in place of ${server} (its resets name the session of the client), which the client takes only with float; see what the client does with them in a capture taken there, and set multihome or local on the server.`,
+    );
   }
   return noAnswer(evidence, peers, unanswered, refs);
 }
@@ -185,7 +176,6 @@ function answersLost(evidence: Evidence, peers: OpenvpnPeers, attempt: Attempt):
     where: isCapturedAtReceiver(fromClient(conversation), evidence.quality) ? 'path' : 'unknown',
     first: repeated[0],
     last: repeated[repeated.length - 1],
-    lastGood: null,
     ongoingAtEnd: recovered === null,
     counts: {
       resets: handshake.clientResets?.sends ?? 0,

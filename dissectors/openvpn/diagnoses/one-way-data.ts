@@ -58,13 +58,9 @@ export default defineDiagnosis({
   refutedBy: 'Data packets of the silent side in a capture at the other end in that time.',
   source: 'OpenVPN manual: ping, ping-restart, keepalive; RFC 4787 section 4.3 (UDP mapping timers)',
   thresholds: {
-    packets: { value: RUN_PACKETS_MIN, unit: 'packets', why: 'fewer are no stream' },
-    seconds: { value: RUN_SECONDS_MIN, unit: 's', why: 'three pings of the usual 10 s' },
-    repeats: {
-      value: REPEATS_MIN,
-      unit: 'repeats',
-      why: 'shorter outages of a TCP connection mend themselves',
-    },
+    packets: [RUN_PACKETS_MIN, 'packets', 'fewer are no stream'],
+    seconds: [RUN_SECONDS_MIN, 's', 'three pings of the usual 10 s'],
+    repeats: [REPEATS_MIN, 'repeats', 'shorter outages of a TCP connection mend themselves'],
   },
   fault: 'tunnel-one-way',
   consequenceOf: ['path-loss', 'unreachable', 'refused', 'fragments', 'mtu', 'key-exchange', 'tunnel-down'],

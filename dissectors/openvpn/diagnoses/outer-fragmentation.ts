@@ -40,11 +40,7 @@ export default defineDiagnosis({
   refutedBy: 'The missing pieces in a capture at the receiver.',
   source: 'OpenVPN manual: tun-mtu, mssfix, fragment; RFC 791 section 3.2; SCIONLab guide, MTU 1472',
   thresholds: {
-    incomplete: {
-      value: INCOMPLETE_MIN,
-      unit: 'datagrams',
-      why: 'fewer may be the occasional loss of a packet',
-    },
+    incomplete: [INCOMPLETE_MIN, 'datagrams', 'fewer may be the occasional loss of a packet'],
   },
   fault: 'mtu',
   consequenceOf: ['fragments'],
@@ -85,7 +81,6 @@ function judge(
     where: missing > 0 ? 'path' : 'sender',
     first: missing > 0 ? incomplete[0].first : fragments[0],
     last: missing > 0 ? incomplete[incomplete.length - 1].last : fragments[fragments.length - 1],
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       fragmented,

@@ -22,9 +22,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'Two different clients (peer ids, common names) in the log of the server.',
   source: 'OpenVPN manual: float; protocol documentation, P_DATA_V2 (peer id)',
-  thresholds: {},
   fault: 'addressing',
-  consequenceOf: [],
   technology: 'openvpn',
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);

@@ -38,10 +38,9 @@ export default defineDiagnosis({
   refutedBy: 'A listener on that address and port at that time (ss -lunp).',
   source: 'RFC 792, RFC 1122 section 3.2.2.1, RFC 4443 section 3.1; SCIONLab guide, "no tun0"',
   thresholds: {
-    errors: { value: ERRORS_MIN, unit: 'errors', why: 'a single one may be the end of an orderly stop' },
+    errors: [ERRORS_MIN, 'errors', 'a single one may be the end of an orderly stop'],
   },
   fault: 'refused',
-  consequenceOf: [],
   technology: 'openvpn',
   explicitSignal: true,
   *diagnose(evidence) {

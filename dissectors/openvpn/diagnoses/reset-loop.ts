@@ -44,13 +44,13 @@ export default defineDiagnosis({
   refutedBy: 'Logs that show different clients (common names) behind that address.',
   source: 'OpenVPN manual: ping-restart, connect-retry, duplicate-cn',
   thresholds: {
-    handshakes: {
-      value: HANDSHAKES_MIN,
-      unit: 'sessions',
-      why: 'one new session may be a restart on purpose, two a coincidence',
-    },
-    windowSeconds: { value: WINDOW_SECONDS, unit: 's', why: 'a client waits up to 300 s between attempts' },
-    workedSeconds: { value: WORKED_SECONDS, unit: 's', why: 'shorter than any ping-restart in use' },
+    handshakes: [
+      HANDSHAKES_MIN,
+      'sessions',
+      'one new session may be a restart on purpose, two a coincidence',
+    ],
+    windowSeconds: [WINDOW_SECONDS, 's', 'a client waits up to 300 s between attempts'],
+    workedSeconds: [WORKED_SECONDS, 's', 'shorter than any ping-restart in use'],
   },
   fault: 'tunnel-down',
   consequenceOf: ['path-loss', 'unreachable', 'refused', 'key-exchange'],
@@ -120,7 +120,6 @@ function problemOf(peers: OpenvpnPeers, loop: readonly Attempt[]): Judgement {
     where: 'unknown',
     first: loop[1].handshake.first,
     last,
-    lastGood: null,
     ongoingAtEnd: !lasting,
     counts: { sessions: loop.length, withDataBothWays: withData.length },
     evidence: loop.map(cite),

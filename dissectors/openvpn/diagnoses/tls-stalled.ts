@@ -43,13 +43,9 @@ export default defineDiagnosis({
     'The acknowledgment of the repeated packet, or data with the new key, in a capture at its sender.',
   source: 'OpenVPN protocol documentation (reliability layer, hand-window 60 s); RFC 5246 section 7.2',
   thresholds: {
-    sends: { value: SENDS_MIN, unit: 'sendings', why: 'a packet repeated twice got lost twice' },
-    spanSeconds: { value: SPAN_SECONDS_MIN, unit: 's', why: 'repetitions come after 2, 4 and 8 s' },
-    starvedSeconds: {
-      value: STARVED_SECONDS,
-      unit: 's',
-      why: 'the answer takes a round trip and some computing',
-    },
+    sends: [SENDS_MIN, 'sendings', 'a packet repeated twice got lost twice'],
+    spanSeconds: [SPAN_SECONDS_MIN, 's', 'repetitions come after 2, 4 and 8 s'],
+    starvedSeconds: [STARVED_SECONDS, 's', 'the answer takes a round trip and some computing'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'fragments', 'mtu', 'large-packets-lost'],

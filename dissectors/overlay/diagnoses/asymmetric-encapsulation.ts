@@ -56,9 +56,9 @@ export default defineDiagnosis({
     'Answers inside the tunnel, or an inner client that goes on after the answer that came without it.',
   source: 'RFC 3704, section 2 (reverse path filters); RFC 2003, section 4.3',
   thresholds: {
-    unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'a lost request or two is normal' },
-    silentSeconds: { value: SILENT_SECONDS_MIN, unit: 's', why: 'ping waits about that long for a reply' },
-    syns: { value: SYNS_MIN, unit: 'SYNs', why: 'the first answer may be lost by chance' },
+    unanswered: [UNANSWERED_MIN, 'requests', 'a lost request or two is normal'],
+    silentSeconds: [SILENT_SECONDS_MIN, 's', 'ping waits about that long for a reply'],
+    syns: [SYNS_MIN, 'SYNs', 'the first answer may be lost by chance'],
   },
   fault: 'refused',
   consequenceOf: ['path-loss', 'unreachable', 'policy'],
@@ -166,7 +166,6 @@ function silentProblem(
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { unanswered, conversations: requests.length, synsRepeated: 0 },
     evidence: inOrder([
@@ -220,7 +219,6 @@ function answersOutside(evidence: Evidence, tunnel: SeenTunnel, direction: numbe
     where: 'receiver',
     first: momentOf(first),
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { unanswered: syns, conversations: insisting.length, synsRepeated: syns },
     evidence: inOrder(

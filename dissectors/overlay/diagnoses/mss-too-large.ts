@@ -1,7 +1,7 @@
 import { byStack } from '../../../src/correlate/by-stack.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
@@ -35,10 +35,9 @@ export default defineDiagnosis({
   refutedBy: 'Full-size segments of such a connection that pass unfragmented.',
   source: 'RFC 9293, section 3.7.1; RFC 7348, section 4.3; MidoNet and openswan guides, MTU',
   thresholds: {
-    usualMtu: { value: MTU_USUAL, unit: 'bytes', why: 'what Ethernet carries without any agreement' },
+    usualMtu: [MTU_USUAL, 'bytes', 'what Ethernet carries without any agreement'],
   },
   fault: 'mtu',
-  consequenceOf: [],
   consequenceOfIds: ['overlay.mtu-exceeded'],
   *diagnose(evidence) {
     const connections = byStack(evidence.sessions(tcpConnections));
@@ -90,11 +89,10 @@ function judge(quality: CaptureQuality, carrier: Carrier, announced: readonly An
   if (tooLarge.length === 0) {
     const passed = fragmented ? MTU_USUAL : Math.max(MTU_USUAL, direction.largestOuter);
     if (largest.outerLength <= passed || fragmented || reportedMtu > 0) return { result: 'healthy', subject };
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${carrierWords(carrier)}: an MSS of ${largest.receiver.maximumSegmentSize} makes outer packets of ${largest.outerLength} bytes; whether the underlay carries them, no packet of that length shows; look at its MTU with ip -d link, or capture a bulk transfer.`,
-    };
+      `${carrierWords(carrier)}: an MSS of ${largest.receiver.maximumSegmentSize} makes outer packets of ${largest.outerLength} bytes; whether the underlay carries them, no packet of that length shows; look at its MTU with ip -d link, or capture a bulk transfer.`,
+    );
   }
   const worst = tooLarge.reduce((a, b) => (b.outerLength > a.outerLength ? b : a));
   const first = earliest(tooLarge.map(({ at }) => at)) ?? worst.at;
@@ -117,7 +115,6 @@ function judge(quality: CaptureQuality, carrier: Carrier, announced: readonly An
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: lossy,
     counts: {
       connections: tooLarge.length,

@@ -30,11 +30,10 @@ export default defineDiagnosis({
   source:
     'RFC 7348, section 4.3 (endpoints must not fragment); RFC 8926, section 4.1.1; MidoNet guide, MTU table; Cloud Foundry guide, MTU',
   thresholds: {
-    incomplete: { value: 3, unit: 'datagrams', why: 'a fragment may be lost like any packet' },
-    share: { value: 0.1, unit: 'share', why: 'above it, the loss is no accident' },
+    incomplete: [3, 'datagrams', 'a fragment may be lost like any packet'],
+    share: [0.1, 'share', 'above it, the loss is no accident'],
   },
   fault: 'mtu',
-  consequenceOf: [],
   consequenceOfIds: ['mtu.frag-needed'],
   *diagnose(evidence) {
     for (const carrier of carriersOf(evidence)) {
@@ -63,7 +62,6 @@ function problemOf(carrier: Carrier): Problem {
     where: 'sender',
     first: at,
     last: last ? momentOf(last) : at,
-    lastGood: null,
     ongoingAtEnd: lossy,
     counts: {
       fragmented: fragmented?.packets ?? 0,

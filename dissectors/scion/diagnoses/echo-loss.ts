@@ -35,8 +35,8 @@ export default defineDiagnosis({
   refutedBy: 'The replies in a capture at the pinging host',
   source: 'SCIONLab guide (scmp echo); SCMP specification, "Echo Request"',
   thresholds: {
-    answer: { value: ANSWER_SECONDS, unit: 's', why: 'ping waits about that long' },
-    unanswered: { value: UNANSWERED_MIN, unit: 'requests', why: 'one lost echo is ordinary' },
+    answer: [ANSWER_SECONDS, 's', 'ping waits about that long'],
+    unanswered: [UNANSWERED_MIN, 'requests', 'one lost echo is ordinary'],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'mismatch'],
@@ -68,7 +68,7 @@ function judge(quality: CaptureQuality, link: ScionLink, echo: EchoStream): Judg
   if (limit) return insufficientData(subject, limit);
   if (link.directions[1 - direction].packets === 0) {
     const reason = `Nothing comes back over this link in the capture (${directionText(link, 1 - direction)}): it may show one direction only; capture both.`;
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   const isTotal = answered === 0;
   const severity = missing < UNANSWERED_MIN ? 'info' : isTotal ? 'error' : 'warning';

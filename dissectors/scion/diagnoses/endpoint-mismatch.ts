@@ -27,14 +27,13 @@ export default defineDiagnosis({
   source:
     'SCIONLab guide (RemoteOverlay; its own listings differ in the port); SCION topology files of 2017 to today',
   thresholds: {
-    strangerPackets: {
-      value: STRANGER_PACKETS_MIN,
-      unit: 'packets',
-      why: 'a single packet to another address is a scan or a mistake of the moment',
-    },
+    strangerPackets: [
+      STRANGER_PACKETS_MIN,
+      'packets',
+      'a single packet to another address is a scan or a mistake of the moment',
+    ],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   consequenceOfIds: ['scion.tun-address-mismatch'],
   technology: 'scion',
   *diagnose({ side, quality }) {

@@ -28,9 +28,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A second SCION link, or another service, that is meant to use this interface',
   source: 'SCIONLab guide ("only these two IP addresses")',
-  thresholds: {},
   fault: 'remark',
-  consequenceOf: [],
   consequenceOfIds: ['scion.endpoint-mismatch'],
   technology: 'scion',
 

@@ -24,9 +24,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A topology of the time of the capture with the ISD-AS that the packets name.',
   source: 'SCIONLab guide (the AS in gen/ia); SCION header specification, address header',
-  thresholds: {},
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'scion',
   *diagnose(evidence) {
     const transmissions = evidence.sessions(scionLinks).flatMap((link) => [...transmissionsOf(link)]);

@@ -40,16 +40,8 @@ export default defineDiagnosis({
   source:
     'SCIONLab guide (one packet per second and direction); SCION 2018: interface keepalive 1 s, time-out 3 s',
   thresholds: {
-    missed: {
-      value: MISSED_MIN,
-      unit: 'keepalives',
-      why: 'a single lost datagram is ordinary on any network',
-    },
-    down: {
-      value: DOWN_AFTER_MISSED,
-      unit: 'keepalives',
-      why: 'after 3 s without one the receiver takes the interface down',
-    },
+    missed: [MISSED_MIN, 'keepalives', 'a single lost datagram is ordinary on any network'],
+    down: [DOWN_AFTER_MISSED, 'keepalives', 'after 3 s without one the receiver takes the interface down'],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable'],
@@ -85,7 +77,7 @@ function judge(one: LinkKeepalive, stream: KeepaliveStream, quality: CaptureQual
   const [asleep] = hidden;
   if (asleep) {
     const reason = `In a pause of ${intervalText(lengthOf(asleep))} the capture holds no frame at all: whether the keepalives or the capture paused, only a capture at the other end shows.`;
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   const late = gaps.at(-1);
   const shortage =

@@ -3,7 +3,12 @@ import { captureMayHideWayBack, oneSidedLimit, tooLittleAfter } from '../../../s
 import type { KeepaliveStream } from '../../../src/correlate/periodic/session.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  judgeEach,
+} from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -56,11 +61,11 @@ export default defineDiagnosis({
   source:
     'SCIONLab guide ("one of these per second, per direction"); SCION 2018: interface keepalive 1 s, time-out 3 s',
   thresholds: {
-    missing: {
-      value: MISSING_SECONDS,
-      unit: 's',
-      why: 'the receiver takes the interface down after 3 s; two more leave room for a loss at the edge',
-    },
+    missing: [
+      MISSING_SECONDS,
+      's',
+      'the receiver takes the interface down after 3 s; two more leave room for a loss at the edge',
+    ],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'mismatch'],
@@ -118,7 +123,7 @@ function judgeStream(
   ) {
     const reason =
       'The capture holds no frame at all while the keepalives were due; capture at the other end.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   if (reverseStream !== null && secondsBetween(stream.last, reverseStream.last) >= MISSING_SECONDS) {
     return problemOf(one, quality, {
@@ -153,7 +158,7 @@ function judgeBothEnded(
   if (!pair || !goesOn(pair.fromA.last) || !goesOn(pair.fromB.last)) {
     const reason =
       'The keepalives end, and the other traffic of the two hosts with them; a capture at the sender shows whether it went on sending.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   return problemOf(one, quality, {
     severity: 'warning',
@@ -183,7 +188,6 @@ function lateBeginning(
     severity: 'info',
     first: reverse.first,
     last: stream.first,
-    lastGood: null,
     missed: Math.floor(seconds / PERIOD_SECONDS),
     words: `They begin ${intervalText(seconds * NS_PER_SECOND)} after those of the other direction, and go on to the end.`,
     evidence: [
@@ -201,7 +205,7 @@ function judgeSilence(
 ): Judgement {
   const { link, index, direction } = one;
   const subject = directionSubject(quality, link, index);
-  const insufficient = (reason: string): Judgement => ({ result: 'insufficient-data', subject, reason });
+  const insufficient = (reason: string): Judgement => insufficientData(subject, reason);
   if (secondsBetween(reverse.first, reverse.last) < MISSING_SECONDS) {
     return { result: 'insufficient-data', subject, ...tooShort(quality, reverse.last) };
   }
@@ -288,7 +292,7 @@ interface Finding {
   readonly severity: Severity;
   readonly first: { readonly segment: number; readonly timeNs: number };
   readonly last?: FrameRef;
-  readonly lastGood: FrameRef | null;
+  readonly lastGood?: FrameRef | null;
   readonly missed: number;
   readonly words: string;
   readonly evidence: readonly Citation[];
@@ -309,7 +313,7 @@ function problemOf(one: LinkKeepalive, quality: CaptureQuality, found: Finding):
     direction: { from: direction.from, to: direction.to },
     first: found.first,
     last: found.last ?? end,
-    lastGood: found.lastGood,
+    lastGood: found.lastGood ?? null,
     ongoingAtEnd: found.last === undefined,
     counts: {
       missed: found.missed,

@@ -32,11 +32,10 @@ export default defineDiagnosis({
   refutedBy: 'Answers of each end to packets of the other generation',
   source: 'SCION header specification; SCION 2018 header',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'fewer may be leftovers of the change itself' },
-    overlap: { value: OVERLAP_SECONDS, unit: 's', why: 'an upgrade at both ends may take moments' },
+    packets: [PACKETS_MIN, 'packets', 'fewer may be leftovers of the change itself'],
+    overlap: [OVERLAP_SECONDS, 's', 'an upgrade at both ends may take moments'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'scion',
 
   *diagnose({ sessions, quality }) {

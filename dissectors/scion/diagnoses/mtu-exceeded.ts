@@ -26,19 +26,10 @@ export default defineDiagnosis({
   refutedBy: 'Packets of that size that the receiver acknowledges',
   source: 'SCMP specification, "Packet Too Big"; SCIONLab guide (topology MTU 1472)',
   thresholds: {
-    reports: {
-      value: LASTING_COUNT,
-      unit: 'reports',
-      why: 'a sender that heeds the first one causes no more',
-    },
-    lasting: {
-      value: LASTING_SECONDS,
-      unit: 's',
-      why: 'longer than it takes a sender to change its packet size',
-    },
+    reports: [LASTING_COUNT, 'reports', 'a sender that heeds the first one causes no more'],
+    lasting: [LASTING_SECONDS, 's', 'longer than it takes a sender to change its packet size'],
   },
   fault: 'mtu',
-  consequenceOf: [],
   technology: 'scion',
   explicitSignal: true,
 

@@ -23,7 +23,6 @@ export default defineDiagnosis({
   ],
   refutedBy: 'showpaths that lists a path to the same AS.',
   source: 'SCIONLab guide (check request paths: there must always be at least one path)',
-  thresholds: {},
   fault: 'silence',
   consequenceOf: ['path-loss', 'mismatch', 'silence'],
   consequenceOfIds: ['scion.service-down', 'scion.pcb-silence', 'scion.registration-silence'],

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { scionLinks } from '../correlator.js';
 import { absoluteSeconds, directionSubject, directionText, endsOf, limitsOf, linkFilter } from '../links.js';
 import { meaningOf } from '../scmp-codes.js';
@@ -38,15 +38,10 @@ export default defineDiagnosis({
   refutedBy: 'Answers to packets on the same path',
   source: 'SCION header specification, "Hop Field" (ExpTime); SCMP specification, parameter problem 52',
   thresholds: {
-    packets: {
-      value: PACKETS_MIN,
-      unit: 'packets',
-      why: 'a single one may have been on its way when the path expired',
-    },
-    tolerance: { value: TOLERANCE_SECONDS, unit: 's', why: 'clocks of routers may differ by that much' },
+    packets: [PACKETS_MIN, 'packets', 'a single one may have been on its way when the path expired'],
+    tolerance: [TOLERANCE_SECONDS, 's', 'clocks of routers may differ by that much'],
   },
   fault: 'session-down',
-  consequenceOf: [],
   consequenceOfIds: ['scion.pcb-silence'],
   technology: 'scion',
 
@@ -73,12 +68,12 @@ function judge(quality: CaptureQuality, link: ScionLink, index: number): Judgeme
     if (absoluteSeconds(quality, paths[0].last) !== null) return { result: 'healthy', subject };
     const reason =
       'The capture has no date, so it cannot be said whether a path has expired; capture with absolute times.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   const late = Math.max(...expired.map((use) => latenessOf(quality, use)));
   if (late > LATE_SECONDS_MAX) {
     const reason = `Paths here expired ${(late / 86_400).toFixed(1)} days before their packets were captured: the clock of the capturing host is wrong, or the packets were replayed; capture live traffic with a right clock.`;
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   return judgeExpired(quality, link, index, expired, packets, late);
 }
@@ -98,7 +93,7 @@ function judgeExpired(
   if (back.last !== null && back.last.timeNs > first.timeNs + TOLERANCE_SECONDS * 1e9) {
     const reason =
       'By the clock of the capture the path has expired, but the other direction goes on: check the clock of the capturing host (ntpq -pn).';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   const ends = endsOf(link, index);
   return {

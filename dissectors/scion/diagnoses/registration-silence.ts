@@ -27,8 +27,8 @@ export default defineDiagnosis({
   source:
     'SCIONLab guide ("medium-sized packets in both directions"); SCION 2018: registration every 5 s by default',
   thresholds: {
-    warning: { value: SILENCE_WARNING_SECONDS, unit: 's', why: 'the shorter bound of the guide' },
-    error: { value: SILENCE_ERROR_SECONDS, unit: 's', why: 'the longer bound of the guide' },
+    warning: [SILENCE_WARNING_SECONDS, 's', 'the shorter bound of the guide'],
+    error: [SILENCE_ERROR_SECONDS, 's', 'the longer bound of the guide'],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'mismatch'],

@@ -43,21 +43,16 @@ export default defineDiagnosis({
   refutedBy: 'The clock of the host that captured was wrong by that much.',
   source: 'SCION header specification, one-hop paths; SCIONLab guide; scionproto border router (BFD sender)',
   thresholds: {
-    skew: {
-      value: SKEW_SECONDS,
-      unit: 's',
-      why: 'routers accept paths of up to 10 s in the future; half of that is no accident',
-      adjustable: true,
-    },
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'one packet may have waited in a queue' },
-    spread: {
-      value: SPREAD_SECONDS_MAX,
-      unit: 's',
-      why: 'the packets carry whole seconds, and travel for less than one',
-    },
+    skew: [
+      SKEW_SECONDS,
+      's',
+      'routers accept paths of up to 10 s in the future; half of that is no accident',
+      'adjustable',
+    ],
+    packets: [PACKETS_MIN, 'packets', 'one packet may have waited in a queue'],
+    spread: [SPREAD_SECONDS_MAX, 's', 'the packets carry whole seconds, and travel for less than one'],
   },
   fault: 'application',
-  consequenceOf: [],
   consequenceOfIds: ['time.ntp-unsynchronised', 'time.ntp-no-response'],
   technology: 'scion',
   *diagnose(evidence) {
@@ -123,7 +118,6 @@ function problemOf(
     where: 'sender',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets: count, skewSeconds: Math.round(skew) },
     evidence: [

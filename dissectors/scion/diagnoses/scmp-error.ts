@@ -29,19 +29,10 @@ export default defineDiagnosis({
   refutedBy: 'Packets on the same path that are answered afterwards',
   source: 'SCMP specification, "SCMP Types"; SCION 2018: SCMP classes and types',
   thresholds: {
-    reports: {
-      value: LASTING_COUNT,
-      unit: 'reports',
-      why: 'with fewer it may have been a moment of a change',
-    },
-    lasting: {
-      value: LASTING_SECONDS,
-      unit: 's',
-      why: 'a revocation lives for 10 s: after that the fault goes on',
-    },
+    reports: [LASTING_COUNT, 'reports', 'with fewer it may have been a moment of a change'],
+    lasting: [LASTING_SECONDS, 's', 'a revocation lives for 10 s: after that the fault goes on'],
   },
   fault: 'remark',
-  consequenceOf: [],
   technology: 'scion',
   explicitSignal: true,
 

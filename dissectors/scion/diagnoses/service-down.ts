@@ -25,9 +25,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A later scion.sh status that prints nothing.',
   source: 'SCIONLab guide (check SCION is running: scion.sh status should not print any messages)',
-  thresholds: {},
   fault: 'application',
-  consequenceOf: [],
   technology: 'scion',
   *diagnose(evidence): Generator<Judgement> {
     const statements = evidence.side.of(scionStatus);

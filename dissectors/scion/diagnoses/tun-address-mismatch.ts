@@ -22,9 +22,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'ip addr at the time of the capture that shows the address of the topology.',
   source: 'SCIONLab guide (the address of tun0 is the PublicOverlay)',
-  thresholds: {},
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'scion',
   *diagnose({ side, quality }) {
     yield* tunAddressJudgements(side.of(topologies), side.of(hostLinks), quality);

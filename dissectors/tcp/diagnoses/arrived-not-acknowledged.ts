@@ -55,12 +55,8 @@ export default defineDiagnosis({
   source:
     'RFC 9293, section 3.10.7.4 (what TCP does with a segment that arrives); pcap-linktype(7), LINUX_SLL (direction of a frame)',
   thresholds: {
-    repeats: {
-      value: ARRIVED_REPEATS_MIN,
-      unit: 'repeats',
-      why: 'acknowledgments may be late, not three times',
-    },
-    seconds: { value: ARRIVED_SECONDS_MIN, unit: 's', why: 'a busy host acknowledges within that time' },
+    repeats: [ARRIVED_REPEATS_MIN, 'repeats', 'acknowledgments may be late, not three times'],
+    seconds: [ARRIVED_SECONDS_MIN, 's', 'a busy host acknowledges within that time'],
   },
   fault: 'refused',
   consequenceOf: ['policy'],
@@ -100,7 +96,6 @@ function problemOf(
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { repeats, bytes: length, sides: arrived.length },
     evidence: [

@@ -59,18 +59,10 @@ export default defineDiagnosis({
   refutedBy: 'A packet of that size that arrives in a capture at the receiver.',
   source: 'RFC 1191; RFC 2923, section 2.1; RFC 8201; openswan guide (path MTU), MidoNet guide (MTU)',
   thresholds: {
-    repeats: { value: REPEATS_MIN, unit: 'repeats', why: 'by timer, 3 repeats in a row are no chance loss' },
-    missingSeconds: {
-      value: MISSING_SECONDS_MIN,
-      unit: 's',
-      why: 'TCP repeats a lost segment four times meanwhile',
-    },
-    missingWaits: {
-      value: MISSING_WAITS_MIN,
-      unit: 'acknowledgments',
-      why: 'the receiver says so again and again',
-    },
-    seconds: { value: SECONDS_MIN, unit: 's', why: 'a burst of loss is shorter' },
+    repeats: [REPEATS_MIN, 'repeats', 'by timer, 3 repeats in a row are no chance loss'],
+    missingSeconds: [MISSING_SECONDS_MIN, 's', 'TCP repeats a lost segment four times meanwhile'],
+    missingWaits: [MISSING_WAITS_MIN, 'acknowledgments', 'the receiver says so again and again'],
+    seconds: [SECONDS_MIN, 's', 'a burst of loss is shorter'],
   },
   fault: 'large-packets-lost',
   consequenceOf: ['path-loss', 'fragments', 'mtu', 'large-packets-lost'],
@@ -146,13 +138,11 @@ function judgeSegments(
   const heard = quality.traffic.between(direction.source, direction.destination, direction.stack)?.fromB.last;
   const isAlive = worst.isRecovered || (heard != null && isBefore(worst.first, heard));
   if (!isAlive) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        `${direction.destination} was not heard any more after ${direction.source} began to repeat ${worst.length} bytes, so it ` +
+      `${direction.destination} was not heard any more after ${direction.source} began to repeat ${worst.length} bytes, so it ` +
         'may be down as well; ping it with small and large packets meanwhile, or capture at its end.',
-    };
+    );
   }
   return segmentProblem(evidence, service, direction, stuck);
 }
@@ -189,7 +179,6 @@ function segmentProblem(
     where: 'path',
     first: { segment: first.segment, timeNs: first.timeNs },
     last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
     ongoingAtEnd: stuck.some(({ isRecovered }) => !isRecovered),
     counts: {
       repeats,
@@ -223,13 +212,11 @@ function judgeMissing(
   const heard = quality.traffic.between(source, destination, stack)?.fromA.last;
   const isAlive = heard?.segment === worst.first.segment && isLater(heard, worst.first);
   if (!isAlive) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        `${worst.bytes} bytes of ${source} are missing, but it was not heard any more for ${MISSING_SECONDS_MIN} s after that, so it ` +
+      `${worst.bytes} bytes of ${source} are missing, but it was not heard any more for ${MISSING_SECONDS_MIN} s after that, so it ` +
         'may be down; ping it with small and large packets meanwhile, or capture at its end.',
-    };
+    );
   }
   const first = missing.reduce((a, one) => (one.first.frame < a.frame ? one.first : a), worst.first);
   const last = missing.reduce((a, one) => (one.last.frame > a.frame ? one.last : a), worst.last);
@@ -252,7 +239,6 @@ function judgeMissing(
     where: 'unknown',
     first: { segment: first.segment, timeNs: first.timeNs },
     last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       repeats: waits,

@@ -33,9 +33,8 @@ export default defineDiagnosis({
   ],
   refutedBy: 'Nothing: other captures may measure other times.',
   source: 'Cloud Foundry guide, latency in four places; RFC 9293, section 3.5; RFC 9112',
-  thresholds: { turns: { value: TURNS_MIN, unit: 'requests', why: 'a median of fewer says nothing' } },
+  thresholds: { turns: [TURNS_MIN, 'requests', 'a median of fewer says nothing'] },
   fault: 'remark',
-  consequenceOf: [],
   *diagnose(evidence) {
     for (const endpoint of serverEndpoints(evidence)) {
       const judgement = measure(evidence, endpoint);
@@ -100,7 +99,6 @@ function measure(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null
     where: 'unknown',
     first: { segment: first.segment, timeNs: first.timeNs },
     last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
     ongoingAtEnd: false,
     counts: {
       requests: wait.count,

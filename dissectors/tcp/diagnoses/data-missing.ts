@@ -43,17 +43,9 @@ export default defineDiagnosis({
   source:
     'RFC 9293, section 3.10.7.4 (an acknowledgment names the first byte that is missing); RFC 5681, section 3.2',
   thresholds: {
-    connections: {
-      value: CONNECTIONS_MIN,
-      unit: 'connections',
-      why: 'one or two may have been given up for another reason',
-    },
-    seconds: {
-      value: MISSING_SECONDS_MIN,
-      unit: 's',
-      why: 'TCP repeats a lost segment four times meanwhile',
-    },
-    waits: { value: MISSING_WAITS_MIN, unit: 'acknowledgments', why: 'the receiver says so again and again' },
+    connections: [CONNECTIONS_MIN, 'connections', 'one or two may have been given up for another reason'],
+    seconds: [MISSING_SECONDS_MIN, 's', 'TCP repeats a lost segment four times meanwhile'],
+    waits: [MISSING_WAITS_MIN, 'acknowledgments', 'the receiver says so again and again'],
   },
   fault: 'delay',
   consequenceOf: [
@@ -111,7 +103,6 @@ function problemOf(
     where: 'unknown',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       connections: missing.length,

@@ -48,9 +48,9 @@ export default defineDiagnosis({
   refutedBy: 'Acknowledgments in a capture at the peer.',
   source: 'RFC 9293, section 3.5.1 (half-open connections)',
   thresholds: {
-    repeats: { value: REPEATS_MIN, unit: 'repeats', why: 'shorter outages mend themselves' },
-    seconds: { value: SECONDS_MIN, unit: 's', why: 'five repeats by timer take longer than that' },
-    afterReset: { value: AFTER_RESET_MIN, unit: 'segments', why: 'some may be on their way' },
+    repeats: [REPEATS_MIN, 'repeats', 'shorter outages mend themselves'],
+    seconds: [SECONDS_MIN, 's', 'five repeats by timer take longer than that'],
+    afterReset: [AFTER_RESET_MIN, 'segments', 'some may be on their way'],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'large-packets-lost'],
@@ -120,7 +120,6 @@ function problemOf(
     where: 'unknown',
     first: { segment: first.segment, timeNs: first.timeNs },
     last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
     ongoingAtEnd: stuck !== null,
     counts: {
       repeats: stuck?.repeats ?? 0,

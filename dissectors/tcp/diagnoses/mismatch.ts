@@ -28,9 +28,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'Equal MTUs on the inner interfaces of both hosts.',
   source: 'RFC 9293, section 3.7.1; RFC 7348, section 4.3; Cloud Foundry manual (same MTU on all cells)',
-  thresholds: {},
   fault: 'mtu',
-  consequenceOf: [],
   *diagnose(evidence) {
     for (const service of evidence.sessions(tcpServices)) {
       const judgement = service.stack === 0 ? null : judge(evidence, service);
@@ -67,7 +65,6 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
     where: fromClient.mssMax > fromServer.mssMax ? 'sender' : 'receiver',
     first: { segment: at.segment, timeNs: at.timeNs },
     last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { clientMss: fromClient.mssMax, serverMss: fromServer.mssMax, difference },
     evidence: [{ ...at, summary: `SYN with an MSS of ${fromClient.mssMax}` }],

@@ -62,26 +62,13 @@ export default defineDiagnosis({
   refutedBy: 'A SYN-ACK to the same SYN.',
   source: 'RFC 9293, section 3.5.2 (reset generation, closed port)',
   thresholds: {
-    lastingRefusals: {
-      value: LASTING_REFUSALS,
-      unit: 'attempts',
-      why: 'probes and fallbacks try once or twice',
-    },
-    lastingSeconds: {
-      value: LASTING_SECONDS,
-      unit: 's',
-      why: 'a service that restarts refuses for a moment',
-    },
-    failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may use a wrong port' },
-    failingShare: { value: FAILING_SHARE, unit: 'share', why: 'below it the service works for most' },
-    scanEndpoints: {
-      value: SCAN_ENDPOINTS_MIN,
-      unit: `endpoints in ${SCAN_SECONDS} s`,
-      why: 'no program needs so many at once',
-    },
+    lastingRefusals: [LASTING_REFUSALS, 'attempts', 'probes and fallbacks try once or twice'],
+    lastingSeconds: [LASTING_SECONDS, 's', 'a service that restarts refuses for a moment'],
+    failingClients: [SOURCES_MIN, 'clients', 'one client may use a wrong port'],
+    failingShare: [FAILING_SHARE, 'share', 'below it the service works for most'],
+    scanEndpoints: [SCAN_ENDPOINTS_MIN, `endpoints in ${SCAN_SECONDS} s`, 'no program needs so many at once'],
   },
   fault: 'application',
-  consequenceOf: [],
   diagnose: (evidence) =>
     judgeEndpoints(
       evidence,

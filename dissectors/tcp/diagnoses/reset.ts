@@ -53,12 +53,11 @@ export default defineDiagnosis({
   refutedBy: 'A FIN before the RST in a capture at the sender of the RST.',
   source: 'RFC 9293, sections 3.5.2 and 3.5.3',
   thresholds: {
-    lastingFailures: { value: LASTING_FAILURES, unit: 'connections', why: 'single aborts are everyday' },
-    failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may be at fault itself' },
-    failingShare: { value: FAILING_SHARE, unit: 'share', why: 'below it the service works for most' },
+    lastingFailures: [LASTING_FAILURES, 'connections', 'single aborts are everyday'],
+    failingClients: [SOURCES_MIN, 'clients', 'one client may be at fault itself'],
+    failingShare: [FAILING_SHARE, 'share', 'below it the service works for most'],
   },
   fault: 'application',
-  consequenceOf: [],
   diagnose: (evidence) => judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint)),
 });
 
@@ -108,7 +107,6 @@ function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
     where: foreign > 0 ? 'path' : 'unknown',
     first: { segment: first.segment, timeNs: first.timeNs },
     last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
     ongoingAtEnd: false,
     counts: {
       connections,

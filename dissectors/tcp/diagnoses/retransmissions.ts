@@ -70,36 +70,11 @@ export default defineDiagnosis({
   refutedBy: 'A capture at the receiver in which the first transmissions arrive as well.',
   source: 'RFC 9293, section 3.8.1; RFC 6298; RFC 5681; Cloud Foundry guide, latency',
   thresholds: {
-    notableShare: {
-      value: SHARE_NOTABLE,
-      unit: 'share',
-      why: 'above it throughput collapses',
-      adjustable: true,
-    },
-    severeShare: {
-      value: SHARE_SEVERE,
-      unit: 'share',
-      why: 'connections stall again and again',
-      adjustable: true,
-    },
-    segments: {
-      value: SEGMENTS_MIN,
-      unit: 'segments',
-      why: 'a share of fewer says nothing',
-      adjustable: true,
-    },
-    repeats: {
-      value: REPEATS_MIN,
-      unit: 'segments',
-      why: 'one or two losses are everyday',
-      adjustable: true,
-    },
-    severeRepeats: {
-      value: REPEATS_SEVERE,
-      unit: 'segments',
-      why: 'a few repeats are one burst of loss',
-      adjustable: true,
-    },
+    notableShare: [SHARE_NOTABLE, 'share', 'above it throughput collapses', 'adjustable'],
+    severeShare: [SHARE_SEVERE, 'share', 'connections stall again and again', 'adjustable'],
+    segments: [SEGMENTS_MIN, 'segments', 'a share of fewer says nothing', 'adjustable'],
+    repeats: [REPEATS_MIN, 'segments', 'one or two losses are everyday', 'adjustable'],
+    severeRepeats: [REPEATS_SEVERE, 'segments', 'a few repeats are one burst of loss', 'adjustable'],
   },
   fault: 'delay',
   consequenceOf: [
@@ -203,7 +178,6 @@ function problemOf(
     where: 'path',
     first: { segment: at.segment, timeNs: at.timeNs },
     last: { segment: last.segment, timeNs: last.timeNs },
-    lastGood: null,
     ongoingAtEnd: false,
     counts: {
       segments: main.segments,

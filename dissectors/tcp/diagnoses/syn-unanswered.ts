@@ -76,21 +76,13 @@ export default defineDiagnosis({
   refutedBy: 'A SYN-ACK in a capture at the client, or in the direction that this capture lacks.',
   source: 'RFC 9293, section 3.5; MidoNet guide, VM interconnectivity; Cloud Foundry guide',
   thresholds: {
-    answerSeconds: {
-      value: ANSWER_SECONDS,
-      unit: 's',
-      why: 'SYNs are repeated after 1 s, and again after 2 s more',
-    },
-    lastingSyns: { value: LASTING_SYNS, unit: 'SYNs', why: 'one or two may be lost or be probes' },
-    failingClients: { value: SOURCES_MIN, unit: 'clients', why: 'one client may be at fault itself' },
-    failingShare: { value: FAILING_SHARE, unit: 'share', why: 'single losses are made up for by repeats' },
-    lateStarts: { value: LATE_MIN, unit: 'connections', why: 'a SYN or two are lost anywhere' },
-    lostShare: { value: LOST_SHARE_MIN, unit: 'share', why: 'healthy paths lose a tenth of that' },
-    scanEndpoints: {
-      value: SCAN_ENDPOINTS_MIN,
-      unit: `endpoints in ${SCAN_SECONDS} s`,
-      why: 'no program needs so many at once',
-    },
+    answerSeconds: [ANSWER_SECONDS, 's', 'SYNs are repeated after 1 s, and again after 2 s more'],
+    lastingSyns: [LASTING_SYNS, 'SYNs', 'one or two may be lost or be probes'],
+    failingClients: [SOURCES_MIN, 'clients', 'one client may be at fault itself'],
+    failingShare: [FAILING_SHARE, 'share', 'single losses are made up for by repeats'],
+    lateStarts: [LATE_MIN, 'connections', 'a SYN or two are lost anywhere'],
+    lostShare: [LOST_SHARE_MIN, 'share', 'healthy paths lose a tenth of that'],
+    scanEndpoints: [SCAN_ENDPOINTS_MIN, `endpoints in ${SCAN_SECONDS} s`, 'no program needs so many at once'],
   },
   fault: 'silence',
   consequenceOf: [

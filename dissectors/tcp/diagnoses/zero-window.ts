@@ -50,16 +50,15 @@ export default defineDiagnosis({
   refutedBy: 'A window update that the capture missed: data above the closed window was accepted meanwhile.',
   source: 'RFC 9293, section 3.8.6; Cloud Foundry guide, latency of the destination app',
   thresholds: {
-    notableSeconds: {
-      value: NOTABLE_SECONDS,
-      unit: 's',
-      why: 'the sender probes after 200 ms at the earliest and doubles the time',
-      adjustable: true,
-    },
-    severeSeconds: { value: SEVERE_SECONDS, unit: 's', why: 'users and timeouts notice', adjustable: true },
+    notableSeconds: [
+      NOTABLE_SECONDS,
+      's',
+      'the sender probes after 200 ms at the earliest and doubles the time',
+      'adjustable',
+    ],
+    severeSeconds: [SEVERE_SECONDS, 's', 'users and timeouts notice', 'adjustable'],
   },
   fault: 'delay',
-  consequenceOf: [],
   diagnose: (evidence) => judgeEach(serverEndpoints(evidence), (endpoint) => judge(evidence, endpoint)),
 });
 
@@ -130,7 +129,6 @@ function problemOf(
     where: 'receiver',
     first: { segment: from.segment, timeNs: from.timeNs },
     last: { segment: from.segment, timeNs: from.timeNs + longestZeroNs },
-    lastGood: null,
     ongoingAtEnd: to === null,
     counts: {
       zeroWindows: times,

@@ -58,26 +58,14 @@ export default defineDiagnosis({
     'Keepalives (one byte 0xFF) on the inside of the NAT that do not come out of it: then the NAT drops them',
   source: 'RFC 3948, section 4 (keepalives every 20 s by default); OSW guide, NAT traversal',
   thresholds: {
-    pause: {
-      value: PAUSE_SECONDS_MIN,
-      unit: 's',
-      why: 'three keepalive intervals of 20 s; NAT timers begin at 30 s',
-    },
-    unanswered: {
-      value: UNANSWERED_PACKETS_MIN,
-      unit: 'packets',
-      why: 'packets of the peer into the expired mapping',
-    },
-    keepaliveSeconds: {
-      value: KEEPALIVE_SECONDS,
-      unit: 's',
-      why: 'the default interval of keepalives: whoever is behind a NAT and silent for longer sends none',
-    },
-    unansweredSeconds: {
-      value: UNANSWERED_SECONDS_MIN,
-      unit: 's',
-      why: 'longer than a round trip and a retransmission',
-    },
+    pause: [PAUSE_SECONDS_MIN, 's', 'three keepalive intervals of 20 s; NAT timers begin at 30 s'],
+    unanswered: [UNANSWERED_PACKETS_MIN, 'packets', 'packets of the peer into the expired mapping'],
+    keepaliveSeconds: [
+      KEEPALIVE_SECONDS,
+      's',
+      'the default interval of keepalives: whoever is behind a NAT and silent for longer sends none',
+    ],
+    unansweredSeconds: [UNANSWERED_SECONDS_MIN, 's', 'longer than a round trip and a retransmission'],
   },
   fault: 'addressing',
   consequenceOf: ['path-loss'],

@@ -31,10 +31,9 @@ export default defineDiagnosis({
     'The same packets with the right framing in a capture at the sender: then a device on the way changes them',
   source: 'RFC 3948, sections 2.1 and 2.2; RFC 3947, section 4 (port 4500)',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'one may be a probe or damaged' },
+    packets: [PACKETS_MIN, 'packets', 'one may be a probe or damaged'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'ipsec',
   *diagnose(evidence) {
     for (const conversation of evidence.sessions(nattConversations)) {

@@ -31,14 +31,9 @@ export default defineDiagnosis({
     'A trace of the same flow shows a cnat node with a session, and the rewritten address behind it.',
   source: 'VPP: cnat plug-in (sessions and translations); Calico VPP troubleshooting guide (services)',
   thresholds: {
-    repeated: {
-      value: REPEATED_MIN,
-      unit: 'packets',
-      why: 'one packet may belong to a session that is over',
-    },
+    repeated: [REPEATED_MIN, 'packets', 'one packet may belong to a session that is over'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

@@ -53,23 +53,18 @@ export default defineDiagnosis({
   source:
     'VPP: vlib drop nodes, pcap drop trace, IPv4 and IPv6 error counters; Calico VPP troubleshooting guide',
   thresholds: {
-    repeated: { value: REPEATED_MIN, unit: 'packets', why: 'one packet may be a stray' },
-    fewFlows: { value: FEW_FLOWS, unit: 'flows', why: 'a trace of so few flows was taken for them' },
-    resolving: {
-      value: RESOLVING_MIN,
-      unit: 'packets',
-      why: 'VPP drops the first packets while it asks for the MAC address of the next hop',
-    },
-    resolvingSeconds: { value: RESOLVING_SECONDS, unit: 's', why: 'a neighbour answers within milliseconds' },
-    expired: {
-      value: EXPIRED_MIN,
-      unit: 'packets',
-      why: 'single packets expire by traceroute or a short loop',
-    },
-    rareShare: { value: RARE_SHARE, unit: '%', why: 'below that a flow works' },
+    repeated: [REPEATED_MIN, 'packets', 'one packet may be a stray'],
+    fewFlows: [FEW_FLOWS, 'flows', 'a trace of so few flows was taken for them'],
+    resolving: [
+      RESOLVING_MIN,
+      'packets',
+      'VPP drops the first packets while it asks for the MAC address of the next hop',
+    ],
+    resolvingSeconds: [RESOLVING_SECONDS, 's', 'a neighbour answers within milliseconds'],
+    expired: [EXPIRED_MIN, 'packets', 'single packets expire by traceroute or a short loop'],
+    rareShare: [RARE_SHARE, '%', 'below that a flow works'],
   },
   fault: 'unreachable',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

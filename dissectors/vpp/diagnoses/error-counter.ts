@@ -1,4 +1,4 @@
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
 import { type VppTrace, vppTraces } from '../correlator.js';
 import { refOf } from '../flow-words.js';
@@ -36,14 +36,9 @@ export default defineDiagnosis({
   refutedBy: 'The counter stands still while the traffic fails.',
   source: 'VPP: show errors; Calico VPP troubleshooting guide',
   thresholds: {
-    growth: {
-      value: GROWTH_MIN,
-      unit: 'packets',
-      why: 'ARP misses and single drops are normal on a busy node',
-    },
+    growth: [GROWTH_MIN, 'packets', 'ARP misses and single drops are normal on a busy node'],
   },
   fault: 'remark',
-  consequenceOf: [],
   *diagnose(evidence) {
     const subject = { kind: 'session', protocol: 'vpp', table: 'errors' };
     for (const trace of evidence.sessions(vppTraces)) {
@@ -69,7 +64,7 @@ function onlyOne(subject: Subject, losses: readonly VppCounter[]): Judgement {
   if (losses.length === 0) return { result: 'healthy', subject };
   const reason =
     'One table of show errors counts since VPP started; put a second one, taken while the traffic fails, into the same text.';
-  return { result: 'insufficient-data', subject, reason };
+  return insufficientData(subject, reason);
 }
 
 interface Growth {

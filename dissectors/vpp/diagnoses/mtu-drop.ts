@@ -31,14 +31,13 @@ export default defineDiagnosis({
   refutedBy: 'Packets of the same size and destination leave VPP in a later trace.',
   source: 'VPP: ip4-rewrite and ip4-midchain (MTU check), ip4-icmp-error; RFC 1191',
   thresholds: {
-    repeated: {
-      value: REPEATED_MIN,
-      unit: 'packets',
-      why: 'path MTU discovery needs one answer; after that the sender must send smaller ones',
-    },
+    repeated: [
+      REPEATED_MIN,
+      'packets',
+      'path MTU discovery needs one answer; after that the sender must send smaller ones',
+    ],
   },
   fault: 'mtu',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {

@@ -25,9 +25,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'show buffers has available buffers while the traffic stands still.',
   source: 'VPP: show buffers, buffer pools; Calico VPP troubleshooting guide (non-zero free buffers)',
-  thresholds: {},
   fault: 'path-loss',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     const subject = { kind: 'session', protocol: 'vpp', table: 'buffers' };

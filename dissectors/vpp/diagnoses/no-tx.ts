@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { pauseAfter, secondsToPause } from '../../../src/correlate/watched.js';
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { type VppFault, type VppFlow, type VppPath, type VppTrace, vppTraces } from '../correlator.js';
 import { countOf, faultFields, flowSubject, healthy, shareWords } from '../flow-words.js';
@@ -32,10 +32,9 @@ export default defineDiagnosis({
   refutedBy: 'The packet is in a capture behind the egress interface.',
   source: 'VPP: interface output and tx nodes, packet tracer; Calico VPP troubleshooting guide (show trace)',
   thresholds: {
-    settled: { value: SETTLED_SECONDS, unit: 's', why: 'a packet passes VPP in microseconds' },
+    settled: [SETTLED_SECONDS, 's', 'a packet passes VPP in microseconds'],
   },
   fault: 'unreachable',
-  consequenceOf: [],
   *diagnose(evidence) {
     for (const trace of evidence.sessions(vppTraces)) {
       for (const flow of trace.flows) yield judge(evidence.quality, trace, flow);
@@ -49,12 +48,10 @@ function judge(quality: CaptureQuality, trace: VppTrace, flow: VppFlow): Judgeme
   const faults = open.filter(({ examples }) => examples.some(isJudged));
   if (faults.length > 0) return problemOf(trace, flow, faults);
   if (open.length === 0) return healthy(flow);
-  return {
-    result: 'insufficient-data',
-    subject: flowSubject(flow),
-    reason:
-      'The path of the newest packets may go on behind the end of the trace; trace some packets more (vppctl trace add <input node> 500).',
-  };
+  return insufficientData(
+    flowSubject(flow),
+    'The path of the newest packets may go on behind the end of the trace; trace some packets more (vppctl trace add <input node> 500).',
+  );
 }
 
 function lacksTx({ txKinds, orphans }: VppTrace, { kind, node, last }: VppFault): boolean {

@@ -25,9 +25,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'The packet arrives on the tap interface of the host in a capture there.',
   source: 'Calico VPP troubleshooting guide (traffic to the kubelet); VPP: ip4-punt, ip4-punt-redirect',
-  thresholds: {},
   fault: 'unreachable',
-  consequenceOf: [],
   explicitSignal: true,
   *diagnose(evidence) {
     const { protocols } = evidence.quality;

@@ -30,11 +30,10 @@ export default defineDiagnosis({
   refutedBy: 'show trace with a larger max shows the same packets.',
   source: 'VPP: packet tracer (show trace), pcap dispatch trace; Calico VPP troubleshooting guide',
   thresholds: {
-    limitStep: { value: LIMIT_STEP, unit: 'packets', why: 'default of show trace; limits are round numbers' },
-    captureStep: { value: CAPTURE_STEP, unit: 'records', why: 'default of pcap dispatch trace' },
+    limitStep: [LIMIT_STEP, 'packets', 'default of show trace; limits are round numbers'],
+    captureStep: [CAPTURE_STEP, 'records', 'default of pcap dispatch trace'],
   },
   fault: 'capture',
-  consequenceOf: [],
   *diagnose(evidence) {
     const subject = captureSubject(evidence.quality);
     for (const trace of evidence.sessions(vppTraces)) {

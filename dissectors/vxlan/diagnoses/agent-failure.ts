@@ -64,9 +64,7 @@ export default defineDiagnosis({
   refutedBy: 'The log goes on without such lines.',
   source:
     'Cloud Foundry guide, known issues (ICMP any rule; one-time app restage) and "Container creation is failing"',
-  thresholds: {},
   fault: 'policy',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence): Generator<Judgement> {
     const events = evidence.side.of(cellLogs);

@@ -40,11 +40,10 @@ export default definePairDiagnosis({
   refutedBy: 'VXLAN packets of this direction in a capture without filter at the receiving host',
   source: 'Cloud Foundry silk guide (tcpdump on both cells, NSX and port 4789); RFC 7348, section 5',
   thresholds: {
-    lost: { value: LOST_MIN, unit: 'packets', why: 'one lost packet is normal' },
-    othersShare: { value: OTHERS_LOST_SHARE, unit: 'share', why: 'the rest of the direction must be well' },
+    lost: [LOST_MIN, 'packets', 'one lost packet is normal'],
+    othersShare: [OTHERS_LOST_SHARE, 'share', 'the rest of the direction must be well'],
   },
   fault: 'path-loss',
-  consequenceOf: [],
   consequenceOfIds: ['path.lost-between'],
   technology: 'vxlan',
   *judgePair({ comparison }) {

@@ -40,21 +40,15 @@ export default defineDiagnosis({
   refutedBy: 'A later output in which the received packets grow.',
   source: 'MidoNet guide, overlay network (packets over the tunnel interface, no errors or drops)',
   thresholds: {
-    sent: {
-      value: SENT_MIN,
-      unit: 'packets',
-      why: 'a few packets may have had no answer to get',
-      adjustable: true,
-    },
-    faultShare: {
-      value: FAULT_SHARE,
-      unit: 'share',
-      why: 'a counter grows since the start; single drops are normal',
-      adjustable: true,
-    },
+    sent: [SENT_MIN, 'packets', 'a few packets may have had no answer to get', 'adjustable'],
+    faultShare: [
+      FAULT_SHARE,
+      'share',
+      'a counter grows since the start; single drops are normal',
+      'adjustable',
+    ],
   },
   fault: 'tunnel-one-way',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
     for (const port of tunnelPorts(evidence.side.of(datapaths))) {
@@ -120,7 +114,6 @@ function judge(evidence: Evidence, port: CountedPort): Judgement {
     where: 'unknown',
     first: momentOf(at),
     last: momentOf(refs[1] ?? window?.last ?? at),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { sent: sentPackets, received: receivedPackets, faults },
     evidence: citations(

@@ -27,9 +27,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A line of the same packets with OK_.',
   source: 'Cloud Foundry guide, debugging C2C and non-C2C packets; silk-release, iptables logging',
-  thresholds: {},
   fault: 'policy',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence): Generator<Judgement> {
     const events = evidence.side

@@ -27,9 +27,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A later dump in which the flow has actions.',
   source: 'MidoNet guide, datapath (mm-dpctl --dump-dp) and security groups',
-  thresholds: {},
   fault: 'policy',
-  consequenceOf: [],
   technology: 'midonet',
   *diagnose({ side, quality }) {
     for (const flow of side.of(datapathFlows)) {
@@ -124,7 +122,6 @@ function problem(flow: DatapathFlow, dropped: Dropped): Judgement {
     where: 'path',
     first,
     last,
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets },
     packets: service,

@@ -33,15 +33,10 @@ export default defineDiagnosis({
   refutedBy: 'A route table of the container that names 169.254.0.1 alone.',
   source: 'Cloud Foundry guide, debugging the container side of the network',
   thresholds: {
-    conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
-    requests: {
-      value: REQUESTS_MIN,
-      unit: 'requests or packets',
-      why: 'an application may probe a neighbour once',
-    },
+    conforming: [CONFORMING_MIN, 'MAC addresses', 'the form alone may be a coincidence'],
+    requests: [REQUESTS_MIN, 'requests or packets', 'an application may probe a neighbour once'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   consequenceOfIds: ['silk.mac-mismatch'],
   *diagnose(evidence) {
     const { questions, lanes, isInUse } = silkFacts(evidence);
@@ -147,7 +142,6 @@ function problemOf(
     where: 'sender',
     first: momentOf(span.first),
     last: momentOf(span.last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { requests, replies },
     evidence: citations([span.first, summary], [span.last, `${summary}, last time`]),

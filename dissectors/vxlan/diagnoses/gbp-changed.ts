@@ -49,11 +49,10 @@ export default defineDiagnosis({
   source:
     'draft-smith-vxlan-group-policy-05, section 2.1; Cloud Foundry guide, container-to-container networking',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'the last ones of a conversation need no answer' },
-    seconds: { value: SECONDS_MIN, unit: 's', why: 'an answer would have come' },
+    packets: [PACKETS_MIN, 'packets', 'the last ones of a conversation need no answer'],
+    seconds: [SECONDS_MIN, 's', 'an answer would have come'],
   },
   fault: 'policy',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
     for (const tunnel of evidence.sessions(vxlanTunnels)) {

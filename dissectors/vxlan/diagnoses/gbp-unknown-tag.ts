@@ -29,9 +29,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A fresh list of tags that has the id.',
   source: 'Cloud Foundry guide, container-to-container networking (tags); draft-smith-vxlan-group-policy-05',
-  thresholds: {},
   fault: 'policy',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
     const policyTags = policyTagsOf(evidence.side);
@@ -81,7 +79,6 @@ function problemOf(
     where: 'sender',
     first: momentOf(at),
     last: momentOf(last ?? at),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { senders: senders.length, packets: uses.reduce((sum, { packets }) => sum + packets, 0) },
     evidence: citations(

@@ -43,10 +43,9 @@ export default defineDiagnosis({
   source:
     'Cloud Foundry guide, known issues (restage) and container-to-container networking; draft-smith-vxlan-group-policy-05',
   thresholds: {
-    attempts: { value: ATTEMPTS_MIN, unit: 'packets', why: 'one lost SYN is normal' },
+    attempts: [ATTEMPTS_MIN, 'packets', 'one lost SYN is normal'],
   },
   fault: 'policy',
-  consequenceOf: [],
   consequenceOfIds: ['silk.metadata-missing'],
   technology: 'vxlan',
   *diagnose(evidence) {
@@ -127,7 +126,6 @@ function problemOf(
     where: 'sender',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       attempts: attempts.length,

@@ -23,7 +23,6 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A later list in which it is alive.',
   source: 'MidoNet guide, tunnel zone (ensure that the hosts are alive); mm-ctl',
-  thresholds: {},
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable'],
   technology: 'midonet',

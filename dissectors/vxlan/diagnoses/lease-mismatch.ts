@@ -32,10 +32,9 @@ export default defineDiagnosis({
   refutedBy: 'A lease table in which the address belongs to that cell.',
   source: 'Cloud Foundry guide, silk leases and VTEP; silk-release, lease polling',
   thresholds: {
-    conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
+    conforming: [CONFORMING_MIN, 'MAC addresses', 'the form alone may be a coincidence'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   consequenceOfIds: ['overlay.subnet-overlap'],
   technology: 'vxlan',
   *diagnose(evidence) {
@@ -92,7 +91,6 @@ function strangerProblem(quality: CaptureQuality, tunnel: VxlanTunnel, wrong: re
     where: addressing?.isSource ? 'sender' : 'unknown',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       pairs: wrong.length,
@@ -149,7 +147,6 @@ function contestProblem(quality: CaptureQuality, senders: readonly SilkPair[]): 
     where: 'sender',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       pairs: senders.length,

@@ -38,12 +38,8 @@ export default defineDiagnosis({
   refutedBy: 'A capture at the peer in which the requests arrive, are answered, and the answers leave.',
   source: 'RFC 792 (echo sequence numbers); Cloud Foundry guide, latency and packets between cells',
   thresholds: {
-    consecutive: { value: CONSECUTIVE_MIN, unit: 'requests', why: 'a single lost echo is normal' },
-    seconds: {
-      value: SECONDS_MIN,
-      unit: 's',
-      why: 'a flood ping overruns queues and rate limits for moments',
-    },
+    consecutive: [CONSECUTIVE_MIN, 'requests', 'a single lost echo is normal'],
+    seconds: [SECONDS_MIN, 's', 'a flood ping overruns queues and rate limits for moments'],
   },
   fault: 'tunnel-loss',
   consequenceOf: ['path-loss', 'fragments', 'large-packets-lost', 'mismatch', 'tunnel-one-way'],

@@ -32,10 +32,9 @@ export default defineDiagnosis({
   refutedBy: 'An interface that really has the cited MAC and IP address.',
   source: 'Cloud Foundry guide, debugging the host side and the container side of the network',
   thresholds: {
-    conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
+    conforming: [CONFORMING_MIN, 'MAC addresses', 'the form alone may be a coincidence'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   *diagnose(evidence) {
     yield* silkByOutputs(evidence);
     const { pairs, isInUse, conforming } = silkFacts(evidence);
@@ -81,7 +80,6 @@ function problemOf(quality: CaptureQuality, pairs: readonly SilkPair[], conformi
     where: 'sender',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { places: pairs.length, conforming },
     evidence: citations(

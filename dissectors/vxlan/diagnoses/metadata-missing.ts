@@ -25,9 +25,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A store.json of the time of the capture in which the container has a policy_group_id.',
   source: 'Cloud Foundry guide, known issues (container network access may require a one-time app restage)',
-  thresholds: {},
   fault: 'policy',
-  consequenceOf: [],
   *diagnose(evidence) {
     const known = evidence.side.of(containerStores);
     const hosts = known.length > 0 ? innerHosts(evidence) : [];
@@ -66,7 +64,6 @@ function judge(evidence: Evidence, container: Container, hosts: readonly InnerHo
     where: 'sender',
     first: momentOf(at),
     last: momentOf(last ?? window?.last ?? at),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { untaggedPackets: untagged },
     evidence: citations(

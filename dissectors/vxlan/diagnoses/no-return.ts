@@ -1,7 +1,12 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { captureMayHide, dropLimit, oneSidedLimit, reverseWasHeard } from '../../../src/correlate/gates.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  insufficientData,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
@@ -51,8 +56,8 @@ export default defineDiagnosis({
   refutedBy: 'Answers that leave the peer and arrive, in captures taken at both ends.',
   source: 'RFC 7348, section 4; Cloud Foundry guide, "When packets won\'t flow"; MidoNet guide, overlay',
   thresholds: {
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost ping is normal' },
-    answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'ping waits about that long' },
+    requests: [REQUESTS_MIN, 'requests', 'one lost ping is normal'],
+    answerSeconds: [ANSWER_SECONDS, 's', 'ping waits about that long'],
   },
   fault: 'tunnel-one-way',
   consequenceOf: [
@@ -105,14 +110,13 @@ function judge(
   if (!verdict) {
     const sent = tunnel.directions[direction].packets;
     if (sent === 0 || back.packets > 0) return null;
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${tunnelWords(tunnel)}: ${sent} packets one way and none back, but fewer than ${REQUESTS_MIN} requests that must be answered; ping the peer's overlay address while capturing.`,
-    };
+      `${tunnelWords(tunnel)}: ${sent} packets one way and none back, but fewer than ${REQUESTS_MIN} requests that must be answered; ping the peer's overlay address while capturing.`,
+    );
   }
   const limit = side.hearsUnseen ?? oneSidedReason(quality, one, verdict.requests);
-  if (limit) return { result: 'insufficient-data', subject, reason: `${limit}; capture both directions.` };
+  if (limit) return insufficientData(subject, `${limit}; capture both directions.`);
   return problemOf(quality, one, direction, verdict);
 }
 

@@ -46,7 +46,7 @@ export default defineDiagnosis({
   source:
     'Cloud Foundry guide, container-to-container networking and policies; draft-smith-vxlan-group-policy-05; RFC 1122, section 3.2.2.1',
   thresholds: {
-    attempts: { value: ATTEMPTS_MIN, unit: 'packets', why: 'one lost SYN is normal' },
+    attempts: [ATTEMPTS_MIN, 'packets', 'one lost SYN is normal'],
   },
   fault: 'policy',
   technology: 'vxlan',
@@ -127,7 +127,6 @@ function describe(
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: !isOver,
     packets: { of: [serviceWord(protocol, port)], lost: packets, delivered: 0 },
     counts: {

@@ -27,9 +27,8 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A connection from a container to that port that is accepted.',
   source: 'Cloud Foundry guide, behaviour changes from existing application security groups',
-  thresholds: { port: { value: CELL_PORT_MIN, unit: 'port', why: 'the first that cells translate' } },
+  thresholds: { port: [CELL_PORT_MIN, 'port', 'the first that cells translate'] },
   fault: 'remark',
-  consequenceOf: [],
   *diagnose(evidence) {
     const cells = new Set(
       evidence
@@ -72,7 +71,6 @@ function judge({ client, server, port, refused, unanswered, established, first }
     where: 'sender',
     first: momentOf(from),
     last: momentOf(to),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { refused: refused.count, unanswered: unanswered.count },
     evidence: citations(

@@ -49,13 +49,12 @@ export default defineDiagnosis({
   source:
     'RFC 7348, section 5 (the outer source port carries the entropy of the inner flow); RFC 2992; RFC 6438',
   thresholds: {
-    samples: { value: SAMPLES_MIN, unit: 'connections', why: 'fewer show no pattern' },
-    lost: { value: LOST_MIN, unit: 'connections', why: 'fewer may be chance' },
-    chance: { value: CHANCE_MAX, unit: 'probability', why: 'one in a million captures' },
-    turns: { value: TURNS_MIN, unit: 'changes', why: 'an outage hits whatever comes at that time' },
+    samples: [SAMPLES_MIN, 'connections', 'fewer show no pattern'],
+    lost: [LOST_MIN, 'connections', 'fewer may be chance'],
+    chance: [CHANCE_MAX, 'probability', 'one in a million captures'],
+    turns: [TURNS_MIN, 'changes', 'an outage hits whatever comes at that time'],
   },
   fault: 'path-loss',
-  consequenceOf: [],
   // Captures of both ends count every lost packet.
   consequenceOfIds: ['underlay.path-loss', 'underlay.selective-loss'],
   *diagnose(evidence) {
@@ -160,7 +159,6 @@ function problemOf(
     where: 'path',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       connections: samples.length,

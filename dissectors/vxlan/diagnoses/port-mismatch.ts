@@ -3,6 +3,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -46,12 +47,11 @@ export default defineDiagnosis({
   refutedBy: 'An inner answer to a packet that was sent to the port.',
   source: 'RFC 7348, section 5; RFC 1122, section 3.2.2.1; Cloud Foundry guide, inspecting the VTEP',
   thresholds: {
-    packets: { value: PACKETS_MIN, unit: 'packets', why: 'a stray packet names no port of a tunnel' },
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
-    refusals: { value: REFUSALS_MIN, unit: 'errors', why: 'fewer may be a restart of the peer' },
+    packets: [PACKETS_MIN, 'packets', 'a stray packet names no port of a tunnel'],
+    requests: [REQUESTS_MIN, 'requests', 'one lost request is normal'],
+    refusals: [REFUSALS_MIN, 'errors', 'fewer may be a restart of the peer'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'vxlan',
   explicitSignal: true,
   *diagnose(evidence) {
@@ -97,7 +97,6 @@ function refusalProblem(tunnels: readonly VxlanTunnel[], pair: ErrorPair): Probl
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: !isMomentary,
     counts: { refusals: count, ports: ports.length },
     evidence: citationsOf(pair),
@@ -113,11 +112,10 @@ function judge(quality: CaptureQuality, { tunnel, sides }: TunnelRequests): Judg
   if (isShared || sides.some(({ answered }) => answered > 0)) return { result: 'healthy', subject };
   const asked = sides.flatMap(({ unanswered }) => unanswered);
   if (requestCount(asked) < REQUESTS_MIN) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${tunnelWords(tunnel)} goes to port ${words(there.ports)} one way and ${words(back.ports)} the other way, but no request shows whether that works; ping through the tunnel while capturing.`,
-    };
+      `${tunnelWords(tunnel)} goes to port ${words(there.ports)} one way and ${words(back.ports)} the other way, but no request shows whether that works; ping through the tunnel while capturing.`,
+    );
   }
   const first = earliest(asked.map((one) => one.first)) ?? asked[0].first;
   const last = latest(asked.map((one) => one.last)) ?? asked[0].last;
@@ -132,7 +130,6 @@ function judge(quality: CaptureQuality, { tunnel, sides }: TunnelRequests): Judg
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { requests: requestCount(asked), packetsThere: there.packets, packetsBack: back.packets },
     evidence: citations(

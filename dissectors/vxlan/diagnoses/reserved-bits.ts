@@ -40,10 +40,9 @@ export default defineDiagnosis({
   source:
     'RFC 7348, section 5; draft-smith-vxlan-group-policy-05, section 2; Linux drivers/net/vxlan (unparsed flags are dropped)',
   thresholds: {
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
+    requests: [REQUESTS_MIN, 'requests', 'one lost request is normal'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
     yield* groupsAgainstDevices(evidence);
@@ -223,7 +222,6 @@ function shared(
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: last.frame === own.last?.frame,
     evidence: citations(
       [first, `first packet of ${own.from} with such a header`],

@@ -4,6 +4,7 @@ import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -65,11 +66,10 @@ export default defineDiagnosis({
   refutedBy: 'An answer to a frame with that destination MAC address.',
   source: 'RFC 7348, section 4.1 (the receiver hands the inner frame on by its destination MAC address)',
   thresholds: {
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
-    staleSeconds: { value: STALE_SECONDS_MIN, unit: 's', why: 'a migration is learned within seconds' },
+    requests: [REQUESTS_MIN, 'requests', 'one lost request is normal'],
+    staleSeconds: [STALE_SECONDS_MIN, 's', 'a migration is learned within seconds'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
     for (const { ends } of macsByVni(tunnelRequests(evidence))) {
@@ -186,13 +186,11 @@ function judge(
   const last = latest(open.map((one) => one.last)) ?? open[0].last;
   const count = requestCount(open);
   if (count < REQUESTS_MIN || secondsBetween(now.span.first, last) < STALE_SECONDS_MIN) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason:
-        `${plural(count, 'request')} to ${mac} behind ${end.address} ${count === 1 ? 'has' : 'have'} no answer, and its hosts send ${nowWords(stale, end)}; ` +
+      `${plural(count, 'request')} to ${mac} behind ${end.address} ${count === 1 ? 'has' : 'have'} no answer, and its hosts send ${nowWords(stale, end)}; ` +
         `at least ${REQUESTS_MIN} requests over ${STALE_SECONDS_MIN} s are needed: ping an address behind ${end.address} while capturing.`,
-    };
+    );
   }
   const limit = oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack);
   if (limit) return { result: 'insufficient-data', subject, reason: limit.reason, limitedBy: [limit.id] };

@@ -2,6 +2,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import {
   defineDiagnosis,
   type Evidence,
+  insufficientData,
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
@@ -49,10 +50,9 @@ export default defineDiagnosis({
   refutedBy: 'A route on the hosts that leads to the peer over the physical interface.',
   source: 'Cloud Foundry guide, diagnosing and recovering from subnet overlap',
   thresholds: {
-    unanswered: { value: UNANSWERED_MIN, unit: 'packets', why: 'one lost packet is normal' },
+    unanswered: [UNANSWERED_MIN, 'packets', 'one lost packet is normal'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   *diagnose(evidence) {
     const networks = overlayNetworks(evidence);
     if (networks.length === 0) return;
@@ -91,11 +91,10 @@ function judge(
   if (inside) return { ...inside, subject, displayFilter: tunnelFilter(evidence.quality, [inside.tunnel]) };
   const symptom = symptomOf(evidence, endpoint);
   if (symptom) return outsideTunnel(endpoint, network, symptom);
-  return {
-    result: 'insufficient-data',
+  return insufficientData(
     subject,
-    reason: `The tunnel endpoint ${endpoint} lies in the overlay network ${network}, and nothing fails; ip route get ${endpoint} on its peers tells whether its packets leave by the tunnel device.`,
-  };
+    `The tunnel endpoint ${endpoint} lies in the overlay network ${network}, and nothing fails; ip route get ${endpoint} on its peers tells whether its packets leave by the tunnel device.`,
+  );
 }
 
 /** Inner packets to the underlay address, and none back. */
@@ -122,7 +121,6 @@ function insideTunnel(
       where: 'sender',
       first: momentOf(first),
       last: momentOf(last),
-      lastGood: null,
       ongoingAtEnd: true,
       counts: { packetsInside: packets, flows: lost.length },
       evidence: citations(

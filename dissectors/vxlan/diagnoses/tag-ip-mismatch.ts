@@ -34,9 +34,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A store.json of the time of the capture in which the address belongs to the app of the tag.',
   source: 'Cloud Foundry guide, container-to-container networking (tag, tags API and store.json)',
-  thresholds: {},
   fault: 'policy',
-  consequenceOf: [],
   *diagnose(evidence) {
     const tags = policyTagsOf(evidence.side);
     if (tags === null) return;
@@ -79,7 +77,6 @@ function judge(
     where: 'sender',
     first: momentOf(at),
     last: momentOf(use.last ?? at),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets: use.packets },
     evidence: citations(

@@ -30,11 +30,10 @@ export default defineDiagnosis({
   refutedBy: 'A configuration that lets this VNI learn.',
   source: 'Cloud Foundry guide, silk VTEP (nolearning); silk-release, lease polling',
   thresholds: {
-    conforming: { value: CONFORMING_MIN, unit: 'MAC addresses', why: 'the form alone may be a coincidence' },
-    flooded: { value: FLOODED_MIN, unit: 'frames', why: 'a neighbour entry may be renewed in the moment' },
+    conforming: [CONFORMING_MIN, 'MAC addresses', 'the form alone may be a coincidence'],
+    flooded: [FLOODED_MIN, 'frames', 'a neighbour entry may be renewed in the moment'],
   },
   fault: 'addressing',
-  consequenceOf: [],
   consequenceOfIds: ['overlay.subnet-overlap'],
   *diagnose(evidence) {
     const { pairs } = silkFacts(evidence);
@@ -70,7 +69,6 @@ function problemOf(
     where: 'sender',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { flooded: packets, arpRequests: asked },
     evidence: citations(

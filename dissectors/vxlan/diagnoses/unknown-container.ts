@@ -29,9 +29,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A store.json that has the address.',
   source: 'Cloud Foundry guide, debugging non-C2C packets (check store.json on other cells)',
-  thresholds: {},
   fault: 'remark',
-  consequenceOf: [],
   *diagnose(evidence) {
     if (evidence.side.of(containerStores).length === 0) return;
     const seen = new Map<string, Transmission>();
@@ -111,7 +109,6 @@ function judge(
         : 'Its lease is that of another cell.'),
     first: momentOf(at),
     last: momentOf(last ?? at),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets, containersKnown: containers.length },
     evidence: citations(

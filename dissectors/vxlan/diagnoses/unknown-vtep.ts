@@ -1,5 +1,10 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { isWithin } from '../../../src/side-files/networks.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
@@ -32,9 +37,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'A list of members of the time of the capture that has the address.',
   source: 'MidoNet guide, tunnel zone; RFC 7348, section 7 (rogue endpoints)',
-  thresholds: {},
   fault: 'remark',
-  consequenceOf: [],
   technology: 'vxlan',
   *diagnose(evidence) {
     const members = membersOf(evidence);
@@ -87,11 +90,10 @@ function isGroup(address: string): boolean {
 }
 
 function foreign({ low, high, vni }: Outer): Judgement {
-  return {
-    result: 'insufficient-data',
-    subject: { kind: 'tunnel', endpoints: [low, high], vni },
-    reason: `Neither ${low} nor ${high} is in the given list of tunnel endpoints: it is that of another overlay; give the one of this tunnel.`,
-  };
+  return insufficientData(
+    { kind: 'tunnel', endpoints: [low, high], vni },
+    `Neither ${low} nor ${high} is in the given list of tunnel endpoints: it is that of another overlay; give the one of this tunnel.`,
+  );
 }
 
 function problemOf(
@@ -124,7 +126,6 @@ function problemOf(
     where: sent > 0 ? 'sender' : 'unknown',
     first: momentOf(at),
     last: momentOf(last ?? at),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: { packets: total, sent, received: total - sent, tunnels: tunnels.length, members },
     evidence: citations(

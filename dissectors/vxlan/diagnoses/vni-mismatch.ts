@@ -40,10 +40,9 @@ export default defineDiagnosis({
   refutedBy: 'An answer to one of the cited requests.',
   source: 'RFC 7348, section 4.1 (a receiver checks the VNI); Cloud Foundry guide, inspecting the VTEP',
   thresholds: {
-    requests: { value: REQUESTS_MIN, unit: 'requests', why: 'one lost request is normal' },
+    requests: [REQUESTS_MIN, 'requests', 'one lost request is normal'],
   },
   fault: 'mismatch',
-  consequenceOf: [],
   technology: 'vxlan',
   judgePair: judgeVnis,
   *diagnose(evidence) {
@@ -100,11 +99,10 @@ function judge(quality: CaptureQuality, there: TunnelRequests, back: TunnelReque
   const count = Math.max(requestCount(asked), requestCount(askedBack));
   const subject = subjectOf(tunnel, [tunnel.vni, back.tunnel.vni]);
   if (count < REQUESTS_MIN) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `${tunnel.low} sends in VNI ${tunnel.vni} and ${tunnel.high} in VNI ${back.tunnel.vni}, but fewer than ${REQUESTS_MIN} requests show whether that works; ping through the tunnel while capturing.`,
-    };
+      `${tunnel.low} sends in VNI ${tunnel.vni} and ${tunnel.high} in VNI ${back.tunnel.vni}, but fewer than ${REQUESTS_MIN} requests show whether that works; ping through the tunnel while capturing.`,
+    );
   }
   const limit = oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack);
   if (limit) return insufficientData(subject, limit);
@@ -158,7 +156,6 @@ function problemOf(
     where: 'receiver',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
     ongoingAtEnd: true,
     counts: {
       requests: requestCount(asked),

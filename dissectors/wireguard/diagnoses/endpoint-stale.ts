@@ -41,16 +41,8 @@ export default defineDiagnosis({
   source:
     'WireGuard paper, sections 2.1 (endpoints and roaming) and 6; RFC 4787, section 4.3 (UDP mapping timers)',
   thresholds: {
-    packets: {
-      value: PACKETS_MIN,
-      unit: 'packets',
-      why: 'one or two may have left before the move was known',
-    },
-    seconds: {
-      value: SPAN_SECONDS_MIN,
-      unit: 's',
-      why: 'a packet that authenticates moves the endpoint at once',
-    },
+    packets: [PACKETS_MIN, 'packets', 'one or two may have left before the move was known'],
+    seconds: [SPAN_SECONDS_MIN, 's', 'a packet that authenticates moves the endpoint at once'],
   },
   fault: 'addressing',
   consequenceOf: ['path-loss', 'policy'],

@@ -50,17 +50,9 @@ export default defineDiagnosis({
   refutedBy: 'Transport data under the new indices both ways in a capture at the initiator.',
   source: 'WireGuard paper, sections 5.1 (the responder waits for the first packet) and 6.2 to 6.5',
   thresholds: {
-    handshakes: {
-      value: HANDSHAKES_MIN,
-      unit: 'handshakes',
-      why: 'one may follow a restart, two a coincidence',
-    },
-    spacing: {
-      value: SPACING_SECONDS_MAX,
-      unit: 's',
-      why: 'half of the time after which a session in use is renewed',
-    },
-    seconds: { value: SPAN_SECONDS_MIN, unit: 's', why: 'two repetitions after 5 s' },
+    handshakes: [HANDSHAKES_MIN, 'handshakes', 'one may follow a restart, two a coincidence'],
+    spacing: [SPACING_SECONDS_MAX, 's', 'half of the time after which a session in use is renewed'],
+    seconds: [SPAN_SECONDS_MIN, 's', 'two repetitions after 5 s'],
   },
   fault: 'tunnel-down',
   consequenceOf: ['path-loss', 'addressing', 'policy', 'mtu', 'large-packets-lost', 'key-exchange'],
@@ -96,7 +88,6 @@ function judge({ quality }: Evidence, flow: WireguardFlow): Judgement {
     where: 'unknown',
     first: first.response ?? first.initiation,
     last,
-    lastGood: null,
     ongoingAtEnd: recovered === null,
     counts: { handshakes: loop.length, confirmed },
     evidence: citationsOf(loop),

@@ -49,7 +49,7 @@ export default defineDiagnosis({
   refutedBy: 'Keepalives in that time in a capture at the silent peer or on the way to this point.',
   source: 'WireGuard paper, section 6.5; wg(8), persistent-keepalive; RFC 4787, section 4.3',
   thresholds: {
-    missed: { value: MISSED_MIN, unit: 'keepalives', why: 'one or two may get lost' },
+    missed: [MISSED_MIN, 'keepalives', 'one or two may get lost'],
   },
   fault: 'silence',
   consequenceOf: [
@@ -91,7 +91,7 @@ function judge({ quality }: Evidence, flow: WireguardFlow, way: Way): Judgement 
     const reason =
       `In a pause of ${secondsText(seconds)} the capture holds no frame at all: whether the keepalives or the capture paused, only a ` +
       'capture at the other end shows.';
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   return { ...problemOf(flow, way, awake), subject };
 }

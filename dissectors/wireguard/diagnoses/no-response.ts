@@ -55,12 +55,8 @@ export default defineDiagnosis({
   refutedBy: 'A response (92 bytes) to one of these initiations in a capture at the initiator.',
   source: 'WireGuard paper, sections 5.4 and 6.1 to 6.4 (Rekey-Timeout 5 s, Rekey-Attempt-Time 90 s)',
   thresholds: {
-    initiations: {
-      value: INITIATIONS_MIN,
-      unit: 'initiations',
-      why: 'repeated after 5 s; one or two may get lost',
-    },
-    seconds: { value: SPAN_SECONDS_MIN, unit: 's', why: 'two repetitions' },
+    initiations: [INITIATIONS_MIN, 'initiations', 'repeated after 5 s; one or two may get lost'],
+    seconds: [SPAN_SECONDS_MIN, 's', 'two repetitions'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'addressing', 'unreachable', 'policy', 'refused'],

@@ -46,10 +46,9 @@ export default defineDiagnosis({
   refutedBy: 'imok from the same server at the same time.',
   source: 'ZooKeeper Administrator’s Guide, four-letter words; MidoNet guide (NSDB: ruok, imok)',
   thresholds: {
-    answerSeconds: { value: ANSWER_SECONDS, unit: 's', why: 'a healthy server answers within milliseconds' },
+    answerSeconds: [ANSWER_SECONDS, 's', 'a healthy server answers within milliseconds'],
   },
   fault: 'application',
-  consequenceOf: [],
   *diagnose(evidence) {
     yield* judgeEach(byServer(evidence.sessions(zookeeperConversations)), (conversations) =>
       judge(evidence, conversations),

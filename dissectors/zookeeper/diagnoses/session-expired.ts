@@ -51,11 +51,11 @@ export default defineDiagnosis({
   refutedBy: 'Answers to the pings in a capture taken on the server.',
   source: 'ZooKeeper Programmer’s Guide, sessions; RFC 9293; MidoNet guide (NSDB)',
   thresholds: {
-    patienceShare: {
-      value: PATIENCE_SHARE,
-      unit: 'of the timeout',
-      why: 'clients ping every third of it, and give a server up after two thirds',
-    },
+    patienceShare: [
+      PATIENCE_SHARE,
+      'of the timeout',
+      'clients ping every third of it, and give a server up after two thirds',
+    ],
   },
   fault: 'session-down',
   consequenceOf: ['path-loss'],
@@ -86,7 +86,7 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
     );
     if (!unknown) return { result: 'healthy', subject };
     const reason = `Pings of ${unknown.client} port ${unknown.clientPort} to ${server} stay unanswered, and the timeout of the session is not in the capture; capture from the start of the connection.`;
-    return { result: 'insufficient-data', subject, reason };
+    return insufficientData(subject, reason);
   }
   if (ended.length === 0) {
     const limit = oneSidedLimit(quality, silent[0].conversation.client, server, stack) ?? dropLimit(quality);
@@ -108,7 +108,6 @@ function judge(evidence: Evidence, conversations: readonly ZookeeperConversation
     where: 'unknown',
     first: moments[0],
     last: moments[moments.length - 1],
-    lastGood: null,
     ongoingAtEnd: silent.some(({ silence }) => silence.until === null),
     counts: { told, silentSessions: silent.length, clients: clients.length },
     evidence: citations,

@@ -59,17 +59,9 @@ export default defineDiagnosis({
   refutedBy: 'A connection of the same client to the same port at the same time.',
   source: 'RFC 9293, section 3.5; MidoNet guide (NSDB: ping and telnet to 2181 and 9042)',
   thresholds: {
-    answerSeconds: {
-      value: ANSWER_SECONDS,
-      unit: 's',
-      why: 'SYNs are repeated after 1 s, and again after 2 s more',
-    },
-    lastingTries: { value: LASTING_TRIES, unit: 'tries', why: 'one or two may fall into a restart' },
-    lastingSeconds: {
-      value: LASTING_SECONDS,
-      unit: 's',
-      why: 'a service that restarts refuses for a moment',
-    },
+    answerSeconds: [ANSWER_SECONDS, 's', 'SYNs are repeated after 1 s, and again after 2 s more'],
+    lastingTries: [LASTING_TRIES, 'tries', 'one or two may fall into a restart'],
+    lastingSeconds: [LASTING_SECONDS, 's', 'a service that restarts refuses for a moment'],
   },
   fault: 'silence',
   consequenceOf: ['path-loss', 'addressing', 'unreachable', 'policy', 'mismatch', 'tunnel-one-way'],
