@@ -104,7 +104,8 @@ export function requestCount(requests: readonly UnansweredRequests[]): number {
 
 class RequestFinder {
   private readonly quality: CaptureQuality;
-  private readonly tunnels: readonly VxlanTunnel[];
+  /** Tunnels by the inner hosts in them, so that a connection need not ask every tunnel. */
+  private readonly tunnelsOf = new Map<string, VxlanTunnel[]>();
   private readonly echoes: ByStack<EchoStream>;
   private readonly connections: ByStack<TcpConnection>;
   private readonly questions: ByStack<ArpPair>;
@@ -114,7 +115,7 @@ class RequestFinder {
 
   constructor(evidence: Evidence) {
     this.quality = evidence.quality;
-    this.tunnels = evidence.sessions(vxlanTunnels);
+    for (const tunnel of evidence.sessions(vxlanTunnels)) this.fileByHosts(tunnel);
     const echoes = evidence.sessions(echoStreams);
     const questions = evidence.sessions(arpPairs);
     this.echoes = byStack(echoes);
@@ -163,11 +164,19 @@ class RequestFinder {
     }
   }
 
+  private fileByHosts(tunnel: VxlanTunnel): void {
+    for (const host of tunnel.hosts.keys()) {
+      const known = this.tunnelsOf.get(host);
+      if (known) known.push(tunnel);
+      else this.tunnelsOf.set(host, [tunnel]);
+    }
+  }
+
   /** Whether packets of the server to the client are seen in another tunnel, or in none. */
   private isAnsweredElsewhere(tunnel: VxlanTunnel, roles: Roles, protocol = PROTOCOL_TCP): boolean {
     const { client, server } = roles;
-    const others = this.tunnels.filter(
-      ({ stack, hosts }) => stack !== tunnel.stack && hosts.has(client.address) && hosts.has(server.address),
+    const others = (this.tunnelsOf.get(client.address) ?? []).filter(
+      ({ stack, hosts }) => stack !== tunnel.stack && hosts.has(server.address),
     );
     return [0, ...others.map(({ stack }) => stack)].some((stack) =>
       this.quality.traffic

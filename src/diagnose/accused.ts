@@ -47,7 +47,7 @@ function named(pair: Problem['pair'], hostOf: HostOf): Problem['pair'] {
 }
 
 /** Ends of the tunnels that a subject lies in: `inside` holds `kind key end end`. */
-function enclosingPairs({ subject }: Problem): [string, string][] {
+export function enclosingPairs({ subject }: Problem): [string, string][] {
   const { inside } = subject;
   if (!Array.isArray(inside)) return [];
   return inside.flatMap((layer): [string, string][] => {

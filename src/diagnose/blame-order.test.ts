@@ -123,6 +123,22 @@ describe('assignBlame', () => {
     expect(isConsequence(accuse(cause, later), accuse(consequence))).toBe(false);
   });
 
+  it('asks a finding about those at its place alone, however many there are elsewhere', () => {
+    const count = 500;
+    const accused = Array.from({ length: count }, (_, index) => {
+      const pair: [string, string] = [`198.51.100.${index}`, '203.0.113.1'];
+      const subject = { kind: 'pair', endpoints: [...pair], id: String(index) } as const;
+      return [accuse(cause, { pair, subject }), accuse(consequence, { pair, subject })];
+    }).flat();
+    let asked = 0;
+    assignBlame(accused, clock, (address) => {
+      asked++;
+      return address;
+    });
+    expect(accused.filter(({ finding }) => finding.causedBy).length).toBe(count);
+    expect(asked).toBeLessThan(20 * count);
+  });
+
   it("never makes the protocol's own word a consequence, nor the capture a cause", () => {
     const own: Diagnosis = { ...consequence, explicitSignal: true };
     expect(isConsequence(accuse(cause), accuse(own))).toBe(false);

@@ -3,6 +3,7 @@ import { type Accused, type HostOf, isAtPlaceOf, liesInTimeOf } from './accused.
 import { BLAME_LAYERS, mayCause } from './blame-graph.js';
 import type { CaptureClock } from './clock.js';
 import { restatementsOf } from './restatements.js';
+import { Suspects } from './suspects.js';
 
 export type { Accused, HostOf } from './accused.js';
 
@@ -19,14 +20,17 @@ export function assignBlame(
   clock: CaptureClock,
   hostOf: HostOf = (address) => address,
 ): void {
-  const leaderOf = restatementsOf(accused, clock, hostOf);
+  const suspects = new Suspects(accused, hostOf);
+  const leaderOf = restatementsOf(accused, suspects, clock, hostOf);
   const causesOf = new Map<Accused, Set<Accused>>();
   for (const consequence of accused) {
     if (leaderOf.has(consequence) || consequence.diagnosis.explicitSignal) continue;
-    const causes = accused.filter(
-      (cause) => leaderOf.get(cause) !== consequence && explains(cause, consequence, clock, hostOf),
-    );
-    if (causes.length > 0) causesOf.set(consequence, new Set(causes));
+    const causes = suspects
+      .around(consequence)
+      .filter(({ diagnosis, fault }) => mayCause(diagnosis, consequence.diagnosis, fault))
+      .flatMap(({ members }) => members)
+      .filter((cause) => leaderOf.get(cause) !== consequence && explains(cause, consequence, clock, hostOf));
+    if (causes.length > 0) causesOf.set(consequence, new Set(suspects.inOrder(causes)));
   }
   for (const [general, leader] of leaderOf) {
     for (const [consequence, causes] of causesOf) {
@@ -74,9 +78,9 @@ function raiseCauses(accused: readonly Accused[]): void {
   }
 }
 
+/** Of a cause of a kind that comes into question. */
 function explains(cause: Accused, consequence: Accused, clock: CaptureClock, hostOf: HostOf): boolean {
   return (
-    mayCause(cause.diagnosis, consequence.diagnosis, cause.problem.fault) &&
     isLoudEnough(cause, consequence) &&
     sameClass(cause, consequence) &&
     isAtPlaceOf(cause, consequence, hostOf) &&

@@ -2,6 +2,7 @@ import { type Accused, concernsSamePlace, type HostOf, liesInTimeOf } from './ac
 import { BLAME_LAYERS } from './blame-graph.js';
 import type { CaptureClock } from './clock.js';
 import { sharpness } from './packet-class.js';
+import type { Suspects } from './suspects.js';
 
 const CONFIDENCES = ['low', 'medium', 'high'];
 
@@ -12,16 +13,28 @@ const CONFIDENCES = ['low', 'medium', 'high'];
  */
 export function restatementsOf(
   accused: readonly Accused[],
+  suspects: Suspects,
   clock: CaptureClock,
   hostOf: HostOf,
 ): ReadonlyMap<Accused, Accused> {
   const leaderOf = new Map<Accused, Accused>();
   for (const general of accused) {
-    const leaders = accused.filter((one) => one !== general && leads(one, general, clock, hostOf));
+    const leaders = suspects
+      .inOrder(possibleLeaders(general, suspects))
+      .filter((one) => one !== general && leads(one, general, clock, hostOf));
     const [best] = leaders.sort((a, b) => (isSharper(a, b) ? -1 : isSharper(b, a) ? 1 : 0));
     if (best) leaderOf.set(general, best);
   }
   return new Map([...leaderOf.keys()].map((general) => [general, topOf(general, leaderOf)]));
+}
+
+/** By the same subject, where the diagnosis says so; by the same packets at the same place. */
+function* possibleLeaders(general: Accused, suspects: Suspects): Iterable<Accused> {
+  for (const one of suspects.ofSubject(general))
+    if (one.diagnosis.restates?.includes(general.diagnosis.id)) yield one;
+  if (!general.problem.packets) return;
+  for (const { members } of suspects.around(general))
+    for (const one of members) if (one.problem.packets) yield one;
 }
 
 /** At the top of a chain; within a circle, which unequal counts of different ends might make, the first one. */
