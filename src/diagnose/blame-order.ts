@@ -3,6 +3,7 @@ import { type Accused, type HostOf, isAtPlaceOf, liesInTimeOf } from './accused.
 import { BLAME_LAYERS, mayCause } from './blame-graph.js';
 import type { CaptureClock } from './clock.js';
 import { restatementsOf } from './restatements.js';
+import { isConsequenceOf, joinStatedCauses } from './stated-causes.js';
 import { Suspects } from './suspects.js';
 
 export type { Accused, HostOf } from './accused.js';
@@ -36,25 +37,15 @@ export function assignBlame(
     for (const [consequence, causes] of causesOf) {
       if (!causes.delete(general)) continue;
       // What the general finding explains, the sharp one does; unless it follows from that itself.
-      if (!follows(leader, consequence, causesOf)) causes.add(leader);
+      if (leader !== consequence && !isConsequenceOf(leader, consequence, causesOf)) causes.add(leader);
     }
     general.finding.restatementOf = leader.finding.key;
     general.finding.causedBy = [leader.finding.key];
   }
+  joinStatedCauses(accused, causesOf, leaderOf);
   for (const [consequence, causes] of causesOf)
     if (causes.size > 0) consequence.finding.causedBy = [...causes].map(({ finding }) => finding.key);
   raiseCauses(accused);
-}
-
-/** Whether `one` is `other`, or a consequence of it over any number of steps. */
-function follows(
-  one: Accused,
-  other: Accused,
-  causesOf: ReadonlyMap<Accused, ReadonlySet<Accused>>,
-): boolean {
-  const reached = new Set([one]);
-  for (const finding of reached) for (const cause of causesOf.get(finding) ?? []) reached.add(cause);
-  return reached.has(other);
 }
 
 const SEVERITIES: readonly Severity[] = ['info', 'warning', 'error'];

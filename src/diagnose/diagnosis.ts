@@ -49,6 +49,17 @@ export interface Problem {
   /** Where this case is of another kind than the diagnosis says. */
   readonly fault?: FaultKind;
   /**
+   * Of what a side file states: the cause that it is of faults of one tunnel or control, as the finding of the packets is
+   * to say it (see stated-causes).
+   */
+  readonly statedCause?: {
+    readonly technology: string;
+    readonly cause: string;
+    /** Then no other cause is left. */
+    readonly isProven: boolean;
+    readonly remedies: readonly string[];
+  };
+  /**
    * Of a judgement of both ends: ids of findings about the same subject that one side alone had to guess and that are
    * wrong, or not proven. They are left out of the report.
    */

@@ -1,6 +1,11 @@
 import { earliest, latest } from '../../../src/correlate/frame-reference.js';
 import type { Conversation, PairTraffic } from '../../../src/correlate/traffic.js';
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
 import { type PacketClass, serviceWord } from '../../../src/diagnose/packet-class.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
@@ -8,10 +13,17 @@ import { NS_PER_SECOND } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import { type FilterVerdict, HOST_CHAINS, type Service, verdictOf } from '../filter-verdict.js';
-import { SERVICES } from '../layout.js';
+import { type NamedService, SERVICES } from '../layout.js';
 import packetFilters from '../side-files/packet-filter.js';
 
 const SILENT_SECONDS = 5;
+const PROTOCOL_NAMES = new Map([
+  [6, 'tcp'],
+  [17, 'udp'],
+  [47, 'gre'],
+  [50, 'esp'],
+  [51, 'ah'],
+]);
 
 export default defineDiagnosis({
   id: 'underlay.host-filter',
@@ -22,7 +34,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'The packet filter of a host is given (--log, iptables -S or -L -v -n). By its rules in their order, a chain drops the packets of a tunnel or of its control (UDP 4789, 500, 4500, 1194 …, ' +
-    'protocols 50, 51 and 47), by a rule or by its policy. Error where the capture has these packets without an answer; information where they are answered, or not in the capture.',
+    'protocols 50, 51 and 47), by a rule or by its policy. Where packets show the fault, their finding leads, with the rule as its cause. Error where the capture has these packets without an answer; information where they are answered, or not in the capture.',
   notWhen:
     'A rule before it accepts them, or one that depends on addresses, interfaces or the state of the connection may do so.',
   causes: [
@@ -67,7 +79,7 @@ interface Used {
 
 function* judge(
   evidence: Evidence,
-  service: Service & { readonly name: string },
+  service: NamedService,
   chain: string,
   verdict: FilterVerdict,
 ): Generator<Judgement> {
@@ -112,12 +124,38 @@ function* judge(
     ...(first && last ? { first, last } : {}),
     counts: { packets, ruleTook: counted ?? 0 },
     packets: classOf(service, conversations),
+    ...(silent.length > 0 ? statedCauseOf(service, verdict, who, taken) : {}),
     evidence: [
       ...(first ? [cite(first, `first packet of ${service.name}`)] : []),
       ...(last ? [cite(last, 'last one')] : []),
     ],
     displayFilter: pairFilter(pair.a, pair.b),
   });
+}
+
+/** What the finding of the packets is to say of the rule: the cause, and how the packets are let pass. */
+function statedCauseOf(
+  service: NamedService,
+  { chain, rule }: FilterVerdict,
+  who: string,
+  taken: string,
+): Pick<Problem, 'statedCause'> {
+  const { technology, name } = service;
+  if (technology === undefined) return {};
+  const command = `iptables -I ${chain.name} ${matchOf(service)} -j ACCEPT`;
+  return {
+    statedCause: {
+      technology,
+      cause: `${who} drops ${name}.${taken}`,
+      isProven: (rule?.packets ?? 0) > 0,
+      remedies: [`${who} drops ${name}. Let the packets pass before it: ${command}`],
+    },
+  };
+}
+
+function matchOf({ protocol, port }: Service): string {
+  const name = PROTOCOL_NAMES.get(protocol) ?? String(protocol);
+  return port === 0 ? `-p ${name}` : `-p ${name} --dport ${port}`;
 }
 
 function usesOf({ quality }: Evidence, { protocol, port }: Service): Used[] {

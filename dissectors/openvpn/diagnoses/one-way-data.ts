@@ -63,7 +63,16 @@ export default defineDiagnosis({
     repeats: [REPEATS_MIN, 'repeats', 'shorter outages of a TCP connection mend themselves'],
   },
   fault: 'tunnel-one-way',
-  consequenceOf: ['path-loss', 'unreachable', 'refused', 'fragments', 'mtu', 'key-exchange', 'tunnel-down'],
+  consequenceOf: [
+    'path-loss',
+    'unreachable',
+    'policy',
+    'refused',
+    'fragments',
+    'mtu',
+    'key-exchange',
+    'tunnel-down',
+  ],
   technology: 'openvpn',
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);
