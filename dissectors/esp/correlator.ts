@@ -55,9 +55,11 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
   }
 
   endEpoch(): void {
+    let count = 0;
+    for (const pair of this.open) count += pair.saCount;
+    if (count <= SAS_MAX) return;
     const all: { readonly pair: PairState; readonly sa: SaState }[] = [];
     for (const pair of this.open) for (const sa of pair.allSas()) all.push({ pair, sa });
-    if (all.length <= SAS_MAX) return;
     all.sort((a, b) => a.sa.lastFrame - b.sa.lastFrame);
     for (const { pair, sa } of all.slice(0, all.length - SAS_MAX)) {
       // A pair without SAs goes as a whole, with the last of them.

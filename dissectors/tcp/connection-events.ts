@@ -2,6 +2,7 @@ import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_MILLISECOND } from '../../src/units.js';
 import { DurationTally } from './duration-tally.js';
 import { NEVER, plus } from './occurrences.js';
+import { SequenceHoles } from './sequence-holes.js';
 
 /** Retransmissions of one segment without progress from which on it counts as stuck. */
 export const STUCK_REPEATS_MIN = 3;
@@ -10,7 +11,6 @@ export const SLOW_RESPONSE_NS: Nanoseconds = 200 * NS_PER_MILLISECOND;
 /** Linux sends again by timer after 200 ms at the earliest; sooner repeats answer duplicate ACKs. */
 const TIMEOUT_NS: Nanoseconds = 200 * NS_PER_MILLISECOND;
 const STUCK_KEPT = 4;
-const HOLES_KEPT = 16;
 const SLOW_TURNS_KEPT = 64;
 /** A client that asks the same again so soon after a slow answer waits for events, not for work. */
 const ASKS_AGAIN_NS: Nanoseconds = 100 * NS_PER_MILLISECOND;
@@ -58,9 +58,8 @@ export class SideEvents {
   readonly stuck: StuckSegment[] = [];
   /** The segment that is repeated at the moment. */
   repeated: StuckSegment | null = null;
-  /** Data that was left out and may yet come: at most HOLES_KEPT holes. */
-  private readonly holes: { readonly from: number; readonly to: number; readonly openedNs: Nanoseconds }[] =
-    [];
+  /** Data that was left out and may yet come; null before there was any. */
+  private holes: SequenceHoles | null = null;
   /** What the receiver misses, or missed last. */
   missing: MissingData | null = null;
   /** Times at which this side could not take data. */
@@ -78,18 +77,13 @@ export class SideEvents {
 
   /** Notes that `[from, to)` was left out. */
   addHole(from: number, to: number, openedNs: Nanoseconds): void {
-    if (this.holes.length >= HOLES_KEPT) this.holes.shift();
-    this.holes.push({ from, to, openedNs });
+    this.holes ??= new SequenceHoles();
+    this.holes.add(from, to, openedNs);
   }
 
   /** When the hole that `[from, to)` fills was opened; undefined where it fills none. */
   fillHole(from: number, to: number): Nanoseconds | undefined {
-    const at = this.holes.findIndex((hole) => ((from - hole.to) | 0) < 0 && ((to - hole.from) | 0) > 0);
-    if (at < 0) return undefined;
-    const [hole] = this.holes.splice(at, 1);
-    if (((from - hole.from) | 0) > 0) this.holes.push({ ...hole, to: from });
-    if (((hole.to - to) | 0) > 0) this.holes.push({ ...hole, from: to });
-    return hole.openedNs;
+    return this.holes?.fill(from, to);
   }
 
   get isEventful(): boolean {
