@@ -1,4 +1,4 @@
-import type { FrameId, Nanoseconds, SegmentIndex } from './units.js';
+import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from './units.js';
 
 /** A list of which the first and the last can be asked. */
 export type NonEmpty<Item> = readonly [Item, ...Item[]];
@@ -16,6 +16,11 @@ export interface Moment {
 /** A frame and when it was captured. */
 export interface FrameRef extends Moment {
   readonly frame: FrameId;
+}
+
+/** NaN across time segments, and where a time is unknown. */
+export function secondsBetween(from: Moment, to: Moment): number {
+  return from.segment === to.segment ? (to.timeNs - from.timeNs) / NS_PER_SECOND : Number.NaN;
 }
 
 /** A frame that a finding rests on. */

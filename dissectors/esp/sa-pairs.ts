@@ -109,13 +109,6 @@ export function directionOf(pair: EspPair, from: string): EspDirection {
   return pair.directions[0].from === from ? pair.directions[0] : pair.directions[1];
 }
 
-export function secondsBetween(
-  earlier: { readonly timeNs: number },
-  later: { readonly timeNs: number },
-): number {
-  return (later.timeNs - earlier.timeNs) / NS_PER_SECOND;
-}
-
 /** Display filter for all ESP between two addresses. */
 export function espFilter(a: string, b: string): string {
   return `esp && ${pairFilter(a, b)}`;

@@ -1,17 +1,10 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { dropLimit } from '../../src/correlate/gates.js';
 import { isSamePeriod } from '../../src/correlate/periodic/cadence.js';
-import type {
-  KeepaliveLink,
-  KeepaliveStream,
-  LinkDirection,
-  Pause,
-} from '../../src/correlate/periodic/session.js';
+import type { KeepaliveLink, KeepaliveStream, LinkDirection } from '../../src/correlate/periodic/session.js';
 import type { PairTraffic } from '../../src/correlate/traffic.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import type { Moment } from '../../src/moment.js';
-import type { Confidence, Subject } from '../../src/report/report.js';
-import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
+import { isIndependent } from '../../src/diagnose/silences.js';
+import type { Subject } from '../../src/report/report.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
@@ -22,14 +15,8 @@ export const PERIODS_MIN = 20;
 export const PERIODS_MIN_BOTH_WAYS = 5;
 /** Share of blocks that may leave the period: a stream that does so more often has none. */
 const UNSTEADY_SHARE_MAX = 0.1;
-/** Keepalives that came regardless of other traffic, so that other traffic is no excuse for their absence. */
-const INDEPENDENCE_MIN = 3;
-/** Other traffic in a pause, in multiples of what regular intervals see, from which it may stand in for the keepalive. */
-const UNUSUAL_TRAFFIC = 2;
 /** System ports (RFC 6335): services whose periodic datagrams are polls and announcements, not keepalives. */
 const SYSTEM_PORT_MAX = 1023;
-/** A silence of the whole capture counts from that many periods on. */
-const SILENCE_PERIODS_MIN = 1.5;
 
 /** A direction that is a keepalive stream, and the direction opposite. */
 export interface Keepalive {
@@ -94,65 +81,9 @@ function isUnicast(address: string): boolean {
   return first > 0 && first < 224 && !address.endsWith('.255');
 }
 
-/** Pauses in which at least `missedMin` keepalives were due and which neither the capture nor other traffic explains. */
-export function unexplainedPauses(
-  { stream, link }: Keepalive,
-  quality: CaptureQuality,
-  missedMin: number,
-): { readonly gaps: Pause[]; readonly hidden: Pause[] } {
-  const gaps: Pause[] = [];
-  const hidden: Pause[] = [];
-  for (const pause of stream.pauses) {
-    if (pause.missed < missedMin || isStoodIn(stream, pause.own, pause.reverse, pause.missed)) continue;
-    const due = dueWhileCapturing(quality, link.segment, pause.before.timeNs, stream.periodNs, pause.missed);
-    (due >= missedMin ? gaps : hidden).push(pause);
-  }
-  return { gaps, hidden };
-}
-
-/**
- * Other traffic may replace the keepalives of an idle timer (they are sent only where nothing else is). It does not
- * where keepalives came in the midst of such traffic before, nor where there was as much of it all the time.
- */
-export function isStoodIn(stream: KeepaliveStream, own: number, reverse: number, periods: number): boolean {
-  const usual = UNUSUAL_TRAFFIC * (periods + 1);
-  return (
-    (own > usual * stream.ownShare && stream.ownIndependence < INDEPENDENCE_MIN) ||
-    (reverse > usual * stream.reverseShare && stream.reverseIndependence < INDEPENDENCE_MIN)
-  );
-}
-
 /** One direction follows the other within a fifth of the period: a question and its answer, or two timers that happen to agree. */
 export function isPollLike({ stream, reverseStream }: Keepalive): boolean {
-  return (
-    reverseStream === null ||
-    Math.min(stream.reverseIndependence, reverseStream.reverseIndependence) < INDEPENDENCE_MIN
-  );
-}
-
-/** How many of the keepalives due after `lastNs` fell into a time in which the capture saw frames of some kind. */
-export function dueWhileCapturing(
-  quality: CaptureQuality,
-  segment: number,
-  lastNs: Nanoseconds,
-  periodNs: Nanoseconds,
-  missed: number,
-): number {
-  const silences = quality.silences.filter(
-    (one) => one.segment === segment && one.toNs - one.fromNs >= SILENCE_PERIODS_MIN * periodNs,
-  );
-  let due = missed;
-  for (const { fromNs, toNs } of silences) {
-    const first = Math.max(1, Math.ceil((fromNs - lastNs) / periodNs));
-    const last = Math.min(missed, Math.floor((toNs - lastNs) / periodNs));
-    if (last >= first) due -= last - first + 1;
-  }
-  return due;
-}
-
-/** When the keepalive after `last` was due: the onset of its absence. */
-export function dueAfter(last: Moment, periodNs: Nanoseconds): Moment {
-  return { segment: last.segment, timeNs: Math.round(last.timeNs + periodNs) };
+  return reverseStream === null || !(isIndependent(stream) && isIndependent(reverseStream));
 }
 
 /** All traffic of the two hosts, seen from the stream's sender. */
@@ -179,14 +110,6 @@ export function lengthText({ shortestLength, longestLength }: KeepaliveStream): 
   return `${lengths} bytes`;
 }
 
-/** `1.00 s`, `250 ms`. */
-export function intervalText(interval: Nanoseconds): string {
-  const seconds = interval / NS_PER_SECOND;
-  return seconds >= 0.9995
-    ? `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`
-    : `${(seconds * 1000).toFixed(0)} ms`;
-}
-
 /** Display filter for both directions of the link. */
 export function linkFilter({
   from,
@@ -195,13 +118,4 @@ export function linkFilter({
   toPort,
 }: Pick<LinkDirection, 'from' | 'fromPort' | 'to' | 'toPort'>): string {
   return `${pairFilter(from, to)} && udp.port == ${fromPort} && udp.port == ${toPort}`;
-}
-
-/** What packets that the capture itself lost leave of the confidence. */
-export function limitsOf(
-  quality: CaptureQuality,
-  confidence: Confidence,
-): { readonly confidence: Confidence; readonly limitedBy?: readonly string[] } {
-  const drops = dropLimit(quality);
-  return drops ? { confidence: 'low', limitedBy: [drops.id] } : { confidence };
 }

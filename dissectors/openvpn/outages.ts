@@ -1,8 +1,9 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../src/correlate/gates.js';
 import { watchedNsBetween, watchedSecondsBetween } from '../../src/correlate/watched.js';
+import { secondsBetween } from '../../src/moment.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
-import { secondsBetween, successorOf } from './peers.js';
+import { successorOf } from './peers.js';
 import type { OneWayRun, OpenvpnConversation, OpenvpnDirection, Pause } from './session.js';
 
 /*

@@ -168,10 +168,6 @@ function continues(old: OpenvpnConversation, later: OpenvpnConversation): boolea
   return false;
 }
 
-export function secondsBetween(from: FrameRef, to: FrameRef): number {
-  return from.segment === to.segment ? (to.timeNs - from.timeNs) / NS_PER_SECOND : Number.NaN;
-}
-
 export function periodText(periodNs: Nanoseconds): string {
   return secondsText(periodNs / NS_PER_SECOND);
 }

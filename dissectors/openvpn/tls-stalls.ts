@@ -1,8 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
-import type { FrameRef } from '../../src/moment.js';
+import { type FrameRef, secondsBetween } from '../../src/moment.js';
 import { SOFT_RESET, TLS_FATAL } from './layout.js';
-import { secondsBetween } from './peers.js';
 import type { ControlMessage, Handshake, OpenvpnConversation, TlsAlert, Way } from './session.js';
 
 /** Sendings of one control packet, and the time they take, before it counts as repeated in vain. */

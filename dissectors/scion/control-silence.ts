@@ -2,13 +2,14 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
 import { watchedSecondsAfter, watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
+import { confidenceUnderDrops } from '../../src/diagnose/silences.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Severity } from '../../src/report/report.js';
 import { originText } from '../../src/side-files/origin.js';
 import { scionLinks } from './correlator.js';
 import { linkKeepalives } from './keepalives.js';
 import { linkRole } from './link-roles.js';
-import { directionSubject, directionText, endsOf, limitsOf, linkFilter, linkSubject } from './links.js';
+import { directionSubject, directionText, endsOf, linkFilter, linkSubject } from './links.js';
 import type { ControlTally, ScionDirection, ScionLink } from './session.js';
 import topologies from './side-files/topology.js';
 import type { ScionLinkType, ScionLink as TopologyLink } from './topology.js';
@@ -195,7 +196,7 @@ function problemOf(
     result: 'problem',
     subject: directionSubject(quality, link, index),
     severity,
-    ...limitsOf(quality, from === null ? 'low' : 'medium'),
+    ...confidenceUnderDrops(quality, from === null ? 'low' : 'medium'),
     explanation: `${directionText(link, index)}: ${words}`,
     pair: [ends.from, ends.to],
     ...(kind.isDirected ? { direction: { from: ends.from, to: ends.to } } : {}),

@@ -1,7 +1,7 @@
 import type { KeepaliveStream, LinkDirection } from '../../src/correlate/periodic/session.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import { isSteady, type Keepalive, PERIODS_MIN } from '../keepalive/streams.js';
+import { isSteady, PERIODS_MIN } from '../keepalive/streams.js';
 import { scionLinks } from './correlator.js';
 import type { ScionLink } from './session.js';
 
@@ -43,11 +43,4 @@ function streamOf({ stream }: LinkDirection): KeepaliveStream | null {
   const seconds = stream.periodNs / NS_PER_SECOND;
   if (!(Math.abs(seconds - PERIOD_SECONDS) <= PERIOD_TOLERANCE)) return null;
   return stream.intervals < PERIODS_MIN || isSteady(stream) ? stream : null;
-}
-
-/** As the learner of keepalives without a format sees it. */
-export function learnedKeepalive(one: LinkKeepalive, stream: KeepaliveStream): Keepalive | null {
-  const { link, direction, reverse, reverseStream } = one;
-  if (link.keepalive === null) return null;
-  return { link: link.keepalive, direction, stream, reverse, reverseStream };
 }

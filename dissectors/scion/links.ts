@@ -1,8 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { dropLimit } from '../../src/correlate/gates.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
-import type { Confidence, Subject } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
+import type { FrameRef } from '../../src/moment.js';
+import type { Subject } from '../../src/report/report.js';
 import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
 import { linkFilter as udpFilter } from '../keepalive/streams.js';
@@ -59,10 +57,6 @@ export function isCapturedOnTunnelInterface(quality: CaptureQuality): boolean {
   return linkTypes.length > 0 && linkTypes.every((linkType) => LINK_TYPES_RAW.has(linkType));
 }
 
-export function secondsBetween(first: Moment, last: Moment): number {
-  return (last.timeNs - first.timeNs) / NS_PER_SECOND;
-}
-
 /** Seconds since 1970; null where the capture has no date. */
 export function absoluteSeconds(quality: CaptureQuality, at: FrameRef): number | null {
   const segment = quality.segments[at.segment];
@@ -70,13 +64,4 @@ export function absoluteSeconds(quality: CaptureQuality, at: FrameRef): number |
   return (
     Number(segment.baseNs / 1_000_000_000n) + Number(segment.baseNs % 1_000_000_000n) / 1e9 + at.timeNs / 1e9
   );
-}
-
-/** What packets that the capture itself lost leave of the confidence. */
-export function limitsOf(
-  quality: CaptureQuality,
-  confidence: Confidence,
-): { readonly confidence: Confidence; readonly limitedBy?: readonly string[] } {
-  const drops = dropLimit(quality);
-  return drops ? { confidence: 'low', limitedBy: [drops.id] } : { confidence };
 }

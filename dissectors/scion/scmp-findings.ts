@@ -1,8 +1,9 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import { secondsBetween } from '../../src/moment.js';
 import type { Severity } from '../../src/report/report.js';
 import { scionLinks } from './correlator.js';
-import { directionText, endsOf, linkFilter, linkSubject, secondsBetween } from './links.js';
+import { directionText, endsOf, linkFilter, linkSubject } from './links.js';
 import { meaningOf, type ScmpMeaning, scmpText } from './scmp-codes.js';
 import type { ScionLink, ScmpError } from './session.js';
 

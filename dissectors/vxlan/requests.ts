@@ -3,7 +3,6 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
-import { NS_PER_SECOND } from '../../src/units.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { type ArpPair, arpPairs } from '../arp/correlator.js';
 import { PORT_DNS } from '../dns/layout.js';
@@ -379,9 +378,4 @@ export function flowBetween(
       ((low === a.address && lowPort === a.port && high === b.address && highPort === b.port) ||
         (low === b.address && lowPort === b.port && high === a.address && highPort === a.port)),
   );
-}
-
-/** Seconds from one frame to another of the same segment; NaN otherwise. */
-export function secondsBetween(from: FrameRef, to: FrameRef): number {
-  return from.segment === to.segment ? (to.timeNs - from.timeNs) / NS_PER_SECOND : Number.NaN;
 }

@@ -1,8 +1,7 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../src/moment.js';
+import { type Citation, type FrameRef, secondsBetween } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
@@ -45,11 +44,6 @@ export function socketText({ address, port }: Socket): string {
 
 export function flowFilter({ directions: [{ from, to }] }: WireguardFlow): string {
   return `${pairFilter(from.address, to.address)} && udp.port == ${from.port} && udp.port == ${to.port}`;
-}
-
-/** NaN across time segments. */
-export function secondsBetween(from: FrameRef, to: FrameRef): number {
-  return from.segment === to.segment ? (to.timeNs - from.timeNs) / NS_PER_SECOND : Number.NaN;
 }
 
 export function cite({ frame, timeNs, segment }: FrameRef, summary: string): Citation {

@@ -1,6 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
-import { espFilter, judgedPairs, secondsBetween } from '../sa-pairs.js';
+import { type FrameRef, secondsBetween } from '../../../src/moment.js';
+import { espFilter, judgedPairs } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
 
 const PACKETS_MIN = 3;

@@ -1,5 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { judgedPairs, saFilter, sasOf, secondsBetween, spiText } from '../sa-pairs.js';
+import { secondsBetween } from '../../../src/moment.js';
+import { judgedPairs, saFilter, sasOf, spiText } from '../sa-pairs.js';
 import type { EspPair, EspSa } from '../session.js';
 
 const HIGH_SEQUENCE = 0xf000_0000;

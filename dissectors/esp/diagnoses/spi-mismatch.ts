@@ -4,10 +4,11 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import { secondsBetween } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { ike } from '../../isakmp/correlator.js';
 import ikeLogs, { type LoggedSa } from '../../isakmp/side-files/ike-log.js';
-import { directionOf, espFilter, judgedPairs, secondsBetween, spiText } from '../sa-pairs.js';
+import { directionOf, espFilter, judgedPairs, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
 const PACKETS_MIN = 10;

@@ -1,5 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { hasParallelTunnels, judgedPairs, saFilter, secondsBetween, spiText } from '../sa-pairs.js';
+import { secondsBetween } from '../../../src/moment.js';
+import { hasParallelTunnels, judgedPairs, saFilter, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
 const STALE_SECONDS = 120;

@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { mayBeOwnDrops, tooLittleAfter } from '../../../src/correlate/gates.js';
+import { mayBeOwnDrops } from '../../../src/correlate/gates.js';
 import {
   BLOCK_INTERVALS,
   LENGTH_SPREAD_MAX,
@@ -13,23 +13,28 @@ import {
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation } from '../../../src/moment.js';
-import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
+import {
+  confidenceUnderDrops,
+  gapsText,
+  judgeGaps,
+  type SilenceWords,
+  type StreamPause,
+  sumSilences,
+} from '../../../src/diagnose/silences.js';
+import type { NonEmpty } from '../../../src/moment.js';
+import type { Nanoseconds } from '../../../src/units.js';
+import { intervalText } from '../../../src/wording/durations.js';
 import {
   directionText,
-  dueAfter,
-  intervalText,
   isPollLike,
   type Keepalive,
   keepalivesOf,
   lengthText,
-  limitsOf,
   linkFilter,
   PERIODS_MIN,
   PERIODS_MIN_BOTH_WAYS,
   pairTraffic,
   streamSubject,
-  unexplainedPauses,
 } from '../streams.js';
 
 const MISSED_MIN = 2;
@@ -41,7 +46,11 @@ const IN_STEP_TOLERANCE = 0.05;
 const IN_STEP_PERIODS_MAX = 50;
 /** Pauses of both directions together that may still be trouble; more of them are a habit. */
 const SHARED_MAX = 2;
-const GAPS_CITED = 3;
+const GAP_WORDS: SilenceWords<StreamPause> = {
+  before: ({ missed }) => `last keepalive before ${missed} missing ones`,
+  after: 'first keepalive after the gap',
+  cited: 3,
+};
 
 export default defineDiagnosis({
   id: 'keepalive.gap',
@@ -111,35 +120,23 @@ export default defineDiagnosis({
 function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null {
   const { direction, stream } = keepalive;
   const subject = streamSubject(quality, keepalive);
-  const { gaps, hidden } = unexplainedPauses(keepalive, quality, MISSED_MIN);
-  const resumed = gaps.filter(({ regularAfter }) => regularAfter >= RESUMED_MIN);
-  const insufficient = (reason: string): Judgement => insufficientData(subject, reason);
-  if (resumed.length > 0) {
+  const rule = { subject, missedMin: MISSED_MIN, resumedMin: RESUMED_MIN, otherEnd: 'host' };
+  return judgeGaps(quality, stream, rule, (gaps) => {
+    const insufficient = (reason: string): Judgement => insufficientData(subject, reason);
     // One finding for gaps of both directions at the same time: that of the direction that fell silent first.
-    if (resumed.every((one) => isEchoed(one, keepalive.reverseStream))) return null;
+    if (gaps.every((one) => isEchoed(one, keepalive.reverseStream))) return null;
     if ((pairTraffic(quality, keepalive)?.fromB.packets ?? 0) === 0) {
       return insufficient(
         `${direction.to} sends nothing, so it cannot be said whether anybody misses the keepalives; capture at that host.`,
       );
     }
-    if (resumed.length > SHARED_MAX && resumed.every((one) => isShared(one, stream))) {
+    if (gaps.length > SHARED_MAX && gaps.every((one) => isShared(one, stream))) {
       return insufficient(
-        `Both directions pause together, ${resumed.length} times: the two hosts may talk in bursts on purpose; capture at both hosts.`,
+        `Both directions pause together, ${gaps.length} times: the two hosts may talk in bursts on purpose; capture at both hosts.`,
       );
     }
-    return problemOf(keepalive, resumed, quality);
-  }
-  const [asleep] = hidden;
-  if (asleep) {
-    return insufficient(
-      `In a pause of ${intervalText(lengthOf(asleep))} the capture holds no frame at all: whether the keepalives or the capture paused, only a capture at the other host shows.`,
-    );
-  }
-  const late = gaps.at(-1);
-  const shortage =
-    late && tooLittleAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
-  if (!shortage) return { result: 'healthy', subject };
-  return insufficientData(subject, shortage);
+    return problemOf(keepalive, gaps, quality);
+  });
 }
 
 /** The other direction paused too: it sent less than half of what it usually does in that time. */
@@ -158,40 +155,34 @@ function isEchoed({ before }: Pause, reverse: KeepaliveStream | null): boolean {
   );
 }
 
-function problemOf(keepalive: Keepalive, gaps: readonly Pause[], quality: CaptureQuality): Judgement {
+function problemOf(keepalive: Keepalive, gaps: NonEmpty<StreamPause>, quality: CaptureQuality): Judgement {
   const { direction, stream, reverse } = keepalive;
-  const [first] = gaps;
-  const last = gaps[gaps.length - 1];
-  const missed = gaps.reduce((sum, one) => sum + one.missed, 0);
-  const longest = gaps.reduce((a, b) => (b.missed > a.missed ? b : a));
-  const isInStep = gaps.every((one) => keptStep(lengthOf(one), stream.periodNs));
+  const { from, to } = direction;
+  const sum = sumSilences(gaps, stream.periodNs, GAP_WORDS);
+  const isInStep = gaps.every(({ lengthNs }) => keptStep(lengthNs, stream.periodNs));
   const reverseWentOn = !gaps.some((one) => isShared(one, stream));
+  const isPause = gaps.every((one) => isShared(one, stream)) && isPollLike(keepalive);
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),
-    severity:
-      (gaps.every((one) => isShared(one, stream)) && isPollLike(keepalive)) || mayBeOwnDrops(quality, missed)
-        ? 'info'
-        : 'warning',
-    ...limitsOf(quality, reverseWentOn ? 'medium' : 'low'),
-    explanation: explain(keepalive, gaps, missed, longest, isInStep, reverseWentOn),
-    pair: [direction.from, direction.to],
-    direction: { from: direction.from, to: direction.to },
+    severity: isPause || mayBeOwnDrops(quality, sum.missed) ? 'info' : 'warning',
+    ...confidenceUnderDrops(quality, reverseWentOn ? 'medium' : 'low'),
+    explanation: explain(keepalive, gapsText(gaps, sum, ', then they resume'), isInStep, reverseWentOn),
+    pair: [from, to],
+    direction: { from, to },
     where: isInStep && reverseWentOn ? 'path' : 'unknown',
-    first: dueAfter(first.before, stream.periodNs),
-    last: last.after,
-    lastGood: first.before,
+    ...sum.span,
     ongoingAtEnd: false,
     counts: {
       gaps: gaps.length + stream.morePauses,
-      missed,
-      longestMissed: longest.missed,
+      missed: sum.missed,
+      longestMissed: sum.longest.missed,
       received: stream.packets,
       periodMilliseconds: Math.round(stream.periodNs / 1e6),
-      reverseMeanwhile: gaps.reduce((sum, one) => sum + one.reverse, 0),
+      reverseMeanwhile: gaps.reduce((all, one) => all + one.reverse, 0),
       reversePackets: reverse.packets,
     },
-    evidence: cite(gaps),
+    evidence: sum.evidence,
     displayFilter: linkFilter(direction),
     packetClass: 'keepalive',
   };
@@ -199,17 +190,13 @@ function problemOf(keepalive: Keepalive, gaps: readonly Pause[], quality: Captur
 
 function explain(
   { direction, stream }: Keepalive,
-  gaps: readonly Pause[],
-  missed: number,
-  longest: Pause,
+  gaps: string,
   isInStep: boolean,
   reverseWentOn: boolean,
 ): string {
   const what =
     `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}. ` +
-    (gaps.length === 1
-      ? `Once ${missed} in a row are missing, for ${intervalText(lengthOf(longest))}, then they resume`
-      : `In ${gaps.length} gaps ${missed} are missing, ${longest.missed} in the longest one of ${intervalText(lengthOf(longest))}`);
+    gaps;
   const other = reverseWentOn
     ? ' while the other direction went on'
     : stream.reverseShare === 0
@@ -219,18 +206,6 @@ function explain(
     ? ' They resume in step with the old cadence: the sender kept its timer running.'
     : '';
   return `${what}${other}.${step}`;
-}
-
-function cite(gaps: readonly Pause[]): Citation[] {
-  const cited = gaps.length <= GAPS_CITED ? gaps : [...gaps.slice(0, GAPS_CITED - 1), gaps[gaps.length - 1]];
-  return cited.flatMap(({ before, after, missed }) => [
-    { ...before, summary: `last keepalive before ${missed} missing ones` },
-    { ...after, summary: 'first keepalive after the gap' },
-  ]);
-}
-
-function lengthOf({ before, after }: Pause): Nanoseconds {
-  return after.timeNs - before.timeNs;
 }
 
 function keptStep(pause: Nanoseconds, periodNs: Nanoseconds): boolean {

@@ -7,16 +7,16 @@ import type {
   LinkDirection,
 } from '../../../src/correlate/periodic/session.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { intervalText } from '../../../src/wording/durations.js';
 import { keepaliveLinks } from '../correlator.js';
 import {
   directionText,
-  intervalText,
   isJudged,
   isSteady,
   type Keepalive,
   lengthText,
-  limitsOf,
   linkFilter,
   PERIODS_MIN,
   streamSubject,
@@ -136,7 +136,7 @@ function problemOf(
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),
-    ...limitsOf(quality, 'medium'),
+    ...confidenceUnderDrops(quality, 'medium'),
     explanation:
       `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(periodNs)}. For ` +
       `${intervalText(last.timeNs - first.timeNs)} the intervals vary between ${intervalText(jitter.shortestNs)} and ` +

@@ -9,14 +9,14 @@ import {
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { isMirrored } from '../../../src/diagnose/severity-policy.js';
+import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
+import { intervalText } from '../../../src/wording/durations.js';
 import {
   directionText,
-  intervalText,
   type Keepalive,
   keepalivesOf,
   lengthText,
-  limitsOf,
   linkFilter,
   PERIODS_MIN,
   pairTraffic,
@@ -117,7 +117,7 @@ function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQ
     result: 'problem',
     subject: streamSubject(quality, keepalive),
     severity: isFocus ? 'error' : 'info',
-    ...limitsOf(quality, 'low'),
+    ...confidenceUnderDrops(quality, 'low'),
     explanation:
       `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}, ` +
       `${stream.packets} in all, and nothing comes back on that flow, although other traffic between the two hosts ` +

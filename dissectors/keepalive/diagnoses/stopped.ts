@@ -8,18 +8,21 @@ import {
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, Moment } from '../../../src/moment.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
 import {
-  directionText,
+  asleepWhileDue,
+  confidenceUnderDrops,
   dueAfter,
   dueWhileCapturing,
-  intervalText,
   isStoodIn,
+} from '../../../src/diagnose/silences.js';
+import type { Citation, Moment } from '../../../src/moment.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { intervalText } from '../../../src/wording/durations.js';
+import {
+  directionText,
   type Keepalive,
   keepalivesOf,
   lengthText,
-  limitsOf,
   linkFilter,
   PERIODS_MIN,
   PERIODS_MIN_BOTH_WAYS,
@@ -103,7 +106,7 @@ interface Survivor {
 }
 
 function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null {
-  const { link, stream } = keepalive;
+  const { stream } = keepalive;
   const subject = streamSubject(quality, keepalive);
   const quiet = (watchedSecondsAfter(quality, stream.last) * NS_PER_SECOND) / stream.periodNs;
   if (quiet < 1 + GRACE_PERIODS) return { result: 'healthy', subject };
@@ -122,11 +125,9 @@ function judge(keepalive: Keepalive, quality: CaptureQuality): Judgement | null 
         : 'After the last keepalive its sender sends other packets of the flow, which may stand in for it; capture for longer, until the flow is idle.';
     return insufficientData(subject, reason);
   }
-  const due = dueWhileCapturing(quality, link.segment, stream.last.timeNs, stream.periodNs, missed);
+  const due = dueWhileCapturing(quality, stream.last, stream.periodNs, missed);
   if (due < MISSED_MIN) {
-    const reason =
-      'The capture holds no frame at all while the keepalives were due; capture at the other host.';
-    return insufficientData(subject, reason);
+    return insufficientData(subject, asleepWhileDue('host'));
   }
   // One finding for two streams that end together: that of the one that ended first.
   if (endedTogether(keepalive) && !endedFirst(keepalive)) return null;
@@ -192,7 +193,7 @@ function problemOf(
     result: 'problem',
     subject: streamSubject(quality, keepalive),
     severity: isTogether ? 'info' : 'warning',
-    ...limitsOf(quality, survivor.isSameFlow && !isTogether ? 'medium' : 'low'),
+    ...confidenceUnderDrops(quality, survivor.isSameFlow && !isTogether ? 'medium' : 'low'),
     explanation:
       `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}. ` +
       `${both} ${intervalText(end.timeNs - stream.last.timeNs)} before the end of the capture, ${missed} are missing, and ${survivor.words}.`,

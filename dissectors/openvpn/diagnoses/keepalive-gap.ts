@@ -6,7 +6,8 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation } from '../../../src/moment.js';
+import { type Silence, sumSilences } from '../../../src/diagnose/silences.js';
+import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import { secondsText } from '../../../src/wording/durations.js';
@@ -15,7 +16,8 @@ import { overduePauses, PINGS_MISSED_MIN } from '../outages.js';
 import { conversationFilter, directionSubject, isCapturedAtSender, periodText } from '../peers.js';
 import type { OpenvpnConversation, OpenvpnDirection, Pause, Way } from '../session.js';
 
-const GAPS_CITED = 4;
+/** A pause in which pings were due. */
+type Gap = Pause & Silence;
 
 export default defineDiagnosis({
   id: 'openvpn.keepalive-gap',
@@ -90,10 +92,10 @@ function judge(
     );
   }
   const isClient = conversation.clientWay === way;
-  const gaps = overduePauses(conversation, way, all, evidence.quality).filter(
-    ({ endedBy }) => !(isClient && endedBy === 'restart'),
-  );
-  if (gaps.length === 0) return { result: 'healthy', subject };
+  const gaps = overduePauses(conversation, way, all, evidence.quality)
+    .filter(({ endedBy }) => !(isClient && endedBy === 'restart'))
+    .map((pause): Gap => ({ ...pause, missed: Math.floor(pause.lengthNs / pingPeriodNs) }));
+  if (!isNonEmpty(gaps)) return { result: 'healthy', subject };
   const limit = oneSidedLimit(evidence.quality, from.address, to.address, conversation.stack);
   if (limit) return insufficientData(subject, limit);
   return problemOf(evidence, conversation, direction, gaps, isClient);
@@ -103,16 +105,17 @@ function problemOf(
   evidence: Evidence,
   conversation: OpenvpnConversation,
   direction: OpenvpnDirection,
-  gaps: readonly Pause[],
+  gaps: NonEmpty<Gap>,
   isClient: boolean,
 ): Judgement {
   const { from, to, pingPeriodNs } = direction;
-  const longest = gaps.reduce((a, b) => (b.lengthNs > a.lengthNs ? b : a));
-  const first = gaps[0].before;
-  const last = gaps[gaps.length - 1];
   const isGone = isClient && gaps.every(({ endedBy }) => endedBy === 'end');
-  const missed = gaps.reduce((sum, { lengthNs }) => sum + Math.floor(lengthNs / pingPeriodNs), 0);
-  const segment = first.segment;
+  const sum = sumSilences(gaps, pingPeriodNs, {
+    before: () => `last packet of ${from.address} before the gap`,
+    after: `first packet of ${from.address} after the gap`,
+    cited: 4,
+  });
+  const { longest, last } = sum;
   return {
     result: 'problem',
     subject: directionSubject(conversation, direction, evidence.quality),
@@ -125,19 +128,16 @@ function problemOf(
     pair: [from.address, to.address],
     direction: { from: from.address, to: to.address },
     where: isCapturedAtSender(direction, evidence.quality) ? 'sender' : 'unknown',
-    // The ping that is missing was due a period after the last packet.
-    first: { segment, timeNs: first.timeNs + pingPeriodNs },
-    last: last.after ?? { segment, timeNs: last.before.timeNs + last.lengthNs },
-    lastGood: first,
+    ...sum.span,
     ongoingAtEnd: last.endedBy === 'end' && !isGone,
     counts: {
       gaps: gaps.length,
-      missed,
+      missed: sum.missed,
       longestSeconds: Math.round(longest.lengthNs / NS_PER_SECOND),
       periodSeconds: Math.round(pingPeriodNs / NS_PER_SECOND),
-      reverseMeanwhile: gaps.reduce((sum, { reverse }) => sum + reverse, 0),
+      reverseMeanwhile: gaps.reduce((all, { reverse }) => all + reverse, 0),
     },
-    evidence: cite(gaps, from.address),
+    evidence: sum.evidence,
     displayFilter: conversationFilter([conversation]),
     packetClass: 'openvpn-data',
   };
@@ -147,12 +147,4 @@ function endText({ endedBy }: Pause, isGone: boolean): string {
   if (isGone) return 'It does not come back: the client has probably ended.';
   if (endedBy === 'packet') return 'Then it went on.';
   return endedBy === 'restart' ? 'Then the client started over.' : 'It is silent to the end.';
-}
-
-function cite(gaps: readonly Pause[], address: string): Citation[] {
-  const cited = gaps.length <= GAPS_CITED ? gaps : [...gaps.slice(0, GAPS_CITED - 1), gaps[gaps.length - 1]];
-  return cited.flatMap(({ before, after }) => [
-    { ...before, summary: `last packet of ${address} before the gap` },
-    ...(after ? [{ ...after, summary: `first packet of ${address} after the gap` }] : []),
-  ]);
 }

@@ -6,7 +6,7 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { openvpnConversations } from '../correlator.js';
@@ -21,7 +21,6 @@ import {
   isCapturedAtReceiver,
   type OpenvpnPeers,
   openvpnPeers,
-  secondsBetween,
 } from '../peers.js';
 
 const RESETS_MIN = 3;

@@ -5,7 +5,7 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
 import type { FrameId } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
@@ -20,7 +20,6 @@ import {
   isCapturedAtSender,
   openvpnPeers,
   periodText,
-  secondsBetween,
   socketText,
   subjectOf,
 } from '../peers.js';

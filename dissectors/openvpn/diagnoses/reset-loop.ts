@@ -1,5 +1,5 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import {
   type Attempt,
@@ -8,7 +8,6 @@ import {
   isAnswered,
   type OpenvpnPeers,
   openvpnPeers,
-  secondsBetween,
 } from '../peers.js';
 
 const HANDSHAKES_MIN = 3;

@@ -7,9 +7,9 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
-import { conversationFilter, dataAfter, type OpenvpnPeers, openvpnPeers, secondsBetween } from '../peers.js';
+import { conversationFilter, dataAfter, type OpenvpnPeers, openvpnPeers } from '../peers.js';
 import type { ControlMessage, Handshake, TlsAlert } from '../session.js';
 import { alertText } from '../tls-alerts.js';
 import { SENDS_MIN, SPAN_SECONDS_MIN, STARVED_SECONDS, type Stall, stallsOf } from '../tls-stalls.js';

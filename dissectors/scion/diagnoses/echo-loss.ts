@@ -2,8 +2,9 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import { scionLinks } from '../correlator.js';
-import { directionSubject, directionText, endsOf, limitsOf, linkFilter } from '../links.js';
+import { directionSubject, directionText, endsOf, linkFilter } from '../links.js';
 import type { EchoStream, ScionLink } from '../session.js';
 
 const ANSWER_SECONDS = 2;
@@ -76,7 +77,7 @@ function judge(quality: CaptureQuality, link: ScionLink, echo: EchoStream): Judg
     result: 'problem',
     subject,
     severity,
-    ...limitsOf(quality, 'medium'),
+    ...confidenceUnderDrops(quality, 'medium'),
     explanation: `Of ${sent} SCMP echo requests from ${source} to ${destination} (id ${identifier}) ${missing} have no reply, ${answered} have one.`,
     pair: [ends.from, ends.to],
     direction: { from: ends.from, to: ends.to },

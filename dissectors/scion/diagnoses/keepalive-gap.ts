@@ -1,16 +1,29 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { tooLittleAfter } from '../../../src/correlate/gates.js';
-import type { KeepaliveStream, Pause } from '../../../src/correlate/periodic/session.js';
+import type { KeepaliveStream } from '../../../src/correlate/periodic/session.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
-import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
-import { dueAfter, intervalText, lengthText, unexplainedPauses } from '../../keepalive/streams.js';
-import { DOWN_AFTER_MISSED, type LinkKeepalive, learnedKeepalive, linkKeepalives } from '../keepalives.js';
-import { directionSubject, directionText, limitsOf, linkFilter } from '../links.js';
+import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  confidenceUnderDrops,
+  gapsText,
+  judgeGaps,
+  type SilenceWords,
+  type StreamPause,
+  sumSilences,
+} from '../../../src/diagnose/silences.js';
+import type { NonEmpty } from '../../../src/moment.js';
+import { intervalText } from '../../../src/wording/durations.js';
+import { lengthText } from '../../keepalive/streams.js';
+import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives } from '../keepalives.js';
+import { directionSubject, directionText, linkFilter } from '../links.js';
 
 const MISSED_MIN = 2;
 const RESUMED_MIN = 1;
-const GAPS_CITED = 4;
+const GAP_WORDS: SilenceWords<StreamPause> = {
+  before: ({ missed }) => `last keepalive before ${missed} missing ones`,
+  after: 'first keepalive after the gap',
+  cited: 4,
+  firstAlone: true,
+};
 
 export default defineDiagnosis({
   id: 'scion.keepalive-gap',
@@ -67,74 +80,45 @@ export default defineDiagnosis({
 });
 
 function judge(one: LinkKeepalive, stream: KeepaliveStream, quality: CaptureQuality): Judgement | null {
-  const { link, index } = one;
-  const subject = directionSubject(quality, link, index);
-  const learned = learnedKeepalive(one, stream);
-  if (learned === null) return null;
-  const { gaps, hidden } = unexplainedPauses(learned, quality, MISSED_MIN);
-  const resumed = gaps.filter(({ regularAfter }) => regularAfter >= RESUMED_MIN);
-  if (resumed.length > 0) return problemOf(one, stream, resumed, quality);
-  const [asleep] = hidden;
-  if (asleep) {
-    const reason = `In a pause of ${intervalText(lengthOf(asleep))} the capture holds no frame at all: whether the keepalives or the capture paused, only a capture at the other end shows.`;
-    return insufficientData(subject, reason);
-  }
-  const late = gaps.at(-1);
-  const shortage =
-    late && tooLittleAfter(quality, late.after, ((RESUMED_MIN + 1) * stream.periodNs) / NS_PER_SECOND);
-  if (!shortage) return { result: 'healthy', subject };
-  return insufficientData(subject, shortage);
+  const subject = directionSubject(quality, one.link, one.index);
+  const rule = { subject, missedMin: MISSED_MIN, resumedMin: RESUMED_MIN, otherEnd: 'end' };
+  return judgeGaps(quality, stream, rule, (gaps) => problemOf(one, stream, gaps, quality));
 }
 
 function problemOf(
   one: LinkKeepalive,
   stream: KeepaliveStream,
-  gaps: readonly Pause[],
+  gaps: NonEmpty<StreamPause>,
   quality: CaptureQuality,
 ): Judgement {
   const { link, index, direction, reverse } = one;
-  const [first] = gaps;
-  const last = gaps[gaps.length - 1];
-  const missed = gaps.reduce((sum, gap) => sum + gap.missed, 0);
-  const longest = gaps.reduce((a, b) => (b.missed > a.missed ? b : a));
-  const isDown = longest.missed >= DOWN_AFTER_MISSED;
+  const { from, to } = direction;
+  const sum = sumSilences(gaps, stream.periodNs, GAP_WORDS);
+  const isDown = sum.longest.missed >= DOWN_AFTER_MISSED;
   const bothWays = gaps.every(({ reverse: meanwhile, missed: here }) => meanwhile < here / 2);
-  const { confidence, limitedBy } = limitsOf(quality, bothWays ? 'low' : 'medium');
   return {
     result: 'problem',
     subject: directionSubject(quality, link, index),
     severity: isDown ? 'error' : 'warning',
-    confidence,
-    ...(limitedBy ? { limitedBy } : {}),
+    ...confidenceUnderDrops(quality, bothWays ? 'low' : 'medium'),
     explanation:
       `${directionText(link, index)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}. ` +
-      (gaps.length === 1
-        ? `Once ${missed} in a row are missing, for ${intervalText(lengthOf(longest))}`
-        : `In ${gaps.length} gaps ${missed} are missing, ${longest.missed} in the longest one of ${intervalText(lengthOf(longest))}`) +
+      gapsText(gaps, sum) +
       (bothWays ? ', and the other direction is silent too' : ', while the other direction goes on') +
       (isDown ? '; the receiver takes the interface down after 3 s without one.' : '.'),
-    pair: [direction.from, direction.to],
-    direction: { from: direction.from, to: direction.to },
+    pair: [from, to],
+    direction: { from, to },
     where: 'unknown',
-    first: dueAfter(first.before, stream.periodNs),
-    last: last.after,
-    lastGood: first.before,
+    ...sum.span,
     ongoingAtEnd: false,
     counts: {
       gaps: gaps.length + stream.morePauses,
-      missed,
-      longestMissed: longest.missed,
+      missed: sum.missed,
+      longestMissed: sum.longest.missed,
       received: stream.packets,
       reverseReceived: reverse.packets,
     },
-    evidence: gaps.slice(0, GAPS_CITED).flatMap(({ before, after, missed: here }) => [
-      { ...before, summary: `last keepalive before ${here} missing ones` },
-      { ...after, summary: 'first keepalive after the gap' },
-    ]),
+    evidence: sum.evidence,
     displayFilter: linkFilter(link),
   };
-}
-
-function lengthOf({ before, after }: Pause): number {
-  return after.timeNs - before.timeNs;
 }

@@ -9,20 +9,20 @@ import {
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import {
+  asleepWhileDue,
+  confidenceUnderDrops,
+  dueAfter,
+  dueWhileCapturing,
+} from '../../../src/diagnose/silences.js';
+import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { dueAfter, dueWhileCapturing, intervalText, lengthText } from '../../keepalive/streams.js';
+import { intervalText } from '../../../src/wording/durations.js';
+import { lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
 import { isOfTopology } from '../link-roles.js';
-import {
-  directionSubject,
-  directionText,
-  isCapturedOnTunnelInterface,
-  limitsOf,
-  linkFilter,
-  secondsBetween,
-} from '../links.js';
+import { directionSubject, directionText, isCapturedOnTunnelInterface, linkFilter } from '../links.js';
 import topologies from '../side-files/topology.js';
 import type { ScionTopology } from '../topology.js';
 
@@ -118,12 +118,8 @@ function judgeStream(
   }
   if (hasMoved(one, stream, all)) return { result: 'healthy', subject };
   const missed = Math.floor((quiet * NS_PER_SECOND) / stream.periodNs - 0.5);
-  if (
-    dueWhileCapturing(quality, link.segment, stream.last.timeNs, stream.periodNs, missed) < DOWN_AFTER_MISSED
-  ) {
-    const reason =
-      'The capture holds no frame at all while the keepalives were due; capture at the other end.';
-    return insufficientData(subject, reason);
+  if (dueWhileCapturing(quality, stream.last, stream.periodNs, missed) < DOWN_AFTER_MISSED) {
+    return insufficientData(subject, asleepWhileDue('end'));
   }
   if (reverseStream !== null && secondsBetween(stream.last, reverseStream.last) >= MISSING_SECONDS) {
     return problemOf(one, quality, {
@@ -307,7 +303,7 @@ function problemOf(one: LinkKeepalive, quality: CaptureQuality, found: Finding):
     result: 'problem',
     subject: directionSubject(quality, link, index),
     severity: found.severity,
-    ...limitsOf(quality, found.isThin ? 'low' : 'medium'),
+    ...confidenceUnderDrops(quality, found.isThin ? 'low' : 'medium'),
     explanation: `SCION keepalives ${directionText(link, index)} are missing. ${found.words}`,
     pair: [direction.from, direction.to],
     direction: { from: direction.from, to: direction.to },

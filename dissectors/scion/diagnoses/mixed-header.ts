@@ -1,8 +1,9 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { secondsBetween } from '../../../src/moment.js';
 import { scionLinks } from '../correlator.js';
-import { linkFilter, linkSubject, secondsBetween } from '../links.js';
+import { linkFilter, linkSubject } from '../links.js';
 import { meaningOf } from '../scmp-codes.js';
 import { scmpProblem } from '../scmp-findings.js';
 import type { ScionLink, Tally } from '../session.js';

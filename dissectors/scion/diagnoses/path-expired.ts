@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import { scionLinks } from '../correlator.js';
-import { absoluteSeconds, directionSubject, directionText, endsOf, limitsOf, linkFilter } from '../links.js';
+import { absoluteSeconds, directionSubject, directionText, endsOf, linkFilter } from '../links.js';
 import { meaningOf } from '../scmp-codes.js';
 import { scmpProblem } from '../scmp-findings.js';
 import type { PathUse, ScionLink } from '../session.js';
@@ -100,7 +101,7 @@ function judgeExpired(
     result: 'problem',
     subject,
     severity: back.packets > 0 ? 'warning' : 'info',
-    ...limitsOf(quality, 'low'),
+    ...confidenceUnderDrops(quality, 'low'),
     explanation: `${directionText(link, index)}: ${packets} packets use a path that expired up to ${late.toFixed(0)} s before${back.packets > 0 ? ', and the other direction has stopped to answer' : ''}.`,
     pair: [ends.from, ends.to],
     direction: { from: ends.from, to: ends.to },

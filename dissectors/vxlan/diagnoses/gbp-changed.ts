@@ -8,12 +8,12 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { ipProtocolName } from '../../../src/wire/ip-protocols.js';
 import { vxlanTunnels } from '../correlator.js';
 import { tagText } from '../inner-hosts.js';
-import { isGroup, secondsBetween } from '../requests.js';
+import { isGroup } from '../requests.js';
 import type { InnerFlow, InnerSide, TagChange, VxlanTunnel } from '../session.js';
 import { citations, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 

@@ -3,7 +3,8 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, insufficientData, type Problem } from '../../../src/diagnose/diagnosis.js';
-import { type EchoBurst, type RequestsOfSide, secondsBetween, tunnelRequests } from '../requests.js';
+import { secondsBetween } from '../../../src/moment.js';
+import { type EchoBurst, type RequestsOfSide, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
 

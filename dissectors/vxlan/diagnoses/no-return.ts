@@ -7,13 +7,12 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { type FrameRef, secondsBetween } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import {
   type RequestsOfSide,
   requestCount,
-  secondsBetween,
   serverKey,
   type TunnelRequests,
   tunnelRequests,

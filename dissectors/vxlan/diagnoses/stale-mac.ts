@@ -8,7 +8,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
 import { tcpConnections } from '../../tcp/correlator.js';
@@ -23,7 +23,6 @@ import {
 import {
   flowBetween,
   requestCount,
-  secondsBetween,
   type TunnelRequests,
   tunnelRequests,
   type UnansweredRequests,

@@ -5,8 +5,9 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
+import { secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
-import { cite, flowFilter, flowSubject, type Move, movesOf, secondsBetween, socketText } from '../peers.js';
+import { cite, flowFilter, flowSubject, type Move, movesOf, socketText } from '../peers.js';
 
 const PACKETS_MIN = 3;
 const SPAN_SECONDS_MIN = 10;

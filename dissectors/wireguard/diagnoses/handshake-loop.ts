@@ -5,18 +5,10 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation } from '../../../src/moment.js';
+import { type Citation, secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { wireguardFlows } from '../correlator.js';
-import {
-  cite,
-  flowFilter,
-  flowSubject,
-  longestStretch,
-  secondsBetween,
-  socketText,
-  worksAfter,
-} from '../peers.js';
+import { cite, flowFilter, flowSubject, longestStretch, socketText, worksAfter } from '../peers.js';
 import type { Handshake, WireguardFlow } from '../session.js';
 
 const HANDSHAKES_MIN = 3;

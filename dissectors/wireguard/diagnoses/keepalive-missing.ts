@@ -6,21 +6,27 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
+import {
+  asleepReason,
+  type Silence,
+  type SilenceWords,
+  sumSilences,
+} from '../../../src/diagnose/silences.js';
+import { isNonEmpty, type NonEmpty, secondsBetween } from '../../../src/moment.js';
+import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { wireguardFlows } from '../correlator.js';
-import { cite, flowFilter, flowSubject, isAway, movesOf, secondsBetween, socketText } from '../peers.js';
+import { flowFilter, flowSubject, isAway, movesOf, socketText } from '../peers.js';
 import type { Pause, Way, WireguardFlow } from '../session.js';
 
 const MISSED_MIN = 3;
-const GAPS_CITED = 4;
-
-/** A pause in which keepalives of one side were due. */
-interface Gap {
-  readonly pause: Pause;
-  readonly seconds: number;
-}
+const GAP_WORDS: SilenceWords<Silence> = {
+  before: () => 'last packet of the session before the pause',
+  after: 'first packet after it',
+  cited: 4,
+  firstAlone: true,
+};
 
 export default defineDiagnosis({
   id: 'wireguard.keepalive-missing',
@@ -77,27 +83,28 @@ export default defineDiagnosis({
 function judge({ quality }: Evidence, flow: WireguardFlow, way: Way): Judgement {
   const { from, to, keepalivePeriodNs } = flow.directions[way];
   const subject = { ...flowSubject(quality, flow), sender: socketText(from) };
-  const period = keepalivePeriodNs / NS_PER_SECOND;
   const gaps = flow.pauses
-    .map((pause) => ({ pause, seconds: secondsOf(quality, pause) }))
-    .filter(({ seconds }) => seconds >= (MISSED_MIN + 0.5) * period)
-    .filter(({ pause }) => !hasInitiation(flow, way, pause));
+    .filter((pause) => !hasInitiation(flow, way, pause))
+    .map((pause) => silenceOf(quality, pause, keepalivePeriodNs))
+    .filter(({ lengthNs }) => isLong(lengthNs, keepalivePeriodNs));
   if (gaps.length === 0) return { result: 'healthy', subject };
   const limit = oneSidedLimit(quality, from.address, to.address, flow.stack);
   if (limit) return insufficientData(subject, limit);
-  const awake = gaps.filter((gap) => !captureSlept(quality, gap, period));
-  if (awake.length === 0) {
-    const [{ seconds }] = gaps;
-    const reason =
-      `In a pause of ${secondsText(seconds)} the capture holds no frame at all: whether the keepalives or the capture paused, only a ` +
-      'capture at the other end shows.';
-    return insufficientData(subject, reason);
-  }
-  return { ...problemOf(flow, way, awake), subject };
+  const awake = gaps.filter((gap) => !captureSlept(quality, gap, keepalivePeriodNs));
+  if (isNonEmpty(awake)) return { ...problemOf(flow, way, awake), subject };
+  const reason = asleepReason(secondsText(gaps[0].lengthNs / NS_PER_SECOND), 'end');
+  return insufficientData(subject, reason);
 }
 
-function secondsOf(quality: CaptureQuality, { before, after }: Pause): number {
-  return after ? secondsBetween(before, after) : quality.secondsToEnd(before);
+/** Keepalives of one side were due in the pause. */
+function silenceOf(quality: CaptureQuality, { before, after }: Pause, periodNs: Nanoseconds): Silence {
+  const seconds = after ? secondsBetween(before, after) : quality.secondsToEnd(before);
+  const lengthNs = seconds * NS_PER_SECOND;
+  return { before, after, lengthNs, missed: Math.floor(lengthNs / periodNs) };
+}
+
+function isLong(lengthNs: Nanoseconds, periodNs: Nanoseconds): boolean {
+  return lengthNs >= (MISSED_MIN + 0.5) * periodNs;
 }
 
 /** The side is there and tries: what it lacks is an answer. */
@@ -112,58 +119,48 @@ function hasInitiation({ handshakes }: WireguardFlow, way: Way, { before, after 
 }
 
 /** Silences of all flows that leave too little of the pause to miss keepalives in. */
-function captureSlept(quality: CaptureQuality, { pause, seconds }: Gap, period: number): boolean {
-  const fromNs = pause.before.timeNs;
-  const toNs = fromNs + seconds * NS_PER_SECOND;
+function captureSlept(
+  quality: CaptureQuality,
+  { before, lengthNs }: Silence,
+  periodNs: Nanoseconds,
+): boolean {
+  const fromNs = before.timeNs;
+  const toNs = fromNs + lengthNs;
   const asleepNs = quality.silences
-    .filter(({ segment }) => segment === pause.before.segment)
+    .filter(({ segment }) => segment === before.segment)
     .map((silence) => Math.min(silence.toNs, toNs) - Math.max(silence.fromNs, fromNs))
     // Shorter ones are pauses between packets of others.
-    .filter((lengthNs) => lengthNs > period * NS_PER_SECOND)
-    .reduce((sum, lengthNs) => sum + lengthNs, 0);
-  return seconds - asleepNs / NS_PER_SECOND < (MISSED_MIN + 0.5) * period;
+    .filter((asleep) => asleep > periodNs)
+    .reduce((sum, asleep) => sum + asleep, 0);
+  return !isLong(lengthNs - asleepNs, periodNs);
 }
 
-function problemOf(flow: WireguardFlow, way: Way, gaps: readonly Gap[]) {
+function problemOf(flow: WireguardFlow, way: Way, gaps: NonEmpty<Silence>) {
   const { from, to, keepalivePeriodNs } = flow.directions[way];
   const period = keepalivePeriodNs / NS_PER_SECOND;
-  const longest = gaps.reduce((a, b) => (b.seconds > a.seconds ? b : a));
-  const missed = gaps.reduce((sum, { seconds }) => sum + Math.floor(seconds / period), 0);
-  const last = gaps[gaps.length - 1];
-  const { before } = gaps[0].pause;
-  const { after } = last.pause;
-  const isGone = after === null && isAway(from, to);
+  const { longest, last, missed, span, evidence } = sumSilences(gaps, keepalivePeriodNs, GAP_WORDS);
+  const isBack = last.after !== null;
+  const isGone = !isBack && isAway(from, to);
   return {
     result: 'problem' as const,
     ...(isGone && { severity: 'info' as const }),
-    confidence: after === null ? ('low' as const) : ('medium' as const),
+    confidence: isBack ? ('medium' as const) : ('low' as const),
     explanation:
       `${socketText(from)} sends a keepalive to ${socketText(to)} after ${secondsText(period)} without traffic, but for ` +
-      `${secondsText(longest.seconds)} nothing of the session passed either way (${plural(missed, 'keepalive')} missing` +
-      `${gaps.length > 1 ? ` in ${gaps.length} pauses` : ''}). ${after ? 'Then it went on.' : 'It does not come back in this capture.'}`,
+      `${secondsText(longest.lengthNs / NS_PER_SECOND)} nothing of the session passed either way (${plural(missed, 'keepalive')} missing` +
+      `${gaps.length > 1 ? ` in ${gaps.length} pauses` : ''}). ${isBack ? 'Then it went on.' : 'It does not come back in this capture.'}`,
     pair: [from.address, to.address] as const,
     direction: { from: from.address, to: to.address },
     where: 'unknown' as const,
-    // The keepalive that is missing was due a period after the last packet.
-    first: { segment: before.segment, timeNs: before.timeNs + keepalivePeriodNs },
-    last: after ?? {
-      segment: last.pause.before.segment,
-      timeNs: last.pause.before.timeNs + last.seconds * NS_PER_SECOND,
-    },
-    lastGood: before,
-    ongoingAtEnd: after === null && !isGone,
+    ...span,
+    ongoingAtEnd: !isBack && !isGone,
     counts: {
       pauses: gaps.length,
       missed,
-      longestSeconds: Math.round(longest.seconds),
+      longestSeconds: Math.round(longest.lengthNs / NS_PER_SECOND),
       periodSeconds: Math.round(period),
     },
-    evidence: gaps
-      .slice(0, GAPS_CITED)
-      .flatMap(({ pause }) => [
-        cite(pause.before, 'last packet of the session before the pause'),
-        ...(pause.after ? [cite(pause.after, 'first packet after it')] : []),
-      ]),
+    evidence,
     displayFilter: flowFilter(flow),
     packetClass: 'wireguard',
   };

@@ -5,7 +5,7 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { wireguardFlows } from '../correlator.js';
@@ -16,7 +16,6 @@ import {
   isAway,
   longestStretch,
   otherWay,
-  secondsBetween,
   socketText,
   worksAfter,
 } from '../peers.js';
