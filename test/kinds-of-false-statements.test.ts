@@ -82,6 +82,7 @@ const KINDS: readonly Kind[] = [
       ['dissectors/ip/ip.test.ts', 'misses no fragment that nobody sends'],
       ['dissectors/ip/ip.test.ts', 'kind: a finding rests on no damaged header'],
       ['dissectors/icmp/icmp.test.ts', 'kind: a finding rests on no damaged header'],
+      ['test/damaged-packets.test.ts', 'nothing rests on a packet that its receiver drops'],
     ],
   },
   {

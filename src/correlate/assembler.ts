@@ -10,6 +10,7 @@ import { IPV4_MAPPED, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH, UDP_LENGTH } from '../wire/transport.js';
 import { DatagramAssembly, type DatagramCounts } from './datagram-assembly.js';
 import type { FlowRegistry } from './flow-registry.js';
+import type { OmittedRows } from './omitted-rows.js';
 import { type Piece, PieceClock, readPiece } from './piece.js';
 import { StreamAssembly, type StreamCounts } from './stream-assembly.js';
 import type { AssembledStream } from './stream-state.js';
@@ -88,10 +89,9 @@ export class Assembler {
   /**
    * Takes the pieces of a dissected round in.
    * @param global run-wide flows by the chunk's.
-   * @param isCopy 1 for frames that are copies, by frame index, or null.
    * @returns true where rows or flows were appended to the slot's tables.
    */
-  consume(slot: Slot, engine: DissectEngine, global: Int32Array, isCopy: Uint8Array | null): boolean {
+  consume(slot: Slot, engine: DissectEngine, global: Int32Array, omitted: OmittedRows | null): boolean {
     const isResumed = this.pausedAt >= 0;
     if (!isResumed) this.nextRow = 0;
     this.mappedFlows = slot.flows.keys.length;
@@ -99,7 +99,7 @@ export class Assembler {
     const pieceCount = slot.pieces.rows.length;
     let hasAppended = false;
     for (;;) {
-      const piece = this.piece ?? this.takePiece(slot, global, isCopy, pieceCount);
+      const piece = this.piece ?? this.takePiece(slot, global, omitted, pieceCount);
       if (!piece) return hasAppended;
       this.piece = piece;
       for (;;) {
@@ -135,7 +135,7 @@ export class Assembler {
   private takePiece(
     slot: Slot,
     global: Int32Array,
-    isCopy: Uint8Array | null,
+    omitted: OmittedRows | null,
     pieceCount: number,
   ): Piece | null {
     for (;;) {
@@ -143,7 +143,8 @@ export class Assembler {
       if (!piece) {
         if (this.nextRow >= pieceCount) return null;
         const row = this.nextRow++;
-        if (isCopy !== null && isCopy[slot.pieces.rows.frame[row]] === 1) continue;
+        const { frame, flow } = slot.pieces.rows;
+        if (omitted?.omits(frame[row], flow[row])) continue;
         piece = readPiece(slot, row, global);
       }
       if (piece.flow < 0) {

@@ -6,6 +6,7 @@ import { type FrameId, frameId } from '../units.js';
 import type { FlowId } from './flow-id.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
+import type { OmittedRows } from './omitted-rows.js';
 
 /** Rows that may wait on a flow. */
 const WAITING_PER_FLOW_MAX = 4;
@@ -86,13 +87,12 @@ export class Claims {
   /**
    * Looks at the rows of a round up to frame `until`, in capture order over all tables; call before `accept`.
    * @param global run-wide flows by the chunk's.
-   * @param isCopy 1 for frames that are copies, by frame index, or null.
    */
   decide(
     slot: Slot,
     dissectors: readonly Dissector[],
     global: Int32Array,
-    isCopy: Uint8Array | null,
+    omitted: OmittedRows | null,
     until: number,
   ): void {
     this.dissectors = dissectors;
@@ -100,7 +100,7 @@ export class Claims {
     this.revivedFrames = 0;
     this.verdicts = [];
     if (!this.asksAnything(slot, global)) return;
-    const candidates = this.collect(slot, isCopy, until);
+    const candidates = this.collect(slot, omitted, until);
     for (;;) {
       const next = earliest(slot, candidates);
       if (!next) break;
@@ -163,15 +163,15 @@ export class Claims {
     return false;
   }
 
-  private collect(slot: Slot, isCopy: Uint8Array | null, until: number): Candidates[] {
+  private collect(slot: Slot, omitted: OmittedRows | null, until: number): Candidates[] {
     const candidates: Candidates[] = [];
     for (let table = 0; table < slot.tables.length; table++) {
       if (!this.dissectors[table].carriedBy.udpHeuristic) continue;
-      const { frame, claim, length } = slot.tables[table].rows;
+      const { frame, flow, claim, length } = slot.tables[table].rows;
       const rows: number[] = [];
       for (let row = 0; row < length; row++) {
         if (claim[row] === CLAIM_PORT || frame[row] > until) continue;
-        if (isCopy === null || isCopy[frame[row]] === 0) rows.push(row);
+        if (!omitted?.omits(frame[row], flow[row])) rows.push(row);
       }
       if (rows.length === 0) continue;
       // Rows of the assembler stand at the table's end.

@@ -151,6 +151,11 @@ export class FlowRegistry {
     }
   }
 
+  /** Packets of a flow in a direction so far. */
+  packets(flow: FlowId, direction: number): number {
+    return this.records[(flow * 2 + direction) * RECORD_FIELDS + PACKETS];
+  }
+
   /** Takes packets of copied frames out again. */
   uncount(flow: FlowId, direction: number, byteLength: number): void {
     const at = (flow * 2 + direction) * RECORD_FIELDS;

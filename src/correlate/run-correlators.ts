@@ -9,10 +9,12 @@ import { CaptureQualityObserver } from './capture-quality.js';
 import { Claims } from './claims.js';
 import { CopyDetector } from './copies.js';
 import type { Batch, Correlation, CorrelationRun, Correlator } from './correlator.js';
+import { DiscardedPackets } from './discarded-packets.js';
 import { FlowRegistry } from './flow-registry.js';
 import { HearsPeer } from './hears-peer.js';
 import type { IdentitySink } from './identity-sink.js';
 import { LinkNeighbourList } from './link-neighbours.js';
+import { OmittedRows } from './omitted-rows.js';
 
 export interface CorrelatorFailure {
   readonly where: string;
@@ -38,6 +40,7 @@ export class CorrelatorRunner implements CorrelationRun {
   readonly failures: CorrelatorFailure[] = [];
   readonly assembler: Assembler;
   readonly claims: Claims;
+  private readonly discarded: DiscardedPackets;
   private readonly running: Running[];
   private segment: SegmentIndex = 0;
   private order = new Uint32Array(1024);
@@ -52,6 +55,7 @@ export class CorrelatorRunner implements CorrelationRun {
   ) {
     this.flows = new FlowRegistry(seed);
     this.quality = new CaptureQualityObserver();
+    this.discarded = new DiscardedPackets(this.flows);
     this.assembler = new Assembler(dispatch, this.flows, (failure) => this.failures.push(failure));
     this.claims = new Claims(this.flows);
     this.running = correlators.map((correlator) => ({
@@ -70,8 +74,9 @@ export class CorrelatorRunner implements CorrelationRun {
   consume(slot: Slot, engine: DissectEngine): void {
     if (slot.chunk.segment !== this.segment) this.beginSegment(slot.chunk.segment);
     const isCopy = this.copies.detect(slot);
-    if (isCopy === null || !slot.foldsRows) return this.consumeRound(slot, engine, isCopy);
-    // A folded row may stand for a copy and for what it is a copy of.
+    const isPlain = isCopy === null && slot.damaged.rows.length === 0;
+    if (isPlain || !slot.foldsRows) return this.consumeRound(slot, engine, isCopy);
+    // A folded row may stand for a copy, or a packet that its receiver drops, and for others.
     slot.foldsRows = false;
     const { nextFrame } = slot;
     for (let first = slot.firstFrame; first < nextFrame; first = slot.nextFrame) {
@@ -84,16 +89,17 @@ export class CorrelatorRunner implements CorrelationRun {
     let global = this.flows.mapFlows(slot, 0);
     this.flows.mergeCounters(slot, global);
     if (isCopy) this.uncountCopies(slot, global, isCopy);
+    const omitted = OmittedRows.of(slot, isCopy, this.discarded.detect(slot, global, isCopy));
     this.quality.observe(slot, isCopy);
     this.identities?.take(slot, isCopy);
     const mapped = slot.flows.keys.length;
     // More than once only where messages of the assembler fill a table.
     for (;;) {
       slot.unreadableHeaders.rows.length = 0;
-      if (this.assembler.consume(slot, engine, global, isCopy)) global = this.flows.mapFlows(slot, mapped);
+      if (this.assembler.consume(slot, engine, global, omitted)) global = this.flows.mapFlows(slot, mapped);
       this.quality.observeTruncatedOrMalformedRows(slot, isCopy);
       const { pausedAt } = this.assembler;
-      this.consumeTables(slot, global, isCopy, pausedAt < 0 ? slot.chunk.frameCount - 1 : pausedAt);
+      this.consumeTables(slot, global, omitted, pausedAt < 0 ? slot.chunk.frameCount - 1 : pausedAt);
       if (pausedAt < 0) return;
       slot.dropRowsUpTo(pausedAt);
     }
@@ -139,10 +145,10 @@ export class CorrelatorRunner implements CorrelationRun {
   }
 
   /** Hands out the rows of frames up to `until`. */
-  private consumeTables(slot: Slot, global: Int32Array, isCopy: Uint8Array | null, until: number): void {
-    this.claims.decide(slot, this.dispatch.dissectors, global, isCopy, until);
+  private consumeTables(slot: Slot, global: Int32Array, omitted: OmittedRows | null, until: number): void {
+    this.claims.decide(slot, this.dispatch.dissectors, global, omitted, until);
     for (let table = 0; table < slot.tables.length; table++) {
-      if (slot.tables[table].rows.length > 0) this.consumeTable(slot, table, global, isCopy, until);
+      if (slot.tables[table].rows.length > 0) this.consumeTable(slot, table, global, omitted, until);
     }
   }
 
@@ -150,20 +156,20 @@ export class CorrelatorRunner implements CorrelationRun {
     slot: Slot,
     table: number,
     global: Int32Array,
-    isCopy: Uint8Array | null,
+    omitted: OmittedRows | null,
     until: number,
   ): void {
     const readers = this.running.filter((running) => running.table === table && running.correlation);
     if (readers.length === 0) return;
     const columns = slot.tables[table];
     const { length } = columns.rows;
-    const copies = this.dispatch.dissectors[table].keepsCopies ? null : isCopy;
+    const leftOut = this.omittedOf(table, omitted);
     const isWhole =
-      copies === null &&
+      leftOut === null &&
       until === slot.chunk.frameCount - 1 &&
       !this.claims.hasDecided(table) &&
       isGrouped(slot, table);
-    if (!isWhole) this.orderRows(columns, copies, until);
+    if (!isWhole) this.orderRows(columns, leftOut, until);
     const accepted = isWhole ? length : this.claims.accept(table, this.order, this.ordered);
     const order = isWhole ? inOrder(length) : this.order;
     const batch = batchOf(slot, columns, order, global);
@@ -180,14 +186,19 @@ export class CorrelatorRunner implements CorrelationRun {
     this.consumePerFlow(perFlow, batch, this.regrouped, flowCount);
   }
 
-  /** Writes the rows that are no copies into `order`, by frame; rows of the assembler stand at the table's end. */
-  private orderRows(columns: ObservationTable<Schema>, isCopy: Uint8Array | null, until: number): void {
-    const { frame, length } = columns.rows;
+  private omittedOf(table: number, omitted: OmittedRows | null): OmittedRows | null {
+    if (omitted === null || this.dispatch.dissectors[table].keepsCopies) return null;
+    return table === this.dispatch.checksum ? omitted.copies() : omitted;
+  }
+
+  /** Writes the rows that are not left out into `order`, by frame; rows of the assembler stand at the table's end. */
+  private orderRows(columns: ObservationTable<Schema>, omitted: OmittedRows | null, until: number): void {
+    const { frame, flow, length } = columns.rows;
     if (this.order.length < length) this.order = new Uint32Array(length * 2);
     let kept = 0;
     let isSorted = true;
     for (let row = 0; row < length; row++) {
-      if (frame[row] > until || (isCopy !== null && isCopy[frame[row]] === 1)) continue;
+      if (frame[row] > until || omitted?.omits(frame[row], flow[row])) continue;
       if (kept > 0 && frame[row] < frame[this.order[kept - 1]]) isSorted = false;
       this.order[kept++] = row;
     }

@@ -1,6 +1,7 @@
 import { type Slot, type SlotLayout, WAITING_ROWS_MAX } from '../observe/slot.js';
 import { ORIGIN_ASSEMBLED } from '../observe/table.js';
 import { PROTOCOL_UDP } from '../wire/ip.js';
+import { VERDICT_WRONG } from './checksum-note.js';
 import { ChecksumVerifier } from './checksum-verifier.js';
 import { type DispatchTable, ignore, NOBODY } from './dispatch-table.js';
 import type { Binding, Dissect, Dissector } from './dissector.js';
@@ -73,9 +74,23 @@ export class DissectEngine {
     this.checksums =
       dispatch.checksum === NOBODY
         ? null
-        : new ChecksumVerifier((frame, offset, end) => this.leaves[dispatch.checksum](frame, offset, end));
+        : new ChecksumVerifier((frame, offset, end) => {
+            this.noteDamage(frame);
+            this.leaves[dispatch.checksum](frame, offset, end);
+          });
     network.checksums = this.checksums;
     this.bind(network);
+  }
+
+  private noteDamage(frame: FrameContext): void {
+    const { checksum } = frame;
+    if (checksum?.verdict !== VERDICT_WRONG) return;
+    const { damaged } = this.slot;
+    const row = damaged.rows.append(frame);
+    damaged.rows.flow[row] = frame.innermostFlow;
+    damaged.rows.direction[row] = frame.innermostDirection;
+    damaged.depth[row] = checksum.depth;
+    damaged.weight[row] = checksum.weight;
   }
 
   private bind(network: NetworkLayer): void {

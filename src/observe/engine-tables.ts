@@ -20,6 +20,12 @@ export const SHORTFALL_UNKNOWN_LINK_TYPE = 5;
 /** A payload of a kind that nobody reads: a whole packet of whatever hosts may be in it. */
 export const SHORTFALL_UNDECODED = 6;
 
+/**
+ * A checksum that does not fit and that no network card had yet to fill in: `depth` tunnels around its layer; the packet
+ * stands for `weight` ones, as larger ones are sampled. The row's flow is the innermost conversation of the frame.
+ */
+export const DAMAGED = { depth: 'u8', weight: 'u8' } as const satisfies Schema;
+
 /** Which packets were counted on which flow, so that copies can be taken out again. */
 export const TOUCH = { byteLength: 'u32' } as const satisfies Schema;
 

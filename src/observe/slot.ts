@@ -1,6 +1,6 @@
 import { type FrameChunk, type FrameIndex, frameIndexByteLength, frameIndexOver } from '../capture/chunk.js';
 import { Arena } from './arena.js';
-import { FINGERPRINT, IDENTITY, PIECE, SHORTFALL, TOUCH } from './engine-tables.js';
+import { DAMAGED, FINGERPRINT, IDENTITY, PIECE, SHORTFALL, TOUCH } from './engine-tables.js';
 import { FlowDictionary } from './flow-dictionary.js';
 import { KeyTable } from './key-table.js';
 import { RowGroups } from './row-groups.js';
@@ -53,6 +53,9 @@ const HEAD_TABLES = 10;
 /** Flow rows that one frame may add above the limit at which dissecting stops. */
 const FLOWS_PER_FRAME_MAX = 32;
 
+/** Wrong checksums of a round. */
+const DAMAGED_ROWS = 4096;
+
 /** Flows above that which are left to messages that the assembler puts together. */
 const MESSAGE_FLOWS_SPARE = 256;
 
@@ -75,6 +78,7 @@ export class Slot {
   readonly flows: FlowDictionary;
   readonly stacks: KeyTable;
   readonly unreadableHeaders: ObservationTable<typeof SHORTFALL>;
+  readonly damaged: ObservationTable<typeof DAMAGED>;
   readonly touches: ObservationTable<typeof TOUCH>;
   readonly pieces: ObservationTable<typeof PIECE>;
   readonly fingerprints: ObservationTable<typeof FINGERPRINT>;
@@ -127,6 +131,7 @@ export class Slot {
     this.stacks = new KeyTable(layout.stackCapacity, layout.seed, arena);
     this.blob = new Uint8Array(buffer, arena.take(layout.blobBytes), layout.blobBytes);
     this.unreadableHeaders = createTable(SHORTFALL, layout.frameCapacity, arena, this.room);
+    this.damaged = createTable(DAMAGED, DAMAGED_ROWS, arena, this.room);
     this.touches = createTable(TOUCH, layout.frameCapacity * 2, arena, this.room);
     this.pieces = createTable(PIECE, layout.frameCapacity, arena, this.room);
     this.fingerprints = createTable(FINGERPRINT, layout.frameCapacity, arena, this.room);
@@ -142,6 +147,7 @@ export class Slot {
     );
     this.allRows = [
       this.unreadableHeaders,
+      this.damaged,
       this.touches,
       this.pieces,
       this.fingerprints,
@@ -160,6 +166,7 @@ export class Slot {
       KeyTable.byteLength(layout.stackCapacity) +
       Math.ceil(layout.blobBytes / 8) * 8 +
       tableByteLength(SHORTFALL, frames) +
+      tableByteLength(DAMAGED, DAMAGED_ROWS) +
       tableByteLength(TOUCH, frames * 2) +
       tableByteLength(PIECE, frames) +
       tableByteLength(FINGERPRINT, frames) +
