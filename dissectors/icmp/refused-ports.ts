@@ -1,5 +1,6 @@
 import { isBefore } from '../../src/correlate/traffic.js';
 import type { Evidence, Problem } from '../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../src/diagnose/packet-class.js';
 import type { Citation, FrameRef } from '../../src/moment.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
@@ -68,10 +69,18 @@ export function refusalFacts(
     last,
     ongoingAtEnd: !isAnsweredAgain,
     counts: { errors },
+    packets: { of: refusedService(refusals), lost: errors, delivered: 0 },
     evidence: refusals
       .flatMap(({ frames }) => frames)
       .sort((a, b) => a.frame - b.frame)
       .map((ref): Citation => ({ ...ref, summary })),
     displayFilter: `${kind} && ${pairFilter(source, destination)} && ${ports.length > 1 ? `(${port})` : port}`,
   };
+}
+
+/** The service that all of the refused packets went to, if it is one. */
+function refusedService(refusals: readonly Refusal[]): string[] {
+  const ports = new Set(refusals.map(({ quoted }) => quoted.destinationPort));
+  const [port] = ports;
+  return ports.size === 1 ? [serviceWord(PROTOCOL_UDP, port)] : [];
 }

@@ -233,6 +233,32 @@ describe('restatements', () => {
     expect(leaderOf(accuse(unreachable, { packets: service }), guess)).toEqual([undefined, undefined]);
   });
 
+  it('lets what only says that nothing comes lead nothing that says why', () => {
+    const silent = diagnosisOf('bgp.no-session', 'overlay-control', {
+      fault: 'session-down',
+      technology: 'bgp',
+    });
+    const unreachable = diagnosisOf('underlay.unreachable', 'underlay', { fault: 'unreachable' });
+    const packets = { of: ['tcp/179'], lost: 4, delivered: 0 };
+    const syn = diagnosisOf('tcp.syn-unanswered', 'names-and-transport', { fault: 'silence' });
+    expect(
+      leaderOf(accuse(silent, { packets }), accuse(unreachable, { packets }), accuse(syn, { packets })),
+    ).toEqual([undefined, undefined, 'bgp.no-session']);
+  });
+
+  it('takes the same subject for the same place, where no single pair of hosts is concerned', () => {
+    const subject = { kind: 'server', address: '192.0.2.9', port: 2181 };
+    const service = { of: ['tcp/2181'], lost: 4, delivered: 0 };
+    const database = diagnosisOf('nsdb.unreachable', 'overlay-control', { fault: 'silence' });
+    const refused = diagnosisOf('tcp.refused', 'names-and-transport');
+    const [first, second] = [database, refused].map((one) => accuse(one, { subject, packets: service }));
+    const withoutPair = [first, second].map(({ diagnosis, problem, finding }) => {
+      const { pair: _, ...rest } = problem;
+      return { diagnosis, problem: rest, finding };
+    });
+    expect(leaderOf(...withoutPair)).toEqual([undefined, 'nsdb.unreachable']);
+  });
+
   it('keeps services, directions and times apart', () => {
     const sharp = accuse(blocked, { packets: { of: ['tcp/80'], lost: 5, delivered: 0 } });
     const other = accuse(pathLoss, { packets: { of: ['tcp/81'], lost: 5, delivered: 3 } });

@@ -72,8 +72,6 @@ export interface DiagnosisMetadata {
    * stands, and what it does not find proves nothing.
    */
   readonly lines?: 'suffice' | 'mislead';
-  /** Ids whose findings about the same subject this one says more sharply (a refused connection to a database). */
-  readonly restates?: readonly string[];
 }
 
 /** A threshold as a diagnosis states it; `adjustable` where a configuration may set another value. */

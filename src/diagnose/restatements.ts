@@ -1,6 +1,7 @@
 import { type Accused, concernsSamePlace, type HostOf, liesInTimeOf } from './accused.js';
 import { BLAME_LAYERS } from './blame-graph.js';
 import type { CaptureClock } from './clock.js';
+import { compareFaults, type FaultKind } from './fault-kinds.js';
 import { sharpness } from './packet-class.js';
 import type { Suspects } from './suspects.js';
 
@@ -28,11 +29,10 @@ export function restatementsOf(
   return new Map([...leaderOf.keys()].map((general) => [general, topOf(general, leaderOf)]));
 }
 
-/** By the same subject, where the diagnosis says so; by the same packets at the same place. */
+/** What speaks of packets of the same subject, or at the same place. */
 function* possibleLeaders(general: Accused, suspects: Suspects): Iterable<Accused> {
-  for (const one of suspects.ofSubject(general))
-    if (one.diagnosis.restates?.includes(general.diagnosis.id)) yield one;
   if (!general.problem.packets) return;
+  for (const one of suspects.ofSubject(general)) if (one.problem.packets) yield one;
   for (const { members } of suspects.around(general))
     for (const one of members) if (one.problem.packets) yield one;
 }
@@ -54,17 +54,29 @@ function topOf(general: Accused, leaderOf: Map<Accused, Accused>): Accused {
 
 function leads(leader: Accused, general: Accused, clock: CaptureClock, hostOf: HostOf): boolean {
   if (leader.diagnosis.layer === 'capture' || !liesInTimeOf(leader, general, clock)) return false;
-  if (leader.diagnosis.restates?.includes(general.diagnosis.id))
-    return JSON.stringify(leader.finding.subject) === JSON.stringify(general.finding.subject);
+  if (saysLess(leader, general)) return false;
   const [sharp, wide] = [leader.problem.packets, general.problem.packets];
   return (
     sharp !== undefined &&
     wide !== undefined &&
     CONFIDENCES.indexOf(leader.finding.confidence) >=
       Math.min(1, CONFIDENCES.indexOf(general.finding.confidence)) &&
-    concernsSamePlace(leader, general, hostOf) &&
+    (isOfSubject(leader, general) || concernsSamePlace(leader, general, hostOf)) &&
     sharpness(sharp, wide, isSharper(leader, general)) > 0
   );
+}
+
+function isOfSubject({ finding: a }: Accused, { finding: b }: Accused): boolean {
+  return JSON.stringify(a.subject) === JSON.stringify(b.subject);
+}
+
+/** Kinds that only say that something does not come. */
+const WITHOUT_CAUSE: ReadonlySet<FaultKind> = new Set(['session-down', 'silence']);
+
+/** That nothing comes leads nothing that says why, however exactly it counts. */
+function saysLess(leader: Accused, general: Accused): boolean {
+  const [fault, other] = [leader, general].map(({ problem, diagnosis }) => problem.fault ?? diagnosis.fault);
+  return WITHOUT_CAUSE.has(fault) && !WITHOUT_CAUSE.has(other) && compareFaults(other, fault) < 0;
 }
 
 /** Between equal counts: what knows the protocol stands above what does not, then the narrower class, then the lower layer. */

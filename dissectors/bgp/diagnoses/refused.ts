@@ -92,6 +92,7 @@ function problemOf({ quality }: Evidence, peering: Peering, failed: FailedAttemp
     lastGood: before?.transport.last ?? null,
     ongoingAtEnd: recovered === undefined,
     counts: { attempts: connections.length, syns, reset, closed: accepted },
+    packets: { of: ['tcp/179'], lost: syns, delivered: established.length },
     evidence: citationsInOrder(connections.flatMap(citationsOf)),
   };
 }

@@ -92,6 +92,7 @@ function judge(pair: EspPair, answers: ReadonlyMap<EspSa, readonly Answer[]>): J
     last: last.at,
     ongoingAtEnd: true,
     counts: { answers: all.length, packets: sa.packets },
+    packets: { of: ['esp'], lost: sa.packets, delivered: 0 },
     evidence: [
       { ...sa.first, summary: `first ESP packet with SPI ${spiText(sa.spi)}` },
       ...all.slice(0, CITED).map(({ at, words }) => ({ ...at, summary: `${words}, built from ESP` })),

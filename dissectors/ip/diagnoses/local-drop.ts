@@ -257,6 +257,8 @@ function judge(
     last: comparison.shift(side, problem.last),
     ongoingAtEnd: problem.ongoingAtEnd,
     counts: { requestsArrived: arrived, otherPackets: back.tally.sent },
+    // What one end counted as unanswered got lost behind the capture point of the other.
+    ...(problem.packets ? { packets: problem.packets } : {}),
     evidence: cited,
     displayFilter: directionFilter(direction),
     ...(isCarried || TUNNELS.includes(id) ? TUNNEL_ADVICE : {}),

@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
 import { type VppFault, type VppFlow, type VppTrace, vppTraces } from '../correlator.js';
-import { countOf, decisionWords, faultFields, healthy, shareWords } from '../flow-words.js';
+import { countOf, decisionWords, faultFields, healthy, serviceOf, shareWords } from '../flow-words.js';
 
 const REPEATED_MIN = 2;
 
@@ -62,6 +62,7 @@ function problemOf(trace: VppTrace, flow: VppFlow, faults: readonly VppFault[]):
       `${shareWords(flow, tooLarge)} are too large to leave: ${packet?.totalLength ?? 0} bytes, not to be fragmented${sizes}; ` +
       `${faults.map(decisionWords).join('; ')}.`,
     where: 'path',
+    packets: { of: [...serviceOf(flow), 'large'], lost: tooLarge, delivered: 0 },
     counts: {
       tooLarge,
       packetBytes: packet?.totalLength ?? 0,

@@ -3,7 +3,7 @@ import { pauseAfter, secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { type VppFault, type VppFlow, type VppPath, type VppTrace, vppTraces } from '../correlator.js';
-import { countOf, faultFields, flowSubject, healthy, shareWords } from '../flow-words.js';
+import { countOf, faultFields, flowSubject, healthy, serviceOf, shareWords } from '../flow-words.js';
 import { interfaceKind } from '../graph-nodes.js';
 
 const SETTLED_SECONDS = 1;
@@ -85,5 +85,6 @@ function problemOf(trace: VppTrace, flow: VppFlow, faults: readonly VppFault[]):
     explanation: `${shareWords(flow, stuck)} end at ${nodes}: neither sent, nor dropped, nor given to the host.`,
     where: 'unknown',
     counts: { withoutTx: stuck, packets: flow.packets },
+    packets: { of: serviceOf(flow), lost: stuck, delivered: flow.through },
   };
 }

@@ -8,6 +8,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import { type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { ipProtocolName } from '../../../src/wire/ip-protocols.js';
@@ -154,6 +155,11 @@ function problemOf(
     last: momentOf(last),
     lastGood: back.last,
     ongoingAtEnd: true,
+    packets: {
+      of: peer.port > 0 ? [serviceWord(flow.protocol, peer.port)] : [],
+      lost: packets,
+      delivered: 0,
+    },
     counts: {
       packets,
       packetsBefore: change.packetsBefore,

@@ -6,6 +6,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import { hasOtherFault } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { type Attempt, type Rejection, rejectionsOf } from '../rejections.js';
@@ -94,6 +95,12 @@ function answersUntagged(tunnel: VxlanTunnel, source: string): boolean {
   });
 }
 
+/** The service that all attempts went to, if it is one. */
+function serviceOf(failed: readonly { readonly rejection: Rejection }[]): string[] {
+  const services = new Set(failed.map(({ rejection: { protocol, port } }) => serviceWord(protocol, port)));
+  return services.size === 1 ? [...services] : [];
+}
+
 function problemOf(
   evidence: Evidence,
   tunnel: VxlanTunnel,
@@ -103,6 +110,7 @@ function problemOf(
   const attempts = failed.map(({ attempt }) => attempt);
   const first = earliest(attempts.map((one) => one.first)) ?? attempts[0].first;
   const last = latest(attempts.flatMap((one) => [one.last, ...one.errors])) ?? attempts[0].last;
+  const lost = attempts.reduce((sum, { packets }) => sum + packets, 0);
   const isSaid = failed.some(({ rejection }) => rejection.isSaid);
   const servers = [...new Set(failed.map(({ rejection }) => `${rejection.server} port ${rejection.port}`))];
   const direction = (tunnel.hosts.get(source) ?? 1) - 1;
@@ -127,9 +135,10 @@ function problemOf(
     first: momentOf(first),
     last: momentOf(last),
     ongoingAtEnd: true,
+    packets: { of: serviceOf(failed), lost, delivered: 0 },
     counts: {
       attempts: attempts.length,
-      packets: attempts.reduce((sum, { packets }) => sum + packets, 0),
+      packets: lost,
       servers: servers.length,
       taggedPackets: own.tagged,
       untaggedPackets: own.untagged,

@@ -51,7 +51,7 @@ export default defineDiagnosis({
   fault: 'policy',
   technology: 'vxlan',
   consequenceOf: ['mismatch'],
-  consequenceOfIds: ['vxlan.gbp-untagged', 'silk.metadata-missing', 'silk.tag-ip-mismatch'],
+  consequenceOfIds: ['silk.metadata-missing', 'silk.tag-ip-mismatch'],
   *diagnose(evidence) {
     yield* egressRejections(evidence);
     const all = tunnelRequests(evidence);

@@ -160,6 +160,7 @@ function problemOf(
     first: momentOf(first),
     last: momentOf(last),
     ongoingAtEnd: true,
+    packets: { of: ['vxlan', 'source-ports'], lost: lost.length, delivered: 0 },
     counts: {
       connections: samples.length,
       lost: lost.length,

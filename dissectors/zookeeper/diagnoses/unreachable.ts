@@ -7,10 +7,12 @@ import {
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
 import { rejectedByIcmp } from '../../tcp/failed-attempts.js';
 import {
@@ -66,7 +68,6 @@ export default defineDiagnosis({
   fault: 'silence',
   consequenceOf: ['path-loss', 'addressing', 'unreachable', 'policy', 'mismatch', 'tunnel-one-way'],
   consequenceOfIds: ['arp.unanswered'],
-  restates: ['tcp.syn-unanswered', 'tcp.refused'],
   diagnose(evidence) {
     const endpoints = serverEndpoints(evidence).filter(({ port }) => databaseOn(port, evidence) !== null);
     const isRejectedByIcmp = rejectedByIcmp(evidence);
@@ -158,6 +159,7 @@ function problemOf(
   const isServed = services.every((service) => reachesAnother(service, endpoint, endpoints));
   const refused = sum(failures, (one) => one.refused);
   const silent = sum(failures, (one) => one.silent);
+  const established = sum(endpoint.services, (service) => service.established.count);
   const pair = onlyPair(services);
   const name = databaseOn(endpoint.port, evidence) ?? 'the database';
   return {
@@ -180,10 +182,11 @@ function problemOf(
     last,
     lastGood: lastGood ?? null,
     ongoingAtEnd: !isOver,
-    counts: {
-      refused,
-      unanswered: silent,
-      established: sum(endpoint.services, ({ established }) => established.count),
+    counts: { refused, unanswered: silent, established },
+    packets: {
+      of: [serviceWord(PROTOCOL_TCP, endpoint.port)],
+      lost: sum(failures, ({ tries }) => tries),
+      delivered: established,
     },
     evidence: citationsOf(endpoint, first, last, lastGood),
     displayFilter: segmentFilter(
