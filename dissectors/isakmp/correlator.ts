@@ -14,15 +14,19 @@ import type { IkeSession } from './session.js';
 
 export type * from './session.js';
 
-/** Sessions held open when an epoch ends; above that the least recently seen half is closed. */
+/** Sessions held open when an epoch ends; above that the least recently seen are closed, down to half of it. */
 const SESSIONS_MAX = 2048;
+/** Sessions held open within an epoch: a flood of cookies need not wait for its end. */
+const SESSIONS_OPEN_MAX = 8192;
 
 /**
- * IKE SAs by initiator cookie. Holds at most SESSIONS_MAX open ones between epochs, each with at most 128 exchanges
- * of 16 messages of 32 kept transmissions; closed ones go through a SessionStore.
+ * IKE SAs by initiator cookie. Holds at most SESSIONS_MAX open ones between epochs and SESSIONS_OPEN_MAX within one (messages
+ * come in the order of the capture, so chunks do not decide which), each with at most 128 exchanges of 16 messages of 32 kept
+ * transmissions; closed ones go through a SessionStore.
  */
 class IkeCorrelation implements Correlation<IkeSession, typeof ISAKMP> {
   private open = new Map<string, OpenSession[]>();
+  private openCount = 0;
   private readonly closed = new SessionStore<IkeSession>(scoreOf);
 
   constructor(private readonly run: CorrelationRun) {}
@@ -44,12 +48,16 @@ class IkeCorrelation implements Correlation<IkeSession, typeof ISAKMP> {
   endSegment(): void {
     for (const sessions of this.open.values()) for (const one of sessions) this.closed.add(one.session());
     this.open = new Map();
+    this.openCount = 0;
   }
 
   endEpoch(): void {
+    for (const sessions of this.open.values()) for (const one of sessions) one.fold();
+    if (this.openCount > SESSIONS_MAX) this.closeOldest();
+  }
+
+  private closeOldest(): void {
     const sessions = [...this.open.values()].flat();
-    for (const one of sessions) one.fold();
-    if (sessions.length <= SESSIONS_MAX) return;
     const victims = sessions
       .sort((a, b) => a.last.frame - b.last.frame)
       .slice(0, sessions.length - SESSIONS_MAX / 2);
@@ -60,6 +68,7 @@ class IkeCorrelation implements Correlation<IkeSession, typeof ISAKMP> {
       if (rest.length > 0) this.open.set(spi, rest);
       else this.open.delete(spi);
     }
+    this.openCount -= victims.length;
   }
 
   sessions(): readonly IkeSession[] {
@@ -71,8 +80,11 @@ class IkeCorrelation implements Correlation<IkeSession, typeof ISAKMP> {
     const candidates = this.open.get(facts.initiatorSpi);
     const known = candidates?.find((one) => one.matches(facts));
     if (known) return known;
+    if (this.openCount >= SESSIONS_OPEN_MAX) this.closeOldest();
     const opened = new OpenSession(facts);
-    if (candidates) candidates.push(opened);
+    this.openCount++;
+    const others = this.open.get(facts.initiatorSpi);
+    if (others) others.push(opened);
     else this.open.set(facts.initiatorSpi, [opened]);
     return opened;
   }
