@@ -361,9 +361,9 @@ export const captures: readonly SampleCapture[] = [
   },
   {
     file: 'gre-mirror.pcap',
-    shows: 'an ERSPAN session: mirrored pings, some of them unanswered; one way by design',
-    must: [],
-    healthy: true,
+    shows: 'an ERSPAN session, one way by design; every tenth of the pings that it mirrors is unanswered',
+    must: ['underlay.ping-loss'],
+    healthy: false,
     write: gatewayCapture('gre-mirror', 25, mirrorSession),
   },
   {

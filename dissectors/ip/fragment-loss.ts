@@ -7,13 +7,9 @@ import {
   mayBeOwnDrops,
   oneWayCaptureLimit,
 } from '../../src/correlate/gates.js';
+import { isOnLink } from '../../src/correlate/mirrors.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import {
-  isMirrored,
-  isTunnelPair,
-  relevanceOfPair,
-  severityFor,
-} from '../../src/diagnose/severity-policy.js';
+import { isTunnelPair, relevanceOfPair, severityFor } from '../../src/diagnose/severity-policy.js';
 import type { Citation } from '../../src/moment.js';
 import type { Confidence, Severity } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
@@ -55,7 +51,7 @@ function isLasting(quality: CaptureQuality, pair: FragmentPair): boolean {
   if (count < LASTING_COUNT || count < LASTING_SHARE * (count + complete)) return false;
   const times = entries.map(({ first }) => first.timeNs);
   if (!(Math.max(...times) - Math.min(...times) >= LASTING_SECONDS * NS_PER_SECOND)) return false;
-  return stack === 0 ? isTunnelPair(quality, source, destination) : !isMirrored(quality, stack);
+  return !isOnLink(quality, stack) || isTunnelPair(quality, source, destination, stack);
 }
 
 export function confidenceOfLoss(quality: CaptureQuality, count: number, isReported: boolean): Confidence {

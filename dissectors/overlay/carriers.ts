@@ -9,6 +9,7 @@ import { carrierFilter } from '../../src/wording/display-filters.js';
 import { type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { fragmentStreams } from '../ip/correlator.js';
 import { type FragmentPair, fragmentPairs, incompleteOf } from '../ip/fragment-pairs.js';
+import { type RepeatedWhenCut, repeatedWhenCut } from './cut-packets.js';
 
 /*
  * How the underlay carries the packets of tunnels, of whatever kind: what fits, what is cut into fragments, and what a
@@ -28,6 +29,8 @@ export interface Carrier extends FollowedTunnel {
   /** Fragmented datagrams of the direction (of all its tunnels) that did and did not arrive whole. */
   readonly complete: number;
   readonly incomplete: number;
+  /** What is repeated in vain of the inner packets that leave in fragments. */
+  readonly repeated: RepeatedWhenCut | null;
   /** The capture may lack fragments through its own fault. */
   readonly mayMissFragments: boolean;
 }
@@ -63,14 +66,16 @@ function carriersOfKind(evidence: Evidence, kind: CarriedKind): Carrier[] {
     tunnel.directions.flatMap((direction) => {
       if (direction.packets === 0) return [];
       const reports = reportsAbout(tooBig, direction, tunnel.outerStack);
+      const overhead = direction.largestInner > 0 ? direction.largestOuter - direction.largestInner : 0;
       return {
         ...tunnel,
         kind,
         direction,
-        overhead: direction.largestInner > 0 ? direction.largestOuter - direction.largestInner : 0,
+        overhead,
         reports,
         reportedMtu: smallestMtu(reports),
         ...fragmentsOf(evidence, pairs, direction, tunnel.outerStack),
+        repeated: repeatedOf(evidence, tunnel, direction),
         mayMissFragments: [...protocols].some(
           (protocol) => captureMayHide(quality, { protocol, fragment: true }, tunnel.low) !== null,
         ),
@@ -122,6 +127,16 @@ function reportsAbout(
       quoted.destination === to &&
       (quoted.protocol !== PROTOCOL_UDP || ports.some(({ port }) => port === quoted.destinationPort)),
   );
+}
+
+/** Null where nothing is cut, or what is inside cannot be read. */
+function repeatedOf(
+  evidence: Evidence,
+  { stack, segment, directions }: FollowedTunnel,
+  { fragmented, from }: TunnelDirection,
+): RepeatedWhenCut | null {
+  if (!fragmented || stack === 0) return null;
+  return repeatedWhenCut(evidence, { stack, segment, outerDirection: directions[0].from === from ? 0 : 1 });
 }
 
 function smallestMtu(reports: readonly IcmpError[]): number {

@@ -1,9 +1,13 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { APP_A, APP_B, innerPing, sendInner } from '../../captures/cases/overlay-network.js';
+import { PUBLIC_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import { analyze } from '../../src/commands/run-analysis.js';
 import type { Finding } from '../../src/report/report.js';
+import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { reportFrames } from '../../test/build/run-capture.js';
 import { espPacket, type Timeline, timeline } from '../../test/build/scenario.js';
+import { type Tcp, tcp } from '../../test/build/tcp.js';
 import { sendTransport, wireguardHandshake, wireguardTunnel } from '../../test/build/wireguard.js';
 import { catalogue } from '../index.js';
 
@@ -13,6 +17,74 @@ it("kind: a sender's capture proves what left, nothing else: fragments that leav
   const [fragmented] = findings.filter(({ id }) => id === 'overlay.mtu-exceeded');
   expect(fragmented?.explanation).toContain('No piece is missing where this was captured');
   expect(fragmented?.explanation).not.toMatch(/fragments arrive/);
+});
+
+describe('inner packets that leave in fragments', () => {
+  /** A capture at the sender: every fragment is there. */
+  async function findings(build: (t: Timeline) => void): Promise<readonly Finding[]> {
+    const t = siteTimeline('cut-packets', PUBLIC_SITE, 30);
+    innerPing(t, APP_A, APP_B, { at: 2, count: 20, identifier: 0x2f61 });
+    build(t);
+    return (await reportFrames(t.frames(), catalogue)).findings;
+  }
+  const send = { mtu: 1500 };
+  const ends = {
+    source: APP_A.address,
+    destination: APP_B.address,
+    sourcePort: 41_000,
+    destinationPort: 8080,
+  };
+  const back = {
+    source: APP_B.address,
+    destination: APP_A.address,
+    sourcePort: 8080,
+    destinationPort: 41_000,
+  };
+
+  function stalled(t: Timeline, isTaken: boolean): void {
+    const tcpAt = (at: number, segment: Tcp, from = APP_A, to = APP_B): void => {
+      sendInner(t, at, from, to, IP_PROTOCOL.tcp, tcp(segment), { send });
+    };
+    const payload = t.random.bytes(1460);
+    tcpAt(4, { ...ends, sequence: 1000, flags: ['SYN'] });
+    tcpAt(4.001, { ...back, sequence: 7000, acknowledgment: 1001, flags: ['SYN', 'ACK'] }, APP_B, APP_A);
+    tcpAt(4.002, { ...ends, sequence: 1001, acknowledgment: 7001, flags: ['ACK'] });
+    for (const after of isTaken ? [0] : [0, 0.2, 0.6, 1.4, 3, 6.2]) {
+      tcpAt(4.01 + after, { ...ends, sequence: 1001, acknowledgment: 7001, flags: ['ACK'], payload });
+    }
+    const acknowledgment = isTaken ? 2461 : 1001;
+    tcpAt(
+      12,
+      { ...back, sequence: 7001, acknowledgment, flags: ['ACK'], payload: t.random.bytes(20) },
+      APP_B,
+      APP_A,
+    );
+  }
+
+  it('lead where a TCP segment is repeated in them, also at the sender, where no piece is missing', async () => {
+    const loud = (await findings((t) => stalled(t, false))).filter(({ severity }) => severity !== 'info');
+    expect(loud[0]).toMatchObject({
+      id: 'overlay.mtu-exceeded',
+      severity: 'error',
+      counts: { repeated: 6, incomplete: 0 },
+      direction: { from: PUBLIC_SITE.local.address, to: PUBLIC_SITE.peer.address },
+    });
+  });
+
+  it('lead where pings of their size get no answer, and smaller ones do', async () => {
+    const large = { at: 3.5, count: 6, identifier: 0x2f62, dataLength: 1472, isAnswered: () => false, send };
+    const [lead] = await findings((t) => innerPing(t, APP_A, APP_B, large));
+    expect(lead).toMatchObject({ id: 'overlay.mtu-exceeded', severity: 'error', counts: { repeated: 6 } });
+  });
+
+  it('are information where they are acknowledged and answered', async () => {
+    const all = await findings((t) => {
+      stalled(t, true);
+      innerPing(t, APP_A, APP_B, { at: 14, count: 6, identifier: 0x2f62, dataLength: 1472, send });
+    });
+    expect(all.filter(({ severity }) => severity !== 'info')).toEqual([]);
+    expect(all.filter(({ id }) => id === 'overlay.mtu-exceeded')).not.toEqual([]);
+  });
 });
 
 describe('tunnels whose content cannot be read', () => {

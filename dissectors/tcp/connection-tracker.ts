@@ -3,13 +3,14 @@ import type { Batch, CorrelationRun } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
-import { ORIGIN_WHOLE } from '../../src/observe/table.js';
+import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { formatAddress } from '../../src/wire/address.js';
 import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../src/wire/transport.js';
 import { type Rows, refOf } from './batch-rows.js';
 import * as state from './connection-table.js';
 import { ConnectionTable, doubleAt, momentAt, wordAt } from './connection-table.js';
 import { ConnectionWatch } from './connection-watch.js';
+import { CutSegments } from './cut-segments.js';
 import { ServiceFold } from './service-fold.js';
 import type { TcpConnection, TcpDirection } from './tcp-connection.js';
 import type { TcpService } from './tcp-service.js';
@@ -30,6 +31,7 @@ export class ConnectionTracker {
   private readonly table = new ConnectionTable();
   private readonly slots: FlowStates<number>;
   private readonly proofs = new UncapturedAcks();
+  private readonly cut = new CutSegments();
   private readonly closed = new SessionStore<TcpConnection>(uncapturedAcksOf);
   private readonly watch = new ConnectionWatch(this.table);
   private readonly closedServices = new ServiceFold();
@@ -66,6 +68,8 @@ export class ConnectionTracker {
       if (origin[row] !== ORIGIN_WHOLE) {
         table.doubles[doubleAt(own, state.PAYLOAD_BYTES)] += length;
         table.seen[own] |= state.UNRELIABLE;
+        if (origin[row] === ORIGIN_FIRST_FRAGMENT && length > 0)
+          this.cut.note(own, columns.sequence[row], refOf(batch, row));
         continue;
       }
       if ((flags & TCP_RST) !== 0) {
@@ -200,6 +204,7 @@ export class ConnectionTracker {
     this.closedServices.add(this.table, slot, this.watch.eventsOf(slot));
     this.watch.forget(slot);
     this.proofs.forget(slot);
+    this.cut.forget(slot);
   }
 
   /** Next expected number = max(sequence + length, SYN and FIN counting one each); RFC 9293, section 3.4. */
@@ -381,6 +386,7 @@ export class ConnectionTracker {
       uncapturedBytes: table.uncapturedBytes[at],
       quietAcks: this.proofs.quiet(at),
       uncapturedAt: this.proofs.frames(at),
+      cut: this.cut.worst(at),
     };
   }
 }

@@ -1,5 +1,6 @@
 import type { FrameRef } from '../../src/moment.js';
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../src/units.js';
+import type { CutSegment } from './cut-segments.js';
 
 /** What one side of a connection sent. */
 export interface TcpDirection {
@@ -28,6 +29,8 @@ export interface TcpDirection {
   readonly quietAcks: readonly QuietAck[];
   /** Frames with such ACKs: at most the first three and the last one. */
   readonly uncapturedAt: readonly FrameRef[];
+  /** The segment that it sent in IP fragments most often; null where it sent none so. */
+  readonly cut: CutSegment | null;
 }
 
 /** An ACK of data that is not in the capture. */

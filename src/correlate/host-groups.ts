@@ -1,5 +1,6 @@
 import { NS_PER_SECOND, type SegmentIndex } from '../units.js';
 import type { CaptureQuality } from './capture-quality.js';
+import { outermostTunnel } from './mirrors.js';
 import type { PairTraffic } from './traffic.js';
 
 /*
@@ -47,7 +48,7 @@ class HostGroups {
   private readonly carriers = new Map<number, readonly string[]>();
   private readonly groups = new Map<number, OpenGroup>();
 
-  constructor(quality: Known) {
+  constructor(private readonly quality: Known) {
     const { traffic, flows, linkNeighbours } = quality;
     for (const { a, b, stack } of traffic.all()) {
       // Whoever sends to everybody has to do with nobody in particular.
@@ -81,13 +82,15 @@ class HostGroups {
     return group;
   }
 
-  /** The ends of the outermost tunnel around it. */
+  /** The ends of the outermost tunnel around it; mirror sessions are none. */
   private carriersOf(flows: Known['flows'], stack: number): readonly string[] {
     if (stack === 0) return [];
     const known = this.carriers.get(stack);
     if (known) return known;
-    const [outermost] = flows.tunnelLayers(stack);
-    const names = outermost ? [nameOf(outermost.low, 0), nameOf(outermost.high, 0)] : [];
+    const tunnel = outermostTunnel(this.quality, stack);
+    const ends = flows.tunnelLayers(tunnel).at(-1);
+    const parent = flows.parentStack(tunnel);
+    const names = ends ? [nameOf(ends.low, parent), nameOf(ends.high, parent)] : [];
     this.carriers.set(stack, names);
     return names;
   }

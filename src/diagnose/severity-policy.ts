@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { type HostGroup, hostGroup } from '../correlate/host-groups.js';
+import { isOnLink } from '../correlate/mirrors.js';
 import type { PairTraffic, Traffic } from '../correlate/traffic.js';
 import type { Severity } from '../report/report.js';
 import { NS_PER_SECOND } from '../units.js';
@@ -62,14 +63,9 @@ export function severityFor(relevance: Relevance, whenTunnel: Severity): Severit
   return relevance === 'focus' ? 'warning' : 'info';
 }
 
-/** A mirror session shows what some port of a switch sees, not what was captured for a purpose. */
-export function isMirrored(quality: CaptureQuality, stack: number): boolean {
-  return quality.flows.tunnelLayers(stack).some(({ kind }) => kind === 'erspan');
-}
-
 /** Whether a flow that is neither tunnel nor control session may be what was captured: inside a tunnel, or in a quiet group. */
 function mayBeSubject(quality: CaptureQuality, at: HostInStack): boolean {
-  return at.stack === 0 ? isQuietGroup(quality, at) : !isMirrored(quality, at.stack);
+  return !isOnLink(quality, at.stack) || isQuietGroup(quality, at);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { isOnLink } from '../../../src/correlate/mirrors.js';
 import {
   defineDiagnosis,
   insufficientData,
@@ -8,7 +9,7 @@ import {
   type Problem,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
-import { isMirrored, relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import { VERDICT_ZERO_OVER_IPV6 } from '../../../src/dissect/checksum-note.js';
 import type { Citation } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
@@ -207,8 +208,8 @@ function whereWords({ local }: CaptureQuality, { sender, receiver, faults }: Lan
 }
 
 function severityOf(quality: CaptureQuality, { sender, receiver, layerStack }: Lane): Severity {
-  if (layerStack === 0) return severityFor(relevanceOfPair(quality, sender, receiver), 'error');
-  return isMirrored(quality, layerStack) ? 'info' : 'error';
+  if (!isOnLink(quality, layerStack)) return 'error';
+  return severityFor(relevanceOfPair(quality, sender, receiver, layerStack), 'error');
 }
 
 const CITED_MAX = 4;

@@ -1,6 +1,7 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { isOnLink } from '../../../src/correlate/mirrors.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { isMirrored, relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import { VERDICT_WRONG } from '../../../src/dissect/checksum-note.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
@@ -80,12 +81,9 @@ function judge({ quality }: Evidence, lane: Lane): Judgement {
   return {
     result: 'problem',
     subject,
-    severity:
-      layerStack === 0
-        ? severityFor(relevanceOfPair(quality, sender, receiver), 'warning')
-        : isMirrored(quality, layerStack)
-          ? 'info'
-          : 'warning',
+    severity: isOnLink(quality, layerStack)
+      ? severityFor(relevanceOfPair(quality, sender, receiver, layerStack), 'warning')
+      : 'warning',
     confidence: 'medium',
     explanation:
       `${packets} of the packets that were verified from ${sender} to ${receiver}${insideWords(quality, layerStack)} have a wrong ${words} checksum ` +

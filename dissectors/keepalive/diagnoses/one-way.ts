@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { hostGroup } from '../../../src/correlate/host-groups.js';
+import { isOnLink } from '../../../src/correlate/mirrors.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
 import {
   defineDiagnosis,
@@ -8,7 +9,6 @@ import {
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import { isMirrored } from '../../../src/diagnose/severity-policy.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
 import { intervalText } from '../../../src/wording/durations.js';
@@ -112,7 +112,7 @@ function isCounterpart({ protocol, fromA, fromB }: Conversation): boolean {
 
 function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQuality): Judgement {
   const { direction, stream, link } = keepalive;
-  const isFocus = link.stack === 0 ? talksToFew(quality, direction.from) : !isMirrored(quality, link.stack);
+  const isFocus = !isOnLink(quality, link.stack) || talksToFew(quality, direction.from, link.stack);
   return {
     result: 'problem',
     subject: streamSubject(quality, keepalive),
@@ -144,9 +144,9 @@ function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQ
 }
 
 /** The hosts that have to do with this one are few: the capture was taken for them. */
-function talksToFew(quality: CaptureQuality, host: string): boolean {
+function talksToFew(quality: CaptureQuality, host: string, stack: number): boolean {
   const hosts = new Set<string>();
-  for (const { a, b } of hostGroup(quality, host).pairs) {
+  for (const { a, b } of hostGroup(quality, host, stack).pairs) {
     hosts.add(a).add(b);
     if (hosts.size > FOCUS_HOSTS_MAX) return false;
   }

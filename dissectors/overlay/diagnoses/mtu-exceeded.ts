@@ -13,7 +13,8 @@ export default defineDiagnosis({
   rule:
     'Outer packets of a tunnel (VXLAN, Geneve, GRE, IP in IP, IPsec, WireGuard) are sent as IP fragments, or a router reports that they do not fit (ICMP ' +
     'fragmentation needed, packet too big). Information while no fragment is seen to be missing and the sender heeds the reports; warning where at ' +
-    'least 3 fragmented packets, and at least a tenth of them, stay incomplete, or where packets that were reported as too large go on.',
+    'least 3 fragmented packets, and at least a tenth of them, stay incomplete, or where packets that were reported as too large go on. Error where inner packets that leave in ' +
+    'fragments are repeated in vain: a TCP segment sent 4 times over 0.5 s and never acknowledged, or 3 pings of a size without answer that smaller ones get.',
   notWhen:
     'Frames larger than the MTU in a capture on the sending host are the work of segmentation offload: they leave the host in pieces.',
   causes: [
@@ -45,16 +46,18 @@ export default defineDiagnosis({
 });
 
 function problemOf(carrier: Carrier): Problem {
-  const { direction, reports, low, high, complete, incomplete, overhead, reportedMtu } = carrier;
+  const { direction, reports, low, high, complete, incomplete, overhead, reportedMtu, repeated } = carrier;
   const { fragmented } = direction;
   const lossy = isLossy(carrier);
-  const first = earliest([fragmented?.first, ...reports.map((one) => one.first)]) ?? direction.first;
-  const last = latest([fragmented?.last, ...reports.map((one) => one.last)]) ?? direction.last;
+  const first =
+    earliest([repeated?.first ?? fragmented?.first, ...reports.map((one) => one.first)]) ?? direction.first;
+  const last =
+    latest([repeated?.last ?? fragmented?.last, ...reports.map((one) => one.last)]) ?? direction.last;
   const at = { segment: first?.segment ?? 0, timeNs: first?.timeNs ?? Number.NaN };
   return {
     result: 'problem',
     subject: carrierSubject(carrier),
-    severity: lossy ? 'warning' : 'info',
+    severity: repeated ? 'error' : lossy ? 'warning' : 'info',
     confidence: reports.length > 0 ? 'high' : 'medium',
     explanation: explain(carrier, lossy),
     pair: [low, high],
@@ -62,7 +65,7 @@ function problemOf(carrier: Carrier): Problem {
     where: 'sender',
     first: at,
     last: last ? momentOf(last) : at,
-    ongoingAtEnd: lossy,
+    ongoingAtEnd: lossy || repeated !== null,
     counts: {
       fragmented: fragmented?.packets ?? 0,
       reports: reports.reduce((sum, { count }) => sum + count, 0),
@@ -72,8 +75,12 @@ function problemOf(carrier: Carrier): Problem {
       overhead,
       complete,
       incomplete,
+      ...(repeated ? { repeated: repeated.sendings } : {}),
     },
     evidence: inOrder([
+      ...(repeated
+        ? [cite(repeated.first, `${repeated.words}, in fragments`), cite(repeated.last, 'sent again in vain')]
+        : []),
       ...(fragmented
         ? [
             cite(fragmented.first, `first fragment of an outer packet of ${direction.from}`),
@@ -90,7 +97,7 @@ function problemOf(carrier: Carrier): Problem {
 }
 
 function explain(carrier: Carrier, lossy: boolean): string {
-  const { direction, reports, complete, incomplete, overhead, reportedMtu } = carrier;
+  const { direction, reports, complete, incomplete, overhead, reportedMtu, repeated } = carrier;
   const { fragmented, largestOuter, largestInner } = direction;
   const size =
     largestInner > 0
@@ -103,13 +110,15 @@ function explain(carrier: Carrier, lossy: boolean): string {
     reports.length > 0
       ? ` ${reports[0].reporter} reports that they do not fit${reportedMtu > 0 ? ` an MTU of ${reportedMtu}` : ''}.`
       : '';
-  const fate = lossy
-    ? incomplete > 0
-      ? ` ${incomplete} of ${incomplete + complete} fragmented datagrams did not arrive whole.`
-      : ' The sender goes on with packets that do not fit.'
-    : fragmented
-      ? ' No piece is missing where this was captured; as long as none is lost behind it, this costs speed, not packets.'
-      : ' The sender heeds the report.';
+  const fate = repeated
+    ? ` What leaves in fragments does not arrive: ${repeated.words} is sent again and again (${repeated.sendings} sendings of such packets in vain).`
+    : lossy
+      ? incomplete > 0
+        ? ` ${incomplete} of ${incomplete + complete} fragmented datagrams did not arrive whole.`
+        : ' The sender goes on with packets that do not fit.'
+      : fragmented
+        ? ' No piece is missing where this was captured; as long as none is lost behind it, this costs speed, not packets.'
+        : ' The sender heeds the report.';
   return `${carrierWords(carrier)}: ${size}${cut}${told}${fate}`;
 }
 

@@ -1,4 +1,5 @@
 import { dropLimit, oneSidedLimit } from '../../../src/correlate/gates.js';
+import { isOnLink } from '../../../src/correlate/mirrors.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
 import {
   defineDiagnosis,
@@ -270,7 +271,8 @@ function severityOfStall(
   { source, destination, stack }: Direction,
   service: TcpService,
 ): Severity {
-  if (stack !== 0) return severityOfFlow(evidence, { host: service.server, stack }, OF_STALLED);
+  if (!isOnLink(evidence.quality, stack))
+    return severityOfFlow(evidence, { host: service.server, stack }, OF_STALLED);
   return severityFor(relevanceOfPair(evidence.quality, source, destination, stack), 'error');
 }
 
