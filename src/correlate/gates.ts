@@ -52,7 +52,8 @@ export function oneSidedLimit(quality: CaptureQuality, a: string, b: string, sta
   return (
     reverseWasHeard(quality, a, b, stack) ??
     reverseWasHeard(quality, b, a, stack) ??
-    oneWayCaptureLimit(quality)
+    oneWayCaptureLimit(quality) ??
+    heardOnlyLimit(quality)
   );
 }
 
@@ -76,6 +77,39 @@ export function reverseWasHeard(
       `${hearer} hears ${peer} (${hearing.via}), but no packet from ${peer} to ${hearer} is in the capture; ` +
       'capture where both directions pass, best on one of the two hosts.',
   };
+}
+
+const heardOnly = new WeakMap<CaptureQuality, Limit | null>();
+
+/**
+ * A host proves to hear a peer whose packets the capture lacks, and of no two hosts it holds both directions: then it
+ * holds one direction of everything, also of those that cannot prove it. Null where that is not so.
+ */
+export function heardOnlyLimit(quality: CaptureQuality): Limit | null {
+  const known = heardOnly.get(quality);
+  if (known !== undefined) return known;
+  const limit = findHeardOnly(quality);
+  heardOnly.set(quality, limit);
+  return limit;
+}
+
+function findHeardOnly(quality: CaptureQuality): Limit | null {
+  let proof: Limit | null = null;
+  for (const { a, b, fromA, fromB, stack } of quality.traffic.all()) {
+    if (fromA.packets > 0 && fromB.packets > 0) return null;
+    const [hearer, peer] = fromA.packets > 0 ? [a, b] : [b, a];
+    const hearing = quality.hearsPeer.find(hearer, peer);
+    const window = hearing && quality.window(hearing.last.segment);
+    // What the first frame knows may have been heard before the capture began.
+    if (!hearing || (window && hearing.last.timeNs <= window.first.timeNs)) continue;
+    proof ??= reverseWasHeard(quality, hearer, peer, stack);
+  }
+  return (
+    proof && {
+      id: proof.id,
+      reason: `Of no two hosts both directions are in the capture, and ${proof.reason}`,
+    }
+  );
 }
 
 /** The capture states a direction for its frames, and all of them go one way between several pairs of hosts. */

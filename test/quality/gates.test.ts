@@ -93,6 +93,17 @@ describe('sight of both directions', () => {
     expect(limit?.reason).toContain(`no packet from ${B} to ${A}`);
   });
 
+  it('is missing for all hosts where one proves it and of no two hosts both directions are there', async () => {
+    const proof = repeat(3, (index) => acknowledging(A, B, 1000 + index * 100));
+    const other = overEthernet(datagram(A, '10.9.9.9', 500));
+    expect(oneSidedLimit(await qualityOf([...proof, other]), A, '10.9.9.9')?.reason).toContain(
+      'Of no two hosts',
+    );
+    const back = overEthernet(datagram('10.9.9.8', A, 500));
+    const forth = overEthernet(datagram(A, '10.9.9.8', 500));
+    expect(oneSidedLimit(await qualityOf([...proof, other, back, forth]), A, '10.9.9.9')).toBeNull();
+  });
+
   it('is there as soon as one packet of the peer is', async () => {
     const packets = repeat(3, (index) => acknowledging(A, B, 1000 + index * 100));
     const quality = await qualityOf([...packets, overEthernet(datagram(B, A, 500))]);

@@ -34,7 +34,7 @@ export default defineDiagnosis({
   rule:
     'At least 3 requests inside a VXLAN tunnel (ICMP echo for 2 s, TCP SYN for 3 s, DNS query for 5 s) go one way up to the ' +
     'end of the capture and no packet comes back any more. Error where several targets fail, or one that answered ' +
-    'before; error of low confidence where the tunnel never worked and pings fail; warning where there is only one ' +
+    'before, of low confidence where the tunnel never worked in the capture; warning where there is only one ' +
     'connection, or only ARP, to judge by, or where packets do come back but none of them answers.',
   notWhen:
     'The answer is seen in another VNI or outside the tunnel (asymmetric routing, MidoNet). Only one target fails in a ' +
@@ -139,7 +139,8 @@ function silentVerdict(
   const targets = new Set(asked.map(({ kind, destination, port }) => `${kind} ${destination} ${port}`));
   const isKnown = asked.some((request) => didAnswer(side, request));
   if (targets.size > 1 || isKnown) {
-    return { requests: open, severity: 'error', confidence: 'medium', isSilent: true };
+    // Where nothing at all comes back, a capture of one direction looks the same.
+    return { requests: open, severity: 'error', confidence: lastBack ? 'medium' : 'low', isSilent: true };
   }
   // One target alone in a tunnel that works for others is a matter of that host or of a policy.
   if (lastBack) return null;
