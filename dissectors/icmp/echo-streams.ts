@@ -248,10 +248,11 @@ class EchoCorrelation implements Correlation<EchoStream, typeof ICMP_ROWS> {
     stream.timeToLiveMax = Math.max(stream.timeToLiveMax, columns.timeToLive[row]);
     stream.undecided.push(request);
     bySequence.set(request.sequence, request);
-    const early = open.early.get(request.sequence);
-    open.early.delete(request.sequence);
-    if (early && early.timeNs >= request.timeNs - EARLY_NS) {
-      stream.unmatchedReplies--;
+    for (const answered of [open, ...(this.twins.get(open.twinKey) ?? [])]) {
+      const early = answered.early.get(request.sequence);
+      answered.early.delete(request.sequence);
+      if (!early || request.isAnswered || early.timeNs < request.timeNs - EARLY_NS) continue;
+      answered.stream.unmatchedReplies--;
       answer(stream, request, early);
     }
     decide(open, request.timeNs);

@@ -239,6 +239,8 @@ export class ConnectionTracker {
       if (length > 0 && (flags & TCP_SYN) === 0) this.watch.noteRepeat(batch, slot, own, row);
     } else if (length > 0) this.noteNewData(batch, own, row, length);
     if ((table.seen[own] & (state.GAP_OPEN | state.GAP_ACKNOWLEDGED)) !== 0) this.fillGap(own, sequence, end);
+    if (ahead <= 0 && table.uncapturedAcks[own] > 0)
+      this.proofs.withdrawLate(table, own, sequence, end, batch.timeNs[batch.columns.rows.frame[row]]);
     const isGap = ((sequence - table.words[wordAt(own, state.NEXT)]) | 0) > 0;
     if (isGap && length > 0) {
       this.watch.noteGap(
@@ -344,7 +346,7 @@ export class ConnectionTracker {
     table.seen[sender] = (table.seen[sender] & ~state.GAP_OPEN) | state.GAP_ACKNOWLEDGED;
     table.uncapturedAcks[sender]++;
     table.uncapturedBytes[sender] += bytes;
-    this.proofs.note(sender, refOf(batch, row), table.doubles[doubleAt(sender, state.LAST_DATA_NS)]);
+    this.proofs.note(sender, refOf(batch, row), table, bytes);
   }
 
   private uncapturedAcks(slot: number): number {
