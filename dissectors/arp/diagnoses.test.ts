@@ -81,6 +81,15 @@ describe('arp.unanswered', () => {
     expect(all.filter(({ result }) => result === 'insufficient-data')).toHaveLength(1);
   });
 
+  it('is as loud where hosts of another network stand in the same capture', async () => {
+    const lonely = { address: '172.20.0.9', mac: '02:00:00:00:09:09' };
+    const found = await problems(unanswered, (t) => {
+      talk(t);
+      ask(t, { ...end(40), ...lonely }, { ...ABSENT, address: '172.20.0.10' }, 6);
+    });
+    expect(found).toMatchObject([{ pair: ['172.20.0.9', '172.20.0.10'], counts: { requests: 6 } }]);
+  });
+
   it('is silent where the address shows life', async () => {
     const alive = (sign: (t: Timeline) => void) =>
       problems(unanswered, (t) => {

@@ -101,11 +101,6 @@ interface View {
   /** By tunnel stack and address: hosts that sent unicast to it. */
   readonly heardFrom: ReadonlyMap<string, ReadonlySet<string>>;
   readonly tunnelEnds: ReadonlySet<string>;
-  /**
-   * Everything in the capture was sent by one host, which asks in vain: a switch port would show the broadcasts of others
-   * too, and a host that is answered does not ask again at once.
-   */
-  readonly isAskersAlone: boolean;
   /** Addresses that were asked for in vain, by the group of who asks. */
   readonly silentTargets: ReadonlyMap<HostGroup, ReadonlySet<string>>;
 }
@@ -138,8 +133,7 @@ function viewOf(evidence: Evidence): View {
     if (requests > 0 && last !== lastReply) sent(asker, last);
   }
   const silentTargets = new Map<HostGroup, Set<string>>();
-  const isAskersAlone = lastSent.size === 1 && pairs.every(({ replies }) => replies === 0);
-  const view = { quality, lastSent, heardFrom, tunnelEnds, isAskersAlone, silentTargets };
+  const view = { quality, lastSent, heardFrom, tunnelEnds, silentTargets };
   for (const pair of pairs) {
     if (!pair.insistence.isBurst || !isSilent(view, pair)) continue;
     const group = hostGroup(quality, pair.asker, pair.stack);
@@ -171,15 +165,36 @@ function isGroup(address: string): boolean {
 }
 
 /** Whether the capture would show the reply: surely, probably, or not. */
-function sightOf(
-  { quality, heardFrom, isAskersAlone }: View,
-  { stack, asker, target, outbound, open }: ArpPair,
-) {
+function sightOf(view: View, { stack, asker, target, outbound, open }: ArpPair) {
+  const { quality, heardFrom } = view;
   if (outbound > 0 || quality.local.includes(asker) || quality.local.includes(target)) return 'sure';
-  if (open.count >= INSISTENT_MIN && isAskersAlone) return 'sure';
+  if (open.count >= INSISTENT_MIN && isAlone(view, asker, stack)) return 'sure';
   const peers = heardFrom.get(`${stack} ${asker}`)?.size ?? 0;
   if (peers === 0) return 'none';
   return peers >= UNICAST_PEERS_MIN ? 'sure' : 'probable';
+}
+
+/**
+ * Of those that the asker has to do with, and of its network, nobody else sent anything in the capture: a switch port would
+ * show the broadcasts of its neighbours too, and a host that is answered does not ask again at once.
+ */
+function isAlone({ quality, lastSent }: View, asker: string, stack: number): boolean {
+  const group = hostGroup(quality, asker, stack);
+  const isByOther = group.pairs.some(
+    ({ a, b, fromA, fromB }) => (a !== asker && fromA.packets > 0) || (b !== asker && fromB.packets > 0),
+  );
+  if (isByOther) return false;
+  for (const other of lastSent.keys()) {
+    if (other !== asker && networkOf(other) === networkOf(asker)) return false;
+  }
+  return [...quality.linkNeighbours.pairs()].every(
+    (pair) =>
+      hostGroup(quality, pair.asker) !== group || (pair.asker === asker && !lastSent.has(pair.target)),
+  );
+}
+
+function networkOf(address: string): string {
+  return address.slice(0, address.lastIndexOf('.'));
 }
 
 function judge(quality: CaptureQuality, view: View, pair: ArpPair): Judgement {
