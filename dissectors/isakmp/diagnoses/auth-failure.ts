@@ -1,11 +1,12 @@
-import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { isAuthenticationRefused } from '../daemon-log.js';
+import * as isakmp from '../layout.js';
 import { notifyName } from '../names.js';
 import { judgeStalls, type StallRule, sendingText, stallCounts } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
-import { hasEspAfter } from '../pair-sessions.js';
+import { hasEspAfter, ikePairs } from '../pair-sessions.js';
 import { REFUSED_AUTH_LENGTH_MAX } from '../progress.js';
 import type { IkeSession } from '../session.js';
 import { firstOf, INFORMATIONAL_SECONDS, type Stall, type StallKind, transmissionsOf } from '../stall.js';
@@ -71,8 +72,35 @@ export default defineDiagnosis({
       }),
     });
     for (const kind of SILENT_REFUSALS) yield* judgeStalls(evidence, refusedByLog(evidence, kind));
+    yield* begunBefore(evidence);
   },
 });
+
+const HANDSHAKES = [
+  isakmp.EXCHANGE_MAIN,
+  isakmp.EXCHANGE_AGGRESSIVE,
+  isakmp.EXCHANGE_SA_INIT,
+  isakmp.EXCHANGE_AUTH,
+];
+
+/** A handshake without its first messages that comes to nothing: what it failed for stands in those. */
+function* begunBefore(evidence: Evidence): Generator<Judgement> {
+  for (const { sessions, stalls, subject } of ikePairs(evidence)) {
+    if (stalls.length > 0 || sessions.some(({ established }) => established !== null)) continue;
+    const isCut = sessions.some(
+      ({ startSeen, exchanges }) =>
+        !startSeen && exchanges.some(({ exchangeType }) => HANDSHAKES.includes(exchangeType)),
+    );
+    if (!isCut) continue;
+    yield {
+      result: 'insufficient-data',
+      subject,
+      reason:
+        'The key exchange began before the capture and is not seen to succeed: whether it failed, and for what, its first messages tell; ' +
+        'start the capture, then the tunnel: udp port 500 or udp port 4500.',
+    };
+  }
+}
 
 /** Another attempt ended in the same way. */
 function isRepeated({ stalls }: IkePair, { session }: Stall): boolean {

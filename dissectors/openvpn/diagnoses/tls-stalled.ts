@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { oneSidedLimit, snaplenLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   defineDiagnosis,
@@ -13,6 +13,9 @@ import { conversationFilter, dataAfter, type OpenvpnPeers, openvpnPeers } from '
 import type { ControlMessage, Handshake, TlsAlert } from '../session.js';
 import { alertText } from '../tls-alerts.js';
 import { SENDS_MIN, SPAN_SECONDS_MIN, STARVED_SECONDS, type Stall, stallsOf } from '../tls-stalls.js';
+
+/** A frame with a control packet up to its number: Ethernet, IPv6, UDP, an HMAC, four acknowledgments. Cut ones seem missing. */
+const CONTROL_BYTES_MAX = 144;
 
 export default defineDiagnosis({
   id: 'openvpn.tls-stalled',
@@ -71,7 +74,10 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, stalls: readonly Stall[]
   const { subject, client, server, stack } = peers;
   const stuck = stalls.flatMap((stall) => stall.stuck);
   const alert = stalls.find((stall) => stall.alert !== null)?.alert ?? null;
-  const limit = alert ? null : oneSidedLimit(evidence.quality, client, server, stack);
+  const limit = alert
+    ? null
+    : (oneSidedLimit(evidence.quality, client, server, stack) ??
+      (stuck.length === 0 ? snaplenLimit(evidence.quality, CONTROL_BYTES_MAX) : null));
   if (limit) return insufficientData(subject, limit);
   const refs = stalls.flatMap(refsOf).sort((a, b) => a.frame - b.frame);
   const first = refs[0];
