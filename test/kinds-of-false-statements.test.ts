@@ -154,7 +154,8 @@ const KINDS: readonly Kind[] = [
     tests: [
       ['src/commands/open-live.test.ts', 'what analyze says of the file'],
       ['test/live-rounds.test.ts', 'gets the same verdict, however often it was judged before'],
-      ['src/live/finding-tracker.test.ts', 'kind: one truth'],
+      ['src/live/finding-tracker.test.ts', 'kind: one truth: what ends'],
+      ['src/live/finding-tracker.test.ts', 'kind: one truth: what turns out'],
     ],
   },
   {

@@ -89,6 +89,21 @@ describe('raising and clearing', () => {
     expect(tracker.final([over], LATER).map(({ clearedAt }) => clearedAt)).toEqual([over.last]);
   });
 
+  it('kind: one truth: what turns out to be something else ends with that, and stands once in the report', () => {
+    const tracker = new FindingTracker();
+    const silent = finding({ id: 'keepalive.stopped', key: 'keepalive.stopped:1' });
+    const gap = finding({ id: 'keepalive.gap', key: 'keepalive.gap:1', ongoingAtEnd: false });
+    play(tracker, [[silent], [silent], [gap]]);
+    const events = tracker.update([gap], 3000, LATER);
+    expect(events.map(({ finding: { id }, clearedAt }) => [id, clearedAt])).toContainEqual([
+      silent.id,
+      gap.last,
+    ]);
+    expect(tracker.final([gap], LATER)).toEqual([{ ...gap, clearedAt: gap.last }]);
+    const elsewhere = finding({ ...gap, subject: { kind: 'host' } });
+    expect(tracker.final([elsewhere], LATER).map(({ id }) => id)).toEqual([silent.id, gap.id].reverse());
+  });
+
   it('does not clear what may only have slipped off a full list', () => {
     const many = Array.from({ length: 20 }, (_, index) => finding({ key: `vxlan.no-return:${index}` }));
     const tracker = new FindingTracker();

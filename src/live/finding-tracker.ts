@@ -56,7 +56,9 @@ export class FindingTracker {
     }
     const full = idsThatFold(findings);
     for (const [key, tracked] of this.tracked) {
-      if (!present.has(key) && !full.has(tracked.finding.id)) this.missed(key, tracked, now, events);
+      if (present.has(key) || full.has(tracked.finding.id)) continue;
+      const end = successorOf(tracked.finding, findings)?.last ?? now;
+      this.missed(key, tracked, end, events);
     }
     this.forgetOldest(present);
     return events;
@@ -76,7 +78,7 @@ export class FindingTracker {
 
   /**
    * The findings of the final report: those of the last verdict, and those that were raised and that it no longer
-   * holds. A cleared finding says since when.
+   * holds, unless the verdict tells the same trouble under another id by now. A cleared finding says since when.
    */
   final(verdict: readonly Finding[], now: string | null): Finding[] {
     const keys = new Set(verdict.map(({ key }) => key));
@@ -87,7 +89,10 @@ export class FindingTracker {
       return { ...finding, clearedAt: finding.last ?? tracked.clearedAt ?? now };
     });
     const retracted = [...this.tracked.entries()]
-      .filter(([key, { state }]) => !keys.has(key) && state !== 'seen')
+      .filter(
+        ([key, { state, finding }]) =>
+          !keys.has(key) && state !== 'seen' && successorOf(finding, verdict) === null,
+      )
       .map(([, tracked]) => retractedFinding(tracked, now));
     return [...kept, ...retracted].sort((a, b) => rank(a) - rank(b));
   }
@@ -175,6 +180,16 @@ export class FindingTracker {
       this.forgotten++;
     }
   }
+}
+
+/**
+ * The finding that tells the same trouble of the same subject now that more is known of it, such as a stream that was
+ * silent and goes on; or null.
+ */
+function successorOf({ subject, first }: Finding, findings: readonly Finding[]): Finding | null {
+  if (first === null) return null;
+  const name = JSON.stringify(subject);
+  return findings.find((one) => one.first === first && JSON.stringify(one.subject) === name) ?? null;
 }
 
 /** Its words are those of the moment: what they call the end of the capture was the present then. */
