@@ -139,6 +139,7 @@ const KINDS: readonly Kind[] = [
     tests: [
       ['dissectors/esp/judged.test.ts', 'kind: a title names what was refused, and by whom'],
       ['dissectors/tcp/services.test.ts', 'kind: the wrong host named as server'],
+      ['src/diagnose/ruled-out.test.ts', 'causes and steps that evidence rules out'],
     ],
   },
   {

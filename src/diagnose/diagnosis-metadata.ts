@@ -27,6 +27,22 @@ export type BlameLayer =
   | 'names-and-transport'
   | 'application';
 
+/**
+ * What evidence may show of a finding. `worked-before`: the same subject was well earlier in the capture. `both-alive`: both
+ * hosts of the pair sent to each other as late as the symptom. `lost-on-path`, `arrives`: captures of both ends prove that the
+ * packets do not reach the other host, or that they do. `capture-complete`: the files count what the capture dropped, and it
+ * is nothing.
+ */
+export const EVIDENCE_FACTS = {
+  'worked-before': 'it worked earlier in the capture',
+  'both-alive': 'both hosts send to each other as late as the symptom',
+  'lost-on-path': 'captures of both ends show that the packets are lost between them',
+  arrives: 'captures of both ends show that the packets arrive',
+  'capture-complete': 'the capture counts what it dropped, and that is nothing',
+} as const;
+
+export type EvidenceFact = keyof typeof EVIDENCE_FACTS;
+
 export interface DiagnosisMetadata {
   /** `area.problem`; stable for ever once released. */
   readonly id: string;
@@ -42,6 +58,8 @@ export interface DiagnosisMetadata {
   readonly notWhen: string;
   readonly causes: readonly string[];
   readonly nextSteps: readonly string[];
+  /** By fact: beginnings of causes and steps that are no longer ones where it holds. */
+  readonly ruledOut?: Readonly<Partial<Record<EvidenceFact, readonly string[]>>>;
   /** What would disprove it. */
   readonly refutedBy: string;
   /** Standards and guides it rests on. */

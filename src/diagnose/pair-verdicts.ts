@@ -10,6 +10,7 @@ import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, PairEvidence, Problem } from './diagnosis.js';
 import { canonicalJson } from './finding.js';
+import { ruleOut } from './ruled-out.js';
 import { accuse, checkedOf, fold, judge, linkTunnels, qualityOf, type Verdicts } from './run-diagnoses.js';
 import { type DescribedTunnels, describeTunnels, stateOneWay } from './tunnels.js';
 
@@ -80,6 +81,10 @@ export function runPairDiagnoses(
     accused.push(...alone, ...proven);
   }
   assignBlame(accused, clocks.corrected, hostOf);
+  ruleOut(
+    accused,
+    SIDES.map((side) => sides[side].evidence.quality),
+  );
   const { tunnels, unlisted } = tunnelsOf(sides, hostOf, errors);
   linkTunnels(accused, tunnels, catalogue);
   stateOneWay(accused, tunnels);

@@ -7,6 +7,7 @@ import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, Problem } from './diagnosis.js';
 import { findingOf } from './finding.js';
+import { ruleOut } from './ruled-out.js';
 import { describeTunnels, stateOneWay } from './tunnels.js';
 
 /** Findings of one diagnosis that are listed one by one; the rest is counted in `folded`. */
@@ -37,6 +38,7 @@ export function runDiagnoses(
     accuse(diagnosis, judgements.get(diagnosis.id) ?? [], clock, side),
   );
   assignBlame(accused, clock);
+  ruleOut(accused, [quality]);
   linkTunnels(accused, tunnels, catalogue);
   stateOneWay(accused, tunnels);
   return {

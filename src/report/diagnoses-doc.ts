@@ -1,5 +1,11 @@
 import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
-import { consequenceOfText, type DiagnosisArea, faultText, thresholdTexts } from './diagnosis-text.js';
+import {
+  consequenceOfText,
+  type DiagnosisArea,
+  faultText,
+  ruledOutTexts,
+  thresholdTexts,
+} from './diagnosis-text.js';
 import { escapeMarkdown } from './escape.js';
 import { tableRow } from './markdown.js';
 import { counted } from './quantity.js';
@@ -41,6 +47,7 @@ function diagnosisEntry(diagnosis: DiagnosisMetadata): string[] {
     ...nested('Thresholds', thresholdTexts(diagnosis)),
     ...nested('Causes', diagnosis.causes),
     ...nested('Next steps', diagnosis.nextSteps),
+    ...nested('Not listed', ruledOutTexts(diagnosis)),
     ...field('Ruled out by', diagnosis.refutedBy),
     ...field('Kind of fault', faultText(diagnosis)),
     ...field('May be a consequence of', consequenceOfText(diagnosis)),

@@ -1,4 +1,4 @@
-import type { DiagnosisMetadata } from '../diagnose/diagnosis-metadata.js';
+import { type DiagnosisMetadata, EVIDENCE_FACTS, type EvidenceFact } from '../diagnose/diagnosis-metadata.js';
 import { FAULT_MEANINGS } from '../diagnose/fault-kinds.js';
 import { counted } from './quantity.js';
 import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
@@ -44,12 +44,20 @@ export function diagnosisText(diagnosis: DiagnosisMetadata, options: TextOptions
     ...listed('thresholds', thresholdTexts(diagnosis), '- ', width),
     ...listed('causes', diagnosis.causes, '- ', width),
     ...listed('next', diagnosis.nextSteps, null, width),
+    ...listed('not listed', ruledOutTexts(diagnosis), '- ', width),
     ...labelled('ruled out by', diagnosis.refutedBy, width),
     ...labelled('fault', faultText(diagnosis), width),
     ...labelled('caused by', consequenceOfText(diagnosis), width),
     ...labelled('source', diagnosis.source, width),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Which causes and steps a finding leaves out, and when. */
+export function ruledOutTexts({ ruledOut }: DiagnosisMetadata): string[] {
+  return Object.entries(EVIDENCE_FACTS).flatMap(([fact, meaning]) =>
+    (ruledOut?.[fact as EvidenceFact] ?? []).map((text) => `"${text} …", where ${meaning}`),
+  );
 }
 
 /** "tunnel-loss: packets inside a tunnel are lost". */

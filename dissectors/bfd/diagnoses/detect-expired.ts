@@ -55,6 +55,10 @@ export default defineDiagnosis({
     'Counters and logs of the interface at that time: ip -s link, dmesg, switch port errors; load of the host that fell silent',
     'Where only BFD suffers, use longer timers: 300 ms × 3 for software, 1 s × 3 for busy virtual machines',
   ],
+  ruledOut: {
+    'lost-on-path': ['The peer sends too late', 'The receiver is too busy'],
+    arrives: ['Packets of the peer are lost'],
+  },
   refutedBy: 'The missing packets in a capture at the system that went down.',
   source: 'RFC 5880, sections 6.8.4 and 4.1; RFC 5881; SCION router BFD',
   thresholds: {

@@ -36,6 +36,10 @@ export default defineDiagnosis({
     'iptables -L -v -n and nft list ruleset on both sides; TTL must be 255 for a single hop',
     'Compare both configurations: peer address, interface or VRF, single hop or multihop, authentication',
   ],
+  ruledOut: {
+    'lost-on-path': ['The receiver throws the packets away', 'The peer has no BFD session'],
+    arrives: ['UDP port 3784'],
+  },
   refutedBy: 'A packet in Init or Up of that system in the same time.',
   source: 'RFC 5880, sections 6.2 and 6.8.6; RFC 5881, section 5',
   thresholds: {

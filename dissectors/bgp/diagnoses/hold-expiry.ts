@@ -54,6 +54,9 @@ export default defineDiagnosis({
     'Does TCP of the silent side still acknowledge? Then the path is fine and the process hangs; else ping it, and capture there',
     'show ip bgp neighbors ADDRESS: hold time in force, last read, last write',
   ],
+  ruledOut: {
+    'lost-on-path': ['The BGP process of the silent side', 'The host of the silent side'],
+  },
   refutedBy: 'Messages of the silent side in a capture at the other one in that time.',
   source: 'RFC 4271, sections 4.2, 4.4 and 6.5; MidoNet guide (timers 5 15)',
   thresholds: {

@@ -42,6 +42,9 @@ export default defineDiagnosis({
     'Load of the host at that time; show processes cpu',
     'Capture at the sender: do the keepalives leave in time?',
   ],
+  ruledOut: {
+    'lost-on-path': ['The BGP process or its host'],
+  },
   refutedBy: 'Keepalives in time in a capture at the sender.',
   source: 'RFC 4271, section 4.4 (a third of the hold time, less up to 25 %)',
   thresholds: {

@@ -59,6 +59,10 @@ export default defineDiagnosis({
     'show run on both sides: neighbor address, remote-as, update-source, ebgp-multihop, password',
     'Capture at the neighbor: tcp port 179; SYNs that arrive there meet its firewall or its TCP-MD5 check',
   ],
+  ruledOut: {
+    'lost-on-path': ['The neighbor is down', 'The neighbor expects TCP-MD5'],
+    'both-alive': ['The neighbor is down'],
+  },
   refutedBy: 'A SYN-ACK of the neighbor in a capture at the side that asks.',
   source: 'RFC 4271, section 8.2.2 (Connect, Active); MidoNet guide, BGP',
   thresholds: {

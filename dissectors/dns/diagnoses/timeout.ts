@@ -46,6 +46,10 @@ export default defineDiagnosis({
     'Ping the server; capture at the server: port 53 and host CLIENT. Questions that arrive without answers are its own fault',
     'In VPP and Kubernetes: nslookup kubernetes.default from a pod, the address of the DNS service, and whether its traffic is punted to the host',
   ],
+  ruledOut: {
+    'lost-on-path': ['The name server is down', 'The name server waits'],
+    'both-alive': ['The path to the name server is broken'],
+  },
   refutedBy: 'Answers in a capture taken at the client or on another path.',
   source:
     'RFC 1035, section 7.2; resolv.conf(5), option timeout; guides: Calico/VPP (nslookup), Cloud Foundry (dig)',

@@ -69,6 +69,10 @@ export default defineDiagnosis({
     'mtr -u -P 4500 <peer> in both directions; ping -f -c 1000 -s 1400 <peer> as root, if ICMP is allowed',
     'ip -s link and ethtool -S on both gateways: drops and errors of the external interface',
   ],
+  ruledOut: {
+    'lost-on-path': ['The capture itself missed packets'],
+    'capture-complete': ['The capture itself missed packets'],
+  },
   refutedBy: 'The missing sequence numbers in a second capture at the same place, or in one at the receiver',
   source: 'RFC 4303, section 2.2 (each packet of an SA has the next number); RFC 4303, section 3.4.3',
   thresholds: {

@@ -53,6 +53,15 @@ export default defineDiagnosis({
     'On the silent gateway look for errors of the SA: ip -s xfrm state, /proc/net/xfrm_stat, ipsec statusall',
     'Check that firewalls in between let protocol 50 and UDP 4500 through in both directions',
   ],
+  ruledOut: {
+    'lost-on-path': [
+      'The peer lost its SAs',
+      'Behind the peer there is no answer',
+      'The application is one-way by nature',
+    ],
+    arrives: ['A firewall or NAT on the way drops ESP'],
+    'worked-before': ['The application is one-way by nature'],
+  },
   refutedBy:
     'Packets of the silent direction in a capture taken at the other gateway that also arrive at this one',
   source: 'OSW guide, situation D; RFC 4303, section 4.1 (an SA is one-way)',

@@ -30,6 +30,11 @@ export default defineDiagnosis({
     'On both ends: ip -d link show type geneve, or ovs-vsctl show and ovs-appctl ofproto/trace',
     'On the other end: iptables -L -v -n for UDP 6081',
   ],
+  ruledOut: {
+    'lost-on-path': ['The tunnel endpoint of the peer is down', 'The peer drops the packets'],
+    arrives: ['A firewall, security group or network policy drops', 'The underlay path'],
+    'both-alive': ['The underlay path to the other end is broken'],
+  },
   refutedBy: 'Geneve packets with the inner answers in a capture taken at the other end, or on another path.',
   source: 'RFC 8926',
   thresholds: NO_RETURN_THRESHOLDS,

@@ -30,6 +30,11 @@ export default defineDiagnosis({
     'On both ends: ip -d link show type gre; ip -d link show type gretap: local, remote, key and checksum flags must mirror each other',
     'On the other end: ip -s link show TUNNEL (do the RX counters grow?), ip route get INNER_SOURCE, and iptables -L -v -n for protocol 47',
   ],
+  ruledOut: {
+    'lost-on-path': ['The other end has no tunnel', 'The other end has no route back'],
+    arrives: ['A firewall or NAT device on the path', 'The underlay path'],
+    'both-alive': ['The underlay path to the other end is broken'],
+  },
   refutedBy: 'GRE packets with the inner answers in a capture taken at the other end, or on another path.',
   source: 'RFC 2784; RFC 2890; MidoNet guide (tunnel ports, underlay before overlay)',
   thresholds: NO_RETURN_THRESHOLDS,

@@ -45,6 +45,10 @@ export default defineDiagnosis({
     'Capture at the sender at the same time: are the missing numbers in its capture?',
     'Look at the interface counters on the path: drops, policers, queues',
   ],
+  ruledOut: {
+    'lost-on-path': ['Where the capture was taken at the sender'],
+    'capture-complete': ['Where the capture was taken at the sender'],
+  },
   refutedBy: 'The missing numbers in a capture taken at the same place with more buffer.',
   source: 'RFC 2890, section 2.2; RFC 2637, section 4.1; draft-foschiano-erspan-03',
   thresholds: {

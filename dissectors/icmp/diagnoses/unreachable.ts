@@ -33,6 +33,9 @@ export default defineDiagnosis({
     'On the reporter (the source address of the ICMP error): its routing table and its neighbour table (ip neigh) for the destination',
     'For port unreachable: ss -lunp and ss -ltnp on the destination, and iptables -L -v -n for REJECT rules',
   ],
+  ruledOut: {
+    'both-alive': ['The destination is down', 'A route to the destination is missing'],
+  },
   refutedBy: 'The quoted packet is answered, in this capture or in one taken at the destination.',
   source:
     'RFC 792 (destination unreachable), RFC 1122 section 3.2.2.1, RFC 4443 section 3.1; MidoNet guide, underlay',

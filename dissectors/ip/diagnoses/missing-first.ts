@@ -57,6 +57,10 @@ export default defineDiagnosis({
     'Capture at both ends at the same time, without a port filter: host PEER and not port 22',
     'Avoid the fragments: IKE fragmentation (fragmentation=yes), smaller certificates, a lower MTU in the tunnel',
   ],
+  ruledOut: {
+    'lost-on-path': ['The capture lost packets'],
+    'capture-complete': ['The capture lost packets'],
+  },
   refutedBy: 'The first fragments are in a capture taken on the receiver.',
   source: 'RFC 791 section 3.2, RFC 8200 section 4.5; openswan guide, fragmentation',
   thresholds: {

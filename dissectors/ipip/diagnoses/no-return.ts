@@ -30,6 +30,14 @@ export default defineDiagnosis({
     'On the other end: iptables -L -v -n (Calico: cali-INPUT), ip -d link show type ipip, nstat -az TcpExtIPReversePathFilter',
     'On the other end: ip route get INNER_SOURCE must lead into the tunnel; sysctl net.ipv4.conf.all.rp_filter',
   ],
+  ruledOut: {
+    'lost-on-path': [
+      'The host firewall of the other end',
+      'The reverse path filter of the other end',
+      'The other end has no tunnel device',
+    ],
+    arrives: ['A firewall, security group or cloud network drops'],
+  },
   refutedBy:
     'IP-in-IP packets with the inner answers in a capture taken at the other end, or on another path.',
   source: 'RFC 2003; RFC 4213; RFC 3704 (reverse path filters)',

@@ -38,6 +38,9 @@ export default defineDiagnosis({
     'Log and uptime of the IKE daemon on the peer; ipsec status on both sides',
     'Behind a NAT: shorten the NAT keepalive (keep_alive = 20s)',
   ],
+  ruledOut: {
+    'lost-on-path': ['The peer is down, or restarted'],
+  },
   refutedBy: 'An answer of the peer in a capture of the same time at the side that asks.',
   source: 'RFC 3706, RFC 7296 section 2.4; Openswan guide (DPD)',
   thresholds: {

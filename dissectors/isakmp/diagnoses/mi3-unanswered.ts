@@ -35,6 +35,10 @@ export default defineDiagnosis({
     "If its log is silent, capture on both ends: tcpdump -ni IFACE -v 'host PEER and not port 22', and compare MI3",
     'With certificates: ping -s 5000 PEER, or send them out of band (leftsendcert=never)',
   ],
+  ruledOut: {
+    'lost-on-path': ['The responder cannot authenticate', 'A firewall on the responder'],
+    arrives: ['MI3 gets lost on the way'],
+  },
   refutedBy: 'MR3 in a capture of the same time at the initiator.',
   source: 'Openswan guide, situation B; RFC 2409 section 5',
   thresholds: {

@@ -29,6 +29,9 @@ export default defineDiagnosis({
     "Capture on both ends at once: tcpdump -ni IFACE -w sgN.pcap 'host PEER and not port 22'",
     'Try the same group that a working peer uses (ike=aes128-sha2_256;modp2048)',
   ],
+  ruledOut: {
+    'lost-on-path': ['The responder fails at the key exchange'],
+  },
   refutedBy: 'MR2 in a capture of the same time at the initiator.',
   source: 'Openswan guide, situation B; RFC 2409 section 5',
   thresholds: {

@@ -50,6 +50,9 @@ export default defineDiagnosis({
     "Capture at the responder: tcpdump -ni IFACE -w sg2.pcap 'host PEER and not port 22', to see whether port 4500 arrives",
     'If it does not arrive, ask the provider and whoever runs the firewalls on the way',
   ],
+  ruledOut: {
+    arrives: ['A firewall on the way lets UDP 500 pass'],
+  },
   refutedBy: 'A packet from the responder on port 4500 in a capture of the same time at the initiator.',
   source: 'Openswan guide, "Port-4500 is closed"; RFC 3947 section 4, RFC 7296 section 2.23',
   thresholds: {

@@ -32,6 +32,10 @@ export default defineDiagnosis({
     'If the request arrives at the responder: iptables -L -v -n there, is the daemon running (ipsec status), and what does its log say',
     'If it does not arrive: ask whoever runs the firewalls on the way for UDP 500 and 4500, and check the peer address',
   ],
+  ruledOut: {
+    'lost-on-path': ['The responder does not run', 'The responder ignores the request'],
+    'worked-before': ['The configured peer address is wrong'],
+  },
   refutedBy: 'A capture at the initiator that shows the answer of the responder.',
   source: 'Openswan guide, situation A; RFC 2408 section 5.1, RFC 7296 sections 2.1 and 2.4',
   thresholds: {

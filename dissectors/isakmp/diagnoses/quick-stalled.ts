@@ -33,6 +33,9 @@ export default defineDiagnosis({
     'Read the log of the responder: the reason is encrypted on the wire, a capture cannot show it',
     'Compare the phase 2 settings of both sides: esp=, pfs=, leftsubnet=, rightsubnet= (swanctl: esp_proposals, local_ts, remote_ts)',
   ],
+  ruledOut: {
+    'lost-on-path': ['The policies of phase 2 differ', 'The responder has no connection'],
+  },
   refutedBy: 'The log of the responder says that the IPsec SA was established.',
   source: 'Openswan guide, situation C; RFC 2409 section 5.5, RFC 7296 section 1.2',
   thresholds: {

@@ -32,6 +32,10 @@ export default defineDiagnosis({
     "Capture on both ends at once: tcpdump -ni IFACE -w sgN.pcap 'host PEER and not port 22'",
     'With certificates: ping -s 5000 PEER; enable IKE fragmentation (fragmentation=yes) on both sides',
   ],
+  ruledOut: {
+    'lost-on-path': ['The responder dropped it'],
+    arrives: ['The request gets lost'],
+  },
   refutedBy: 'The response in a capture of the same time at the side that asked.',
   source: 'RFC 7296 sections 2.1 and 2.4; Openswan guide, fragmentation problem',
   thresholds: {

@@ -81,6 +81,9 @@ export default defineDiagnosis({
     'On the sender look at the time of the gap: process log, dmesg, steal time (vmstat 1), suspended virtual machine',
     'On the way look for a rekey, a route change or a reload of firewall rules at that time',
   ],
+  ruledOut: {
+    'lost-on-path': ['The sending process'],
+  },
   refutedBy: 'The missing keepalives in a capture taken at the receiver, at the same time',
   source: 'SCIONLab guide (one packet per second and direction); RFC 6335, section 6 (system ports)',
   thresholds: {

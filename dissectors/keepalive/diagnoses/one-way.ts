@@ -54,6 +54,10 @@ export default defineDiagnosis({
     'On the silent host: tcpdump -n -i any udp port PORT shows whether the keepalives arrive and whether its own leave',
     'If its own leave, capture on both hosts at once and see whether what leaves one arrives at the other',
   ],
+  ruledOut: {
+    'lost-on-path': ["The peer's process is not running", 'The stream is one-way by nature'],
+    'worked-before': ['The stream is one-way by nature'],
+  },
   refutedBy:
     'Keepalives of the silent side in a capture taken at that host that also arrive at the other one',
   source: 'SCIONLab guide (one packet per second, per direction)',

@@ -65,6 +65,10 @@ export default defineDiagnosis({
     'On the sender: tcpdump -n -i any udp port PORT shows whether keepalives still leave it',
     'If they leave it, capture on both hosts at once and see whether what leaves one arrives at the other',
   ],
+  ruledOut: {
+    'lost-on-path': ['The process that sends', 'The sending host lost', 'The session was shut down'],
+    arrives: ['A firewall, NAT or route'],
+  },
   refutedBy: 'Keepalives after that moment in a capture taken at the receiver',
   source: 'SCIONLab guide (one packet per second and direction; down after three periods)',
   thresholds: {

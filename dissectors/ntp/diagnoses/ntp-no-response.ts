@@ -53,6 +53,9 @@ export default defineDiagnosis({
     'Capture at the server: udp port 123 and host CLIENT; requests that arrive without answers meet its access list',
     'On the client: ntpq -pn; the reach column counts the last eight polls',
   ],
+  ruledOut: {
+    'lost-on-path': ['The server is down', 'The answers take another path'],
+  },
   refutedBy: 'Answers in a capture taken at the client or at the server.',
   source: 'RFC 5905, section 7.3 (poll interval); ntp.conf(5), iburst',
   thresholds: {

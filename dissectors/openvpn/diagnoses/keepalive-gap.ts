@@ -43,6 +43,9 @@ export default defineDiagnosis({
     'Compare with the log of the other side: Inactivity timeout (--ping-restart), restarting',
     'If a NAT stands between: a shorter keepalive than its UDP timer (often 30 s) keeps the mapping',
   ],
+  ruledOut: {
+    'lost-on-path': ['The silent side hangs', 'The process was stopped'],
+  },
   refutedBy: 'Packets of the silent side in a capture at its peer in that time.',
   source: 'OpenVPN manual: ping, ping-restart, keepalive',
   thresholds: {

@@ -54,6 +54,10 @@ export default defineDiagnosis({
     'Inside the tunnel: ping -s 56 and ping -s 1300 the other end; if large ones fail only: mssfix 1300 or tun-mtu 1400',
     'mtr -u -P 1194 PEER in both directions; ip -s link on both hosts',
   ],
+  ruledOut: {
+    'lost-on-path': ['The capture itself missed packets'],
+    'capture-complete': ['The capture itself missed packets'],
+  },
   refutedBy: 'The missing packet ids in a second capture at the same place, or in one at the receiver.',
   source:
     'OpenVPN protocol documentation (data channel, AEAD packet format); RFC 4303 section 3.4.3 for the method',

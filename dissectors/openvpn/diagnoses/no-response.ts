@@ -50,6 +50,11 @@ export default defineDiagnosis({
     'On the client: journalctl -u "openvpn*" or syslog, ovpn-client; try from another network',
     'Capture on the server at the same time: tcpdump -ni IFACE -w server.pcap "host CLIENT and not port 22"',
   ],
+  ruledOut: {
+    'lost-on-path': ['The server is down', 'The keys of tls-auth', 'The configured address of the server'],
+    arrives: ['A firewall on the way does not let', 'The configured address of the server'],
+    'worked-before': ['The configured address of the server', 'The keys of tls-auth'],
+  },
   refutedBy:
     'A capture at the client that shows a hard reset of the server (opcode 8) for one of these session ids.',
   source: 'OpenVPN protocol documentation (hard reset, reliability layer); SCIONLab guide, "no tun0"',

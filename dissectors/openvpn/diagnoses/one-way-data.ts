@@ -54,6 +54,10 @@ export default defineDiagnosis({
     'Inside the tunnel: ping -s 56 and ping -s 1300 the other end; compare',
     'Set keepalive 10 60 in the configuration of the server, so that both sides notice',
   ],
+  ruledOut: {
+    'lost-on-path': ['Routing:', 'The silent side hangs', 'The silent side cannot decrypt'],
+    arrives: ['A firewall or NAT on the way'],
+  },
   refutedBy: 'Data packets of the silent side in a capture at the other end in that time.',
   source: 'OpenVPN manual: ping, ping-restart, keepalive; RFC 4787 section 4.3 (UDP mapping timers)',
   thresholds: {

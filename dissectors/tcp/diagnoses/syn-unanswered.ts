@@ -73,6 +73,10 @@ export default defineDiagnosis({
     'Capture at the server: tcp port PORT and host CLIENT; a SYN that arrives there and gets no SYN-ACK meets the server’s own firewall or a full backlog',
     'Where the SYN does not arrive, look for the filter on the way: iptables -L -v -n, security groups, network policies',
   ],
+  ruledOut: {
+    'lost-on-path': ['The server is down', 'The way back is missing', 'A capture filter'],
+    'both-alive': ['The server is down', 'A capture filter'],
+  },
   refutedBy: 'A SYN-ACK in a capture at the client, or in the direction that this capture lacks.',
   source: 'RFC 9293, section 3.5; MidoNet guide, VM interconnectivity; Cloud Foundry guide',
   thresholds: {

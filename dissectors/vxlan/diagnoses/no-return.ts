@@ -42,7 +42,8 @@ export default defineDiagnosis({
     'multicast group. The capture is provably one-sided. MidoNet flow state is UDP that asks for no answer.',
   causes: [
     'A firewall, security group or network policy of the infrastructure drops the UDP port of VXLAN in one direction',
-    'The tunnel endpoint of the peer is down, or its address changed (stale forwarding entry or lease)',
+    'The tunnel endpoint of the peer is down',
+    'The address of the peer changed: a stale forwarding entry or lease',
     'The peer receives on another port or VNI, or drops the header (group policy extension not configured)',
     'VMware NSX for vSphere 6.2.3 and later owns UDP 4789 on the hypervisor: a nested VXLAN on that port does not work',
   ],
@@ -52,6 +53,15 @@ export default defineDiagnosis({
     'Compare id, local address, dstport and gbp on both ends: ip -d link show type vxlan; forwarding entries: bridge fdb show dev DEVICE',
     'If packets leave but do not arrive, open the UDP port in the infrastructure or choose another one (vtep_port in Cloud Foundry)',
   ],
+  ruledOut: {
+    'lost-on-path': ['The tunnel endpoint of the peer is down', 'The peer receives on another port or VNI'],
+    arrives: [
+      'A firewall, security group or network policy of the infrastructure',
+      'VMware NSX',
+      'If packets leave but do not arrive',
+    ],
+    'both-alive': ['The tunnel endpoint of the peer is down'],
+  },
   refutedBy: 'Answers that leave the peer and arrive, in captures taken at both ends.',
   source: 'RFC 7348, section 4; Cloud Foundry guide, "When packets won\'t flow"; MidoNet guide, overlay',
   thresholds: {
