@@ -8,10 +8,11 @@ import {
   oneWayCaptureLimit,
 } from '../../src/correlate/gates.js';
 import { isOnLink } from '../../src/correlate/mirrors.js';
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
+import type { StatedMetadata } from '../../src/diagnose/diagnosis-metadata.js';
 import { isTunnelPair, relevanceOfPair, severityFor } from '../../src/diagnose/severity-policy.js';
 import type { Citation } from '../../src/moment.js';
-import type { Confidence, Severity } from '../../src/report/report.js';
+import type { Confidence, Severity, Subject } from '../../src/report/report.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { echoStreams, type IcmpError, icmpErrors } from '../icmp/correlator.js';
 import { type EchoPair, echoPairs } from '../icmp/echo-pairs.js';
@@ -24,13 +25,39 @@ import type { LedgerEntry } from './fragment-stream.js';
  */
 
 /** From this many incomplete datagrams on it is a pattern. */
-export const PATTERN_MIN = 3;
+const PATTERN_MIN = 3;
 /** From this share of incomplete datagrams on it is not the occasional loss of a packet. */
-export const SYSTEMATIC_SHARE = 0.1;
+const SYSTEMATIC_SHARE = 0.1;
 /** Between the ends of a tunnel and inside one a smaller loss counts, where it lasts. */
-export const LASTING_COUNT = 5;
-export const LASTING_SHARE = 0.02;
-export const LASTING_SECONDS = 5;
+const LASTING_COUNT = 5;
+const LASTING_SHARE = 0.02;
+const LASTING_SECONDS = 5;
+
+/** What both diagnoses state of themselves. */
+export const FRAGMENTS_MISSING = {
+  thresholds: {
+    datagrams: [PATTERN_MIN, 'datagrams', 'fewer may be the occasional loss of a packet'],
+    share: [SYSTEMATIC_SHARE, 'share', 'below it, it is ordinary packet loss'],
+    lastingDatagrams: [LASTING_COUNT, 'datagrams', 'fewer are one burst'],
+    lastingShare: [LASTING_SHARE, 'share', 'a tunnel that loses as much is slow for TCP'],
+    lastingSeconds: [LASTING_SECONDS, 's', 'shorter is one burst'],
+  },
+  // The receiver waits for the rest: 30 s on Linux, 60 s by RFC 8200, section 4.5.
+  noticedAfterSeconds: 60,
+  fault: 'fragments',
+  consequenceOf: ['path-loss'],
+  consequenceOfIds: ['frag.filtered-in-path'],
+} as const satisfies Partial<StatedMetadata>;
+
+/** Too near to an edge of the capture to be judged. */
+export function atEdges(subject: Subject, { source, destination }: FragmentPair, what: string): Judgement {
+  return {
+    result: 'insufficient-data',
+    subject,
+    reason: `${what} from ${source} to ${destination} lie at the edge of the capture; capture for some seconds more.`,
+    neededSeconds: 1,
+  };
+}
 
 /** Grades by how regular the loss is, then by what the pair is. */
 export function severityOfLoss(quality: CaptureQuality, pair: FragmentPair, count: number): Severity {

@@ -1,10 +1,17 @@
 import { momentOf } from '../../src/correlate/frame-reference.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../src/diagnose/packet-class.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import { icmpErrors } from '../icmp/correlator.js';
-import { type ServerEndpoint, serverEndpoints } from './server-endpoint.js';
+import {
+  occurrencesOf,
+  onlyPair,
+  type ServerEndpoint,
+  serverEndpoints,
+  subjectOf,
+} from './server-endpoint.js';
 import type { TcpService } from './tcp-service.js';
 
 /** A host that fails at so many endpoints, that fast, is a scanner. */
@@ -52,6 +59,47 @@ export function scanProblem(
     causes: words.causes,
     nextSteps: ['Ask whose host it is and whether it is meant to scan'],
   };
+}
+
+/** The failed attempts at an endpoint, of which a finding speaks. */
+export interface FailedAttempts {
+  readonly endpoint: ServerEndpoint;
+  readonly failing: readonly TcpService[];
+  readonly lost: number;
+  readonly first: FrameRef;
+  readonly last: FrameRef;
+}
+
+/** What a finding about failed attempts says, whatever became of them: refused or unanswered. */
+export function attemptsProblem(
+  { quality }: Pick<Evidence, 'quality'>,
+  { endpoint, failing, lost, first, last }: FailedAttempts,
+): Pick<Problem, 'result' | 'subject' | 'pair' | 'first' | 'last' | 'ongoingAtEnd' | 'packets'> {
+  const established = occurrencesOf(endpoint, (service) => service.established);
+  const pair = onlyPair(failing);
+  return {
+    result: 'problem',
+    subject: subjectOf(quality, endpoint),
+    ...(pair ? { pair } : {}),
+    first: momentOf(first),
+    last: momentOf(last),
+    ongoingAtEnd: !established.last || established.last.frame < last.frame,
+    packets: { of: [serviceWord(PROTOCOL_TCP, endpoint.port)], lost, delivered: established.count },
+  };
+}
+
+/** None was let in, and they are more than one passing trouble. */
+export function areLasting(
+  { endpoint, lost, first, last }: FailedAttempts,
+  lostMin: number,
+  seconds: number,
+): boolean {
+  return (
+    occurrencesOf(endpoint, (service) => service.established).count === 0 &&
+    lost >= lostMin &&
+    first.segment === last.segment &&
+    last.timeNs - first.timeNs >= seconds * NS_PER_SECOND
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { DROP_SHARE_SEVERE, dropLimit, mayBeOwnDrops } from '../../../src/correlate/gates.js';
-import { isWatched, unwatchedLossReason } from '../../../src/correlate/watched.js';
+import { unwatchedLossReason } from '../../../src/correlate/watched.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   defineDiagnosis,
@@ -8,6 +8,7 @@ import {
   type Judgement,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
+import { watchedNumbers } from '../../../src/diagnose/sequence-loss.js';
 import type { Citation } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
 import { greSequences } from '../correlator.js';
@@ -78,11 +79,12 @@ export default defineDiagnosis({
 function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<typeof LIMITS>): Judgement {
   const { from, to, distinct, outbound } = sequence;
   const subject = subjectOf(sequence);
-  const unwatched = sequence.gaps
-    .filter((gap) => !isWatched(quality, gap.before, gap.after))
-    .reduce((sum, gap) => sum + gap.missing, 0);
-  const missing = sequence.missing - unwatched;
-  const expected = distinct + missing;
+  const watched = watchedNumbers(quality, {
+    ...sequence,
+    lost: sequence.missing,
+    expected: distinct + sequence.missing,
+  });
+  const { lost: missing, expected, unwatched = 0, gaps, gapCount } = watched;
   const share = (100 * missing) / expected;
   if (missing < limits.missing || share <= limits.share) {
     if (unwatched >= limits.missing) {
@@ -111,13 +113,7 @@ function judge(quality: CaptureQuality, sequence: GreSequence, limits: Readonly<
   if (drops && (drops.share > DROP_SHARE_SEVERE || mayBeOwnDrops(quality, missing))) {
     return insufficientData(subject, drops);
   }
-  return problemOf(watchedPart(quality, sequence, missing), share, drops?.id ?? null);
-}
-
-/** Without the gaps in which the capture may not have run. */
-function watchedPart(quality: CaptureQuality, sequence: GreSequence, missing: number): GreSequence {
-  const gaps = sequence.gaps.filter((gap) => isWatched(quality, gap.before, gap.after));
-  return { ...sequence, missing, gaps, gapCount: sequence.gapCount - (sequence.gaps.length - gaps.length) };
+  return problemOf({ ...sequence, missing, gaps, gapCount }, share, drops?.id ?? null);
 }
 
 function problemOf(sequence: GreSequence, share: number, limitedBy: string | null): Judgement {

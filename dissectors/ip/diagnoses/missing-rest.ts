@@ -14,16 +14,13 @@ import { directionKey, insideWords, pairSubject } from '../../../src/wording/sub
 import { type IcmpError, icmpErrors } from '../../icmp/correlator.js';
 import { fragmentStreams } from '../correlator.js';
 import {
+  atEdges,
   confidenceOfLoss,
+  FRAGMENTS_MISSING,
   hiddenFragments,
-  LASTING_COUNT,
-  LASTING_SECONDS,
-  LASTING_SHARE,
   limitsOfLoss,
   lossCitations,
-  PATTERN_MIN,
   reassemblyErrors,
-  SYSTEMATIC_SHARE,
   severityOfLoss,
 } from '../fragment-loss.js';
 import {
@@ -68,18 +65,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'The later fragments are in a capture taken on the receiver, and it answers.',
   source: 'RFC 791 section 3.2, RFC 792 (time exceeded), RFC 8200 section 4.5; openswan guide, fragmentation',
-  thresholds: {
-    datagrams: [PATTERN_MIN, 'datagrams', 'fewer may be the occasional loss of a packet'],
-    share: [SYSTEMATIC_SHARE, 'share', 'below it, it is ordinary packet loss'],
-    lastingDatagrams: [LASTING_COUNT, 'datagrams', 'fewer are one burst'],
-    lastingShare: [LASTING_SHARE, 'share', 'a tunnel that loses as much is slow for TCP'],
-    lastingSeconds: [LASTING_SECONDS, 's', 'shorter is one burst'],
-  },
-  // The receiver waits for the rest: 30 s on Linux, 60 s by RFC 8200, section 4.5.
-  noticedAfterSeconds: 60,
-  fault: 'fragments',
-  consequenceOf: ['path-loss'],
-  consequenceOfIds: ['frag.filtered-in-path'],
+  ...FRAGMENTS_MISSING,
   *diagnose(evidence) {
     const reports = reportsByDirection(evidence.sessions(icmpErrors));
     for (const pair of fragmentPairs(evidence.sessions(fragmentStreams))) {
@@ -131,12 +117,7 @@ function judge(evidence: Evidence, pair: FragmentPair, reports: readonly IcmpErr
   if (reports.length > 0) return problemOf(quality, pair, incomplete, reports);
   if (incomplete.count === 0) {
     if (incomplete.atEdges === 0 || pair.complete > 0) return { result: 'healthy', subject };
-    return {
-      result: 'insufficient-data',
-      subject,
-      reason: `${plural(incomplete.atEdges, 'incomplete datagram')} from ${pair.source} to ${pair.destination} lie at the edge of the capture; capture for some seconds more.`,
-      neededSeconds: 1,
-    };
+    return atEdges(subject, pair, `${plural(incomplete.atEdges, 'incomplete datagram')}`);
   }
   const limit = hiddenFragments(evidence, pair, 'rest');
   if (limit) return insufficientData(subject, limit);

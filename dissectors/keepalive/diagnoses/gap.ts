@@ -6,7 +6,7 @@ import {
   MEDIAN_TOLERANCE,
 } from '../../../src/correlate/periodic/cadence.js';
 import type { KeepaliveStream, Pause } from '../../../src/correlate/periodic/session.js';
-import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
+import { judgePausesAtBothEnds } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   defineDiagnosis,
   insufficientData,
@@ -105,16 +105,7 @@ export default defineDiagnosis({
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable'],
   consequenceOfIds: ['keepalive.one-way', 'keepalive.stopped'],
-  judgePair: (pair) =>
-    judgeTunnelLoss(pair, {
-      id: 'keepalive.gap',
-      protocol: 'keepalive',
-      name: 'plain UDP',
-      seenAs: 'pauses',
-      lostMin: 1,
-      warningPercent: 1,
-      errorPercent: 5,
-    }),
+  judgePair: (pair) => judgePausesAtBothEnds(pair, 'keepalive.gap', 'keepalive', 'plain UDP'),
 
   diagnose: (evidence) =>
     judgeEach(keepalivesOf(evidence), (keepalive) => judge(keepalive, evidence.quality)),

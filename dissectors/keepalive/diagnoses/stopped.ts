@@ -1,7 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooLittleAfter } from '../../../src/correlate/gates.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
-import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
+import { judgePausesAtBothEnds } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   defineDiagnosis,
   insufficientData,
@@ -88,16 +88,7 @@ export default defineDiagnosis({
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'tunnel-one-way'],
   consequenceOfIds: ['keepalive.one-way'],
-  judgePair: (pair) =>
-    judgeTunnelLoss(pair, {
-      id: 'keepalive.stopped',
-      protocol: 'keepalive',
-      name: 'plain UDP',
-      seenAs: 'pauses',
-      lostMin: 1,
-      warningPercent: 1,
-      errorPercent: 5,
-    }),
+  judgePair: (pair) => judgePausesAtBothEnds(pair, 'keepalive.stopped', 'keepalive', 'plain UDP'),
 
   diagnose: (evidence) =>
     judgeEach(keepalivesOf(evidence), (keepalive) => judge(keepalive, evidence.quality)),

@@ -1,5 +1,5 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
-import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
+import { judgePausesAtBothEnds } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -58,16 +58,7 @@ export default defineDiagnosis({
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'refused', 'key-exchange', 'tunnel-down', 'tunnel-one-way'],
   technology: 'openvpn',
-  judgePair: (pair) =>
-    judgeTunnelLoss(pair, {
-      id: 'openvpn.keepalive-gap',
-      protocol: 'openvpn',
-      name: 'OpenVPN',
-      seenAs: 'pauses',
-      lostMin: 1,
-      warningPercent: 1,
-      errorPercent: 5,
-    }),
+  judgePair: (pair) => judgePausesAtBothEnds(pair, 'openvpn.keepalive-gap', 'openvpn', 'OpenVPN'),
   *diagnose(evidence) {
     const all = evidence.sessions(openvpnConversations);
     for (const conversation of all) {

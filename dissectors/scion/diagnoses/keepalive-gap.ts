@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import type { KeepaliveStream } from '../../../src/correlate/periodic/session.js';
-import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
+import { judgePausesAtBothEnds } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import {
   confidenceUnderDrops,
@@ -60,16 +60,7 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'unreachable'],
   consequenceOfIds: ['scion.keepalive-missing'],
   technology: 'scion',
-  judgePair: (pair) =>
-    judgeTunnelLoss(pair, {
-      id: 'scion.keepalive-gap',
-      protocol: 'scion',
-      name: 'SCION',
-      seenAs: 'pauses',
-      lostMin: 1,
-      warningPercent: 1,
-      errorPercent: 5,
-    }),
+  judgePair: (pair) => judgePausesAtBothEnds(pair, 'scion.keepalive-gap', 'scion', 'SCION'),
 
   *diagnose(evidence) {
     for (const one of linkKeepalives(evidence)) {

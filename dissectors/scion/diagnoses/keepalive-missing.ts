@@ -2,7 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHideWayBack, oneSidedLimit, tooLittleAfter } from '../../../src/correlate/gates.js';
 import type { KeepaliveStream } from '../../../src/correlate/periodic/session.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
-import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
+import { judgePausesAtBothEnds } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
   defineDiagnosis,
   insufficientData,
@@ -70,16 +70,7 @@ export default defineDiagnosis({
   fault: 'silence',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'mismatch'],
   technology: 'scion',
-  judgePair: (pair) =>
-    judgeTunnelLoss(pair, {
-      id: 'scion.keepalive-missing',
-      protocol: 'scion',
-      name: 'SCION',
-      seenAs: 'pauses',
-      lostMin: 1,
-      warningPercent: 1,
-      errorPercent: 5,
-    }),
+  judgePair: (pair) => judgePausesAtBothEnds(pair, 'scion.keepalive-missing', 'scion', 'SCION'),
 
   diagnose(evidence) {
     const all = linkKeepalives(evidence);

@@ -1,4 +1,4 @@
-import { dropLimit, oneSidedLimit } from '../../../src/correlate/gates.js';
+import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { isOnLink } from '../../../src/correlate/mirrors.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
 import {
@@ -9,6 +9,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor, severityOfFlow } from '../../../src/diagnose/severity-policy.js';
+import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
@@ -162,13 +163,15 @@ function segmentProblem(
   const smallest = Math.min(...stuck.map(({ length }) => length));
   const repeats = stuck.reduce((sum, one) => sum + one.repeats, 0);
   const delivered = Math.max(...stuck.map((one) => (one.isRecovered ? one.newestLength : one.largestEver)));
-  const drops = dropLimit(quality);
   const endpoint = { ...service, services: [service] };
   return {
     result: 'problem',
     subject: pairSubject(quality, direction),
     severity: severityOfStall(evidence, direction, service),
-    confidence: drops || (!worst.isRecovered && worst.largestAcknowledged === 0) ? 'low' : 'medium',
+    ...confidenceUnderDrops(
+      quality,
+      !worst.isRecovered && worst.largestAcknowledged === 0 ? 'low' : 'medium',
+    ),
     explanation:
       `${source} sent segments of ${smallest} bytes and more to ${destination}${insideWords(quality, stack)} up to ` +
       `${worst.repeats + 1} times over ${durationText(worst.last.timeNs - worst.first.timeNs)} without acknowledgment; the ` +
@@ -195,7 +198,6 @@ function segmentProblem(
       ])
       .sort((a, b) => a.frame - b.frame),
     displayFilter: segmentFilter(evidence.quality, endpoint, service.client, 'tcp.len > 0'),
-    ...(drops ? { limitedBy: [drops.id] } : {}),
   };
 }
 
@@ -223,13 +225,12 @@ function judgeMissing(
   const last = missing.reduce((a, one) => (one.last.frame > a.frame ? one.last : a), worst.last);
   const waits = missing.reduce((sum, one) => sum + one.waits, 0);
   const largest = Math.max(...missing.map(({ largestSeen }) => largestSeen));
-  const drops = dropLimit(quality);
   const endpoint = { ...service, services: [service] };
   return {
     result: 'problem',
     subject,
     severity: severityOfStall(evidence, direction, service),
-    confidence: drops ? 'low' : 'medium',
+    ...confidenceUnderDrops(quality, 'medium'),
     explanation:
       `${worst.bytes} bytes that ${source} sent to ${destination}${insideWords(quality, stack)} never appear in the capture, and ` +
       `${destination} goes on asking for them for ${durationText(worst.last.timeNs - worst.first.timeNs)} (${worst.waits} acknowledgments up to ` +
@@ -255,7 +256,6 @@ function judgeMissing(
       ])
       .sort((a, b) => a.frame - b.frame),
     displayFilter: segmentFilter(quality, endpoint, service.client, 'tcp'),
-    ...(drops ? { limitedBy: [drops.id] } : {}),
   };
 }
 

@@ -4,11 +4,10 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { serviceWord } from '../../../src/diagnose/packet-class.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
-import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
 import {
+  areLasting,
+  attemptsProblem,
   judgeEndpoints,
   SCAN_ENDPOINTS_MIN,
   SCAN_SECONDS,
@@ -27,7 +26,6 @@ import {
   SOURCES_MIN,
   segmentFilter,
   severityOf,
-  subjectOf,
   sumOf,
 } from '../server-endpoint.js';
 
@@ -97,38 +95,25 @@ function judge(
     ({ attempts }) => attempts,
     first,
   );
-  const isLasting =
-    established.count === 0 &&
-    refused.count >= LASTING_REFUSALS &&
-    first.segment === last.segment &&
-    last.timeNs - first.timeNs >= LASTING_SECONDS * NS_PER_SECOND;
+  const failed = { endpoint, failing, lost: refused.count, first, last };
+  const isLasting = areLasting(failed, LASTING_REFUSALS, LASTING_SECONDS);
   const attempts = sumOf(endpoint, (service) => service.attempts);
   const pair = onlyPair(failing);
   return {
-    result: 'problem',
-    subject: subjectOf(evidence.quality, endpoint),
+    ...attemptsProblem(evidence, failed),
     severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
     confidence: 'high',
     explanation:
       `${endpointWords(endpoint)} answered ${refused.count} of ${attempts} attempts to connect with RST ` +
       `(${clientWords(failing)}).` +
       (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.'),
-    ...(pair ? { pair } : {}),
     where: 'receiver',
-    first: { segment: first.segment, timeNs: first.timeNs },
-    last: { segment: last.segment, timeNs: last.timeNs },
     lastGood: established.first && established.first.frame < first.frame ? established.first : null,
-    ongoingAtEnd: !established.last || established.last.frame < last.frame,
     counts: {
       attempts,
       refused: refused.count,
       established: established.count,
       clients: new Set(failing.map(({ client }) => client)).size,
-    },
-    packets: {
-      of: [serviceWord(PROTOCOL_TCP, endpoint.port)],
-      lost: refused.count,
-      delivered: established.count,
     },
     evidence: [
       { ...first, summary: `SYN to ${endpointWords(endpoint)}, answered by RST` },

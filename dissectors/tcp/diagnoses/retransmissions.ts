@@ -1,4 +1,3 @@
-import { dropLimit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -7,6 +6,7 @@ import {
   type Problem,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
+import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { icmpErrors } from '../../icmp/correlator.js';
@@ -153,7 +153,6 @@ function problemOf(
   const [from, to] = main.side === 'client' ? [client, server] : [server, client];
   const retransmissions = trouble?.retransmissions ?? 0;
   const share = retransmissions / main.segments;
-  const drops = dropLimit(evidence.quality);
   const span = lossy
     .flatMap((sent) => sent.trouble?.repeats ?? [])
     .reduce((all, repeats) => both(all, repeats));
@@ -168,7 +167,7 @@ function problemOf(
     result: 'problem',
     subject: subjectOf(evidence.quality, endpoint),
     severity: isDiscovery ? 'info' : severityOf(evidence, endpoint, isSevere),
-    confidence: drops ? 'low' : 'high',
+    ...confidenceUnderDrops(evidence.quality, 'high'),
     explanation:
       `On connections with ${endpointWords(endpoint)} (${clientWords(affected)}) the ${main.side} sent ` +
       `${retransmissions} of ${main.segments} segments with data again (${(100 * share).toFixed(1)} %), ` +
@@ -203,7 +202,6 @@ function problemOf(
       { ...last, summary: 'the last segment that is sent again' },
     ].sort((a, b) => a.frame - b.frame),
     displayFilter: segmentFilter(evidence.quality, endpoint, undefined, 'tcp.len > 0'),
-    ...(drops ? { limitedBy: [drops.id] } : {}),
   };
 }
 

@@ -8,13 +8,13 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import type { Citation } from '../../../src/moment.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { addressFamily } from '../../../src/wording/display-filters.js';
 import {
+  areLasting,
+  attemptsProblem,
   judgeEndpoints,
   rejectedByIcmp,
   SCAN_ENDPOINTS_MIN,
@@ -177,11 +177,8 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
     .flatMap(({ longestSilence }) => longestSilence ?? [])
     .sort((a, b) => b.syns - a.syns || a.first.frame - b.first.frame)[0];
   const lastSyn = longest && longest.last.frame > last.frame ? longest.last : last;
-  const isLasting =
-    established.count === 0 &&
-    syns >= LASTING_SYNS &&
-    first.segment === lastSyn.segment &&
-    lastSyn.timeNs - first.timeNs >= ANSWER_SECONDS * NS_PER_SECOND;
+  const failed = { endpoint, failing, lost: syns, first, last: lastSyn };
+  const isLasting = areLasting(failed, LASTING_SYNS, ANSWER_SECONDS);
   const many = manyClientsFail(
     endpoint,
     (service) => failuresOf(quality, service),
@@ -192,8 +189,7 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
   const good =
     established.last && established.last.frame < first.frame ? established.last : established.first;
   return {
-    result: 'problem',
-    subject: subjectOf(quality, endpoint),
+    ...attemptsProblem(evidence, failed),
     severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
     confidence: lost.count > 0 || established.count > 0 ? 'medium' : 'high',
     explanation:
@@ -204,10 +200,8 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
         : '') +
       (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.') +
       lateWords(endpoint),
-    ...(pair ? { pair, direction: { from: pair[0], to: pair[1] } } : {}),
+    ...(pair ? { direction: { from: pair[0], to: pair[1] } } : {}),
     where: 'unknown',
-    first: { segment: first.segment, timeNs: first.timeNs },
-    last: { segment: lastSyn.segment, timeNs: lastSyn.timeNs },
     lastGood: good && good.frame < first.frame ? good : null,
     ongoingAtEnd: !established.last || established.last.frame < last.frame,
     counts: {
@@ -221,7 +215,6 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
     },
     evidence: citationsOf(endpoint, first, longest, last),
     displayFilter: segmentFilter(evidence.quality, endpoint, pair?.[0], 'tcp.flags.syn == 1'),
-    packets: { of: [serviceWord(PROTOCOL_TCP, endpoint.port)], lost: syns, delivered: established.count },
     packetClass: 'tcp-syn',
   };
 }

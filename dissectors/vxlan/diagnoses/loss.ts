@@ -3,6 +3,7 @@ import { earliest, latest, momentOf } from '../../../src/correlate/frame-referen
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, insufficientData, type Problem } from '../../../src/diagnose/diagnosis.js';
+import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import { secondsBetween } from '../../../src/moment.js';
 import { type EchoBurst, type RequestsOfSide, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
@@ -108,11 +109,10 @@ function problemOf(
   const worst = bursts.reduce((a, b) => (b.run.count > a.run.count ? b : a));
   const seconds = secondsBetween(worst.run.lastGood ?? worst.run.first, worst.run.last);
   const hosts = new Set(bursts.map(({ stream }) => stream.destination));
-  const drops = dropLimit(quality);
   return {
     result: 'problem',
     subject: { ...tunnelSubject(tunnel), from },
-    confidence: drops ? 'low' : 'medium',
+    ...confidenceUnderDrops(quality, 'medium'),
     explanation:
       `${tunnelWords(tunnel)}: ${worst.run.count} consecutive pings of ${worst.stream.source} to ${worst.stream.destination} ` +
       `stay unanswered over ${seconds.toFixed(1)} s; before and after, pings are answered. ` +
@@ -140,6 +140,5 @@ function problemOf(
       ]),
     ),
     displayFilter: tunnelFilter(quality, [tunnel]),
-    ...(drops ? { limitedBy: [drops.id] } : {}),
   };
 }

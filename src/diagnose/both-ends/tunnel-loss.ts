@@ -26,6 +26,17 @@ export interface TunnelLossRule {
   readonly errorPercent: number;
 }
 
+/** Of messages of a period that one end misses: a single one that the other end sent tells. */
+export function judgePausesAtBothEnds(
+  pair: PairEvidence,
+  id: string,
+  protocol: string,
+  name: string,
+): Iterable<Judgement> {
+  const limits = { lostMin: 1, warningPercent: 1, errorPercent: 5 };
+  return judgeTunnelLoss(pair, { id, protocol, name, seenAs: 'pauses', ...limits });
+}
+
 /** A finding of one side, in the names and numbers of the comparison's sender. */
 interface Alone {
   readonly side: Side;
