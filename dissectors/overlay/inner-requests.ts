@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { InnerWay } from '../../src/diagnose/carried-tunnel.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
+import type { StatedThreshold } from '../../src/diagnose/diagnosis-metadata.js';
 import type { FrameRef, Moment } from '../../src/moment.js';
 import { NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { type EchoStream, echoStreams } from '../icmp/correlator.js';
@@ -200,4 +201,17 @@ export function silenceOf(requests: readonly InnerRequests[]): UnansweredStretch
     last,
     seconds: (last.timeNs - first.timeNs) / NS_PER_SECOND,
   };
+}
+
+const UNANSWERED_MIN = 3;
+const SILENT_SECONDS_MIN = 2;
+
+/** From when on silence inside a tunnel is worth a finding. */
+export const LASTING_THRESHOLDS = {
+  unanswered: [UNANSWERED_MIN, 'requests', 'a lost request or two is normal'],
+  silentSeconds: [SILENT_SECONDS_MIN, 's', 'ping waits about that long for a reply'],
+} as const satisfies Readonly<Record<string, StatedThreshold>>;
+
+export function isLasting({ unanswered, seconds }: UnansweredStretch): boolean {
+  return unanswered >= UNANSWERED_MIN && seconds >= SILENT_SECONDS_MIN;
 }

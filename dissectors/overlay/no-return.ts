@@ -1,6 +1,11 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { oneSidedLimit, reverseWasHeard, tooShortAfter } from '../../src/correlate/gates.js';
-import { type CarriedTunnel, carriedBetweenEnds, isMirror } from '../../src/diagnose/carried-tunnel.js';
+import { tooShortAfter } from '../../src/correlate/gates.js';
+import {
+  type CarriedTunnel,
+  carriedBetweenEnds,
+  isMirror,
+  unseenAnswers,
+} from '../../src/diagnose/carried-tunnel.js';
 import {
   type CarriedKind,
   type Evidence,
@@ -14,19 +19,18 @@ import { plural } from '../../src/wording/counts.js';
 import {
   type InnerRequests,
   innerRequests,
+  isLasting,
+  LASTING_THRESHOLDS,
   SYN_ANSWER_SECONDS,
   silenceOf,
   type UnansweredStretch,
 } from './inner-requests.js';
 
-const UNANSWERED_MIN = 3;
-const SILENT_SECONDS_MIN = 2;
 /** Inner conversations that must fail before a tunnel is to blame that never worked in the capture. */
 const CONVERSATIONS_MIN = 2;
 
 export const NO_RETURN_THRESHOLDS: Readonly<Record<string, StatedThreshold>> = {
-  unanswered: [UNANSWERED_MIN, 'requests', 'a lost request or two is normal'],
-  silentSeconds: [SILENT_SECONDS_MIN, 's', 'ping waits about that long for a reply'],
+  ...LASTING_THRESHOLDS,
   conversations: [
     CONVERSATIONS_MIN,
     'inner conversations',
@@ -100,10 +104,6 @@ function judgeDirection(
   );
 }
 
-function isLasting({ unanswered, seconds }: UnansweredStretch): boolean {
-  return unanswered >= UNANSWERED_MIN && seconds >= SILENT_SECONDS_MIN;
-}
-
 function tooFew(tunnel: CarriedTunnel, { requests: [only] }: UnansweredStretch): Judgement {
   return insufficientData(
     tunnel.subject,
@@ -117,13 +117,10 @@ function limited(
   direction: number,
   silence: UnansweredStretch,
 ): Judgement | null {
-  const { from, to } = tunnel.directions[direction];
-  const inner = silence.requests
-    .map((one) => reverseWasHeard(quality, one.from, one.to, one.stack))
-    .find((limit) => limit !== null);
+  const { from: low, to: high } = tunnel.directions[direction];
+  const { outerStack } = tunnel;
   const limit =
-    oneSidedLimit(quality, from, to, tunnel.outerStack) ??
-    inner ??
+    unseenAnswers(quality, { low, high, outerStack }, silence.requests) ??
     tooShortAfter(quality, silence.first, SYN_ANSWER_SECONDS);
   return limit && insufficientData(tunnel.subject, limit);
 }

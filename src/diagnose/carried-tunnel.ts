@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { earliest, latest } from '../correlate/frame-reference.js';
+import { type Limit, oneSidedLimit, reverseWasHeard } from '../correlate/gates.js';
 import type { Traffic } from '../correlate/traffic.js';
 import type { FrameRef } from '../moment.js';
 import type { Subject } from '../report/report.js';
@@ -76,6 +77,21 @@ export function isMirror({ tunnels }: Pick<CarriedTunnel, 'tunnels'>): boolean {
     }
   }
   return false;
+}
+
+/**
+ * Why answers to what inner hosts asked through a tunnel may be missing by the capture's fault: the packets of one end, or
+ * what an inner host proves to have heard, do not pass the capture point. Null where neither is proved.
+ */
+export function unseenAnswers(
+  quality: CaptureQuality,
+  { low, high, outerStack }: Pick<CarriedTunnel, 'low' | 'high' | 'outerStack'>,
+  asked: readonly { readonly from: string; readonly to: string; readonly stack: number }[],
+): Limit | null {
+  const outer = oneSidedLimit(quality, low, high, outerStack);
+  if (outer) return outer;
+  const inner = asked.map(({ from, to, stack }) => reverseWasHeard(quality, from, to, stack));
+  return inner.find((limit) => limit !== null) ?? null;
 }
 
 /** All keys between two ends as one tunnel, in order of appearance: answers may come with another key. */

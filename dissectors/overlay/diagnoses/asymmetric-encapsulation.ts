@@ -1,5 +1,6 @@
 import { earliest, momentOf } from '../../../src/correlate/frame-reference.js';
-import { oneSidedLimit, reverseWasHeard, tooShortAfter } from '../../../src/correlate/gates.js';
+import { tooShortAfter } from '../../../src/correlate/gates.js';
+import { unseenAnswers } from '../../../src/diagnose/carried-tunnel.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -16,6 +17,8 @@ import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp
 import {
   type InnerRequests,
   innerRequests,
+  isLasting,
+  LASTING_THRESHOLDS,
   SYN_ANSWER_SECONDS,
   silenceOf,
   type UnansweredStretch,
@@ -23,8 +26,6 @@ import {
 import { isSameNetwork } from '../networks.js';
 import { betweenEnds, type SeenTunnel, tunnelName, tunnelsSeen } from '../tunnels-seen.js';
 
-const UNANSWERED_MIN = 3;
-const SILENT_SECONDS_MIN = 2;
 /** Transmissions of a SYN whose answer is seen outside the tunnel and does not help. */
 const SYNS_MIN = 3;
 
@@ -56,8 +57,7 @@ export default defineDiagnosis({
     'Answers inside the tunnel, or an inner client that goes on after the answer that came without it.',
   source: 'RFC 3704, section 2 (reverse path filters); RFC 2003, section 4.3',
   thresholds: {
-    unanswered: [UNANSWERED_MIN, 'requests', 'a lost request or two is normal'],
-    silentSeconds: [SILENT_SECONDS_MIN, 's', 'ping waits about that long for a reply'],
+    ...LASTING_THRESHOLDS,
     syns: [SYNS_MIN, 'SYNs', 'the first answer may be lost by chance'],
   },
   fault: 'refused',
@@ -78,16 +78,13 @@ function* judge(evidence: Evidence, tunnel: SeenTunnel): Generator<Judgement> {
       return;
     }
     const silent = silenceOf(ofDirection);
-    if (!silent || silent.unanswered < UNANSWERED_MIN || silent.seconds < SILENT_SECONDS_MIN) continue;
+    if (!silent || !isLasting(silent)) continue;
     if (ofDirection.some(({ answered }) => answered > 0)) continue;
     const around = nativeWay(evidence, tunnel, silent.requests);
     if (!around) continue;
     const { quality } = evidence;
     const limit =
-      oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack) ??
-      silent.requests
-        .map((one) => reverseWasHeard(quality, one.from, one.to, one.stack))
-        .find((one) => one !== null) ??
+      unseenAnswers(quality, tunnel, silent.requests) ??
       tooShortAfter(quality, silent.first, SYN_ANSWER_SECONDS);
     yield limit
       ? insufficientData(subject, limit)

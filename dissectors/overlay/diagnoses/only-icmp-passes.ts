@@ -1,5 +1,5 @@
 import { momentOf } from '../../../src/correlate/frame-reference.js';
-import { oneSidedLimit, reverseWasHeard } from '../../../src/correlate/gates.js';
+import { unseenAnswers } from '../../../src/diagnose/carried-tunnel.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -90,11 +90,7 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
   }
   if (failed.reduce((sum, { tries }) => sum + tries, 0) < TRIES_MIN) return null;
   const { quality } = evidence;
-  const limit =
-    oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack) ??
-    failed
-      .map(({ from, to, stack }) => reverseWasHeard(quality, from, to, stack))
-      .find((one) => one !== null);
+  const limit = unseenAnswers(quality, tunnel, failed);
   return limit ? insufficientData(subject, limit) : problemOf(evidence, tunnel, transport, pings);
 }
 

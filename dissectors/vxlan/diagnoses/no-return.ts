@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
-import { captureMayHide, dropLimit, oneSidedLimit, reverseWasHeard } from '../../../src/correlate/gates.js';
+import { captureMayHide, dropLimit } from '../../../src/correlate/gates.js';
+import { unseenAnswers } from '../../../src/diagnose/carried-tunnel.js';
 import {
   defineDiagnosis,
   insufficientData,
@@ -184,11 +185,9 @@ function oneSidedReason(
   { tunnel }: TunnelRequests,
   requests: readonly UnansweredRequests[],
 ): string | null {
-  const outer = oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack);
-  const inner = requests.map(({ source, destination }) =>
-    reverseWasHeard(quality, source, destination, tunnel.stack),
-  );
-  const limit = outer ?? inner.find((one) => one !== null) ?? null;
+  const { stack } = tunnel;
+  const asked = requests.map(({ source: from, destination: to }) => ({ from, to, stack }));
+  const limit = unseenAnswers(quality, tunnel, asked);
   return limit ? limit.reason.replace(/[.;]?$/, '') : null;
 }
 
