@@ -3,7 +3,6 @@ import { dropLimit } from '../../src/correlate/gates.js';
 import type { Problem } from '../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFilter } from '../../src/wording/display-filters.js';
 import { subjectInside } from '../../src/wording/subjects.js';
 import { carrierName, diagnosticText, discriminatorText, portOf, stateName } from './names.js';
@@ -72,10 +71,4 @@ export function phaseCitation({ address }: BfdSide, phase: BfdPhase, ref: FrameR
     ...ref,
     summary: `${address} says ${stateName(phase.state)}, diagnostic ${diagnosticText(phase.diagnostic)}, ${heard}`,
   };
-}
-
-export function secondsText(ns: number): string {
-  const seconds = ns / NS_PER_SECOND;
-  if (!(seconds >= 0)) return 'an unknown time';
-  return seconds >= 1 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds * 1000)} ms`;
 }

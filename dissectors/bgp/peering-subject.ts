@@ -3,7 +3,6 @@ import { dropLimit } from '../../src/correlate/gates.js';
 import type { Problem } from '../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
 import { inOrder } from '../../src/wording/citations.js';
 import { carrierFilter, pairFilter } from '../../src/wording/display-filters.js';
 import { subjectInside } from '../../src/wording/subjects.js';
@@ -48,10 +47,4 @@ export function citationsInOrder(citations: readonly Citation[]): Citation[] {
 /** A session that was established after a frame; null: there is none in the capture. */
 export function establishedAfter({ connections }: Peering, { frame }: FrameRef): PeerConnection | null {
   return connections.find(({ established }) => established !== null && established.frame > frame) ?? null;
-}
-
-export function secondsText(ns: number): string {
-  const seconds = ns / NS_PER_SECOND;
-  if (!(seconds >= 0)) return 'an unknown time';
-  return `${seconds >= 10 ? seconds.toFixed(0) : seconds.toFixed(1)} s`;
 }

@@ -5,6 +5,7 @@ import { earliestOf, type FrameRef, isNonEmpty, latestOf, type NonEmpty } from '
 import type { Confidence } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
+import { secondsText } from '../../src/wording/durations.js';
 import { natOf } from './nat-detection.js';
 import type { IkeExchange, IkeMessage, IkeSession } from './session.js';
 
@@ -87,7 +88,7 @@ export function waitingStall(
       ? null
       : {
           reason:
-            `the capture ends ${waited.toFixed(1)} s after the first unanswered message; capture at least ` +
+            `the capture ends ${secondsText(waited)} after the first unanswered message; capture at least ` +
             `${needed} s more to see whether an answer comes`,
           neededSeconds: needed,
         };

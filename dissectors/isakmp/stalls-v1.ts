@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import { isNonEmpty, type NonEmpty } from '../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../src/units.js';
+import { secondsText } from '../../src/wording/durations.js';
 import * as isakmp from './layout.js';
 import { isWhole, mainModeMessages, phaseOne } from './progress.js';
 import type { IkeExchange, IkeMessage, IkeRole, IkeSession } from './session.js';
@@ -161,7 +162,7 @@ function neverSentStall(
       : waited >= WAIT_SECONDS
         ? null
         : {
-            reason: `the capture ends ${waited.toFixed(1)} s after MR2; ${WAIT_SECONDS} s show whether MI3 is sent`,
+            reason: `the capture ends ${secondsText(waited)} after MR2; ${WAIT_SECONDS} s show whether MI3 is sent`,
             neededSeconds: WAIT_SECONDS,
           };
   return {

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import { isNonEmpty } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
+import { secondsText } from '../../src/wording/durations.js';
 import * as isakmp from './layout.js';
 import {
   answersOf,
@@ -156,7 +157,7 @@ function refusedAuth(session: IkeSession, quality: CaptureQuality): Stall | null
   const insufficient =
     isEap && waited < SLOW_ANSWER_SECONDS
       ? {
-          reason: `the capture ends ${waited.toFixed(1)} s after a short IKE_AUTH answer, which may be a step of EAP`,
+          reason: `the capture ends ${secondsText(waited)} after a short IKE_AUTH answer, which may be a step of EAP`,
           neededSeconds: SLOW_ANSWER_SECONDS,
         }
       : null;

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
+import { durationText } from '../../src/wording/durations.js';
 import { ntpAssociations } from './correlator.js';
 import { LEAP_UNSYNCHRONISED, SECONDS_1900_TO_1970 } from './layout.js';
 import type { NtpAssociation, NtpExchange, NtpTimestamp } from './session.js';
@@ -190,5 +191,5 @@ export function offsetWords(ns: Nanoseconds): string {
     if (days > 0) return `${days} d ${hours} h`;
     return hours > 0 ? `${hours} h ${minutes} min ${whole % 60} s` : `${minutes} min ${whole % 60} s`;
   }
-  return seconds >= 1 ? `${seconds.toFixed(1)} s` : `${(size / NS_PER_MILLISECOND).toFixed(0)} ms`;
+  return durationText(size);
 }

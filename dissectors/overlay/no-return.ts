@@ -16,6 +16,7 @@ import {
 import type { StatedThreshold } from '../../src/diagnose/diagnosis-metadata.js';
 import type { Citation, FrameRef, Moment } from '../../src/moment.js';
 import { plural } from '../../src/wording/counts.js';
+import { secondsText } from '../../src/wording/durations.js';
 import {
   type InnerRequests,
   innerRequests,
@@ -170,7 +171,7 @@ function problemOf(kind: CarriedKind, { subject, directions }: CarriedTunnel, no
     ...(isThin(kind, noReturn) ? { severity: 'warning' } : {}),
     confidence: workedBefore ? 'medium' : 'low',
     explanation:
-      `${from} sends through ${name} to ${to}, but ${plural(unanswered, 'inner request')} over ${seconds.toFixed(1)} s ` +
+      `${from} sends through ${name} to ${to}, but ${plural(unanswered, 'inner request')} over ${secondsText(seconds)} ` +
       `(${hosts}) got no answer. ${reverse}`,
     pair: [from, to],
     direction: { from, to },

@@ -6,6 +6,7 @@ import { confidenceUnderDrops } from '../../src/diagnose/silences.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Severity } from '../../src/report/report.js';
 import { originText } from '../../src/side-files/origin.js';
+import { secondsText } from '../../src/wording/durations.js';
 import { scionLinks } from './correlator.js';
 import { linkKeepalives } from './keepalives.js';
 import { linkRole } from './link-roles.js';
@@ -51,7 +52,7 @@ function* judgeLink({ quality, side }: Evidence, link: ScionLink, kind: ControlK
       result: 'insufficient-data',
       subject: linkSubject(quality, link),
       neededSeconds: SILENCE_ERROR_SECONDS,
-      reason: `The capture lasts ${seconds.toFixed(0)} s, and ${kind.name}s may be 5 to 10 minutes apart; capture for at least ${SILENCE_ERROR_SECONDS} s.`,
+      reason: `The capture lasts ${secondsText(seconds)}, and ${kind.name}s may be 5 to 10 minutes apart; capture for at least ${SILENCE_ERROR_SECONDS} s.`,
     };
     return;
   }
@@ -103,7 +104,7 @@ function judgeSeen(quality: CaptureQuality, link: ScionLink, index: number, kind
       seconds: quiet,
       from: last,
       to: null,
-      words: `The last ${kind.name} passed ${quiet.toFixed(0)} s before the end of the capture; ${tally.count} passed before.`,
+      words: `The last ${kind.name} passed ${secondsText(quiet)} before the end of the capture; ${tally.count} passed before.`,
     });
   }
   const seconds = gapFrom !== null && gapTo !== null ? watchedSecondsBetween(quality, gapFrom, gapTo) : 0;
@@ -113,7 +114,7 @@ function judgeSeen(quality: CaptureQuality, link: ScionLink, index: number, kind
       seconds,
       from: gapFrom,
       to: gapTo,
-      words: `For ${seconds.toFixed(0)} s no ${kind.name} passed, then they resumed; ${tally.count} passed in all.`,
+      words: `For ${secondsText(seconds)} no ${kind.name} passed, then they resumed; ${tally.count} passed in all.`,
     });
   }
   return { result: 'healthy', subject };
@@ -147,7 +148,7 @@ function missingByTopology(
     to: null,
     ...(start ? { start } : {}),
     words:
-      `In ${seconds.toFixed(0)} s not one ${kind.name} passed, while the link is up; ${neighbour} is ${linkTo} of this AS ` +
+      `In ${secondsText(seconds)} not one ${kind.name} passed, while the link is up; ${neighbour} is ${linkTo} of this AS ` +
       `(${originText(origin)}), so that one is due every few seconds.`,
   });
 }
@@ -167,7 +168,7 @@ function neverSeen(
     from: null,
     to: null,
     start: kind.counterpart(link.directions[1 - index]).first ?? start,
-    words: `In ${seconds.toFixed(0)} s not one ${kind.name} passed, although the messages of the other direction show that this link is one of parent and child.`,
+    words: `In ${secondsText(seconds)} not one ${kind.name} passed, although the messages of the other direction show that this link is one of parent and child.`,
   });
 }
 

@@ -4,9 +4,9 @@ import { serviceWord } from '../../src/diagnose/packet-class.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import { inOrder } from '../../src/wording/citations.js';
 import { plural } from '../../src/wording/counts.js';
+import { durationText } from '../../src/wording/durations.js';
 import {
   clientWords,
-  durationText,
   endpointWords,
   missingAnswers,
   occurrencesOf,

@@ -80,15 +80,6 @@ export function segmentFilter(
   return carrierFilter(quality, stack) ?? `${hosts} && tcp.port == ${port} && ${condition}`;
 }
 
-/** `12 s`, `1.5 s`, `210 ms`, `2.3 ms`, `36 µs`. */
-export function durationText(ns: number): string {
-  if (ns >= 10e9) return `${(ns / 1e9).toFixed(0)} s`;
-  if (ns >= 1e9) return `${(ns / 1e9).toFixed(1)} s`;
-  if (ns >= 10e6) return `${(ns / 1e6).toFixed(0)} ms`;
-  if (ns >= 1e6) return `${(ns / 1e6).toFixed(1)} ms`;
-  return `${(ns / 1e3).toFixed(0)} µs`;
-}
-
 /** `3 clients`, or the one client by its address. */
 export function clientWords(services: readonly TcpService[]): string {
   const clients = [...new Set(services.map(({ client }) => client))];

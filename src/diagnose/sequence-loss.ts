@@ -4,6 +4,7 @@ import { isWatched, unwatchedLossReason } from '../correlate/watched.js';
 import type { FrameRef } from '../moment.js';
 import type { Confidence, Severity, Subject } from '../report/report.js';
 import { NS_PER_SECOND } from '../units.js';
+import { plural } from '../wording/counts.js';
 import type { Judgement, Problem } from './diagnosis.js';
 
 /*
@@ -130,7 +131,7 @@ export function judgeSequenceLoss(
     confidence: confidenceOf(quality, direction),
     explanation:
       `${lost} of ${expected} ${words.packets} from ${from} to ${to} (${((100 * lost) / expected).toFixed(1)} %) are missing at the capture ` +
-      `point, by their ${words.numbers}, in ${gapCount} gap${gapCount === 1 ? '' : 's'} of at most ${largest}.`,
+      `point, by their ${words.numbers}, in ${plural(gapCount, 'gap')} of at most ${largest}.`,
     direction: { from, to },
     where: 'path',
     first: gaps[0]?.before ?? span.first,

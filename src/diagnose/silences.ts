@@ -4,7 +4,7 @@ import type { KeepaliveStream, Pause } from '../correlate/periodic/session.js';
 import { type Citation, type FrameRef, isNonEmpty, type Moment, type NonEmpty } from '../moment.js';
 import type { Confidence, Subject } from '../report/report.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
-import { intervalText } from '../wording/durations.js';
+import { durationText } from '../wording/durations.js';
 import { insufficientData, type Judgement, type Problem } from './diagnosis.js';
 
 /*
@@ -162,7 +162,7 @@ export function judgeGaps(
   const resumed = gaps.filter(({ regularAfter }) => regularAfter >= resumedMin);
   if (isNonEmpty(resumed)) return problem(resumed);
   const [asleep] = hidden;
-  if (asleep) return insufficientData(subject, asleepReason(intervalText(asleep.lengthNs), otherEnd));
+  if (asleep) return insufficientData(subject, asleepReason(durationText(asleep.lengthNs), otherEnd));
   const late = gaps.at(-1);
   const needed = ((resumedMin + 1) * stream.periodNs) / NS_PER_SECOND;
   const shortage = late && tooLittleAfter(quality, late.after, needed);
@@ -175,7 +175,7 @@ export function gapsText(
   { missed, longest }: Pick<Silences<Silence>, 'missed' | 'longest'>,
   ofOne = '',
 ): string {
-  const length = intervalText(longest.lengthNs);
+  const length = durationText(longest.lengthNs);
   return gaps.length === 1
     ? `Once ${missed} in a row are missing, for ${length}${ofOne}`
     : `In ${gaps.length} gaps ${missed} are missing, ${longest.missed} in the longest one of ${length}`;

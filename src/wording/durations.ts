@@ -1,22 +1,26 @@
 import type { Moment } from '../moment.js';
-import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
+import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../units.js';
 
-/** A duration in words of at most two significant decimals: `41.2 s`, `0.3 ms`. */
-export function durationWords(from: Moment, to: Moment): string {
-  const seconds = (to.timeNs - from.timeNs) / NS_PER_SECOND;
-  if (from.segment !== to.segment || !(seconds >= 0)) return 'an unknown time';
-  return seconds >= 0.1 || seconds === 0 ? `${seconds.toFixed(1)} s` : `${(seconds * 1000).toFixed(2)} ms`;
+/** A duration as findings write it: `340 s`, `12.3 s`, `210 ms`, `2.3 ms`, `36 µs`; 'an unknown time' where it is none. */
+export function durationText(ns: Nanoseconds): string {
+  if (!(ns >= 0)) return 'an unknown time';
+  if (ns === 0) return '0 s';
+  if (ns >= 0.9995 * NS_PER_SECOND) return rounded(ns / NS_PER_SECOND, 100, 's');
+  if (ns >= 0.9995 * NS_PER_MILLISECOND) return rounded(ns / NS_PER_MILLISECOND, 10, 'ms');
+  return `${Math.max(1, Math.round((ns * 1000) / NS_PER_MILLISECOND))} µs`;
 }
 
-/** `12.3 s`, `0.25 s`. */
+/** Whole from `wholeFrom` on, with one decimal below. */
+function rounded(size: number, wholeFrom: number, unit: string): string {
+  return `${size.toFixed(size < wholeFrom - 0.05 ? 1 : 0)} ${unit}`;
+}
+
+/** As `durationText`. */
 export function secondsText(seconds: number): string {
-  return `${seconds >= 10 ? seconds.toFixed(1) : Number(seconds.toPrecision(2))} s`;
+  return durationText(seconds * NS_PER_SECOND);
 }
 
-/** Of a period: `1.00 s`, `250 ms`. */
-export function intervalText(interval: Nanoseconds): string {
-  const seconds = interval / NS_PER_SECOND;
-  return seconds >= 0.9995
-    ? `${seconds.toFixed(seconds < 10 ? 2 : 1)} s`
-    : `${(seconds * 1000).toFixed(0)} ms`;
+/** As `durationText`; no clock ties the moments of two time segments. */
+export function durationBetween(from: Moment, to: Moment): string {
+  return durationText(from.segment === to.segment ? to.timeNs - from.timeNs : Number.NaN);
 }

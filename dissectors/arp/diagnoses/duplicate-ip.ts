@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
 import { plural } from '../../../src/wording/counts.js';
-import { durationWords } from '../../../src/wording/durations.js';
+import { durationBetween } from '../../../src/wording/durations.js';
 import { insideWords } from '../../../src/wording/subjects.js';
 import { type ArpOwner, type ArpTakeover, arpOwners, CONTEST_SECONDS } from '../owners.js';
 
@@ -119,7 +119,7 @@ function problemOf(owner: ArpOwner, subject: Judgement['subject']): Problem {
     severity: severityOf(owner),
     confidence: owner.returnsInReplies >= RETURNS_MIN ? 'high' : 'medium',
     explanation:
-      `${address} is claimed by ${[...macs].join(' and by ')}: within ${durationWords(first.before, last.at)} it changed hands ` +
+      `${address} is claimed by ${[...macs].join(' and by ')}: within ${durationBetween(first.before, last.at)} it changed hands ` +
       `${plural(takeovers, 'time')}, and ${plural(returns, 'time')} a MAC address came back that had just been replaced. ` +
       'What is sent to the address reaches now one host, now the other.',
     pair: [address, address],

@@ -12,7 +12,7 @@ import {
 import { isQuietGroup } from '../../../src/diagnose/severity-policy.js';
 import type { FrameRef, Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
-import { durationWords } from '../../../src/wording/durations.js';
+import { durationBetween } from '../../../src/wording/durations.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type ArpPair, arpPairs, BURST_SECONDS } from '../correlator.js';
 import { unansweredByTable } from '../neighbour-judgements.js';
@@ -225,7 +225,7 @@ function judge(quality: CaptureQuality, view: View, pair: ArpPair): Judgement {
     confidence: sight === 'sure' ? 'high' : 'low',
     explanation:
       `${asker} asked for the MAC address of ${target}${insideWords(quality, stack)} ${open.count} times over ` +
-      `${durationWords(first, last)}; ${since}no reply came, and ${target} sent nothing else from then on.`,
+      `${durationBetween(first, last)}; ${since}no reply came, and ${target} sent nothing else from then on.`,
     pair: [asker, target],
     direction: { from: asker, to: target },
     where: 'unknown',

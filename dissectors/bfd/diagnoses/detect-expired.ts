@@ -9,6 +9,7 @@ import type { Citation, Moment } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { bfdSessions } from '../correlator.js';
 import {
   type DetectionSilence,
@@ -20,14 +21,7 @@ import {
 import { type Drop, dropsOf, type Leaving, wasUp } from '../drops.js';
 import { DIAGNOSTIC_TIME_EXPIRED, STATE_ADMIN_DOWN } from '../layout.js';
 import type { BfdSession } from '../session.js';
-import {
-  otherSide,
-  phaseBefore,
-  phaseCitation,
-  secondsText,
-  sessionFacts,
-  sessionSubject,
-} from '../session-subject.js';
+import { otherSide, phaseBefore, phaseCitation, sessionFacts, sessionSubject } from '../session-subject.js';
 
 const DROPS_CITED = 3;
 
@@ -95,7 +89,7 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
   return insufficientData(
     subject,
     `The capture holds no more packets of ${faded.sender.address} although ${peer} stays Up for longer than its detection ` +
-      `time of ${secondsText(faded.detection.timeNs)}, so they reach it by another way; capture at ${peer}.`,
+      `time of ${durationText(faded.detection.timeNs)}, so they reach it by another way; capture at ${peer}.`,
   );
 }
 
@@ -148,9 +142,9 @@ function silenceWords(silence: DetectionSilence | null, { down }: Leaving, isPee
       ? 'The capture holds the packets that it missed: they were lost behind the capture point, or came too late to be read.'
       : 'The capture holds no packet of the peer.';
   }
-  const lasted = secondsText(down.first.timeNs - silence.from.timeNs);
+  const lasted = durationText(down.first.timeNs - silence.from.timeNs);
   return (
-    `The capture holds none for ${lasted} before that (detection time ${secondsText(silence.detection.timeNs)}): ` +
+    `The capture holds none for ${lasted} before that (detection time ${durationText(silence.detection.timeNs)}): ` +
     `at least ${plural(silence.missed, 'packet')} were not sent or were lost before the capture point.`
   );
 }
@@ -194,7 +188,7 @@ function toleratedProblem(
     title: 'BFD packets are missing in the capture, and the session stays up',
     explanation:
       `At least ${plural(worst.missed, 'packet')} of ${sender.address} are missing: the capture holds none for ` +
-      `${secondsText(to.timeNs - from.timeNs)}, more than the detection time of ${secondsText(detection.timeNs)}, and yet ` +
+      `${durationText(to.timeNs - from.timeNs)}, more than the detection time of ${durationText(detection.timeNs)}, and yet ` +
       `${receiver.address} stays Up. It got them, and the capture lost them or did not see their path; or it does not keep to the announced timers.`,
     direction: { from: sender.address, to: receiver.address },
     where: 'unknown',

@@ -5,11 +5,12 @@ import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { bfdSessions } from '../correlator.js';
 import { dropsOf, wasUp } from '../drops.js';
 import { STATE_UP } from '../layout.js';
 import type { BfdSession, BfdSide } from '../session.js';
-import { secondsText, sessionFacts, sessionSubject } from '../session-subject.js';
+import { sessionFacts, sessionSubject } from '../session-subject.js';
 
 const TRANSITIONS_MIN = 3;
 const WINDOW_SECONDS = 60;
@@ -71,7 +72,7 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
     confidence: 'high',
     explanation:
       `The session changed ${plural(transitions.length, 'time')} between Up and not Up within ` +
-      `${secondsText(last.timeNs - first.timeNs)} after it had first been Up; at the end it is ${isUpAtEnd ? 'Up' : 'down'}.`,
+      `${durationText(last.timeNs - first.timeNs)} after it had first been Up; at the end it is ${isUpAtEnd ? 'Up' : 'down'}.`,
     where: 'unknown',
     first: momentOf(first),
     last: momentOf(last),

@@ -2,12 +2,13 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { bfdSessions } from '../correlator.js';
 import { type Drop, dropsOf, type Leaving, wasUp } from '../drops.js';
 import { DIAGNOSTIC_NEIGHBOR_DOWN } from '../layout.js';
 import { diagnosticText, stateName } from '../names.js';
 import type { BfdSession } from '../session.js';
-import { otherSide, phaseCitation, secondsText, sessionFacts, sessionSubject } from '../session-subject.js';
+import { otherSide, phaseCitation, sessionFacts, sessionSubject } from '../session-subject.js';
 
 const DROPS_CITED = 3;
 
@@ -80,7 +81,7 @@ function problemOf(
         .join('') +
       `. The session went down ${drops.length === 1 ? 'once' : plural(drops.length, 'time')}` +
       (last.returned
-        ? `; it was up again after ${secondsText(last.returned.timeNs - last.first.timeNs)}.`
+        ? `; it was up again after ${durationText(last.returned.timeNs - last.first.timeNs)}.`
         : ' and did not come up again in the capture.'),
     ...(drop.leavings.length === 1 ? {} : { direction: { from: peer.address, to: leaving.side.address } }),
     where: 'unknown',

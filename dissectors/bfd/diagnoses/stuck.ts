@@ -4,11 +4,12 @@ import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { bfdSessions } from '../correlator.js';
 import { STATE_ADMIN_DOWN, STATE_DOWN, STATE_INIT } from '../layout.js';
 import { stateName } from '../names.js';
 import type { BfdPhase, BfdSession, BfdSide } from '../session.js';
-import { otherSide, phaseCitation, secondsText, sessionFacts, sessionSubject } from '../session-subject.js';
+import { otherSide, phaseCitation, sessionFacts, sessionSubject } from '../session-subject.js';
 
 const STUCK_SECONDS = 5;
 const PEER_SILENT_SECONDS = 10;
@@ -92,7 +93,7 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
       subject,
       reason:
         `${short.hearer.address} says ${stateName(short.phase.state)} and names no peer, and the capture ends after ` +
-        `${secondsText(short.last.timeNs - short.first.timeNs)}; capture for at least ${PEER_SILENT_SECONDS} s.`,
+        `${durationText(short.last.timeNs - short.first.timeNs)}; capture for at least ${PEER_SILENT_SECONDS} s.`,
       neededSeconds: PEER_SILENT_SECONDS,
     };
   }
@@ -187,7 +188,7 @@ function problemOf(quality: CaptureQuality, session: BfdSession, found: readonly
     found[0].last,
   );
   const isPeerSeen = sender.ends.length > 0 && passed > 0;
-  const lasted = secondsText(last.timeNs - first.timeNs);
+  const lasted = durationText(last.timeNs - first.timeNs);
   const shown =
     shownBy === hearer
       ? `${hearer.address} says Down and names no peer`

@@ -5,8 +5,9 @@ import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { isPlannedCease } from '../names.js';
-import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
+import { citationsInOrder, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type PeerConnection, type Peering } from '../peerings.js';
 
 const SESSIONS_MIN = 2;
@@ -115,7 +116,7 @@ function goneBefore({ end, client, server, established }: PeerConnection, next: 
 function endWords({ end: latest }: PeerConnection, next: PeerConnection): string {
   const back = next.established;
   const end = latest && back && latest.frame < back.frame ? latest : null;
-  const after = end && back ? ` after ${secondsText(back.timeNs - end.timeNs)}` : '';
+  const after = end && back ? ` after ${durationText(back.timeNs - end.timeNs)}` : '';
   return end
     ? `One ended by ${end.words} of ${end.by}; the next stood${after}.`
     : 'One ended without a word, and the next stood.';

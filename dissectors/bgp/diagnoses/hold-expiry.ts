@@ -11,16 +11,11 @@ import type { Citation, FrameRef, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { arrivedSegments } from '../../tcp/arrived.js';
 import { tcpServices } from '../../tcp/correlator.js';
 import { CODE_HOLD_TIMER, PORT_BGP } from '../layout.js';
-import {
-  citationsInOrder,
-  establishedAfter,
-  peeringFacts,
-  peeringSubject,
-  secondsText,
-} from '../peering-subject.js';
+import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, notificationsOf, type PeerConnection, type Peering } from '../peerings.js';
 import { isAsleep, type SpeakerSilence, silencesOf, timersOf } from '../silences.js';
 
@@ -118,7 +113,7 @@ function judge(evidence: Evidence, peering: Peering): Judgement | null {
   if (!lost) return { result: 'healthy', subject };
   return insufficientData(
     subject,
-    `${lost.speaker.address} sends nothing new for ${secondsText(lost.lastedNs)}, longer than the hold time, and nothing shows what ` +
+    `${lost.speaker.address} sends nothing new for ${durationText(lost.lastedNs)}, longer than the hold time, and nothing shows what ` +
       `${lost.listener.address} made of it; capture at ${lost.listener.address}.`,
   );
 }
@@ -219,7 +214,7 @@ function holdOf({ connection }: Expiry): number {
 }
 
 function holdWords(holdNs: number): string {
-  return holdNs > 0 ? ` of ${secondsText(holdNs)}` : '';
+  return holdNs > 0 ? ` of ${durationText(holdNs)}` : '';
 }
 
 /** When the first keepalive that did not come was due. */
@@ -253,7 +248,7 @@ function silenceWords({ silence, from, to, shown, isNotified }: Expiry): string 
       ? `The capture does not show ${from} silent: what it sent was lost behind the capture point, or not read.`
       : '';
   }
-  const quiet = secondsText(shown.timeNs - silence.from.timeNs);
+  const quiet = durationText(shown.timeNs - silence.from.timeNs);
   const { lastSegment, lastRepeat, lastMissed } = silence.speaker;
   if (lastMissed && lastMissed.frame > silence.from.frame) {
     return `In the capture it sends no message for ${quiet} either, and ${to} goes on asking for data that is not in the capture: segments are lost before this point.`;

@@ -10,7 +10,8 @@ import {
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
-import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
+import { durationText } from '../../../src/wording/durations.js';
+import { citationsInOrder, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 import { isAsleep, type SpeakerSilence, silencesOf, timersOf } from '../silences.js';
 
@@ -101,14 +102,14 @@ function problemOf(quality: CaptureQuality, peering: Peering, gaps: readonly Spe
   const { holdNs, keepaliveNs } = timersOf(connection, speaker);
   const last = gaps[gaps.length - 1];
   const isOneWay = gaps.every((one) => one.speaker.address === speaker.address);
-  const hold = holdNs > 0 ? `the hold time is ${secondsText(holdNs)}` : 'no OPEN is in the capture';
+  const hold = holdNs > 0 ? `the hold time is ${durationText(holdNs)}` : 'no OPEN is in the capture';
   return {
     result: 'problem',
     ...peeringFacts(quality, peering),
     confidence: holdNs > 0 ? 'medium' : 'low',
     explanation:
-      `${speaker.address} sent no message for ${secondsText(lastedNs)}, where it usually sends a KEEPALIVE every ` +
-      `${secondsText(keepaliveNs)} (${hold}); then it went on${gaps.length > 1 ? `. ${plural(gaps.length, 'gap')} in all` : ''}.`,
+      `${speaker.address} sent no message for ${durationText(lastedNs)}, where it usually sends a KEEPALIVE every ` +
+      `${durationText(keepaliveNs)} (${hold}); then it went on${gaps.length > 1 ? `. ${plural(gaps.length, 'gap')} in all` : ''}.`,
     ...(isOneWay ? { direction: { from: speaker.address, to: listener.address } } : {}),
     where: 'unknown',
     first: { segment: gaps[0].from.segment, timeNs: gaps[0].from.timeNs + (keepaliveNs || 0) },

@@ -7,17 +7,12 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { cite } from '../../../src/wording/citations.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { tcpServices } from '../../tcp/correlator.js';
 import { isMissingForSize } from '../../tcp/size-limits.js';
 import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../../tcp/tcp-service.js';
 import { PORT_BGP } from '../layout.js';
-import {
-  citationsInOrder,
-  establishedAfter,
-  peeringFacts,
-  peeringSubject,
-  secondsText,
-} from '../peering-subject.js';
+import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type PeerConnection, type Peering } from '../peerings.js';
 import type { TransportSide } from '../session.js';
 
@@ -171,7 +166,7 @@ function problemOfMissing(
     confidence: 'medium',
     explanation:
       `${data.bytes} bytes of ${sender.address} never appear in the capture: ${receiver.address} goes on asking for them for ` +
-      `${secondsText(data.last.timeNs - data.first.timeNs)}, while segments of up to ${data.largestSeen} bytes pass and ${sender.address} is ` +
+      `${durationText(data.last.timeNs - data.first.timeNs)}, while segments of up to ${data.largestSeen} bytes pass and ${sender.address} is ` +
       `heard. The large ones are lost before this point: on the way, or ${sender.address} itself refuses to send them.` +
       (end ? ` The session then ended by ${end.words} of ${end.by}.` : ''),
     direction: { from: sender.address, to: receiver.address },
@@ -208,7 +203,7 @@ function problemOf({ quality }: Evidence, peering: Peering, stuck: readonly Stuc
     confidence: 'medium',
     explanation:
       `${sender.address} repeated a segment of ${segment.length} bytes ${segment.repeats} times within ` +
-      `${secondsText(segment.last.timeNs - segment.first.timeNs)} without progress; nothing larger than ${segment.largestEver} bytes ` +
+      `${durationText(segment.last.timeNs - segment.first.timeNs)} without progress; nothing larger than ${segment.largestEver} bytes ` +
       `was acknowledged before, and ${receiver.address} is heard meanwhile.` +
       (end ? ` The session then ended by ${end.words} of ${end.by}.` : ''),
     direction: { from: sender.address, to: receiver.address },

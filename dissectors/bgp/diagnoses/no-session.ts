@@ -12,6 +12,7 @@ import {
 import type { Citation } from '../../../src/moment.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import {
   type FailedAttempts,
   failedAttempts,
@@ -22,13 +23,7 @@ import {
   scanningHosts,
 } from '../attempts.js';
 import { configurationWords } from '../configured-side.js';
-import {
-  citationsInOrder,
-  establishedAfter,
-  peeringFacts,
-  peeringSubject,
-  secondsText,
-} from '../peering-subject.js';
+import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 import { downBySummary } from '../summary-judgements.js';
 
@@ -116,7 +111,7 @@ function problemOf(evidence: Evidence, peering: Peering, failed: FailedAttempts)
   const before = peering.connections
     .filter(({ established, transport }) => established !== null && transport.first.frame < first.frame)
     .at(-1);
-  const lasted = secondsText(last.timeNs - first.timeNs);
+  const lasted = durationText(last.timeNs - first.timeNs);
   return {
     result: 'problem',
     ...peeringFacts(quality, peering),
@@ -125,7 +120,7 @@ function problemOf(evidence: Evidence, peering: Peering, failed: FailedAttempts)
     explanation:
       `${clients.length === 1 ? client : 'Both sides'} sent ${plural(syns, 'SYN')} to TCP port 179 within ${lasted}` +
       `${clients.length === 1 ? ` to ${server}` : ''}, and ${connections.some(isAnsweredTooLate) ? 'no answer came before the sender gave up' : 'no answer of any kind came'}. ` +
-      `The capture goes on for ${secondsText(secondsToPause(quality, last) * 1e9)} after the last of them.` +
+      `The capture goes on for ${durationText(secondsToPause(quality, last) * 1e9)} after the last of them.` +
       (recovered ? ' Later a session was established.' : '') +
       (before ? ' A session stood before.' : '') +
       configurationWords(evidence, peering),

@@ -10,8 +10,9 @@ import type { Citation } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { type FailedAttempts, failedAttempts, isRefused, scanningHosts } from '../attempts.js';
-import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
+import { citationsInOrder, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 
 const ATTEMPTS_MIN = 2;
@@ -83,7 +84,7 @@ function problemOf({ quality }: Evidence, peering: Peering, failed: FailedAttemp
       `${plural(connections.length, 'attempt')} to open a BGP session ${clients.length === 1 ? `from ${client} to ${server} ` : ''}` +
       `came to nothing: ${reset} answered by RST, ${accepted} accepted and closed before the peer sent a message.` +
       (recovered
-        ? ` A session was established ${secondsText(recovered.transport.first.timeNs - last.timeNs)} later.`
+        ? ` A session was established ${durationText(recovered.transport.first.timeNs - last.timeNs)} later.`
         : ''),
     ...(clients.length === 1 ? { direction: { from: client, to: server } } : {}),
     where: 'receiver',

@@ -4,7 +4,8 @@ import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnos
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
-import { citationsInOrder, peeringFacts, peeringSubject, secondsText } from '../peering-subject.js';
+import { durationText } from '../../../src/wording/durations.js';
+import { citationsInOrder, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type Peering } from '../peerings.js';
 import { FLAP_CYCLES_MIN, FLAP_WINDOW_SECONDS } from '../route-ledger.js';
 import type { BgpSpeaker, FlappingRoute } from '../session.js';
@@ -103,7 +104,7 @@ function cycleNs({ cycles, firstWithdrawn, lastAnnounced }: FlappingRoute): numb
 }
 
 function everyText(route: FlappingRoute): string {
-  return `about every ${secondsText(cycleNs(route))}`;
+  return `about every ${durationText(cycleNs(route))}`;
 }
 
 function othersText(routes: readonly FlappingRoute[], worst: FlappingRoute): string {

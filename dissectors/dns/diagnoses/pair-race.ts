@@ -8,6 +8,7 @@ import {
 import type { Citation } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { dnsServers } from '../correlator.js';
 import { questionWords } from '../name.js';
 import { RETRY_SECONDS } from '../pair-ledger.js';
@@ -94,7 +95,7 @@ function problemOf({ quality }: Evidence, server: DnsServer): Judgement {
     confidence: alone >= ALONE_MIN || lostSeconds >= 0.9 * lostHalfCount ? 'high' : 'medium',
     explanation:
       `Of ${plural(pairs, 'pair')} of questions (A and AAAA of a name from one port at once) ${plural(clients.size, 'client')} lost one question in ${lostHalfCount}: ` +
-      `the other was answered at once, this one after it was asked again, usually ${timer.toFixed(1)} s later. In ${lostSeconds} of them it was the second one. ` +
+      `the other was answered at once, this one after it was asked again, usually ${secondsText(timer)} later. In ${lostSeconds} of them it was the second one. ` +
       (bothLost === 0 ? 'Never were both lost' : `Both were lost ${plural(bothLost, 'time')}`) +
       (alone > 0
         ? `, and of ${plural(alone, 'question')} asked alone ${aloneRepeated} had to be repeated. `

@@ -5,7 +5,8 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Citation } from '../../../src/moment.js';
-import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../../src/units.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { dnsServers } from '../correlator.js';
 import { questionWords } from '../name.js';
 import { isNear, NEAR_SLOW_MS, SLOW_MS, VERY_SLOW_SECONDS } from '../response-times.js';
@@ -93,8 +94,8 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
     severity: isVerySlow(server) ? 'warning' : isSevere ? severityIn(evidence, server) : 'info',
     confidence: 'high',
     explanation:
-      `${server.address} answered ${server.answered} questions, half of them within ${timeWords(median)}, 95 % within ` +
-      `${timeWords(p95)}; the slowest (${questionWords(slowest)}) took ${timeWords(slowest.responseNs)}.` +
+      `${server.address} answered ${server.answered} questions, half of them within ${durationText(median)}, 95 % within ` +
+      `${durationText(p95)}; the slowest (${questionWords(slowest)}) took ${durationText(slowest.responseNs)}.` +
       (repeated > 0 ? ` ${repeated} of the slow ones had to be asked again.` : ''),
     pair: [slow[0].client, server.address],
     where: 'unknown',
@@ -128,13 +129,7 @@ function citationsOf({ address }: DnsServer, slow: DnsServer['slow']): Citation[
     const words = questionWords(question);
     const asked = { ...question.first, summary: `${question.client} asks ${address} for ${words}` };
     if (!question.answer) return [asked];
-    const summary = `${address} answers after ${timeWords(question.responseNs)}: ${words}`;
+    const summary = `${address} answers after ${durationText(question.responseNs)}: ${words}`;
     return [asked, { ...question.answer, summary }];
   });
-}
-
-function timeWords(ns: Nanoseconds): string {
-  const ms = ns / NS_PER_MILLISECOND;
-  if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
-  return `${ms >= 10 ? ms.toFixed(0) : ms.toFixed(1)} ms`;
 }

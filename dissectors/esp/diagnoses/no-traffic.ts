@@ -10,7 +10,9 @@ import {
 import type { FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
+import { plural } from '../../../src/wording/counts.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { ahPairs } from '../../ah/correlator.js';
 import { type Gateways, gatewaysOf } from '../gateways.js';
 
@@ -98,8 +100,8 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
     subject,
     confidence: 'low',
     explanation:
-      `IKE between ${endpoints[0]} and ${endpoints[1]} established ${children} CHILD_SA${children === 1 ? '' : 's'}, but ` +
-      `no ESP was seen in the ${watchedSecondsAfter(quality, child).toFixed(0)} s to the end of the capture.`,
+      `IKE between ${endpoints[0]} and ${endpoints[1]} established ${plural(children, 'CHILD_SA')}, but ` +
+      `no ESP was seen in the ${secondsText(watchedSecondsAfter(quality, child))} to the end of the capture.`,
     pair: endpoints,
     first: child,
     last: end,

@@ -8,6 +8,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { judgeSilentEnds } from '../one-way-at-both-ends.js';
 import {
@@ -242,8 +243,8 @@ function explain(outages: readonly Outage[], silent: string, live: string): stri
     : '';
   const times =
     outages.length === 1
-      ? `For ${seconds.toFixed(1)} s`
-      : `In ${outages.length} intervals, the first of ${seconds.toFixed(1)} s`;
+      ? `For ${secondsText(seconds)}`
+      : `In ${outages.length} intervals, the first of ${secondsText(seconds)}`;
   const what = `${times} ${run.packets} ESP packets went from ${live} to ${silent}${tunnel} and none came back`;
   switch (kind) {
     case 'lost':

@@ -1,5 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { secondsBetween } from '../../../src/moment.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { judgedPairs, saFilter, sasOf, spiText } from '../sa-pairs.js';
 import type { EspPair, EspSa } from '../session.js';
 
@@ -60,7 +61,7 @@ function judge(pair: EspPair, sa: EspSa): Judgement {
     confidence: 'low',
     explanation:
       `SPI ${spiText(sa.spi)} from ${sa.from} to ${sa.to} has used ${sa.highestSequence} of 2^32 sequence numbers` +
-      (isSoon ? ` and needs ${secondsLeft.toFixed(0)} s for the rest at the rate of this capture.` : '.'),
+      (isSoon ? ` and needs ${secondsText(secondsLeft)} for the rest at the rate of this capture.` : '.'),
     pair: [pair.low, pair.high],
     direction: { from: sa.from, to: sa.to },
     where: 'sender',

@@ -1,5 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { secondsBetween } from '../../../src/moment.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { hasParallelTunnels, judgedPairs, saFilter, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
@@ -64,7 +65,7 @@ function judge(pair: EspPair, there: EspDirection, back: EspDirection): Judgemen
     confidence: 'medium',
     explanation:
       `${moved.from} moved from SPI ${spiText(left.spi)} to ${spiText(moved.spi)}, but ${stale.from} went on sending on ` +
-      `SPI ${spiText(stale.spi)} for ${seconds.toFixed(0)} s and never used a new one; when the old SA expires, its packets will be dropped.`,
+      `SPI ${spiText(stale.spi)} for ${secondsText(seconds)} and never used a new one; when the old SA expires, its packets will be dropped.`,
     pair: [pair.low, pair.high],
     direction: { from: stale.from, to: stale.to },
     where: 'sender',

@@ -12,6 +12,7 @@ import type { FrameRef, Moment } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { type Expectation, expectationsOf } from '../expectation.js';
 import { type SeenTraffic, seenTraffic } from '../seen-traffic.js';
 
@@ -111,7 +112,7 @@ function limitOf(
   const seconds = longestSeconds(quality);
   if (!(seconds >= neededSeconds)) {
     return {
-      reason: `The capture lasts ${seconds.toFixed(1)} s; capture for at least ${neededSeconds} s.`,
+      reason: `The capture lasts ${secondsText(seconds)}; capture for at least ${neededSeconds} s.`,
       neededSeconds,
     };
   }

@@ -5,6 +5,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { definePairDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { secondsText } from '../../../src/wording/durations.js';
 
 const MATCHES_MIN = 3;
 /** Share of encrypted packets above which a capture shows the outside of a tunnel. */
@@ -110,8 +111,8 @@ function judge(comparison: Comparison): Judgement {
     overlap === null
       ? 'their clocks do not compare'
       : overlap > 0
-        ? `they overlap by ${overlap.toFixed(1)} s by their own clocks`
-        : `by their own clocks ${(-overlap).toFixed(1)} s lie between them`;
+        ? `they overlap by ${secondsText(overlap)} by their own clocks`
+        : `by their own clocks ${secondsText(-overlap)} lie between them`;
   const cite = (ref: FrameRef, summary: string) => ({ ...ref, summary });
   return {
     result: 'problem',

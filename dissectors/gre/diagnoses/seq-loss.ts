@@ -11,6 +11,7 @@ import {
 import { watchedNumbers } from '../../../src/diagnose/sequence-loss.js';
 import type { Citation } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
+import { plural } from '../../../src/wording/counts.js';
 import { greSequences } from '../correlator.js';
 import type { GreSequence } from '../session.js';
 import { greFilter } from '../tunnel-pairs.js';
@@ -126,7 +127,7 @@ function problemOf(sequence: GreSequence, share: number, limitedBy: string | nul
     confidence: limitedBy ? 'low' : 'medium',
     explanation:
       `Of ${distinct + missing} GRE packets from ${from} to ${to} (${kind === 'erspan' ? 'mirror session' : 'key'} ${key}) ` +
-      `${missing} (${share.toFixed(1)} %) never passed the capture point, in ${gapCount} gap${gapCount === 1 ? '' : 's'} of the sequence numbers.`,
+      `${missing} (${share.toFixed(1)} %) never passed the capture point, in ${plural(gapCount, 'gap')} of the sequence numbers.`,
     pair: [from, to],
     direction: { from, to },
     where: 'path',

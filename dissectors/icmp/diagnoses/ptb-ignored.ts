@@ -4,7 +4,7 @@ import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import type { Citation } from '../../../src/moment.js';
-import { durationWords } from '../../../src/wording/durations.js';
+import { durationBetween, secondsText } from '../../../src/wording/durations.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import {
   type ErrorPair,
@@ -66,7 +66,7 @@ function judge(quality: CaptureQuality, pair: ErrorPair): Judgement {
   return {
     result: 'insufficient-data',
     subject,
-    reason: `The capture ends ${left.toFixed(1)} s after the report; whether the sender obeys takes ${IGNORED_SECONDS_MIN} s more to see.`,
+    reason: `The capture ends ${secondsText(left)} after the report; whether the sender obeys takes ${IGNORED_SECONDS_MIN} s more to see.`,
     neededSeconds: IGNORED_SECONDS_MIN,
   };
 }
@@ -85,7 +85,7 @@ function problemOf(quality: CaptureQuality, pair: ErrorPair, ignored: readonly Q
     confidence: 'high',
     explanation:
       `${worst.reporter} told ${worst.receiver} that ${mtu > 0 ? `${mtu} bytes are the limit` : 'its packets are too large'}, ` +
-      `but for ${durationWords(first, last)} packets of up to ${worst.largestQuotedLength} bytes from ${source} to ` +
+      `but for ${durationBetween(first, last)} packets of up to ${worst.largestQuotedLength} bytes from ${source} to ` +
       `${destination}${insideWords(quality, stack)} went on and were refused ${count} more times (${flowWords(worst.quoted)}).`,
     pair: [source, destination],
     direction: { from: source, to: destination },

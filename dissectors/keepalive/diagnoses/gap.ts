@@ -23,7 +23,7 @@ import {
 } from '../../../src/diagnose/silences.js';
 import type { NonEmpty } from '../../../src/moment.js';
 import type { Nanoseconds } from '../../../src/units.js';
-import { intervalText } from '../../../src/wording/durations.js';
+import { durationText } from '../../../src/wording/durations.js';
 import {
   directionText,
   isPollLike,
@@ -189,7 +189,7 @@ function explain(
   reverseWentOn: boolean,
 ): string {
   const what =
-    `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}. ` +
+    `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${durationText(stream.periodNs)}. ` +
     gaps;
   const other = reverseWentOn
     ? ' while the other direction went on'

@@ -9,7 +9,7 @@ import type {
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { intervalText } from '../../../src/wording/durations.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { keepaliveLinks } from '../correlator.js';
 import {
   directionText,
@@ -138,9 +138,9 @@ function problemOf(
     subject: streamSubject(quality, keepalive),
     ...confidenceUnderDrops(quality, 'medium'),
     explanation:
-      `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(periodNs)}. For ` +
-      `${intervalText(last.timeNs - first.timeNs)} the intervals vary between ${intervalText(jitter.shortestNs)} and ` +
-      `${intervalText(jitter.longestNs)}: keepalives arrive late.`,
+      `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${durationText(periodNs)}. For ` +
+      `${durationText(last.timeNs - first.timeNs)} the intervals vary between ${durationText(jitter.shortestNs)} and ` +
+      `${durationText(jitter.longestNs)}: keepalives arrive late.`,
     pair: [direction.from, direction.to],
     direction: { from: direction.from, to: direction.to },
     first,

@@ -11,7 +11,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
-import { intervalText } from '../../../src/wording/durations.js';
+import { durationText } from '../../../src/wording/durations.js';
 import {
   directionText,
   type Keepalive,
@@ -123,7 +123,7 @@ function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQ
     severity: isFocus ? 'error' : 'info',
     ...confidenceUnderDrops(quality, 'low'),
     explanation:
-      `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}, ` +
+      `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${durationText(stream.periodNs)}, ` +
       `${stream.packets} in all, and nothing comes back on that flow, although other traffic between the two hosts ` +
       `passes both ways (${twoWay.fromA.packets} packets there, ${twoWay.fromB.packets} back).`,
     pair: [direction.from, direction.to],

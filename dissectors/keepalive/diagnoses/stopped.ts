@@ -17,7 +17,7 @@ import {
 } from '../../../src/diagnose/silences.js';
 import type { Citation, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { intervalText } from '../../../src/wording/durations.js';
+import { durationText } from '../../../src/wording/durations.js';
 import {
   directionText,
   type Keepalive,
@@ -190,8 +190,8 @@ function problemOf(
     severity: isTogether ? 'info' : 'warning',
     ...confidenceUnderDrops(quality, survivor.isSameFlow && !isTogether ? 'medium' : 'low'),
     explanation:
-      `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}. ` +
-      `${both} ${intervalText(end.timeNs - stream.last.timeNs)} before the end of the capture, ${missed} are missing, and ${survivor.words}.`,
+      `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${durationText(stream.periodNs)}. ` +
+      `${both} ${durationText(end.timeNs - stream.last.timeNs)} before the end of the capture, ${missed} are missing, and ${survivor.words}.`,
     pair: [direction.from, direction.to],
     direction: { from: direction.from, to: direction.to },
     first: dueAfter(stream.last, stream.periodNs),

@@ -3,6 +3,7 @@ import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Citation } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { plural } from '../../../src/wording/counts.js';
 import { fragmentStreams, type LedgerEntry } from '../../ip/correlator.js';
 import { hiddenFragments } from '../../ip/fragment-loss.js';
 import { fragmentFilter, fragmentPairs } from '../../ip/fragment-pairs.js';
@@ -146,6 +147,6 @@ function citationsOf({ fragments, from }: OpenvpnDirection, incomplete: readonly
     frame: first.frame,
     timeNs: first.timeNs,
     segment: first.segment,
-    summary: `incomplete datagram of ${from.address}: ${pieces} piece${pieces === 1 ? '' : 's'}, ${bytesSeen} bytes`,
+    summary: `incomplete datagram of ${from.address}: ${plural(pieces, 'piece')}, ${bytesSeen} bytes`,
   }));
 }

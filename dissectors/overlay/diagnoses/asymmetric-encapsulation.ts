@@ -12,6 +12,7 @@ import type { Citation, FrameRef } from '../../../src/moment.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { type EchoStream, echoStreams } from '../../icmp/correlator.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
 import {
@@ -155,7 +156,7 @@ function silentProblem(
     subject: subjectOf(tunnel),
     confidence: 'medium',
     explanation:
-      `${from} sends through ${name} to ${to}: ${plural(unanswered, 'inner request')} over ${seconds.toFixed(1)} s (${one.words} from ${one.from} to ${one.to}` +
+      `${from} sends through ${name} to ${to}: ${plural(unanswered, 'inner request')} over ${secondsText(seconds)} (${one.words} from ${one.from} to ${one.to}` +
       `${requests.length > 1 ? ' and others' : ''}) got no answer. The other way round no tunnel is used: ${around.asker} reaches ${around.target} natively and is answered. ` +
       `So ${to} would send its answers past the tunnel, and its reverse path filter drops what comes out of it.`,
     pair: [from, to],

@@ -12,6 +12,7 @@ import type { Subject } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import type { EchoStream } from '../../icmp/correlator.js';
 import { type FailedAsk, type InnerTransport, innerTransport } from '../inner-transport.js';
 import { betweenEnds, type SeenTunnel, tunnelName, tunnelsSeen } from '../tunnels-seen.js';
@@ -49,16 +50,8 @@ export default defineDiagnosis({
   source:
     'RFC 9293, section 3.1 (checksum); projectcalico/calico 3145, flannel-io/flannel 1279 (checksum offload of tunnels)',
   thresholds: {
-    tries: {
-      value: TRIES_MIN,
-      unit: 'packets',
-      why: 'SYN and question are repeated where they are lost by chance',
-    },
-    hosts: {
-      value: HOSTS_MIN,
-      unit: 'inner hosts',
-      why: 'one that never worked may be down or closed on purpose',
-    },
+    tries: [TRIES_MIN, 'packets', 'SYN and question are repeated where they are lost by chance'],
+    hosts: [HOSTS_MIN, 'inner hosts', 'one that never worked may be down or closed on purpose'],
   },
   fault: 'refused',
   consequenceOf: ['path-loss', 'addressing', 'policy'],
@@ -82,11 +75,10 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
   const hosts = new Set(failed.map(({ to }) => to));
   const workedBefore = passed.length > 0;
   if (hosts.size < HOSTS_MIN && !workedBefore) {
-    return {
-      result: 'insufficient-data',
+    return insufficientData(
       subject,
-      reason: `Pings pass ${tunnelName(evidence, tunnel)} between ${tunnel.low} and ${tunnel.high}, ${first.words} of ${first.to} does not answer, and nothing else was tried: that may be this host or the tunnel; capture while you connect to two inner hosts.`,
-    };
+      `Pings pass ${tunnelName(evidence, tunnel)} between ${tunnel.low} and ${tunnel.high}, ${first.words} of ${first.to} does not answer, and nothing else was tried: that may be this host or the tunnel; capture while you connect to two inner hosts.`,
+    );
   }
   if (failed.reduce((sum, { tries }) => sum + tries, 0) < TRIES_MIN) return null;
   const { quality } = evidence;
@@ -120,7 +112,7 @@ function problemOf(
     confidence: isSure ? 'medium' : 'low',
     explanation:
       `${name} between ${tunnel.low} and ${tunnel.high} carries pings both ways (${ping.source} and ${ping.destination}: ${plural(replies, 'answer')}), but ` +
-      `${plural(tries, 'TCP or UDP request')} over ${seconds.toFixed(1)} s to ${plural(hosts.size, 'inner host')} (${asksOf(failed)}) came to nothing` +
+      `${plural(tries, 'TCP or UDP request')} over ${secondsText(seconds)} to ${plural(hosts.size, 'inner host')} (${asksOf(failed)}) came to nothing` +
       `${lastGood ? ', although TCP or UDP passed before' : ''}. The path is well: what is lost is lost because it is TCP or UDP, so look at checksums, offload and policies.`,
     pair: [tunnel.low, tunnel.high],
     ...(direction ? { direction } : {}),

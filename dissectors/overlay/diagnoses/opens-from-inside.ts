@@ -11,6 +11,7 @@ import type { Subject } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { askedFromEnds, failedWhileOpen, type Opening, openings } from '../openings.js';
 import { betweenEnds, type SeenTunnel, tunnelName, tunnelsSeen } from '../tunnels-seen.js';
 
@@ -49,10 +50,10 @@ export default defineDiagnosis({
   source:
     'projectcalico/calico 1357 and 1996 (IPIP and connection tracking); Linux kernel documentation, nf_conntrack-sysctl',
   thresholds: {
-    cycles: { value: CYCLES_MIN, unit: 'times', why: 'once, the other end may have come up just then' },
-    tries: { value: TRIES_MIN, unit: 'requests', why: 'a lost request or two is normal' },
-    vainSeconds: { value: VAIN_SECONDS_MIN, unit: 's', why: 'ping waits about that long for a reply' },
-    idleSeconds: { value: IDLE_SECONDS_MIN, unit: 's', why: 'no connection tracking forgets sooner' },
+    cycles: [CYCLES_MIN, 'times', 'once, the other end may have come up just then'],
+    tries: [TRIES_MIN, 'requests', 'a lost request or two is normal'],
+    vainSeconds: [VAIN_SECONDS_MIN, 's', 'ping waits about that long for a reply'],
+    idleSeconds: [IDLE_SECONDS_MIN, 's', 'no connection tracking forgets sooner'],
   },
   fault: 'policy',
   consequenceOf: ['path-loss'],
@@ -79,11 +80,10 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
     );
     const [from, to] = direction === 0 ? [tunnel.low, tunnel.high] : [tunnel.high, tunnel.low];
     if (cycles.length < CYCLES_MIN) {
-      return {
-        result: 'insufficient-data',
+      return insufficientData(
         subject,
-        reason: `Requests from ${from} through ${tunnelName(evidence, tunnel)} were answered only after ${to} had sent something itself, once: that may be a stateful filter, or ${to} came up just then; capture while you ping from ${from} after pauses of some minutes.`,
-      };
+        `Requests from ${from} through ${tunnelName(evidence, tunnel)} were answered only after ${to} had sent something itself, once: that may be a stateful filter, or ${to} came up just then; capture while you ping from ${from} after pauses of some minutes.`,
+      );
     }
     const limit = oneSidedLimit(evidence.quality, tunnel.low, tunnel.high, tunnel.outerStack);
     return limit ? insufficientData(subject, limit) : problemOf(evidence, tunnel, { from, to }, cycles);
@@ -113,13 +113,12 @@ function problemOf(
     confidence: 'medium',
     explanation:
       `${plural(tries, 'inner request')} from ${from} through ${name} got no answer (${vain.words}), each time until ${to} sent something of its own; from then on those of ${from} were answered too. ` +
-      `That happened ${cycles.length} times, after pauses of ${Math.min(...idle).toFixed(0)} s and more: a stateful filter on the way lets packets of ${from} pass only while it remembers that ${to} has sent.`,
+      `That happened ${cycles.length} times, after pauses of ${secondsText(Math.min(...idle))} and more: a stateful filter on the way lets packets of ${from} pass only while it remembers that ${to} has sent.`,
     pair: [tunnel.low, tunnel.high],
     direction,
     where: 'path',
     first: momentOf(vain.first),
     last: momentOf(last.opener),
-    lastGood: null,
     ongoingAtEnd: false,
     counts: { cycles: cycles.length, unanswered: tries, shortestIdleSeconds: Math.round(Math.min(...idle)) },
     evidence: inOrder(

@@ -11,7 +11,7 @@ import {
   sumSilences,
 } from '../../../src/diagnose/silences.js';
 import type { NonEmpty } from '../../../src/moment.js';
-import { intervalText } from '../../../src/wording/durations.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives } from '../keepalives.js';
 import { directionSubject, directionText, linkFilter } from '../links.js';
@@ -93,7 +93,7 @@ function problemOf(
     severity: isDown ? 'error' : 'warning',
     ...confidenceUnderDrops(quality, bothWays ? 'low' : 'medium'),
     explanation:
-      `${directionText(link, index)} carries a keepalive of ${lengthText(stream)} every ${intervalText(stream.periodNs)}. ` +
+      `${directionText(link, index)} carries a keepalive of ${lengthText(stream)} every ${durationText(stream.periodNs)}. ` +
       gapsText(gaps, sum) +
       (bothWays ? ', and the other direction is silent too' : ', while the other direction goes on') +
       (isDown ? '; the receiver takes the interface down after 3 s without one.' : '.'),

@@ -18,7 +18,7 @@ import {
 import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
-import { intervalText } from '../../../src/wording/durations.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { lengthText } from '../../keepalive/streams.js';
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
 import { isOfTopology } from '../link-roles.js';
@@ -118,7 +118,7 @@ function judgeStream(
       first: dueAfter(stream.last, stream.periodNs),
       lastGood: stream.last,
       missed,
-      words: `They end ${intervalText(quiet * NS_PER_SECOND)} before the end of the capture, while the other direction goes on.`,
+      words: `They end ${durationText(quiet * NS_PER_SECOND)} before the end of the capture, while the other direction goes on.`,
       evidence: [
         { ...stream.last, summary: 'last keepalive of the direction' },
         { ...reverseStream.last, summary: 'last keepalive of the other direction' },
@@ -176,7 +176,7 @@ function lateBeginning(
     first: reverse.first,
     last: stream.first,
     missed: Math.floor(seconds / PERIOD_SECONDS),
-    words: `They begin ${intervalText(seconds * NS_PER_SECOND)} after those of the other direction, and go on to the end.`,
+    words: `They begin ${durationText(seconds * NS_PER_SECOND)} after those of the other direction, and go on to the end.`,
     evidence: [
       { ...reverse.first, summary: 'first keepalive of the other direction' },
       { ...stream.first, summary: 'first keepalive of the direction' },
@@ -231,7 +231,7 @@ function judgeSilence(
     lastGood: last,
     missed: Math.floor(secondsBetween(last ?? reverse.first, reverse.last) / PERIOD_SECONDS),
     words:
-      `The other direction has ${reverse.packets} of them, ${lengthText(reverse)} each, one every ${intervalText(reverse.periodNs)}; ` +
+      `The other direction has ${reverse.packets} of them, ${lengthText(reverse)} each, one every ${durationText(reverse.periodNs)}; ` +
       (heard === 0 ? 'nothing at all comes back.' : `${heard} other packets come back, but no keepalives.`),
     evidence: [
       { ...reverse.first, summary: 'first keepalive of the other direction' },

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { scionLinks } from '../correlator.js';
 import { absoluteSeconds, directionSubject, directionText, endsOf, linkFilter } from '../links.js';
 import { meaningOf } from '../scmp-codes.js';
@@ -102,7 +103,7 @@ function judgeExpired(
     subject,
     severity: back.packets > 0 ? 'warning' : 'info',
     ...confidenceUnderDrops(quality, 'low'),
-    explanation: `${directionText(link, index)}: ${packets} packets use a path that expired up to ${late.toFixed(0)} s before${back.packets > 0 ? ', and the other direction has stopped to answer' : ''}.`,
+    explanation: `${directionText(link, index)}: ${packets} packets use a path that expired up to ${secondsText(late)} before${back.packets > 0 ? ', and the other direction has stopped to answer' : ''}.`,
     pair: [ends.from, ends.to],
     direction: { from: ends.from, to: ends.to },
     where: 'sender',

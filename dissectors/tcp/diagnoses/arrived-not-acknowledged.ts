@@ -7,6 +7,7 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { plural } from '../../../src/wording/counts.js';
+import { durationText } from '../../../src/wording/durations.js';
 import {
   ARRIVED_REPEATS_MIN,
   ARRIVED_SECONDS_MIN,
@@ -14,7 +15,6 @@ import {
   arrivedSegments,
 } from '../arrived.js';
 import {
-  durationText,
   endpointWords,
   healthy,
   type ServerEndpoint,

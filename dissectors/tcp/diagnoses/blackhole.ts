@@ -13,13 +13,14 @@ import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { type Direction, directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { echoStreams, icmpErrors } from '../../icmp/correlator.js';
 import { echoFilter, echoPairs } from '../../icmp/echo-pairs.js';
 import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
 import { tcpServices } from '../correlator.js';
 import { judgePathLimits } from '../path-limits.js';
-import { durationText, segmentFilter } from '../server-endpoint.js';
+import { segmentFilter } from '../server-endpoint.js';
 import { isBlackHoleSize, isMissingForSize, MISSING_SECONDS_MIN, MISSING_WAITS_MIN } from '../size-limits.js';
 import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../tcp-service.js';
 

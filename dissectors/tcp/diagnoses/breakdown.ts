@@ -1,11 +1,11 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { DurationTally } from '../duration-tally.js';
 import { nameResolutionOf } from '../name-resolution.js';
 import { both, NEVER } from '../occurrences.js';
 import {
   clientWords,
-  durationText,
   endpointWords,
   type ServerEndpoint,
   segmentFilter,

@@ -1,9 +1,10 @@
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import { earliestOf, isNonEmpty, latestOf, type NonEmpty } from '../../../src/moment.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { type Direction, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { tcpServices } from '../correlator.js';
-import { durationText, segmentFilter } from '../server-endpoint.js';
+import { segmentFilter } from '../server-endpoint.js';
 import {
   isMissingForLong,
   isMissingForSize,

@@ -5,9 +5,9 @@ import {
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { durationText } from '../../../src/wording/durations.js';
 import { isAbandoned, REPEATS_MIN, SECONDS_MIN } from '../abandoned-segment.js';
 import {
-  durationText,
   endpointWords,
   healthy,
   missingAnswers,

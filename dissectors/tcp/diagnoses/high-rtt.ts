@@ -7,9 +7,9 @@ import {
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
+import { durationText } from '../../../src/wording/durations.js';
 import type { DurationTally } from '../duration-tally.js';
 import {
-  durationText,
   endpointWords,
   healthy,
   type ServerEndpoint,

@@ -7,11 +7,11 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import type { Citation } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
+import { durationText } from '../../../src/wording/durations.js';
 import type { Turn } from '../connection-events.js';
 import { DurationTally } from '../duration-tally.js';
 import {
   clientWords,
-  durationText,
   endpointWords,
   healthy,
   onlyPair,

@@ -8,8 +8,8 @@ import {
   thresholdOf,
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { durationText } from '../../../src/wording/durations.js';
 import {
-  durationText,
   endpointWords,
   healthy,
   type ServerEndpoint,

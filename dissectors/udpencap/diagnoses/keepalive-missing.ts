@@ -159,7 +159,7 @@ function judge(
     result: 'problem',
     subject,
     confidence: moved ? 'high' : 'low',
-    explanation: `${side.address} (behind a NAT) sent nothing from port ${side.port} for ${seconds.toFixed(0)} s, not even a keepalive, ${consequence}.`,
+    explanation: `${side.address} (behind a NAT) sent nothing from port ${side.port} for ${secondsText(seconds)}, not even a keepalive, ${consequence}.`,
     pair: [side.address, peer.address],
     where: 'sender',
     first: pause.last,

@@ -5,6 +5,7 @@ import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js'
 import { defineDiagnosis, insufficientData, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import { secondsBetween } from '../../../src/moment.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { type EchoBurst, type RequestsOfSide, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
 import { citations, pairOf, tunnelFilter, tunnelSubject, tunnelWords } from '../tunnel-subject.js';
@@ -115,7 +116,7 @@ function problemOf(
     ...confidenceUnderDrops(quality, 'medium'),
     explanation:
       `${tunnelWords(tunnel)}: ${worst.run.count} consecutive pings of ${worst.stream.source} to ${worst.stream.destination} ` +
-      `stay unanswered over ${seconds.toFixed(1)} s; before and after, pings are answered. ` +
+      `stay unanswered over ${secondsText(seconds)}; before and after, pings are answered. ` +
       (hosts.size > 1
         ? `${hosts.size} hosts behind ${to} are concerned, so it is the tunnel and not one of them.`
         : `Whether the requests or the replies are lost, and whether it is the path or the host, one capture cannot tell.`),

@@ -11,6 +11,7 @@ import {
 import { type FrameRef, secondsBetween } from '../../../src/moment.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import {
   type RequestsOfSide,
   requestCount,
@@ -283,7 +284,7 @@ function explain(
   const seconds = secondsBetween(seen.first, seen.last);
   const what =
     `${tunnel}: ${seen.count} inner requests from behind ${from} to ${hosts.size === 1 ? [...hosts][0] : `${hosts.size} hosts`} ` +
-    `behind ${to} stay without an answer${seconds >= 0 ? ` for ${seconds.toFixed(1)} s` : ''}, up to the end of the capture.`;
+    `behind ${to} stay without an answer${seconds >= 0 ? ` for ${secondsText(seconds)}` : ''}, up to the end of the capture.`;
   if (!seen.isSilent)
     return `${what} Packets of ${to} do arrive, but none of them answers: the way to ${to} is the one that fails.`;
   return seen.lastGood

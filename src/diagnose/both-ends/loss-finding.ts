@@ -6,6 +6,7 @@ import { DROP_SHARE_SEVERE, dropShare, reportedDrops } from '../../correlate/gat
 import type { Citation, FrameRef } from '../../moment.js';
 import type { Subject } from '../../report/report.js';
 import { NS_PER_SECOND } from '../../units.js';
+import { plural } from '../../wording/counts.js';
 import { addressFilter } from '../../wording/display-filters.js';
 import type { Judgement, Problem } from '../diagnosis.js';
 import { type PacketClass, type PacketCount, serviceWord } from '../packet-class.js';
@@ -109,7 +110,7 @@ export function ownDropsWords(direction: ComparedDirection, comparison: Comparis
   if (drops === 0 || isOutage(direction)) return '';
   const receiver = sideName(otherSide(direction.plan.sender));
   return (
-    ` The capture at ${receiver} reports ${drops} drop${drops === 1 ? '' : 's'} of its own, so at least ` +
+    ` The capture at ${receiver} reports ${plural(drops, 'drop')} of its own, so at least ` +
     `${lostAtLeast(direction, comparison)} are lost on the path.`
   );
 }
