@@ -97,11 +97,11 @@ const READS_BYTES = '^dissectors/[^/]+/(dissector|recognition|quoted-packet|run-
 const READS_TEXTS = '^dissectors/[^/]+/(text-captures|text-lines|packet-text)/';
 
 /**
- * What a folder of the catalogue shows the others beside its correlators, their sessions and what its side files say.
- * Whatever is not in this list is the folder's own.
+ * What a folder of the catalogue shows the others beside its correlators, their sessions and what its side files
+ * say: what its sessions amount to (pings of a pair, refusals, failed attempts), and rules that a family shares. Whatever
+ * is not in this list is the folder's own; what needs no session of the protocol belongs to a room of the engine.
  */
 const SHOWN_TO_OTHER_FOLDERS = files(
-  'dissectors/dns/layout',
   'dissectors/esp/outages',
   'dissectors/esp/sa-pairs',
   'dissectors/eth/mac',
@@ -112,13 +112,11 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/icmp/reachability',
   'dissectors/icmp/refused-ports',
   'dissectors/icmp/refusals',
-  'dissectors/icmp/traceroute',
   'dissectors/ip/fragment-loss',
   'dissectors/ip/fragment-pairs',
   'dissectors/isakmp/esp-bytes',
   'dissectors/isakmp/names',
   'dissectors/isakmp/nat-detection',
-  'dissectors/keepalive/streams',
   'dissectors/overlay/carriers',
   'dissectors/overlay/inner-requests',
   'dissectors/overlay/no-return',
@@ -128,8 +126,6 @@ const SHOWN_TO_OTHER_FOLDERS = files(
   'dissectors/tcp/failed-attempts',
   'dissectors/tcp/server-endpoint',
   'dissectors/tcp/size-limits',
-  'dissectors/tcp/tcp-service',
-  'dissectors/zookeeper/own-areas',
 );
 
 const rooms = Object.entries(ROOMS).map(([name, { mustNotKnow, mayImport }]) => ({

@@ -30,7 +30,7 @@ const STYLE = `
   ${rulesOf(DARK)}
   }
 `;
-/** Lines differ in their dashes too, for whoever does not see their colours. */
+/** Lines differ in their dashes too: colours alone are not seen by everybody. */
 const DASHES = ['', '7 4', '2 3', '9 3 2 3'];
 
 /**

@@ -20,7 +20,7 @@ export default defineDissector({
 
   bind(template, { protocolIndex }) {
     return function dissectTemplate(frame, offset, end) {
-      if (end - offset < HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
+      if (end - offset < HEADER_LENGTH) return frame.observeUnreadable(protocolIndex);
       const row = template.rows.append(frame);
       template.type[row] = frame.view.getUint8(offset + TYPE);
       template.identifier[row] = frame.view.getUint16(offset + IDENTIFIER);

@@ -32,12 +32,12 @@ export const ah = defineDissector({
   bind(table, binding) {
     const dissectEsp = binding.subDissector('esp');
     return function dissectAh(frame, offset, end) {
-      if (end - offset < FIXED_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+      if (end - offset < FIXED_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
       const view = frame.view;
       // In 32-bit words, minus 2 (RFC 4302, section 2.2).
       const headerLength = (view.getUint8(offset + PAYLOAD_LENGTH) + 2) * 4;
       if (headerLength < FIXED_LENGTH || headerLength > frame.payloadLength) {
-        return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+        return frame.observeUnreadable(binding.protocolIndex);
       }
       const nextHeader = view.getUint8(offset + NEXT_HEADER);
       const row = table.rows.append(frame);

@@ -52,7 +52,7 @@ export const arp = defineDissector({
       const view = frame.view;
       // No IP header has said yet whether the capture or the sender cut the packet.
       frame.clamp(offset + PACKET_LENGTH, end);
-      if (end - offset < FIXED_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+      if (end - offset < FIXED_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
       if (
         view.getUint16(offset + PROTOCOL_TYPE) !== ETHERTYPE_IPV4 ||
         view.getUint8(offset + HARDWARE_LENGTH) !== MAC_LENGTH ||
@@ -60,7 +60,7 @@ export const arp = defineDissector({
       ) {
         return;
       }
-      if (end - offset < PACKET_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+      if (end - offset < PACKET_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
       const row = table.rows.append(frame);
       if (frame.depth > 0) {
         table.rows.flow[row] = frame.discriminatedFlow(0, ETHERTYPE_ARP);

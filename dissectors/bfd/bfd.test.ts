@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED, SHORTFALL_TRUNCATED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED, HEADER_TRUNCATED } from '../../src/observe/engine-tables.js';
 import { Slot } from '../../src/observe/slot.js';
 import { BFD_STATE, bfdControl } from '../../test/build/bfd.js';
 import { hex } from '../../test/build/bytes.js';
@@ -109,15 +109,15 @@ describe('BFD control packets', () => {
     ['a length beyond its end', bfdControl({ state: 3, mine: 1, yours: 2, length: 25 })],
   ])('throws away %s as a receiver does (RFC 5880, section 6.8.6)', (_, packet) => {
     expect(dissect(packet)).toBe(0);
-    expect(unreadableHeader()).toBe(SHORTFALL_MALFORMED);
+    expect(unreadableHeader()).toBe(HEADER_MALFORMED);
   });
 
   it('tells a packet that the capture cut from one that its sender did', () => {
     for (let length = 0; length < UP.length; length++) {
       expect(dissect(UP.subarray(0, length), { wireLength: UP.length })).toBe(0);
-      expect(unreadableHeader()).toBe(SHORTFALL_TRUNCATED);
+      expect(unreadableHeader()).toBe(HEADER_TRUNCATED);
       expect(dissect(UP.subarray(0, length))).toBe(0);
-      expect(unreadableHeader()).toBe(SHORTFALL_MALFORMED);
+      expect(unreadableHeader()).toBe(HEADER_MALFORMED);
     }
   });
 

@@ -1,6 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import * as bfd from './layout.js';
 
@@ -55,14 +55,14 @@ function dissectControl(
   const carrier = carrierOf(frame.destinationPort);
   if (carrier === bfd.CARRIER_OTHER && isUdpPort(frame.sourcePort)) return;
   if (frame.destinationPort === bfd.PORT_ECHO) return;
-  if (end - offset < bfd.MANDATORY_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (end - offset < bfd.MANDATORY_LENGTH) return frame.observeUnreadable(protocolIndex);
   const view = frame.view;
   const stateAndFlags = view.getUint8(offset + bfd.STATE_AND_FLAGS);
   const state = stateAndFlags >> bfd.STATE_SHIFT;
   const flags = stateAndFlags & bfd.FLAGS_MASK;
   const hasAuthentication = (flags & bfd.FLAG_AUTHENTICATION) !== 0;
   if (!isAcceptable(frame, offset, state, flags)) {
-    return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeUnreadableOf(protocolIndex, HEADER_MALFORMED);
   }
   const isTypeThere = hasAuthentication && end - offset > bfd.AUTHENTICATION_TYPE;
   const row = table.rows.append(frame);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
 import { Slot } from '../../src/observe/slot.js';
 import { ORIGIN_ASSEMBLED } from '../../src/observe/table.js';
 import {
@@ -133,7 +133,7 @@ describe('BGP messages', () => {
     const message = bgpNotification(6, 2, shutdownText('x'));
     for (let length = 0; length < message.length; length++) {
       expect(dissect(message.subarray(0, length))).toBe(0);
-      expect(slot.unreadableHeaders.kind[0]).toBe(SHORTFALL_MALFORMED);
+      expect(slot.unreadableHeaders.kind[0]).toBe(HEADER_MALFORMED);
     }
   });
 

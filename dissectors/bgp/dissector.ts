@@ -1,6 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
 import * as bgp from './layout.js';
 import { RouteRows } from './nlri.js';
 import { BGP_ROWS, type BgpTable, clearRow, TEXT_BYTES_KEPT, textColumns } from './rows.js';
@@ -60,12 +60,12 @@ function dissectMessage(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < bgp.HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (end - offset < bgp.HEADER_LENGTH) return frame.observeUnreadable(protocolIndex);
   const view = frame.view;
   const type = view.getUint8(offset + bgp.TYPE);
   const length = view.getUint16(offset + bgp.LENGTH);
   if (!isLengthOf(type, length) || length > end - offset) {
-    return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeUnreadableOf(protocolIndex, HEADER_MALFORMED);
   }
   const row = table.rows.append(frame);
   clearRow(table, text, row);

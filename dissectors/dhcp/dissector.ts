@@ -43,7 +43,7 @@ function dissectMessage(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < dhcp.OPTIONS) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (end - offset < dhcp.OPTIONS) return frame.observeUnreadable(protocolIndex);
   const view = frame.view;
   if (view.getInt32(offset + dhcp.COOKIE) !== dhcp.MAGIC_COOKIE) return;
   if (view.getUint8(offset + dhcp.HARDWARE_LENGTH) !== dhcp.ETHERNET_LENGTH) return;

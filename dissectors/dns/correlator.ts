@@ -11,6 +11,7 @@ import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
 import { isUnicast } from '../../src/wire/address.js';
+import { PORT_DNS } from '../../src/wire/transport.js';
 import dissector, { type DnsTable, nameColumns } from './dissector.js';
 import * as dns from './layout.js';
 import { nameOf } from './name.js';
@@ -108,7 +109,7 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
     const { flows } = this.run;
     const { from, to } = flows.addresses(flow, serverEnd);
     const ports = flows.ports(flow, serverEnd);
-    if (ports.from !== dns.PORT_DNS) return null;
+    if (ports.from !== PORT_DNS) return null;
     const key = `${flows.stack(flow)} ${from}`;
     let server = this.servers.get(key);
     if (!server) {

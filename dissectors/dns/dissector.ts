@@ -1,8 +1,9 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
+import { PORT_DNS } from '../../src/wire/transport.js';
 import * as dns from './layout.js';
 
 /** Bytes of the question's name that a row keeps, as on the wire: names that people read are shorter; reports show the rest as cut. */
@@ -75,7 +76,7 @@ export function nameColumns(table: DnsTable): readonly Int32Array[] {
  */
 export const dnsDissector = defineDissector({
   protocol: 'dns',
-  carriedBy: { udpPort: [dns.PORT_DNS, dns.PORT_MDNS, dns.PORT_LLMNR], tcpPort: [dns.PORT_DNS] },
+  carriedBy: { udpPort: [PORT_DNS, dns.PORT_MDNS, dns.PORT_LLMNR], tcpPort: [PORT_DNS] },
   observes: DNS_ROWS,
   rowsPerChunk: 4096,
   stream: { messageLength },
@@ -106,13 +107,13 @@ function dissectMessage(
   offset: number,
   end: number,
 ): void {
-  if (frame.sourcePort !== dns.PORT_DNS && frame.destinationPort !== dns.PORT_DNS) return;
+  if (frame.sourcePort !== PORT_DNS && frame.destinationPort !== PORT_DNS) return;
   const at = frame.protocol === PROTOCOL_TCP ? offset + dns.TCP_LENGTH_PREFIX : offset;
-  if (end - at < dns.HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (end - at < dns.HEADER_LENGTH) return frame.observeUnreadable(protocolIndex);
   const view = frame.view;
   const flags = view.getUint16(at + dns.FLAGS);
   if ((flags & dns.OPCODE_MASK) >> dns.OPCODE_SHIFT > dns.OPCODE_MAX) {
-    return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeUnreadableOf(protocolIndex, HEADER_MALFORMED);
   }
   const row = table.rows.append(frame);
   table.id[row] = view.getUint16(at + dns.ID);
@@ -128,7 +129,7 @@ function dissectMessage(
   const question = at + dns.HEADER_LENGTH;
   const length = nameLength(view, question, end);
   if (length === 0 || end - question - length < dns.QUESTION_LENGTH)
-    return frame.observeTruncatedOrMalformed(protocolIndex);
+    return frame.observeUnreadable(protocolIndex);
   table.nameLength[row] = length;
   table.type[row] = view.getUint16(question + length);
   copyName(table, name, row, view, question, length);

@@ -49,6 +49,5 @@ export const OPT_LENGTH_MIN = 11;
 /** In front of a message over TCP (RFC 1035, section 4.2.2). */
 export const TCP_LENGTH_PREFIX = 2;
 
-export const PORT_DNS = 53;
 export const PORT_MDNS = 5353;
 export const PORT_LLMNR = 5355;

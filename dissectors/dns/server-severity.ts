@@ -2,9 +2,10 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../src/diagnose/severity-policy.js';
 import type { Severity, Subject } from '../../src/report/report.js';
+import { PORT_DNS } from '../../src/wire/transport.js';
 import { hostFilter } from '../../src/wording/display-filters.js';
 import { serverSubject } from '../../src/wording/subjects.js';
-import { PORT_DNS } from './layout.js';
+
 import type { DnsServer } from './session.js';
 
 /** Clients that must fail before a finding about a busy server is more than information, and their share of failures. */

@@ -1,5 +1,5 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
 import { ORIGIN_ASSEMBLED } from '../../src/observe/table.js';
 import { PROTOCOL_ESP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 
@@ -52,11 +52,11 @@ export const esp = defineDissector({
     return function dissectEsp(frame, offset, end) {
       // The first fragment has told everything; the assembled packet is the same one again.
       if (frame.origin === ORIGIN_ASSEMBLED) return;
-      if (end - offset < HEADER_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+      if (end - offset < HEADER_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
       const view = frame.view;
       // RFC 4303, section 2.1: 0 is for local use and never sent.
       if (view.getInt32(offset + SPI) === 0) {
-        return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_MALFORMED);
+        return frame.observeUnreadableOf(binding.protocolIndex, HEADER_MALFORMED);
       }
       const isUdp = frame.protocol === PROTOCOL_UDP;
       const capturedFully = frame.payloadLength <= end - offset;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED, SHORTFALL_TRUNCATED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED, HEADER_TRUNCATED } from '../../src/observe/engine-tables.js';
 import { Slot } from '../../src/observe/slot.js';
 import { ORIGIN_ASSEMBLED, ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { hex } from '../../test/build/bytes.js';
@@ -86,14 +86,14 @@ describe('ESP packets', () => {
 
   it('refuses SPI 0, which is never sent', () => {
     expect(dissect(hex('00000000 00000001 0001020304050607'))).toBe(0);
-    expect(slot.unreadableHeaders.kind[0]).toBe(SHORTFALL_MALFORMED);
+    expect(slot.unreadableHeaders.kind[0]).toBe(HEADER_MALFORMED);
   });
 
   it('says which header is cut, at every length', () => {
     for (let length = 0; length < PACKET.length; length++) {
       const rows = dissect(PACKET.subarray(0, length), { wireLength: PACKET.length });
       expect(rows).toBe(length < 8 ? 0 : 1);
-      if (length < 8) expect(slot.unreadableHeaders.kind[0]).toBe(SHORTFALL_TRUNCATED);
+      if (length < 8) expect(slot.unreadableHeaders.kind[0]).toBe(HEADER_TRUNCATED);
     }
   });
 

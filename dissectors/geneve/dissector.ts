@@ -1,5 +1,5 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
-import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED, HEADER_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
 import { ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { ETHERTYPE_TRANSPARENT_ETHERNET } from '../../src/wire/ethernet.js';
@@ -58,7 +58,7 @@ export const geneve = defineDissector({
   },
   bind(table, binding) {
     return function dissectGeneve(frame, offset, end) {
-      if (end - offset < HEADER_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+      if (end - offset < HEADER_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
       const view = frame.view;
       const first = view.getUint8(offset + VERSION_AND_LENGTH);
       const optionsLength = (first & OPTION_WORDS_MASK) * 4;
@@ -66,7 +66,7 @@ export const geneve = defineDissector({
       // Both ends send to the port: with it as source alone this is some client's datagram.
       const isMine = frame.destinationPort === GENEVE_PORT && (first & VERSION_MASK) === 0;
       if (!isMine || HEADER_LENGTH + optionsLength > frame.payloadLength) {
-        return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_MALFORMED);
+        return frame.observeUnreadableOf(binding.protocolIndex, HEADER_MALFORMED);
       }
       const { networkOffset: outerOffset, flow: outerFlow } = frame;
       const protocolType = view.getUint16(offset + PROTOCOL_TYPE);
@@ -81,10 +81,10 @@ export const geneve = defineDissector({
       table.innerLength[row] = 0;
       table.rows.flow[row] = frame.discriminatedFlow(PROTOCOL_UDP, table.vni[row]);
       table.rows.direction[row] = frame.addressDirection();
-      if (inner > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+      if (inner > end) return frame.observeUnreadable(binding.protocolIndex);
       if ((flags & FLAG_CONTROL) !== 0 || inner === end) return;
       if (!frame.enterTunnel(KIND, table.vni[row])) {
-        return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
+        return frame.observeUnreadableOf(binding.protocolIndex, HEADER_TOO_DEEP);
       }
       frame.payloadLength -= HEADER_LENGTH + optionsLength;
       if (protocolType === ETHERTYPE_TRANSPARENT_ETHERNET) binding.innerEthernet(frame, inner, end);

@@ -1,6 +1,6 @@
 import { type Binding, defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
+import { HEADER_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
 import { type ObservationTable, ORIGIN_WHOLE, type Schema } from '../../src/observe/table.js';
 import { PROTOCOL_GRE } from '../../src/wire/ip.js';
@@ -55,7 +55,7 @@ function dissectHeader(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < gre.HEADER_LENGTH_MIN) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (end - offset < gre.HEADER_LENGTH_MIN) return frame.observeUnreadable(binding.protocolIndex);
   const view = frame.view;
   const flags = view.getUint16(offset + gre.FLAGS);
   // The port alone proves nothing: it may be one that a client happened to get.
@@ -68,7 +68,7 @@ function dissectHeader(
   const sequenceAt = at;
   if ((flags & gre.FLAG_SEQUENCE) !== 0) at += 4;
   if ((flags & gre.VERSION) === gre.VERSION_PPTP && (flags & gre.FLAG_ACKNOWLEDGMENT) !== 0) at += 4;
-  if (at > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (at > end) return frame.observeUnreadable(binding.protocolIndex);
   const row = table.rows.append(frame);
   table.flags[row] = flags;
   table.protocolType[row] = view.getUint16(offset + gre.PROTOCOL_TYPE);
@@ -99,7 +99,7 @@ function dissectPayload(
   if (isMirror) table.key[row] = mirrorSession(table.flags[row], type, frame.view, offset, end);
   const { flow: outerFlow, networkOffset: outerOffset } = frame;
   if (!frame.enterTunnel(isMirror ? KIND_ERSPAN : KIND_GRE, table.key[row] | 0)) {
-    return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
+    return frame.observeUnreadableOf(binding.protocolIndex, HEADER_TOO_DEEP);
   }
   if ((table.flags[row] & (gre.VERSION | gre.FLAG_ROUTING)) === 0) {
     if (isMirror) dissectMirrored(table.flags[row], type, binding, frame, offset, end);
@@ -138,14 +138,14 @@ function dissectMirrored(
 ): void {
   if (type === gre.TYPE_ERSPAN) {
     const inner = (flags & gre.FLAG_SEQUENCE) === 0 ? offset : offset + gre.ERSPAN_II_LENGTH;
-    if (inner > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+    if (inner > end) return frame.observeUnreadable(binding.protocolIndex);
     return binding.innerEthernet(frame, inner, end);
   }
-  if (end - offset < gre.ERSPAN_III_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (end - offset < gre.ERSPAN_III_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
   const bits = frame.view.getUint16(offset + gre.ERSPAN_III_FLAGS);
   let inner = offset + gre.ERSPAN_III_LENGTH;
   if ((bits & gre.ERSPAN_III_OPTION) !== 0) inner += gre.ERSPAN_III_OPTION_LENGTH;
-  if (inner > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (inner > end) return frame.observeUnreadable(binding.protocolIndex);
   const frameType = (bits & gre.ERSPAN_III_FRAME_TYPE_MASK) >> gre.ERSPAN_III_FRAME_TYPE_SHIFT;
   if (frameType === gre.ERSPAN_III_FRAME_TYPE_IP) binding.innerIp(frame, inner, end);
   else if (frameType === 0) binding.innerEthernet(frame, inner, end);

@@ -1,6 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
 import { ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { foldSum, ICMP_CHECKSUM, sumOfAddress, sumOfBytes } from '../../src/wire/checksum.js';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../src/wire/ip.js';
@@ -64,7 +64,7 @@ function dissectMessage(
   end: number,
 ): void {
   if (end - offset < HEADER_LENGTH) {
-    frame.observeTruncatedOrMalformed(protocolIndex);
+    frame.observeUnreadable(protocolIndex);
     return;
   }
   const view = frame.view;
@@ -73,7 +73,7 @@ function dissectMessage(
   const kind = isV6 ? kindOfV6(type) : kindOf(type);
   if (kind === OTHER) return;
   if (kind === ERROR && isDamaged(frame, offset, end)) {
-    frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    frame.observeUnreadableOf(protocolIndex, HEADER_MALFORMED);
     return;
   }
   const code = view.getUint8(offset + CODE);

@@ -28,7 +28,7 @@ export function dissectQuotedPacket(
   const version = end > offset ? frame.view.getUint8(offset) >> 4 : 0;
   if (version === 4 && dissectQuotedIpv4(table, row, frame.view, offset, end)) return;
   if (version === 6 && dissectQuotedIpv6(table, row, frame.view, offset, end)) return;
-  frame.observeTruncatedOrMalformed(protocolIndex);
+  frame.observeUnreadable(protocolIndex);
 }
 
 function dissectQuotedIpv4(

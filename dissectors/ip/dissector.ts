@@ -1,6 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import { IPV4_HEADER_CHECKSUM, sumOfBytes } from '../../src/wire/checksum.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
@@ -51,11 +51,11 @@ function dissectFragment(
   const isCrooked = frame.moreFragments !== 0 && (length & FRAGMENT_UNIT_MASK) !== 0;
   if (length <= 0 || isCrooked) {
     // Lengths are those that the IP header claims, so the fault is the sender's. Receivers drop such fragments.
-    frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    frame.observeUnreadableOf(protocolIndex, HEADER_MALFORMED);
     return;
   }
   if (frame.family === 4 && isHeaderDamaged(frame)) {
-    frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_MALFORMED);
+    frame.observeUnreadableOf(protocolIndex, HEADER_MALFORMED);
     return;
   }
   const isFirst = frame.fragmentOffset === 0;
@@ -76,7 +76,7 @@ function dissectFragment(
 }
 
 /**
- * The checksum of the IPv4 header does not fit, so that whoever gets the fragment drops it (RFC 1122, section 3.2.1.2), and
+ * The checksum of the IPv4 header does not fit, so that the receiver drops the fragment (RFC 1122, section 3.2.1.2), and
  * its identification and offset are not to be believed. 0 is left to the network card.
  */
 function isHeaderDamaged({ view, networkOffset }: FrameContext): boolean {

@@ -1,5 +1,5 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
-import { SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
+import { HEADER_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
 import { ORIGIN_WHOLE, type Schema } from '../../src/observe/table.js';
 import { PROTOCOL_IPIP, PROTOCOL_IPV6 } from '../../src/wire/ip.js';
@@ -29,8 +29,7 @@ export const ipipDissector = defineDissector({
       table.innerVersion[row] = frame.protocol === PROTOCOL_IPIP ? 4 : 6;
       table.outerLength[row] = frame.networkLength;
       table.innerLength[row] = frame.payloadLength;
-      if (!frame.enterTunnel(KIND, 0))
-        return frame.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_TOO_DEEP);
+      if (!frame.enterTunnel(KIND, 0)) return frame.observeUnreadableOf(protocolIndex, HEADER_TOO_DEEP);
       innerIp(frame, offset, end);
       // The outer header of a first fragment tells only its own length.
       if (frame.origin !== ORIGIN_WHOLE && frame.networkOffset >= offset) {

@@ -91,7 +91,7 @@ function dissectMessage(
   end: number,
 ): void {
   if (end - offset < isakmp.HEADER_LENGTH) {
-    frame.observeTruncatedOrMalformed(protocolIndex);
+    frame.observeUnreadable(protocolIndex);
     return;
   }
   const view = frame.view;
@@ -103,7 +103,7 @@ function dissectMessage(
     frame.origin !== ORIGIN_FIRST_FRAGMENT &&
     view.getUint32(offset + isakmp.MESSAGE_LENGTH) > frame.payloadLength;
   if (!isKnownVersion || isShorter || isLonger) {
-    frame.observeTruncatedOrMalformed(protocolIndex);
+    frame.observeUnreadable(protocolIndex);
     return;
   }
 
@@ -133,7 +133,7 @@ function dissectMessage(
   }
   const first = view.getUint8(offset + isakmp.NEXT_PAYLOAD);
   const isWellFormed = readPayloads(table, row, view, first, offset + isakmp.HEADER_LENGTH, messageEnd);
-  if (!isWellFormed) frame.observeTruncatedOrMalformed(protocolIndex);
+  if (!isWellFormed) frame.observeUnreadable(protocolIndex);
 }
 
 /** One message that the assembler cut out of a TCP stream, its length field included. */

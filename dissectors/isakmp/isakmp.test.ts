@@ -2,11 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import { CLAIM_PORT, CLAIM_STRONG, FrameContext } from '../../src/dissect/frame-context.js';
-import {
-  SHORTFALL_CONTINUES,
-  SHORTFALL_MALFORMED,
-  SHORTFALL_TRUNCATED,
-} from '../../src/observe/engine-tables.js';
+import { HEADER_CONTINUES, HEADER_MALFORMED, HEADER_TRUNCATED } from '../../src/observe/engine-tables.js';
 import { Slot } from '../../src/observe/slot.js';
 import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../../src/observe/table.js';
 import { ascii, concat, hex, random, u8, u16, u32, zeros } from '../../test/build/bytes.js';
@@ -125,14 +121,14 @@ describe('ISAKMP header', () => {
     const wrong = MI1.slice();
     wrong.set(u32(value), at);
     expect(dissect(wrong)).toBe(0);
-    expect(unreadableHeaders()).toEqual([SHORTFALL_MALFORMED]);
+    expect(unreadableHeaders()).toEqual([HEADER_MALFORMED]);
   });
 
   it('of another version is not read', () => {
     const wrong = MI1.slice();
     wrong[17] = 0x30;
     expect(dissect(wrong)).toBe(0);
-    expect(unreadableHeaders()).toEqual([SHORTFALL_MALFORMED]);
+    expect(unreadableHeaders()).toEqual([HEADER_MALFORMED]);
   });
 
   it('is read from the first fragment of a datagram', () => {
@@ -142,7 +138,7 @@ describe('ISAKMP header', () => {
       3028, 1472, 3000,
     ]);
     expect(dissect(first.subarray(0, 20), { origin: ORIGIN_FIRST_FRAGMENT })).toBe(0);
-    expect(unreadableHeaders()).toEqual([SHORTFALL_CONTINUES]);
+    expect(unreadableHeaders()).toEqual([HEADER_CONTINUES]);
   });
 });
 
@@ -221,7 +217,7 @@ describe('payloads', () => {
       hex('00000003'),
     );
     expect(dissect(broken)).toBe(1);
-    expect(unreadableHeaders()).toEqual([SHORTFALL_MALFORMED]);
+    expect(unreadableHeaders()).toEqual([HEADER_MALFORMED]);
   });
 });
 
@@ -275,7 +271,7 @@ describe('damage', () => {
       const rows = dissect(MI1.subarray(0, length), { wireLength: MI1.length });
       expect(rows).toBe(length < 28 ? 0 : 1);
       if (rows === 1) expect(table.readLength[0]).toBe(length);
-      expect(unreadableHeaders().filter((kind) => kind !== SHORTFALL_TRUNCATED)).toEqual([]);
+      expect(unreadableHeaders().filter((kind) => kind !== HEADER_TRUNCATED)).toEqual([]);
     }
   });
 

@@ -1,20 +1,16 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { isSamePeriod } from '../../src/correlate/periodic/cadence.js';
+import { isSamePeriod, isSteady, PERIODS_MIN } from '../../src/correlate/periodic/cadence.js';
 import type { KeepaliveLink, KeepaliveStream, LinkDirection } from '../../src/correlate/periodic/session.js';
 import type { PairTraffic } from '../../src/correlate/traffic.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { isIndependent } from '../../src/diagnose/silences.js';
 import type { Subject } from '../../src/report/report.js';
-import { pairFilter } from '../../src/wording/display-filters.js';
 import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
 import { keepaliveLinks } from './correlator.js';
 
-/** Intervals from which a direction alone shows a period; fewer do where the other direction has the same. */
-export const PERIODS_MIN = 20;
+/** Where the other direction has the same period; see PERIODS_MIN. */
 export const PERIODS_MIN_BOTH_WAYS = 5;
-/** Share of blocks that may leave the period: a stream that does so more often has none. */
-const UNSTEADY_SHARE_MAX = 0.1;
 /** System ports (RFC 6335): services whose periodic datagrams are polls and announcements, not keepalives. */
 const SYSTEM_PORT_MAX = 1023;
 
@@ -64,11 +60,6 @@ function isKeepalive(
   );
 }
 
-/** Nearly all blocks have the same period. */
-export function isSteady({ steadyBlocks, unsteadyBlocks }: KeepaliveStream): boolean {
-  return steadyBlocks > 0 && unsteadyBlocks <= UNSTEADY_SHARE_MAX * (steadyBlocks + unsteadyBlocks);
-}
-
 /** Unicast both ways, and not the port of a system service. */
 export function isJudged({ from, to, fromPort, toPort }: LinkDirection): boolean {
   return isUnicast(from) && isUnicast(to) && fromPort > SYSTEM_PORT_MAX && toPort > SYSTEM_PORT_MAX;
@@ -101,21 +92,4 @@ export function streamSubject(quality: CaptureQuality, { direction, link }: Keep
 /** `10.0.8.8:50000 to 10.0.8.1:50015`. */
 export function directionText({ from, fromPort, to, toPort }: LinkDirection): string {
   return `${endpointText(from, fromPort)} to ${endpointText(to, toPort)}`;
-}
-
-/** `81 bytes`, `79 to 81 bytes`. */
-export function lengthText({ shortestLength, longestLength }: KeepaliveStream): string {
-  const lengths =
-    shortestLength === longestLength ? `${longestLength}` : `${shortestLength} to ${longestLength}`;
-  return `${lengths} bytes`;
-}
-
-/** Display filter for both directions of the link. */
-export function linkFilter({
-  from,
-  fromPort,
-  to,
-  toPort,
-}: Pick<LinkDirection, 'from' | 'fromPort' | 'to' | 'toPort'>): string {
-  return `${pairFilter(from, to)} && udp.port == ${fromPort} && udp.port == ${toPort}`;
 }

@@ -55,7 +55,7 @@ function dissectMessage(
   // Other programs use the port too, and time was once told by other means.
   if (version === 0 || version > ntp.VERSION_MAX) return;
   if (mode < ntp.MODE_SYMMETRIC_ACTIVE || mode > ntp.MODE_SERVER) return;
-  if (end - offset < ntp.HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (end - offset < ntp.HEADER_LENGTH) return frame.observeUnreadable(protocolIndex);
   const stratum = view.getUint8(offset + ntp.STRATUM);
   if (stratum > ntp.STRATUM_UNSYNCHRONISED) return;
   const row = table.rows.append(frame);

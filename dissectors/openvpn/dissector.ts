@@ -59,10 +59,10 @@ function claim(frame: FrameContext, offset: number, end: number): number {
 function bind(table: OpenvpnTable, { protocolIndex }: Binding): Dissect {
   return function dissectOpenvpn(frame, offset, end) {
     const start = frame.protocol === PROTOCOL_TCP ? offset + openvpn.STREAM_LENGTH_LENGTH : offset;
-    if (end - start < openvpn.CONTROL_LENGTH_MIN) return frame.observeTruncatedOrMalformed(protocolIndex);
+    if (end - start < openvpn.CONTROL_LENGTH_MIN) return frame.observeUnreadable(protocolIndex);
     const opcode = frame.view.getUint8(start) >> openvpn.OPCODE_SHIFT;
     if (opcode < openvpn.HARD_RESET_CLIENT_V1 || opcode > openvpn.CONTROL_WRAPPED_KEY) {
-      return frame.observeTruncatedOrMalformed(protocolIndex);
+      return frame.observeUnreadable(protocolIndex);
     }
     if (openvpn.isData(opcode)) dissectData(table, protocolIndex, frame, start, end, opcode);
     else dissectControl(table, protocolIndex, frame, start, end, opcode);
@@ -79,7 +79,7 @@ function dissectData(
 ): void {
   const isV2 = opcode === openvpn.DATA_V2;
   if (end - offset < (isV2 ? openvpn.DATA_V2_LENGTH_MIN : openvpn.DATA_V1_LENGTH_MIN)) {
-    return frame.observeTruncatedOrMalformed(protocolIndex);
+    return frame.observeUnreadable(protocolIndex);
   }
   const view = frame.view;
   const row = appendRow(table, frame, offset, end, opcode);
@@ -100,7 +100,7 @@ function dissectControl(
   const isWhole = !frame.isCut && frame.origin !== ORIGIN_FIRST_FRAGMENT;
   const shape = controlShape(frame.view, offset, end, opcode, isWhole);
   // What fits no way to send it is another protocol on this port, or a control channel that somebody scrambled.
-  if (shape === SHAPE_NONE && isWhole) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (shape === SHAPE_NONE && isWhole) return frame.observeUnreadable(protocolIndex);
   const row = appendRow(table, frame, offset, end, opcode);
   table.sessionHigh[row] = frame.view.getInt32(offset + openvpn.SESSION_ID);
   table.sessionLow[row] = frame.view.getInt32(offset + openvpn.SESSION_ID + 4);

@@ -5,7 +5,7 @@ import type { Subject } from '../../src/report/report.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { secondsText } from '../../src/wording/durations.js';
-import { endpointText } from '../../src/wording/endpoints.js';
+import { socketText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
 import { openvpnConversations } from './correlator.js';
 import type { Handshake, OpenvpnConversation, OpenvpnDirection, Way } from './session.js';
@@ -84,10 +84,6 @@ export function directionSubject(
     from: socketText(from),
     to: socketText(to),
   };
-}
-
-export function socketText({ address, port }: OpenvpnDirection['from']): string {
-  return endpointText(address, port);
 }
 
 export function fromClient({ directions, clientWay }: OpenvpnConversation): OpenvpnDirection {

@@ -1,6 +1,6 @@
 import { type Binding, type Dissect, defineDissector } from '../../src/dissect/dissector.js';
 import { CLAIM_PORT, CLAIM_STRONG, type FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
+import { HEADER_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
 import { type ObservationTable, ORIGIN_FIRST_FRAGMENT, type Schema } from '../../src/observe/table.js';
 import { ControlReader } from './control-payload.js';
@@ -99,7 +99,7 @@ function dissectPacket(
   if (generation === GENERATION_NONE || frame.origin === ORIGIN_FIRST_FRAGMENT) return;
   const isCurrent = generation === GENERATION_CURRENT;
   const addresses = offset + (isCurrent ? scion.CURRENT_HOSTS : scion.OLD_HOSTS);
-  if (addresses > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (addresses > end) return frame.observeUnreadable(binding.protocolIndex);
   const row = table.rows.append(frame);
   clearRow(table, row);
   table.generation[row] = generation;
@@ -109,7 +109,7 @@ function dissectPacket(
   const headerLength = isCurrent
     ? view.getUint8(offset + scion.CURRENT_HEADER_LENGTH) * 4
     : view.getUint8(offset + scion.OLD_HEADER_LENGTH) * scion.OLD_LINE;
-  if (offset + headerLength > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (offset + headerLength > end) return frame.observeUnreadable(binding.protocolIndex);
   if (isCurrent) readCurrentPath(table, row, view, offset, headerLength);
   else readOldPath(table, row, view, offset, headerLength);
   const next = isCurrent
@@ -118,7 +118,7 @@ function dissectPacket(
   if (table.pathKind[row] !== PATH_KIND_ONE_HOP) table.stampSeconds[row] = 0;
   // The extensions have left in `payloadLength` what stands behind them.
   const at = offset + table.packetLength[row] - frame.payloadLength;
-  if (at > end) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (at > end) return frame.observeUnreadable(binding.protocolIndex);
   // Routers on the way move the pointers into the path; what stands behind the headers stays.
   frame.stableFrom = at;
   if (next === scion.NEXT_UDP) return dissectUdp(table, row, reader, binding, frame, at, end);
@@ -272,7 +272,7 @@ function dissectUdp(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < scion.UDP_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (end - offset < scion.UDP_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
   table.content[row] = CONTENT_UDP;
   const wireLength = frame.payloadLength - scion.UDP_LENGTH;
   const at = offset + scion.UDP_LENGTH;
@@ -309,7 +309,7 @@ function dissectGatewayFrame(
     const length = ipLength(view, at, end);
     if (length === 0 || at + length > end) return;
     if (!frame.enterTunnel(KIND_SCION, gatewayKey(table, row))) {
-      return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
+      return frame.observeUnreadableOf(binding.protocolIndex, HEADER_TOO_DEEP);
     }
     frame.payloadLength = length;
     binding.innerIp(frame, at, at + length);
@@ -341,7 +341,7 @@ function readScmp(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < scion.SCMP_LENGTH_MIN) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (end - offset < scion.SCMP_LENGTH_MIN) return frame.observeUnreadable(binding.protocolIndex);
   const view = frame.view;
   const type = view.getUint8(offset);
   table.content[row] = CONTENT_SCMP;
@@ -365,8 +365,7 @@ function readOldScmp(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < scion.OLD_SCMP_HEADER_LENGTH)
-    return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (end - offset < scion.OLD_SCMP_HEADER_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
   const view = frame.view;
   table.content[row] = CONTENT_SCMP;
   table.scmp[row] =

@@ -1,7 +1,8 @@
+import { isSteady, PERIODS_MIN } from '../../src/correlate/periodic/cadence.js';
 import type { KeepaliveStream, LinkDirection } from '../../src/correlate/periodic/session.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../src/units.js';
-import { isSteady, PERIODS_MIN } from '../keepalive/streams.js';
+
 import { scionLinks } from './correlator.js';
 import type { ScionLink } from './session.js';
 

@@ -1,9 +1,9 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
+import { udpFlowFilter } from '../../src/wording/display-filters.js';
 import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
-import { linkFilter as udpFilter } from '../keepalive/streams.js';
 import type { ScionLink } from './session.js';
 
 /** LINKTYPE_ values of interfaces that carry IP alone, as a tun interface does (RAW in its variants, IPv4, IPv6). */
@@ -47,7 +47,7 @@ export function directionText(link: ScionLink, direction: number): string {
 
 /** Display filter for both directions of a link. */
 export function linkFilter(link: ScionLink): string {
-  return udpFilter(endsOf(link, 0));
+  return udpFlowFilter(endsOf(link, 0));
 }
 
 /** All interfaces of the capture carry IP without a link layer. */

@@ -1,6 +1,6 @@
 import { NS_PER_SECOND } from '../../src/units.js';
+import type { ServiceStuckSegment } from './session.js';
 import { isBlackHoleSize } from './size-limits.js';
-import type { ServiceStuckSegment } from './tcp-service.js';
 
 export const REPEATS_MIN = 5;
 export const SECONDS_MIN = 3;

@@ -12,8 +12,8 @@ import { ConnectionTable, doubleAt, momentAt, wordAt } from './connection-table.
 import { ConnectionWatch } from './connection-watch.js';
 import { CutSegments } from './cut-segments.js';
 import { ServiceFold } from './service-fold.js';
+import type { TcpService } from './session.js';
 import type { TcpConnection, TcpDirection } from './tcp-connection.js';
-import type { TcpService } from './tcp-service.js';
 import { UncapturedAcks } from './uncaptured-acks.js';
 
 /** More than this in flight is no window (2^30 is the limit, RFC 7323) but numbers that somebody rewrote. */

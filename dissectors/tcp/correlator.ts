@@ -10,11 +10,11 @@ import type { FrameRef } from '../../src/moment.js';
 import { type Rows, refOf } from './batch-rows.js';
 import { ConnectionTracker } from './connection-tracker.js';
 import { tcp } from './dissector.js';
+import type { TcpService } from './session.js';
 import type { TcpConnection } from './tcp-connection.js';
-import type { TcpService } from './tcp-service.js';
 
+export type { TcpService } from './session.js';
 export type { TcpConnection, TcpDirection } from './tcp-connection.js';
-export type { TcpService } from './tcp-service.js';
 
 /** One tracker a run feeds both kinds of session. */
 const trackers = new WeakMap<CorrelationRun, ConnectionTracker>();

@@ -57,11 +57,10 @@ export const tcp = defineDissector({
   bind(table, binding) {
     return (frame, offset, end) => {
       const view = frame.view;
-      if (end - offset < TCP_HEADER_LENGTH_MIN)
-        return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+      if (end - offset < TCP_HEADER_LENGTH_MIN) return frame.observeUnreadable(binding.protocolIndex);
       const headerLength = (view.getUint8(offset + TCP_DATA_OFFSET) >> 4) * 4;
       if (headerLength < TCP_HEADER_LENGTH_MIN || headerLength > frame.payloadLength) {
-        return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+        return frame.observeUnreadable(binding.protocolIndex);
       }
       const row = table.rows.append(frame);
       const flags = view.getUint8(offset + TCP_FLAGS);

@@ -12,7 +12,7 @@ import {
   serverEndpoints,
   subjectOf,
 } from './server-endpoint.js';
-import type { TcpService } from './tcp-service.js';
+import type { TcpService } from './session.js';
 
 /** A host that fails at so many endpoints, that fast, is a scanner. */
 export const SCAN_ENDPOINTS_MIN = 20;

@@ -9,7 +9,7 @@ import { endpointText } from '../../src/wording/endpoints.js';
 import { serverSubject } from '../../src/wording/subjects.js';
 import { tcpServices } from './correlator.js';
 import { both, NEVER, type Occurrences } from './occurrences.js';
-import type { TcpService } from './tcp-service.js';
+import type { TcpService } from './session.js';
 
 /** Sources that must fail before a finding about a busy endpoint is more than information, and their share of failures. */
 export const SOURCES_MIN = 3;

@@ -6,7 +6,7 @@ import type { ConnectionTable } from './connection-table.js';
 import * as state from './connection-table.js';
 import { doubleAt, momentAt, wordAt } from './connection-table.js';
 import { plus } from './occurrences.js';
-import { HttpTally, type ServiceSide, SideTrouble, TcpService } from './tcp-service.js';
+import { HttpTally, type ServiceSide, SideTrouble, TcpService } from './session.js';
 
 /** Services kept between epochs: the worst ones, of equally good ones the earliest. */
 const SERVICES_MAX = 16_384;

@@ -73,7 +73,7 @@ export const udpencap = defineDissector({
       } else if (captured >= 1 && length === 1) {
         if (view.getUint8(offset + MARKER) === KEEPALIVE) kind = KIND_KEEPALIVE;
       } else if (frame.isCut) {
-        return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+        return frame.observeUnreadable(binding.protocolIndex);
       }
       if (frame.origin !== ORIGIN_ASSEMBLED) {
         const row = table.rows.append(frame);

@@ -86,19 +86,19 @@ function appendRow(reader: Reader, frame: FrameContext): number {
 function dissectRecord(reader: Reader, frame: FrameContext, offset: number, end: number): void {
   const { view } = frame;
   const { protocolIndex } = reader.binding;
-  if (end - offset < vpp.VPP_STRINGS) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (end - offset < vpp.VPP_STRINGS) return frame.observeUnreadable(protocolIndex);
   const nameAt = offset + vpp.VPP_STRINGS;
   const nameEnd = isRecord(view, offset) ? nameEndAt(view, nameAt, end) : -1;
   if (nameEnd < 0) {
     // USER13 may be anything of anybody's: what is no record of VPP is not malformed.
     const isVpp = frame.slot.chunk.frames.linkType[frame.index] === LINKTYPE_VPP_DISPATCH;
-    if (isVpp) frame.observeTruncatedOrMalformed(protocolIndex);
+    if (isVpp) frame.observeUnreadable(protocolIndex);
     return;
   }
   const metadataEnd = text.endOfString(view, nameEnd + 1, end);
   const opaqueEnd = metadataEnd < 0 ? -1 : text.endOfString(view, metadataEnd + 1, end);
   const opaque2End = opaqueEnd < 0 ? -1 : text.endOfString(view, opaqueEnd + 1, end);
-  if (opaque2End < 0) return frame.observeTruncatedOrMalformed(protocolIndex);
+  if (opaque2End < 0) return frame.observeUnreadable(protocolIndex);
   const row = appendRow(reader, frame);
   const { table } = reader;
   table.kind[row] = kindOf(view, offset);
@@ -113,7 +113,7 @@ function dissectRecord(reader: Reader, frame: FrameContext, offset: number, end:
   if (view.getUint8(offset + vpp.VPP_STRING_COUNT) === vpp.VPP_STRINGS_TRACED) {
     const traceEnd = text.endOfString(view, packet, end);
     readNodeTrace(table, reader.reason, row, view, packet, traceEnd < 0 ? end : traceEnd);
-    if (traceEnd < 0) return frame.observeTruncatedOrMalformed(protocolIndex);
+    if (traceEnd < 0) return frame.observeUnreadable(protocolIndex);
     packet = traceEnd + 1;
   }
   readPacket(reader, row, frame, nameAt, nameEnd, packet, end);

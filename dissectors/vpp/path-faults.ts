@@ -1,5 +1,5 @@
 import type { KnownProtocols } from '../../src/correlate/known-protocols.js';
-import { isTraceroutePort } from '../icmp/traceroute.js';
+import { isTraceroutePort } from '../../src/wire/transport.js';
 import { CNAT_FAILED, CNAT_MISSED } from './columns.js';
 import * as graph from './graph-nodes.js';
 import type { VppFaultKind, VppPacket, VppPath } from './session.js';

@@ -1,6 +1,6 @@
 import { type Binding, defineDissector } from '../../src/dissect/dissector.js';
 import { CLAIM_PORT, CLAIM_STRONG, type FrameContext } from '../../src/dissect/frame-context.js';
-import { SHORTFALL_MALFORMED, SHORTFALL_TOO_DEEP } from '../../src/observe/engine-tables.js';
+import { HEADER_MALFORMED, HEADER_TOO_DEEP } from '../../src/observe/engine-tables.js';
 import { TUNNEL_KINDS } from '../../src/observe/flow-key.js';
 import { ORIGIN_WHOLE } from '../../src/observe/table.js';
 import * as ethernet from '../../src/wire/ethernet.js';
@@ -50,11 +50,11 @@ function dissectHeader(
   offset: number,
   end: number,
 ): void {
-  if (end - offset < vxlan.HEADER_LENGTH) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+  if (end - offset < vxlan.HEADER_LENGTH) return frame.observeUnreadable(binding.protocolIndex);
   const isGpe = isGpeHeader(frame, offset);
   // A port alone is no proof: 4789 may be the port that some client happened to get.
   if (frame.claim === CLAIM_PORT && !isPlausible(frame, isGpe, offset, end)) {
-    return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_MALFORMED);
+    return frame.observeUnreadableOf(binding.protocolIndex, HEADER_MALFORMED);
   }
   const { view, flow: outerFlow, networkOffset: outerOffset, origin, claim } = frame;
   const outerDirection = frame.addressDirection();
@@ -64,7 +64,7 @@ function dissectHeader(
   const isEthernet = carriesEthernet(view, offset, isGpe);
   const innerEthernetEnd = isEthernet ? end : inner;
   if (!frame.enterTunnel(KIND, vni)) {
-    return frame.observeTruncatedOrMalformedOf(binding.protocolIndex, SHORTFALL_TOO_DEEP);
+    return frame.observeUnreadableOf(binding.protocolIndex, HEADER_TOO_DEEP);
   }
   frame.payloadLength -= vxlan.HEADER_LENGTH;
   if (isEthernet) {
@@ -167,12 +167,11 @@ function dissectNextProtocol(
   let next = protocol;
   let at = offset;
   if (next === vxlan.NEXT_NSH) {
-    if (end - at < vxlan.NSH_LENGTH_MIN) return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+    if (end - at < vxlan.NSH_LENGTH_MIN) return frame.observeUnreadable(binding.protocolIndex);
     const length = (frame.view.getUint8(at + vxlan.NSH_LENGTH) & vxlan.NSH_LENGTH_MASK) * 4;
     next = frame.view.getUint8(at + vxlan.NSH_NEXT_PROTOCOL);
     at += length;
-    if (length < vxlan.NSH_LENGTH_MIN || at > end)
-      return frame.observeTruncatedOrMalformed(binding.protocolIndex);
+    if (length < vxlan.NSH_LENGTH_MIN || at > end) return frame.observeUnreadable(binding.protocolIndex);
   }
   switch (next) {
     case vxlan.NEXT_IPV4:

@@ -2,6 +2,7 @@ import { momentOf } from '../../src/correlate/frame-reference.js';
 import type { Evidence, Problem } from '../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../src/diagnose/packet-class.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
+import { isTraceroutePort } from '../../src/wire/transport.js';
 import { icmpErrors } from '../icmp/correlator.js';
 import {
   citationsOf,
@@ -11,7 +12,6 @@ import {
   hasRecovered,
   type QuotingError,
 } from '../icmp/error-pairs.js';
-import { isTraceroutePort } from '../icmp/traceroute.js';
 import { containersAt } from './inner-hosts.js';
 import { policyWords } from './policy-words.js';
 import { GATEWAY } from './silk.js';

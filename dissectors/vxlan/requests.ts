@@ -4,8 +4,9 @@ import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
+import { PORT_DNS } from '../../src/wire/transport.js';
 import { type ArpPair, arpPairs } from '../arp/correlator.js';
-import { PORT_DNS } from '../dns/layout.js';
+
 import { type EchoStream, echoStreams } from '../icmp/correlator.js';
 import { settleEcho } from '../icmp/echo-pairs.js';
 import type { EchoRun } from '../icmp/echo-tally.js';

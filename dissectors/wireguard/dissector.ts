@@ -32,11 +32,11 @@ function claim(frame: FrameContext, offset: number, end: number): number {
 
 function bind(table: ObservationTable<WireguardRows>, { protocolIndex }: Binding): Dissect {
   return function dissectWireguard(frame, offset, end) {
-    if (end - offset < wireguard.DATA_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(protocolIndex);
+    if (end - offset < wireguard.DATA_HEADER_LENGTH) return frame.observeUnreadable(protocolIndex);
     const isWhole = frame.origin === ORIGIN_WHOLE;
     // What has not the form is another protocol on this port.
     if (!hasForm(frame.view, offset, frame.payloadLength, isWhole)) {
-      return frame.observeTruncatedOrMalformed(protocolIndex);
+      return frame.observeUnreadable(protocolIndex);
     }
     appendRow(table, frame, offset);
   };

@@ -3,7 +3,7 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { type Citation, type FrameRef, secondsBetween } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
-import { endpointText } from '../../src/wording/endpoints.js';
+import { socketText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
 import { wireguardFlows } from './correlator.js';
 import { PORT } from './layout.js';
@@ -36,10 +36,6 @@ function askingWay({ directions, handshakes }: WireguardFlow): Way {
 /** A client that comes from whatever port, seen from a peer on the well-known one: it may leave at any time. */
 export function isAway(one: Socket, other: Socket): boolean {
   return one.port !== PORT && other.port === PORT;
-}
-
-export function socketText({ address, port }: Socket): string {
-  return endpointText(address, port);
 }
 
 export function flowFilter({ directions: [{ from, to }] }: WireguardFlow): string {

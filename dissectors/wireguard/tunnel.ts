@@ -9,9 +9,10 @@ import {
 import { mayStillNegotiate, sumDirection } from '../../src/diagnose/tunnel-draft.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
+import { socketText } from '../../src/wording/endpoints.js';
 import { wireguardFlows } from './correlator.js';
 import { KEEPALIVE_LENGTH } from './layout.js';
-import { movesOf, otherWay, socketText } from './peers.js';
+import { movesOf, otherWay } from './peers.js';
 import { SILENCE_SECONDS, type WireguardDirection, type WireguardFlow } from './session.js';
 
 const VAIN_MIN = 3;

@@ -48,3 +48,6 @@ export interface ZookeeperConversation {
   readonly longestSilence: PingSilence | null;
   readonly openSilence: PingSilence | null;
 }
+
+/** What goes wrong together with a state database: none of it is another fault (see `severityOfFlow`). */
+export const OWN_AREAS: readonly string[] = ['nsdb.', 'zk.', 'cassandra.', 'tcp.', 'app.', 'latency.'];

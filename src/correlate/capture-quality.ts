@@ -8,11 +8,11 @@ import {
 } from '../capture/frame-marks.js';
 import type { FrameRef } from '../moment.js';
 import {
-  SHORTFALL_MALFORMED,
-  SHORTFALL_TOO_DEEP,
-  SHORTFALL_TRUNCATED,
-  SHORTFALL_UNDECODED,
-  SHORTFALL_UNKNOWN_LINK_TYPE,
+  HEADER_MALFORMED,
+  HEADER_OF_UNKNOWN_LINK_TYPE,
+  HEADER_TOO_DEEP,
+  HEADER_TRUNCATED,
+  HEADER_UNDECODED,
 } from '../observe/engine-tables.js';
 import type { Slot } from '../observe/slot.js';
 import { frameId, type Nanoseconds, type SegmentIndex } from '../units.js';
@@ -132,7 +132,7 @@ export class CaptureQualityObserver {
     }
     this.observeFrames(slot);
     this.observeTimes(slot);
-    this.observeTruncatedOrMalformedRows(slot, isCopy);
+    this.observeUnreadableRows(slot, isCopy);
   }
 
   private observeFrames(slot: Slot): void {
@@ -192,16 +192,16 @@ export class CaptureQualityObserver {
   }
 
   /** Counts headers that did not fit; again for those of messages that the assembler put together. */
-  observeTruncatedOrMalformedRows(slot: Slot, isCopy: Uint8Array | null): void {
+  observeUnreadableRows(slot: Slot, isCopy: Uint8Array | null): void {
     const { rows, kind } = slot.unreadableHeaders;
     for (let row = 0; row < rows.length; row++) {
       if (isCopy !== null && isCopy[rows.frame[row]] === 1) continue;
-      if (kind[row] === SHORTFALL_TRUNCATED) this.truncatedHeaders++;
-      else if (kind[row] === SHORTFALL_MALFORMED) this.malformedHeaders++;
-      else if (kind[row] === SHORTFALL_TOO_DEEP) this.note(this.tooDeep, slot, rows.frame[row]);
-      else if (kind[row] === SHORTFALL_UNKNOWN_LINK_TYPE)
+      if (kind[row] === HEADER_TRUNCATED) this.truncatedHeaders++;
+      else if (kind[row] === HEADER_MALFORMED) this.malformedHeaders++;
+      else if (kind[row] === HEADER_TOO_DEEP) this.note(this.tooDeep, slot, rows.frame[row]);
+      else if (kind[row] === HEADER_OF_UNKNOWN_LINK_TYPE)
         this.note(this.unknownLinkType, slot, rows.frame[row]);
-      else if (kind[row] === SHORTFALL_UNDECODED) this.undecoded++;
+      else if (kind[row] === HEADER_UNDECODED) this.undecoded++;
     }
   }
 

@@ -51,7 +51,7 @@ class HostGroups {
   constructor(private readonly quality: Known) {
     const { traffic, flows, linkNeighbours } = quality;
     for (const { a, b, stack } of traffic.all()) {
-      // Whoever sends to everybody has to do with nobody in particular.
+      // A host that sends to everybody is no partner of any one host.
       const named = [a, b].filter((host) => !isForAll(host));
       const ends = named.length > 0 ? named.map((host) => nameOf(host, stack)) : [nameOf(a, stack)];
       this.join([...ends, ...this.carriersOf(flows, stack)]);

@@ -97,7 +97,7 @@ export class CorrelatorRunner implements CorrelationRun {
     for (;;) {
       slot.unreadableHeaders.rows.length = 0;
       if (this.assembler.consume(slot, engine, global, omitted)) global = this.flows.mapFlows(slot, mapped);
-      this.quality.observeTruncatedOrMalformedRows(slot, isCopy);
+      this.quality.observeUnreadableRows(slot, isCopy);
       const { pausedAt } = this.assembler;
       this.consumeTables(slot, global, omitted, pausedAt < 0 ? slot.chunk.frameCount - 1 : pausedAt);
       if (pausedAt < 0) return;

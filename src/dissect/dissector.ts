@@ -3,7 +3,7 @@ import type { FrameContext } from './frame-context.js';
 
 /**
  * Reads `[offset, end)` of `frame.view` and appends rows. Never throws and allocates nothing: a header that
- * does not fit is reported with `frame.observeTruncatedOrMalformed`, and the function returns.
+ * does not fit is reported with `frame.observeUnreadable`, and the function returns.
  */
 export type Dissect = (frame: FrameContext, offset: number, end: number) => void;
 

@@ -1,8 +1,8 @@
 import {
-  SHORTFALL_CONTINUES,
-  SHORTFALL_MALFORMED,
-  SHORTFALL_TRUNCATED,
-  SHORTFALL_UNDECODED,
+  HEADER_CONTINUES,
+  HEADER_MALFORMED,
+  HEADER_TRUNCATED,
+  HEADER_UNDECODED,
 } from '../observe/engine-tables.js';
 import {
   FLOW_DISCRIMINATOR,
@@ -251,21 +251,21 @@ export class FrameContext {
   }
 
   /** Says that a header of that protocol did not fit into what is there; tells the capture's fault from the sender's. */
-  observeTruncatedOrMalformed(protocolIndex: number): void {
+  observeUnreadable(protocolIndex: number): void {
     const kind = this.isCut
-      ? SHORTFALL_TRUNCATED
+      ? HEADER_TRUNCATED
       : this.origin === ORIGIN_FIRST_FRAGMENT
-        ? SHORTFALL_CONTINUES
-        : SHORTFALL_MALFORMED;
-    this.observeTruncatedOrMalformedOf(protocolIndex, kind);
+        ? HEADER_CONTINUES
+        : HEADER_MALFORMED;
+    this.observeUnreadableOf(protocolIndex, kind);
   }
 
   /** Says that the rest of the current frame may hold a packet, of a kind that nobody reads. */
   observeUndecoded(protocolIndex: number): void {
-    this.observeTruncatedOrMalformedOf(protocolIndex, SHORTFALL_UNDECODED);
+    this.observeUnreadableOf(protocolIndex, HEADER_UNDECODED);
   }
 
-  observeTruncatedOrMalformedOf(protocolIndex: number, kind: number): void {
+  observeUnreadableOf(protocolIndex: number, kind: number): void {
     const table = this.slot.unreadableHeaders;
     const row = table.rows.append(this);
     table.protocol[row] = protocolIndex;

@@ -1,5 +1,5 @@
 import { MARK_INBOUND, MARK_OUTBOUND } from '../capture/frame-marks.js';
-import { SHORTFALL_TOO_DEEP, SHORTFALL_UNKNOWN_LINK_TYPE } from '../observe/engine-tables.js';
+import { HEADER_OF_UNKNOWN_LINK_TYPE, HEADER_TOO_DEEP } from '../observe/engine-tables.js';
 import { TUNNEL_DEPTH_MAX } from '../observe/flow-key.js';
 import {
   ETHERNET_DESTINATION,
@@ -86,7 +86,7 @@ export class LinkLayer {
   }
 
   dissectEthernet(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < ETHERNET_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < ETHERNET_HEADER_LENGTH) return frame.observeUnreadable(this.protocolIndex);
     const view = frame.view;
     if (frame.depth === 0) {
       if (frame.carriedLinks === 0) frame.ethernetOffset = offset;
@@ -112,7 +112,7 @@ export class LinkLayer {
         case ETHERTYPE_QINQ:
         case ETHERTYPE_VLAN_9100:
         case ETHERTYPE_VLAN_9200:
-          if (end - at < VLAN_TAG_LENGTH) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+          if (end - at < VLAN_TAG_LENGTH) return frame.observeUnreadable(this.protocolIndex);
           type = frame.view.getUint16(at + VLAN_TYPE);
           at += VLAN_TAG_LENGTH;
           break;
@@ -138,7 +138,7 @@ export class LinkLayer {
   }
 
   private dissectPppoe(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < PPPOE_HEADER_LENGTH + 2) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < PPPOE_HEADER_LENGTH + 2) return frame.observeUnreadable(this.protocolIndex);
     if (frame.view.getUint8(offset + PPPOE_CODE) !== 0) return;
     this.dissectPpp(frame, offset + PPPOE_HEADER_LENGTH, end);
   }
@@ -146,7 +146,7 @@ export class LinkLayer {
   private dissectMpls(frame: FrameContext, offset: number, end: number): void {
     let at = offset;
     for (;;) {
-      if (end - at < MPLS_LABEL_LENGTH + 1) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+      if (end - at < MPLS_LABEL_LENGTH + 1) return frame.observeUnreadable(this.protocolIndex);
       const label = frame.view.getUint32(at);
       at += MPLS_LABEL_LENGTH;
       if ((label & MPLS_BOTTOM) !== 0) break;
@@ -160,7 +160,7 @@ export class LinkLayer {
   /** Ethernet right inside a link layer: a sender may nest as many as fit into a frame, each a call inside the last. */
   private dissectCarriedEthernet(frame: FrameContext, offset: number, end: number): void {
     if (frame.carriedLinks >= TUNNEL_DEPTH_MAX)
-      return frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_TOO_DEEP);
+      return frame.observeUnreadableOf(this.protocolIndex, HEADER_TOO_DEEP);
     frame.carriedLinks++;
     this.dissectEthernet(frame, offset, end);
   }
@@ -168,7 +168,7 @@ export class LinkLayer {
   /** PPP from the protocol field on, with address and control in front or not (RFC 1661, section 2; RFC 1662). */
   private dissectPpp(frame: FrameContext, offset: number, end: number): void {
     let at = offset;
-    if (end - at < 4) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - at < 4) return frame.observeUnreadable(this.protocolIndex);
     if (frame.view.getUint16(at) === PPP_ADDRESS_CONTROL) at += 2;
     let protocol = frame.view.getUint8(at);
     if ((protocol & 1) === 1) at += 1;
@@ -181,7 +181,7 @@ export class LinkLayer {
   }
 
   private dissectPointToPoint(frame: FrameContext, linkType: number, offset: number, end: number): void {
-    if (end - offset < 4) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < 4) return frame.observeUnreadable(this.protocolIndex);
     if (linkType === link.LINKTYPE_PPP_ETHER) return this.dissectPppoe(frame, offset, end);
     if (linkType === link.LINKTYPE_PPP_PPPD || linkType === link.LINKTYPE_PPP_WITH_DIR) {
       frame.marks |= frame.view.getUint8(offset) === 0 ? MARK_INBOUND : MARK_OUTBOUND;
@@ -196,7 +196,7 @@ export class LinkLayer {
   }
 
   private dissectSll(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < link.SLL_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < link.SLL_HEADER_LENGTH) return frame.observeUnreadable(this.protocolIndex);
     const view = frame.view;
     const packetType = view.getUint16(offset + link.SLL_PACKET_TYPE);
     this.noteCooked(frame, packetType, view.getInt32(offset + link.SLL_ADDRESS + 2), 0);
@@ -211,7 +211,7 @@ export class LinkLayer {
   }
 
   private dissectSll2(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < link.SLL2_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < link.SLL2_HEADER_LENGTH) return frame.observeUnreadable(this.protocolIndex);
     const view = frame.view;
     const packetType = view.getUint8(offset + link.SLL2_PACKET_TYPE);
     const interfaceIndex = view.getInt32(offset + link.SLL2_INTERFACE_INDEX);
@@ -249,14 +249,14 @@ export class LinkLayer {
   }
 
   private skipThenIp(frame: FrameContext, offset: number, end: number, headerLength: number): void {
-    if (end - offset < headerLength + 1) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < headerLength + 1) return frame.observeUnreadable(this.protocolIndex);
     this.network.dissectIp(frame, offset + headerLength, end);
   }
 
   /** Link types that wrap another one, and the leaf dissectors that are a link type of their own. */
   private dissectRare(frame: FrameContext, linkType: number, offset: number, end: number): void {
     const view = frame.view;
-    if (end - offset < 8) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < 8) return frame.observeUnreadable(this.protocolIndex);
     switch (linkType) {
       case link.LINKTYPE_RADIOTAP:
         return this.dissectWireless(frame, offset + view.getUint16(offset + 2, true), end);
@@ -275,8 +275,7 @@ export class LinkLayer {
           end,
         );
       case link.LINKTYPE_PKTAP:
-        if (end - offset < link.PKTAP_LINK_TYPE + 4)
-          return frame.observeTruncatedOrMalformed(this.protocolIndex);
+        if (end - offset < link.PKTAP_LINK_TYPE + 4) return frame.observeUnreadable(this.protocolIndex);
         return this.dissectWrapped(
           frame,
           view.getUint32(offset + link.PKTAP_LINK_TYPE, true),
@@ -291,18 +290,18 @@ export class LinkLayer {
   }
 
   private dissectWrapped(frame: FrameContext, linkType: number, offset: number, end: number): void {
-    if (offset >= end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (offset >= end) return frame.observeUnreadable(this.protocolIndex);
     if (linkType === link.LINKTYPE_PPI || linkType === link.LINKTYPE_PKTAP)
-      return frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_TOO_DEEP);
+      return frame.observeUnreadableOf(this.protocolIndex, HEADER_TOO_DEEP);
     // 32 bits here, 16 in a file's header: no larger one is registered.
     if (linkType > link.LINK_TYPE_MAX)
-      return frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_UNKNOWN_LINK_TYPE);
+      return frame.observeUnreadableOf(this.protocolIndex, HEADER_OF_UNKNOWN_LINK_TYPE);
     this.dissect(frame, linkType, offset, end);
   }
 
   /** 802.11 data frames in clear (IEEE 802.11, clause 9.2): header, LLC with SNAP. */
   private dissectWireless(frame: FrameContext, offset: number, end: number): void {
-    if (offset + 24 > end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (offset + 24 > end) return frame.observeUnreadable(this.protocolIndex);
     const control = frame.view.getUint8(offset);
     const flags = frame.view.getUint8(offset + 1);
     if ((control & 0x0c) !== 0x08 || (control & 0x40) !== 0) return;
@@ -321,7 +320,7 @@ export class LinkLayer {
       const isLittle = view.getUint16(at, true) <= 0x7fff && view.getUint16(at + 2, true) < 256;
       const length = view.getUint16(at, isLittle);
       const type = view.getUint16(at + 2, isLittle) & 0x7fff;
-      if (length < 4) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+      if (length < 4) return frame.observeUnreadable(this.protocolIndex);
       if (type === link.NFLOG_TLV_PAYLOAD)
         return this.network.dissectIp(frame, at + 4, Math.min(end, at + length));
       at += (length + 3) & ~3;

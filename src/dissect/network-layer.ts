@@ -1,4 +1,4 @@
-import { SHORTFALL_UNKNOWN_LINK_TYPE } from '../observe/engine-tables.js';
+import { HEADER_OF_UNKNOWN_LINK_TYPE } from '../observe/engine-tables.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
 import { CONTROL_ETHERTYPES, ETHERTYPE_ARP } from '../wire/ethernet.js';
 import * as ip from '../wire/ip.js';
@@ -44,16 +44,16 @@ export class NetworkLayer {
   dissectLinkTypeLeaf(frame: FrameContext, linkType: number, offset: number, end: number): void {
     const leaf = this.dispatch.linkType[linkType];
     if (leaf !== NOBODY) this.leaves[leaf](frame, offset, end);
-    else frame.observeTruncatedOrMalformedOf(this.protocolIndex, SHORTFALL_UNKNOWN_LINK_TYPE);
+    else frame.observeUnreadableOf(this.protocolIndex, HEADER_OF_UNKNOWN_LINK_TYPE);
   }
 
   /** An IPv4 or IPv6 packet, told by its version nibble. */
   dissectIp(frame: FrameContext, offset: number, end: number): void {
-    if (offset >= end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (offset >= end) return frame.observeUnreadable(this.protocolIndex);
     const version = frame.view.getUint8(offset) >> 4;
     if (version === 4) this.dissectIpv4(frame, offset, end);
     else if (version === 6) this.dissectIpv6(frame, offset, end);
-    else return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    else return frame.observeUnreadable(this.protocolIndex);
     // Afterwards: only now is the packet's flow known.
     if (this.identities !== null) this.identities.record(frame, offset, end);
     if (frame.depth === 0 && frame.ethernetOffset >= 0 && this.dispatch.ethernetIp !== NOBODY) {
@@ -62,17 +62,16 @@ export class NetworkLayer {
   }
 
   private dissectIpv4(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < ip.IPV4_HEADER_LENGTH_MIN)
-      return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < ip.IPV4_HEADER_LENGTH_MIN) return frame.observeUnreadable(this.protocolIndex);
     const view = frame.view;
     const headerLength = (view.getUint8(offset) & 0x0f) * 4;
     if (headerLength < ip.IPV4_HEADER_LENGTH_MIN || end - offset < headerLength) {
-      return frame.observeTruncatedOrMalformed(this.protocolIndex);
+      return frame.observeUnreadable(this.protocolIndex);
     }
     // Segmentation offload leaves the total length at 0: then the frame's own length counts.
     const claimed = view.getUint16(offset + ip.IPV4_TOTAL_LENGTH);
     const totalLength = claimed === 0 ? frame.wireLengthFrom(offset) : claimed;
-    if (totalLength < headerLength) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (totalLength < headerLength) return frame.observeUnreadable(this.protocolIndex);
     frame.family = 4;
     frame.networkOffset = offset;
     frame.networkLength = totalLength;
@@ -112,7 +111,7 @@ export class NetworkLayer {
   }
 
   private dissectIpv6(frame: FrameContext, offset: number, end: number): void {
-    if (end - offset < ip.IPV6_HEADER_LENGTH) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < ip.IPV6_HEADER_LENGTH) return frame.observeUnreadable(this.protocolIndex);
     const view = frame.view;
     const claimed = view.getUint16(offset + ip.IPV6_PAYLOAD_LENGTH);
     // 0: a jumbogram or segmentation offload; the frame's own length counts.
@@ -158,18 +157,17 @@ export class NetworkLayer {
         case ip.PROTOCOL_ROUTING:
         case ip.PROTOCOL_DESTINATION_OPTIONS:
         case ip.PROTOCOL_MOBILITY: {
-          if (end - at < 8) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+          if (end - at < 8) return frame.observeUnreadable(this.protocolIndex);
           const length = (view.getUint8(at + 1) + 1) * 8;
           if (this.checksums !== null) this.checksums.extension(frame, next, at, end);
           next = view.getUint8(at);
           at += length;
           frame.payloadLength -= length;
-          if (at > end) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+          if (at > end) return frame.observeUnreadable(this.protocolIndex);
           break;
         }
         case ip.PROTOCOL_FRAGMENT: {
-          if (end - at < ip.IPV6_FRAGMENT_HEADER_LENGTH)
-            return frame.observeTruncatedOrMalformed(this.protocolIndex);
+          if (end - at < ip.IPV6_FRAGMENT_HEADER_LENGTH) return frame.observeUnreadable(this.protocolIndex);
           const field = view.getUint16(at + ip.IPV6_FRAGMENT_OFFSET);
           const identification = view.getUint32(at + ip.IPV6_FRAGMENT_IDENTIFICATION);
           next = view.getUint8(at);
@@ -187,7 +185,7 @@ export class NetworkLayer {
           return this.dissectPayload(frame, at, end);
       }
     }
-    frame.observeTruncatedOrMalformed(this.protocolIndex);
+    frame.observeUnreadable(this.protocolIndex);
   }
 
   /** A packet that is whole, or the first piece of one. */

@@ -27,7 +27,7 @@ export class TransportLayer {
       frame.sourcePort = 0;
       frame.destinationPort = 0;
       frame.enterConversation();
-      return frame.observeTruncatedOrMalformed(this.protocolIndex);
+      return frame.observeUnreadable(this.protocolIndex);
     }
     const view = frame.view;
     const sourcePort = view.getUint16(offset + SOURCE_PORT);
@@ -42,7 +42,7 @@ export class TransportLayer {
     // In a first fragment the length is that of the whole datagram; 0 is a jumbogram or offload.
     if (frame.origin !== ORIGIN_FIRST_FRAGMENT && length !== 0) {
       if (length < UDP_HEADER_LENGTH || length > frame.payloadLength) {
-        return frame.observeTruncatedOrMalformed(this.protocolIndex);
+        return frame.observeUnreadable(this.protocolIndex);
       }
       payloadEnd = Math.min(end, offset + length);
       frame.payloadLength = length - UDP_HEADER_LENGTH;
@@ -98,9 +98,9 @@ export class TransportLayer {
     frame.sourcePort = hasPorts ? view.getUint16(offset + SOURCE_PORT) : 0;
     frame.destinationPort = hasPorts ? view.getUint16(offset + DESTINATION_PORT) : 0;
     frame.enterConversation();
-    if (end - offset < TCP_HEADER_LENGTH_MIN) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (end - offset < TCP_HEADER_LENGTH_MIN) return frame.observeUnreadable(this.protocolIndex);
     const headerLength = (view.getUint8(offset + TCP_DATA_OFFSET) >> 4) * 4;
-    if (headerLength < TCP_HEADER_LENGTH_MIN) return frame.observeTruncatedOrMalformed(this.protocolIndex);
+    if (headerLength < TCP_HEADER_LENGTH_MIN) return frame.observeUnreadable(this.protocolIndex);
     const leaf = this.dispatch.ipProtocol[PROTOCOL_TCP];
     if (leaf !== NOBODY) this.leaves[leaf](frame, offset, end);
     let stream = this.dispatch.tcpPort[frame.destinationPort];

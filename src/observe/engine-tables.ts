@@ -5,20 +5,20 @@ import type { Schema } from './table.js';
  */
 
 /** A header shorter than its protocol needs. */
-export const SHORTFALL = { protocol: 'u8', kind: 'u8' } as const satisfies Schema;
+export const UNREADABLE_HEADER = { protocol: 'u8', kind: 'u8' } as const satisfies Schema;
 
 /** The capture cut the frame (snaplen). */
-export const SHORTFALL_TRUNCATED = 1;
+export const HEADER_TRUNCATED = 1;
 /** The sender's own lengths contradict each other. */
-export const SHORTFALL_MALFORMED = 2;
+export const HEADER_MALFORMED = 2;
 /** The rest is in the next fragment or segment. */
-export const SHORTFALL_CONTINUES = 3;
+export const HEADER_CONTINUES = 3;
 /** Tunnels, or link layers in each other, nested deeper than TUNNEL_DEPTH_MAX. */
-export const SHORTFALL_TOO_DEEP = 4;
+export const HEADER_TOO_DEEP = 4;
 /** A link type that nobody reads. */
-export const SHORTFALL_UNKNOWN_LINK_TYPE = 5;
+export const HEADER_OF_UNKNOWN_LINK_TYPE = 5;
 /** A payload of a kind that nobody reads: a whole packet of whatever hosts may be in it. */
-export const SHORTFALL_UNDECODED = 6;
+export const HEADER_UNDECODED = 6;
 
 /**
  * A checksum that does not fit and that no network card had yet to fill in: `depth` tunnels around its layer; the packet

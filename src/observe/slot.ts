@@ -1,6 +1,6 @@
 import { type FrameChunk, type FrameIndex, frameIndexByteLength, frameIndexOver } from '../capture/chunk.js';
 import { Arena } from './arena.js';
-import { DAMAGED, FINGERPRINT, IDENTITY, PIECE, SHORTFALL, TOUCH } from './engine-tables.js';
+import { DAMAGED, FINGERPRINT, IDENTITY, PIECE, TOUCH, UNREADABLE_HEADER } from './engine-tables.js';
 import { FlowDictionary } from './flow-dictionary.js';
 import { KeyTable } from './key-table.js';
 import { RowGroups } from './row-groups.js';
@@ -77,7 +77,7 @@ export class Slot {
   readonly view: DataView;
   readonly flows: FlowDictionary;
   readonly stacks: KeyTable;
-  readonly unreadableHeaders: ObservationTable<typeof SHORTFALL>;
+  readonly unreadableHeaders: ObservationTable<typeof UNREADABLE_HEADER>;
   readonly damaged: ObservationTable<typeof DAMAGED>;
   readonly touches: ObservationTable<typeof TOUCH>;
   readonly pieces: ObservationTable<typeof PIECE>;
@@ -130,7 +130,7 @@ export class Slot {
     this.flows = new FlowDictionary(layout.flowCapacity, layout.seed, arena);
     this.stacks = new KeyTable(layout.stackCapacity, layout.seed, arena);
     this.blob = new Uint8Array(buffer, arena.take(layout.blobBytes), layout.blobBytes);
-    this.unreadableHeaders = createTable(SHORTFALL, layout.frameCapacity, arena, this.room);
+    this.unreadableHeaders = createTable(UNREADABLE_HEADER, layout.frameCapacity, arena, this.room);
     this.damaged = createTable(DAMAGED, DAMAGED_ROWS, arena, this.room);
     this.touches = createTable(TOUCH, layout.frameCapacity * 2, arena, this.room);
     this.pieces = createTable(PIECE, layout.frameCapacity, arena, this.room);
@@ -165,7 +165,7 @@ export class Slot {
       FlowDictionary.byteLength(layout.flowCapacity) +
       KeyTable.byteLength(layout.stackCapacity) +
       Math.ceil(layout.blobBytes / 8) * 8 +
-      tableByteLength(SHORTFALL, frames) +
+      tableByteLength(UNREADABLE_HEADER, frames) +
       tableByteLength(DAMAGED, DAMAGED_ROWS) +
       tableByteLength(TOUCH, frames * 2) +
       tableByteLength(PIECE, frames) +

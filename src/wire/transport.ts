@@ -40,3 +40,12 @@ export const TCP_ACK = 0x10;
  */
 export const PORT_IKE = 500;
 export const PORT_NAT_TRAVERSAL = 4500;
+export const PORT_DNS = 53;
+
+/** traceroute starts at 33434 and counts up, one port a probe: 30 hops, three probes each, and room for repeats. */
+const TRACEROUTE_PORT_MIN = 33_434;
+const TRACEROUTE_PORT_MAX = 33_690;
+
+export function isTraceroutePort(port: number): boolean {
+  return port >= TRACEROUTE_PORT_MIN && port <= TRACEROUTE_PORT_MAX;
+}

@@ -15,6 +15,21 @@ export function pairFilter(one: string, other: string): string {
   return `${hostFilter(one)} && ${hostFilter(other)}`;
 }
 
+/** Display filter for the datagrams of a UDP flow, either way. */
+export function udpFlowFilter({
+  from,
+  fromPort,
+  to,
+  toPort,
+}: {
+  readonly from: string;
+  readonly fromPort: number;
+  readonly to: string;
+  readonly toPort: number;
+}): string {
+  return `${pairFilter(from, to)} && udp.port == ${fromPort} && udp.port == ${toPort}`;
+}
+
 /** Display filter for IP packets from one host to another, by the family of the addresses. */
 export function addressFilter(source: string, destination: string): string {
   const field = addressFamily(source);

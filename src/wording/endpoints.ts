@@ -2,3 +2,8 @@
 export function endpointText(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
+
+/** As `endpointText`. */
+export function socketText({ address, port }: { readonly address: string; readonly port: number }): string {
+  return endpointText(address, port);
+}

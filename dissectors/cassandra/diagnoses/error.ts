@@ -12,7 +12,7 @@ import type { Severity } from '../../../src/report/report.js';
 import { plural } from '../../../src/wording/counts.js';
 import { serverFilter } from '../../../src/wording/display-filters.js';
 import { serverSubject } from '../../../src/wording/subjects.js';
-import { OWN_AREAS } from '../../zookeeper/own-areas.js';
+import { OWN_AREAS } from '../../zookeeper/session.js';
 import { type CassandraClient, type CassandraErrors, cassandraClients } from '../correlator.js';
 import { errorWords, isQueryError, isVersionTrial } from '../error-codes.js';
 import { PORT } from '../layout.js';

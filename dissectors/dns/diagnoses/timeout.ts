@@ -8,9 +8,10 @@ import {
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { PORT_DNS } from '../../../src/wire/transport.js';
 import { plural } from '../../../src/wording/counts.js';
 import { dnsServers } from '../correlator.js';
-import { PORT_DNS } from '../layout.js';
+
 import { questionWords } from '../name.js';
 import { FAILING_SHARE, serverFilter, severityByClients, severityIn, subjectOf } from '../server-severity.js';
 import type { DnsServer } from '../session.js';

@@ -30,7 +30,7 @@ export default defineDiagnosis({
     'The configuration (--config, expect) names packets, or both directions of a tunnel, and the capture has not one of them, ' +
     'although it lasts at least 10 s and has other packets of the host that should send them (where only the receiver is named: packets to it).',
   notWhen:
-    'The capture has nothing of that host, or nothing but one direction; a capture filter hides the packets; flows were folded for want of room.',
+    'The capture has nothing of that host, or nothing but one direction; a capture filter hides the packets; flows were aggregated for want of room.',
   causes: [
     'The packets are lost or blocked before the capture point: the fault lies upstream of it',
     'The sender does not send: the service is down, or it is configured with another port or address',

@@ -1,10 +1,10 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { isTraceroutePort } from '../../../src/wire/transport.js';
 import type { IcmpError } from '../icmp-errors.js';
 import { judgeReachability, LASTING_COUNT } from '../reachability.js';
 import { judgeOfRefusal } from '../refusals.js';
-import { isTraceroutePort } from '../traceroute.js';
 
 export default defineDiagnosis({
   id: 'underlay.unreachable',

@@ -1,4 +1,9 @@
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { isAuthenticationRefused } from '../daemon-log.js';
@@ -92,13 +97,11 @@ function* begunBefore(evidence: Evidence): Generator<Judgement> {
         !startSeen && exchanges.some(({ exchangeType }) => HANDSHAKES.includes(exchangeType)),
     );
     if (!isCut) continue;
-    yield {
-      result: 'insufficient-data',
+    yield insufficientData(
       subject,
-      reason:
-        'The key exchange began before the capture and is not seen to succeed: whether it failed, and for what, its first messages tell; ' +
+      'The key exchange began before the capture and is not seen to succeed: whether it failed, and for what, its first messages tell; ' +
         'start the capture, then the tunnel: udp port 500 or udp port 4500.',
-    };
+    );
   }
 }
 

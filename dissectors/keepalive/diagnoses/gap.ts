@@ -4,6 +4,7 @@ import {
   BLOCK_INTERVALS,
   LENGTH_SPREAD_MAX,
   MEDIAN_TOLERANCE,
+  PERIODS_MIN,
 } from '../../../src/correlate/periodic/cadence.js';
 import type { KeepaliveStream, Pause } from '../../../src/correlate/periodic/session.js';
 import { judgePausesAtBothEnds } from '../../../src/diagnose/both-ends/tunnel-loss.js';
@@ -23,15 +24,14 @@ import {
 } from '../../../src/diagnose/silences.js';
 import type { NonEmpty } from '../../../src/moment.js';
 import type { Nanoseconds } from '../../../src/units.js';
+import { lengthText } from '../../../src/wording/counts.js';
+import { udpFlowFilter } from '../../../src/wording/display-filters.js';
 import { durationText } from '../../../src/wording/durations.js';
 import {
   directionText,
   isPollLike,
   type Keepalive,
   keepalivesOf,
-  lengthText,
-  linkFilter,
-  PERIODS_MIN,
   PERIODS_MIN_BOTH_WAYS,
   pairTraffic,
   streamSubject,
@@ -177,7 +177,7 @@ function problemOf(keepalive: Keepalive, gaps: NonEmpty<StreamPause>, quality: C
       reversePackets: reverse.packets,
     },
     evidence: sum.evidence,
-    displayFilter: linkFilter(direction),
+    displayFilter: udpFlowFilter(direction),
     packetClass: 'keepalive',
   };
 }

@@ -1,5 +1,10 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { BLOCK_INTERVALS, isSamePeriod } from '../../../src/correlate/periodic/cadence.js';
+import {
+  BLOCK_INTERVALS,
+  isSamePeriod,
+  isSteady,
+  PERIODS_MIN,
+} from '../../../src/correlate/periodic/cadence.js';
 import type {
   Jitter,
   KeepaliveLink,
@@ -9,18 +14,11 @@ import type {
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { lengthText } from '../../../src/wording/counts.js';
+import { udpFlowFilter } from '../../../src/wording/display-filters.js';
 import { durationText } from '../../../src/wording/durations.js';
 import { keepaliveLinks } from '../correlator.js';
-import {
-  directionText,
-  isJudged,
-  isSteady,
-  type Keepalive,
-  lengthText,
-  linkFilter,
-  PERIODS_MIN,
-  streamSubject,
-} from '../streams.js';
+import { directionText, isJudged, type Keepalive, streamSubject } from '../streams.js';
 
 /** Jittery blocks one after the other. */
 const RUN_BLOCKS_MIN = 2;
@@ -159,7 +157,7 @@ function problemOf(
       { ...first, summary: 'last keepalive before the intervals became uneven' },
       { ...last, summary: 'end of the uneven intervals' },
     ],
-    displayFilter: linkFilter(direction),
+    displayFilter: udpFlowFilter(direction),
     packetClass: 'keepalive',
   };
 }

@@ -2,6 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { hostGroup } from '../../../src/correlate/host-groups.js';
 import { isOnLink } from '../../../src/correlate/mirrors.js';
+import { PERIODS_MIN } from '../../../src/correlate/periodic/cadence.js';
 import type { Conversation } from '../../../src/correlate/traffic.js';
 import {
   defineDiagnosis,
@@ -11,17 +12,10 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
+import { lengthText } from '../../../src/wording/counts.js';
+import { udpFlowFilter } from '../../../src/wording/display-filters.js';
 import { durationText } from '../../../src/wording/durations.js';
-import {
-  directionText,
-  type Keepalive,
-  keepalivesOf,
-  lengthText,
-  linkFilter,
-  PERIODS_MIN,
-  pairTraffic,
-  streamSubject,
-} from '../streams.js';
+import { directionText, type Keepalive, keepalivesOf, pairTraffic, streamSubject } from '../streams.js';
 
 /** Packets each way that make other traffic of the pair two-way. */
 const OTHER_PACKETS_MIN = 3;
@@ -142,7 +136,7 @@ function problemOf(keepalive: Keepalive, twoWay: Conversation, quality: CaptureQ
       { ...stream.first, summary: 'first keepalive without a counterpart' },
       { ...stream.last, summary: 'last keepalive without a counterpart' },
     ],
-    displayFilter: linkFilter(direction),
+    displayFilter: udpFlowFilter(direction),
     packetClass: 'keepalive',
   };
 }

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { tooLittleAfter } from '../../../src/correlate/gates.js';
+import { PERIODS_MIN } from '../../../src/correlate/periodic/cadence.js';
 import { watchedSecondsAfter } from '../../../src/correlate/watched.js';
 import { judgePausesAtBothEnds } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import {
@@ -17,14 +18,13 @@ import {
 } from '../../../src/diagnose/silences.js';
 import type { Citation, Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { lengthText } from '../../../src/wording/counts.js';
+import { udpFlowFilter } from '../../../src/wording/display-filters.js';
 import { durationText } from '../../../src/wording/durations.js';
 import {
   directionText,
   type Keepalive,
   keepalivesOf,
-  lengthText,
-  linkFilter,
-  PERIODS_MIN,
   PERIODS_MIN_BOTH_WAYS,
   streamSubject,
 } from '../streams.js';
@@ -206,7 +206,7 @@ function problemOf(
       periodMilliseconds: Math.round(stream.periodNs / 1e6),
     },
     evidence: cite(keepalive),
-    displayFilter: linkFilter(direction),
+    displayFilter: udpFlowFilter(direction),
     packetClass: 'keepalive',
   };
 }

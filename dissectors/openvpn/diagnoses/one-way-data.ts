@@ -9,6 +9,7 @@ import { type Citation, type FrameRef, secondsBetween } from '../../../src/momen
 import type { Subject } from '../../../src/report/report.js';
 import type { FrameId } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
+import { socketText } from '../../../src/wording/endpoints.js';
 import { REPEATS_MIN } from '../../tcp/abandoned-segment.js';
 import { openvpnConversations } from '../correlator.js';
 import { type DeadConnection, deadConnectionOf } from '../dead-connection.js';
@@ -20,7 +21,6 @@ import {
   isCapturedAtSender,
   openvpnPeers,
   periodText,
-  socketText,
   subjectOf,
 } from '../peers.js';
 import { type OpenvpnConversation, RUN_PACKETS_MIN, RUN_SECONDS_MIN } from '../session.js';

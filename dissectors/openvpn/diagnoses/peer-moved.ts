@@ -1,6 +1,7 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { socketText } from '../../../src/wording/endpoints.js';
 import { openvpnConversations } from '../correlator.js';
-import { conversationFilter, fromClient, fromServer, socketText, subjectOf, successorOf } from '../peers.js';
+import { conversationFilter, fromClient, fromServer, subjectOf, successorOf } from '../peers.js';
 import type { OpenvpnConversation } from '../session.js';
 
 export default defineDiagnosis({

@@ -11,8 +11,9 @@ import {
   sumSilences,
 } from '../../../src/diagnose/silences.js';
 import type { NonEmpty } from '../../../src/moment.js';
+import { lengthText } from '../../../src/wording/counts.js';
 import { durationText } from '../../../src/wording/durations.js';
-import { lengthText } from '../../keepalive/streams.js';
+
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives } from '../keepalives.js';
 import { directionSubject, directionText, linkFilter } from '../links.js';
 

@@ -18,8 +18,9 @@ import {
 import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { lengthText } from '../../../src/wording/counts.js';
 import { durationText } from '../../../src/wording/durations.js';
-import { lengthText } from '../../keepalive/streams.js';
+
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
 import { isOfTopology } from '../link-roles.js';
 import { directionSubject, directionText, isCapturedOnTunnelInterface, linkFilter } from '../links.js';

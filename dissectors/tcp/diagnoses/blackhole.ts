@@ -21,8 +21,8 @@ import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
 import { tcpServices } from '../correlator.js';
 import { judgePathLimits } from '../path-limits.js';
 import { segmentFilter } from '../server-endpoint.js';
+import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../session.js';
 import { isBlackHoleSize, isMissingForSize, MISSING_SECONDS_MIN, MISSING_WAITS_MIN } from '../size-limits.js';
-import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../tcp-service.js';
 
 const REPEATS_MIN = 3;
 const SECONDS_MIN = 0.5;

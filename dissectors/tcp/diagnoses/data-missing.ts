@@ -5,13 +5,13 @@ import { durationText } from '../../../src/wording/durations.js';
 import { type Direction, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { tcpServices } from '../correlator.js';
 import { segmentFilter } from '../server-endpoint.js';
+import type { ServiceMissingData, TcpService } from '../session.js';
 import {
   isMissingForLong,
   isMissingForSize,
   MISSING_SECONDS_MIN,
   MISSING_WAITS_MIN,
 } from '../size-limits.js';
-import type { ServiceMissingData, TcpService } from '../tcp-service.js';
 
 const CONNECTIONS_MIN = 3;
 /** What a stalled transfer brings with it. */

@@ -17,7 +17,7 @@ import {
   severityOf,
   subjectOf,
 } from '../server-endpoint.js';
-import type { ServiceStuckSegment, TcpService } from '../tcp-service.js';
+import type { ServiceStuckSegment, TcpService } from '../session.js';
 
 const AFTER_RESET_MIN = 3;
 

@@ -18,7 +18,7 @@ import {
   severityOf,
   subjectOf,
 } from '../server-endpoint.js';
-import type { TcpService } from '../tcp-service.js';
+import type { TcpService } from '../session.js';
 
 const HANDSHAKES_MIN = 5;
 const FACTOR = 5;

@@ -2,7 +2,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { pairSubject } from '../../../src/wording/subjects.js';
 import { tcpServices } from '../correlator.js';
 import { segmentFilter, severityOf } from '../server-endpoint.js';
-import type { TcpService } from '../tcp-service.js';
+import type { TcpService } from '../session.js';
 
 export default defineDiagnosis({
   id: 'mtu.mismatch',

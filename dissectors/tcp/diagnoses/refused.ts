@@ -43,7 +43,7 @@ export default defineDiagnosis({
   judgesLast: true,
   explicitSignal: true,
   rule:
-    'A SYN is answered by RST. Folded by server endpoint. Warning where 3 clients fail in at least half of their attempts ' +
+    'A SYN is answered by RST. Aggregated by server endpoint. Warning where 3 clients fail in at least half of their attempts ' +
     'at an endpoint that accepted before, or where the endpoint refused at least 3 attempts over 3 s and accepted none, the flow ' +
     'runs inside a tunnel or the capture is small, and nothing else is wrong; information otherwise.',
   notWhen: 'A host tries 20 endpoints in 10 s: a port scan is one piece of information.',

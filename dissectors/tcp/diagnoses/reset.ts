@@ -21,7 +21,7 @@ import {
   subjectOf,
   sumOf,
 } from '../server-endpoint.js';
-import type { TcpService } from '../tcp-service.js';
+import type { TcpService } from '../session.js';
 
 const LASTING_FAILURES = 3;
 
@@ -35,7 +35,7 @@ export default defineDiagnosis({
   judgesLast: true,
   explicitSignal: true,
   rule:
-    'A side that has exchanged data sends RST before any FIN. Folded by server endpoint. Only aborts by the server that ' +
+    'A side that has exchanged data sends RST before any FIN. Aggregated by server endpoint. Only aborts by the server that ' +
     'leave a request or data of the client without answer count as failures. Warning where 3 clients fail so in at least ' +
     'half of their connections, or where at least 3 connections fail so, the flow runs inside a tunnel or the capture is ' +
     'small, and nothing else is wrong; information otherwise.',

@@ -21,7 +21,7 @@ import {
   severityOf,
   subjectOf,
 } from '../server-endpoint.js';
-import { type ServiceSide, SideTrouble, type TcpService } from '../tcp-service.js';
+import { type ServiceSide, SideTrouble, type TcpService } from '../session.js';
 
 const SHARE_NOTABLE = 0.01;
 const SHARE_SEVERE = 0.05;

@@ -21,7 +21,7 @@ import {
   severityOf,
   subjectOf,
 } from '../server-endpoint.js';
-import type { TcpService } from '../tcp-service.js';
+import type { TcpService } from '../session.js';
 
 const FACTOR = 10;
 const SLOW_MS = 200;

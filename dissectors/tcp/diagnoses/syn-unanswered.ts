@@ -39,7 +39,7 @@ import {
   subjectOf,
   sumOf,
 } from '../server-endpoint.js';
-import type { TcpService } from '../tcp-service.js';
+import type { TcpService } from '../session.js';
 
 const ANSWER_SECONDS = 3;
 const LASTING_SYNS = 3;
@@ -54,7 +54,7 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     'A SYN is repeated with the same number, or 3 s pass after it, and neither SYN-ACK nor RST nor an ICMP error comes; or ' +
-    'SYN and SYN-ACK are both repeated, as if the SYN-ACK did not arrive. Folded by server endpoint. Warning where 3 ' +
+    'SYN and SYN-ACK are both repeated, as if the SYN-ACK did not arrive. Aggregated by server endpoint. Warning where 3 ' +
     'clients fail in at least half of their attempts at an endpoint that answered before, or where the endpoint never ' +
     'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or its hosts talk little else, and nothing else is wrong; ' +
     'information otherwise. Also where all succeed in the end: at least 3 connections to an endpoint, or in a tunnel, come about 1 s and more late ' +

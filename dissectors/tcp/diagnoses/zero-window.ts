@@ -18,7 +18,7 @@ import {
   severityOf,
   subjectOf,
 } from '../server-endpoint.js';
-import type { SideTrouble, TcpService } from '../tcp-service.js';
+import type { SideTrouble, TcpService } from '../session.js';
 
 const NOTABLE_SECONDS = 1;
 const SEVERE_SECONDS = 5;
@@ -35,7 +35,7 @@ export default defineDiagnosis({
   judgesLast: true,
   explicitSignal: true,
   rule:
-    'One side advertises a receive window of 0 for at least 1 s at a time. Folded by server endpoint. Warning from 5 s on, ' +
+    'One side advertises a receive window of 0 for at least 1 s at a time. Aggregated by server endpoint. Warning from 5 s on, ' +
     'where the flow runs inside a tunnel or the capture is small and nothing else is wrong; information otherwise.',
   notWhen: 'The window is 0 in a SYN, FIN or RST, or opens again within 1 s.',
   causes: [

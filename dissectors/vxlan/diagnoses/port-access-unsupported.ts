@@ -1,7 +1,7 @@
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { tcpServices } from '../../tcp/correlator.js';
-import type { TcpService } from '../../tcp/tcp-service.js';
+import type { TcpService } from '../../tcp/session.js';
 import { vxlanTunnels } from '../correlator.js';
 import containerStores from '../side-files/container-store.js';
 import { GATEWAY, isLeaseBase, silkFacts } from '../silk.js';

@@ -7,7 +7,8 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
-import { cite, flowFilter, flowSubject, type Move, movesOf, socketText } from '../peers.js';
+import { socketText } from '../../../src/wording/endpoints.js';
+import { cite, flowFilter, flowSubject, type Move, movesOf } from '../peers.js';
 
 const PACKETS_MIN = 3;
 const SPAN_SECONDS_MIN = 10;

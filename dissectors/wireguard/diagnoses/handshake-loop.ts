@@ -7,8 +7,9 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { type Citation, secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
+import { socketText } from '../../../src/wording/endpoints.js';
 import { wireguardFlows } from '../correlator.js';
-import { cite, flowFilter, flowSubject, longestStretch, socketText, worksAfter } from '../peers.js';
+import { cite, flowFilter, flowSubject, longestStretch, worksAfter } from '../peers.js';
 import type { Handshake, WireguardFlow } from '../session.js';
 
 const HANDSHAKES_MIN = 3;

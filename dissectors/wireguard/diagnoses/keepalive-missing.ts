@@ -16,8 +16,9 @@ import { isNonEmpty, type NonEmpty, secondsBetween } from '../../../src/moment.j
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import { secondsText } from '../../../src/wording/durations.js';
+import { socketText } from '../../../src/wording/endpoints.js';
 import { wireguardFlows } from '../correlator.js';
-import { flowFilter, flowSubject, isAway, movesOf, socketText } from '../peers.js';
+import { flowFilter, flowSubject, isAway, movesOf } from '../peers.js';
 import type { Pause, Way, WireguardFlow } from '../session.js';
 
 const MISSED_MIN = 3;

@@ -8,17 +8,9 @@ import {
 import { type FrameRef, secondsBetween } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { secondsText } from '../../../src/wording/durations.js';
+import { socketText } from '../../../src/wording/endpoints.js';
 import { wireguardFlows } from '../correlator.js';
-import {
-  cite,
-  flowFilter,
-  flowSubject,
-  isAway,
-  longestStretch,
-  otherWay,
-  socketText,
-  worksAfter,
-} from '../peers.js';
+import { cite, flowFilter, flowSubject, isAway, longestStretch, otherWay, worksAfter } from '../peers.js';
 import type { Handshake, WireguardFlow } from '../session.js';
 
 const INITIATIONS_MIN = 3;

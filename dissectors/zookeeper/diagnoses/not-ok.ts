@@ -14,8 +14,8 @@ import { illByAnswer } from '../answer-judgements.js';
 import { zookeeperConversations } from '../correlator.js';
 import { ANSWER_SECONDS, byServer, type Outcome, outcomeOf } from '../health-checks.js';
 import { PORT } from '../layout.js';
-import { OWN_AREAS } from '../own-areas.js';
 import type { ZookeeperConversation } from '../session.js';
+import { OWN_AREAS } from '../session.js';
 
 const CITED_MAX = 4;
 

@@ -16,8 +16,8 @@ import { serverSubject } from '../../../src/wording/subjects.js';
 import { zookeeperConversations } from '../correlator.js';
 import { byServer } from '../health-checks.js';
 import { PORT } from '../layout.js';
-import { OWN_AREAS } from '../own-areas.js';
 import type { PingSilence, ZookeeperConversation } from '../session.js';
+import { OWN_AREAS } from '../session.js';
 
 /** After that share of its timeout a client gives the server up and looks for another one. */
 const PATIENCE_SHARE = 2 / 3;

@@ -24,8 +24,8 @@ import {
   serverEndpoints,
   subjectOf,
 } from '../../tcp/server-endpoint.js';
-import type { TcpService } from '../../tcp/tcp-service.js';
-import { OWN_AREAS } from '../own-areas.js';
+import type { TcpService } from '../../tcp/session.js';
+import { OWN_AREAS } from '../session.js';
 
 /** The databases in which network controllers keep their state. */
 const DATABASES: readonly string[] = ['zookeeper', 'cassandra'];

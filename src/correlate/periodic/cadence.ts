@@ -10,6 +10,10 @@ export const PERIOD_NS_MIN = 0.2 * NS_PER_SECOND;
 export const LENGTH_SPREAD_MAX = 6;
 /** Intervals of a block. */
 export const BLOCK_INTERVALS = 10;
+/** Intervals from which a direction alone shows a period. */
+export const PERIODS_MIN = 20;
+/** Share of blocks that may leave the period: a stream that does so more often has none. */
+const UNSTEADY_SHARE_MAX = 0.1;
 /** How far medians of blocks may lie from the period. */
 export const MEDIAN_TOLERANCE = 0.05;
 /** An interval is regular if it is that near to the period. */
@@ -62,4 +66,15 @@ export function periodOfFew(intervals: readonly number[]): number {
 
 function regularCount(intervals: readonly number[], period: number): number {
   return intervals.filter((interval) => isRegular(interval, period)).length;
+}
+
+/** Nearly all blocks have the same period. */
+export function isSteady({
+  steadyBlocks,
+  unsteadyBlocks,
+}: {
+  readonly steadyBlocks: number;
+  readonly unsteadyBlocks: number;
+}): boolean {
+  return steadyBlocks > 0 && unsteadyBlocks <= UNSTEADY_SHARE_MAX * (steadyBlocks + unsteadyBlocks);
 }
