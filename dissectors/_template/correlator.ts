@@ -1,9 +1,8 @@
 import { type Batch, type Correlation, defineCorrelator } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
-import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
-import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenSessions } from '../../src/correlate/open-sessions.js';
 import type { FrameRef } from '../../src/moment.js';
 import template, { QUESTION } from './dissector.js';
 
@@ -30,18 +29,21 @@ const SESSIONS_MAX = 4096;
  * with the most questions in vain.
  */
 class TemplateCorrelation implements Correlation<TemplateSession, typeof template.observes> {
-  private readonly states: FlowStates<OpenSession>;
-  private readonly open = new Set<OpenSession>();
-  private readonly closed = new SessionStore<TemplateSession>(
-    ({ questions, answers }) => questions - answers,
-  );
+  private readonly open: OpenSessions<OpenSession, TemplateSession>;
 
   constructor(private readonly flows: FlowRegistry) {
-    this.states = flows.trackStates((session) => this.close(session));
+    this.open = new OpenSessions<OpenSession, TemplateSession>(
+      { flows },
+      {
+        describe: (session) => session,
+        score: ({ questions, answers }) => questions - answers,
+        bound: { max: SESSIONS_MAX, kept: SESSIONS_MAX / 2, lastFrame: ({ last }) => last.frame },
+      },
+    );
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.open.summarised;
   }
 
   consume(batch: Rows, flow: FlowId, from: number, to: number): void {
@@ -58,23 +60,21 @@ class TemplateCorrelation implements Correlation<TemplateSession, typeof templat
 
   /** Times of the next segment do not compare with those seen so far. */
   endSegment(): void {
-    this.states.clear();
+    this.open.endSegment();
   }
 
   /** The only place where sessions are evicted, so that the report does not depend on chunks. */
   endEpoch(): void {
-    if (this.open.size <= SESSIONS_MAX) return;
-    const bySeen = [...this.open].sort((a, b) => a.last.frame - b.last.frame);
-    for (const session of bySeen.slice(0, bySeen.length - SESSIONS_MAX / 2)) this.close(session);
+    this.open.endEpoch();
   }
 
   sessions(): readonly TemplateSession[] {
-    return [...this.closed.sessions(), ...this.open].sort((a, b) => a.first.frame - b.first.frame);
+    return this.open.sessions().sort((a, b) => a.first.frame - b.first.frame);
   }
 
   private sessionOf(batch: Rows, flow: FlowId, row: number): OpenSession {
-    const known = this.states.get(flow);
-    if (known && this.open.has(known)) return known;
+    const known = this.open.of(flow);
+    if (known) return known;
     const { columns } = batch;
     const isQuestion = columns.type[row] === QUESTION;
     const { from, to } = this.flows.addresses(flow, columns.rows.direction[row]);
@@ -88,13 +88,7 @@ class TemplateCorrelation implements Correlation<TemplateSession, typeof templat
       first: ref,
       last: ref,
     };
-    this.states.set(flow, session);
-    this.open.add(session);
-    return session;
-  }
-
-  private close(session: OpenSession): void {
-    if (this.open.delete(session)) this.closed.add(session);
+    return this.open.begin(flow, session);
   }
 }
 

@@ -5,9 +5,8 @@ import {
   type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOfFrame } from '../../src/correlate/frame-reference.js';
-import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenSessions } from '../../src/correlate/open-sessions.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { ah } from './dissector.js';
@@ -41,18 +40,18 @@ type AhSchema = typeof ah.observes;
 
 /** Pairs of addresses with AH. Holds at most PAIRS_MAX between epochs; closed ones go through a SessionStore. */
 class AhCorrelation implements Correlation<AhPair, AhSchema> {
-  private readonly states: FlowStates<AhPair>;
-  private readonly open = new Set<AhPair>();
-  private readonly closed = new SessionStore<AhPair>(({ directions: [there, back] }) =>
-    Math.abs(there.packets - back.packets),
-  );
+  private readonly open: OpenSessions<AhPair, AhPair>;
 
   constructor(private readonly run: CorrelationRun) {
-    this.states = run.flows.trackStates((pair) => this.close(pair));
+    this.open = new OpenSessions(run, {
+      describe: (pair) => pair,
+      score: ({ directions: [there, back] }) => Math.abs(there.packets - back.packets),
+      bound: { max: PAIRS_MAX, kept: PAIRS_MAX, lastFrame: ({ last }) => last.frame },
+    });
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.open.summarised;
   }
 
   consume(batch: Batch<AhSchema>, flow: number, from: number, to: number): void {
@@ -75,8 +74,8 @@ class AhCorrelation implements Correlation<AhPair, AhSchema> {
   }
 
   private pairOf(flow: number, first: FrameRef): AhPair {
-    const known = this.states.get(flow);
-    if (known && this.open.has(known)) return known;
+    const known = this.open.of(flow);
+    if (known) return known;
     const { flows } = this.run;
     const { low, high } = flows.endpoints(flow);
     const pair: AhPair = {
@@ -86,27 +85,19 @@ class AhCorrelation implements Correlation<AhPair, AhSchema> {
       first,
       last: first,
     };
-    this.states.set(flow, pair);
-    this.open.add(pair);
-    return pair;
+    return this.open.begin(flow, pair);
   }
 
   endSegment(): void {
-    this.states.clear();
+    this.open.endSegment();
   }
 
   endEpoch(): void {
-    if (this.open.size <= PAIRS_MAX) return;
-    const byAge = [...this.open].sort((a, b) => a.last.frame - b.last.frame);
-    for (const pair of byAge.slice(0, byAge.length - PAIRS_MAX)) this.close(pair);
+    this.open.endEpoch();
   }
 
   sessions(): readonly AhPair[] {
-    return [...this.closed.sessions(), ...this.open].sort((a, b) => a.first.frame - b.first.frame);
-  }
-
-  private close(pair: AhPair): void {
-    if (this.open.delete(pair)) this.closed.add(pair);
+    return this.open.sessions().sort((a, b) => a.first.frame - b.first.frame);
   }
 }
 

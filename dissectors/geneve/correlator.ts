@@ -6,9 +6,8 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
-import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOfFrame } from '../../src/correlate/frame-reference.js';
-import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenSessions } from '../../src/correlate/open-sessions.js';
 import { type TunnelDirection, TunnelDirectionState } from '../../src/correlate/tunnel-direction.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { SegmentIndex } from '../../src/units.js';
@@ -42,28 +41,24 @@ type Open = GeneveTunnel & { readonly directions: readonly [TunnelDirectionState
  * SessionStore.
  */
 class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.observes> {
-  private readonly tunnels: FlowStates<Open>;
-  private readonly open = new Set<Open>();
-  private readonly closed = new SessionStore<GeneveTunnel>(
-    ({ directions }) => directions[0].packets + directions[1].packets,
-  );
+  private readonly tunnels: OpenSessions<Open, GeneveTunnel>;
 
   constructor(private readonly run: CorrelationRun) {
-    this.tunnels = run.flows.trackStates<Open>((tunnel) => {
-      this.open.delete(tunnel);
-      this.closed.add(tunnel);
+    this.tunnels = new OpenSessions<Open, GeneveTunnel>(run, {
+      describe: (tunnel) => tunnel,
+      score: ({ directions }) => directions[0].packets + directions[1].packets,
     });
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.tunnels.summarised;
   }
 
   consume(batch: Rows, flow: FlowId, from: number, to: number): void {
     if (flow < 0) return;
     const { columns, order } = batch;
     const { direction, origin, frame } = columns.rows;
-    const tunnel = this.tunnels.get(flow) ?? this.begin(batch, flow, order[from]);
+    const tunnel = this.tunnels.of(flow) ?? this.begin(batch, flow, order[from]);
     for (let at = from; at < to; at++) {
       const row = order[at];
       const sent = tunnel.directions[direction[row]];
@@ -94,17 +89,15 @@ class GeneveCorrelation implements Correlation<GeneveTunnel, typeof geneve.obser
       criticalOptions: 0,
       controlPackets: 0,
     };
-    this.tunnels.set(flow, tunnel);
-    this.open.add(tunnel);
-    return tunnel;
+    return this.tunnels.begin(flow, tunnel);
   }
 
   endSegment(): void {
-    this.tunnels.clear();
+    this.tunnels.endSegment();
   }
 
   sessions(): readonly GeneveTunnel[] {
-    return [...this.closed.sessions(), ...this.open].sort((a, b) => firstFrame(a) - firstFrame(b));
+    return this.tunnels.sessions().sort((a, b) => firstFrame(a) - firstFrame(b));
   }
 }
 

@@ -6,9 +6,8 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
-import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
-import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenSessions } from '../../src/correlate/open-sessions.js';
 import { type TunnelDirection, TunnelDirectionState } from '../../src/correlate/tunnel-direction.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { SegmentIndex } from '../../src/units.js';
@@ -34,26 +33,23 @@ type Open = IpipTunnel & { readonly directions: readonly [TunnelDirectionState, 
 
 /** Holds one tunnel for each flow of the registry; those of earlier segments and evicted flows go through a SessionStore. */
 class IpipCorrelation implements Correlation<IpipTunnel, IpipSchema> {
-  private readonly flows: FlowStates<Open>;
-  private readonly open = new Set<Open>();
-  private readonly closed = new SessionStore<IpipTunnel>(({ directions }) =>
-    Math.abs(directions[0].packets - directions[1].packets),
-  );
+  private readonly tunnels: OpenSessions<Open, IpipTunnel>;
 
   constructor(private readonly run: CorrelationRun) {
-    this.flows = run.flows.trackStates<Open>((tunnel) => {
-      if (this.open.delete(tunnel)) this.closed.add(tunnel);
+    this.tunnels = new OpenSessions<Open, IpipTunnel>(run, {
+      describe: (tunnel) => tunnel,
+      score: ({ directions }) => Math.abs(directions[0].packets - directions[1].packets),
     });
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.tunnels.summarised;
   }
 
   consume(batch: Rows, flow: FlowId, from: number, to: number): void {
     if (flow < 0) return;
     const { columns, order } = batch;
-    const tunnel = this.flows.get(flow) ?? this.openTunnel(batch, flow, order[from]);
+    const tunnel = this.tunnels.of(flow) ?? this.openTunnel(batch, flow, order[from]);
     for (let at = from; at < to; at++) {
       const row = order[at];
       const sent = tunnel.directions[columns.rows.direction[row]];
@@ -76,17 +72,15 @@ class IpipCorrelation implements Correlation<IpipTunnel, IpipSchema> {
       segment: batch.segment,
       directions: [new TunnelDirectionState(low, high), new TunnelDirectionState(high, low)],
     };
-    this.flows.set(flow, tunnel);
-    this.open.add(tunnel);
-    return tunnel;
+    return this.tunnels.begin(flow, tunnel);
   }
 
   endSegment(): void {
-    this.flows.clear();
+    this.tunnels.endSegment();
   }
 
   sessions(): readonly IpipTunnel[] {
-    return [...this.closed.sessions(), ...this.open];
+    return this.tunnels.sessions();
   }
 }
 

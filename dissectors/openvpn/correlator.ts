@@ -6,8 +6,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
-import type { FlowStates } from '../../src/correlate/flow-states.js';
-import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenSessions } from '../../src/correlate/open-sessions.js';
 import { isUnicast } from '../../src/wire/address.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import dissector from './dissector.js';
@@ -27,23 +26,25 @@ const CONVERSATIONS_MAX = 2048;
  * ones go through a SessionStore. Flows that turn out not to be OpenVPN give no session.
  */
 class OpenvpnCorrelation implements Correlation<OpenvpnConversation, typeof OPENVPN_ROWS> {
-  private readonly flows: FlowStates<OpenConversation>;
-  private open = new Set<OpenConversation>();
-  private readonly closed = new SessionStore<OpenvpnConversation>(scoreOf);
+  private readonly open: OpenSessions<OpenConversation, OpenvpnConversation>;
 
   constructor(private readonly run: CorrelationRun) {
-    this.flows = run.flows.trackStates<OpenConversation>((conversation) => this.close(conversation));
+    this.open = new OpenSessions(run, {
+      describe: (conversation) => conversation.describe(),
+      score: scoreOf,
+      bound: { max: CONVERSATIONS_MAX, kept: CONVERSATIONS_MAX / 2, lastFrame: ({ lastFrame }) => lastFrame },
+    });
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.open.summarised;
   }
 
   consume(batch: Batch<typeof OPENVPN_ROWS>, flow: FlowId, from: number, to: number): void {
     if (flow < 0) return;
     const { flows } = this.run;
-    let conversation = this.flows.get(flow);
-    if (!conversation || conversation.isClosed) {
+    let conversation = this.open.of(flow);
+    if (!conversation) {
       if (!isUnicast(flows.addressWords(flow, 0)) || !isUnicast(flows.addressWords(flow, 1))) return;
       conversation = this.openConversation(batch, flow);
     }
@@ -64,9 +65,7 @@ class OpenvpnCorrelation implements Correlation<OpenvpnConversation, typeof OPEN
       segment: batch.segment,
       isOnPort: lowPort === PORT || highPort === PORT,
     });
-    this.flows.set(flow, conversation);
-    this.open.add(conversation);
-    return conversation;
+    return this.open.begin(flow, conversation);
   }
 
   /** An acknowledgment names packets of the peer, and its session id: both are known from the peer alone. */
@@ -76,27 +75,15 @@ class OpenvpnCorrelation implements Correlation<OpenvpnConversation, typeof OPEN
   }
 
   endSegment(): void {
-    this.flows.clear();
+    this.open.endSegment();
   }
 
   endEpoch(): void {
-    if (this.open.size <= CONVERSATIONS_MAX) return;
-    const bySeen = [...this.open].sort((a, b) => a.lastFrame - b.lastFrame);
-    for (const one of bySeen.slice(0, bySeen.length - CONVERSATIONS_MAX / 2)) this.close(one);
+    this.open.endEpoch();
   }
 
   sessions(): readonly OpenvpnConversation[] {
-    const open = [...this.open].map((conversation) => conversation.describe());
-    return [...this.closed.sessions(), ...open.filter((session) => session !== null)].sort(
-      (a, b) => a.first.frame - b.first.frame,
-    );
-  }
-
-  private close(conversation: OpenConversation): void {
-    if (!this.open.delete(conversation)) return;
-    const session = conversation.describe();
-    if (session) this.closed.add(session);
-    conversation.isClosed = true;
+    return this.open.sessions().sort((a, b) => a.first.frame - b.first.frame);
   }
 }
 

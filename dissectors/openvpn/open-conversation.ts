@@ -38,7 +38,6 @@ export interface ConversationKey {
 /** A conversation while its packets come in. Bounded by its parts: ControlLedger, OpenvpnDirectionState, RUNS_KEPT runs. */
 export class OpenConversation {
   lastFrame: FrameId = 0;
-  isClosed = false;
   private readonly control = new ControlLedger();
   private readonly directions: readonly [OpenvpnDirectionState, OpenvpnDirectionState];
   private readonly wrappings = new Set<number>();

@@ -5,8 +5,7 @@ import {
   type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
-import type { FlowStates } from '../../src/correlate/flow-states.js';
-import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenSessions } from '../../src/correlate/open-sessions.js';
 import type { FrameRef } from '../../src/moment.js';
 import {
   type FrameId,
@@ -218,7 +217,6 @@ class SideState {
 }
 
 class ConversationState {
-  isClosed = false;
   readonly sides: readonly [SideState, SideState] = [new SideState(), new SideState()];
 
   constructor(
@@ -249,29 +247,26 @@ class ConversationState {
 
 /** Conversations on port 4500. Holds at most CONVERSATIONS_MAX between epochs; closed ones go through a SessionStore. */
 class UdpencapCorrelation implements Correlation<NattConversation, UdpencapSchema> {
-  private readonly states: FlowStates<ConversationState>;
-  private open = new Set<ConversationState>();
-  private readonly closed = new SessionStore<NattConversation>(({ sides }) =>
-    sides.reduce((sum, { pauses }) => sum + pauses.length, 0),
-  );
+  private readonly open: OpenSessions<ConversationState, NattConversation>;
 
   constructor(private readonly run: CorrelationRun) {
-    this.states = run.flows.trackStates((state) => this.close(state));
+    this.open = new OpenSessions(run, {
+      describe: (state) => state.session(),
+      score: ({ sides }) => sides.reduce((sum, { pauses }) => sum + pauses.length, 0),
+      bound: { max: CONVERSATIONS_MAX, kept: CONVERSATIONS_MAX, lastFrame: ({ lastFrame }) => lastFrame },
+    });
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.open.summarised;
   }
 
   consume(batch: Batch<UdpencapSchema>, flow: number, from: number, to: number): void {
     if (flow < 0) return;
-    let state = this.states.get(flow);
-    if (state === undefined || state.isClosed) {
-      const { flows } = this.run;
-      state = new ConversationState(flows.endpoints(flow), flows.stack(flow), batch.segment);
-      this.states.set(flow, state);
-      this.open.add(state);
-    }
+    const { flows } = this.run;
+    const state =
+      this.open.of(flow) ??
+      this.open.begin(flow, new ConversationState(flows.endpoints(flow), flows.stack(flow), batch.segment));
     const { columns, order, timeNs } = batch;
     const { frame, direction } = columns.rows;
     const [low, high] = state.sides;
@@ -286,26 +281,15 @@ class UdpencapCorrelation implements Correlation<NattConversation, UdpencapSchem
   }
 
   endSegment(): void {
-    this.states.clear();
+    this.open.endSegment();
   }
 
   endEpoch(): void {
-    if (this.open.size <= CONVERSATIONS_MAX) return;
-    const byAge = [...this.open].sort((a, b) => a.lastFrame - b.lastFrame);
-    for (const state of byAge.slice(0, byAge.length - CONVERSATIONS_MAX)) this.close(state);
+    this.open.endEpoch();
   }
 
   sessions(): readonly NattConversation[] {
-    const sessions = this.closed.sessions();
-    for (const state of this.open) sessions.push(state.session());
-    return sessions.sort((a, b) => a.first.frame - b.first.frame);
-  }
-
-  private close(state: ConversationState): void {
-    if (state.isClosed) return;
-    state.isClosed = true;
-    this.open.delete(state);
-    this.closed.add(state.session());
+    return this.open.sessions().sort((a, b) => a.first.frame - b.first.frame);
   }
 }
 

@@ -5,9 +5,9 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
-import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
-import { SessionStore } from '../../src/correlate/session-store.js';
+import { OpenSessions } from '../../src/correlate/open-sessions.js';
+import type { SegmentIndex } from '../../src/units.js';
 import dissector from './dissector.js';
 import { OpenFlow } from './open-flow.js';
 import type { WireguardRows } from './rows.js';
@@ -21,34 +21,24 @@ const FLOWS_MAX = 2048;
  * first 500 and the 500 with the most handshakes in vain.
  */
 class WireguardCorrelation implements Correlation<WireguardFlow, WireguardRows> {
-  private readonly states: FlowStates<OpenFlow>;
-  private readonly open = new Set<OpenFlow>();
-  private readonly closed = new SessionStore<WireguardFlow>(
-    ({ handshakes }) => handshakes.filter(({ confirmed }) => confirmed === null).length,
-  );
+  private readonly open: OpenSessions<OpenFlow, WireguardFlow>;
 
   constructor(private readonly run: CorrelationRun) {
-    this.states = run.flows.trackStates((flow) => this.close(flow));
+    this.open = new OpenSessions(run, {
+      describe: (flow) => flow.describe(),
+      score: ({ handshakes }) => handshakes.filter(({ confirmed }) => confirmed === null).length,
+      bound: { max: FLOWS_MAX, kept: FLOWS_MAX / 2, lastFrame: ({ lastFrame }) => lastFrame },
+    });
   }
 
   get summarised(): number {
-    return this.closed.summarised;
+    return this.open.summarised;
   }
 
   consume(batch: Batch<WireguardRows>, flow: FlowId, from: number, to: number): void {
     if (flow < 0) return;
     const { flows, hearsPeer } = this.run;
-    let session = this.states.get(flow);
-    if (!session || session.isClosed) {
-      const { low, lowPort, high, highPort } = flows.endpoints(flow);
-      const ends = [
-        { address: low, port: lowPort },
-        { address: high, port: highPort },
-      ] as const;
-      session = new OpenFlow(ends[0], ends[1], flows.stack(flow), batch.segment);
-      this.states.set(flow, session);
-      this.open.add(session);
-    }
+    const session = this.open.of(flow) ?? this.begin(flow, batch.segment);
     for (let at = from; at < to; at++) {
       const row = batch.order[at];
       if (!session.add(batch, row) || session.stack !== 0) continue;
@@ -58,26 +48,26 @@ class WireguardCorrelation implements Correlation<WireguardFlow, WireguardRows> 
     }
   }
 
+  private begin(flow: FlowId, segment: SegmentIndex): OpenFlow {
+    const { flows } = this.run;
+    const { low, lowPort, high, highPort } = flows.endpoints(flow);
+    const ends = [
+      { address: low, port: lowPort },
+      { address: high, port: highPort },
+    ] as const;
+    return this.open.begin(flow, new OpenFlow(ends[0], ends[1], flows.stack(flow), segment));
+  }
+
   endSegment(): void {
-    this.states.clear();
+    this.open.endSegment();
   }
 
   endEpoch(): void {
-    if (this.open.size <= FLOWS_MAX) return;
-    const bySeen = [...this.open].sort((a, b) => a.lastFrame - b.lastFrame);
-    for (const one of bySeen.slice(0, bySeen.length - FLOWS_MAX / 2)) this.close(one);
+    this.open.endEpoch();
   }
 
   sessions(): readonly WireguardFlow[] {
-    const open = [...this.open].flatMap((flow) => flow.describe() ?? []);
-    return [...this.closed.sessions(), ...open].sort((a, b) => a.first.frame - b.first.frame);
-  }
-
-  private close(flow: OpenFlow): void {
-    if (!this.open.delete(flow)) return;
-    flow.isClosed = true;
-    const session = flow.describe();
-    if (session) this.closed.add(session);
+    return this.open.sessions().sort((a, b) => a.first.frame - b.first.frame);
   }
 }
 

@@ -22,7 +22,6 @@ type OpenHandshake = { -readonly [Field in keyof Handshake]: Handshake[Field] } 
 /** One flow while its packets come in. Bounded: 64 handshakes, PAUSES_KEPT pauses, two WireguardDirectionState. */
 export class OpenFlow {
   lastFrame: FrameId = 0;
-  isClosed = false;
   private readonly directions: readonly [WireguardDirectionState, WireguardDirectionState];
   private readonly handshakes: OpenHandshake[] = [];
   private handshakesDropped = 0;
