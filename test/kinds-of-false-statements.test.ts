@@ -117,6 +117,7 @@ const KINDS: readonly Kind[] = [
     statement: "a sender's capture proves what left, nothing else",
     tests: [
       ['dissectors/overlay/mtu-exceeded.test.ts', "kind: a sender's capture proves what left, nothing else"],
+      ['test/what-one-capture-proves.test.ts', 'kind: one capture proves what passed it, nothing else'],
     ],
   },
   {

@@ -163,7 +163,7 @@ function problemOf(kind: CarriedKind, { subject, directions }: CarriedTunnel, no
     back === null
       ? returned === 0
         ? `The capture holds no ${name} packet from ${to} at all.`
-        : `${name} packets of ${to} do arrive, but none of them answers.`
+        : `${name} packets of ${to} do come, but none of them answers.`
       : `The last ${name} packet from ${to} came before the first of them${workedBefore ? '; until then the tunnel worked' : ''}.`;
   return {
     result: 'problem',

@@ -253,7 +253,7 @@ function explain(outages: readonly Outage[], silent: string, live: string): stri
       return `${what}; afterwards ${silent} goes on with the next sequence number, so it sent nothing: either the packets of ${live} did not reach it, or nothing behind it answered.`;
     case 'never-answered':
       return outages[0].severity === 'warning'
-        ? `${what}, nor in the rest of the capture, while ${silent} goes on with IKE: it discards what arrives, or sends nothing back. ` +
+        ? `${what}, nor in the rest of the capture, while ${silent} goes on with IKE: they do not reach it, or it discards them, or sends nothing back. ` +
             'An application that wants no answer (syslog, heartbeats) looks the same.'
         : `${what}, nor in the rest of the capture. One-way applications look the same; whether answers are due, the capture cannot tell.`;
     case 'new-traffic':

@@ -7,12 +7,12 @@ const REORDERED_MIN = 3;
 export default defineDiagnosis({
   id: 'esp.reorder',
   lines: 'suffice',
-  title: 'ESP packets arrive out of order',
+  title: 'ESP packets out of order',
   severity: 'info',
   subject: 'tunnel',
   layer: 'tunnel-data',
   priority: 2,
-  rule: 'At least 3 packets of one direction arrive behind a packet with a higher sequence number of the same SA, fewer than 64 numbers late.',
+  rule: 'At least 3 packets of one direction pass the capture point behind a packet with a higher sequence number of the same SA, fewer than 64 numbers late.',
   notWhen: 'The late packets are duplicates; packets 64 and more numbers late are esp.replay-window.',
   causes: [
     'Links or queues of different delay that share the packets of one SA',
@@ -42,6 +42,6 @@ function symptomOf({ from, to, sas }: EspDirection): SequenceSymptom | null {
   return {
     ...reordering,
     confidence: 'high',
-    explanation: `${reordered} of ${packets} ESP packets from ${from} to ${to} arrived out of order, at most ${maxExtent} sequence numbers late.`,
+    explanation: `${reordered} of ${packets} ESP packets from ${from} to ${to} passed the capture point out of order, at most ${maxExtent} sequence numbers late.`,
   };
 }

@@ -12,7 +12,7 @@ export default defineDiagnosis({
   layer: 'tunnel-data',
   priority: 2,
   rule:
-    'At least 3 packets of one direction arrive 64 or more numbers behind the highest one of their SA: a receiver with ' +
+    'At least 3 packets of one direction pass the capture point 64 or more numbers behind the highest one of their SA: a receiver with ' +
     'the usual window of 64 drops them as replays.',
   notWhen: 'The late packets are duplicates, or the sender began anew at 1.',
   causes: [
@@ -44,7 +44,7 @@ function symptomOf({ from, to, sas }: EspDirection): SequenceSymptom | null {
     ...reordering,
     confidence: 'medium',
     explanation:
-      `${late} ESP packets from ${from} to ${to} arrived ${REPLAY_WINDOW} or more sequence numbers late (at most ` +
+      `${late} ESP packets from ${from} to ${to} passed the capture point ${REPLAY_WINDOW} or more sequence numbers late (at most ` +
       `${reordering.counts.maxExtent}); a receiver with a window of ${REPLAY_WINDOW} drops them.`,
     counts: { ...reordering.counts, late },
   };

@@ -141,12 +141,12 @@ function describeAnswered(pair: IkePair, stalls: NonEmpty<Stall>, quality: Captu
   const hidden = captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL }, initiator);
   const words = attempts === 1 ? 'once' : `in ${attempts} attempts, each with a new cookie`;
   return {
-    title: hidden ? 'IKE ends before it moves to UDP 4500' : 'Nothing arrives on UDP 4500',
+    title: hidden ? 'IKE ends before it moves to UDP 4500' : 'Nothing comes on UDP 4500',
     severity: hidden ? (areRepeated(stalls) ? 'warning' : 'info') : attempts >= 3 ? 'error' : 'warning',
     confidence: !hidden && attempts >= 3 ? 'medium' : 'low',
     explanation:
       `${responder} answered ${initiator} on UDP 500 (${words}), and then nothing came: with the NAT that the hashes show, the next ` +
-      `message goes to port 4500, where ${hidden ? 'this capture has no packet' : 'no packet arrives'}. ` +
+      `message goes to port 4500, where ${hidden ? 'this capture has no packet' : 'no packet comes'}. ` +
       (hidden
         ? `${hidden.reason} If port 4500 is in it and stays empty, it is blocked on the way.`
         : 'It is blocked on the way, or the message is so large that it travels in IP fragments, and those are dropped.'),

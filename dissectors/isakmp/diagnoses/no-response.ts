@@ -100,5 +100,5 @@ function pathText(pair: IkePair, quality: CaptureQuality): string {
   if (packets === 0) return `No other packet from ${responder} is in the capture either.`;
   if (hearsOthers(pair))
     return `IKE messages of other attempts do come from ${responder}: its daemon runs, and this request alone is not answered.`;
-  return `Other packets from ${responder} do arrive (${packets}), so that the host is reachable and IKE alone is not answered.`;
+  return `Other packets from ${responder} do come (${packets}), so that the host is reachable and IKE alone is not answered.`;
 }

@@ -27,7 +27,7 @@ const CALM_BLOCKS_MIN = 2;
 
 export default defineDiagnosis({
   id: 'keepalive.jitter',
-  title: 'Keepalives arrive unevenly',
+  title: 'Keepalives come unevenly',
   severity: 'warning',
   subject: 'session',
   layer: 'tunnel-control',
@@ -138,7 +138,7 @@ function problemOf(
     explanation:
       `${directionText(direction)} carries a keepalive of ${lengthText(stream)} every ${durationText(periodNs)}. For ` +
       `${durationText(last.timeNs - first.timeNs)} the intervals vary between ${durationText(jitter.shortestNs)} and ` +
-      `${durationText(jitter.longestNs)}: keepalives arrive late.`,
+      `${durationText(jitter.longestNs)}: keepalives come late.`,
     pair: [direction.from, direction.to],
     direction: { from: direction.from, to: direction.to },
     first,

@@ -222,7 +222,7 @@ function noAnswer(
       `${client} sent ${resets} hard resets${attempts} to ${server}, ${unanswered[0].conversation.transport.toUpperCase()} port ${serverPort}, within ` +
       `${secondsText(secondsBetween(first, last))}, and nothing came back on these ports. ` +
       (others > 0
-        ? `Other packets from ${server} do arrive (${others}), so that the host is reachable and OpenVPN alone is not answered.`
+        ? `Other packets from ${server} do come (${others}), so that the host is reachable and OpenVPN alone is not answered.`
         : `No other packet from ${server} is in the capture either.`) +
       ` The capture goes on for ${secondsText(Math.max(0, secondsToPause(quality, last)))} after the last reset.`,
     pair: [client, server],

@@ -152,7 +152,7 @@ function connectionProblem(
     confidence: 'high',
     explanation:
       `The tunnel runs over TCP, and ${live.from.address} repeated a segment of ${length} bytes to ${live.to.address} ${repeats} times within ` +
-      `${secondsText(secondsBetween(first, last))} without an acknowledgment: nothing of ${silent.from.address} arrives any more.` +
+      `${secondsText(secondsBetween(first, last))} without an acknowledgment: nothing of ${silent.from.address} comes any more.` +
       (recovered ? ' Another connection took over.' : ''),
     pair: [live.from.address, live.to.address],
     direction: { from: silent.from.address, to: silent.to.address },

@@ -25,7 +25,7 @@ export default defineDiagnosis({
   subject: 'tunnel',
   layer: 'fragments',
   priority: 1,
-  rule: 'Datagrams of the tunnel leave in IP fragments. Information while all pieces arrive; warning where pieces are missing, error from 3 incomplete datagrams on.',
+  rule: 'Datagrams of the tunnel leave in IP fragments. Information while no piece is missing in the capture; warning where pieces are, error from 3 incomplete datagrams on.',
   notWhen:
     'A piece may lie outside the capture (within 1 s, or 50 times the usual spread, of its edges), or a capture filter hides fragments without ports.',
   causes: [

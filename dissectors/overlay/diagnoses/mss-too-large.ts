@@ -22,7 +22,7 @@ export default defineDiagnosis({
   rule:
     'A TCP SYN inside a tunnel (VXLAN, Geneve, GRE, IP in IP) announces a segment size that, with headers and the overhead of the tunnel, ' +
     'exceeds what the underlay is seen to carry: packets of that length are fragmented, or a router reports a smaller MTU. ' +
-    'Information while the fragments arrive, warning where they do not.',
+    'Information while no fragment is missing in the capture, warning where some are.',
   notWhen: 'Nothing shows what the underlay carries: it may have jumbo frames.',
   causes: [
     'The inner hosts have the MTU of the underlay, so they announce the MSS of a plain Ethernet (1460)',

@@ -114,7 +114,7 @@ function explain(carrier: Carrier, lossy: boolean): string {
     ? ` What leaves in fragments does not arrive: ${repeated.words} is sent again and again (${repeated.sendings} sendings of such packets in vain).`
     : lossy
       ? incomplete > 0
-        ? ` ${incomplete} of ${incomplete + complete} fragmented datagrams did not arrive whole.`
+        ? ` ${incomplete} of ${incomplete + complete} fragmented datagrams are not whole where this was captured.`
         : ' The sender goes on with packets that do not fit.'
       : fragmented
         ? ' No piece is missing where this was captured; as long as none is lost behind it, this costs speed, not packets.'

@@ -286,7 +286,7 @@ function explain(
     `${tunnel}: ${seen.count} inner requests from behind ${from} to ${hosts.size === 1 ? [...hosts][0] : `${hosts.size} hosts`} ` +
     `behind ${to} stay without an answer${seconds >= 0 ? ` for ${secondsText(seconds)}` : ''}, up to the end of the capture.`;
   if (!seen.isSilent)
-    return `${what} Packets of ${to} do arrive, but none of them answers: the way to ${to} is the one that fails.`;
+    return `${what} Packets of ${to} do come, but none of them answers: the way to ${to} is the one that fails.`;
   return seen.lastGood
     ? `${what} Before, packets came back; since then the tunnel carries nothing from ${to}.`
     : `${what} The tunnel carries nothing at all from ${to}.`;
