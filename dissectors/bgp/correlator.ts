@@ -97,7 +97,7 @@ class MessageCorrelation implements Correlation<BgpConversation, MessageRows> {
     const known = this.states.get(flow);
     if (known) {
       const own = known.speakers[direction === 0 ? 0 : 1];
-      if (type !== TYPE_OPEN || (!own.hasOpened && !own.hasSpoken)) return known;
+      if (type !== TYPE_OPEN || own.mayOpenLate(ref)) return known;
       this.close(known);
     }
     if (this.open.size >= OPEN_MAX) {

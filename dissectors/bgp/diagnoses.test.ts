@@ -182,6 +182,25 @@ describe('a healthy session', () => {
     expect(await results(t, holdExpiry)).toEqual(['healthy']);
   });
 
+  it('may begin with a KEEPALIVE that overtakes the OPEN', async () => {
+    const t = start(60);
+    const talk = connect(t);
+    talk.handshake(1);
+    message(talk, 1.02, 'client', bgpOpen({ as: 65_001, holdTime: 15, identifier: 0x0a000001 }));
+    talk.segment(
+      1.041,
+      'server',
+      ['PSH', 'ACK'],
+      bgpOpen({ as: 65_002, holdTime: 15, identifier: 0x0a000002 }),
+    );
+    talk.segment(1.0405, 'server', ['PSH', 'ACK'], bgpKeepalive());
+    message(talk, 1.06, 'client', bgpKeepalive());
+    keepalives(talk, 6, 60);
+    const run = await runFrames(t.frames(), parts);
+    expect(run.sessions(bgpConversations)).toHaveLength(1);
+    expect(await results(t, holdExpiry)).toEqual(['healthy']);
+  });
+
   it('may show one direction alone', async () => {
     const t = start(60);
     const talk = connect(t, { hides: (from) => from === 'server' });

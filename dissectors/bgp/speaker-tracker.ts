@@ -1,5 +1,5 @@
 import type { FrameRef } from '../../src/moment.js';
-import type { Nanoseconds } from '../../src/units.js';
+import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import * as bgp from './layout.js';
 import { RouteLedger } from './route-ledger.js';
 import { type BgpTable, TEXT_BYTES_KEPT } from './rows.js';
@@ -8,10 +8,14 @@ import type { BgpNotification, BgpOpen, BgpSpeaker } from './session.js';
 const NOTIFICATIONS_MAX = 4;
 const INTERVALS_MAX = 64;
 
+/** Segments that overtake each other, or one that is sent again, put messages in another order for so long. */
+const OVERTAKEN_NS: Nanoseconds = NS_PER_SECOND;
+
 /** Takes the messages of one side of a connection in; holds NOTIFICATIONS_MAX notifications and INTERVALS_MAX intervals. */
 export class SpeakerTracker {
   private open: BgpOpen | null = null;
   private readonly notifications: BgpNotification[] = [];
+  private firstNs: Nanoseconds = Number.NaN;
   private messages = 0;
   private updates = 0;
   private keepalives = 0;
@@ -24,15 +28,13 @@ export class SpeakerTracker {
   private readonly intervalsNs: Nanoseconds[] = [];
   private readonly routes = new RouteLedger();
 
-  get hasOpened(): boolean {
-    return this.open !== null;
-  }
-
-  get hasSpoken(): boolean {
-    return this.messages > 0;
+  /** Its first messages came just before, and its OPEN, which they overtook, may still come. */
+  mayOpenLate({ timeNs }: FrameRef): boolean {
+    return this.open === null && !(timeNs - this.firstNs > OVERTAKEN_NS);
   }
 
   add(table: BgpTable, text: readonly Int32Array[], row: number, ref: FrameRef): void {
+    if (this.messages === 0) this.firstNs = ref.timeNs;
     this.messages++;
     this.last = ref;
     switch (table.type[row]) {
