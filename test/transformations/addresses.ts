@@ -158,7 +158,10 @@ function readdressed(trace: Trace, name: Name): Dressed {
   return dressedAs(renamedFrames(trace, names), trace.linkType, names.nameBefore);
 }
 
-/** What the two ends are called, exchanged, of the two that talk most: the one that had the lower address has the higher. */
+/**
+ * What the two ends are called, exchanged, of the two that talk most: the one that had the lower address has the higher.
+ * Where they are of two networks, these are exchanged, since who is a neighbour of whom is no name.
+ */
 function exchanged(trace: Trace): Dressed | string {
   const counts = new Map<string, { a: Uint8Array; b: Uint8Array; count: number }>();
   for (const { bytes } of trace.frames) {
@@ -172,11 +175,20 @@ function exchanged(trace: Trace): Dressed | string {
   }
   const most = [...counts.values()].sort((x, y) => y.count - x.count)[0];
   if (!most) return 'no two ends';
-  const [a, b] = [textOf(most.a), textOf(most.b)];
+  const { a, b } = most;
+  const networkLength = a.length === 4 ? 3 : 8;
+  const isOneNetwork = startsWith(a, b.subarray(0, networkLength));
+  const length = isOneNetwork ? a.length : networkLength;
+  const [ofA, ofB] = [a.subarray(0, length), b.subarray(0, length)];
   return readdressed(trace, (bytes) => {
-    const text = textOf(bytes);
-    return text === a ? most.b : text === b ? most.a : bytes;
+    if (bytes.length !== a.length) return bytes;
+    const other = startsWith(bytes, ofA) ? ofB : startsWith(bytes, ofB) ? ofA : null;
+    return other ? Uint8Array.from([...other, ...bytes.subarray(length)]) : bytes;
   });
+}
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return prefix.every((byte, at) => bytes[at] === byte);
 }
 
 /** Source and destination of the outermost IP header, or null. */

@@ -32,7 +32,7 @@ function tagged(count: 1 | 2): Transformation['apply'] {
   };
 }
 
-/** The address that every packet has at one end: the host that captured; null where there is none. */
+/** The address that every packet has at one end: the host that captured; null where there is none, or where there are two. */
 export function hostOfAll({ frames, linkType }: Trace): string | null {
   let common: Set<string> | null = null;
   for (const { bytes } of frames) {
@@ -41,7 +41,8 @@ export function hostOfAll({ frames, linkType }: Trace): string | null {
     const ends: string[] = pair.map(textOf);
     common = new Set(common === null ? ends : ends.filter((end) => common?.has(end)));
   }
-  return [...(common ?? [])][0] ?? null;
+  const [host, other] = common ?? [];
+  return other === undefined ? (host ?? null) : null;
 }
 
 const cooked: Transformation['apply'] = (trace) => {

@@ -45,7 +45,7 @@ export interface Transformation {
   readonly apply: (trace: Trace, wardrobe: Wardrobe) => Dressed | string;
   /** Counts and confidence stay as well. */
   readonly isExact?: boolean;
-  /** What it shows may be the silence of one end, and no capture can tell: a finding must say so. */
+  /** The silence of one end is that of the capture: a new finding about a broken tunnel must be unsure of itself. */
   readonly isOneSided?: boolean;
   /** Ids whose rules read what this dress takes away. */
   readonly silences?: readonly string[];

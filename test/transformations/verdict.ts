@@ -61,18 +61,26 @@ interface Told {
   readonly id: string;
   readonly about: string;
   readonly severity: Finding['severity'];
+  readonly confidence: Finding['confidence'];
   readonly isConsequence: boolean;
   readonly detail: string;
   readonly origins: readonly number[];
-  /** It says that a capture of one direction may look the same, or where to capture to be sure. */
-  readonly namesOneSidedness: boolean;
 }
 
-const ONE_SIDEDNESS =
-  /one-sided|one direction|both directions|other direction|way back|both ends|both sides|capture (there|on|at)/i;
-
-/** What a finding becomes where a part of its evidence is missing: less, and not another cause. */
-const WEAKER_FORMS: ReadonlyMap<string, readonly string[]> = new Map([['ike.auth-failure', ['ike.notify']]]);
+/**
+ * What a finding becomes where a part of its evidence is missing: the same fault by what is left of it, without the cause
+ * that the missing part told.
+ */
+const WEAKER_FORMS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['ike.auth-failure', ['ike.notify', 'ike.retry-loop']],
+  ['ike.responder-not-accepted', ['ike.retry-loop']],
+  ['mtu.blackhole', ['tcp.retransmissions']],
+  ['overlay.mtu-exceeded', ['tcp.retransmissions']],
+  ['openvpn.ping-timeout', ['tcp.half-open']],
+  ['openvpn.one-way-data', ['tcp.half-open']],
+  ['bgp.hold-expiry', ['tcp.half-open', 'tcp.arrived-not-acknowledged']],
+  ['packet.corrupted', ['underlay.ping-loss']],
+]);
 
 const MAC = /\b[0-9a-f]{2}(?::[0-9a-f]{2}){5}\b/g;
 
@@ -87,6 +95,7 @@ function told(report: Report, { files, nameBefore }: Dressed): Told[] {
       id: finding.id,
       about: aboutWhom(finding, nameBefore),
       severity: finding.severity,
+      confidence: finding.confidence,
       isConsequence: finding.causedBy !== undefined,
       detail: JSON.stringify({
         confidence: finding.confidence,
@@ -95,9 +104,6 @@ function told(report: Report, { files, nameBefore }: Dressed): Told[] {
         ongoingAtEnd: finding.ongoingAtEnd,
       }),
       origins,
-      namesOneSidedness: ONE_SIDEDNESS.test(
-        [...finding.causes, ...finding.nextSteps, finding.refutedBy, finding.explanation].join(' '),
-      ),
     };
   });
 }
@@ -216,9 +222,10 @@ function weakerViolations(
   for (const one of was) rank.set(one.id, Math.max(rank.get(one.id) ?? 0, RANK[one.severity]));
   for (const one of is.filter(isLoud)) {
     if (one.id.startsWith('capture.')) continue;
-    if (isOneSided && one.namesOneSidedness) continue;
+    // Where nothing at all comes back, that the other direction was not captured cannot be told from a fault.
+    if (isOneSided && one.confidence === 'low' && was.some(isLoud)) continue;
     const known = rank.get(one.id);
-    const detail = `${key(one)} ${one.severity}`;
+    const detail = `${key(one)} ${one.severity}, ${one.confidence} confidence`;
     if (was.some(({ id }) => WEAKER_FORMS.get(id)?.includes(one.id))) continue;
     if (known === undefined)
       found.push({ kind: was.some(isLoud) ? 'another-cause' : 'alarm', id: one.id, detail });
