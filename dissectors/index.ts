@@ -107,13 +107,18 @@ import greRoles from './gre/roles.js';
 import greSeqLoss from './gre/diagnoses/seq-loss.js';
 import greTcpdumpLines from './gre/text-lines/tcpdump.js';
 import greTunnel from './gre/tunnel.js';
+import hostEthernetSettingsSideFile from './host/side-files/ethernet-settings.js';
 import hostHostFilter from './host/diagnoses/host-filter.js';
 import hostIpLinkSideFile from './host/side-files/ip-link.js';
+import hostLinkCountersSideFile from './host/side-files/link-counters.js';
 import hostLinkDown from './host/diagnoses/link-down.js';
+import hostLinkErrors from './host/diagnoses/link-errors.js';
 import hostNeighboursSideFile from './host/side-files/neighbours.js';
+import hostNoRoute from './host/diagnoses/no-route.js';
 import hostPacketFilterSideFile from './host/side-files/packet-filter.js';
 import hostResources from './host/diagnoses/resources.js';
 import hostResourcesSideFile from './host/side-files/resources.js';
+import hostRoutesSideFile from './host/side-files/routes.js';
 import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
 import icmpDissector from './icmp/dissector.js';
@@ -198,6 +203,7 @@ import openvpnRoles from './openvpn/roles.js';
 import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
 import openvpnTunnel from './openvpn/tunnel.js';
 import overlayAsymmetricEncapsulation from './overlay/diagnoses/asymmetric-encapsulation.js';
+import overlayDeviceMismatch from './overlay/diagnoses/device-mismatch.js';
 import overlayMssTooLarge from './overlay/diagnoses/mss-too-large.js';
 import overlayMtuExceeded from './overlay/diagnoses/mtu-exceeded.js';
 import overlayOnlyIcmpPasses from './overlay/diagnoses/only-icmp-passes.js';
@@ -207,6 +213,7 @@ import scionDissector from './scion/dissector.js';
 import scionEchoLoss from './scion/diagnoses/echo-loss.js';
 import scionEndpointMismatch from './scion/diagnoses/endpoint-mismatch.js';
 import scionForeignTraffic from './scion/diagnoses/foreign-traffic.js';
+import scionGenIaSideFile from './scion/side-files/gen-ia.js';
 import scionIaMismatch from './scion/diagnoses/ia-mismatch.js';
 import scionKeepaliveGap from './scion/diagnoses/keepalive-gap.js';
 import scionKeepaliveMissing from './scion/diagnoses/keepalive-missing.js';
@@ -252,9 +259,13 @@ import vppCorrelators from './vpp/correlator.js';
 import vppDissector from './vpp/dissector.js';
 import vppDrop from './vpp/diagnoses/drop.js';
 import vppErrorCounter from './vpp/diagnoses/error-counter.js';
+import vppInterfaceLoss from './vpp/diagnoses/interface-loss.js';
+import vppInterfacesSideFile from './vpp/side-files/interfaces.js';
 import vppMtuDrop from './vpp/diagnoses/mtu-drop.js';
 import vppNoBuffers from './vpp/diagnoses/no-buffers.js';
 import vppNoTx from './vpp/diagnoses/no-tx.js';
+import vppNodesSideFile from './vpp/side-files/nodes.js';
+import vppPodsSideFile from './vpp/side-files/pods.js';
 import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
 import vppShowTraceText from './vpp/text-captures/show-trace.js';
 import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
@@ -265,6 +276,7 @@ import vxlanContainerStoreSideFile from './vxlan/side-files/container-store.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanCounterOneWay from './vxlan/diagnoses/counter-one-way.js';
 import vxlanDatapathFlowsSideFile from './vxlan/side-files/datapath-flows.js';
+import vxlanDatapathLoss from './vxlan/diagnoses/datapath-loss.js';
 import vxlanDatapathSideFile from './vxlan/side-files/datapath.js';
 import vxlanDeniedInLog from './vxlan/diagnoses/denied-in-log.js';
 import vxlanDissector from './vxlan/dissector.js';
@@ -287,6 +299,7 @@ import vxlanPortBucketLoss from './vxlan/diagnoses/port-bucket-loss.js';
 import vxlanPortMismatch from './vxlan/diagnoses/port-mismatch.js';
 import vxlanReservedBits from './vxlan/diagnoses/reserved-bits.js';
 import vxlanRoles from './vxlan/roles.js';
+import vxlanSshForward from './vxlan/diagnoses/ssh-forward.js';
 import vxlanStaleMac from './vxlan/diagnoses/stale-mac.js';
 import vxlanSubnetOverlap from './vxlan/diagnoses/subnet-overlap.js';
 import vxlanTagIpMismatch from './vxlan/diagnoses/tag-ip-mismatch.js';
@@ -471,8 +484,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'host',
     title: 'What hosts say of themselves',
     correlators: [],
-    diagnoses: [hostHostFilter, hostLinkDown, hostResources],
-    sideFiles: [hostIpLinkSideFile, hostNeighboursSideFile, hostPacketFilterSideFile, hostResourcesSideFile],
+    diagnoses: [hostHostFilter, hostLinkDown, hostLinkErrors, hostNoRoute, hostResources],
+    sideFiles: [hostEthernetSettingsSideFile, hostIpLinkSideFile, hostLinkCountersSideFile, hostNeighboursSideFile, hostPacketFilterSideFile, hostResourcesSideFile, hostRoutesSideFile],
   },
   {
     protocol: 'icmp',
@@ -535,7 +548,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'overlay',
     title: 'What runs inside tunnels, and what carries them',
     correlators: [],
-    diagnoses: [overlayAsymmetricEncapsulation, overlayMssTooLarge, overlayMtuExceeded, overlayOnlyIcmpPasses, overlayOpensFromInside],
+    diagnoses: [overlayAsymmetricEncapsulation, overlayDeviceMismatch, overlayMssTooLarge, overlayMtuExceeded, overlayOnlyIcmpPasses, overlayOpensFromInside],
   },
   {
     protocol: 'scion',
@@ -545,7 +558,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     correlators: scionCorrelators,
     tunnel: scionTunnel,
     diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionNoPath, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionServiceDown, scionTunAddressMismatch],
-    sideFiles: [scionScionStatusSideFile, scionTopologySideFile],
+    sideFiles: [scionGenIaSideFile, scionScionStatusSideFile, scionTopologySideFile],
   },
   {
     protocol: 'tcp',
@@ -574,7 +587,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'VPP packet traces',
     dissector: vppDissector,
     correlators: vppCorrelators,
-    diagnoses: [vppCnatMiss, vppDrop, vppErrorCounter, vppMtuDrop, vppNoBuffers, vppNoTx, vppPuntMissing, vppTraceIncomplete],
+    diagnoses: [vppCnatMiss, vppDrop, vppErrorCounter, vppInterfaceLoss, vppMtuDrop, vppNoBuffers, vppNoTx, vppPuntMissing, vppTraceIncomplete],
+    sideFiles: [vppInterfacesSideFile, vppNodesSideFile, vppPodsSideFile],
   },
   {
     protocol: 'vxlan',
@@ -583,7 +597,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanAgentFailure, vxlanBlockedInPath, vxlanCounterOneWay, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    diagnoses: [vxlanAgentFailure, vxlanBlockedInPath, vxlanCounterOneWay, vxlanDatapathLoss, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanSshForward, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
     sideFiles: [vxlanCellLogSideFile, vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanMidonetHostsSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {

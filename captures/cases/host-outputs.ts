@@ -1,5 +1,6 @@
 import { writePcap } from '../../test/build/capture-file.js';
 import { ping } from '../../test/build/scenario.js';
+import { asIn } from './as-in.js';
 import { captures as bgp } from './bgp.js';
 import { captures as ikeV1 } from './ike-v1.js';
 import { captures as openvpn } from './openvpn.js';
@@ -10,13 +11,6 @@ import { captures as scion } from './scion.js';
 import { PUBLIC_SITE, siteTimeline } from './sites.js';
 
 /* Outputs of hosts and lines of daemons that say what packets do not show, or that say why. */
-
-/** The writer of a capture that ships under another name too: here it stands beside an output. */
-function asIn(captures: readonly SampleCapture[], file: string): () => Uint8Array {
-  const found = captures.find((one) => one.file === file);
-  if (!found) throw new Error(`no capture is called ${file}`);
-  return found.write;
-}
 
 const { local, peer } = PUBLIC_SITE;
 

@@ -3,6 +3,7 @@ import { icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { arpExchange, type Endpoint } from '../../test/build/scenario.js';
 import { tcp } from '../../test/build/tcp.js';
+import { asIn } from './as-in.js';
 import { captures as bgp } from './bgp.js';
 import { captures as clocks } from './clocks.js';
 import { onCellA, silkTraffic } from './overlay-network.js';
@@ -10,13 +11,6 @@ import type { SampleCapture } from './sample-capture.js';
 import { namedTimeline, PUBLIC_SITE } from './sites.js';
 
 /* What hosts say of themselves, pasted into a file, beside captures that show the same or nothing of it. */
-
-/** The writer of a capture that ships under another name too: here it stands beside an output. */
-function asIn(captures: readonly SampleCapture[], file: string): () => Uint8Array {
-  const found = captures.find((one) => one.file === file);
-  if (!found) throw new Error(`no capture is called ${file}`);
-  return found.write;
-}
 
 const { local, peer } = PUBLIC_SITE;
 

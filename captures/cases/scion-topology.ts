@@ -21,6 +21,9 @@ function topology(isdAs: string, local: string, remote: string): SampleSideFile 
   return { file: `scion-topology-${name}.json`, content: `${JSON.stringify(text, null, 2)}\n` };
 }
 
+/** Of the link as `healthyLink` has it. */
+export const childTopology = topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50015');
+
 const TUN_ADDRESS = {
   file: 'scion-tun0.txt',
   content:
@@ -34,7 +37,7 @@ export const captures: readonly SampleCapture[] = [
     shows: 'a link of 2018 whose topology names the endpoints and ASes that speak',
     must: [],
     healthy: true,
-    sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50015')], log: [TUN_ADDRESS] },
+    sideFiles: { topology: [childTopology], log: [TUN_ADDRESS] },
     write: healthyLink,
   },
   {

@@ -5,6 +5,8 @@ export interface Service {
   readonly protocol: number;
   /** Of the destination; 0 for protocols without ports. */
   readonly port: number;
+  /** Of the sender, where packets show it; absent: whatever it is. */
+  readonly sourcePort?: number;
 }
 
 /** What a chain does with the packets of a service. */
@@ -44,7 +46,7 @@ function walk(
   let depends = false;
   for (const rule of chain.rules) {
     if (!concerns(rule, service)) continue;
-    const isSure = !rule.isPartial && rule.sourcePorts.length === 0;
+    const isSure = !rule.isPartial && (rule.sourcePorts.length === 0 || service.sourcePort !== undefined);
     if (DROPS.has(rule.target)) {
       if (isSure) return { chain, rule };
       // It took packets of this very service, whichever they were.
@@ -64,8 +66,15 @@ function walk(
   return depends ? 'depends' : null;
 }
 
-function concerns({ protocol, destinationPorts }: FilterRule, service: Service): boolean {
+function concerns({ protocol, sourcePorts, destinationPorts }: FilterRule, service: Service): boolean {
   if (protocol !== null && protocol !== service.protocol) return false;
+  const { sourcePort } = service;
+  if (
+    sourcePort !== undefined &&
+    sourcePorts.length > 0 &&
+    !sourcePorts.some((range) => holds(range, sourcePort))
+  )
+    return false;
   return destinationPorts.length === 0 || destinationPorts.some((range) => holds(range, service.port));
 }
 

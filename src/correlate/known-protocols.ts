@@ -80,6 +80,11 @@ export class KnownProtocols {
     );
   }
 
+  /** Every protocol that a folder tells of. */
+  all(): KnownProtocol[] {
+    return [...this.byName.values()];
+  }
+
   /** Null for a protocol that no folder tells of. */
   named(protocol: string): KnownProtocol | null {
     return this.byName.get(protocol) ?? null;

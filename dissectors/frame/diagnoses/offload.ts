@@ -1,5 +1,7 @@
-import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { captureSpan, captureSubject, framesFilter } from '../../../src/wording/capture-subject.js';
+import ethernetSettings from '../../host/side-files/ethernet-settings.js';
 import { tcpChecksums } from '../../tcp/correlator.js';
 
 /** A right checksum equals the pseudo-header sum once in 65,536 segments: this many and this share are no chance. */
@@ -69,7 +71,7 @@ export default defineDiagnosis({
       result: 'problem',
       subject,
       confidence: giant.count > 0 && pending + offloadMarks.count === 0 ? 'medium' : 'high',
-      explanation: `${what.join('; ')}. Such frames are no evidence about MTU or checksums on the wire.`,
+      explanation: `${what.join('; ')}. Such frames are no evidence about MTU or checksums on the wire.${cardWords(all)}`,
       first: evidence[0] ?? span.first,
       last: span.last,
       ongoingAtEnd: true,
@@ -84,3 +86,17 @@ export default defineDiagnosis({
     };
   },
 });
+
+/** What ethtool -k of the capturing host says of it. */
+function cardWords({ side }: Evidence): string {
+  return side
+    .of(ethernetSettings)
+    .filter(({ offloads }) => offloads.size > 0)
+    .map(({ link, offloads, origin }) => {
+      const names = [...offloads].flatMap(([name, isOn]) => (isOn ? [name] : []));
+      return names.length > 0
+        ? ` ${link} does so by ethtool -k (${originText(origin)}): ${names.join(', ')}.`
+        : ` By ethtool -k (${originText(origin)}) all offload of ${link} is off: if that is the captured interface, another device behind or before it does this.`;
+    })
+    .join('');
+}

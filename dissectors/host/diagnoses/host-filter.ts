@@ -13,8 +13,8 @@ import { NS_PER_SECOND } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import { type FilterVerdict, HOST_CHAINS, type Service, verdictOf } from '../filter-verdict.js';
-import { type NamedService, SERVICES } from '../layout.js';
-import packetFilters from '../side-files/packet-filter.js';
+import { type NamedService, servicesOf } from '../services.js';
+import packetFilters, { type FilterChain } from '../side-files/packet-filter.js';
 
 const SILENT_SECONDS = 5;
 const PROTOCOL_NAMES = new Map([
@@ -59,12 +59,16 @@ export default defineDiagnosis({
     const files = [...new Set(chains.map(({ origin }) => origin.file))];
     for (const file of files) {
       const ofHost = chains.filter(({ origin }) => origin.file === file);
-      for (const service of SERVICES) {
+      for (const service of servicesOf(evidence.quality.protocols)) {
         for (const name of HOST_CHAINS) {
           const chain = ofHost.find((one) => one.name === name);
-          const verdict = chain ? verdictOf(ofHost, chain, service) : null;
-          if (chain && verdict) yield* judge(evidence, service, name, verdict);
-          else if (chain && usesOf(evidence, service).length > 0)
+          if (!chain) continue;
+          const used = usesOf(evidence, service);
+          const verdict = verdictOf(ofHost, chain, service);
+          const exact = verdict ? null : verdictOfUses(ofHost, chain, service, used);
+          if (verdict) yield* judge(evidence, service, name, verdict, used);
+          else if (exact) yield* judge(evidence, service, name, exact.verdict, exact.used);
+          else if (used.length > 0)
             yield { result: 'healthy', subject: { kind: 'host', file, chain: name, service: service.name } };
         }
       }
@@ -82,8 +86,8 @@ function* judge(
   service: NamedService,
   chain: string,
   verdict: FilterVerdict,
+  used: readonly Used[],
 ): Generator<Judgement> {
-  const used = usesOf(evidence, service);
   const silent = used.filter(({ conversations }) => conversations.every(isOneWay));
   const isNamed = verdict.rule !== null && verdict.rule.protocol !== null;
   // The policy of a chain concerns whatever is not named: without packets it says nothing.
@@ -115,7 +119,7 @@ function* judge(
     severity: silent.length === 0 ? 'info' : isNamed ? 'error' : 'warning',
     confidence: isNamed ? 'high' : 'medium',
     explanation:
-      `${who} drops ${service.name}.${taken} The capture has ${packets} of these packets between ${pair.a} and ${pair.b}` +
+      `${who} drops ${service.name}${portWords(service, used, verdict)}.${taken} The capture has ${packets} of these packets between ${pair.a} and ${pair.b}` +
       (silent.length > 0
         ? ', at the end all one way: they get no answer.'
         : ', both ways: the rule does not concern them, or is of another time.'),
@@ -168,6 +172,40 @@ function usesOf({ quality }: Evidence, { protocol, port }: Service): Used[] {
     if (conversations.length > 0) found.push({ pair, conversations });
   }
   return found;
+}
+
+/**
+ * Rules that name the port of the sender decide only where packets show it: "--sport 4500 --dport 4500" does not take what
+ * comes from a NAT.
+ */
+function verdictOfUses(
+  chains: readonly FilterChain[],
+  chain: FilterChain,
+  service: Service,
+  used: readonly Used[],
+): { readonly verdict: FilterVerdict; readonly used: readonly Used[] } | null {
+  for (const { pair, conversations } of used) {
+    for (const one of conversations) {
+      const sourcePort = one.portOfA === service.port ? one.portOfB : one.portOfA;
+      const verdict = service.port === 0 ? null : verdictOf(chains, chain, { ...service, sourcePort });
+      if (verdict) return { verdict, used: [{ pair, conversations: [one] }] };
+    }
+  }
+  return null;
+}
+
+/** Where a rule accepts the service from one port alone, that port is the reason. */
+function portWords({ port }: Service, used: readonly Used[], { chain }: FilterVerdict): string {
+  const [accepting] = chain.rules.filter(
+    ({ target, sourcePorts, destinationPorts }) =>
+      target === 'ACCEPT' &&
+      sourcePorts.length > 0 &&
+      destinationPorts.some((range) => range.from <= port && port <= range.to),
+  );
+  const [conversation] = used.flatMap(({ conversations }) => conversations);
+  if (!accepting || !conversation) return '';
+  const other = conversation.portOfA === port ? conversation.portOfB : conversation.portOfA;
+  return ` that comes from port ${other}: "${accepting.text}" takes it from one port only, and behind a NAT it may come from any`;
 }
 
 /** Nothing came back, or nothing any more. */

@@ -72,7 +72,7 @@ export default defineSideFileReader<FilterChain>({
   kind: 'packet filter',
   text: { words: { outputOf: ['iptables -S', 'iptables -L -v -n'] }, read: readPacketFilter },
   statements: ({ rules, policy }) => rules.length + (policy === null ? 0 : 1),
-  usedBy: ['underlay.host-filter'],
+  usedBy: ['underlay.host-filter', 'silk.ssh-forward'],
 });
 
 /** Empty where no line is a rule, a policy or the head of a chain. */

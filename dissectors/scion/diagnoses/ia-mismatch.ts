@@ -1,6 +1,9 @@
-import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { statedProblem } from '../../../src/diagnose/stated-problem.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { scionLinks } from '../correlator.js';
 import type { ScionDirection, ScionLink } from '../session.js';
+import hostIsdAs from '../side-files/gen-ia.js';
 import topologies from '../side-files/topology.js';
 import { type IsdAsObservation, isdAsJudgements } from '../topology-judgements.js';
 
@@ -11,7 +14,7 @@ export default defineDiagnosis({
   subject: 'tunnel',
   layer: 'tunnel-control',
   priority: 1,
-  rule: 'A topology is given (--topology). On a link of it the SCION headers name another ISD-AS than the topology: for the own side, or, in packets from router to router, for the neighbour.',
+  rule: 'A topology is given (--topology). On a link of it the SCION headers name another ISD-AS than the topology: for the own side, or, in packets from router to router, for the neighbour. Or: the host has another AS in gen/ia, or asks for paths as another one (--log), than its topology.',
   notWhen:
     'The AS may be crossed by others (it has child, core or peer links) and the packets are not from router to router. Packets of a direction name several ASes at both ends.',
   causes: [
@@ -28,9 +31,30 @@ export default defineDiagnosis({
   technology: 'scion',
   *diagnose(evidence) {
     const transmissions = evidence.sessions(scionLinks).flatMap((link) => [...transmissionsOf(link)]);
+    yield* hostJudgements(evidence);
     yield* isdAsJudgements(evidence.side.of(topologies), transmissions);
   },
 });
+
+/** What `cat gen/ia` prints must be the AS of one of the topologies; several hosts may have been pasted. */
+function* hostJudgements(evidence: Evidence): Generator<Judgement> {
+  const known = evidence.side.of(topologies);
+  if (known.length === 0) return;
+  for (const { isdAs, origin } of evidence.side.of(hostIsdAs)) {
+    const [{ file, links, isdAs: expected }] = known;
+    const endpoints = links.slice(0, 1).flatMap(({ local, remote }) => [local.host ?? '', remote.host ?? '']);
+    const subject = { kind: 'tunnel', tunnel: 'scion', endpoints, host: originText(origin) };
+    if (known.some((one) => one.isdAs === isdAs)) yield { result: 'healthy', subject };
+    else {
+      yield statedProblem(evidence, {
+        subject,
+        explanation: `The host is ${isdAs} by ${originText(origin)}, and ${file} is the topology of ${expected}: the machine runs with the configuration of another AS.`,
+        where: 'sender',
+        counts: { topologies: known.length },
+      });
+    }
+  }
+}
 
 function* transmissionsOf({ low, high, directions }: ScionLink): Generator<IsdAsObservation> {
   for (const [from, to, direction] of [

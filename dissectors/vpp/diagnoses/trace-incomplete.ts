@@ -1,8 +1,10 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { captureSubject } from '../../../src/wording/capture-subject.js';
 import { plural } from '../../../src/wording/counts.js';
 import { type VppTrace, type VppVisit, vppTraces } from '../correlator.js';
 import { refOf } from '../flow-words.js';
+import inputNodes, { type VppInputNode } from '../side-files/nodes.js';
 
 /** The default of `show trace`, and the step in which people raise it. */
 const LIMIT_STEP = 50;
@@ -38,12 +40,16 @@ export default defineDiagnosis({
     const subject = captureSubject(evidence.quality);
     for (const trace of evidence.sessions(vppTraces)) {
       if (trace.pathCount + trace.emptyThreads.length + trace.limits.length === 0) continue;
-      yield problemOf(trace, subject) ?? { result: 'healthy', subject };
+      yield problemOf(trace, subject, evidence.side.of(inputNodes)) ?? { result: 'healthy', subject };
     }
   },
 });
 
-function problemOf(trace: VppTrace, subject: { kind: 'capture' }): Judgement | null {
+function problemOf(
+  trace: VppTrace,
+  subject: { kind: 'capture' },
+  nodes: readonly VppInputNode[],
+): Judgement | null {
   const shown = [...trace.packetsOfThread.values()].reduce((sum, count) => sum + count, 0);
   const said = saidOf(trace, shown);
   const guess = said ?? guessedOf(trace);
@@ -53,7 +59,7 @@ function problemOf(trace: VppTrace, subject: { kind: 'capture' }): Judgement | n
     result: 'problem',
     subject,
     confidence: said === null ? 'low' : 'high',
-    explanation: words,
+    explanation: `${words}${nodeWords(nodes)}`,
     first: trace.first,
     last: trace.last,
     ongoingAtEnd: true,
@@ -64,6 +70,16 @@ function problemOf(trace: VppTrace, subject: { kind: 'capture' }): Judgement | n
     })),
     displayFilter: 'frame',
   };
+}
+
+/** The busiest input nodes of `show run`: one of them is the one to trace. */
+function nodeWords(nodes: readonly VppInputNode[]): string {
+  const busy = nodes.filter(({ packets }) => packets > 0).sort((a, b) => b.packets - a.packets);
+  if (nodes.length === 0) return '';
+  if (busy.length === 0)
+    return ` By show run (${originText(nodes[0].origin)}) no input node has handled a packet: no traffic reaches VPP.`;
+  const words = busy.slice(0, 3).map(({ node, packets }) => `${node} (${plural(packets, 'packet')})`);
+  return ` By show run (${originText(busy[0].origin)}) packets come in by ${words.join(', ')}: vppctl trace add ${busy[0].node} 500.`;
 }
 
 interface Said {

@@ -1,9 +1,17 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
-import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  type Judgement,
+  type Problem,
+} from '../../../src/diagnose/diagnosis.js';
+import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { originText } from '../../../src/side-files/origin.js';
 import type { ArpPair } from '../../arp/correlator.js';
 import type { LinkLane } from '../../eth/correlator.js';
 import { silkAddressOf } from '../../eth/mac.js';
+import routes from '../../host/side-files/routes.js';
 import { CONFORMING_MIN, GATEWAY, isLeaseBase, silkFacts } from '../silk.js';
 import { citations } from '../tunnel-subject.js';
 
@@ -19,7 +27,8 @@ export default defineDiagnosis({
   rule:
     'In a capture that shows the convention of silk (see silk.mac-mismatch), a container (its MAC address is ee:ee and its ' +
     'IPv4 address) asks by ARP at least 3 times for another neighbour than 169.254.0.1; or 169.254.0.1 is answered with a MAC address ' +
-    'other than aa:aa and the address of the container; or the container sends at least 3 IP packets, and all of them, to MAC addresses that are not of that form.',
+    'other than aa:aa and the address of the container; or the container sends at least 3 IP packets, and all of them, to MAC addresses that are not of that form. ' +
+    'Or: the routing table of a container (--log, ip route or netstat -rn) has a default route by its interface c-… to another gateway.',
   notWhen: 'The asker is the tunnel endpoint of a cell (x.y.z.0).',
   causes: [
     'Routes inside the container were changed, or it was set up by another network plug-in',
@@ -39,6 +48,7 @@ export default defineDiagnosis({
   fault: 'addressing',
   consequenceOfIds: ['silk.mac-mismatch'],
   *diagnose(evidence) {
+    yield* judgeRoutes(evidence);
     const { questions, lanes, isInUse } = silkFacts(evidence);
     if (!isInUse) return;
     for (const question of questions) {
@@ -47,6 +57,29 @@ export default defineDiagnosis({
     for (const [container, sent] of lanesOfContainers(lanes)) yield judgeLanes(container, sent);
   },
 });
+
+/** `netstat -rn` in a container: its interface is called c- and its address, three digits a byte. */
+const CONTAINER_DEVICE = /^c-(\d{3})(\d{3})(\d{3})(\d{3})$/;
+
+function* judgeRoutes(evidence: Evidence): Generator<Judgement> {
+  for (const { destination, gateway, device, origin } of evidence.side.of(routes)) {
+    const parts = CONTAINER_DEVICE.exec(device ?? '')?.slice(1);
+    if (destination !== '0.0.0.0/0' || parts === undefined) continue;
+    const container = parts.map(Number).join('.');
+    const subject = { kind: 'pair', endpoints: [container, gateway ?? GATEWAY] };
+    if (gateway === GATEWAY) {
+      yield { result: 'healthy', subject };
+      continue;
+    }
+    yield statedProblem(evidence, {
+      subject,
+      explanation: `The default route of the container ${container} is ${gateway === null ? `on the link of ${device}` : `by ${gateway}`} (${originText(origin)}); its only neighbour is ${GATEWAY}.`,
+      pair: [container, gateway ?? GATEWAY],
+      where: 'sender',
+      displayFilter: `ip.addr == ${container}`,
+    });
+  }
+}
 
 /** Asks with the MAC address that its own address makes. */
 function isContainer({ asker, askerMacs }: ArpPair): boolean {

@@ -19,11 +19,16 @@ export interface DatapathPort {
 export interface Datapath {
   readonly file: string;
   readonly name: string;
+  /** Packets that found a flow, that were handed to the agent, and those lost on that way; null where the output does not count. */
+  readonly hits: number | null;
+  readonly misses: number | null;
+  readonly lost: number | null;
   readonly ports: readonly DatapathPort[];
 }
 
 const PORT = /^\s*Port #(\d{1,9}) "([^"]{1,64})" (\w{1,32})\b/;
 const NAME = /^\s*Datapath name\s*: (\S{1,64})/;
+const TOTAL = /^\s*(Hits|Misses|Lost)\s*:\s*(\d{1,18})$/;
 const COUNTERS_SPAN_LINES = 8;
 
 /**
@@ -33,30 +38,50 @@ const COUNTERS_SPAN_LINES = 8;
 export default defineSideFileReader<Datapath>({
   kind: 'datapath',
   text: { words: { outputOf: ['mm-dpctl'] }, read: readDatapaths },
-  statements: ({ ports }) => ports.length,
-  usedBy: ['overlay.counter-one-way'],
+  statements: ({ ports, lost }) => ports.length + (lost === null ? 0 : 1),
+  usedBy: ['overlay.counter-one-way', 'midonet.datapath-loss'],
 });
 
-/** Empty where no line names a port with counters. */
+/** Empty where no line names a port with counters, or the packets that were lost. */
 function readDatapaths({ file, lines }: TextFile): Datapath[] {
-  const datapaths: (Datapath & { readonly ports: DatapathPort[] })[] = [];
+  const datapaths: Draft[] = [];
   let name = '';
   for (const [index, { text, number }] of lines.entries()) {
     const named = NAME.exec(text)?.[1];
     if (named !== undefined) {
       name = named;
-      datapaths.push({ file, name, ports: [] });
+      datapaths.push(draft(file, name));
     }
+    const [, total, count] = TOTAL.exec(text) ?? [];
+    const open = datapaths.at(-1);
+    if (total !== undefined && open !== undefined) takeTotal(open, total, Number(count));
     const port = PORT.exec(text);
     if (port === null) continue;
     const counters = countersFrom(lines, index);
     if (counters === null) continue;
     const [, portNumber, portName, type] = port;
-    if (datapaths.length === 0) datapaths.push({ file, name, ports: [] });
+    if (datapaths.length === 0) datapaths.push(draft(file, name));
     const origin = { file, place: `line ${number}` };
     datapaths.at(-1)?.ports.push({ origin, number: Number(portNumber), name: portName, type, ...counters });
   }
-  return datapaths.filter(({ ports }) => ports.length > 0);
+  return datapaths.filter(({ ports, lost }) => ports.length > 0 || lost !== null);
+}
+
+interface Draft extends Datapath {
+  hits: number | null;
+  misses: number | null;
+  lost: number | null;
+  readonly ports: DatapathPort[];
+}
+
+function draft(file: string, name: string): Draft {
+  return { file, name, hits: null, misses: null, lost: null, ports: [] };
+}
+
+function takeTotal(datapath: Draft, name: string, count: number): void {
+  if (name === 'Hits') datapath.hits = count;
+  else if (name === 'Misses') datapath.misses = count;
+  else datapath.lost = count;
 }
 
 type Counters = Omit<DatapathPort, 'origin' | 'number' | 'name' | 'type'>;
