@@ -97,7 +97,10 @@ const SILK: Guide = {
       'Some traffic out fails while ssh and traffic in work',
       'overlay.policy-reject silk.denied-in-log tcp.syn-unanswered dns.timeout dns.no-answer dns.error',
     ),
-    seen('Is there traffic on the port of the proxy?', 'expect.no-traffic tcp.syn-unanswered tcp.refused'),
+    seen(
+      'Is there traffic on the port of the proxy?',
+      'silk.ssh-forward expect.no-traffic tcp.syn-unanswered tcp.refused',
+    ),
     seen(
       'MAC addresses are aa:aa and ee:ee with the address of the container',
       'silk.mac-mismatch arp.unanswered arp.duplicate-ip',
@@ -107,7 +110,7 @@ const SILK: Guide = {
     seen('The overlay does not overlap with other networks', 'overlay.subnet-overlap'),
     seen(
       'The device has the right VNI, port and group policy flag',
-      'vxlan.port-mismatch vxlan.vni-mismatch vxlan.reserved-bits',
+      'vxlan.port-mismatch vxlan.vni-mismatch vxlan.reserved-bits overlay.device-mismatch',
     ),
     seen('Cells reach each other on the underlay', 'underlay.ping-loss underlay.unreachable'),
     seen('Overlay addresses of other cells answer', 'vxlan.no-return underlay.ping-loss'),
@@ -148,8 +151,12 @@ const CALICO_VPP: Guide = {
     seen('Nodes reach each other through VPP', 'underlay.ping-loss'),
     seen('The agent listens for BGP', 'bgp.refused bgp.no-session'),
     seen('The name of the API server resolves', 'dns.timeout dns.no-answer vpp.punt-missing'),
-    seen('Error counters and buffers', 'vpp.error-counter vpp.no-buffers'),
-    unseen('Which interface belongs to which container', 'tables of VPP'),
+    seen('Error counters and buffers', 'vpp.error-counter vpp.no-buffers vpp.interface-loss'),
+    seen(
+      'Which interface belongs to which container',
+      'vpp.interface-loss',
+      'read from show ip fib and show tun; the names stand beside addresses',
+    ),
     seen('Capture at three places: pod, VPP, the other pod', 'path.lost-between'),
     seen(
       'A trace shows receive, lookup, translation, rewrite and transmit',
@@ -235,8 +242,8 @@ const OPENSWAN: Guide = {
 const MIDONET: Guide = {
   name: 'MidoNet',
   statements: [
-    seen('Links are up', 'host.link-down', 'read from ip addr'),
-    seen('Hosts reach each other', 'underlay.unreachable underlay.ping-loss'),
+    seen('Links are up', 'host.link-down host.link-errors', 'read from ip addr, ip -s link and ethtool'),
+    seen('Hosts reach each other', 'host.no-route underlay.unreachable underlay.ping-loss'),
     seen(
       'Neither firewall nor SELinux stops them',
       'underlay.admin-prohibited underlay.host-filter underlay.local-drop tcp.syn-unanswered',
@@ -252,7 +259,11 @@ const MIDONET: Guide = {
       'The tunnel port sends and receives, without errors or drops',
       'overlay.counter-one-way vxlan.no-return gre.no-return gre.key-mismatch gre.seq-loss',
     ),
-    seen('Statistics of the datapath, flows, bindings', 'midonet.flow-drop', 'read from mm-dpctl'),
+    seen(
+      'Statistics of the datapath, flows, bindings',
+      'midonet.datapath-loss midonet.flow-drop',
+      'read from mm-dpctl',
+    ),
     seen(
       'The MTU of virtual machines fits the tunnel; DHCP hands it out',
       'overlay.mtu-exceeded overlay.mss-too-large dhcp.mtu mtu.blackhole mtu.mismatch',
@@ -267,11 +278,15 @@ const MIDONET: Guide = {
       'bgp.configuration-mismatch bgp.no-session bgp.open-rejected bgp.notification bgp.hold-expiry bgp.keepalive-gap bgp.md5-mismatch bgp.mtu',
       'timers are compared with --log of the configuration',
     ),
-    unseen('Summary and routes of BGP', 'tables of the router'),
+    seen(
+      'Summary and routes of BGP',
+      'bgp.no-session',
+      'read from show ip bgp summary; routes are tables of the router',
+    ),
     seen('ruok is answered with imok', 'zk.not-ok'),
     unseen('Contents of ZooKeeper', HOST),
     seen('How far a packet from one machine to the other gets', 'path.lost-between tcp.syn-unanswered'),
-    unseen('Counters of taps', 'of the host; ip -s link'),
+    seen('Counters of taps', 'midonet.datapath-loss host.link-errors', 'read from mm-dpctl and ip -s link'),
     unseen('Simulated packets (mm-trace)', 'a next step'),
   ],
 };

@@ -143,10 +143,10 @@ rxErrors=0, txErrors=0, rxDropped=0, txDropped=${drops}}
 const VTEP = (mtu: number, remote: string): string => `# ip -d addr
 2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc mq state UP group default qlen 1000
     link/ether 00:00:5e:00:53:0a brd ff:ff:ff:ff:ff:ff
-    inet 10.0.32.15/20 scope global eth0
+    inet ${local.address}/24 scope global eth0
 3: silk-vtep: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${mtu} qdisc noqueue state UNKNOWN group default
     link/ether ee:ee:0a:ff:52:00 brd ff:ff:ff:ff:ff:ff promiscuity 0
-    vxlan id 1 remote ${remote} local 10.0.32.15 dev eth0 srcport 0 0 dstport 4789 nolearning ageing 300 gbp
+    vxlan id 1 remote ${remote} local ${local.address} dev eth0 srcport 0 0 dstport 4789 nolearning ageing 300 gbp
 `;
 const VPP_INTERFACES = (drops: number, packets: number): string => `vpp# show int
               Name               Idx    State  MTU (L3/IP4/IP6/MPLS)     Counter          Count
@@ -258,7 +258,7 @@ export const captures: readonly SampleCapture[] = [
     shows: 'the same cells, and a container whose gateway is 169.254.0.1; its cell has a device that fits',
     must: [],
     healthy: true,
-    sideFiles: log('container-and-vtep.txt', CONTAINER_ROUTES('169.254.0.1') + VTEP(1450, '10.0.16.17')),
+    sideFiles: log('container-and-vtep.txt', CONTAINER_ROUTES('169.254.0.1') + VTEP(1450, peer.address)),
     write: onCellA('silk-known', 22, silkTraffic),
   },
   {
@@ -267,16 +267,15 @@ export const captures: readonly SampleCapture[] = [
       'two cells of silk, and ip -d addr of one: its device has another remote end, and an MTU of 1500 on a link of 1500',
     must: ['overlay.device-mismatch'],
     healthy: false,
-    sideFiles: log('silk-vtep-remote.txt', VTEP(1500, '10.0.48.9')),
+    sideFiles: log('silk-vtep-remote.txt', VTEP(1500, '198.51.100.99')),
     write: onCellA('silk-known', 22, silkTraffic),
   },
   {
     file: 'host-filter-source-port.pcap',
     shows:
       'at the responder, packets for port 4500 come from a NAT, and its rules take them from port 4500 alone',
-    must: ['ike.natt-4500-local'],
+    must: ['ike.natt-4500-local', 'underlay.host-filter'],
     healthy: false,
-    allow: ['underlay.host-filter'],
     sideFiles: log('iptables-sport.txt', SOURCE_PORTS),
     write: asIn(ikeV1, 'ike-4500-local.pcap'),
   },

@@ -66,7 +66,11 @@ function walk(
   return depends ? 'depends' : null;
 }
 
-function concerns({ protocol, sourcePorts, destinationPorts }: FilterRule, service: Service): boolean {
+function concerns(
+  { protocol, sourcePorts, destinationPorts, isLoopback }: FilterRule,
+  service: Service,
+): boolean {
+  if (isLoopback) return false;
   if (protocol !== null && protocol !== service.protocol) return false;
   const { sourcePort } = service;
   if (

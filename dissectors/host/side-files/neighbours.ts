@@ -16,7 +16,7 @@ export interface Neighbour {
 
 const MAC = '[0-9a-fA-F]{1,2}(?::[0-9a-fA-F]{1,2}){5}';
 const IP_NEIGH = new RegExp(
-  `^([0-9a-fA-F.:]{2,45}) dev (\\S{1,64})(?: lladdr (${MAC}))?(?: ref \\d{1,9})?(?: used \\S{1,40})?(?: router)?(?: extern_learn)?(?: probes \\d{1,9})? ?(REACHABLE|STALE|DELAY|PROBE|FAILED|INCOMPLETE|PERMANENT|NOARP)$`,
+  `^([0-9a-fA-F.:]{2,45}) dev (\\S{1,64})(?: lladdr (${MAC}))?(?: ref \\d{1,9})?(?: used \\S{1,40})?(?: router)?(?: extern_learn)?(?: probes \\d{1,9})? {0,2}(REACHABLE|STALE|DELAY|PROBE|FAILED|INCOMPLETE|PERMANENT|NOARP)$`,
 );
 const ARP_A = new RegExp(
   `^\\S{1,255} \\(([0-9.]{7,15})\\) at (${MAC}|<incomplete>)(?: \\[\\w{1,16}\\])?(?: PERM)? on (\\S{1,64})`,

@@ -17,6 +17,8 @@ export interface FilterRule {
   readonly destinationPorts: readonly PortRange[];
   /** It names an address, an interface or a state, so that it takes some packets of the class only. */
   readonly isPartial: boolean;
+  /** It is for packets of the host to itself. */
+  readonly isLoopback: boolean;
   /** Packets that it took; null where the output does not count. */
   readonly packets: number | null;
   /** Of DNAT. */
@@ -137,6 +139,7 @@ function ruleOfCommand(words: string, packets: string | undefined, origin: Origi
     sourcePorts: portsOf(after('--sport', '--source-port', '--sports', '--source-ports')),
     destinationPorts: portsOf(after('--dport', '--destination-port', '--dports', '--destination-ports')),
     isPartial,
+    isLoopback: [after('-i'), after('-o')].includes('lo') && !/(?:^|\s)! -[io] lo\b/.test(words),
     packets: packets === undefined ? null : Number(packets),
     toDestination: after('--to-destination'),
     text: words.slice(0, 160),
@@ -162,6 +165,7 @@ function ruleOfList({ text }: TextLine, origin: Origin): FilterRule | null {
     sourcePorts: portsOf(match('spts') ?? match('spt') ?? multiport(rest, 'sports')),
     destinationPorts: portsOf(match('dpts') ?? match('dpt') ?? multiport(rest, 'dports')),
     isPartial: isSome || /\b(?:state|ctstate|mark match|limit:|owner)\b/.test(rest),
+    isLoopback: interfaces.includes('lo'),
     packets: packets === null ? null : scaled(packets),
     toDestination: /\bto:(\S{1,80})/.exec(rest)?.[1] ?? null,
     text: text.trim().replace(/\s+/g, ' ').slice(0, 160),

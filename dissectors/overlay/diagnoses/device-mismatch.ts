@@ -65,7 +65,8 @@ function* judgeEnds(
       .flatMap(({ addresses }) => addresses.map(({ address }) => address)),
   );
   const all = carriersOf(evidence).filter(
-    (one) => one.outerStack === 0 && carriesKind(tunnel, one) && (key === null || one.key === key),
+    (one) =>
+      one.outerStack === 0 && carriesKind(tunnel, one) && (key === null || (one.vni ?? one.key) === key),
   );
   const subject = { kind: 'tunnel', tunnel: tunnel.kind, endpoints: [local, remote], device: link.name };
   const isOf = ({ direction }: Carrier, a: string, b: string): boolean =>
