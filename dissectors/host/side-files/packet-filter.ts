@@ -165,7 +165,7 @@ function ruleOfList({ text }: TextLine, origin: Origin): FilterRule | null {
     sourcePorts: portsOf(match('spts') ?? match('spt') ?? multiport(rest, 'sports')),
     destinationPorts: portsOf(match('dpts') ?? match('dpt') ?? multiport(rest, 'dports')),
     isPartial: isSome || /\b(?:state|ctstate|mark match|limit:|owner)\b/.test(rest),
-    isLoopback: interfaces.includes('lo'),
+    isLoopback: counted?.[4] === 'lo' || counted?.[5] === 'lo',
     packets: packets === null ? null : scaled(packets),
     toDestination: /\bto:(\S{1,80})/.exec(rest)?.[1] ?? null,
     text: text.trim().replace(/\s+/g, ' ').slice(0, 160),
