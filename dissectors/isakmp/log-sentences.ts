@@ -26,11 +26,11 @@ export const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
   ['pfs-required', /we require PFS but|PFS is required|but Quick I1 SA specifies no GROUP_DESCRIPTION/i],
   [
     'selectors-refused',
-    /TS_UNACCEPTABLE|traffic selectors .{1,400} unacceptable|no acceptable traffic selectors|no matching CHILD_SA config found|ID payload in Quick I1.{0,200}unacceptable|subnet returned doesn't match my proposal/i,
+    /TS_UNACCEPTABLE|INVALID_ID_INFORMATION error notify|traffic selectors .{1,400} unacceptable|no acceptable traffic selectors|no matching CHILD_SA config found|ID payload in Quick I1.{0,200}unacceptable|subnet returned doesn't match my proposal/i,
   ],
   [
     'authentication-failed',
-    /AUTHENTICATION_FAILED|authentication failed|probable authentication failure|but MAC mis-?matched|no shared key found|no preshared key found|can't authenticate|unable to locate my private key|no (?:\S{1,20} )?private key found|no trusted .{1,60} public key found|no RSA public key known|invalid HASH_V1 payload length|does not match HASH payload|PSK AUTH mismatch|constraint check failed/i,
+    /AUTHENTICATION_FAILED|authentication failed|probable authentication failure|but MAC mis-?matched|no shared key found|no preshared key found|can't authenticate|unable to locate my private key|no (?:\S{1,20} )?private key found|no trusted .{1,60} public key found|no RSA public key known|invalid (?:ID|HASH)_V1 payload length|does not match HASH payload|PSK AUTH mismatch|constraint check failed/i,
   ],
   [
     'no-proposal',
@@ -49,7 +49,10 @@ export const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
     'gave-up',
     /max number of retransmissions \(\d{1,4}\) reached|giving up after \d{1,4} retransmits|peer not responding|asynchronous network error report|ECONNREFUSED/,
   ],
-  ['retransmitted', /retransmission; will wait|^retransmit \d{1,4} of (?:request|response) with message ID/],
+  [
+    'retransmitted',
+    /retransmission; will wait|^retransmit \d{1,4} of (?:request|response) with message ID|^sending retransmit \d{1,4} of (?:request|response) message ID/,
+  ],
   [
     'sent-size',
     /emitting length of ISAKMP Message: \d{1,6}|^sending packet: from .{1,120} \(\d{1,6} bytes\)/,

@@ -16,7 +16,7 @@ export interface BgpSummaryLine {
 
 const HEAD = /^Neighbor\s+V\s+AS\s+MsgRcvd/;
 const LINE =
-  /^(?:\*?\S{0,60}\()?([0-9a-fA-F.:]{2,45})\)?\s+4\s+(\d{1,10})\s+\d{1,12}\s+\d{1,12}\s+\d{1,12}\s+\d{1,9}\s+\d{1,9}\s+(\S{1,12})\s+(Idle(?: \(\w{1,12}\))?|Active|Connect|OpenSent|OpenConfirm|\d{1,9})\b/;
+  /^(?:\*?\S{0,60}\()?([0-9a-fA-F.:]{2,45})\)?\s+4\s+(\d{1,10})\s+\d{1,12}\s+\d{1,12}\s+\d{1,12}\s+\d{1,9}\s+\d{1,9}\s+(\S{1,12})\s+(Idle(?: \(\w{1,12}\))?|Active|Connect|OpenSent|OpenConfirm|\d{1,9})(?=\s|$)/;
 
 /** `show ip bgp summary` of Quagga and FRR. */
 export default defineSideFileReader<BgpSummaryLine>({

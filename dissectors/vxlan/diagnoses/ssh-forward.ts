@@ -3,8 +3,8 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
 import packetFilters, { type FilterRule } from '../../host/side-files/packet-filter.js';
-import { tcpServices } from '../../tcp/correlator.js';
-import type { TcpService } from '../../tcp/tcp-service.js';
+import { type TcpService, tcpServices } from '../../tcp/correlator.js';
+
 import { citations } from '../tunnel-subject.js';
 
 /** Cells forward ports from here on to containers. */
