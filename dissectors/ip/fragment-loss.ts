@@ -104,6 +104,7 @@ export function hiddenFragments(
       quality,
       missing === 'rest' ? { protocol, fragment: true } : { protocol },
       pair.source,
+      pair.stack,
     );
     if (limit) return limit;
   }

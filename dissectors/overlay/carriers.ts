@@ -77,7 +77,8 @@ function carriersOfKind(evidence: Evidence, kind: CarriedKind): Carrier[] {
         ...fragmentsOf(evidence, pairs, direction, tunnel.outerStack),
         repeated: repeatedOf(evidence, tunnel, direction),
         mayMissFragments: [...protocols].some(
-          (protocol) => captureMayHide(quality, { protocol, fragment: true }, tunnel.low) !== null,
+          (protocol) =>
+            captureMayHide(quality, { protocol, fragment: true }, tunnel.low, tunnel.outerStack) !== null,
         ),
       };
     }),

@@ -88,6 +88,7 @@ function judge(gateways: Gateways, child: FrameRef, children: number, evidence: 
     quality,
     inUdp ? { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL } : { protocol: PROTOCOL_ESP },
     endpoints[0],
+    gateways.stack,
   );
   if (limit) return insufficientData(subject, limit);
   const messages = ike.reduce(

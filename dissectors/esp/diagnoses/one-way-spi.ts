@@ -233,7 +233,9 @@ function filterOf(pair: EspPair, outages: readonly Outage[]): string {
 /** ESP in UDP one way may meet native ESP the other way, which a port filter hides. */
 function hiddenEncapsulation(pair: EspPair, silent: string, quality: CaptureQuality): Limit | null {
   const back = directionOf(pair, silent);
-  return back.packets === 0 ? captureMayHide(quality, { protocol: PROTOCOL_ESP }, pair.low) : null;
+  return back.packets === 0
+    ? captureMayHide(quality, { protocol: PROTOCOL_ESP }, pair.low, pair.stack)
+    : null;
 }
 
 function explain(outages: readonly Outage[], silent: string, live: string): string {

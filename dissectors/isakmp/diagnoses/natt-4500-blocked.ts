@@ -136,9 +136,14 @@ function describe(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQualit
 
 /** The view of the side that answers: port 4500 stays empty. */
 function describeAnswered(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality): StallText {
-  const { initiator, responder } = pair;
+  const { initiator, responder, stack } = pair;
   const attempts = new Set(stalls.map(({ session }) => session)).size;
-  const hidden = captureMayHide(quality, { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL }, initiator);
+  const hidden = captureMayHide(
+    quality,
+    { protocol: PROTOCOL_UDP, port: PORT_NAT_TRAVERSAL },
+    initiator,
+    stack,
+  );
   const words = attempts === 1 ? 'once' : `in ${attempts} attempts, each with a new cookie`;
   return {
     title: hidden ? 'IKE ends before it moves to UDP 4500' : 'Nothing comes on UDP 4500',

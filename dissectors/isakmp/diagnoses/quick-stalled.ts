@@ -72,7 +72,7 @@ export default defineDiagnosis({
 function isWithoutEsp(evidence: Evidence, { session, instead }: Stall): boolean {
   const encapsulation = session.usesPort4500 ? { protocol: 17, port: PORT_NAT_TRAVERSAL } : { protocol: 50 };
   return (
-    captureMayHide(evidence.quality, encapsulation, session.initiator) === null &&
+    captureMayHide(evidence.quality, encapsulation, session.initiator, session.paths[0].stack) === null &&
     isNonEmpty(instead) &&
     !hasEspAfter(evidence, session, firstOf(instead).frame)
   );

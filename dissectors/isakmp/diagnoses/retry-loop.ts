@@ -63,7 +63,7 @@ export default defineDiagnosis({
         limits.windowSeconds,
       );
       const hidden = failed.some(mayHaveMoved)
-        ? captureMayHide(evidence.quality, ENCAPSULATED, pair.initiator)
+        ? captureMayHide(evidence.quality, ENCAPSULATED, pair.initiator, pair.stack)
         : null;
       const isCutOff = failed.length - failed.filter(isLeftAlone).length < limits.cookies;
       if (failed.length < limits.cookies) yield { result: 'healthy', subject: pair.subject };

@@ -208,7 +208,7 @@ function problemOf(
   const drops = dropLimit(quality);
   const [port] = forward.ports;
   const filter = port
-    ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: port.port }, tunnel.low)
+    ? captureMayHide(quality, { protocol: PROTOCOL_UDP, port: port.port }, tunnel.low, tunnel.outerStack)
     : null;
   const limits = [drops, filter].flatMap((limit) => (limit ? [limit.id] : []));
   return {
