@@ -4,6 +4,7 @@ import { slotLayout } from '../../src/dissect/dissect-engine.js';
 import { FrameContext } from '../../src/dissect/frame-context.js';
 import { Slot } from '../../src/observe/slot.js';
 import type { ObservationTable } from '../../src/observe/table.js';
+import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { hex, random, zeros } from '../../test/build/bytes.js';
 import { OPENVPN_OPCODE, openvpnControl, openvpnDataV2, tlsRecord } from '../../test/build/openvpn.js';
 import dissector from './dissector.js';
@@ -190,6 +191,17 @@ describe('packets as OpenVPN sends them', () => {
     expect(claim(packet)).toBe(PROOF_WEAK);
     dissect(hex(`30 01020304 ${'aa'.repeat(30)}`));
     expect([table.opcode[0], table.packetId[0], table.packetIdTail[0]]).toEqual([6, 0x01020304, 0xaaaaaaaa]);
+  });
+
+  it('the first fragment of a datagram, on any port', () => {
+    const first = (packet: Uint8Array): number => {
+      const frame = frameOf(packet);
+      frame.origin = ORIGIN_FIRST_FRAGMENT;
+      return recognise(frame, 0, packet.length);
+    };
+    expect(first(openvpnDataV2(3, 28, 0x11, zeros(1400)))).toBe(PROOF_WEAK);
+    expect(first(zeros(1400))).toBe(PROOF_NONE);
+    expect(first(hex(`20 9aa6b1e434889ad3 00 00000001 ${'16030100'.repeat(300)}`))).toBe(PROOF_WEAK);
   });
 
   it('over TCP the length is left out', () => {

@@ -1,5 +1,5 @@
 import type { FrameContext } from '../../src/dissect/frame-context.js';
-import { ORIGIN_WHOLE } from '../../src/observe/table.js';
+import { ORIGIN_FIRST_FRAGMENT, ORIGIN_WHOLE } from '../../src/observe/table.js';
 import * as openvpn from './layout.js';
 import { PROOF_NONE, PROOF_STRONG, PROOF_WEAK } from './rows.js';
 
@@ -143,17 +143,24 @@ function hasWrappedKey(view: DataView, offset: number, end: number): boolean {
  * OpenVPN on a port that nobody owns. Other protocols are not random: headers full of zeros pass for "no acknowledgment, small
  * message id". So session ids, which are random, have to look so. Strong: resets of exact length, packets that name
  * both sessions, a TLS record where it must begin, and everything with tls-auth. Weak: other control packets, and data with
- * a peer id and a packet id as they are in the first hours of a tunnel. The README has the arithmetic.
+ * a peer id and a packet id as they are in the first hours of a tunnel, and what a first fragment holds of either. The README
+ * has the arithmetic.
  */
 export function recognise(frame: FrameContext, offset: number, end: number): number {
   const length = end - offset;
-  if (length < openvpn.RESET_LENGTH_MIN || frame.origin !== ORIGIN_WHOLE) return PROOF_NONE;
+  const isFirstFragment = frame.origin === ORIGIN_FIRST_FRAGMENT;
+  if (length < openvpn.RESET_LENGTH_MIN || (frame.origin !== ORIGIN_WHOLE && !isFirstFragment))
+    return PROOF_NONE;
   const view = frame.view;
   const first = view.getUint8(offset);
   const opcode = first >> openvpn.OPCODE_SHIFT;
   if (opcode < openvpn.SOFT_RESET || opcode > openvpn.CONTROL_WRAPPED_KEY) return PROOF_NONE;
   if (opcode === openvpn.DATA_V2) return recogniseDataV2(view, offset, end);
   if (opcode === openvpn.DATA_V1 || frame.isCut) return PROOF_NONE;
+  if (isFirstFragment) {
+    const isControl = controlShape(view, offset, end, opcode, false) !== SHAPE_NONE;
+    return isControl && looksRandom(view, offset + openvpn.SESSION_ID) ? PROOF_WEAK : PROOF_NONE;
+  }
   const isReset = openvpn.isClientReset(opcode) || openvpn.isServerReset(opcode);
   if (isReset && (first & openvpn.KEY_ID_MASK) !== 0) return PROOF_NONE;
   return controlProof(view, offset, end, opcode, controlShape(view, offset, end, opcode, true));
