@@ -88,12 +88,6 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
     why: 'a request that stands behind its answer in the file is not paired with it',
   },
   {
-    captures: ['openvpn-fragments-dropped.pcap'],
-    in: ['on other ports'],
-    id: 'openvpn.outer-fragmentation',
-    why: 'a datagram whose pieces are missing belongs to whom its port says, and this port says nobody',
-  },
-  {
     captures: ['tcp-dropped-elsewhere.pcap'],
     in: ['captured on any'],
     id: 'bgp.hold-expiry',
@@ -104,6 +98,12 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
     in: ['captured on any'],
     id: 'tcp.arrived-not-acknowledged',
     why: OF_END,
+  },
+  {
+    captures: ['wireguard-client-off.pcap'],
+    in: ['on other ports'],
+    id: 'wireguard.no-response',
+    why: 'which end serves, and which one may be switched off, is told by the well-known port',
   },
   // Captures that show less.
   {
