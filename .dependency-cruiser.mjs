@@ -219,6 +219,7 @@ export default {
           ...['correlate', 'compare', 'diagnose', 'side-files', 'wire', 'wording'].map(room),
           ...files(
             'src/observe/table',
+            'src/observe/numbered-columns',
             'src/dissect/checksum-note',
             'src/observe/flow-key',
             'src/dissect/dissector',

@@ -1,3 +1,4 @@
+import { columnsOf, numberedColumns } from '../../src/observe/numbered-columns.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 
 /** Bytes of the administrator's message (RFC 9003) that a row keeps; reports show the rest as cut. */
@@ -29,48 +30,14 @@ export const BGP_ROWS = {
   innerSubcode: 'u8',
   /** Of an administrative shutdown or reset: bytes of its text, the first TEXT_BYTES_KEPT of them four a word. */
   textLength: 'u8',
-  text0: 'i32',
-  text1: 'i32',
-  text2: 'i32',
-  text3: 'i32',
-  text4: 'i32',
-  text5: 'i32',
-  text6: 'i32',
-  text7: 'i32',
-  text8: 'i32',
-  text9: 'i32',
-  text10: 'i32',
-  text11: 'i32',
-  text12: 'i32',
-  text13: 'i32',
-  text14: 'i32',
-  text15: 'i32',
+  ...numberedColumns('text', 16, 'i32'),
 } as const satisfies Schema;
 
 export type BgpTable = ObservationTable<typeof BGP_ROWS>;
 
 /** The text columns of a table in order. */
 export function textColumns(table: BgpTable): readonly Int32Array[] {
-  const { text0, text1, text2, text3, text4, text5, text6, text7 } = table;
-  const { text8, text9, text10, text11, text12, text13, text14, text15 } = table;
-  return [
-    text0,
-    text1,
-    text2,
-    text3,
-    text4,
-    text5,
-    text6,
-    text7,
-    text8,
-    text9,
-    text10,
-    text11,
-    text12,
-    text13,
-    text14,
-    text15,
-  ];
+  return columnsOf(table, 'text', 16);
 }
 
 /** Rows are memory of the arena: what an earlier chunk left there goes. */

@@ -1,5 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
+import { numberedColumns } from '../../src/observe/numbered-columns.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 
 /**
@@ -21,14 +22,8 @@ export const CHECKSUM_ROWS = {
   found: 'u16',
   expected: 'u16',
   /** Addresses of that layer. */
-  source0: 'i32',
-  source1: 'i32',
-  source2: 'i32',
-  source3: 'i32',
-  destination0: 'i32',
-  destination1: 'i32',
-  destination2: 'i32',
-  destination3: 'i32',
+  ...numberedColumns('source', 4, 'i32'),
+  ...numberedColumns('destination', 4, 'i32'),
 } as const satisfies Schema;
 
 type ChecksumTable = ObservationTable<typeof CHECKSUM_ROWS>;

@@ -1,6 +1,7 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import type { FrameContext } from '../../src/dissect/frame-context.js';
 import { HEADER_MALFORMED } from '../../src/observe/engine-tables.js';
+import { columnsOf, numberedColumns } from '../../src/observe/numbered-columns.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import { PORT_DNS } from '../../src/wire/transport.js';
@@ -26,48 +27,14 @@ const DNS_ROWS = {
   nameLength: 'u8',
   nameHash: 'i32',
   /** The first NAME_BYTES_KEPT bytes of the name in lower case, four a word, zeros behind its end. */
-  name0: 'i32',
-  name1: 'i32',
-  name2: 'i32',
-  name3: 'i32',
-  name4: 'i32',
-  name5: 'i32',
-  name6: 'i32',
-  name7: 'i32',
-  name8: 'i32',
-  name9: 'i32',
-  name10: 'i32',
-  name11: 'i32',
-  name12: 'i32',
-  name13: 'i32',
-  name14: 'i32',
-  name15: 'i32',
+  ...numberedColumns('name', 16, 'i32'),
 } as const satisfies Schema;
 
 export type DnsTable = ObservationTable<typeof DNS_ROWS>;
 
 /** The name columns of a table in order. */
 export function nameColumns(table: DnsTable): readonly Int32Array[] {
-  const { name0, name1, name2, name3, name4, name5, name6, name7 } = table;
-  const { name8, name9, name10, name11, name12, name13, name14, name15 } = table;
-  return [
-    name0,
-    name1,
-    name2,
-    name3,
-    name4,
-    name5,
-    name6,
-    name7,
-    name8,
-    name9,
-    name10,
-    name11,
-    name12,
-    name13,
-    name14,
-    name15,
-  ];
+  return columnsOf(table, 'name', 16);
 }
 
 /**

@@ -1,3 +1,4 @@
+import { numberedColumns } from '../../src/observe/numbered-columns.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 
 /**
@@ -37,14 +38,8 @@ export const ICMP_ROWS = {
   quotedIdentifier: 'u16',
   /** SPI of quoted ESP (in UDP on 4500 too) or AH, or 0. */
   quotedSpi: 'u32',
-  quotedSource0: 'i32',
-  quotedSource1: 'i32',
-  quotedSource2: 'i32',
-  quotedSource3: 'i32',
-  quotedDestination0: 'i32',
-  quotedDestination1: 'i32',
-  quotedDestination2: 'i32',
-  quotedDestination3: 'i32',
+  ...numberedColumns('quotedSource', 4, 'i32'),
+  ...numberedColumns('quotedDestination', 4, 'i32'),
 } as const satisfies Schema;
 
 export type IcmpTable = ObservationTable<typeof ICMP_ROWS>;

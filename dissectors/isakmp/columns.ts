@@ -1,3 +1,4 @@
+import { numberedColumns } from '../../src/observe/numbered-columns.js';
 import type { Schema } from '../../src/observe/table.js';
 
 /** What is observed of one ISAKMP message; lengths in bytes. */
@@ -50,20 +51,5 @@ export const ISAKMP = {
   proposalCount: 'u8',
   transformCount: 'u8',
   /** Packed transforms, see sa-proposals.ts; the first 16 of the message. */
-  transform0: 'i32',
-  transform1: 'i32',
-  transform2: 'i32',
-  transform3: 'i32',
-  transform4: 'i32',
-  transform5: 'i32',
-  transform6: 'i32',
-  transform7: 'i32',
-  transform8: 'i32',
-  transform9: 'i32',
-  transform10: 'i32',
-  transform11: 'i32',
-  transform12: 'i32',
-  transform13: 'i32',
-  transform14: 'i32',
-  transform15: 'i32',
+  ...numberedColumns('transform', 16, 'i32'),
 } as const satisfies Schema;

@@ -1,3 +1,4 @@
+import { columnNames } from '../../src/observe/numbered-columns.js';
 import type { ObservationTable } from '../../src/observe/table.js';
 import type { ISAKMP } from './columns.js';
 import * as isakmp from './layout.js';
@@ -350,40 +351,9 @@ function keepTransform(table: IsakmpTable, row: number, index: number, word: num
   transformColumn(table, index)[row] = word;
 }
 
-/** The column of the transform with that index. */
+const TRANSFORM_COLUMNS = columnNames('transform', isakmp.TRANSFORMS_KEPT);
+
+/** The column of the transform with that index, below TRANSFORMS_KEPT. */
 export function transformColumn(table: IsakmpTable, index: number): Int32Array {
-  switch (index) {
-    case 0:
-      return table.transform0;
-    case 1:
-      return table.transform1;
-    case 2:
-      return table.transform2;
-    case 3:
-      return table.transform3;
-    case 4:
-      return table.transform4;
-    case 5:
-      return table.transform5;
-    case 6:
-      return table.transform6;
-    case 7:
-      return table.transform7;
-    case 8:
-      return table.transform8;
-    case 9:
-      return table.transform9;
-    case 10:
-      return table.transform10;
-    case 11:
-      return table.transform11;
-    case 12:
-      return table.transform12;
-    case 13:
-      return table.transform13;
-    case 14:
-      return table.transform14;
-    default:
-      return table.transform15;
-  }
+  return table[TRANSFORM_COLUMNS[index]];
 }

@@ -1,3 +1,4 @@
+import { columnsOf, numberedColumns } from '../../src/observe/numbered-columns.js';
 import type { ObservationTable, Schema } from '../../src/observe/table.js';
 
 /** What a row is about. The first three are packets at a node; the others lines of text around them. */
@@ -46,95 +47,27 @@ export const VPP_ROWS = {
   totalLength: 'u32',
   sourcePort: 'u16',
   destinationPort: 'u16',
-  source0: 'i32',
-  source1: 'i32',
-  source2: 'i32',
-  source3: 'i32',
-  destination0: 'i32',
-  destination1: 'i32',
-  destination2: 'i32',
-  destination3: 'i32',
+  ...numberedColumns('source', 4, 'i32'),
+  ...numberedColumns('destination', 4, 'i32'),
   /** From the trace text: CNAT_ outcome, MTU of the egress adjacency (0: unknown), 1 for a packet that offload will cut. */
   cnat: 'u8',
   mtu: 'u32',
   isGso: 'u8',
   /** The first 48 bytes of the node's name, and the first 64 of the reason, four a word, zeros behind their end. */
-  name0: 'i32',
-  name1: 'i32',
-  name2: 'i32',
-  name3: 'i32',
-  name4: 'i32',
-  name5: 'i32',
-  name6: 'i32',
-  name7: 'i32',
-  name8: 'i32',
-  name9: 'i32',
-  name10: 'i32',
-  name11: 'i32',
-  reason0: 'i32',
-  reason1: 'i32',
-  reason2: 'i32',
-  reason3: 'i32',
-  reason4: 'i32',
-  reason5: 'i32',
-  reason6: 'i32',
-  reason7: 'i32',
-  reason8: 'i32',
-  reason9: 'i32',
-  reason10: 'i32',
-  reason11: 'i32',
-  reason12: 'i32',
-  reason13: 'i32',
-  reason14: 'i32',
-  reason15: 'i32',
+  ...numberedColumns('name', 12, 'i32'),
+  ...numberedColumns('reason', 16, 'i32'),
 } as const satisfies Schema;
 
 export type VppTable = ObservationTable<typeof VPP_ROWS>;
 
 /** The columns of the node's name, in order. */
 export function nameColumns(table: VppTable): readonly Int32Array[] {
-  const { name0, name1, name2, name3, name4, name5, name6, name7, name8, name9, name10, name11 } = table;
-  return [name0, name1, name2, name3, name4, name5, name6, name7, name8, name9, name10, name11];
+  return columnsOf(table, 'name', 12);
 }
 
 /** The columns of the reason, in order. */
 export function reasonColumns(table: VppTable): readonly Int32Array[] {
-  const {
-    reason0,
-    reason1,
-    reason2,
-    reason3,
-    reason4,
-    reason5,
-    reason6,
-    reason7,
-    reason8,
-    reason9,
-    reason10,
-    reason11,
-    reason12,
-    reason13,
-    reason14,
-    reason15,
-  } = table;
-  return [
-    reason0,
-    reason1,
-    reason2,
-    reason3,
-    reason4,
-    reason5,
-    reason6,
-    reason7,
-    reason8,
-    reason9,
-    reason10,
-    reason11,
-    reason12,
-    reason13,
-    reason14,
-    reason15,
-  ];
+  return columnsOf(table, 'reason', 16);
 }
 
 /** The text in the columns of a row. */
