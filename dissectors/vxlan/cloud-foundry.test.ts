@@ -53,7 +53,6 @@ describe('store.json', () => {
         address: '10.255.82.67',
         app: '1ee630fd',
         space: 's',
-        organisation: 'o',
         policyGroup: '1ee630fd',
       },
       expect.objectContaining({ handle: 'bare', app: 'x', policyGroup: null }),

@@ -11,7 +11,6 @@ export interface Container {
   readonly address: string;
   readonly app: string | null;
   readonly space: string | null;
-  readonly organisation: string | null;
   /** Group of the network policies, the app's GUID; null where the metadata lacks it. */
   readonly policyGroup: string | null;
 }
@@ -41,7 +40,6 @@ export function readContainerStore(file: string, value: unknown): Container[] {
       address: ip,
       app: metadata?.app_id || null,
       space: metadata?.space_id || null,
-      organisation: metadata?.org_id || null,
       policyGroup: metadata?.policy_group_id || null,
     }),
   );

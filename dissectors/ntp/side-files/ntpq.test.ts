@@ -25,7 +25,6 @@ describe('ntpq -pn', () => {
         pollSeconds: 128,
         reach: 255,
         offsetMs: 2.713,
-        jitterMs: 6.608,
       },
       { tally: '+', reach: 0o367, offsetMs: -4.604 },
       { tally: ' ', remote: '192.0.2.9', stratum: 16, reach: 0 },

@@ -14,10 +14,8 @@ export interface NtpqPeer {
   readonly pollSeconds: number;
   /** The last eight polls as bits, the latest lowest: 255 (octal 377) where all were answered. */
   readonly reach: number;
-  readonly delayMs: number;
   /** Server minus host. */
   readonly offsetMs: number;
-  readonly jitterMs: number;
 }
 
 export interface NtpqTable {
@@ -48,7 +46,7 @@ function readNtpq({ file, lines }: TextFile): NtpqTable[] {
         .trimEnd(),
     );
     if (parts === null) return [];
-    const [, mark = ' ', name, referenceId, stratum, , , poll, reach, delay, offset, jitter] = parts;
+    const [, mark = ' ', name, referenceId, stratum, , , poll, reach, , offset] = parts;
     // The letters among the marks may as well begin a host name.
     const isName = /[ox]/.test(mark) && isIP(name) === 0;
     const [tally, remote] = isName ? [' ', mark + name] : [mark, name];
@@ -61,9 +59,7 @@ function readNtpq({ file, lines }: TextFile): NtpqTable[] {
         stratum: Number(stratum),
         pollSeconds: Number(poll),
         reach: Number.parseInt(reach, 8),
-        delayMs: Number(delay),
         offsetMs: Number(offset),
-        jitterMs: Number(jitter),
       },
     ];
   });

@@ -116,7 +116,7 @@ function problem(flow: DatapathFlow, dropped: Dropped): Judgement {
     subject: { kind: 'session', source, destination, sourcePort, destinationPort },
     severity: 'info',
     confidence: 'high',
-    explanation: `The datapath has a flow without actions (${originText(flow.origin)}) for packets from ${source} to ${destination}${port}: it drops them. ${packets} are in the capture.`,
+    explanation: `The datapath has a flow without actions (${originText(flow.origin)}) for packets from ${source} to ${destination}${port}${tunnelWords(flow)}: it drops them. ${packets} are in the capture.`,
     pair: [source, destination],
     direction: { from: source, to: destination },
     where: 'path',
@@ -128,4 +128,11 @@ function problem(flow: DatapathFlow, dropped: Dropped): Judgement {
     evidence: citations([first, 'first packet of the flow'], [last, 'last packet of the flow']),
     displayFilter: addressFilter(source, destination),
   };
+}
+
+/** Of packets that come out of a tunnel. */
+function tunnelWords({ tunnel }: DatapathFlow): string {
+  return tunnel === null
+    ? ''
+    : `, out of the tunnel ${tunnel.source} to ${tunnel.destination} with key ${tunnel.key}`;
 }

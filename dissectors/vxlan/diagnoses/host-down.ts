@@ -29,9 +29,10 @@ export default defineDiagnosis({
   *diagnose(evidence): Generator<Judgement> {
     for (const { name, isAlive, addresses, origin } of evidence.side.of(midonetHosts))
       yield judge(evidence, { name, isAlive, address: addresses[0] ?? null, origin });
-    for (const { members } of evidence.side.of(tunnelZones)) {
+    for (const { zone, members } of evidence.side.of(tunnelZones)) {
       for (const { host, hostName, isAlive, address, origin } of members)
-        if (isAlive !== null) yield judge(evidence, { name: hostName ?? host, isAlive, address, origin });
+        if (isAlive !== null)
+          yield judge(evidence, { name: hostName ?? host, isAlive, address, origin, zone });
     }
   },
 });
@@ -41,9 +42,12 @@ interface Listed {
   readonly isAlive: boolean;
   readonly address: string | null;
   readonly origin: Origin;
+  /** Of which it is a member. */
+  readonly zone?: string;
 }
 
-function judge(evidence: Evidence, { name, isAlive, address, origin }: Listed): Judgement {
+function judge(evidence: Evidence, { name, isAlive, address, origin, zone }: Listed): Judgement {
+  const inZone = zone === undefined ? '' : `, a member of ${zone},`;
   const subject = { kind: 'host', host: name, ...(address === null ? {} : { endpoints: [address] }) };
   if (isAlive) return { result: 'healthy', subject };
   const sent = [...evidence.quality.traffic.all()].reduce((sum, { a, b, fromA, fromB }) => {
@@ -55,7 +59,7 @@ function judge(evidence: Evidence, { name, isAlive, address, origin }: Listed): 
     severity: sent > 0 ? 'info' : 'warning',
     confidence: sent > 0 ? 'low' : 'high',
     explanation:
-      `The agent of ${name}${address === null ? '' : ` (${address})`} is not alive (${originText(origin)}): ` +
+      `The agent of ${name}${address === null ? '' : ` (${address})`}${inZone} is not alive (${originText(origin)}): ` +
       `packets through the overlay to virtual machines there are lost.${sent > 0 ? ` The host itself sends ${sent} packets in the capture.` : ''}`,
     where: 'receiver',
     counts: { sent },

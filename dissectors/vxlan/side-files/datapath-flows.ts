@@ -13,8 +13,7 @@ export interface DatapathFlow {
   readonly protocol: number | null;
   readonly sourcePort: number | null;
   readonly destinationPort: number | null;
-  /** Ports that it puts packets out of; a flow without actions drops them. */
-  readonly outputs: readonly number[];
+  /** It has no actions. */
   readonly isDrop: boolean;
 }
 
@@ -45,7 +44,6 @@ function flowOf(text: string, origin: Origin): DatapathFlow {
   const tunnel = /Tunnel\{([^}]{1,400})\}/.exec(match)?.[1];
   const ip = /KeyIPv[46]\{([^}]{1,400})\}/.exec(match)?.[1] ?? '';
   const transport = /\b(?:UDP|TCP)\{([^}]{1,200})\}/.exec(match)?.[1] ?? '';
-  const outputs = [...actions.matchAll(/Output\{port=(\d{1,9})\}/g)].map(([, port]) => Number(port));
   const ends = tunnel === undefined ? null : tunnelKey(tunnel);
   return {
     origin,
@@ -55,7 +53,6 @@ function flowOf(text: string, origin: Origin): DatapathFlow {
     protocol: numberField(ip, 'proto'),
     sourcePort: portField(transport, 'src'),
     destinationPort: portField(transport, 'dst'),
-    outputs,
     isDrop: actionsAt >= 0 && !/\w+\{/.test(actions),
   };
 }

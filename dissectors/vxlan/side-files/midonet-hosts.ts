@@ -6,7 +6,6 @@ import type { TextFile } from '../../../src/side-files/text-file.js';
 /** A host with a MidoNet agent. */
 export interface MidonetHost {
   readonly origin: Origin;
-  readonly id: string;
   readonly name: string;
   readonly isAlive: boolean;
   readonly addresses: readonly string[];
@@ -38,7 +37,6 @@ function readHosts({ file, lines }: TextFile): MidonetHost[] {
     return [
       {
         origin: { file, place: `line ${number}` },
-        id,
         name: /\bname=(\S{1,255})/.exec(block)?.[1] ?? id,
         isAlive: alive === 'true',
         addresses: addresses.filter((one) => !one.startsWith('127.')),

@@ -62,10 +62,9 @@ describe('mm-dpctl', () => {
         protocol: 17,
         sourcePort: 53,
         destinationPort: 56_975,
-        outputs: [21],
         isDrop: false,
       },
-      { tunnel: null, protocol: 6, destinationPort: 80, outputs: [], isDrop: true },
+      { tunnel: null, protocol: 6, destinationPort: 80, isDrop: true },
     ]);
   });
 });
