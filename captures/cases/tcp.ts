@@ -2,7 +2,6 @@ import { ascii, zeros } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { ping, type Timeline } from '../../test/build/scenario.js';
-import { APP_A, APP_B, innerPing, sendInner } from './overlay-network.js';
 import type { SampleCapture } from './sample-capture.js';
 import { PUBLIC_SITE, siteTimeline } from './sites.js';
 import { type TalkEnds, TcpTalk } from './tcp-talk.js';
@@ -233,34 +232,6 @@ function middleNeverArrives({ t, connect }: Given): void {
   }
 }
 
-/** Connections between two containers whose SYNs announce these segment sizes. */
-function overlayConnections(clientMss: number, serverMss: number): (given: Given) => void {
-  return ({ t }) => {
-    innerPing(t, APP_A, APP_B, { at: 2, count: 12, identifier: 0x2f11, intervalSeconds: 2 });
-    for (let i = 0; i < 4; i += 1) {
-      const at = 3 + i * 5;
-      const ends: TalkEnds = {
-        client: { address: APP_A.address, port: 51_000 + i, mss: clientMss },
-        server: { address: APP_B.address, port: 8080, mss: serverMss },
-        roundTripSeconds: 0.0012,
-      };
-      const talk = new TcpTalk(
-        ends,
-        (when, from, segment) => {
-          const [source, destination] = from === 'client' ? [APP_A, APP_B] : [APP_B, APP_A];
-          sendInner(t, when, source, destination, IP_PROTOCOL.tcp, segment);
-        },
-        { client: t.random.next(), server: t.random.next() },
-      );
-      talk
-        .handshake(at)
-        .request(at + 0.01, '/')
-        .response(at + 0.013, 900)
-        .close(at + 0.1);
-    }
-  };
-}
-
 export const captures: readonly SampleCapture[] = [
   {
     file: 'tcp-healthy.pcap',
@@ -360,19 +331,5 @@ export const captures: readonly SampleCapture[] = [
     must: ['tcp.data-missing'],
     healthy: false,
     write: beside('tcp-data-missing', 32, middleNeverArrives),
-  },
-  {
-    file: 'mtu-mismatch.pcap',
-    shows: 'inside VXLAN one container announces an MSS of 1410, the other one of 1460',
-    must: ['mtu.mismatch'],
-    healthy: false,
-    write: beside('mtu-mismatch', 30, overlayConnections(1410, 1460)),
-  },
-  {
-    file: 'mtu-equal-healthy.pcap',
-    shows: 'inside VXLAN both containers announce an MSS of 1410',
-    must: ['latency.breakdown'],
-    healthy: true,
-    write: beside('mtu-equal-healthy', 30, overlayConnections(1410, 1410)),
   },
 ];

@@ -1,5 +1,12 @@
-import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
+import type { FrameRef } from '../../../src/moment.js';
 import { pairSubject } from '../../../src/wording/subjects.js';
+import { icmpErrors } from '../../icmp/correlator.js';
 import { tcpServices } from '../correlator.js';
 import { segmentFilter, severityOf } from '../server-endpoint.js';
 import type { TcpService } from '../session.js';
@@ -17,7 +24,7 @@ export default defineDiagnosis({
     'tunnel, in every SYN of both: one of them allows for the tunnel, the other does not. Warning where nothing else is ' +
     'wrong, information otherwise.',
   notWhen:
-    'One of them is a host of the internet, behind the tunnel. The MSS differ by anything else, or from connection to connection. The flow is in no tunnel.',
+    'One of them is a host of the internet, behind the tunnel. A router reported a smaller MTU to one of the hosts, or to an end of the tunnel, before: a host announces what it has learned, whatever its interface says. The MSS differ by anything else, or from connection to connection. The flow is in no tunnel.',
   causes: [
     'The MTU was lowered for the tunnel on one side only (an instance that ignores the MTU of DHCP, an old cell)',
     'The MSS is clamped on one side only',
@@ -51,6 +58,12 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
   const at = established.first;
   if (!isSteady || !at || !overheads.some(({ overhead }) => overhead.bytes === difference))
     return { result: 'healthy', subject };
+  if (hasLearnedLimit(evidence, service, at))
+    return insufficientData(
+      subject,
+      'a smaller MTU was reported before these connections, so the smaller MSS may be what its host has learned of the path; ' +
+        'compare the MTU of the interfaces: ip link show',
+    );
   const last = established.last ?? at;
   return {
     result: 'problem',
@@ -70,6 +83,26 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
     evidence: [{ ...at, summary: `SYN with an MSS of ${fromClient.mssMax}` }],
     displayFilter: segmentFilter(evidence.quality, service, client, 'tcp.flags.syn == 1'),
   };
+}
+
+/** Linux announces an MSS that fits the path MTU it has learned, also by what its own tunnel device passes on to it. */
+function hasLearnedLimit(
+  evidence: Evidence,
+  { client, server, stack }: TcpService,
+  before: FrameRef,
+): boolean {
+  const { flows } = evidence.quality;
+  const carrier = flows.tunnelLayers(stack).at(-1);
+  const outside = flows.parentStack(stack);
+  return evidence
+    .sessions(icmpErrors)
+    .some(
+      ({ meaning, first, receiver, stack: at }) =>
+        meaning === 'packet-too-big' &&
+        first.frame < before.frame &&
+        ((at === stack && (receiver === client || receiver === server)) ||
+          (at === outside && (receiver === carrier?.low || receiver === carrier?.high))),
+    );
 }
 
 /** RFC 1918, RFC 6598 and RFC 4193: an address that can be a member of an overlay. */
