@@ -168,6 +168,7 @@ import isakmpPortMovedBack from './isakmp/diagnoses/port-moved-back.js';
 import isakmpPortUnreachable from './isakmp/diagnoses/port-unreachable.js';
 import isakmpQuickStalled from './isakmp/diagnoses/quick-stalled.js';
 import isakmpRefusedInLog from './isakmp/diagnoses/refused-in-log.js';
+import isakmpRepeated from './isakmp/diagnoses/repeated.js';
 import isakmpRetryLoop from './isakmp/diagnoses/retry-loop.js';
 import isakmpRoles from './isakmp/roles.js';
 import isakmpTcpdumpLines from './isakmp/text-lines/tcpdump.js';
@@ -516,7 +517,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: isakmpDissector,
     roles: isakmpRoles,
     correlators: isakmpCorrelators,
-    diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortMovedBack, isakmpPortUnreachable, isakmpQuickStalled, isakmpRefusedInLog, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
+    diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortMovedBack, isakmpPortUnreachable, isakmpQuickStalled, isakmpRefusedInLog, isakmpRepeated, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
     sideFiles: [isakmpIkeLogSideFile],
   },
   {

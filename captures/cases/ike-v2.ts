@@ -54,6 +54,23 @@ function healthyBehindNat(): Uint8Array {
   return writePcapng([{ interfaces, frames: t.frames(), application: 'dumpcap' }]);
 }
 
+/** The first IKE_SA_INIT request and the first IKE_AUTH answer are lost beyond the capture point. */
+function repeatedAndAnswered(t: Timeline): void {
+  const session = ikev2Session(t, PEERS);
+  const { initRequest, initResponse, authRequest, authResponse } = session.messages;
+  sendIke(t, EXCHANGE_START, PEERS, 'initiator', initRequest);
+  const at = EXCHANGE_START + STRONGSWAN_REPEATS[0];
+  sendIke(t, at, PEERS, 'initiator', initRequest);
+  sendIke(t, at + 0.0139, PEERS, 'responder', initResponse);
+  sendIke(t, at + 0.0251, PEERS, 'initiator', authRequest);
+  const again = at + 0.0251 + STRONGSWAN_REPEATS[0];
+  sendIke(t, again, PEERS, 'initiator', authRequest);
+  sendIke(t, again + 0.0147, PEERS, 'responder', authResponse);
+  const tunnel = espTunnelOf(PEERS, { toResponder: 0xc7e80b35, toInitiator: 0x52d9f16e });
+  espExchange(t, tunnel, { at: again + 0.2, seconds: 25, intervalMs: 900 });
+  ikev2Liveness(t, session, again + 20.4, 'initiator');
+}
+
 function noProposal(t: Timeline): void {
   for (const at of [EXCHANGE_START, EXCHANGE_START + 22.3]) {
     const session = ikev2Handshake(t, PEERS, { at, upTo: 'initRequest' });
@@ -158,6 +175,13 @@ export const captures: readonly SampleCapture[] = [
     must: ['ike.nat-detected'],
     healthy: true,
     write: healthyBehindNat,
+  },
+  {
+    file: 'ike-repeated.pcap',
+    shows: 'IKE_SA_INIT and IKE_AUTH are each answered at the second sending, 4 s late; the tunnel works',
+    must: ['ike.repeated'],
+    healthy: true,
+    write: withPublicSite('ike-repeated', 38, repeatedAndAnswered),
   },
   {
     file: 'ike-no-proposal-v2.pcap',

@@ -56,6 +56,7 @@ import noResponse from './diagnoses/no-response.js';
 import notify from './diagnoses/notify.js';
 import portUnreachable from './diagnoses/port-unreachable.js';
 import quickStalled from './diagnoses/quick-stalled.js';
+import repeated from './diagnoses/repeated.js';
 import retryLoop from './diagnoses/retry-loop.js';
 import v2RequestUnanswered from './diagnoses/v2-request-unanswered.js';
 import versionMismatch from './diagnoses/version-mismatch.js';
@@ -77,6 +78,7 @@ const ALL: readonly Diagnosis[] = [
   notify,
   portUnreachable,
   quickStalled,
+  repeated,
   retryLoop,
   v2RequestUnanswered,
   versionMismatch,
@@ -646,6 +648,58 @@ describe('one direction alone', () => {
     );
     expect(alarms(capture)).toEqual([]);
     expect(results(capture.judge(v2RequestUnanswered))).toEqual(['insufficient-data']);
+  });
+});
+
+describe('ike.repeated', () => {
+  it('counts what was sent again before it was answered', async () => {
+    const capture = await run((t) => {
+      const { messages } = ikev2Session(t, PEERS);
+      sendAll(t, [1, 5, 12.2], messages.initRequest);
+      sendIke(t, 12.22, PEERS, 'responder', messages.initResponse);
+      sendAll(t, [12.23, 16.23], messages.authRequest);
+      sendIke(t, 16.25, PEERS, 'responder', messages.authResponse);
+    });
+    const found = problem(capture, repeated);
+    expect(found.counts).toEqual({ messages: 2, repeats: 3 });
+    expect(found.evidence.map(({ frame }) => frame)).toEqual([1, 2, 3, 5, 6]);
+    expect(alarms(capture)).toEqual([]);
+  });
+
+  it('says nothing where each message was sent once', async () => {
+    const capture = await run((t) => {
+      ikev2Handshake(t, PEERS, { at: 1 });
+      ikev1MainMode(t, PEERS, { at: 20 });
+    });
+    expect(results(capture.judge(repeated))).toEqual(['healthy']);
+  });
+
+  it('takes no answer for received that is asked for again and again', async () => {
+    const askedFor = (goesOn: boolean) => (t: Timeline) => {
+      const session = ikev2Handshake(t, PEERS, { at: 1, upTo: 'initResponse' });
+      for (const at of [2, 6, 13]) {
+        sendAll(t, [at], session.messages.authRequest);
+        sendIke(t, at + 0.02, PEERS, 'responder', session.messages.authResponse);
+      }
+      if (goesOn) ikev2Liveness(t, session, 20, 'initiator');
+    };
+    expect((await run(askedFor(false))).judge(repeated).map(({ result }) => result)).toEqual(['healthy']);
+    expect(problem(await run(askedFor(true)), repeated).counts).toEqual({ messages: 1, repeats: 2 });
+  });
+
+  it('leaves what was never answered to the finding about that stage, be MR2 repeated beside it', async () => {
+    const capture = await run(
+      (t) => {
+        const session = ikev1MainMode(t, PEERS, { at: 1, upTo: 'MI3' });
+        for (const at of [11, 31]) {
+          sendMainMode(t, at, session, 'MR2');
+          sendMainMode(t, at + 0.01, session, 'MI3');
+        }
+      },
+      { until: 60 },
+    );
+    expect(results(capture.judge(repeated))).toEqual([]);
+    expect(alarms(capture)).toContain('ike.mi3-unanswered');
   });
 });
 
