@@ -102,6 +102,7 @@ const READS_TEXTS = '^dissectors/[^/]+/(text-captures|text-lines|packet-text)/';
  * is not in this list is the folder's own; what needs no session of the protocol belongs to a room of the engine.
  */
 const SHOWN_TO_OTHER_FOLDERS = files(
+  'dissectors/bfd/called-elsewhere',
   'dissectors/esp/outages',
   'dissectors/esp/sa-pairs',
   'dissectors/eth/mac',

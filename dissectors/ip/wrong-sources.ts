@@ -2,6 +2,8 @@ import { momentOf } from '../../src/correlate/frame-reference.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
+import { calledElsewhere } from '../bfd/called-elsewhere.js';
+import { bfdSessions } from '../bfd/correlator.js';
 import { dnsServers, strayAnswers } from '../dns/correlator.js';
 import { type IkeMessage, type IkeSession, ike } from '../isakmp/correlator.js';
 import { type OpenvpnConversation, openvpnConversations } from '../openvpn/correlator.js';
@@ -17,9 +19,10 @@ export interface WrongSource {
   readonly isControl: boolean;
   readonly asker: string;
   readonly asked: string;
-  readonly askedPort: number;
+  /** Undefined where ports tell nothing. */
+  readonly askedPort?: number;
   readonly answeredBy: string;
-  readonly answeredPort: number;
+  readonly answeredPort?: number;
   readonly stack: number;
   readonly segment: SegmentIndex;
   readonly requests: number;
@@ -39,6 +42,7 @@ export function* wrongSources(evidence: Evidence): Generator<WrongSource> {
   yield* ofIke(evidence);
   yield* ofTcp(evidence);
   yield* ofDns(evidence);
+  yield* ofBfd(evidence);
 }
 
 function* ofOpenvpn({ sessions }: Evidence): Generator<WrongSource> {
@@ -229,6 +233,29 @@ function* ofDns({ sessions }: Evidence): Generator<WrongSource> {
         ...edges(asked, answers),
       };
     }
+  }
+}
+
+/** A system looks up the session by its own discriminator (RFC 5880, section 6.3). */
+function* ofBfd({ sessions }: Evidence): Generator<WrongSource> {
+  for (const { asked, answer, discriminator } of calledElsewhere(sessions(bfdSessions))) {
+    const { from, to, stack, segment, packets, first, last } = asked;
+    yield {
+      protocol: 'BFD',
+      proof: `carries the discriminator ${discriminator} of ${from}`,
+      isControl: false,
+      asker: from,
+      asked: to,
+      answeredBy: answer.from,
+      stack,
+      segment,
+      requests: packets,
+      answers: answer.packets,
+      firstRequest: first,
+      lastRequest: last,
+      firstAnswer: answer.first,
+      lastAnswer: answer.last,
+    };
   }
 }
 

@@ -25,7 +25,7 @@ export default defineDiagnosis({
   rule:
     'A host asks one address or port at least 3 times and gets nothing back from it, and the answer that fits its question comes from another address or ' +
     'port: the SYN-ACK acknowledges the number of the SYN, the OpenVPN server acknowledges the session of the client, the IKE answer carries its cookie, ' +
-    'the DNS answer its id and port. Warning for what controls no tunnel.',
+    'the DNS answer its id and port, the BFD packet the discriminator of a system that stays Down. Warning for what controls no tunnel.',
   notWhen:
     'Something comes back from the address that was asked: then both legs of a translation were captured (kube-proxy, NAT, -i any). The host asks the other ' +
     'address too (TFTP, a move of IKE to port 4500, QUIC). It does not ask again. Questions to a group or a broadcast address. ' +
@@ -43,7 +43,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'An answer from the address that was asked, in a capture at the asking host.',
   source:
-    'RFC 1123, section 4.2.3.7 and 6.1.3.5 (a UDP answer leaves from the address that was asked); RFC 9293, section 3.10.7.3',
+    'RFC 1123, section 4.2.3.7 and 6.1.3.5 (a UDP answer leaves from the address that was asked); RFC 9293, section 3.10.7.3; RFC 5880, section 6.3',
   thresholds: {
     requests: [REQUESTS_MIN, 'requests', 'who takes the answer does not ask again'],
   },
@@ -79,14 +79,14 @@ function problemOf(evidence: Evidence, group: readonly WrongSource[], requests: 
   const firstRequest = earliest(group.map((each) => each.firstRequest)) ?? one.firstRequest;
   const lastRequest = latest(group.map((each) => each.lastRequest)) ?? one.lastRequest;
   const answers = group.reduce((sum, each) => sum + each.answers, 0);
-  const from = endpointText(answeredBy, one.answeredPort);
+  const from = placeText(answeredBy, one.answeredPort);
   return {
     result: 'problem',
     subject: subjectOf(evidence, one),
     ...(isControl ? {} : { severity: 'warning' }),
     confidence: 'high',
     explanation:
-      `${asker} asks ${endpointText(asked, one.askedPort)} (${protocol}) ${plural(requests, 'time')} and nothing comes back from there. The answer comes from ${from} ` +
+      `${asker} asks ${placeText(asked, one.askedPort)} (${protocol}) ${plural(requests, 'time')} and nothing comes back from there. The answer comes from ${from} ` +
       `instead, ${plural(answers, 'time')}: it ${proof}. ${asker} does not take it and asks again.`,
     pair: [asker, asked],
     direction: { from: answeredBy, to: asker },
@@ -99,8 +99,8 @@ function problemOf(evidence: Evidence, group: readonly WrongSource[], requests: 
       group
         .slice(0, 3)
         .flatMap((each) => [
-          cite(each.firstRequest, `${asker} asks ${endpointText(asked, each.askedPort)}`),
-          cite(each.firstAnswer, `${endpointText(answeredBy, each.answeredPort)} answers: ${proof}`),
+          cite(each.firstRequest, `${asker} asks ${placeText(asked, each.askedPort)}`),
+          cite(each.firstAnswer, `${placeText(answeredBy, each.answeredPort)} answers: ${proof}`),
           cite(each.lastRequest, `${asker} asks ${asked} again`),
           cite(each.lastAnswer, `${answeredBy} answers again`),
         ]),
@@ -109,6 +109,10 @@ function problemOf(evidence: Evidence, group: readonly WrongSource[], requests: 
       carrierFilter(evidence.quality, one.stack) ??
       `${hostFilter(asker)} && (${hostFilter(asked)} || ${hostFilter(answeredBy)})`,
   };
+}
+
+function placeText(address: string, port?: number): string {
+  return port === undefined ? address : endpointText(address, port);
 }
 
 function subjectOf(
