@@ -20,6 +20,13 @@ export class Talk {
       .say(at + 0.002, 'client', ['ACK']);
   }
 
+  /** The opening SYN, without the effect of one that arrives: it can be repeated. */
+  syn(at: number): this {
+    this.say(at, 'client', ['SYN']);
+    this.next.client -= 1;
+    return this;
+  }
+
   data(at: number, from: 'client' | 'server', payload: Uint8Array): this {
     return this.say(at, from, ['PSH', 'ACK'], payload);
   }

@@ -22,6 +22,7 @@ import {
   type Scanner,
   scanProblem,
 } from '../failed-attempts.js';
+import { areOvertaken } from '../fallback.js';
 import { LATE_MIN, LOST_SHARE_MIN, lateStarts, lateWords } from '../late-starts.js';
 import {
   clientWords,
@@ -61,7 +62,7 @@ export default defineDiagnosis({
     'because SYNs were repeated, and at least 2 % of all SYNs are such repeats; as loud as above.',
   notWhen:
     'Packets of the server reach the client by another way (one-sided capture), or in a tunnel with another key (MidoNet). An ICMP error answers. A host tries 20 ' +
-    'endpoints in 10 s: a port scan is one piece of information.',
+    'endpoints in 10 s: a port scan is one piece of information. So is an attempt that a connection over the other address family overtakes (happy eyeballs).',
   causes: [
     'A firewall, security group or network policy drops the SYN or the SYN-ACK',
     'The server is down, or its address belongs to nobody',
@@ -186,11 +187,12 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
     first,
   );
   const pair = onlyPair(failing);
+  const isOvertaken = established.count + lost.count === 0 && areOvertaken(evidence, silent);
   const good =
     established.last && established.last.frame < first.frame ? established.last : established.first;
   return {
     ...attemptsProblem(evidence, failed),
-    severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
+    severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting && !isOvertaken),
     confidence: lost.count > 0 || established.count > 0 ? 'medium' : 'high',
     explanation:
       `${unanswered} of ${attempts} attempts to connect to ${endpointWords(endpoint)} stayed without answer ` +
@@ -199,6 +201,7 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
         ? ` In ${lost.count} of them the server answered with SYN-ACK, which does not reach the client.`
         : '') +
       (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.') +
+      (isOvertaken ? ' Each time the client went on over the other address family, which answers.' : '') +
       lateWords(endpoint),
     ...(pair ? { direction: { from: pair[0], to: pair[1] } } : {}),
     where: 'unknown',
