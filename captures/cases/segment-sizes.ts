@@ -3,12 +3,22 @@ import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import type { Timeline } from '../../test/build/scenario.js';
-import { APP_A, APP_B, CELL_A, CELL_B, encapsulate, innerPing, sendInner } from './overlay-network.js';
+import {
+  APP_A,
+  APP_B,
+  CELL_A,
+  CELL_B,
+  type Container,
+  encapsulate,
+  innerPing,
+  sendInner,
+} from './overlay-network.js';
 import type { SampleCapture } from './sample-capture.js';
 import { PUBLIC_SITE, siteTimeline } from './sites.js';
 import { type TalkEnds, TcpTalk } from './tcp-talk.js';
 
 const { local, peer } = PUBLIC_SITE;
+const OTHER_APP_B: Container = { ...APP_B, address: '10.255.144.64' };
 
 function inOverlay(name: string, build: (t: Timeline) => void): () => Uint8Array {
   return () => {
@@ -19,20 +29,25 @@ function inOverlay(name: string, build: (t: Timeline) => void): () => Uint8Array
 }
 
 /** Connections between two containers whose SYNs announce these segment sizes. */
-function overlayConnections(clientMss: number, serverMss: number): (t: Timeline) => void {
+function overlayConnections(
+  clientMss: number,
+  serverMss: number,
+  servers: readonly Container[] = [APP_B],
+): (t: Timeline) => void {
   return (t) => {
     innerPing(t, APP_A, APP_B, { at: 2, count: 12, identifier: 0x2f11, intervalSeconds: 2 });
     for (let i = 0; i < 4; i += 1) {
       const at = 3 + i * 5;
+      const server = servers[i % servers.length];
       const ends: TalkEnds = {
         client: { address: APP_A.address, port: 51_000 + i, mss: clientMss },
-        server: { address: APP_B.address, port: 8080, mss: serverMss },
+        server: { address: server.address, port: 8080, mss: serverMss },
         roundTripSeconds: 0.0012,
       };
       const talk = new TcpTalk(
         ends,
         (when, from, segment) => {
-          const [source, destination] = from === 'client' ? [APP_A, APP_B] : [APP_B, APP_A];
+          const [source, destination] = from === 'client' ? [APP_A, server] : [server, APP_A];
           sendInner(t, when, source, destination, IP_PROTOCOL.tcp, segment);
         },
         { client: t.random.next(), server: t.random.next() },
@@ -73,10 +88,10 @@ function connectionsAfterReport(t: Timeline): void {
 export const captures: readonly SampleCapture[] = [
   {
     file: 'mtu-mismatch.pcap',
-    shows: 'inside VXLAN one container announces an MSS of 1410, the other one of 1460',
+    shows: 'inside VXLAN one container announces an MSS of 1410 to two others, which announce 1460',
     must: ['mtu.mismatch'],
     healthy: false,
-    write: inOverlay('mtu-mismatch', overlayConnections(1410, 1460)),
+    write: inOverlay('mtu-mismatch', overlayConnections(1410, 1460, [APP_B, OTHER_APP_B])),
   },
   {
     file: 'mtu-learned-healthy.pcap',

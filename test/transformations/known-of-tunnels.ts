@@ -38,12 +38,6 @@ export const KNOWN_OF_TUNNELS: readonly KnownViolation[] = [
     id: 'esp.one-way-spi',
     why: OPEN,
   },
-  {
-    captures: ['lab/vxlan-mtu-icmp/a-inner.pcap'],
-    in: ['inside VXLAN'],
-    id: 'mtu.mismatch',
-    why: OPEN,
-  },
   ...['ike.v2-request-unanswered', 'frag.missing-rest'].map((id) => ({
     captures: ['field/07-algo305-ike-auth-ip-fragments/server-b.pcap'],
     in: WRAPS,
@@ -87,12 +81,6 @@ export const KNOWN_OF_TUNNELS: readonly KnownViolation[] = [
     captures: ['lab2/gre-bgp-local-drop/a.pcap', 'lab2/gre-bgp-local-drop/b.pcap'],
     in: ['begun later'],
     id: 'mtu.blackhole',
-    why: OPEN,
-  },
-  {
-    captures: ['lab2/vxlan-ecmp-bucket/b.pcap'],
-    in: ['begun later'],
-    id: 'mtu.mismatch',
     why: OPEN,
   },
   {

@@ -13,6 +13,8 @@ const DISPATCH_DROPPED =
 const ONE_DIRECTION = ['one direction', 'the other direction'] as const;
 const OF_END =
   'this dress says on which of the hosts it was captured, and what comes in there and is not acknowledged is dropped there';
+const FLOODED =
+  'inside a tunnel ARP is information: a broadcast is flooded to every end, a reply goes to one';
 const OF_CONTAINERS = 'the link of a container is looked for outside of tunnels only';
 const REFUSED = 'a client that asks again says the same whether it is refused or not heard';
 
@@ -39,10 +41,17 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
     why: 'nothing but time and number joins cleartext to its ESP, and other cleartext goes one way too; a remark',
   },
   {
-    captures: ['arp-unanswered.pcap', 'arp-bgp-peer-silent.pcap'],
+    captures: ['arp-unanswered.pcap'],
     in: ['inside GRE', 'inside VXLAN'],
     id: 'arp.unanswered',
-    why: 'inside a tunnel ARP is information: a broadcast is flooded to every end, a reply goes to one',
+    why: FLOODED,
+  },
+  { captures: ['arp-bgp-peer-silent.pcap'], in: ['inside GRE'], id: 'arp.unanswered', why: FLOODED },
+  {
+    captures: ['silk-link-mac.pcap'],
+    in: ['inside GRE', 'inside VXLAN'],
+    id: 'silk.mac-mismatch',
+    why: OF_CONTAINERS,
   },
   {
     captures: ['silk-gateway-mismatch.pcap'],
@@ -76,10 +85,16 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
     why: 'the capture of one of the ends says which packets left there, and a wrong checksum that leaves may yet be filled in',
   },
   {
-    captures: ['packet-corrupted.pcap'],
-    in: ['captured on any'],
-    id: 'underlay.ping-loss',
-    why: 'as packet.corrupted, which explains it',
+    captures: ['overlay-asymmetric-encapsulation.pcap'],
+    in: ['over IPv6'],
+    id: 'overlay.asymmetric-encapsulation',
+    why: 'the dress changes outer addresses alone: what goes natively has other ones then than inside the tunnel',
+  },
+  {
+    captures: ['time-capture-clock.pcap'],
+    in: ['among healthy traffic'],
+    id: 'time.ntp-offset',
+    why: 'the servers of the other traffic agree with the clock of the capture; a remark',
   },
   {
     captures: ['app-slow-response.pcap'],
@@ -120,13 +135,13 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
   },
   {
     captures: ['vpp-drop-reasons.pcap'],
-    in: ['inside GRE', 'inside IP in IP', 'inside VXLAN'],
+    in: [...WRAPS, 'over IPv6'],
     id: 'vpp.drop',
     why: NO_FRAME,
   },
   {
     captures: ['vpp-drop-reasons.pcap'],
-    in: ['inside GRE', 'inside IP in IP', 'cut to 64 bytes'],
+    in: ['inside GRE', 'inside IP in IP', 'over IPv6', 'cut to 64 bytes'],
     id: 'tcp.syn-unanswered',
     why: NO_FRAME,
   },
@@ -178,6 +193,8 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
     captures: [
       'scion-2018-healthy.pcap',
       'scion-endpoint-mismatch.pcap',
+      'scion-gen-ia-healthy.pcap',
+      'scion-gen-ia.pcap',
       'scion-ia-mismatch.pcap',
       'scion-status-healthy.pcap',
       'scion-status.pcap',

@@ -11,6 +11,9 @@ import { tcpServices } from '../correlator.js';
 import { segmentFilter, severityOf } from '../server-endpoint.js';
 import type { TcpService } from '../session.js';
 
+/** A host that has learned a path MTU from one destination announces it to that one alone. */
+const PEERS_MIN = 2;
+
 export default defineDiagnosis({
   id: 'mtu.mismatch',
   title: 'Tunnel ends use different MTUs',
@@ -22,7 +25,8 @@ export default defineDiagnosis({
   rule:
     'Inside a tunnel the two hosts of a connection, both with private addresses, announce segment sizes (MSS) that differ by exactly the overhead of the ' +
     'tunnel, in every SYN of both: one of them allows for the tunnel, the other does not. Warning where nothing else is ' +
-    'wrong, information otherwise.',
+    'wrong and the one that allows for it does so towards several hosts: what a host has learned of a path counts for one ' +
+    'destination. Information otherwise.',
   notWhen:
     'One of them is a host of the internet, behind the tunnel. A router reported a smaller MTU to one of the hosts, or to an end of the tunnel, before: a host announces what it has learned, whatever its interface says. The MSS differ by anything else, or from connection to connection. The flow is in no tunnel.',
   causes: [
@@ -35,6 +39,7 @@ export default defineDiagnosis({
   ],
   refutedBy: 'Equal MTUs on the inner interfaces of both hosts.',
   source: 'RFC 9293, section 3.7.1; RFC 7348, section 4.3; Cloud Foundry manual (same MTU on all cells)',
+  thresholds: { peers: [PEERS_MIN, 'hosts', 'a learned path MTU counts for one destination'] },
   fault: 'mtu',
   *diagnose(evidence) {
     for (const service of evidence.sessions(tcpServices)) {
@@ -64,12 +69,15 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
       'a smaller MTU was reported before these connections, so the smaller MSS may be what its host has learned of the path; ' +
         'compare the MTU of the interfaces: ip link show',
     );
+  const [careful, mss] =
+    fromClient.mssMax < fromServer.mssMax ? [client, fromClient.mssMax] : [server, fromServer.mssMax];
+  const isSetting = peersToldOf(evidence, stack, careful, mss).size >= PEERS_MIN;
   const last = established.last ?? at;
   return {
     result: 'problem',
     subject,
-    severity: severityOf(evidence, { ...service, services: [service] }, true),
-    confidence: 'medium',
+    severity: isSetting ? severityOf(evidence, { ...service, services: [service] }, true) : 'info',
+    confidence: isSetting ? 'medium' : 'low',
     explanation:
       `Inside ${kind} ${client} announces an MSS of ${fromClient.mssMax} and ${server} one of ${fromServer.mssMax}: they differ ` +
       `by the ${difference} bytes that the tunnel takes, so ${fromClient.mssMax > fromServer.mssMax ? client : server} does ` +
@@ -83,6 +91,17 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
     evidence: [{ ...at, summary: `SYN with an MSS of ${fromClient.mssMax}` }],
     displayFilter: segmentFilter(evidence.quality, service, client, 'tcp.flags.syn == 1'),
   };
+}
+
+/** To whom the host announces this MSS and no other one. */
+function peersToldOf(evidence: Evidence, at: number, host: string, mss: number): Set<string> {
+  const peers = new Set<string>();
+  for (const { client, server, stack, fromClient, fromServer } of evidence.sessions(tcpServices)) {
+    const [own, peer] = client === host ? [fromClient, server] : [fromServer, client];
+    if (stack !== at || (client !== host && server !== host)) continue;
+    if (own.mssMin === mss && own.mssMax === mss) peers.add(peer);
+  }
+  return peers;
 }
 
 /** Linux announces an MSS that fits the path MTU it has learned, also by what its own tunnel device passes on to it. */
