@@ -1,7 +1,7 @@
 import { zeros } from '../../test/build/bytes.js';
 import { writePcap } from '../../test/build/capture-file.js';
 import { icmpError } from '../../test/build/icmp.js';
-import { informationalClear } from '../../test/build/ikev1.js';
+import { informationalClear, informationalEncrypted, transaction } from '../../test/build/ikev1.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { NOTIFY_V1 } from '../../test/build/isakmp.js';
 import { LINK_TYPE, linuxSll2 } from '../../test/build/link.js';
@@ -159,6 +159,31 @@ function quickModeStalls(t: Timeline): void {
   ikev1DeadPeerDetection(t, session, 52.3, 'initiator');
 }
 
+/** The gateway agreed on XAUTH and never asks for name and password; the client deletes the SA and tries again. */
+function xauthNeverStarts(t: Timeline): void {
+  for (const after of [0, 36.5]) {
+    const at = EXCHANGE_START + after;
+    const session = ikev1MainMode(t, PEERS, { at, extendedAuthentication: 'agreed' });
+    const remove = informationalEncrypted(session.spis, t.random.next() || 1, t.random.bytes(64));
+    sendIke(t, at + 30.2, PEERS, 'initiator', remove);
+  }
+}
+
+/** XAUTH and mode config between main mode and quick mode. */
+function xauthHealthy(t: Timeline): void {
+  const session = ikev1MainMode(t, PEERS, { at: EXCHANGE_START, extendedAuthentication: 'agreed' });
+  for (const [index, from] of (['responder', 'initiator', 'responder'] as const).entries()) {
+    for (const [step, side] of [from, from === 'initiator' ? 'responder' : 'initiator'].entries()) {
+      const message = transaction(session.spis, 0x3b21_7a40 + index, t.random.bytes(64));
+      const at = EXCHANGE_START + 0.08 + index * 1.9 + step * 0.9;
+      sendIke(t, at, PEERS, side === 'initiator' ? 'initiator' : 'responder', message);
+    }
+  }
+  ikev1QuickMode(t, session, EXCHANGE_START + 6.1);
+  const tunnel = espTunnelOf(PEERS, { toResponder: 0xc90e33d8, toInitiator: 0x2d57a1f4 });
+  espExchange(t, tunnel, { at: EXCHANGE_START + 6.4, seconds: 30, intervalMs: 900 });
+}
+
 function retryLoop(t: Timeline): void {
   for (let attempt = 0; attempt < 5; attempt += 1) {
     const at = EXCHANGE_START + attempt * 40.4;
@@ -265,6 +290,20 @@ export const captures: readonly SampleCapture[] = [
     must: ['ike.quick-stalled'],
     healthy: false,
     write: withPublicSite('ike-quick-stalled', 80, quickModeStalls),
+  },
+  {
+    file: 'ike-xauth-missing.pcap',
+    shows: 'main mode agrees on XAUTH and completes, and XAUTH never starts; the client gives up twice',
+    must: ['ike.quick-stalled'],
+    healthy: false,
+    write: withPublicSite('ike-xauth-missing', 85, xauthNeverStarts),
+  },
+  {
+    file: 'ike-xauth-healthy.pcap',
+    shows: 'main mode, XAUTH, mode config and quick mode, ESP both ways',
+    must: [],
+    healthy: true,
+    write: withPublicSite('ike-xauth-healthy', 42, xauthHealthy),
   },
   {
     file: 'ike-retry-loop.pcap',

@@ -4,7 +4,7 @@ import { mayCause } from '../../src/diagnose/blame-graph.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { u16, zeros } from '../../test/build/bytes.js';
 import { icmpError } from '../../test/build/icmp.js';
-import { informationalClear, informationalEncrypted } from '../../test/build/ikev1.js';
+import { informationalClear, informationalEncrypted, transaction } from '../../test/build/ikev1.js';
 import {
   EXCHANGE_V2,
   encryptedFragments,
@@ -648,6 +648,60 @@ describe('one direction alone', () => {
     );
     expect(alarms(capture)).toEqual([]);
     expect(results(capture.judge(v2RequestUnanswered))).toEqual(['insufficient-data']);
+  });
+});
+
+describe('XAUTH that never starts', () => {
+  const attempts =
+    (times: readonly number[], extendedAuthentication?: 'announced' | 'agreed') =>
+    (t: Timeline): void => {
+      for (const at of times) {
+        ikev1MainMode(t, PEERS, { at, ...(extendedAuthentication && { extendedAuthentication }) });
+        const bystander = { ...PEER, address: '203.0.113.99' };
+        if (at !== times.at(-1)) ping(t, PEER, bystander, { at: at + 1, count: 25, identifier: 9 });
+      }
+    };
+
+  it('is named where it was agreed on and nothing follows main mode', async () => {
+    const found = problem(await run(attempts([1], 'agreed'), { until: 30 }), quickStalled);
+    expect(found).toMatchObject({ title: 'XAUTH never starts after main mode', confidence: 'medium' });
+    expect(found.explanation).toContain('agreed on XAUTH');
+  });
+
+  it('is a warning where both merely announce it, in two attempts', async () => {
+    const found = problem(await run(attempts([1, 31], 'announced'), { until: 60 }), quickStalled);
+    expect(found).toMatchObject({ severity: 'warning', confidence: 'low', counts: { attempts: 2 } });
+  });
+
+  it.each<[string, (t: Timeline) => void]>([
+    [
+      'one main mode of peers that announce it, as a new IKE SA for old IPsec SAs',
+      attempts([1], 'announced'),
+    ],
+    ['main modes without XAUTH', attempts([1, 40])],
+    [
+      'XAUTH that starts and waits for the user',
+      (t) => {
+        const { spis } = ikev1MainMode(t, PEERS, { at: 1, extendedAuthentication: 'agreed' });
+        sendIke(t, 1.1, PEERS, 'responder', transaction(spis, 7, t.random.bytes(64)));
+      },
+    ],
+    [
+      'ESP that follows',
+      (t) => {
+        ikev1MainMode(t, PEERS, { at: 1, extendedAuthentication: 'agreed' });
+        const tunnel = espTunnelOf(PEERS, { toResponder: 0x1001, toInitiator: 0x1002 });
+        espExchange(t, tunnel, { at: 2, seconds: 20, intervalMs: 900 });
+      },
+    ],
+  ])('is silent on %s', async (_, build) => {
+    const judged = (await run(build, { until: 80 })).judge(quickStalled);
+    expect(results(judged)).not.toContain('problem');
+  });
+
+  it('waits for a capture that is long enough', async () => {
+    const judged = (await run(attempts([1], 'agreed'), { until: 4 })).judge(quickStalled);
+    expect(results(judged)).toEqual(['insufficient-data']);
   });
 });
 

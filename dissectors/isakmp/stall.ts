@@ -40,7 +40,9 @@ export type StallVariant =
   /** The peer was answered and sends nothing of what comes next, as the answering side sees it. */
   | 'nothing-follows'
   /** The initiator has the whole answer, says one thing more, and leaves the SA. */
-  | 'given-up';
+  | 'given-up'
+  /** Phase 1 is complete, and neither XAUTH nor a quick mode begins. */
+  | 'xauth-missing';
 
 export interface Stall {
   readonly kind: StallKind;

@@ -32,6 +32,8 @@ export function stallsOfV1(session: IkeSession, quality: CaptureQuality): Stall[
     const stall = mainModeStall(session, quality) ?? aggressiveStall(session, quality);
     if (stall) stalls.push(stall);
   }
+  const unstarted = extendedAuthenticationStall(session, quality);
+  if (unstarted) stalls.push(unstarted);
   const quick = session.exchanges.filter(({ exchangeType }) => exchangeType === isakmp.EXCHANGE_QUICK);
   for (const exchange of quick) {
     const stall = quickModeStall(session, exchange, quick, quality);
@@ -88,6 +90,37 @@ function aggressiveStall(session: IkeSession, quality: CaptureQuality): Stall | 
   if (asked.length === 0 || session.messageCount.responder > 0) return null;
   const base = { session, exchange: aggressive, instead: [] };
   return waitingStall(quality, { ...base, kind: 'no-response', variant: 'silence', waiting: asked });
+}
+
+/**
+ * Main mode is complete, and what has to come next never does: XAUTH where it was chosen (draft-beaulieu-ike-xauth-02, section 2),
+ * or whatever it is where both sides merely announce it, as some daemons do in any case.
+ */
+function extendedAuthenticationStall(session: IkeSession, quality: CaptureQuality): Stall | null {
+  const { established, exchangesFolded, exchanges, peers } = session;
+  if (!established || !session.startSeen || exchangesFolded > 0) return null;
+  const main = phaseOne(session, isakmp.EXCHANGE_MAIN);
+  const isChosen = /XAUTH|hybrid/.test(peers.responder.proposal?.text ?? '');
+  const isAnnounced = [peers.initiator, peers.responder].every(({ vendorIds }) => vendorIds.has('XAUTH'));
+  if (!main || !(isChosen || isAnnounced)) return null;
+  const hasBegun = exchanges.some(
+    ({ exchangeType }) =>
+      exchangeType === isakmp.EXCHANGE_TRANSACTION || exchangeType === isakmp.EXCHANGE_QUICK,
+  );
+  const waiting = mainModeMessages(main, 'responder', 3).filter(isWhole);
+  // MR3 sent again was asked for again: it does not arrive, and XAUTH is not to be expected.
+  if (hasBegun || transmissionsOf(waiting) !== 1) return null;
+  const confidence = isChosen ? 'medium' : 'low';
+  const kind = 'quick-stalled';
+  return waitingStall(quality, {
+    kind,
+    variant: 'xauth-missing',
+    session,
+    exchange: main,
+    waiting,
+    instead: [],
+    confidence,
+  });
 }
 
 /** MI3 without MR3. The peer's informational excludes fragments, those exclude a blocked port. */

@@ -1,7 +1,13 @@
 import { concat, u8, u16, u32, zeros } from './bytes.js';
 import { isakmp, isakmpOf, type Payload, payloadChain, type Spis, VENDOR_ID } from './isakmp.js';
 
-export const EXCHANGE_V1 = { mainMode: 2, aggressive: 4, informational: 5, quickMode: 32 } as const;
+export const EXCHANGE_V1 = {
+  mainMode: 2,
+  aggressive: 4,
+  informational: 5,
+  transaction: 6,
+  quickMode: 32,
+} as const;
 const PAYLOAD_V1 = {
   sa: 1,
   ke: 4,
@@ -22,13 +28,20 @@ function attribute(type: number, value: number): Uint8Array {
 }
 
 /** One AES-128, PSK, 2048-bit MODP proposal; `hash`: 2 SHA-1, 4 SHA2-256. */
-export function saV1({ hash = 2 }: { hash?: number } = {}): Payload {
+/** `authentication`: 1 is a PSK, 65001 XAUTH with a PSK. */
+export function saV1({
+  hash = 2,
+  authentication = 1,
+}: {
+  hash?: number;
+  authentication?: number;
+} = {}): Payload {
   const attributes = concat(
     attribute(1, 7),
     attribute(14, 128),
     attribute(2, hash),
     attribute(4, 14),
-    attribute(3, 1),
+    attribute(3, authentication),
     attribute(11, 1),
     attribute(12, 3600),
   );
@@ -101,6 +114,11 @@ export function aggressiveEncrypted(spis: Spis, ciphertext: Uint8Array): Uint8Ar
 /** QI1, QR1 and QI2 share a message id that is not zero. */
 export function quickMode(spis: Spis, messageId: number, ciphertext: Uint8Array): Uint8Array {
   return encryptedV1(spis, EXCHANGE_V1.quickMode, messageId, PAYLOAD_V1.hash, ciphertext);
+}
+
+/** Mode config and XAUTH. */
+export function transaction(spis: Spis, messageId: number, ciphertext: Uint8Array): Uint8Array {
+  return encryptedV1(spis, EXCHANGE_V1.transaction, messageId, PAYLOAD_V1.hash, ciphertext);
 }
 
 export function informationalEncrypted(spis: Spis, messageId: number, ciphertext: Uint8Array): Uint8Array {

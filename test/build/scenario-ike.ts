@@ -126,6 +126,8 @@ function detectionHashes(algorithm: 'sha1' | 'sha256', spis: Spis, spisOfRequest
 export interface Ikev1Options {
   /** Which side says that it can do NAT traversal. */
   natTraversal?: 'both' | 'initiator' | 'none';
+  /** Both sides announce XAUTH, and it is chosen where it is `agreed`. */
+  extendedAuthentication?: 'announced' | 'agreed';
   /** Encrypted bytes of MI3 and MR3: more with certificates. */
   encryptedLength?: number;
 }
@@ -140,11 +142,13 @@ export interface Ikev1Session {
 
 /** The six messages of an IKEv1 main mode with a PSK, not yet sent. */
 export function ikev1Session(t: Timeline, peers: IkePeers, options: Ikev1Options = {}): Ikev1Session {
-  const { natTraversal = 'both', encryptedLength = 64 } = options;
+  const { natTraversal = 'both', encryptedLength = 64, extendedAuthentication } = options;
+  const authentication = extendedAuthentication === 'agreed' ? 65_001 : 1;
   const { random } = t;
   const spis = { initiatorSpi: random.bytes(8), responderSpi: random.bytes(8) };
   const vendorIds = (natT: boolean): Payload[] => [
     vendorId(VENDOR_ID.deadPeerDetection),
+    ...(extendedAuthentication ? [vendorId(VENDOR_ID.xauth)] : []),
     ...(natT ? [vendorId(VENDOR_ID.natTraversal), vendorId(VENDOR_ID.natTraversalDraft02)] : []),
   ];
   const hashes = detectionHashes('sha1', spis, spis, peers);
@@ -154,8 +158,8 @@ export function ikev1Session(t: Timeline, peers: IkePeers, options: Ikev1Options
     ...(natTraversal === 'both' ? [natD(side.destination), natD(side.source)] : []),
   ];
   const messages = {
-    MI1: mainMode1(spis, [saV1(), ...vendorIds(natTraversal !== 'none')]),
-    MR1: mainModeClear(spis, [saV1(), ...vendorIds(natTraversal === 'both')]),
+    MI1: mainMode1(spis, [saV1({ authentication }), ...vendorIds(natTraversal !== 'none')]),
+    MR1: mainModeClear(spis, [saV1({ authentication }), ...vendorIds(natTraversal === 'both')]),
     MI2: mainModeClear(spis, keyExchange(hashes.fromInitiator)),
     MR2: mainModeClear(spis, keyExchange(hashes.fromResponder)),
     MI3: mainModeEncrypted(spis, random.bytes(encryptedLength)),

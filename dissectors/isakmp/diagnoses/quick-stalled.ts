@@ -1,14 +1,16 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../../src/correlate/gates.js';
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
-import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
+import { isNonEmpty, type NonEmpty, secondsBetween } from '../../../src/moment.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
 import { hasEspAfter, type IkePair } from '../pair-sessions.js';
 import { CHILD_ANSWER_LENGTH_MIN } from '../progress.js';
-import type { IkeSession } from '../session.js';
+import type { IkeMessage, IkeSession } from '../session.js';
 import { firstOf, INFORMATIONAL_SECONDS, type Stall, TRANSMISSIONS_MIN, transmissionsOf } from '../stall.js';
 import { REFUSED_CHILD_SHORTER_BY } from '../stalls-v2.js';
+
+const ATTEMPTS_SECONDS = 600;
 
 export default defineDiagnosis({
   id: 'ike.quick-stalled',
@@ -19,7 +21,8 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'QI1 is repeated without QR1; or the peer answers QI1 within 2 s by an informational and no QR1 follows (low ' +
-    'confidence, medium where it is tried again); or QR1 is repeated without QI2. IKEv2: the IKE_AUTH answer has 64 to ' +
+    'confidence, medium where it is tried again); or QR1 is repeated without QI2; or main mode completes and neither XAUTH nor quick mode begins, ' +
+    'where XAUTH was chosen (medium), or where both announce it and two attempts within 10 minutes end so (a warning, low). IKEv2: the IKE_AUTH answer has 64 to ' +
     '149 encrypted bytes, at least 96 fewer than its request, and no ESP follows: the IKE SA stands, the CHILD_SA was refused.',
   notWhen:
     'A later quick mode of the same side was answered; both sides announced IKE SAs without CHILD_SA (RFC 6023); the ' +
@@ -28,9 +31,11 @@ export default defineDiagnosis({
     'The policies of phase 2 differ: subnets (leftsubnet, rightsubnet), ESP algorithms, PFS group',
     'The responder has no connection for these subnets, or no route to them',
     'QI1 or QR1 gets lost on the way',
+    'One side expects XAUTH and the other is not configured for it, or each waits for the other to begin it',
   ],
   nextSteps: [
     'Read the log of the responder: the reason is encrypted on the wire, a capture cannot show it',
+    'Where XAUTH is missing, compare who asks and who answers: leftxauthserver=, rightxauthclient= (swanctl: auth = xauth in a second remote section)',
     'Compare the phase 2 settings of both sides: esp=, pfs=, leftsubnet=, rightsubnet= (swanctl: esp_proposals, local_ts, remote_ts)',
   ],
   ruledOut: {
@@ -63,18 +68,43 @@ export default defineDiagnosis({
     judgeStalls(evidence, {
       kind: 'quick-stalled',
       applies: ({ childEstablished }: IkeSession) => childEstablished.length > 0,
-      accepts: (_pair, stall) => stall.variant !== 'short-answer' || isWithoutEsp(evidence, stall),
+      accepts: (pair, stall) => isAccepted(evidence, pair, stall),
       describe,
     }),
 });
 
-/** No ESP since the short answer, and none that a capture filter may hide. */
-function isWithoutEsp(evidence: Evidence, { session, instead }: Stall): boolean {
+function isAccepted(evidence: Evidence, pair: IkePair, stall: Stall): boolean {
+  switch (stall.variant) {
+    case 'short-answer':
+      return isWithoutEsp(evidence, stall, stall.instead);
+    case 'xauth-missing':
+      return (
+        (stall.confidence === 'medium' || isRepeated(pair, stall)) &&
+        isWithoutEsp(evidence, stall, stall.waiting)
+      );
+    default:
+      return true;
+  }
+}
+
+/** Another attempt ended in the same way; a new IKE SA that takes over the IPsec SAs of the old one comes seldom. */
+function isRepeated({ stalls }: IkePair, { session }: Stall): boolean {
+  return stalls.some(
+    (other) =>
+      other.variant === 'xauth-missing' &&
+      other.session !== session &&
+      other.session.segment === session.segment &&
+      Math.abs(secondsBetween(session.first, other.session.first)) <= ATTEMPTS_SECONDS,
+  );
+}
+
+/** No ESP since those answers, and none that a capture filter may hide. */
+function isWithoutEsp(evidence: Evidence, { session }: Stall, answers: readonly IkeMessage[]): boolean {
   const encapsulation = session.usesPort4500 ? { protocol: 17, port: PORT_NAT_TRAVERSAL } : { protocol: 50 };
   return (
     captureMayHide(evidence.quality, encapsulation, session.initiator, session.paths[0].stack) === null &&
-    isNonEmpty(instead) &&
-    !hasEspAfter(evidence, session, firstOf(instead).frame)
+    isNonEmpty(answers) &&
+    !hasEspAfter(evidence, session, firstOf(answers).frame)
   );
 }
 
@@ -110,6 +140,8 @@ function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, qu
         counts,
         direction: { from, to },
       };
+    case 'xauth-missing':
+      return xauthText(stalls, quality, initiator, responder);
     case 'answers-lost':
       return {
         explanation: `${sent}, although ${to} answered: the answers do not reach the IKE daemon of ${from}.`,
@@ -119,4 +151,20 @@ function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, qu
     default:
       return { explanation: `${sent} and got no answer. ${watchedText(stalls, quality)}`, counts };
   }
+}
+
+function xauthText(stalls: NonEmpty<Stall>, quality: CaptureQuality, initiator: string, responder: string) {
+  const isChosen = stalls.some(({ confidence }) => confidence === 'medium');
+  const counts = { ...stallCounts(stalls), informationals: 0 };
+  const times = counts.attempts > 1 ? `, ${counts.attempts} times` : '';
+  return {
+    title: 'XAUTH never starts after main mode',
+    explanation:
+      `Main mode between ${initiator} and ${responder} is complete${times}, and both ` +
+      `${isChosen ? 'agreed on' : 'announced'} XAUTH; but neither the XAUTH request for name and password, which the gateway has to send, nor a quick mode follows. ` +
+      watchedText(stalls, quality),
+    counts,
+    ...(isChosen ? {} : { severity: 'warning' as const }),
+    where: 'receiver' as const,
+  };
 }
