@@ -16,7 +16,12 @@ import {
   type Timeline,
   timeline,
 } from '../../test/build/scenario.js';
-import { espTunnelOf, ikev2Handshake, ikev2Liveness } from '../../test/build/scenario-ike.js';
+import {
+  espTunnelOf,
+  ikev2Handshake,
+  ikev2Liveness,
+  ikev2RekeyChild,
+} from '../../test/build/scenario-ike.js';
 import { ahPairs } from '../ah/correlator.js';
 import { ah } from '../ah/dissector.js';
 import { icmpErrors } from '../icmp/correlator.js';
@@ -221,6 +226,24 @@ describe('SAs', () => {
       { subject: { spi: '0xc8a417e9' } },
     ]);
     expect(problemsOf((await stays(100)).judge(staleSpi))).toEqual([]);
+  });
+
+  it('names the rekey that one side alone follows, and none that is too old', async () => {
+    const rekeyedAt = (at: number): Promise<CaptureRun> =>
+      capture((t) => {
+        const session = ikev2Handshake(t, PEERS, { at: 0.5 });
+        const { forth, back } = espTunnelOf(PEERS, SPIS);
+        espExchange(t, { forth, back }, { at: 1, seconds: 89, intervalMs: 1000 });
+        ikev2RekeyChild(t, session, at);
+        const moved = { forth, back: espTunnelOf(PEERS, NEXT_SPIS).back };
+        espExchange(t, moved, { at: 91, seconds: 150, intervalMs: 1000 });
+      });
+    const [linked] = problemsOf((await rekeyedAt(90.2)).judge(staleSpi));
+    expect(linked.counts).toMatchObject({ rekeys: 1 });
+    expect(linked.evidence.map(({ summary }) => summary)).toContain('rekey: 192.0.2.1 asks for a new SA');
+    expect(linked.explanation).toMatch(/^After the rekey in frames \d+ and \d+, 198\.51\.100\.7 moved/);
+    const [unlinked] = problemsOf((await rekeyedAt(40)).judge(staleSpi));
+    expect(unlinked.counts).toMatchObject({ rekeys: 0 });
   });
 
   it('reports an SA that runs out of numbers, and trusts one that wraps', async () => {

@@ -1,6 +1,7 @@
-import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
+import { rekeyOf } from '../rekeys.js';
 import { hasParallelTunnels, judgedPairs, saFilter, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
 
@@ -20,7 +21,8 @@ export default defineDiagnosis({
   priority: 3,
   rule:
     'One gateway moved from its old SA to a new one (a new SPI whose numbers start low, and the old one ends within ' +
-    '30 s), while the other gateway goes on sending on its old SA for more than 120 s and never uses a new one.',
+    '30 s), while the other gateway goes on sending on its old SA for more than 120 s and never uses a new one. The IKE ' +
+    'exchange that made the new SA is named where one was answered up to 30 s before its first packet.',
   notWhen: 'Several tunnels run between the two addresses at a time, or the new SA began before the capture.',
   causes: [
     'The message that deletes the old SA was lost, or one side ignores it',
@@ -48,23 +50,26 @@ export default defineDiagnosis({
     for (const pair of judgedPairs(evidence)) {
       const [there, back] = pair.directions;
       if (there.sas.length + back.sas.length < 3 || there.packets === 0 || back.packets === 0) continue;
-      if (!hasParallelTunnels(pair)) yield judge(pair, there, back);
+      if (!hasParallelTunnels(pair)) yield judge(evidence, pair, there, back);
     }
   },
 });
 
-function judge(pair: EspPair, there: EspDirection, back: EspDirection): Judgement {
+function judge(evidence: Evidence, pair: EspPair, there: EspDirection, back: EspDirection): Judgement {
   const found = staleSa(there, back) ?? staleSa(back, there);
   const subject = { kind: 'tunnel', endpoints: [pair.low, pair.high] };
   if (!found) return { result: 'healthy', subject };
   const { stale, left, moved } = found;
   const seconds = secondsBetween(moved.first, stale.last);
+  const rekey = rekeyOf(evidence, pair, moved);
+  const frames = [...new Set(rekey.map(({ frame }) => frame))].join(' and ');
+  const after = rekey.length > 0 ? `After the rekey in frames ${frames}, ` : '';
   return {
     result: 'problem',
     subject: { ...subject, spi: spiText(stale.spi) },
     confidence: 'medium',
     explanation:
-      `${moved.from} moved from SPI ${spiText(left.spi)} to ${spiText(moved.spi)}, but ${stale.from} went on sending on ` +
+      `${after}${moved.from} moved from SPI ${spiText(left.spi)} to ${spiText(moved.spi)}, but ${stale.from} went on sending on ` +
       `SPI ${spiText(stale.spi)} for ${secondsText(seconds)} and never used a new one; when the old SA expires, its packets will be dropped.`,
     pair: [pair.low, pair.high],
     direction: { from: stale.from, to: stale.to },
@@ -74,8 +79,9 @@ function judge(pair: EspPair, there: EspDirection, back: EspDirection): Judgemen
     lastGood: left.last,
     ongoingAtEnd:
       stale.last.frame >= moved.last.frame || secondsBetween(stale.last, moved.last) < HANDOVER_SECONDS,
-    counts: { packetsOldSpi: stale.packets, packetsNewSpi: moved.packets },
+    counts: { packetsOldSpi: stale.packets, packetsNewSpi: moved.packets, rekeys: rekey.length > 0 ? 1 : 0 },
     evidence: [
+      ...rekey,
       { ...left.last, summary: `last packet of ${left.from} on its old SPI ${spiText(left.spi)}` },
       { ...moved.first, summary: `first packet of ${moved.from} on its new SPI ${spiText(moved.spi)}` },
       { ...stale.last, summary: `${stale.from} still uses SPI ${spiText(stale.spi)}` },
