@@ -1,5 +1,5 @@
 // `npm run test:all`: runs whole what `npm test` runs in samples, that is, the tests that ask test/sampling.ts, themselves
-// or by way of what they import. Arguments go to vitest, in place of that list.
+// or by way of what they import. Arguments go to vitest, in place of that list; `--without PATH…` takes files and folders out of it.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -24,7 +24,13 @@ const reached = new Set([SAMPLING]);
 for (const file of reached) for (const importer of importersOf.get(file) ?? []) reached.add(importer);
 const sweeps = [...reached].filter((file) => file.endsWith('.test.ts')).map((file) => relative(root, file));
 
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : sweeps.sort();
+const [first, ...rest] = process.argv.slice(2);
+const chosen =
+  first === undefined
+    ? sweeps.sort()
+    : first === '--without'
+      ? sweeps.filter((file) => !rest.some((path) => file.startsWith(path))).sort()
+      : [first, ...rest];
 const { status } = spawnSync('npm', ['test', '--', ...chosen], {
   cwd: root,
   stdio: 'inherit',
