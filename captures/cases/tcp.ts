@@ -232,6 +232,26 @@ function middleNeverArrives({ t, connect }: Given): void {
   }
 }
 
+/** Short answers arrive, long ones never: the client gives up, and the server's number stands behind all that it sent. */
+function longAnswersNeverArrive({ t, connect }: Given): void {
+  ping(t, local, peer, { at: 2.3, count: 25, identifier: 0x51c7 });
+  for (let i = 0; i < 8; i += 1) {
+    const at = 4 + i * 3;
+    const talk = connect(443)
+      .handshake(at)
+      .segment(at + 0.02, 'client', ['PSH', 'ACK'], ascii('hello '.repeat(40)));
+    if (i % 2 === 0) {
+      talk
+        .segment(at + 0.05, 'server', ['PSH', 'ACK'], ascii('.'.repeat(300)))
+        .segment(at + 0.051, 'client', ['ACK']);
+      talk.close(at + 0.1);
+    } else {
+      talk.segment(at + 0.032, 'server', ['ACK']).segment(at + 2.5, 'client', ['FIN', 'ACK']);
+      talk.skip('server', 12_000).segment(at + 2.54, 'server', ['ACK']);
+    }
+  }
+}
+
 export const captures: readonly SampleCapture[] = [
   {
     file: 'tcp-healthy.pcap',
@@ -331,5 +351,13 @@ export const captures: readonly SampleCapture[] = [
     must: ['tcp.data-missing'],
     healthy: false,
     write: beside('tcp-data-missing', 32, middleNeverArrives),
+  },
+  {
+    file: 'tcp-answers-missing.pcap',
+    shows:
+      'of long answers nothing arrives, and the number of the server stands behind them; short ones pass',
+    must: ['tcp.data-missing'],
+    healthy: false,
+    write: beside('tcp-answers-missing', 32, longAnswersNeverArrive),
   },
 ];

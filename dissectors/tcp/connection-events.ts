@@ -36,7 +36,7 @@ export interface MissingData {
   /** Sequence number of the first byte, and how many bytes. */
   readonly sequence: number;
   readonly bytes: number;
-  /** Acknowledgments that stay at it. */
+  /** Acknowledgments that stay at it since; 0: the first frame is the one behind it. */
   waits: number;
   readonly first: FrameRef;
   last: FrameRef;
@@ -103,10 +103,16 @@ export class SideEvents {
     this.lastRepeat = ref;
   }
 
+  /** The sender's own numbers go on behind a stretch of that many bytes, and nobody has asked for it yet. */
+  noteSkipped(sequence: number, bytes: number, ref: FrameRef): void {
+    if (this.missing?.sequence === sequence) return;
+    this.missing = { sequence, bytes, waits: 0, first: ref, last: ref };
+  }
+
   /** The receiver acknowledges up to a stretch of that many bytes which was left out, and no further. */
   noteMissing(sequence: number, bytes: number, ref: FrameRef): void {
     const known = this.missing;
-    if (known?.sequence !== sequence) {
+    if (known?.sequence !== sequence || known.waits === 0) {
       this.missing = { sequence, bytes, waits: 1, first: ref, last: ref };
       return;
     }

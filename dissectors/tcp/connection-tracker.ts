@@ -239,22 +239,17 @@ export class ConnectionTracker {
       if (length > 0 && (flags & TCP_SYN) === 0) this.watch.noteRepeat(batch, slot, own, row);
     } else if (length > 0) this.noteNewData(batch, own, row, length);
     if ((table.seen[own] & (state.GAP_OPEN | state.GAP_ACKNOWLEDGED)) !== 0) this.fillGap(own, sequence, end);
+    const timeNs = batch.timeNs[batch.columns.rows.frame[row]];
     if (ahead <= 0 && table.uncapturedAcks[own] > 0)
-      this.proofs.withdrawLate(table, own, sequence, end, batch.timeNs[batch.columns.rows.frame[row]]);
+      this.proofs.withdrawLate(table, own, sequence, end, timeNs);
     const isGap = ((sequence - table.words[wordAt(own, state.NEXT)]) | 0) > 0;
-    if (isGap && length > 0) {
-      this.watch.noteGap(
-        slot,
-        own,
-        table.words[wordAt(own, state.NEXT)],
-        sequence,
-        batch.timeNs[batch.columns.rows.frame[row]],
-      );
-    }
+    if (isGap && length > 0)
+      this.watch.noteGap(slot, own, table.words[wordAt(own, state.NEXT)], sequence, timeNs);
     if (isGap && (table.seen[own] & state.GAP_OPEN) === 0) {
       table.words[wordAt(own, state.GAP_START)] = table.words[wordAt(own, state.NEXT)];
       table.words[wordAt(own, state.GAP_END)] = sequence;
       table.seen[own] = (table.seen[own] & ~state.GAP_ACKNOWLEDGED) | state.GAP_OPEN;
+      if (length === 0) this.watch.noteSkipped(batch, own, row);
     }
     if (ahead > 0) table.words[wordAt(own, state.NEXT)] = end;
   }

@@ -1,12 +1,13 @@
 import type { Batch } from '../../src/correlate/correlator.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND } from '../../src/units.js';
-import { TCP_ACK, TCP_FIN, TCP_SYN } from '../../src/wire/transport.js';
+import { TCP_ACK, TCP_FIN, TCP_RST, TCP_SYN } from '../../src/wire/transport.js';
 import { type Rows, refOf } from './batch-rows.js';
 import { ConnectionEvents, Turns } from './connection-events.js';
 import type { ConnectionTable } from './connection-table.js';
 import * as state from './connection-table.js';
 import { doubleAt, momentAt, wordAt } from './connection-table.js';
 import { HTTP_EVENT_STREAM, HTTP_REQUEST, HTTP_RESPONSE, HTTP_STATUS_CLASS } from './http-start.js';
+import { SIZE_MIN } from './size-limits.js';
 
 /** Segments that swap places on the network do so within this time, or most of a round trip. */
 const REORDER_NS: Nanoseconds = 3 * NS_PER_MILLISECOND;
@@ -163,6 +164,19 @@ export class ConnectionWatch {
     this.eventsFor(slot)
       .side(own & 1)
       .addHole(from, to, openedNs);
+  }
+
+  /** A segment without data stands behind the gap of `own`: data was sent, and none of it is there. */
+  noteSkipped(batch: Batch<Rows>, own: number, row: number): void {
+    const { seen, words } = this.table;
+    const start = words[wordAt(own, state.GAP_START)];
+    const bytes = (words[wordAt(own, state.GAP_END)] - start) >>> 0;
+    // The number of a RST may be anybody's; below that size a last segment may have been overtaken.
+    if ((batch.columns.flags[row] & TCP_RST) !== 0 || bytes < SIZE_MIN) return;
+    if ((seen[own ^ 1] & state.HAS_ACK) === 0) return;
+    this.eventsFor(own >> 1)
+      .side(own & 1)
+      .noteSkipped(start, bytes, refOf(batch, row));
   }
 
   /** The peer of `own` acknowledges up to the gap of `own`, and no further. */

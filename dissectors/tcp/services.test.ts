@@ -8,7 +8,7 @@ import type { TestFrame } from '../../test/build/frame-source.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { type CaptureRun, runFrames } from '../../test/build/run-capture.js';
-import { mssOption, tcp as segmentBytes, type Tcp } from '../../test/build/tcp.js';
+import { mssOption, tcp as segmentBytes, type Tcp, type TcpFlag } from '../../test/build/tcp.js';
 import icmpCorrelators from '../icmp/correlator.js';
 import icmp from '../icmp/dissector.js';
 import correlators, { type TcpService, tcpServices } from './correlator.js';
@@ -607,6 +607,50 @@ describe('tcp.data-missing', () => {
       direction: { from: '198.51.100.7', to: '192.0.2.1' },
       counts: { connections: 3, missingBytes: 4200, waits: 15 },
     });
+  });
+
+  interface Answers {
+    readonly count?: number;
+    readonly flags?: readonly TcpFlag[];
+    readonly goesOn?: boolean;
+    /** The answer, or its acknowledgment, is seen after all: in each connection, or in one of them. */
+    readonly comes?: 'data' | 'acknowledgment' | 'one acknowledgment';
+  }
+
+  /** A small answer passes; then the client gives up waiting, and the server's next number stands behind a whole answer. */
+  function answers({ count = 3, flags = ['ACK'], goesOn = true, comes }: Answers): Talk {
+    const first = new Talk();
+    for (let i = 0; i < count; i++) {
+      const at = i * 8000;
+      const talk = (i === 0 ? first : first.on(50_000 + i)).handshake(at).say(at + 5, 'server', 300);
+      talk.ack(at + 6, 'client', { acknowledgment: 5301 });
+      talk.send(at + 4000, 'server', { sequence: 8301, acknowledgment: 1001, flags });
+      if (comes === 'data')
+        talk.send(at + 4001, 'server', { sequence: 5301, acknowledgment: 1001, length: 3000 });
+      if (comes === 'acknowledgment' || (comes === 'one acknowledgment' && i === 0))
+        talk.ack(at + 4002, 'client', { acknowledgment: 8301 });
+    }
+    if (goesOn) first.on(50_100).handshake(count * 8000);
+    return first;
+  }
+
+  it('fires where the numbers of the server stand behind answers of which nothing comes', async () => {
+    const [problem, ...others] = await problemsOf(answers({}), dataMissing);
+    expect(others).toEqual([]);
+    expect(problem).toMatchObject({
+      direction: { from: '198.51.100.7', to: '192.0.2.1' },
+      counts: { connections: 3, missingBytes: 9000, waits: 0 },
+    });
+  });
+
+  it.each<[string, Answers]>([
+    ['answers that come in another order', { comes: 'data' }],
+    ['answers that the capture alone lost', { comes: 'acknowledgment' }],
+    ['a capture that lost one for certain', { count: 4, comes: 'one acknowledgment' }],
+    ["numbers of a RST, which may be anybody's", { flags: ['RST', 'ACK'] }],
+    ['two connections, and one at the end of the capture', { goesOn: false }],
+  ])('is silent on %s', async (_, how) => {
+    expect(await problemsOf(answers(how), dataMissing)).toEqual([]);
   });
 
   it.each<[string, Transfers]>([

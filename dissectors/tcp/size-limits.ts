@@ -3,7 +3,7 @@ import type { StuckSegment } from './connection-events.js';
 import type { ServiceMissingData } from './session.js';
 
 /** Segments below that size pass wherever anything does: no path has a smaller MTU (RFC 791: 576). */
-const SIZE_MIN = 500;
+export const SIZE_MIN = 500;
 
 /** TCP options take up to 40 bytes of a segment (RFC 9293, section 3.1). */
 const OPTIONS_MAX = 40;

@@ -1,9 +1,11 @@
+import { dropLimit } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
 import { earliestOf, isNonEmpty, latestOf, type NonEmpty } from '../../../src/moment.js';
 import { durationText } from '../../../src/wording/durations.js';
 import { type Direction, insideWords, pairSubject } from '../../../src/wording/subjects.js';
-import { tcpServices } from '../correlator.js';
+import { tcpConnections, tcpServices } from '../correlator.js';
 import { segmentFilter } from '../server-endpoint.js';
 import type { ServiceMissingData, TcpService } from '../session.js';
 import {
@@ -27,7 +29,8 @@ export default defineDiagnosis({
   judgesLast: true,
   rule:
     `In at least ${CONNECTIONS_MIN} connections of a service data is left out, its receiver goes on asking for it for ${MISSING_SECONDS_MIN} s ` +
-    `(${MISSING_WAITS_MIN} acknowledgments up to it and no further), and it has not come when the connection or the capture ends. Warning inside a tunnel, or where the hosts ` +
+    `(${MISSING_WAITS_MIN} acknowledgments up to it and no further), and it has not come when the connection or the capture ends; or the numbers of the ` +
+    `sender go on behind data of which nothing comes in the next ${MISSING_SECONDS_MIN} s either, and no acknowledgment of the pair shows that the capture lost anything. Warning inside a tunnel, or where the hosts ` +
     'talk little else, and nothing else is wrong; information otherwise.',
   notWhen:
     'Only what is larger than anything that passes is missing (then mtu.blackhole). The receiver acknowledges it after all: then the capture lost it, not the network.',
@@ -68,8 +71,10 @@ export default defineDiagnosis({
         [there, fromClient, fromServer.mssMax],
         [back, fromServer, fromClient.mssMax],
       ] as const) {
-        const missing = side.trouble?.missing.filter(
-          (one) => isMissingForLong(one) && !isMissingForSize(one, maximumSegment),
+        const missing = side.trouble?.missing.filter((one) =>
+          one.waits === 0
+            ? side.dataSegments > 0 && isNeverClaimed(evidence, direction, one)
+            : isMissingForLong(one) && !isMissingForSize(one, maximumSegment),
         );
         if (missing && missing.length >= CONNECTIONS_MIN && isNonEmpty(missing))
           yield problemOf(evidence, service, direction, missing);
@@ -77,6 +82,27 @@ export default defineDiagnosis({
     }
   },
 });
+
+/**
+ * The sender's own number stands behind the data, and the receiver never acknowledges any of it: where the capture
+ * had lost it, the receiver would have.
+ */
+function isNeverClaimed(
+  evidence: Evidence,
+  { source, destination, stack }: Direction,
+  one: ServiceMissingData,
+): boolean {
+  const { quality } = evidence;
+  if (secondsToPause(quality, one.first) < MISSING_SECONDS_MIN || dropLimit(quality)) return false;
+  return evidence
+    .sessions(tcpConnections)
+    .every(
+      ({ a, b, stack: at }) =>
+        a.uncapturedAcks + b.uncapturedAcks === 0 ||
+        at !== stack ||
+        ![a.address, b.address].every((address) => address === source || address === destination),
+    );
+}
 
 function problemOf(
   evidence: Evidence,
@@ -97,8 +123,7 @@ function problemOf(
     confidence: 'medium',
     explanation:
       `In ${missing.length} connections data that ${source} sent to ${destination}${insideWords(quality, stack)} never comes: in the first ` +
-      `${worst.bytes} bytes, for which ${destination} goes on asking for ${durationText(worst.last.timeNs - worst.first.timeNs)} (${worst.waits} acknowledgments up to ` +
-      'them and no further). What was sent before and behind them arrives, so they are lost before this point, and so is whatever repeats them.',
+      `${worst.bytes} bytes, ${wordsOf(worst, direction)}. What was sent before and behind them arrives, so they are lost before this point, and so is whatever repeats them.`,
     pair: [source, destination],
     direction: { from: source, to: destination },
     where: 'unknown',
@@ -112,11 +137,26 @@ function problemOf(
     },
     evidence: missing
       .slice(0, 4)
-      .flatMap((one) => [
-        { ...one.first, summary: `${destination} asks for ${one.bytes} bytes that were left out` },
-        { ...one.last, summary: `it still does, for the ${one.waits}th time` },
-      ])
+      .flatMap((one) =>
+        one.waits === 0
+          ? [
+              {
+                ...one.first,
+                summary: `the number of ${source} stands ${one.bytes} bytes behind what came of it`,
+              },
+            ]
+          : [
+              { ...one.first, summary: `${destination} asks for ${one.bytes} bytes that were left out` },
+              { ...one.last, summary: `it still does, for the ${one.waits}th time` },
+            ],
+      )
       .sort((a, b) => a.frame - b.frame),
     displayFilter: segmentFilter(quality, endpoint, service.client, 'tcp'),
   };
+}
+
+function wordsOf({ waits, first, last }: ServiceMissingData, { source, destination }: Direction): string {
+  return waits === 0
+    ? `behind which a later segment of ${source} stands, and of which ${destination} never acknowledges any`
+    : `for which ${destination} goes on asking for ${durationText(last.timeNs - first.timeNs)} (${waits} acknowledgments up to them and no further)`;
 }
