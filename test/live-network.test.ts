@@ -9,6 +9,7 @@ import { findProgram } from '../src/live/programs.js';
 import type { Report } from '../src/report/report.js';
 import { COMPILED_CLI } from './compiled-program.js';
 import { INTERFACE, TestNetwork, UNDERLAY, whyNoNetwork } from './live/network.js';
+import { captureBegan, restsNow } from './live/watch.js';
 import { IS_WHOLE, sampleOf } from './sampling.js';
 
 /* Real interfaces, a real tunnel, real faults: the compiled program as it runs on an operator's host. */
@@ -53,6 +54,11 @@ class LiveRun {
       this.err += text;
     });
     this.ended = new Promise((done) => this.child.once('close', (code) => done(code)));
+  }
+
+  /** Waits until all that was captured is judged. */
+  rests(): Promise<void> {
+    return restsNow(this.child.pid ?? 0);
   }
 
   interrupt(): Promise<number | null> {
@@ -184,6 +190,7 @@ describe.skipIf(obstacle !== null)(
 
     it.skipIf(findProgram('cc') === null)(
       'loses nothing at 100,000 packets a second, or says how many',
+      SLOW,
       async () => {
         const blast = join(scratch, 'blast');
         const source = join(root, 'test/live/blast.c');
@@ -200,7 +207,7 @@ describe.skipIf(obstacle !== null)(
           'port',
           '9',
         );
-        await sleep(2000);
+        await captureBegan(network.namespace('a'));
         const sender = network.start('a', blast, UNDERLAY[1], '9', '100000', `${BLAST_SECONDS}`);
         let sent = '';
         sender.stdout?.on('data', (text: Buffer) => {
@@ -208,7 +215,7 @@ describe.skipIf(obstacle !== null)(
         });
         await new Promise((done) => sender.once('close', done));
         // On a busy machine the capture lags behind; what still waits in the kernel at the interrupt is not part of it.
-        await sleep(IS_WHOLE ? 8000 : 4000);
+        await run.rests();
         const code = await run.interrupt();
         const [capture] = (JSON.parse(run.out) as Report).captures;
         expect(Number(sent)).toBe(BLAST_SECONDS * 100_000);
