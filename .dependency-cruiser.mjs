@@ -93,41 +93,21 @@ const ROOMS = {
 /** Files of a folder of the catalogue that see bytes, beside its dissector. */
 const READS_BYTES = '^dissectors/[^/]+/(dissector|recognition|quoted-packet|run-folder|nlri)\\.ts$';
 
+/** The file of a folder of the catalogue that reads rows. */
+const CORRELATOR = '^dissectors/([^/]+)/correlator\\.ts$';
+
 /** Makes a capture of a text. */
 const READS_TEXTS = '^dissectors/[^/]+/(text-captures|text-lines|packet-text)/';
 
 /**
- * What a folder of the catalogue shows the others beside its correlators, their sessions and what its side files
- * say: what its sessions amount to (pings of a pair, refusals, failed attempts), and rules that a family shares. Whatever
- * is not in this list is the folder's own; what needs no session of the protocol belongs to a room of the engine.
+ * What a folder of the catalogue shows the others: its correlators, their sessions, what its side files say, and
+ * `shared/`: what the sessions amount to (pings of a pair, refusals, failed attempts) and the rules of a family.
+ * Whatever else is in the folder is its own; what needs no session of the protocol belongs to a room of the engine.
  */
-const SHOWN_TO_OTHER_FOLDERS = files(
-  'dissectors/bfd/called-elsewhere',
-  'dissectors/esp/outages',
-  'dissectors/esp/sa-pairs',
-  'dissectors/eth/mac',
-  'dissectors/icmp/echo-pairs',
-  'dissectors/icmp/echo-sizes',
-  'dissectors/icmp/echo-tally',
-  'dissectors/icmp/error-pairs',
-  'dissectors/icmp/reachability',
-  'dissectors/icmp/refused-ports',
-  'dissectors/icmp/refusals',
-  'dissectors/ip/fragment-loss',
-  'dissectors/ip/fragment-pairs',
-  'dissectors/isakmp/esp-bytes',
-  'dissectors/isakmp/names',
-  'dissectors/isakmp/nat-detection',
-  'dissectors/overlay/carriers',
-  'dissectors/overlay/inner-requests',
-  'dissectors/overlay/no-return',
-  'dissectors/tcp/abandoned-segment',
-  'dissectors/tcp/arrived',
-  'dissectors/tcp/dissector',
-  'dissectors/tcp/failed-attempts',
-  'dissectors/tcp/server-endpoint',
-  'dissectors/tcp/size-limits',
-);
+const SHOWN_TO_OTHER_FOLDERS = [
+  '^dissectors/[^/]+/(correlator|session)\\.ts$',
+  '^dissectors/[^/]+/(shared|side-files)/',
+];
 
 const rooms = Object.entries(ROOMS).map(([name, { mustNotKnow, mayImport }]) => ({
   name: `room-${name}`,
@@ -243,18 +223,19 @@ export default {
     {
       name: 'folder-shows-sessions',
       comment:
-        'A folder of the catalogue knows of another its correlators, its sessions and what its side files say; ' +
-        'what else it shows is listed in the configuration.',
+        'A folder of the catalogue knows of another its correlators, their sessions, what its side files say and shared/.',
       severity: 'error',
-      from: { path: '^dissectors/([^/]+)/' },
+      from: { path: '^dissectors/([^/]+)/', pathNot: CORRELATOR },
+      to: { path: '^dissectors/[^/]+/', pathNot: ['^dissectors/$1/', ...SHOWN_TO_OTHER_FOLDERS] },
+    },
+    {
+      name: 'correlator-reads-rows',
+      comment: 'A correlator may also read the rows of another protocol, which its dissector declares.',
+      severity: 'error',
+      from: { path: CORRELATOR },
       to: {
         path: '^dissectors/[^/]+/',
-        pathNot: [
-          '^dissectors/$1/',
-          '^dissectors/[^/]+/(correlator|session)\\.ts$',
-          '^dissectors/[^/]+/side-files/',
-          ...SHOWN_TO_OTHER_FOLDERS,
-        ],
+        pathNot: ['^dissectors/$1/', '^dissectors/[^/]+/dissector\\.ts$', ...SHOWN_TO_OTHER_FOLDERS],
       },
     },
     {

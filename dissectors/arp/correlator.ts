@@ -9,8 +9,8 @@ import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
-import { formatIpv4 } from '../../src/wire/address.js';
-import { formatMac, type Rows } from './arp-rows.js';
+import { formatIpv4, formatMac } from '../../src/wire/address.js';
+import type { Rows } from './arp-rows.js';
 import dissector, { ARP_REPLY, ARP_REQUEST, type arp } from './dissector.js';
 import { arpOwners } from './owners.js';
 

@@ -4,8 +4,8 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { seconds } from '../../src/units.js';
 import { icmpErrors } from '../icmp/correlator.js';
-import { scannersAmong } from '../tcp/failed-attempts.js';
-import { serverEndpoints } from '../tcp/server-endpoint.js';
+import { scannersAmong } from '../tcp/shared/failed-attempts.js';
+import { serverEndpoints } from '../tcp/shared/server-endpoint.js';
 import type { PeerConnection, Peering } from './peerings.js';
 
 const PROTOCOL_TCP = 6;

@@ -10,7 +10,7 @@ import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
-import { formatIpv4 } from '../../src/wire/address.js';
+import { formatIpv4, formatMac } from '../../src/wire/address.js';
 import dissector from './dissector.js';
 import { ACK, DISCOVER, NAK, OFFER } from './layout.js';
 import type { AnnouncedMtu, DhcpClient, DhcpSegment } from './session.js';
@@ -174,11 +174,6 @@ function answer(client: OpenClient | null, at: FrameRef): void {
   client.answers++;
   client.lastAnswer = at;
   client.open = { count: 0, first: null, last: null };
-}
-
-function formatMac(high: number, low: number): string {
-  const digits = high.toString(16).padStart(4, '0') + low.toString(16).padStart(8, '0');
-  return digits.replace(/..(?!$)/g, '$&:');
 }
 
 /** DHCP by link: a tunnel stack and a time segment. */

@@ -1,7 +1,7 @@
 import type { KnownProtocols } from '../../src/correlate/known-protocols.js';
 import { innerWays } from '../../src/diagnose/carried-tunnel.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import { type Carrier, carriersOf } from '../overlay/carriers.js';
+import { type Carrier, carriersOf } from '../overlay/shared/carriers.js';
 import type { AnnouncedMtu } from './session.js';
 
 /** MTUs of networks that carry tunnels: Ethernet, Google Cloud, jumbo frames. */

@@ -2,8 +2,8 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type IkeSession, ike } from '../isakmp/correlator.js';
 import { espPairs } from './correlator.js';
-import { looksLikeEsp, TwinIndex } from './sa-pairs.js';
 import type { EspPair } from './session.js';
+import { looksLikeEsp, TwinIndex } from './shared/sa-pairs.js';
 
 /** Two IPsec gateways with everything that the capture holds of them, over all time segments. */
 export interface Gateways {

@@ -6,8 +6,8 @@ import { runPipeline } from '../../src/workers/pipeline.js';
 import { udpencap } from '../udpencap/dissector.js';
 import { espPairs } from './correlator.js';
 import { esp } from './dissector.js';
-import { sasOf, spiText } from './sa-pairs.js';
 import type { EspPair } from './session.js';
+import { sasOf, spiText } from './shared/sa-pairs.js';
 
 /*
  * Captures of real daemons with independent counts of every SA (truth.json). They do not ship with the project; where

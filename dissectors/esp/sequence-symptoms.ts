@@ -1,8 +1,8 @@
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
 import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../src/moment.js';
-import { judgedPairs, saFilter, spiText } from './sa-pairs.js';
 import type { EspDirection, EspSa } from './session.js';
+import { judgedPairs, saFilter, spiText } from './shared/sa-pairs.js';
 
 /** Anti-replay window that receivers have by default (RFC 4303, section 3.4.3). */
 export const REPLAY_WINDOW = 64;

@@ -11,12 +11,11 @@ import { mayStillNegotiate, sumDirection } from '../../src/diagnose/tunnel-draft
 import { NS_PER_SECOND } from '../../src/units.js';
 import { type AhPair, ahPairs } from '../ah/correlator.js';
 import type { IkeSession } from '../isakmp/correlator.js';
-import { natOf } from '../isakmp/nat-detection.js';
+import { natOf } from '../isakmp/shared/nat-detection.js';
 import { nattConversations } from '../udpencap/correlator.js';
 import { type Gateways, gatewaysOf } from './gateways.js';
-import { espFilter, judgedPairs, sasOf, spiText } from './sa-pairs.js';
-
 import type { EspDirection, EspPair } from './session.js';
+import { espFilter, judgedPairs, sasOf, spiText } from './shared/sa-pairs.js';
 
 /** SPIs that a tunnel lists. */
 const SPIS_MAX = 64;

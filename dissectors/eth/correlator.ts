@@ -4,8 +4,8 @@ import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
+import { formatMac } from '../../src/wire/address.js';
 import dissector, { type eth } from './dissector.js';
-import { formatMac } from './mac.js';
 
 /** IP packets of one host to another between two MAC addresses of a link, one of which is made from an IPv4 address. */
 export interface LinkLane {

@@ -1,6 +1,6 @@
 import { defineDissector } from '../../src/dissect/dissector.js';
 import { ETHERNET_DESTINATION, ETHERNET_SOURCE } from '../../src/wire/ethernet.js';
-import { hasSilkForm } from './mac.js';
+import { hasSilkForm } from './shared/silk-mac.js';
 
 /**
  * The MAC addresses of outermost IP packets, where one of them is made from an IPv4 address; other frames give no row, so

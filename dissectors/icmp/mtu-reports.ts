@@ -1,4 +1,4 @@
-import type { QuotingError } from './error-pairs.js';
+import type { QuotingError } from './shared/error-pairs.js';
 
 const PROTOCOL_ICMP = 1;
 const PROTOCOL_UDP = 17;

@@ -1,5 +1,5 @@
 import { isTraceroutePort } from '../../src/wire/transport.js';
-import type { ErrorPair } from './error-pairs.js';
+import type { ErrorPair } from './shared/error-pairs.js';
 
 const PROTOCOL_ICMP = 1;
 const PROTOCOL_UDP = 17;

@@ -20,7 +20,7 @@ import {
 import udpencap from '../udpencap/dissector.js';
 import { type IkeSession, ike } from './correlator.js';
 import dissector from './dissector.js';
-import { natOf } from './nat-detection.js';
+import { natOf } from './shared/nat-detection.js';
 
 const START_NS = 1_772_489_645_128_461_000n;
 const GATEWAY = { mac: '00:00:5e:00:53:0a', address: '192.0.2.1', ttl: 64 };

@@ -6,10 +6,10 @@ import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_ASSEMBLED, ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import type { ISAKMP } from './columns.js';
 import { TRANSFORMS_KEPT, VERSION_2 } from './layout.js';
-import { checkNatHashes, type NatHashes } from './nat-detection.js';
 import { transformColumn } from './payloads.js';
 import { proposalText } from './sa-proposals.js';
 import type { IkePeer, NatCheck } from './session.js';
+import { checkNatHashes, type NatHashes } from './shared/nat-detection.js';
 
 /** A row of the table with its flow, as the correlator works with it. */
 export interface MessageFacts {

@@ -8,9 +8,9 @@ import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { secondsText } from '../../src/wording/durations.js';
 import { logRemedy, logSentences } from './daemon-log.js';
-import { messageName } from './names.js';
 import { establishedAfter, type IkePair, ikePairs } from './pair-sessions.js';
 import type { IkeMessage, IkeSession, IkeTransmission } from './session.js';
+import { messageName } from './shared/names.js';
 import { firstOf, lastOf, type Stall, type StallKind, transmissionsOf } from './stall.js';
 
 /** What a diagnosis adds to the facts that every stall has. */

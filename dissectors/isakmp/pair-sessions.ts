@@ -5,8 +5,8 @@ import { subjectInside } from '../../src/wording/subjects.js';
 import { espPairs } from '../esp/correlator.js';
 import type { EspPair } from '../esp/session.js';
 import { ike } from './correlator.js';
-import { espTakenForIke } from './esp-bytes.js';
 import type { IkeSession } from './session.js';
+import { espTakenForIke } from './shared/esp-bytes.js';
 import type { Stall } from './stall.js';
 import { stallsOf } from './stalls.js';
 

@@ -6,8 +6,8 @@ import type { Confidence } from '../../src/report/report.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../src/wire/transport.js';
 import { secondsText } from '../../src/wording/durations.js';
-import { natOf } from './nat-detection.js';
 import type { IkeExchange, IkeMessage, IkeSession } from './session.js';
+import { natOf } from './shared/nat-detection.js';
 
 export type StallKind =
   | 'no-response'

@@ -1,7 +1,7 @@
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import { isAbandoned } from '../tcp/abandoned-segment.js';
 import { type TcpService, tcpServices } from '../tcp/correlator.js';
 import type { ServiceStuckSegment } from '../tcp/session.js';
+import { isAbandoned } from '../tcp/shared/abandoned-segment.js';
 import type { OpenvpnConversation, OpenvpnDirection } from './session.js';
 
 /** A TCP connection that carries the tunnel, and a segment in it that one side repeated and nobody acknowledged. */

@@ -3,7 +3,7 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { echoStreams } from '../icmp/correlator.js';
-import { settleEcho } from '../icmp/echo-pairs.js';
+import { settleEcho } from '../icmp/shared/echo-pairs.js';
 import { type TcpDirection, tcpConnections } from '../tcp/correlator.js';
 
 /** Inner packets that are sent again and again, each time in fragments of the outer one. */

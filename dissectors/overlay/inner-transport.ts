@@ -5,7 +5,7 @@ import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { dnsServers } from '../dns/correlator.js';
 import { type EchoStream, echoStreams, icmpErrors } from '../icmp/correlator.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../tcp/correlator.js';
-import { SYN_ANSWER_SECONDS } from './inner-requests.js';
+import { SYN_ANSWER_SECONDS } from './shared/inner-requests.js';
 import type { SeenTunnel } from './tunnels-seen.js';
 
 /** A connection attempt or question inside a tunnel that was repeated in vain. */

@@ -2,7 +2,7 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../../src/units.js';
 import { echoStreams } from '../icmp/correlator.js';
-import { settleEcho } from '../icmp/echo-pairs.js';
+import { settleEcho } from '../icmp/shared/echo-pairs.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../tcp/correlator.js';
 import type { SeenTunnel } from './tunnels-seen.js';
 

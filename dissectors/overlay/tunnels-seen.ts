@@ -6,7 +6,7 @@ import type { SegmentIndex } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { echoStreams } from '../icmp/correlator.js';
 import { tcpConnections } from '../tcp/correlator.js';
-import type { RequestCarrier } from './inner-requests.js';
+import type { RequestCarrier } from './shared/inner-requests.js';
 
 /** All that runs between two hosts in tunnels of one kind, whatever their keys, in one time segment. */
 export interface SeenTunnel extends RequestCarrier {

@@ -7,7 +7,7 @@ import type { ConnectionTable } from './connection-table.js';
 import * as state from './connection-table.js';
 import { doubleAt, momentAt, wordAt } from './connection-table.js';
 import { HTTP_EVENT_STREAM, HTTP_REQUEST, HTTP_RESPONSE, HTTP_STATUS_CLASS } from './http-start.js';
-import { SIZE_MIN } from './size-limits.js';
+import { SIZE_MIN } from './shared/size-limits.js';
 
 /** Segments that swap places on the network do so within this time, or most of a round trip. */
 const REORDER_NS: Nanoseconds = 3 * NS_PER_MILLISECOND;

@@ -12,10 +12,7 @@ import {
   TCP_WINDOW,
 } from '../../src/wire/transport.js';
 import { classifyHttpStart, digestRequestTarget, HTTP_REQUEST } from './http-start.js';
-
-/** `authentication`: the TCP MD5 signature (RFC 2385), the authentication option (RFC 5925). */
-export const AUTHENTICATION_MD5 = 1;
-export const AUTHENTICATION_OPTION = 2;
+import { AUTHENTICATION_MD5, AUTHENTICATION_OPTION } from './shared/authentication.js';
 
 // Options: kind (1 byte), length (1 byte, both counted), data; the end and no-operation are one byte alone.
 // RFC 9293, section 3.1; RFC 7323; RFC 2385; RFC 5925.

@@ -2,7 +2,7 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { secondsBetween } from '../../src/moment.js';
 import { addressFamily } from '../../src/wording/display-filters.js';
 import { tcpConnections } from './correlator.js';
-import type { ServerEndpoint } from './server-endpoint.js';
+import type { ServerEndpoint } from './shared/server-endpoint.js';
 
 /** Clients wait 250 ms, and 2 s at most, before they try the other address family (RFC 8305, section 8). */
 const FALLBACK_SECONDS = 2;

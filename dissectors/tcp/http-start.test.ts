@@ -7,7 +7,7 @@ import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { tcp as segmentBytes } from '../../test/build/tcp.js';
-import tcp, { AUTHENTICATION_MD5, AUTHENTICATION_OPTION } from './dissector.js';
+import tcp from './dissector.js';
 import {
   classifyHttpStart,
   digestRequestTarget,
@@ -16,6 +16,7 @@ import {
   HTTP_REQUEST,
   HTTP_RESPONSE,
 } from './http-start.js';
+import { AUTHENTICATION_MD5, AUTHENTICATION_OPTION } from './shared/authentication.js';
 
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -17,7 +17,7 @@ import {
   severityOf,
   subjectOf,
   sumOf,
-} from './server-endpoint.js';
+} from './shared/server-endpoint.js';
 
 /** Connections that start late before they are a finding, and the share of SYNs that were repeated in vain. */
 export const LATE_MIN = 3;

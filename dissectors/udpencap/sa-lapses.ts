@@ -2,9 +2,9 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
-import { outagesOf } from '../esp/outages.js';
-import { judgedPairs, sasOf } from '../esp/sa-pairs.js';
 import type { EspPair, EspSa } from '../esp/session.js';
+import { outagesOf } from '../esp/shared/outages.js';
+import { judgedPairs, sasOf } from '../esp/shared/sa-pairs.js';
 
 /*
  * NAT mappings that expired, by what the SAs of ESP in UDP show: they name the client whatever its port.

@@ -11,7 +11,7 @@ import {
   errorPairs,
   hasRecovered,
   type QuotingError,
-} from '../icmp/error-pairs.js';
+} from '../icmp/shared/error-pairs.js';
 import { containersAt } from './inner-hosts.js';
 import { policyWords } from './policy-words.js';
 import { GATEWAY } from './silk.js';

@@ -3,7 +3,8 @@ import type { OpenRef } from '../../src/correlate/open-ref.js';
 import type { PortUse } from '../../src/correlate/tunnel-direction.js';
 import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
-import { formatMac, hasSilkForm } from '../eth/mac.js';
+import { formatMac } from '../../src/wire/address.js';
+import { hasSilkForm } from '../eth/shared/silk-mac.js';
 import type { VXLAN_ROWS } from './rows.js';
 import type { MacPair, PolicyUse, ReservedUse } from './session.js';
 

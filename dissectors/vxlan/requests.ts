@@ -7,9 +7,8 @@ import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { PORT_DNS } from '../../src/wire/transport.js';
 import { type ArpPair, arpPairs } from '../arp/correlator.js';
 
-import { type EchoStream, echoStreams } from '../icmp/correlator.js';
-import { settleEcho } from '../icmp/echo-pairs.js';
-import type { EchoRun } from '../icmp/echo-tally.js';
+import { type EchoRun, type EchoStream, echoStreams } from '../icmp/correlator.js';
+import { settleEcho } from '../icmp/shared/echo-pairs.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../tcp/correlator.js';
 import { vxlanTunnels } from './correlator.js';
 import { BEHIND_HIGH, BEHIND_LOW, type InnerFlow, type VxlanTunnel } from './session.js';

@@ -1,7 +1,7 @@
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../src/diagnose/stated-problem.js';
 import { type Origin, originText } from '../../src/side-files/origin.js';
-import { silkAddressOf } from '../eth/mac.js';
+import { silkAddressOf } from '../eth/shared/silk-mac.js';
 import hostLinks from '../host/side-files/ip-link.js';
 import neighbours from '../host/side-files/neighbours.js';
 import { GATEWAY } from './silk.js';

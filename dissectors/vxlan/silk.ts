@@ -2,7 +2,7 @@ import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type ArpPair, arpPairs } from '../arp/correlator.js';
 import { type LinkLane, linkLanes } from '../eth/correlator.js';
-import { silkAddressOf } from '../eth/mac.js';
+import { silkAddressOf } from '../eth/shared/silk-mac.js';
 import { vxlanTunnels } from './correlator.js';
 import type { Addressing, VxlanTunnel } from './session.js';
 

@@ -26,6 +26,14 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
   return best;
 }
 
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** MAC address: `ee:ee:0a:ff:52:00` from the first two bytes and the last four. */
+export function formatMac(high: number, low: number): string {
+  const head = `${HEX[high >>> 8]}:${HEX[high & 0xff]}`;
+  return `${head}:${HEX[low >>> 24]}:${HEX[(low >>> 16) & 0xff]}:${HEX[(low >>> 8) & 0xff]}:${HEX[low & 0xff]}`;
+}
+
 /** Unicast to a single host: neither multicast, broadcast, nor unspecified. */
 export function isUnicast(words: Int32Array, at = 0): boolean {
   if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === IPV4_MAPPED) {

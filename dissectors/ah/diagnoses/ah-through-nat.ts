@@ -10,7 +10,7 @@ import {
 import type { Subject } from '../../../src/report/report.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
-import { type NatOfSide, natOf } from '../../isakmp/nat-detection.js';
+import { type NatOfSide, natOf } from '../../isakmp/shared/nat-detection.js';
 import { type AhPair, ahPairs } from '../correlator.js';
 
 const ANSWERED_PACKETS_MIN = 3;

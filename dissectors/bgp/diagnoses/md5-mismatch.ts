@@ -9,7 +9,7 @@ import {
 import type { Citation, FrameRef } from '../../../src/moment.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
-import { AUTHENTICATION_MD5 } from '../../tcp/dissector.js';
+import { AUTHENTICATION_MD5 } from '../../tcp/shared/authentication.js';
 import {
   type FailedAttempts,
   failedAttempts,

@@ -10,7 +10,7 @@ import { cite } from '../../../src/wording/citations.js';
 import { durationText } from '../../../src/wording/durations.js';
 import { tcpServices } from '../../tcp/correlator.js';
 import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../../tcp/session.js';
-import { isMissingForSize } from '../../tcp/size-limits.js';
+import { isMissingForSize } from '../../tcp/shared/size-limits.js';
 import { PORT_BGP } from '../layout.js';
 import { citationsInOrder, establishedAfter, peeringFacts, peeringSubject } from '../peering-subject.js';
 import { bgpPeerings, type PeerConnection, type Peering } from '../peerings.js';

@@ -2,7 +2,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import type { FrameRef } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { serverSubject } from '../../../src/wording/subjects.js';
-import { type Carrier, carrierWords } from '../../overlay/carriers.js';
+import { type Carrier, carrierWords } from '../../overlay/shared/carriers.js';
 import { tcpConnections } from '../../tcp/correlator.js';
 import { dhcpLinks } from '../correlator.js';
 import { dhcpFilter } from '../display-filter.js';

@@ -2,9 +2,9 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
-import { type Outage, outagesOf } from '../outages.js';
-import { directionOf, judgedPairs, saFilter, spiText } from '../sa-pairs.js';
 import type { EspPair, EspSa } from '../session.js';
+import { type Outage, outagesOf } from '../shared/outages.js';
+import { directionOf, judgedPairs, saFilter, spiText } from '../shared/sa-pairs.js';
 
 /** The gateway puts the traffic of the first client into the newest SA at once. */
 const TAKEOVER_SECONDS = 5;

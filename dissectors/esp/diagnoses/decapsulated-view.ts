@@ -5,8 +5,8 @@ import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis
 import type { FrameRef } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { addressFilter } from '../../../src/wording/display-filters.js';
-import { espFilter, judgedPairs } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
+import { espFilter, judgedPairs } from '../shared/sa-pairs.js';
 
 const PACKETS_MIN = 3;
 const SHARE_MIN = 0.5;

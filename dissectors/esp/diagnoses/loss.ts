@@ -10,7 +10,8 @@ import {
   watchedNumbers,
 } from '../../../src/diagnose/sequence-loss.js';
 import type { Citation } from '../../../src/moment.js';
-import { type Outage, outagesOf } from '../outages.js';
+import type { EspDirection, EspPair, EspSa } from '../session.js';
+import { type Outage, outagesOf } from '../shared/outages.js';
 import {
   directionOf,
   isCapturedAtReceiver,
@@ -18,8 +19,7 @@ import {
   judgedPairs,
   saFilter,
   spiText,
-} from '../sa-pairs.js';
-import type { EspDirection, EspPair, EspSa } from '../session.js';
+} from '../shared/sa-pairs.js';
 
 const ID = 'esp.loss';
 const WARNING_PERCENT = 1;

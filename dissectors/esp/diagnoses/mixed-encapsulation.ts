@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { type FrameRef, secondsBetween } from '../../../src/moment.js';
-import { espFilter, judgedPairs } from '../sa-pairs.js';
 import type { EspDirection, EspPair } from '../session.js';
+import { espFilter, judgedPairs } from '../shared/sa-pairs.js';
 
 const PACKETS_MIN = 3;
 const TOGETHER_SECONDS = 60;

@@ -11,6 +11,7 @@ import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { judgeSilentEnds } from '../one-way-at-both-ends.js';
+import { type EspPair, ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN } from '../session.js';
 import {
   ASKING_SECONDS_MAX,
   ASKING_SECONDS_MIN,
@@ -19,9 +20,8 @@ import {
   type Outage,
   outagesOf,
   WORKED_PACKETS_MIN,
-} from '../outages.js';
-import { directionOf, espFilter, judgedPairs, saFilter, spiText } from '../sa-pairs.js';
-import { type EspPair, ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN } from '../session.js';
+} from '../shared/outages.js';
+import { directionOf, espFilter, judgedPairs, saFilter, spiText } from '../shared/sa-pairs.js';
 
 const SEVERITIES = ['error', 'warning', 'info'] as const;
 

@@ -11,8 +11,8 @@ import type { ProtectedNetworks } from '../../../src/side-files/configuration.js
 import { isWithin } from '../../../src/side-files/networks.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { addressFilter } from '../../../src/wording/display-filters.js';
-import { directionOf, isCapturedAtReceiver, isCapturedAtSender, judgedPairs } from '../sa-pairs.js';
 import type { EspPair } from '../session.js';
+import { directionOf, isCapturedAtReceiver, isCapturedAtSender, judgedPairs } from '../shared/sa-pairs.js';
 
 const PACKETS_MIN = 3;
 /** ESP beside the cleartext, in packets of ESP for each of cleartext, from which it may be the same packets before encryption. */

@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_AH, PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { type IcmpError, icmpErrors, type QuotedPacket } from '../../icmp/correlator.js';
-import { judgedPairs } from '../sa-pairs.js';
+import { judgedPairs } from '../shared/sa-pairs.js';
 
 /** ICMPv6 parameter problem, unrecognized next header (RFC 4443, section 3.4). */
 const V6_PARAMETER_PROBLEM = 4;

@@ -1,8 +1,8 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
-import { judgedPairs, saFilter, sasOf, spiText } from '../sa-pairs.js';
 import type { EspPair, EspSa } from '../session.js';
+import { judgedPairs, saFilter, sasOf, spiText } from '../shared/sa-pairs.js';
 
 const HIGH_SEQUENCE = 0xf000_0000;
 const SOON_SECONDS = 3600;

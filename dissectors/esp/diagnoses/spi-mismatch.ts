@@ -8,8 +8,8 @@ import { secondsBetween } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { ike } from '../../isakmp/correlator.js';
 import ikeLogs, { type LoggedSa } from '../../isakmp/side-files/ike-log.js';
-import { directionOf, espFilter, judgedPairs, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
+import { directionOf, espFilter, judgedPairs, spiText } from '../shared/sa-pairs.js';
 
 const PACKETS_MIN = 10;
 const OVERLAP_SECONDS = 10;

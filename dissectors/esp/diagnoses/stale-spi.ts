@@ -2,8 +2,8 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { secondsBetween } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { rekeyOf } from '../rekeys.js';
-import { hasParallelTunnels, judgedPairs, saFilter, spiText } from '../sa-pairs.js';
 import type { EspDirection, EspPair, EspSa } from '../session.js';
+import { hasParallelTunnels, judgedPairs, saFilter, spiText } from '../shared/sa-pairs.js';
 
 const STALE_SECONDS = 120;
 /** The peer has left its old SA for good if its last packet comes no later than this after the first on the new one. */

@@ -1,10 +1,10 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { ike } from '../../isakmp/correlator.js';
-import { espTakenForIke } from '../../isakmp/esp-bytes.js';
-import { notifyName } from '../../isakmp/names.js';
-import { espFilter, judgedPairs, sasOf, spiText } from '../sa-pairs.js';
+import { espTakenForIke } from '../../isakmp/shared/esp-bytes.js';
+import { notifyName } from '../../isakmp/shared/names.js';
 import type { EspPair, EspSa } from '../session.js';
+import { espFilter, judgedPairs, sasOf, spiText } from '../shared/sa-pairs.js';
 
 const ANSWERS_MIN = 2;
 const CITED = 3;

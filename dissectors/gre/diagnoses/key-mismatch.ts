@@ -16,7 +16,7 @@ import {
   innerRequests,
   silenceOf,
   type UnansweredStretch,
-} from '../../overlay/inner-requests.js';
+} from '../../overlay/shared/inner-requests.js';
 import { greTunnels } from '../correlator.js';
 import { TYPE_TRANSPARENT_ETHERNET } from '../layout.js';
 import type { GreTunnel } from '../session.js';

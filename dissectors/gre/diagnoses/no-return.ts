@@ -1,5 +1,5 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { judgeNoReturn, NO_RETURN_THRESHOLDS } from '../../overlay/no-return.js';
+import { judgeNoReturn, NO_RETURN_THRESHOLDS } from '../../overlay/shared/no-return.js';
 import kind from '../tunnel.js';
 
 export default defineDiagnosis({

@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_GRE } from '../../../src/wire/ip.js';
 import { type IcmpError, icmpErrors } from '../../icmp/correlator.js';
-import { judgeReachability, LASTING_COUNT } from '../../icmp/reachability.js';
+import { judgeReachability, LASTING_COUNT } from '../../icmp/shared/reachability.js';
 import { greTunnels } from '../correlator.js';
 import { dataPackets, grePairs, pairSubject } from '../tunnel-pairs.js';
 

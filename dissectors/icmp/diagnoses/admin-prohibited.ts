@@ -1,5 +1,5 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import { judgeReachability, LASTING_COUNT } from '../reachability.js';
+import { judgeReachability, LASTING_COUNT } from '../shared/reachability.js';
 
 export default defineDiagnosis({
   id: 'underlay.admin-prohibited',

@@ -8,6 +8,8 @@ import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { type TcpConnection, tcpConnections } from '../../tcp/correlator.js';
+import { icmpErrors } from '../icmp-errors.js';
+import { IGNORED_REPORTS_MIN, isIgnoredBySender } from '../mtu-reports.js';
 import {
   citationsOf,
   type ErrorPair,
@@ -15,9 +17,7 @@ import {
   errorPairs,
   type QuotingError,
   unusableErrors,
-} from '../error-pairs.js';
-import { icmpErrors } from '../icmp-errors.js';
-import { IGNORED_REPORTS_MIN, isIgnoredBySender } from '../mtu-reports.js';
+} from '../shared/error-pairs.js';
 
 /** A sender that obeys sends smaller packets within this time. */
 const OBEY_SECONDS = 2;

@@ -14,10 +14,10 @@ import { isTunnelPair, severityOfFlow } from '../../../src/diagnose/severity-pol
 import type { Citation } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
-import { type EchoPair, echoFilter, echoPairs } from '../echo-pairs.js';
-import { sizeLimitOf } from '../echo-sizes.js';
 import { echoStreams } from '../echo-streams.js';
 import { icmpErrors } from '../icmp-errors.js';
+import { type EchoPair, echoFilter, echoPairs } from '../shared/echo-pairs.js';
+import { sizeLimitOf } from '../shared/echo-sizes.js';
 
 const UNANSWERED_MIN = 3;
 const PARTIAL_REQUESTS_MIN = 10;

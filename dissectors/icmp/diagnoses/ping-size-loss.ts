@@ -10,10 +10,10 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
-import { type EchoPair, echoFilter, echoPairs } from '../echo-pairs.js';
-import { REQUESTS_PER_CLASS_MIN, type SizeLimit, sizeLimitOf, sizeWords } from '../echo-sizes.js';
 import { echoStreams } from '../echo-streams.js';
 import { icmpErrors } from '../icmp-errors.js';
+import { type EchoPair, echoFilter, echoPairs } from '../shared/echo-pairs.js';
+import { REQUESTS_PER_CLASS_MIN, type SizeLimit, sizeLimitOf, sizeWords } from '../shared/echo-sizes.js';
 
 export default defineDiagnosis({
   id: 'underlay.ping-size-loss',

@@ -6,6 +6,8 @@ import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-pol
 import type { Citation } from '../../../src/moment.js';
 import { durationBetween, secondsText } from '../../../src/wording/durations.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
+import { icmpErrors } from '../icmp-errors.js';
+import { IGNORED_REPORTS_MIN, IGNORED_SECONDS_MIN, isIgnoredBySender, isProbe } from '../mtu-reports.js';
 import {
   type ErrorPair,
   errorFilter,
@@ -13,9 +15,7 @@ import {
   flowWords,
   type QuotingError,
   summaryOf,
-} from '../error-pairs.js';
-import { icmpErrors } from '../icmp-errors.js';
-import { IGNORED_REPORTS_MIN, IGNORED_SECONDS_MIN, isIgnoredBySender, isProbe } from '../mtu-reports.js';
+} from '../shared/error-pairs.js';
 
 export default defineDiagnosis({
   id: 'mtu.ptb-ignored',

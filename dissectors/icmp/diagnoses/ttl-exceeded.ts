@@ -1,6 +1,6 @@
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
-import type { ErrorPair } from '../error-pairs.js';
-import { judgeReachability } from '../reachability.js';
+import type { ErrorPair } from '../shared/error-pairs.js';
+import { judgeReachability } from '../shared/reachability.js';
 import { isTraceroute } from '../traceroute.js';
 
 const REPORTS_MIN = 3;

@@ -3,8 +3,8 @@ import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { isTraceroutePort } from '../../../src/wire/transport.js';
 import type { IcmpError } from '../icmp-errors.js';
-import { judgeReachability, LASTING_COUNT } from '../reachability.js';
-import { judgeOfRefusal } from '../refusals.js';
+import { judgeReachability, LASTING_COUNT } from '../shared/reachability.js';
+import { judgeOfRefusal } from '../shared/refusals.js';
 
 export default defineDiagnosis({
   id: 'underlay.unreachable',

@@ -18,7 +18,7 @@ import {
   limitsOfLoss,
   lossCitations,
   severityOfLoss,
-} from '../fragment-loss.js';
+} from '../shared/fragment-loss.js';
 import {
   citedPieces,
   type FragmentPair,
@@ -27,7 +27,7 @@ import {
   type Incomplete,
   incompleteOf,
   protocolWords,
-} from '../fragment-pairs.js';
+} from '../shared/fragment-pairs.js';
 
 export default defineDiagnosis({
   id: 'frag.missing-first',

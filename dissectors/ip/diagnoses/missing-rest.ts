@@ -22,7 +22,7 @@ import {
   lossCitations,
   reassemblyErrors,
   severityOfLoss,
-} from '../fragment-loss.js';
+} from '../shared/fragment-loss.js';
 import {
   citedPieces,
   type FragmentPair,
@@ -31,7 +31,7 @@ import {
   type Incomplete,
   incompleteOf,
   protocolWords,
-} from '../fragment-pairs.js';
+} from '../shared/fragment-pairs.js';
 
 export default defineDiagnosis({
   id: 'frag.missing-rest',

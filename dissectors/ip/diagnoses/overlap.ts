@@ -6,7 +6,12 @@ import type { Citation } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { fragmentStreams } from '../correlator.js';
-import { type FragmentPair, fragmentFilter, fragmentPairs, identificationWords } from '../fragment-pairs.js';
+import {
+  type FragmentPair,
+  fragmentFilter,
+  fragmentPairs,
+  identificationWords,
+} from '../shared/fragment-pairs.js';
 
 export default defineDiagnosis({
   id: 'frag.overlap',

@@ -4,7 +4,7 @@ import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diag
 import { plural } from '../../../src/wording/counts.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { fragmentStreams } from '../correlator.js';
-import { citedPieces, type FragmentPair, fragmentFilter, fragmentPairs } from '../fragment-pairs.js';
+import { citedPieces, type FragmentPair, fragmentFilter, fragmentPairs } from '../shared/fragment-pairs.js';
 
 /** Two pieces may change places on the path; several datagrams in a row, or three pieces, hardly. */
 const DATAGRAMS_MIN = 2;

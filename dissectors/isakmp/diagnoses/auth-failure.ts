@@ -8,12 +8,12 @@ import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { isAuthenticationRefused } from '../daemon-log.js';
 import * as isakmp from '../layout.js';
-import { notifyName } from '../names.js';
 import { judgeStalls, type StallRule, sendingText, stallCounts } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
 import { hasEspAfter, ikePairs } from '../pair-sessions.js';
 import { REFUSED_AUTH_LENGTH_MAX } from '../progress.js';
 import type { IkeSession } from '../session.js';
+import { notifyName } from '../shared/names.js';
 import { firstOf, INFORMATIONAL_SECONDS, type Stall, type StallKind, transmissionsOf } from '../stall.js';
 import { GIVEN_UP_SECONDS } from '../stalls-v2.js';
 

@@ -5,10 +5,10 @@ import {
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
-import { type NatOfSide, natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { type IkePair, ikePairs } from '../pair-sessions.js';
 import type { IkeRole, IkeSession, NatCheck } from '../session.js';
+import { type NatOfSide, natOf } from '../shared/nat-detection.js';
 
 const ROLES = ['initiator', 'responder'] as const;
 

@@ -12,10 +12,10 @@ import type { FrameRef } from '../../../src/moment.js';
 import { PORT_IKE } from '../../../src/wire/transport.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import { ONE_WAY_PACKETS_MIN } from '../../esp/session.js';
-import { natOf } from '../nat-detection.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { espOf, type IkePair, ikePairs } from '../pair-sessions.js';
 import type { IkeSession } from '../session.js';
+import { natOf } from '../shared/nat-detection.js';
 
 const ROLES = ['initiator', 'responder'] as const;
 

@@ -7,11 +7,11 @@ import {
 import type { FrameRef } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { EXCHANGE_SA_INIT, NOTIFY_NO_PROPOSAL_CHOSEN, NOTIFY_V2_INVALID_KE_PAYLOAD } from '../layout.js';
-import { notifyName } from '../names.js';
 import { directionOf, sessionFilter } from '../pair-judgement.js';
 import { establishedAfter, type IkePair, ikePairs } from '../pair-sessions.js';
 import { requestsOf } from '../progress.js';
 import type { IkeNotify, IkeSession } from '../session.js';
+import { notifyName } from '../shared/names.js';
 
 interface Refusal {
   readonly session: IkeSession;

@@ -4,10 +4,10 @@ import {
   NOTIFY_NO_PROPOSAL_CHOSEN,
   NOTIFY_V2_INVALID_KE_PAYLOAD,
 } from '../layout.js';
-import { notifyName } from '../names.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { establishedAfter, type IkePair, ikePairs } from '../pair-sessions.js';
 import type { IkeNotify, IkeSession } from '../session.js';
+import { notifyName } from '../shared/names.js';
 
 interface Received {
   readonly session: IkeSession;

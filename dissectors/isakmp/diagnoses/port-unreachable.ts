@@ -2,13 +2,13 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import type { Subject } from '../../../src/report/report.js';
 import { seconds } from '../../../src/units.js';
 import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
-import type { Refusal } from '../../icmp/refusals.js';
+import type { Refusal } from '../../icmp/shared/refusals.js';
 import {
   answersAfterwards,
   type RefusedDirection,
   refusalFacts,
   refusedDirections,
-} from '../../icmp/refused-ports.js';
+} from '../../icmp/shared/refused-ports.js';
 import { ikePairs, ikeSessions } from '../pair-sessions.js';
 
 const ID = 'ike.port-unreachable';

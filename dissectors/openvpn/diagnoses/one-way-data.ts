@@ -10,7 +10,7 @@ import type { Subject } from '../../../src/report/report.js';
 import type { FrameId } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { socketText } from '../../../src/wording/endpoints.js';
-import { REPEATS_MIN } from '../../tcp/abandoned-segment.js';
+import { REPEATS_MIN } from '../../tcp/shared/abandoned-segment.js';
 import { openvpnConversations } from '../correlator.js';
 import { type DeadConnection, deadConnectionOf } from '../dead-connection.js';
 import { type Outage, outagesOf } from '../outages.js';

@@ -1,12 +1,12 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Subject } from '../../../src/report/report.js';
-import type { Refusal } from '../../icmp/refusals.js';
+import type { Refusal } from '../../icmp/shared/refusals.js';
 import {
   answersAfterwards,
   type RefusedDirection,
   refusalFacts,
   refusedDirections,
-} from '../../icmp/refused-ports.js';
+} from '../../icmp/shared/refused-ports.js';
 import { openvpnConversations } from '../correlator.js';
 import { attemptsOf, fromClient, isAnswered, openvpnPeers } from '../peers.js';
 

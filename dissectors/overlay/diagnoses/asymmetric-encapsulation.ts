@@ -15,6 +15,7 @@ import { pairFilter } from '../../../src/wording/display-filters.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { type EchoStream, echoStreams } from '../../icmp/correlator.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
+import { isSameNetwork } from '../networks.js';
 import {
   type InnerRequests,
   innerRequests,
@@ -23,8 +24,7 @@ import {
   SYN_ANSWER_SECONDS,
   silenceOf,
   type UnansweredStretch,
-} from '../inner-requests.js';
-import { isSameNetwork } from '../networks.js';
+} from '../shared/inner-requests.js';
 import { betweenEnds, type SeenTunnel, tunnelName, tunnelsSeen } from '../tunnels-seen.js';
 
 /** Transmissions of a SYN whose answer is seen outside the tunnel and does not help. */

@@ -3,7 +3,7 @@ import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import hostLinks, { type HostLink, type LinkTunnel } from '../../host/side-files/ip-link.js';
-import { type Carrier, carriersOf } from '../carriers.js';
+import { type Carrier, carriersOf } from '../shared/carriers.js';
 
 const PACKETS_MIN = 3;
 

@@ -5,7 +5,14 @@ import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/
 import type { FrameRef } from '../../../src/moment.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
-import { type Carrier, carrierSubject, carriersOf, carrierWords, filterOf, isLossy } from '../carriers.js';
+import {
+  type Carrier,
+  carrierSubject,
+  carriersOf,
+  carrierWords,
+  filterOf,
+  isLossy,
+} from '../shared/carriers.js';
 
 const HEADERS_V4 = 40;
 const HEADERS_V6 = 60;

@@ -1,7 +1,7 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
-import { type Carrier, carrierSubject, carriersOf, carrierWords, isLossy } from '../carriers.js';
+import { type Carrier, carrierSubject, carriersOf, carrierWords, isLossy } from '../shared/carriers.js';
 
 export default defineDiagnosis({
   id: 'overlay.mtu-exceeded',

@@ -13,7 +13,7 @@ import {
   ARRIVED_SECONDS_MIN,
   type ArrivedSegment,
   arrivedSegments,
-} from '../arrived.js';
+} from '../shared/arrived.js';
 import {
   endpointWords,
   healthy,
@@ -22,7 +22,7 @@ import {
   serverEndpoints,
   severityOf,
   subjectOf,
-} from '../server-endpoint.js';
+} from '../shared/server-endpoint.js';
 
 export default defineDiagnosis({
   id: 'tcp.arrived-not-acknowledged',

@@ -16,13 +16,18 @@ import { NS_PER_SECOND } from '../../../src/units.js';
 import { durationText } from '../../../src/wording/durations.js';
 import { type Direction, directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { echoStreams, icmpErrors } from '../../icmp/correlator.js';
-import { echoFilter, echoPairs } from '../../icmp/echo-pairs.js';
-import { type SizeLimit, sizeLimitOf } from '../../icmp/echo-sizes.js';
+import { echoFilter, echoPairs } from '../../icmp/shared/echo-pairs.js';
+import { type SizeLimit, sizeLimitOf } from '../../icmp/shared/echo-sizes.js';
 import { tcpServices } from '../correlator.js';
 import { judgePathLimits } from '../path-limits.js';
-import { segmentFilter } from '../server-endpoint.js';
 import type { ServiceMissingData, ServiceStuckSegment, TcpService } from '../session.js';
-import { isBlackHoleSize, isMissingForSize, MISSING_SECONDS_MIN, MISSING_WAITS_MIN } from '../size-limits.js';
+import { segmentFilter } from '../shared/server-endpoint.js';
+import {
+  isBlackHoleSize,
+  isMissingForSize,
+  MISSING_SECONDS_MIN,
+  MISSING_WAITS_MIN,
+} from '../shared/size-limits.js';
 
 const REPEATS_MIN = 3;
 const SECONDS_MIN = 0.5;

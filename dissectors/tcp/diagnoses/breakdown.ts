@@ -11,7 +11,7 @@ import {
   segmentFilter,
   serverEndpoints,
   subjectOf,
-} from '../server-endpoint.js';
+} from '../shared/server-endpoint.js';
 
 const TURNS_MIN = 3;
 

@@ -6,14 +6,14 @@ import { earliestOf, isNonEmpty, latestOf, type NonEmpty } from '../../../src/mo
 import { durationText } from '../../../src/wording/durations.js';
 import { type Direction, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { tcpConnections, tcpServices } from '../correlator.js';
-import { segmentFilter } from '../server-endpoint.js';
 import type { ServiceMissingData, TcpService } from '../session.js';
+import { segmentFilter } from '../shared/server-endpoint.js';
 import {
   isMissingForLong,
   isMissingForSize,
   MISSING_SECONDS_MIN,
   MISSING_WAITS_MIN,
-} from '../size-limits.js';
+} from '../shared/size-limits.js';
 
 const CONNECTIONS_MIN = 3;
 /** What a stalled transfer brings with it. */

@@ -6,7 +6,8 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { durationText } from '../../../src/wording/durations.js';
-import { isAbandoned, REPEATS_MIN, SECONDS_MIN } from '../abandoned-segment.js';
+import type { ServiceStuckSegment, TcpService } from '../session.js';
+import { isAbandoned, REPEATS_MIN, SECONDS_MIN } from '../shared/abandoned-segment.js';
 import {
   endpointWords,
   healthy,
@@ -16,8 +17,7 @@ import {
   serverEndpoints,
   severityOf,
   subjectOf,
-} from '../server-endpoint.js';
-import type { ServiceStuckSegment, TcpService } from '../session.js';
+} from '../shared/server-endpoint.js';
 
 const AFTER_RESET_MIN = 3;
 

@@ -9,6 +9,7 @@ import {
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { durationText } from '../../../src/wording/durations.js';
 import type { DurationTally } from '../duration-tally.js';
+import type { TcpService } from '../session.js';
 import {
   endpointWords,
   healthy,
@@ -17,8 +18,7 @@ import {
   serverEndpoints,
   severityOf,
   subjectOf,
-} from '../server-endpoint.js';
-import type { TcpService } from '../session.js';
+} from '../shared/server-endpoint.js';
 
 const HANDSHAKES_MIN = 5;
 const FACTOR = 5;

@@ -8,8 +8,8 @@ import type { FrameRef } from '../../../src/moment.js';
 import { pairSubject } from '../../../src/wording/subjects.js';
 import { icmpErrors } from '../../icmp/correlator.js';
 import { tcpServices } from '../correlator.js';
-import { segmentFilter, severityOf } from '../server-endpoint.js';
 import type { TcpService } from '../session.js';
+import { segmentFilter, severityOf } from '../shared/server-endpoint.js';
 
 /** A host that has learned a path MTU from one destination announces it to that one alone. */
 const PEERS_MIN = 2;

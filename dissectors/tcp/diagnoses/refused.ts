@@ -13,7 +13,7 @@ import {
   SCAN_SECONDS,
   type Scanner,
   scanProblem,
-} from '../failed-attempts.js';
+} from '../shared/failed-attempts.js';
 import {
   clientWords,
   endpointWords,
@@ -27,7 +27,7 @@ import {
   segmentFilter,
   severityOf,
   sumOf,
-} from '../server-endpoint.js';
+} from '../shared/server-endpoint.js';
 
 const LASTING_REFUSALS = 3;
 const LASTING_SECONDS = 3;

@@ -5,6 +5,7 @@ import {
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import { both, NEVER, type Occurrences } from '../occurrences.js';
+import type { TcpService } from '../session.js';
 import {
   clientWords,
   endpointWords,
@@ -20,8 +21,7 @@ import {
   severityOf,
   subjectOf,
   sumOf,
-} from '../server-endpoint.js';
-import type { TcpService } from '../session.js';
+} from '../shared/server-endpoint.js';
 
 const LASTING_FAILURES = 3;
 

@@ -11,6 +11,7 @@ import type { Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { icmpErrors } from '../../icmp/correlator.js';
 import { both } from '../occurrences.js';
+import { type ServiceSide, SideTrouble, type TcpService } from '../session.js';
 import {
   clientWords,
   endpointWords,
@@ -20,8 +21,7 @@ import {
   serverEndpoints,
   severityOf,
   subjectOf,
-} from '../server-endpoint.js';
-import { type ServiceSide, SideTrouble, type TcpService } from '../session.js';
+} from '../shared/server-endpoint.js';
 
 const SHARE_NOTABLE = 0.01;
 const SHARE_SEVERE = 0.05;

@@ -10,6 +10,7 @@ import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { durationText } from '../../../src/wording/durations.js';
 import type { Turn } from '../connection-events.js';
 import { DurationTally } from '../duration-tally.js';
+import type { TcpService } from '../session.js';
 import {
   clientWords,
   endpointWords,
@@ -20,8 +21,7 @@ import {
   serverEndpoints,
   severityOf,
   subjectOf,
-} from '../server-endpoint.js';
-import type { TcpService } from '../session.js';
+} from '../shared/server-endpoint.js';
 
 const FACTOR = 10;
 const SLOW_MS = 200;

@@ -12,6 +12,9 @@ import type { Citation } from '../../../src/moment.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { addressFamily } from '../../../src/wording/display-filters.js';
+import { areOvertaken } from '../fallback.js';
+import { LATE_MIN, LOST_SHARE_MIN, lateStarts, lateWords } from '../late-starts.js';
+import type { TcpService } from '../session.js';
 import {
   areLasting,
   attemptsProblem,
@@ -21,9 +24,7 @@ import {
   SCAN_SECONDS,
   type Scanner,
   scanProblem,
-} from '../failed-attempts.js';
-import { areOvertaken } from '../fallback.js';
-import { LATE_MIN, LOST_SHARE_MIN, lateStarts, lateWords } from '../late-starts.js';
+} from '../shared/failed-attempts.js';
 import {
   clientWords,
   endpointWords,
@@ -39,8 +40,7 @@ import {
   severityOf,
   subjectOf,
   sumOf,
-} from '../server-endpoint.js';
-import type { TcpService } from '../session.js';
+} from '../shared/server-endpoint.js';
 
 const ANSWER_SECONDS = 3;
 const LASTING_SYNS = 3;

@@ -9,6 +9,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { durationText } from '../../../src/wording/durations.js';
+import type { SideTrouble, TcpService } from '../session.js';
 import {
   endpointWords,
   healthy,
@@ -17,8 +18,7 @@ import {
   serverEndpoints,
   severityOf,
   subjectOf,
-} from '../server-endpoint.js';
-import type { SideTrouble, TcpService } from '../session.js';
+} from '../shared/server-endpoint.js';
 
 const NOTABLE_SECONDS = 1;
 const SEVERE_SECONDS = 5;

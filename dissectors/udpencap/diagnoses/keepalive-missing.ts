@@ -7,9 +7,9 @@ import { NS_PER_SECOND } from '../../../src/units.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
 import { secondsText } from '../../../src/wording/durations.js';
-import { judgedPairs, saFilter, spiText } from '../../esp/sa-pairs.js';
+import { judgedPairs, saFilter, spiText } from '../../esp/shared/sa-pairs.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
-import { natOf } from '../../isakmp/nat-detection.js';
+import { natOf } from '../../isakmp/shared/nat-detection.js';
 import {
   type NattConversation,
   type NattSide,

@@ -10,7 +10,7 @@ import type { FrameRef } from '../../../src/moment.js';
 import { originText } from '../../../src/side-files/origin.js';
 import type { ArpPair } from '../../arp/correlator.js';
 import type { LinkLane } from '../../eth/correlator.js';
-import { silkAddressOf } from '../../eth/mac.js';
+import { silkAddressOf } from '../../eth/shared/silk-mac.js';
 import routes from '../../host/side-files/routes.js';
 import { CONFORMING_MIN, GATEWAY, isLeaseBase, silkFacts } from '../silk.js';
 import { citations } from '../tunnel-subject.js';

@@ -8,8 +8,8 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { icmpErrors } from '../../icmp/correlator.js';
-import { citationsOf, type ErrorPair, errorFilter, errorPairs } from '../../icmp/error-pairs.js';
-import { judgeOfRefusal } from '../../icmp/refusals.js';
+import { citationsOf, type ErrorPair, errorFilter, errorPairs } from '../../icmp/shared/error-pairs.js';
+import { judgeOfRefusal } from '../../icmp/shared/refusals.js';
 import type { PortUse, VxlanTunnel } from '../correlator.js';
 import { vxlanTunnels } from '../correlator.js';
 import { portsAgainstDevices } from '../device-settings.js';

@@ -14,7 +14,8 @@ import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
-import { rejectedByIcmp } from '../../tcp/failed-attempts.js';
+import type { TcpService } from '../../tcp/session.js';
+import { rejectedByIcmp } from '../../tcp/shared/failed-attempts.js';
 import {
   clientWords,
   endpointWords,
@@ -23,8 +24,7 @@ import {
   segmentFilter,
   serverEndpoints,
   subjectOf,
-} from '../../tcp/server-endpoint.js';
-import type { TcpService } from '../../tcp/session.js';
+} from '../../tcp/shared/server-endpoint.js';
 import { OWN_AREAS } from '../session.js';
 
 /** The databases in which network controllers keep their state. */

@@ -1,7 +1,7 @@
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import { espPairs } from '../esp/correlator.js';
-import type { EspPair, EspSa } from '../esp/session.js';
-import type { IkeSession } from './session.js';
+import type { Evidence } from '../../../src/diagnose/diagnosis.js';
+import { espPairs } from '../../esp/correlator.js';
+import type { EspPair, EspSa } from '../../esp/session.js';
+import type { IkeSession } from '../session.js';
 
 /** SPI, then sequence number: the first eight bytes of ESP, where IKE has the cookie of the initiator. */
 const SPI_DIGITS = 8;

@@ -1,8 +1,8 @@
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { pairFilter } from '../../src/wording/display-filters.js';
-import { espPairs } from './correlator.js';
-import type { EspDirection, EspPair, EspSa } from './session.js';
+import type { Evidence } from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { pairFilter } from '../../../src/wording/display-filters.js';
+import { espPairs } from '../correlator.js';
+import type { EspDirection, EspPair, EspSa } from '../session.js';
 
 /**
  * A gateway sends what belongs to one tunnel with one SA at a time: after a rekey it comes back to the old one only for packets

@@ -1,10 +1,10 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { watchedSecondsBetween } from '../../src/correlate/watched.js';
-import type { Confidence, Severity } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { secondsOf } from './one-way-tracker.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { watchedSecondsBetween } from '../../../src/correlate/watched.js';
+import type { Confidence, Severity } from '../../../src/report/report.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { secondsOf } from '../one-way-tracker.js';
+import { type EspPair, type EspSa, ONE_WAY_SECONDS_MIN, type OneWayRun, type SizeClass } from '../session.js';
 import { directionOf, hasParallelTunnels } from './sa-pairs.js';
-import { type EspPair, type EspSa, ONE_WAY_SECONDS_MIN, type OneWayRun, type SizeClass } from './session.js';
 
 /** Packets of the silent side, anywhere in the capture, that show that it used to answer. */
 export const WORKED_PACKETS_MIN = 3;

@@ -1,15 +1,15 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../src/correlate/gates.js';
-import { isBefore, type OneWayTraffic } from '../../src/correlate/traffic.js';
-import type { Judgement } from '../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../src/moment.js';
-import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../src/wire/ip.js';
-import { ipProtocolName } from '../../src/wire/ip-protocols.js';
-import { addressFilter } from '../../src/wording/display-filters.js';
-import { endpointText } from '../../src/wording/endpoints.js';
-import { byDirection, type Direction, pairSubject } from '../../src/wording/subjects.js';
-import type { IcmpError, QuotedPacket } from './icmp-errors.js';
-import { wordsFor } from './message-types.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../../src/correlate/gates.js';
+import { isBefore, type OneWayTraffic } from '../../../src/correlate/traffic.js';
+import type { Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
+import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../../src/wire/ip.js';
+import { ipProtocolName } from '../../../src/wire/ip-protocols.js';
+import { addressFilter } from '../../../src/wording/display-filters.js';
+import { endpointText } from '../../../src/wording/endpoints.js';
+import { byDirection, type Direction, pairSubject } from '../../../src/wording/subjects.js';
+import type { IcmpError, QuotedPacket } from '../icmp-errors.js';
+import { wordsFor } from '../message-types.js';
 
 const CITED_KINDS_MAX = 5;
 const FILTER_KINDS_MAX = 8;

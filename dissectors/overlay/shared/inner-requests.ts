@@ -1,13 +1,13 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { secondsToPause } from '../../src/correlate/watched.js';
-import type { InnerWay } from '../../src/diagnose/carried-tunnel.js';
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import type { StatedThreshold } from '../../src/diagnose/diagnosis-metadata.js';
-import type { FrameRef, Moment } from '../../src/moment.js';
-import { NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
-import { type EchoStream, echoStreams } from '../icmp/correlator.js';
-import { settleEcho } from '../icmp/echo-pairs.js';
-import { type TcpConnection, type TcpDirection, tcpConnections } from '../tcp/correlator.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
+import type { InnerWay } from '../../../src/diagnose/carried-tunnel.js';
+import type { Evidence } from '../../../src/diagnose/diagnosis.js';
+import type { StatedThreshold } from '../../../src/diagnose/diagnosis-metadata.js';
+import type { FrameRef, Moment } from '../../../src/moment.js';
+import { NS_PER_SECOND, type SegmentIndex } from '../../../src/units.js';
+import { type EchoStream, echoStreams } from '../../icmp/correlator.js';
+import { settleEcho } from '../../icmp/shared/echo-pairs.js';
+import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
 
 /** What a tunnel must tell for its inner requests to be judged; `stacks` are all keys between two ends. */
 export interface RequestCarrier {

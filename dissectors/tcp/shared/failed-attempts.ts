@@ -1,10 +1,11 @@
-import { momentOf } from '../../src/correlate/frame-reference.js';
-import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import { serviceWord } from '../../src/diagnose/packet-class.js';
-import type { FrameRef } from '../../src/moment.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { PROTOCOL_TCP } from '../../src/wire/ip.js';
-import { icmpErrors } from '../icmp/correlator.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
+import type { Evidence, Judgement, Problem } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
+import type { FrameRef } from '../../../src/moment.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
+import { icmpErrors } from '../../icmp/correlator.js';
+import type { TcpService } from '../session.js';
 import {
   occurrencesOf,
   onlyPair,
@@ -12,7 +13,6 @@ import {
   serverEndpoints,
   subjectOf,
 } from './server-endpoint.js';
-import type { TcpService } from './session.js';
 
 /** A host that fails at so many endpoints, that fast, is a scanner. */
 export const SCAN_ENDPOINTS_MIN = 20;

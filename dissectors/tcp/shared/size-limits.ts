@@ -1,6 +1,6 @@
-import { NS_PER_SECOND } from '../../src/units.js';
-import type { StuckSegment } from './connection-events.js';
-import type { ServiceMissingData } from './session.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import type { StuckSegment } from '../connection-events.js';
+import type { ServiceMissingData } from '../session.js';
 
 /** Segments below that size pass wherever anything does: no path has a smaller MTU (RFC 791: 576). */
 export const SIZE_MIN = 500;

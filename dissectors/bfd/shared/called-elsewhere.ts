@@ -1,6 +1,6 @@
-import { CARRIER_OTHER, STATE_DOWN } from './layout.js';
-import { discriminatorText } from './names.js';
-import type { BfdEnd, BfdSession } from './session.js';
+import { CARRIER_OTHER, STATE_DOWN } from '../layout.js';
+import { discriminatorText } from '../names.js';
+import type { BfdEnd, BfdSession } from '../session.js';
 
 /** A system that stays Down towards a silent address, and who calls it by the discriminator of that session. */
 export interface CalledElsewhere {

@@ -1,4 +1,4 @@
-import { formatIpv4 } from '../../src/wire/address.js';
+import { formatIpv4 } from '../../../src/wire/address.js';
 
 /*
  * MAC addresses as silk makes them from IPv4 addresses: ee:ee and the address for a tunnel endpoint or the
@@ -7,14 +7,6 @@ import { formatIpv4 } from '../../src/wire/address.js';
 
 const CONTAINER_PREFIX = 0xeeee;
 const HOST_PREFIX = 0xaaaa;
-
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-/** `ee:ee:0a:ff:52:00` from the first two bytes and the last four. */
-export function formatMac(high: number, low: number): string {
-  const head = `${HEX[high >>> 8]}:${HEX[high & 0xff]}`;
-  return `${head}:${HEX[low >>> 24]}:${HEX[(low >>> 16) & 0xff]}:${HEX[(low >>> 8) & 0xff]}:${HEX[low & 0xff]}`;
-}
 
 /** Of silk's form; never one of a repeated byte, which Calico gives to every interface. */
 export function hasSilkForm(high: number, low: number): boolean {

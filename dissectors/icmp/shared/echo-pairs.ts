@@ -1,13 +1,13 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { earliest, latest } from '../../src/correlate/frame-reference.js';
-import { secondsToPause } from '../../src/correlate/watched.js';
-import type { FrameRef } from '../../src/moment.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { addressFilter, carrierFilter } from '../../src/wording/display-filters.js';
-import { byDirection, type Direction, directionKey } from '../../src/wording/subjects.js';
-import { ECHO_REPLY_NS, type EchoStream } from './echo-streams.js';
-import type { EchoRun, EchoSize, EchoTally } from './echo-tally.js';
-import type { IcmpError } from './icmp-errors.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest, latest } from '../../../src/correlate/frame-reference.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
+import type { FrameRef } from '../../../src/moment.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { addressFilter, carrierFilter } from '../../../src/wording/display-filters.js';
+import { byDirection, type Direction, directionKey } from '../../../src/wording/subjects.js';
+import { ECHO_REPLY_NS, type EchoStream } from '../echo-streams.js';
+import type { EchoRun, EchoSize, EchoTally } from '../echo-tally.js';
+import type { IcmpError } from '../icmp-errors.js';
 
 /** All pings from one host to another, decided against the end of the capture. */
 export interface EchoPair extends Direction {

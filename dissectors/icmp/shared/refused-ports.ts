@@ -1,9 +1,9 @@
-import { isBefore } from '../../src/correlate/traffic.js';
-import type { Evidence, Problem } from '../../src/diagnose/diagnosis.js';
-import { serviceWord } from '../../src/diagnose/packet-class.js';
-import type { Citation, FrameRef } from '../../src/moment.js';
-import { PROTOCOL_UDP } from '../../src/wire/ip.js';
-import { pairFilter } from '../../src/wording/display-filters.js';
+import { isBefore } from '../../../src/correlate/traffic.js';
+import type { Evidence, Problem } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
+import type { Citation, FrameRef } from '../../../src/moment.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { pairFilter } from '../../../src/wording/display-filters.js';
 import { type Refusal, refusalsJudgedBy } from './refusals.js';
 
 /*

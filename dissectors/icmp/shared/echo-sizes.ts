@@ -1,9 +1,9 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { isBefore } from '../../src/correlate/traffic.js';
-import type { FrameRef } from '../../src/moment.js';
-import { NS_PER_SECOND } from '../../src/units.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { isBefore } from '../../../src/correlate/traffic.js';
+import type { FrameRef } from '../../../src/moment.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import type { EchoSize } from '../echo-tally.js';
 import type { EchoPair } from './echo-pairs.js';
-import type { EchoSize } from './echo-tally.js';
 
 /** Requests of each class that must be seen. */
 export const REQUESTS_PER_CLASS_MIN = 3;

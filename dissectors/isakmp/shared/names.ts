@@ -1,6 +1,6 @@
-import * as isakmp from './layout.js';
-import { mainModeStep } from './progress.js';
-import type { IkeExchange, IkeMessage, IkeSession } from './session.js';
+import * as isakmp from '../layout.js';
+import { mainModeStep } from '../progress.js';
+import type { IkeExchange, IkeMessage, IkeSession } from '../session.js';
 
 const EXCHANGES: Readonly<Record<number, string>> = {
   [isakmp.EXCHANGE_BASE]: 'base exchange',

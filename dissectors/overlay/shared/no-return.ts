@@ -1,22 +1,22 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { tooShortAfter } from '../../src/correlate/gates.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { tooShortAfter } from '../../../src/correlate/gates.js';
 import {
   type CarriedTunnel,
   carriedBetweenEnds,
   isMirror,
   unseenAnswers,
-} from '../../src/diagnose/carried-tunnel.js';
+} from '../../../src/diagnose/carried-tunnel.js';
 import {
   type CarriedKind,
   type Evidence,
   insufficientData,
   type Judgement,
   type Problem,
-} from '../../src/diagnose/diagnosis.js';
-import type { StatedThreshold } from '../../src/diagnose/diagnosis-metadata.js';
-import type { Citation, FrameRef, Moment } from '../../src/moment.js';
-import { plural } from '../../src/wording/counts.js';
-import { secondsText } from '../../src/wording/durations.js';
+} from '../../../src/diagnose/diagnosis.js';
+import type { StatedThreshold } from '../../../src/diagnose/diagnosis-metadata.js';
+import type { Citation, FrameRef, Moment } from '../../../src/moment.js';
+import { plural } from '../../../src/wording/counts.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import {
   type InnerRequests,
   innerRequests,

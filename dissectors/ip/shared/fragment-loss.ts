@@ -1,4 +1,4 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import {
   captureMayHide,
   DROP_SHARE_SEVERE,
@@ -6,18 +6,18 @@ import {
   type Limit,
   mayBeOwnDrops,
   oneWayCaptureLimit,
-} from '../../src/correlate/gates.js';
-import { isOnLink } from '../../src/correlate/mirrors.js';
-import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
-import type { StatedMetadata } from '../../src/diagnose/diagnosis-metadata.js';
-import { isTunnelPair, relevanceOfPair, severityFor } from '../../src/diagnose/severity-policy.js';
-import type { Citation } from '../../src/moment.js';
-import type { Confidence, Severity, Subject } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { echoStreams, type IcmpError, icmpErrors } from '../icmp/correlator.js';
-import { type EchoPair, echoPairs } from '../icmp/echo-pairs.js';
+} from '../../../src/correlate/gates.js';
+import { isOnLink } from '../../../src/correlate/mirrors.js';
+import type { Evidence, Judgement } from '../../../src/diagnose/diagnosis.js';
+import type { StatedMetadata } from '../../../src/diagnose/diagnosis-metadata.js';
+import { isTunnelPair, relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
+import type { Citation } from '../../../src/moment.js';
+import type { Confidence, Severity, Subject } from '../../../src/report/report.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { echoStreams, type IcmpError, icmpErrors } from '../../icmp/correlator.js';
+import { type EchoPair, echoPairs } from '../../icmp/shared/echo-pairs.js';
+import type { LedgerEntry } from '../fragment-stream.js';
 import { type FragmentPair, type Incomplete, identificationWords, incompleteOf } from './fragment-pairs.js';
-import type { LedgerEntry } from './fragment-stream.js';
 
 /*
  * What frag.missing-first and frag.missing-rest share: how bad a loss of fragments is, and what else than the path

@@ -1,15 +1,15 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { captureMayHide } from '../../src/correlate/gates.js';
-import type { TunnelDirection } from '../../src/correlate/tunnel-direction.js';
-import type { CarriedKind, Evidence } from '../../src/diagnose/diagnosis.js';
-import type { FollowedTunnel } from '../../src/diagnose/followed-tunnel.js';
-import type { Subject } from '../../src/report/report.js';
-import { PROTOCOL_UDP } from '../../src/wire/ip.js';
-import { carrierFilter } from '../../src/wording/display-filters.js';
-import { type IcmpError, icmpErrors } from '../icmp/correlator.js';
-import { fragmentStreams } from '../ip/correlator.js';
-import { type FragmentPair, fragmentPairs, incompleteOf } from '../ip/fragment-pairs.js';
-import { type RepeatedWhenCut, repeatedWhenCut } from './cut-packets.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { captureMayHide } from '../../../src/correlate/gates.js';
+import type { TunnelDirection } from '../../../src/correlate/tunnel-direction.js';
+import type { CarriedKind, Evidence } from '../../../src/diagnose/diagnosis.js';
+import type { FollowedTunnel } from '../../../src/diagnose/followed-tunnel.js';
+import type { Subject } from '../../../src/report/report.js';
+import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
+import { carrierFilter } from '../../../src/wording/display-filters.js';
+import { type IcmpError, icmpErrors } from '../../icmp/correlator.js';
+import { fragmentStreams } from '../../ip/correlator.js';
+import { type FragmentPair, fragmentPairs, incompleteOf } from '../../ip/shared/fragment-pairs.js';
+import { type RepeatedWhenCut, repeatedWhenCut } from '../cut-packets.js';
 
 /*
  * How the underlay carries the packets of tunnels, of whatever kind: what fits, what is cut into fragments, and what a

@@ -1,7 +1,7 @@
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { checksumFaults } from '../checksum/correlator.js';
-import type { ServiceStuckSegment, TcpService } from './session.js';
+import type { Evidence } from '../../../src/diagnose/diagnosis.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { checksumFaults } from '../../checksum/correlator.js';
+import type { ServiceStuckSegment, TcpService } from '../session.js';
 import { isBlackHoleSize } from './size-limits.js';
 
 export const ARRIVED_REPEATS_MIN = 3;

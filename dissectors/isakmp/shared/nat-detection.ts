@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { IPV4_MAPPED } from '../../src/wire/ip.js';
-import { NAT_DESTINATION, NAT_SECOND_SOURCE, NAT_SOURCE } from './layout.js';
-import type { IkePath, IkeRole, IkeSession, NatCheck } from './session.js';
+import { IPV4_MAPPED } from '../../../src/wire/ip.js';
+import { NAT_DESTINATION, NAT_SECOND_SOURCE, NAT_SOURCE } from '../layout.js';
+import type { IkePath, IkeRole, IkeSession, NatCheck } from '../session.js';
 
 /** NAT detection hashes of one message: NAT_ bits, their full length in bytes, and the first eight bytes of each in hex. */
 export interface NatHashes {

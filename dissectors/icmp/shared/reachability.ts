@@ -1,18 +1,21 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { momentOf } from '../../src/correlate/frame-reference.js';
-import { isBefore } from '../../src/correlate/traffic.js';
-import type { Evidence, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
-import { serviceWord } from '../../src/diagnose/packet-class.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
+import { isBefore } from '../../../src/correlate/traffic.js';
+import type { Evidence, Judgement, Problem } from '../../../src/diagnose/diagnosis.js';
+import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import {
   type Relevance,
   relevanceOfPair,
   severityFor,
   tunnelPairs,
-} from '../../src/diagnose/severity-policy.js';
-import type { Severity } from '../../src/report/report.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { plural } from '../../src/wording/counts.js';
-import { directionKey, insideWords, pairSubject } from '../../src/wording/subjects.js';
+} from '../../../src/diagnose/severity-policy.js';
+import type { Severity } from '../../../src/report/report.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { plural } from '../../../src/wording/counts.js';
+import { directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
+import type { IcmpError } from '../icmp-errors.js';
+import { icmpErrors } from '../icmp-errors.js';
+import { wordsFor } from '../message-types.js';
 import {
   citationsOf,
   type ErrorPair,
@@ -23,9 +26,6 @@ import {
   type QuotingError,
   unusableErrors,
 } from './error-pairs.js';
-import type { IcmpError } from './icmp-errors.js';
-import { icmpErrors } from './icmp-errors.js';
-import { wordsFor } from './message-types.js';
 import { flowOfQuoted } from './refusals.js';
 
 /** Errors that say that a packet could not be delivered, turned into judgements about pairs of hosts. */

@@ -1,12 +1,12 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { fragmentEdgeSeconds, secondsFromStart } from '../../src/correlate/gates.js';
-import { secondsToPause } from '../../src/correlate/watched.js';
-import type { FrameRef } from '../../src/moment.js';
-import { NS_PER_SECOND } from '../../src/units.js';
-import { ipProtocolName } from '../../src/wire/ip-protocols.js';
-import { byDirection, type Direction } from '../../src/wording/subjects.js';
-import type { Lack } from './datagram.js';
-import type { FragmentStream, LedgerEntry } from './fragment-stream.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { fragmentEdgeSeconds, secondsFromStart } from '../../../src/correlate/gates.js';
+import { secondsToPause } from '../../../src/correlate/watched.js';
+import type { FrameRef } from '../../../src/moment.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import { ipProtocolName } from '../../../src/wire/ip-protocols.js';
+import { byDirection, type Direction } from '../../../src/wording/subjects.js';
+import type { Lack } from '../datagram.js';
+import type { FragmentStream, LedgerEntry } from '../fragment-stream.js';
 
 /** Fragmented datagrams from one host to another, all protocols and time segments together. */
 export interface FragmentPair extends Direction {

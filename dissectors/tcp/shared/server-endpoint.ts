@@ -1,15 +1,15 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { type Limit, oneSidedLimit } from '../../src/correlate/gates.js';
-import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
-import { severityOfFlow } from '../../src/diagnose/severity-policy.js';
-import type { FrameRef } from '../../src/moment.js';
-import type { Severity, Subject } from '../../src/report/report.js';
-import { carrierFilter, hostFilter, pairFilter } from '../../src/wording/display-filters.js';
-import { endpointText } from '../../src/wording/endpoints.js';
-import { serverSubject } from '../../src/wording/subjects.js';
-import { tcpServices } from './correlator.js';
-import { both, NEVER, type Occurrences } from './occurrences.js';
-import type { TcpService } from './session.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { type Limit, oneSidedLimit } from '../../../src/correlate/gates.js';
+import type { Evidence, Judgement } from '../../../src/diagnose/diagnosis.js';
+import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
+import type { FrameRef } from '../../../src/moment.js';
+import type { Severity, Subject } from '../../../src/report/report.js';
+import { carrierFilter, hostFilter, pairFilter } from '../../../src/wording/display-filters.js';
+import { endpointText } from '../../../src/wording/endpoints.js';
+import { serverSubject } from '../../../src/wording/subjects.js';
+import { tcpServices } from '../correlator.js';
+import { both, NEVER, type Occurrences } from '../occurrences.js';
+import type { TcpService } from '../session.js';
 
 /** Sources that must fail before a finding about a busy endpoint is more than information, and their share of failures. */
 export const SOURCES_MIN = 3;

@@ -1,7 +1,7 @@
-import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import type { FlowIdentity } from '../../src/correlate/known-protocols.js';
-import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import { type IcmpError, icmpErrors, type QuotedPacket } from './icmp-errors.js';
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import type { FlowIdentity } from '../../../src/correlate/known-protocols.js';
+import type { Evidence } from '../../../src/diagnose/diagnosis.js';
+import { type IcmpError, icmpErrors, type QuotedPacket } from '../icmp-errors.js';
 
 /** An error with the packet that it refused. */
 export type Refusal = IcmpError & { readonly quoted: QuotedPacket };

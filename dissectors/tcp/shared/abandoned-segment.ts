@@ -1,5 +1,5 @@
-import { NS_PER_SECOND } from '../../src/units.js';
-import type { ServiceStuckSegment } from './session.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
+import type { ServiceStuckSegment } from '../session.js';
 import { isBlackHoleSize } from './size-limits.js';
 
 export const REPEATS_MIN = 5;
