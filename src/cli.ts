@@ -1,6 +1,7 @@
 import { CaptureError } from './capture/capture-error.js';
 import { readCommandLine } from './commands/command-line.js';
 import { EXIT } from './commands/exit-code.js';
+import { reasonOf } from './commands/output-file.js';
 import type { ScreenStream, Terminal } from './commands/terminal.js';
 import { UsageError } from './commands/usage-error.js';
 import { escapeText } from './report/escape.js';
@@ -18,7 +19,11 @@ let endsWithReport = false;
 /** A reader that has seen enough (`| head`) is no failure: the rest is not written and the exit code stays. */
 function writeStdout(text: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    process.stdout.write(text, (error) => (error && !isBrokenPipe(error) ? reject(error) : resolve()));
+    process.stdout.write(text, (error) =>
+      error && !isBrokenPipe(error)
+        ? reject(new UsageError(`cannot write to standard output: ${reasonOf(error)}`))
+        : resolve(),
+    );
   });
 }
 

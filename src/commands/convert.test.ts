@@ -1,4 +1,12 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -60,6 +68,13 @@ describe('convert', () => {
     expect(readdirSync(folder).filter((name) => name.includes('none') || name.includes('partial'))).toEqual(
       [],
     );
+  });
+
+  it.skipIf(!existsSync('/dev/full'))('writes to a device as it is, and says that it is full', async () => {
+    await expect(convert([sample], '/dev/full')).rejects.toThrow('cannot write /dev/full: no space left');
+    expect(lstatSync('/dev/full').isCharacterDevice()).toBe(true);
+    expect(await convert([sample], '/dev/null')).toBe(0);
+    expect(lstatSync('/dev/null').isCharacterDevice()).toBe(true);
   });
 
   it('never writes over what it reads', async () => {

@@ -5,6 +5,9 @@ import {
   fstatSync,
   openSync,
   readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
   type Stats,
   statSync,
   writeSync,
@@ -33,17 +36,66 @@ export function assertWritable(output: string, inputs: readonly string[]): void 
   assertAccess(output, output);
 }
 
-/** @throws UsageError where the file cannot be written. */
+/** @throws UsageError where the file cannot be written; then what stood there before still does. */
 export function writeOutputFile(output: string, batches: readonly string[]): void {
+  const file = new WholeFile(output);
   try {
-    const file = openSync(output, 'w');
-    try {
-      for (const batch of batches) writeFully(file, Buffer.from(batch, 'utf8'));
-    } finally {
-      closeSync(file);
-    }
+    for (const batch of batches) file.write(Buffer.from(batch, 'utf8'));
+    file.complete();
   } catch (error) {
+    file.abandon();
     throw new UsageError(`cannot write the report to ${output}: ${reasonOf(error)}`);
+  }
+}
+
+/**
+ * A file that takes the place of the one before it when it is whole: a disk that fills up, or a process that ends, leaves
+ * no half of it. Devices, pipes, and files in a folder that takes no other file are written as they are.
+ */
+export class WholeFile {
+  private readonly target: string;
+  private readonly path: string;
+  private readonly forget = () => this.abandon();
+  private descriptor: number | null;
+
+  /** @throws Error of the file system. */
+  constructor(output: string) {
+    const existing = statOrNull(output);
+    // Of a link the file that it names is replaced, not the link.
+    this.target = existing === null ? output : realpathSync(output);
+    const isReplaced = existing === null || (existing.isFile() && isWritable(dirname(this.target)));
+    this.path = isReplaced ? `${this.target}.partial-${process.pid}` : this.target;
+    this.descriptor = openSync(this.path, 'w', existing === null ? undefined : existing.mode & 0o777);
+    process.once('exit', this.forget);
+  }
+
+  /** @throws Error of the file system. */
+  write(bytes: Uint8Array): void {
+    if (this.descriptor === null) throw new Error(`${this.target} is closed`);
+    for (let at = 0; at < bytes.length; ) at += writeSync(this.descriptor, bytes, at);
+  }
+
+  /** @throws Error of the file system: some tell only now that nothing was written. */
+  complete(): void {
+    this.close();
+    if (this.path !== this.target) renameSync(this.path, this.target);
+  }
+
+  /** Leaves nothing behind. After `complete` it does nothing. */
+  abandon(): void {
+    if (this.descriptor === null && this.path === this.target) return;
+    try {
+      this.close();
+    } finally {
+      if (this.path !== this.target) rmSync(this.path, { force: true });
+    }
+  }
+
+  private close(): void {
+    process.removeListener('exit', this.forget);
+    const { descriptor } = this;
+    this.descriptor = null;
+    if (descriptor !== null) closeSync(descriptor);
   }
 }
 
@@ -52,9 +104,13 @@ export function writeFailure(path: string, error: unknown): UsageError {
   return new UsageError(`cannot write ${path}: ${reasonOf(error)}`);
 }
 
-function writeFully(file: number, bytes: Uint8Array): void {
-  let written = 0;
-  while (written < bytes.length) written += writeSync(file, bytes, written);
+function isWritable(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function assertAccess(path: string, output: string): void {
@@ -93,7 +149,8 @@ function stdinStatOrNull(): Stats | null {
   }
 }
 
-function reasonOf(error: unknown): string {
+/** In words, of an error of the file system. */
+export function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   if (code === 'ENOENT') return 'its directory does not exist';
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return 'no permission';
