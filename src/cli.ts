@@ -103,7 +103,6 @@ async function run(args: readonly string[]): Promise<number> {
       );
     case 'live':
       endsWithReport = true;
-      for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
       return (await import('./commands/live.js')).runLiveCommand(
         invocation.options,
         terminal,
@@ -125,7 +124,7 @@ async function run(args: readonly string[]): Promise<number> {
 
 /** One line on stderr, never a stack unless asked for. @returns the exit code. */
 function reportFailure(error: unknown): number {
-  if (interruption.signal.aborted && !endsWithReport) return EXIT.interrupted;
+  if (interruption.signal.aborted && !endsWithReport) exitInterrupted();
   if (error instanceof UsageError || error instanceof CaptureError || error instanceof SideFileError) {
     message(error.message);
     return EXIT.usageOrInput;
@@ -141,13 +140,18 @@ function isBrokenPipe(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EPIPE';
 }
 
-function interrupt(): void {
-  if (interruption.signal.aborted) process.exit(EXIT.interrupted);
-  interruption.abort();
-  if (!endsWithReport) setTimeout(() => process.exit(EXIT.interrupted), INTERRUPT_GRACE_MS).unref();
+function exitInterrupted(): never {
+  message('interrupted before there was a report');
+  process.exit(EXIT.interrupted);
 }
 
-process.on('SIGINT', interrupt);
+function interrupt(): void {
+  if (interruption.signal.aborted) exitInterrupted();
+  interruption.abort();
+  if (!endsWithReport) setTimeout(exitInterrupted, INTERRUPT_GRACE_MS).unref();
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
 // Whatever ends the process, the terminal gets its first screen back.
 process.on('exit', () => screen?.leave());
 // The rejected write tells its caller the same; without a listener it would end the process.
@@ -155,6 +159,6 @@ process.stdout.on('error', () => {});
 process.on('uncaughtException', (error) => process.exit(reportFailure(error)));
 
 run(process.argv.slice(2)).then(
-  (code) => process.exit(code),
+  (code) => (code === EXIT.interrupted ? exitInterrupted() : process.exit(code)),
   (error: unknown) => process.exit(reportFailure(error)),
 );

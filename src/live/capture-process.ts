@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import type { CaptureCommand } from './capture-command.js';
+import { endWithParent } from './parent-watch.js';
 
 /** How a capture program ended. */
 export interface ProcessEnd {
@@ -53,6 +54,8 @@ export class CaptureProcess {
     });
     this.leash = () => this.kill('SIGKILL');
     process.once('exit', this.leash);
+    const endWatch = child.pid === undefined ? () => {} : endWithParent(ownGroup ? -child.pid : child.pid);
+    child.once('exit', endWatch);
     this.ended = new Promise((resolve) => {
       this.settle = (end: ProcessEnd) => {
         process.removeListener('exit', this.leash);

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { CaptureSource, ReopenableInput } from '../capture/capture-source.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { IdentitySink } from '../correlate/identity-sink.js';
@@ -56,6 +57,8 @@ const MANY_FLOWS = 1 << 17;
  */
 const COLLECT_SOONER = '--heap-growing-percent=15';
 const BYTES_PER_FRAME_MIN = 64;
+/** A file that is read and dissected on this thread never waits: signals and timers get their turn so often. */
+const TURN_EVERY_MS = 100;
 
 /** Reads, dissects and correlates the whole input; stops early, without error, when the signal aborts. */
 export async function runPipeline(
@@ -142,6 +145,7 @@ class Pipeline {
   /** Consumes slots in the order in which they were filled, while the feed reads ahead. */
   async run(): Promise<void> {
     const { feed, options } = this;
+    let lastTurnMs = performance.now();
     while (!options.signal?.aborted) {
       const slotIndex = await feed.take();
       if (slotIndex < 0) break;
@@ -149,6 +153,9 @@ class Pipeline {
       options.onConsumed?.(this.runner);
       feed.giveBack(slotIndex);
       options.onProgress?.(feed.consumedBytes, this.source.totalBytes);
+      if (performance.now() - lastTurnMs < TURN_EVERY_MS) continue;
+      await turnOfTheLoop();
+      lastTurnMs = performance.now();
     }
     await feed.finish();
     this.runner.endEpoch();
