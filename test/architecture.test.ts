@@ -44,6 +44,11 @@ describe('what no rule of imports can say', () => {
     expect(offenders).toEqual([]);
   });
 
+  it('lets no diagnosis word a frame: a number says nothing without its capture, and the evidence cites both', () => {
+    const offenders = folders.filter((file) => /\bframes? \$\{/.test(textOf(file)));
+    expect(offenders).toEqual([]);
+  });
+
   it('keeps allocation out of the functions that run for every frame', () => {
     const hot = [
       ...folders.filter((file) => file.endsWith('/dissector.ts')),

@@ -5,6 +5,7 @@ import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Citation } from '../moment.js';
 import type { Finding, Report, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
+import { frameNumberOf } from '../units.js';
 import { type Accused, assignBlame, type HostOf } from './blame-order.js';
 import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
@@ -189,7 +190,7 @@ function withFate(citation: Citation, side: Side, comparison: Comparison): Citat
   const known = comparison.fateOf(side, citation.frame);
   if (!known || known.fate === 'unknown') return shifted;
   const other = side === 'a' ? 'B' : 'A';
-  const frame = known.counterpart ? ` frame ${known.counterpart.frame % 2 ** 40}` : '';
+  const frame = known.counterpart ? ` frame ${frameNumberOf(known.counterpart.frame)}` : '';
   const words = known.fate === 'lost' ? `not seen at ${other}` : `${other}${frame || ' too'}`;
   return { ...shifted, summary: `${citation.summary} (${words})` };
 }

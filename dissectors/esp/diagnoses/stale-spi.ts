@@ -62,8 +62,7 @@ function judge(evidence: Evidence, pair: EspPair, there: EspDirection, back: Esp
   const { stale, left, moved } = found;
   const seconds = secondsBetween(moved.first, stale.last);
   const rekey = rekeyOf(evidence, pair, moved);
-  const frames = [...new Set(rekey.map(({ frame }) => frame))].join(' and ');
-  const after = rekey.length > 0 ? `After the rekey in frames ${frames}, ` : '';
+  const after = rekey.length > 0 ? 'After a rekey ' : '';
   return {
     result: 'problem',
     subject: { ...subject, spi: spiText(stale.spi) },
