@@ -1,4 +1,5 @@
 // The table of targets: what is measured for each row, and what it has to reach.
+import { checksumRow } from './checksum-row.mjs';
 import { compareRow } from './compare-row.mjs';
 import { hostileRow } from './hostile-row.mjs';
 import { peakMemoryRow } from './peak-memory-row.mjs';
@@ -66,6 +67,7 @@ export const ROWS = [
     roundsMax: 2,
   }),
   serialShareRow({ capture: MIXED_1GB, limit: 0.3, rounds: 3 }),
+  checksumRow({ capture: MIXED_1GB, limit: 1.1, rounds: 3 }),
   compareRow({ capture: MIXED_1GB, limit: 2, limitBytes: 500e6, rounds: 3 }),
   peakMemoryRow({ small: MIXED_1GB, large: MIXED_10GB, limitBytes: 250e6, spread: 1.1, rounds: 2 }),
   ratioRow({

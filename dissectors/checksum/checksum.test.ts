@@ -3,7 +3,7 @@ import { MARK_CHECKSUM_PENDING } from '../../src/capture/frame-marks.js';
 import { concat, u8, zeros } from '../../test/build/bytes.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
 import { icmpEcho, icmpError } from '../../test/build/icmp.js';
-import { ipv4, ipv6 } from '../../test/build/ip.js';
+import { fragmentIpv4, fragmentIpv6, ipv4, ipv6 } from '../../test/build/ip.js';
 import { ethernet } from '../../test/build/link.js';
 import { runFrames } from '../../test/build/run-capture.js';
 import { mssOption, type Tcp, tcp } from '../../test/build/tcp.js';
@@ -68,6 +68,22 @@ function carried(outer: Checksum, inner: Checksum): Uint8Array {
   return ipv4({ source: A, destination: B, protocol: 17, payload: datagram });
 }
 
+/** A large datagram of each protocol, with its CHECKSUM_ value. */
+function datagrams(checksum: Checksum): (readonly [number, Uint8Array])[] {
+  const payload = Uint8Array.from({ length: 1431 }, (_, index) => (index * 37) & 0xff);
+  const ports = { sourcePort: 40_000, destinationPort: 4500, payload, checksum };
+  const ends = { source: A, destination: B };
+  const ends6 = { source: A6, destination: B6 };
+  const echo = icmpEcho({ identifier: 1, sequence: 1, data: payload });
+  if (checksum !== 'correct') echo[2] ^= 0x55;
+  return [
+    [1, ipv4({ ...ends, protocol: 17, payload: udp({ ...ends, ...ports }) })],
+    [1, ipv6({ ...ends6, nextHeader: 17, payload: udp({ ...ends6, ...ports }) })],
+    [2, segment({ payload, flags: ['ACK'], checksum })],
+    [3, ipv4({ ...ends, protocol: 1, payload: echo })],
+  ];
+}
+
 async function faultsOf(packet: Uint8Array, more: Partial<TestFrame> = {}): Promise<string[]> {
   const run = await runFrames([frame(0, packet, more)], PARTS);
   return run
@@ -118,6 +134,46 @@ describe('which checksums do not fit', () => {
     // Local checksum offload: the outer sum already counts on what the card will write inside.
     expect(await faultsOf(carried(0x4321, 'offload'))).toEqual([]);
     expect(await faultsOf(segment({ checksum: 0x1234 }), { marks: MARK_CHECKSUM_PENDING })).toEqual([]);
+  });
+
+  it.each(['ascending', 'reversed'] as const)(
+    'verifies fragments once their datagram is complete, %s',
+    async (order) => {
+      for (const [isRight, packets] of [
+        [true, datagrams('correct')],
+        [false, datagrams(0x1234)],
+      ] as const) {
+        for (const [kind, packet] of packets) {
+          const fragments =
+            packet[0] >> 4 === 6
+              ? fragmentIpv6(packet, 600, 7, { order })
+              : fragmentIpv4(packet, 600, { order });
+          expect(fragments.length).toBeGreaterThan(2);
+          const frames = fragments.map((one, index) => frame(index / 1000, one));
+          for (const framesPerChunk of [1, 100]) {
+            const found = (await runFrames(frames, PARTS, framesPerChunk)).sessions(checksumFaults);
+            const expected = { kind, packets: 1, conversation: { fromPort: kind === 3 ? 0 : 40_000 } };
+            expect(found).toMatchObject(isRight ? [] : [expected]);
+          }
+        }
+      }
+    },
+  );
+
+  it('does not judge datagrams of which a fragment is missing, comes twice or overlaps', async () => {
+    const [[, packet]] = datagrams(0x1234);
+    const [first, second, third] = fragmentIpv4(packet, 600);
+    for (const some of [
+      [first, second],
+      [second, third],
+      [first, first, second, third],
+      [first, ...fragmentIpv4(packet, 500).slice(1), third],
+    ]) {
+      // Among others, so that a fragment that comes twice is no copy by the capture.
+      const others = Array.from({ length: 20 }, (_, sequence) => segment({ sequence }));
+      const frames = [...others, ...some].map((one, index) => frame(index / 1000, one));
+      expect((await runFrames(frames, PARTS)).sessions(checksumFaults)).toEqual([]);
+    }
   });
 
   it('leaves out what cannot be summed: cuts, fragments, a length of 0, quotes', async () => {

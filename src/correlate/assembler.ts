@@ -6,12 +6,13 @@ import { FLOW_HIGH, FLOW_LOW, FLOW_PORTS, FLOW_STACK, STACK_PARENT } from '../ob
 import { KEY_WORDS } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import { frameId, frameNumberOf } from '../units.js';
-import { IPV4_MAPPED, PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
+import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH, UDP_LENGTH } from '../wire/transport.js';
 import { DatagramAssembly, type DatagramCounts } from './datagram-assembly.js';
 import type { FlowRegistry } from './flow-registry.js';
+import { FragmentSums, type UnfitSum } from './fragment-sums.js';
 import type { OmittedRows } from './omitted-rows.js';
-import { type Piece, PieceClock, readPiece } from './piece.js';
+import { isIpv4, type Piece, PieceClock, readPiece } from './piece.js';
 import { StreamAssembly, type StreamCounts } from './stream-assembly.js';
 import type { AssembledStream } from './stream-state.js';
 
@@ -45,6 +46,7 @@ export class Assembler {
   private readonly clock = new PieceClock();
   private readonly datagrams: DatagramAssembly;
   private readonly streams: StreamAssembly;
+  private readonly sums: FragmentSums;
   private readonly readsDatagrams: boolean;
   private refusedMessages = 0;
   private failureCount = 0;
@@ -56,6 +58,7 @@ export class Assembler {
   private readonly inner: Piece[] = [];
   private stream: AssembledStream | null = null;
   private datagram: DataView | null = null;
+  private unfit: UnfitSum | null = null;
   private piece: Piece | null = null;
   private sourcePort = 0;
   private destinationPort = 0;
@@ -71,6 +74,7 @@ export class Assembler {
       this.isRead(source, destination),
     );
     this.streams = new StreamAssembly(flows, this.clock);
+    this.sums = new FragmentSums(flows, this.clock);
   }
 
   get counts(): AssemblerCounts {
@@ -113,7 +117,8 @@ export class Assembler {
         if (!message) break;
         if (hasRoom) {
           hasAppended = true;
-          this.dissect(slot, engine, piece, message);
+          if (message instanceof DataView) this.dissect(slot, engine, piece, message);
+          else this.noteSum(slot, engine, piece, message);
         } else this.refusedMessages++;
       }
       if (this.stream) this.streams.settle(this.stream);
@@ -154,12 +159,13 @@ export class Assembler {
       this.clock.advance(piece.timeNs);
       if (piece.kind === PIECE_FRAGMENT) this.takeFragment(piece);
       else this.takeSegment(piece);
-      if (this.datagram || this.stream) return piece;
+      if (this.datagram || this.stream || this.unfit) return piece;
     }
   }
 
   private takeFragment(piece: Piece): void {
-    if (!this.readsDatagrams) return;
+    this.unfit = this.sums.add(piece);
+    if (!this.readsDatagrams || piece.protocol !== PROTOCOL_UDP) return;
     const bytes = this.datagrams.add(piece);
     if (!bytes) return;
     const { counts } = this.datagrams;
@@ -184,8 +190,11 @@ export class Assembler {
     if (framing) this.stream = this.streams.add(piece, framing);
   }
 
-  private nextMessage(piece: Piece): DataView | null {
+  private nextMessage(piece: Piece): DataView | UnfitSum | null {
     if (piece.kind !== PIECE_FRAGMENT) return this.stream ? this.streams.next(this.stream) : null;
+    const { unfit } = this;
+    this.unfit = null;
+    if (unfit) return unfit;
     const { datagram } = this;
     this.datagram = null;
     return datagram;
@@ -213,6 +222,25 @@ export class Assembler {
     slot.blobLength = known.blob;
   }
 
+  /** Rows of a checksum that does not fit; what its datagram says was taken in frame by frame. */
+  private noteSum(slot: Slot, engine: DissectEngine, piece: Piece, unfit: UnfitSum): void {
+    if (!slot.hasFlowsForMessage()) {
+      this.refusedMessages++;
+      return;
+    }
+    slot.reindex();
+    this.sourcePort = unfit.sourcePort;
+    this.destinationPort = unfit.destinationPort;
+    const { rows } = slot.damaged;
+    const known = rows.length;
+    try {
+      engine.noteAssembledSum(piece.frameIndex, this.describe(slot, piece), unfit);
+    } catch (error) {
+      this.noteFailure(slot, piece, error);
+    }
+    rows.length = known;
+  }
+
   private keepInnerPieces(slot: Slot, knownPieces: number): void {
     const global = this.flows.mapFlows(slot, this.mappedFlows);
     this.mappedFlows = slot.flows.keys.length;
@@ -225,6 +253,7 @@ export class Assembler {
   /** The context of the message: what the spine would know had one frame carried it. */
   private describe(slot: Slot, piece: Piece): (frame: FrameContext) => void {
     const { words } = slot.flows.keys;
+    const { udpPort, entropySourcePort } = this.dispatch;
     const at = piece.chunkFlow * KEY_WORDS;
     return (frame) => {
       const from = at + (piece.direction === 0 ? FLOW_LOW : FLOW_HIGH);
@@ -233,18 +262,19 @@ export class Assembler {
         frame.source[word] = words[from + word];
         frame.destination[word] = words[to + word];
       }
-      const isIpv4 = frame.source[0] === 0 && frame.source[1] === 0 && frame.source[2] === IPV4_MAPPED;
-      frame.family = isIpv4 ? 4 : 6;
+      frame.family = isIpv4(slot, piece.chunkFlow) ? 4 : 6;
       frame.stack = words[at + FLOW_STACK];
       frame.depth = depthOf(slot, frame.stack);
       frame.timeToLive = 0;
       frame.networkOffset = 0;
       frame.networkLength = frame.view.byteLength;
       if (piece.kind === PIECE_FRAGMENT) {
-        frame.protocol = PROTOCOL_UDP;
+        frame.protocol = piece.protocol;
         frame.sourcePort = this.sourcePort;
         frame.destinationPort = this.destinationPort;
-        frame.resumeConversation();
+        const owner = piece.protocol === PROTOCOL_UDP ? udpPort[this.destinationPort] : NOBODY;
+        const isEntropy = owner !== NOBODY && entropySourcePort[owner] === 1;
+        frame.resumeConversation(isEntropy ? this.destinationPort : this.sourcePort);
         return;
       }
       const ports = words[at + FLOW_PORTS];

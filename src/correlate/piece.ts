@@ -1,5 +1,8 @@
+import { FLOW_LOW } from '../observe/flow-key.js';
+import { KEY_WORDS } from '../observe/key-table.js';
 import type { Slot } from '../observe/slot.js';
 import type { Nanoseconds } from '../units.js';
+import { IPV4_MAPPED } from '../wire/ip.js';
 import type { FlowId } from './flow-id.js';
 
 /** Payload that crosses frames, as read from the slot's piece table. */
@@ -16,6 +19,9 @@ export interface Piece {
   /** Bytes on the wire; `bytes` is shorter where the capture or PIECE_BYTES_MAX cut them. */
   readonly wireLength: number;
   readonly bytes: Uint8Array;
+  /** Part of a transport checksum in a fragment, or -1; see PIECE. */
+  readonly sum: number;
+  readonly isIpv6: boolean;
   readonly flow: FlowId;
   /** Index of the flow in the chunk's dictionary. */
   readonly chunkFlow: number;
@@ -40,12 +46,21 @@ export function readPiece(slot: Slot, row: number, global: Int32Array): Piece {
     offset: pieces.offset[row],
     wireLength: pieces.wireLength[row],
     bytes: blob.subarray(blobOffset, blobOffset + pieces.blobLength[row]),
+    sum: pieces.sum[row],
+    isIpv6: chunkFlow >= 0 && !isIpv4(slot, chunkFlow),
     flow: chunkFlow < 0 ? -1 : global[chunkFlow],
     chunkFlow,
     direction: rows.direction[row],
     frameIndex: rows.frame[row],
     timeNs: chunk.frames.timeNs[rows.frame[row]],
   };
+}
+
+/** The flow of the chunk lies between IPv4 addresses. */
+export function isIpv4(slot: Slot, chunkFlow: number): boolean {
+  const { words } = slot.flows.keys;
+  const low = chunkFlow * KEY_WORDS + FLOW_LOW;
+  return words[low] === 0 && words[low + 1] === 0 && words[low + 2] === IPV4_MAPPED;
 }
 
 /**

@@ -49,10 +49,35 @@ const ROUTING_TYPE_SOURCE_ROUTE = 0;
 const ROUTING_TYPE_MOBILE = 2;
 const ROUTING_TYPE_SEGMENTS = 4;
 
+const KIND_OF_PROTOCOL: ReadonlyMap<number, number> = new Map([
+  [ip.PROTOCOL_UDP, CHECKSUM_UDP],
+  [ip.PROTOCOL_TCP, CHECKSUM_TCP],
+  [ip.PROTOCOL_ICMP, CHECKSUM_ICMP],
+  [ip.PROTOCOL_ICMPV6, CHECKSUM_ICMP],
+]);
+
+/**
+ * What a fragment adds to the transport checksum of its datagram, the first one with addresses and protocol; -1 where the capture
+ * cut it or marks it as not filled in. Fragments begin at multiples of 8 bytes, so that their sums can be added up.
+ */
+export function sumOfFragment(
+  frame: FrameContext,
+  fragmentOffset: number,
+  offset: number,
+  end: number,
+): number {
+  if (frame.isCut || (frame.marks & MARK_CHECKSUM_PENDING) !== 0 || offset + frame.payloadLength > end)
+    return -1;
+  const sum = sumOfBytes(frame.view, offset, offset + frame.payloadLength);
+  if (fragmentOffset !== 0 || frame.protocol === ip.PROTOCOL_ICMP) return sum;
+  return foldSum(sum + sumOfAddress(frame.source) + sumOfAddress(frame.destination) + frame.protocol);
+}
+
 /**
  * Verifies the checksums of IPv4, UDP, TCP, ICMP and ICMPv6 at every layer of a frame, on a sample that depends on the
- * packet alone. Not verified: what the capture cut, packets whose IP length is 0 (segmentation offload), fragments, and
- * what the capture itself marks as not filled in. A sum that equals that of the pseudo-header is one that the sender left
+ * packet alone. Of fragments the transport checksum is verified when the datagram is complete (`assembled`).
+ * Not verified: what the capture cut, packets whose IP length is 0 (segmentation offload), and what the capture itself marks
+ * as not filled in. A sum that equals that of the pseudo-header is one that the sender left
  * to its network card (or a receiver that merged packets put there), as are 0 in an IPv4 header and in TCP; a sum around
  * such a packet counts on what the card will write, so it is not judged either.
  */
@@ -182,6 +207,20 @@ export class ChecksumVerifier {
       areSameSum(found, 0xffff - withoutLength);
     // 0xffff is what a sender writes for a sum of 0, never for "not filled in".
     this.note(frame, kind, isUnfilled && found !== 0xffff ? VERDICT_UNFILLED : VERDICT_WRONG, found, sum);
+  }
+
+  /**
+   * A datagram whose fragments were put together on the way, `frame` describing its ends: `sum` is that of everything, the
+   * checksum found included. Hosts finish checksums before they cut packets, so none is left to a network card.
+   */
+  assembled(frame: FrameContext, sum: number, found: number): void {
+    this.beginFrame();
+    this.weight = 1;
+    const kind = KIND_OF_PROTOCOL.get(frame.protocol);
+    if (kind === undefined) return;
+    const hasNone = kind === CHECKSUM_UDP && found === 0;
+    this.note(frame, kind, hasNone ? VERDICT_ZERO_OVER_IPV6 : VERDICT_WRONG, found, sum);
+    this.endFrame(frame);
   }
 
   /** `sum` is that of everything, the checksum found included. */

@@ -172,6 +172,7 @@ export class DissectEngine {
   ): void {
     const { frame } = this;
     frame.begin(view, frameIndex, this.slot.chunk.frames.marks[frameIndex], view.byteLength, false);
+    this.checksums?.beginFrame();
     describe(frame);
     frame.origin = ORIGIN_ASSEMBLED;
     frame.foldsRows = false;
@@ -180,5 +181,24 @@ export class DissectEngine {
     if (leaf !== NOBODY) this.leaves[leaf](frame, 0, view.byteLength);
     else if (frame.protocol === PROTOCOL_UDP)
       this.transport.dissectAssembledDatagram(frame, 0, view.byteLength);
+  }
+
+  /**
+   * Tells of a transport checksum that does not fit in a datagram of fragments, under the frame that completed it.
+   * `describe` fills in the context (addresses, ports, stack, flow).
+   */
+  noteAssembledSum(
+    frameIndex: number,
+    describe: (frame: FrameContext) => void,
+    unfit: { readonly length: number; readonly sum: number; readonly found: number },
+  ): void {
+    const { frame, slot, checksums } = this;
+    if (checksums === null) return;
+    frame.begin(slot.view, frameIndex, slot.chunk.frames.marks[frameIndex], 0, false);
+    describe(frame);
+    frame.networkLength = unfit.length;
+    frame.innermostFlow = frame.flow;
+    frame.innermostDirection = frame.direction;
+    checksums.assembled(frame, unfit.sum, unfit.found);
   }
 }

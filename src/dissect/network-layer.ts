@@ -3,7 +3,7 @@ import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
 import { CONTROL_ETHERTYPES, ETHERTYPE_ARP } from '../wire/ethernet.js';
 import * as ip from '../wire/ip.js';
 import { DESTINATION_PORT, PORTS_LENGTH, SOURCE_PORT } from '../wire/transport.js';
-import type { ChecksumVerifier } from './checksum-verifier.js';
+import { type ChecksumVerifier, sumOfFragment } from './checksum-verifier.js';
 import { type DispatchTable, NOBODY } from './dispatch-table.js';
 import type { Dissect } from './dissector.js';
 import type { FrameContext } from './frame-context.js';
@@ -105,6 +105,7 @@ export class NetworkLayer {
       identification,
       (fragment & ip.IPV4_OFFSET_MASK) * 8,
       more,
+      headerLength === ip.IPV4_HEADER_LENGTH_MIN && claimed !== 0,
       payload,
       payloadEnd,
     );
@@ -151,6 +152,7 @@ export class NetworkLayer {
     const view = frame.view;
     let next = firstHeader;
     let at = offset;
+    let isPlain = true;
     for (let header = 0; header < EXTENSION_HEADERS_MAX; header++) {
       switch (next) {
         case ip.PROTOCOL_HOP_BY_HOP:
@@ -160,6 +162,8 @@ export class NetworkLayer {
           if (end - at < 8) return frame.observeUnreadable(this.protocolIndex);
           const length = (view.getUint8(at + 1) + 1) * 8;
           if (this.checksums !== null) this.checksums.extension(frame, next, at, end);
+          // Routing headers and home addresses change what checksums cover.
+          if (next !== ip.PROTOCOL_HOP_BY_HOP) isPlain = false;
           next = view.getUint8(at);
           at += length;
           frame.payloadLength -= length;
@@ -178,7 +182,7 @@ export class NetworkLayer {
           // An atomic fragment is a whole packet (RFC 6946).
           if (fragmentOffset === 0 && more === 0) break;
           frame.protocol = next;
-          return this.dissectFragment(frame, identification, fragmentOffset, more, at, end);
+          return this.dissectFragment(frame, identification, fragmentOffset, more, isPlain, at, end);
         }
         default:
           frame.protocol = next;
@@ -215,10 +219,13 @@ export class NetworkLayer {
     identification: number,
     fragmentOffset: number,
     more: number,
+    hasPlainHeader: boolean,
     offset: number,
     end: number,
   ): void {
     const wireLength = frame.payloadLength;
+    const isSummed = this.checksums !== null && hasPlainHeader;
+    const sum = isSummed ? sumOfFragment(frame, fragmentOffset, offset, end) : -1;
     if (fragmentOffset === 0) {
       const { origin } = frame;
       frame.origin = ORIGIN_FIRST_FRAGMENT;
@@ -229,7 +236,7 @@ export class NetworkLayer {
       frame.destinationPort = 0;
       frame.enterConversation();
     }
-    this.pieces.recordFragment(frame, identification, fragmentOffset, more, wireLength, offset, end);
+    this.pieces.recordFragment(frame, identification, fragmentOffset, more, wireLength, sum, offset, end);
     const leaf = this.dispatch.ipFragment;
     if (leaf !== NOBODY) {
       frame.fragmentIdentification[0] = identification;

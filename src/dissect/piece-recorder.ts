@@ -7,14 +7,21 @@ import {
 import { PIECE_BYTES_MAX } from '../observe/slot.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../observe/table.js';
 import { PROTOCOL_UDP } from '../wire/ip.js';
-import { TCP_FIN, TCP_FLAGS, TCP_RST, TCP_SEQUENCE, TCP_SYN } from '../wire/transport.js';
+import {
+  TCP_FIN,
+  TCP_FLAGS,
+  TCP_HEADER_LENGTH_MIN,
+  TCP_RST,
+  TCP_SEQUENCE,
+  TCP_SYN,
+} from '../wire/transport.js';
 import type { FrameContext } from './frame-context.js';
 
 /** Copies payload that crosses frames into the slot's blob, for the assembler on the main thread. */
 export class PieceRecorder {
   /**
-   * A fragment of a datagram. Only UDP is put together: nothing else of what the catalogue reads
-   * needs bytes beyond the first fragment.
+   * A fragment of a datagram. Only UDP is put together: nothing else of what the catalogue reads needs bytes beyond the first
+   * fragment. Of other protocols a row stands only for `sum`, its part of the transport checksum (-1: cannot be verified).
    */
   recordFragment(
     frame: FrameContext,
@@ -22,11 +29,14 @@ export class PieceRecorder {
     fragmentOffset: number,
     more: number,
     wireLength: number,
+    sum: number,
     offset: number,
     end: number,
   ): void {
     // Inside a first fragment the bytes may stop early; they come again in the whole datagram.
-    if (frame.protocol !== PROTOCOL_UDP || frame.origin === ORIGIN_FIRST_FRAGMENT) return;
+    if (frame.origin === ORIGIN_FIRST_FRAGMENT) return;
+    const isUdp = frame.protocol === PROTOCOL_UDP;
+    if (!isUdp && sum < 0) return;
     const table = frame.slot.pieces;
     const row = table.rows.append(frame);
     table.kind[row] = PIECE_FRAGMENT;
@@ -35,7 +45,9 @@ export class PieceRecorder {
     table.identification[row] = identification;
     table.offset[row] = fragmentOffset;
     table.wireLength[row] = wireLength;
-    this.copy(frame, row, offset, end);
+    table.sum[row] = sum;
+    const headerEnd = fragmentOffset === 0 ? offset + TCP_HEADER_LENGTH_MIN : offset;
+    this.copy(frame, row, offset, isUdp ? end : Math.min(end, headerEnd));
     // Fragments of a pair share a flow without ports, whatever the first one shows.
     table.rows.flow[row] = frame.discriminatedFlow(frame.protocol, 0);
     table.rows.direction[row] = frame.addressDirection();
@@ -66,6 +78,7 @@ export class PieceRecorder {
     table.identification[row] = frame.view.getUint32(offset + TCP_SEQUENCE);
     table.offset[row] = 0;
     table.wireLength[row] = Math.max(wireLength, 0);
+    table.sum[row] = -1;
     this.copy(frame, row, Math.min(offset + headerLength, end), end);
   }
 

@@ -47,6 +47,11 @@ export const PIECE = {
   wireLength: 'u32',
   blobOffset: 'u32',
   blobLength: 'u32',
+  /**
+   * Of a fragment: the folded sum of its bytes, with that of addresses and protocol in the first one; -1 where it cannot be
+   * verified.
+   */
+  sum: 'i32',
 } as const satisfies Schema;
 
 export const PIECE_FRAGMENT = 1;

@@ -45,12 +45,12 @@ export default defineDiagnosis({
     'that such packets carry get no answer although at least 3 of them over 2 s ask for one, and no such packet is answered, ' +
     'while conversations with right sums (or none, over IPv4) are: through the same tunnel or between the same hosts, or else ' +
     'of the same sender with other hosts, or of others through the same tunnel. Likewise UDP without a checksum over IPv6, where what the other packets of ' +
-    'the tunnel ask is answered. Packets up to 256 bytes are all verified, of larger ones one in 16.',
+    'the tunnel ask is answered. Packets up to 256 bytes are all verified, of larger ones one in 16, fragmented datagrams when they are complete.',
   notWhen:
     'The sum is that of the pseudo-header, or 0 in TCP and IPv4 headers: it is left to the network card (captures on the sender, ' +
     'merged packets on the receiver, virtual machines, containers), and so are those of the layers around. Such packets are ' +
-    'answered all the same. Frames that the capture cut or marks as offloaded, packets with an IP length of 0, quoted packets and ' +
-    'fragments are not verified.',
+    'answered all the same. Frames that the capture cut or marks as offloaded, packets with an IP length of 0 and quoted packets ' +
+    'are not verified.',
   causes: [
     'The kernel or network card of the sender computes the sum of encapsulated packets wrongly (checksum offload of VXLAN devices, VMware vmxnet3, some drivers)',
     'The sender leaves out the UDP checksum over IPv6, and the receiver does not permit that (udp6zerocsumrx)',

@@ -25,7 +25,7 @@ export default defineDiagnosis({
   priority: 2,
   rule:
     `Of the packets from one host to another at least ${PACKETS_MIN}, between ${SHARE_MIN * 100} and ${SHARE_MAX * 100} %, have a wrong checksum, over ${SECONDS_MIN} s or more, off by at least ` +
-    `${DIFFERENCES_MIN} different amounts, while the conversations that they belong to go on. Packets up to 256 bytes are all verified, of larger ones one in 16.`,
+    `${DIFFERENCES_MIN} different amounts, while the conversations that they belong to go on. Packets up to 256 bytes are all verified, of larger ones one in 16, fragmented datagrams when they are complete.`,
   notWhen:
     'The sums are off by one or two amounts only: a program or device that computes them wrongly (packet.bad-checksum). They leave the host that captured. Packets with such sums are answered.',
   causes: [
