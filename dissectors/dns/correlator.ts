@@ -134,7 +134,6 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
       if (known.tries === 2) server.repeat(known);
       return;
     }
-    server.ask(client);
     if (waiting.length >= WAITING_PER_FLOW_MAX) server.giveUp(waiting[0]);
     if (waiting.length >= WAITING_PER_FLOW_MAX) waiting.shift();
     const question: DnsQuestion = {
@@ -152,6 +151,7 @@ class DnsCorrelation implements Correlation<DnsServer, DnsSchema> {
       mate: null,
       responseNs: Number.NaN,
     };
+    server.ask(question);
     waiting.push(question);
     this.waiting.add(asking);
     if (asking.newest && isMate(asking.newest, question)) server.pairUp(asking.newest, question);

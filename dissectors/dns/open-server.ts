@@ -63,9 +63,10 @@ export class OpenServer {
     if (!this.last || at.frame > this.last.frame) this.last = at;
   }
 
-  ask(client: string): void {
+  ask(question: DnsQuestion): void {
     this.questions++;
-    const known = this.clientOf(client);
+    this.pairs.ask(question);
+    const known = this.clientOf(question.client);
     if (known) known.questions++;
   }
 

@@ -105,6 +105,20 @@ describe('dns.pair-race', () => {
     expect(await judge(Array<Fate>(20).fill('second-lost'))).toMatchObject([{ result: 'healthy' }]);
   });
 
+  it('sees the race beside an outage of the server', async () => {
+    const races = fates(30, 10, 'second-lost');
+    const outage = Array<Fate>(6).fill('both-lost');
+    for (const all of [
+      [...outage, ...races],
+      [...races, ...outage],
+    ]) {
+      expect(await judge(all)).toMatchObject([
+        { result: 'problem', counts: { pairs: 36, lost: 3, bothLost: 0, lostInOutage: 12 } },
+      ]);
+    }
+    expect(await judge(outage)).toMatchObject([{ result: 'healthy' }]);
+  });
+
   it('is silent about loss on the path, and about a slow server', async () => {
     const both = fates(30, 10, 'second-lost').map(
       (fate, index): Fate => (index % 10 === 5 ? 'both-lost' : fate),

@@ -37,8 +37,10 @@ export interface PairedQuestions {
   readonly lostHalves: readonly LostHalf[];
   /** Of the lost ones, those that were asked second. */
   readonly lostSeconds: number;
-  /** Pairs of which both were asked again. */
+  /** Pairs of which both were asked again, although the server answered others at that time. */
   readonly bothLost: number;
+  /** Questions that were asked again after the server had answered nobody: no part of the counts around. */
+  readonly lostInOutage: number;
   readonly alone: number;
   readonly aloneRepeated: number;
 }

@@ -37,7 +37,7 @@ export default defineDiagnosis({
     `${RETRY_SECONDS} s later or more (timers of resolvers are 1, 2.5, 3 and 5 s), and then at once. At least ${LOST_MIN} times, in fewer than 40 % of the pairs.`,
   notWhen:
     `Both questions of a pair are lost as well (more than one pair for three halves), or questions asked alone are repeated a third as often or more (of ${ALONE_MIN} and more): that is loss on the path. ` +
-    'The repeat is not answered either: a server that drops AAAA. The two go to different servers.',
+    'What is lost while the server answers nobody is left out. The repeat is not answered either: a server that drops AAAA. The two go to different servers.',
   causes: [
     'The connection tracking of the client’s host: two packets of one port are translated (DNAT of a service address) or confirmed at once, the second loses the race and is dropped (nf_conntrack: insert_failed)',
     'A firewall that allows one answer for each port and question',
@@ -84,7 +84,8 @@ function isPlainLoss({ pairs, lostHalfCount, bothLost, alone, aloneRepeated }: P
 
 function problemOf({ quality }: Evidence, server: DnsServer): Judgement {
   const { paired, address } = server;
-  const { pairs, lostHalfCount, lostHalves, lostSeconds, bothLost, alone, aloneRepeated } = paired;
+  const { pairs, lostHalfCount, lostHalves, lostSeconds, bothLost, lostInOutage, alone, aloneRepeated } =
+    paired;
   const clients = new Set(lostHalves.map(({ lost }) => lost.client));
   const [first] = lostHalves;
   const last = lostHalves[lostHalves.length - 1];
@@ -100,6 +101,9 @@ function problemOf({ quality }: Evidence, server: DnsServer): Judgement {
       (alone > 0
         ? `, and of ${plural(alone, 'question')} asked alone ${aloneRepeated} had to be repeated. `
         : '. ') +
+      (lostInOutage > 0
+        ? `${plural(lostInOutage, 'question')} lost while it answered nobody are not counted. `
+        : '') +
       `${address} answers what reaches it: the client’s host or a translator near it drops one of two packets that leave together.`,
     pair: [first.lost.client, address],
     direction: { from: first.lost.client, to: address },
@@ -112,6 +116,7 @@ function problemOf({ quality }: Evidence, server: DnsServer): Judgement {
       lost: lostHalfCount,
       lostSeconds,
       bothLost,
+      ...(lostInOutage > 0 ? { lostInOutage } : {}),
       alone,
       aloneRepeated,
       clients: clients.size,
