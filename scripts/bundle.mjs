@@ -33,7 +33,8 @@ const lighterModules = {
   load: (id) => LIGHTER[id.slice(1)] ?? null,
 };
 
-async function bundle(input, format, output = {}, neverLoaded = []) {
+/** @param moduleSideEffects false: whatever nothing of is used is left out, though loading it calls functions. */
+async function bundle(input, format, output = {}, neverLoaded = [], moduleSideEffects = true) {
   const extension = format === 'esm' ? 'mjs' : 'cjs';
   const built = await rolldown({
     input,
@@ -41,6 +42,7 @@ async function bundle(input, format, output = {}, neverLoaded = []) {
     // Loaded on demand, and with files of its own beside it.
     external: ['piscina', 'cap', ...neverLoaded],
     plugins: [lighterModules],
+    treeshake: { moduleSideEffects },
     // A function of yargs that nobody calls asks for `import.meta.resolve`.
     checks: { emptyImportMeta: false },
     logLevel: 'warn',
@@ -71,7 +73,7 @@ writeFileSync(`${root}dist/src/package.json`, '{ "type": "commonjs" }\n');
 // By itself, so that a worker loads the dissectors and nothing else of the catalogue. CommonJS, since piscina requires
 // its workers, and Node 22 and 24 abort where a thread is ended while it requires an ES module.
 // Workers read no side files; chunks for the shapes of these would draw constants of the hot path out of the file.
-await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` }, 'cjs', {}, [/-shape\.js$/]);
+await bundle({ 'dissect-worker': `${root}src/workers/dissect-worker.ts` }, 'cjs', {}, [/-shape\.js$/], false);
 // A program of its own, which runs in a child process.
 await bundle({ 'cap-child': `${root}src/live/cap-child.ts` }, 'cjs');
 execFileSync(
