@@ -32,9 +32,6 @@ export const OPEN_HOLD_TIME = 22;
 export const OPEN_IDENTIFIER = 24;
 export const OPEN_PARAMETERS_LENGTH = 28;
 export const OPEN_LENGTH_MIN = 29;
-/** In place of the AS where it needs four bytes, which capability 65 then has (RFC 6793, section 9). */
-export const AS_TRANS = 23_456;
-
 /** Optional parameters; 255 in place of their length, and again as the first type: lengths of two bytes (RFC 9072). */
 export const PARAMETER_CAPABILITIES = 2;
 export const PARAMETERS_EXTENDED = 255;

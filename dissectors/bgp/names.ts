@@ -1,7 +1,5 @@
 import * as bgp from './layout.js';
 
-const TYPES = ['', 'OPEN', 'UPDATE', 'NOTIFICATION', 'KEEPALIVE', 'ROUTE-REFRESH'] as const;
-
 interface CodeNames {
   readonly name: string;
   readonly subcodes: Readonly<Record<number, string>>;
@@ -69,10 +67,6 @@ const CODES: Readonly<Record<number, CodeNames>> = {
   7: { name: 'ROUTE-REFRESH message error', subcodes: { 1: 'invalid message length' } },
   8: { name: 'send hold timer expired', subcodes: {} },
 };
-
-export function typeName(type: number): string {
-  return TYPES[type] ?? `type ${type}`;
-}
 
 /** `2/2 (OPEN message error, bad peer AS)`. */
 export function codeText(code: number, subcode: number): string {

@@ -56,7 +56,7 @@ export class RouteLedger {
 
   flapping(): FlappingRoute[] {
     return [...this.byRoute.values()].flatMap((route) => {
-      const { prefix, cycles, densest, firstWithdrawn, lastWithdrawn, lastAnnounced, isUp } = route;
+      const { prefix, cycles, densest, firstWithdrawn, lastWithdrawn, lastAnnounced } = route;
       if (densest < FLAP_CYCLES_MIN || !lastAnnounced) return [];
       return [
         {
@@ -66,7 +66,6 @@ export class RouteLedger {
           firstWithdrawn,
           lastWithdrawn,
           lastAnnounced,
-          isWithdrawnAtEnd: !isUp,
         },
       ];
     });

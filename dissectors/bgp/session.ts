@@ -31,7 +31,6 @@ export interface FlappingRoute {
   readonly firstWithdrawn: FrameRef;
   readonly lastWithdrawn: FrameRef;
   readonly lastAnnounced: FrameRef;
-  readonly isWithdrawnAtEnd: boolean;
 }
 
 /** The BGP messages of one side of a connection. */

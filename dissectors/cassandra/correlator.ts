@@ -106,7 +106,7 @@ class OpenClient {
 }
 
 /**
- * Folds connections with Cassandra servers by client host. Holds at most CLIENTS_MAX between epochs (about 8 KiB each), a
+ * Aggregates connections with Cassandra servers by client host. Holds at most CLIENTS_MAX between epochs (about 8 KiB each), a
  * reference for each flow; the least recently seen half goes through a SessionStore.
  */
 class CassandraCorrelation implements Correlation<CassandraClient, CassandraSchema> {

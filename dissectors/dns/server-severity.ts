@@ -9,7 +9,7 @@ import { serverSubject } from '../../src/wording/subjects.js';
 import type { DnsServer } from './session.js';
 
 /** Clients that must fail before a finding about a busy server is more than information, and their share of failures. */
-export const CLIENTS_MIN = 3;
+const CLIENTS_MIN = 3;
 export const FAILING_SHARE = 0.5;
 
 /*

@@ -29,14 +29,14 @@ function frame(index: number, source: string, spi: number, sequence: number): Te
 }
 
 describe('bounds', () => {
-  it('fold the SAs that were silent longest, and lose no count', async () => {
+  it('aggregate the SAs that were silent longest, and lose no count', async () => {
     const frames = Array.from({ length: MANY }, (_, index) => frame(index, '192.0.2.1', 0x1000 + index, 1));
     const [pair, ...others] = (await runFrames(frames, parts)).sessions(espPairs);
     expect(others).toEqual([]);
     const [direction] = pair.directions.filter(({ packets }) => packets > 0);
     expect(direction.packets).toBe(MANY);
     expect(direction.sas.length).toBe(16_384);
-    expect(direction.folded).toEqual({ sas: MANY - 16_384, distinct: MANY - 16_384, missing: 0 });
+    expect(direction.aggregated).toEqual({ sas: MANY - 16_384, distinct: MANY - 16_384, missing: 0 });
     expect(direction.sas.some(({ spi }) => spi === 0x1000)).toBe(false);
   });
 

@@ -14,7 +14,7 @@ import type { EspPair } from './session.js';
 
 export type { EspDirection, EspPair, EspSa, OneWayRun, SizeClass } from './session.js';
 
-/** SAs kept in full between epochs; beyond that those seen longest ago are folded into sums of their direction. */
+/** SAs kept in full between epochs; beyond that those seen longest ago are aggregated into sums of their direction. */
 const SAS_MAX = 16_384;
 
 type EspSchema = typeof esp.observes;
@@ -65,7 +65,7 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
       // A pair without SAs goes as a whole, with the last of them.
       if (pair.saCount === 1) this.close(pair);
       else {
-        pair.fold(sa);
+        pair.aggregate(sa);
         this.aggregatedSas++;
       }
     }
@@ -87,7 +87,7 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
 
 function badness({ runs, directions }: EspPair): number {
   const missing = directions.reduce(
-    (sum, { sas, folded }) => sas.reduce((part, sa) => part + sa.missing, sum) + folded.missing,
+    (sum, { sas, aggregated }) => sas.reduce((part, sa) => part + sa.missing, sum) + aggregated.missing,
     0,
   );
   return missing + runs.reduce((sum, run) => sum + run.packets, 0);

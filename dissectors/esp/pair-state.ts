@@ -165,7 +165,7 @@ export class PairState {
   }
 
   /** Takes an SA off the list and adds what it counted to the sums of its direction. */
-  fold(sa: SaState): void {
+  aggregate(sa: SaState): void {
     const own = this.directions[sa.direction];
     own.sas.delete(sa.spi);
     if (own.current === sa) own.current = null;
@@ -220,7 +220,11 @@ export class PairState {
       largest: own.largest,
       fragmented: own.fragmented && { ...own.fragmented },
       sizes: packets < ONE_WAY_PACKETS_MIN ? [] : sizes.list(),
-      folded: { sas: own.aggregatedSas, distinct: own.aggregatedDistinct, missing: own.aggregatedMissing },
+      aggregated: {
+        sas: own.aggregatedSas,
+        distinct: own.aggregatedDistinct,
+        missing: own.aggregatedMissing,
+      },
     };
   }
 

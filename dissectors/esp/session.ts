@@ -124,8 +124,8 @@ export interface EspDirection {
   readonly fragmented: Fragmented | null;
   /** SIZE_CLASSES entries; none for directions of fewer than ONE_WAY_PACKETS_MIN packets. */
   readonly sizes: readonly SizeClass[];
-  /** SAs that were folded because of the bound, with what they counted. */
-  readonly folded: { readonly sas: number; readonly distinct: number; readonly missing: number };
+  /** SAs that were aggregated because of the bound, with what they counted. */
+  readonly aggregated: { readonly sas: number; readonly distinct: number; readonly missing: number };
 }
 
 /** Everything in ESP between two addresses of one tunnel stack, in one time segment. */

@@ -6,7 +6,7 @@ import type { GreDirection, GreTunnel } from './session.js';
 /** Bound of one direction. */
 const TYPES_KEPT = 8;
 
-export class GreDirectionState extends TunnelDirectionState implements GreDirection {
+class GreDirectionState extends TunnelDirectionState implements GreDirection {
   keyed = 0;
   plain = 0;
   keepalives = 0;

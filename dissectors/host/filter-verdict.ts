@@ -82,6 +82,6 @@ function concerns(
   return destinationPorts.length === 0 || destinationPorts.some((range) => holds(range, service.port));
 }
 
-export function holds({ from, to }: PortRange, port: number): boolean {
+function holds({ from, to }: PortRange, port: number): boolean {
   return port >= from && port <= to;
 }

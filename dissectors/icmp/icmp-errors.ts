@@ -76,8 +76,8 @@ export interface IcmpError {
 
 /** Groups held open; the least recently seen half is closed at the end of an epoch. */
 const GROUPS_MAX = 4096;
-export const ERROR_FRAMES_KEPT = 10;
-export const IDENTIFICATIONS_KEPT = 1024;
+const ERROR_FRAMES_KEPT = 10;
+const IDENTIFICATIONS_KEPT = 1024;
 /** A sender has learned by then: a round trip, and the packets that were already on their way. */
 const LEARNING_NS: Nanoseconds = NS_PER_SECOND;
 /** Longer pauses may be a new discovery: RFC 1191 asks to try again after ten minutes. */

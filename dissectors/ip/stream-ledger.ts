@@ -10,7 +10,7 @@ const WAITING_NS: Nanoseconds = 30 * NS_PER_SECOND;
 /** Copies and retransmissions by the link come at once; later, the identification is in use again. */
 const REPETITION_NS: Nanoseconds = NS_PER_SECOND;
 /** Incomplete or contradictory datagrams kept one by one: that many first and that many last ones. */
-export const ENTRIES_KEPT = 32;
+const ENTRIES_KEPT = 32;
 const CITED_PIECES_MAX = 4;
 const GAPS_KEPT = 4;
 const SPREAD_BUCKETS = 64;

@@ -52,7 +52,7 @@ class IkeCorrelation implements Correlation<IkeSession, typeof ISAKMP> {
   }
 
   endEpoch(): void {
-    for (const sessions of this.open.values()) for (const one of sessions) one.fold();
+    for (const sessions of this.open.values()) for (const one of sessions) one.aggregate();
     if (this.openCount > SESSIONS_MAX) this.closeOldest();
   }
 

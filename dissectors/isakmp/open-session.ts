@@ -7,7 +7,7 @@ import type { IkeExchange, IkeNotify, IkePath, IkePeer, IkeRole, IkeSession, Nat
 import { addTransmission, isSameMessage, type Mutable, type TrackedMessage } from './transmissions.js';
 import { vendorNames } from './vendor-ids.js';
 
-export const MESSAGES_PER_EXCHANGE_MAX = 16;
+const MESSAGES_PER_EXCHANGE_MAX = 16;
 const PATHS_MAX = 8;
 const NAT_CHECKS_MAX = 16;
 const NOTIFIES_MAX = 16;
@@ -35,7 +35,7 @@ export class OpenSession {
   private rolesKnown = false;
   private usesPort500 = false;
   private usesPort4500 = false;
-  private exchangesFolded = 0;
+  private exchangesAggregated = 0;
   private readonly paths: IkePath[] = [];
   private readonly exchanges = new Map<string, TrackedExchange>();
   private readonly peers: Record<IkeRole, TrackedPeer> = { initiator: noPeer(), responder: noPeer() };
@@ -101,17 +101,17 @@ export class OpenSession {
     return this.startSeen;
   }
 
-  /** Folds exchanges of long sessions: answered informationals first, unanswered exchanges last. */
-  fold(): void {
+  /** Aggregates exchanges of long sessions: answered informationals first, unanswered exchanges last. */
+  aggregate(): void {
     const surplus = this.exchanges.size - EXCHANGES_KEPT;
     if (surplus <= 0) return;
     const victims = [...this.exchanges]
       .slice(EXCHANGES_FIRST_KEPT)
-      .map(([key, exchange]) => ({ key, rank: foldingRank(exchange) }))
+      .map(([key, exchange]) => ({ key, rank: aggregationRank(exchange) }))
       .sort((a, b) => a.rank - b.rank)
       .slice(0, surplus);
     for (const { key } of victims) this.exchanges.delete(key);
-    this.exchangesFolded += victims.length;
+    this.exchangesAggregated += victims.length;
   }
 
   session(): IkeSession {
@@ -129,7 +129,7 @@ export class OpenSession {
       startSeen: this.startSeen,
       paths,
       exchanges,
-      exchangesFolded: this.exchangesFolded,
+      exchangesAggregated: this.exchangesAggregated,
       peers: { initiator: peerOf(this.peers.initiator), responder: peerOf(this.peers.responder) },
       first: opening.ref,
       last: this.last,
@@ -309,8 +309,8 @@ function isPhaseOne(exchangeType: number): boolean {
   return exchangeType >= isakmp.EXCHANGE_BASE && exchangeType <= isakmp.EXCHANGE_AGGRESSIVE;
 }
 
-/** The lower, the sooner an exchange is folded. */
-function foldingRank({ exchangeType, messages }: TrackedExchange): number {
+/** The lower, the sooner an exchange is aggregated. */
+function aggregationRank({ exchangeType, messages }: TrackedExchange): number {
   // IKEv1 informationals come one by one, so that none of them has an answer.
   if (exchangeType === isakmp.EXCHANGE_V1_INFORMATIONAL) return 0;
   if (!messages.some(({ isResponse }) => isResponse)) return 2;

@@ -44,8 +44,8 @@ const V2_NONCE = 40;
 const V2_NOTIFY = 41;
 const V2_DELETE = 42;
 const V2_VENDOR_ID = 43;
-export const V2_ENCRYPTED = 46;
-export const V2_ENCRYPTED_FRAGMENT = 53;
+const V2_ENCRYPTED = 46;
+const V2_ENCRYPTED_FRAGMENT = 53;
 
 // IKEv1: DOI (4), protocol, SPI size, type (2), SPI, data. IKEv2: protocol, SPI size, type (2), SPI, data.
 const V1_NOTIFY_PROTOCOL = 8;

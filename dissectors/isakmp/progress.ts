@@ -63,7 +63,7 @@ export function answersOf({ messages }: IkeExchange): IkeMessage[] {
 }
 
 /** The IKE_AUTH exchanges in order of message id; more than one with EAP. */
-export function authExchanges({ exchanges }: Exchanges): IkeExchange[] {
+function authExchanges({ exchanges }: Exchanges): IkeExchange[] {
   return exchanges
     .filter(({ exchangeType }) => exchangeType === isakmp.EXCHANGE_AUTH)
     .sort((a, b) => a.messageId - b.messageId);

@@ -162,7 +162,7 @@ export function transformTextV1(word: number): string {
 }
 
 /** An IKEv2 transform in words: "AES-CBC-256". */
-export function transformTextV2(word: number): string {
+function transformTextV2(word: number): string {
   const id = word & 0xffff;
   const keyLength = ((word >>> 16) & 0xff) * 8;
   switch ((word >>> 24) & 0xf) {

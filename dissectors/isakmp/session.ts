@@ -122,9 +122,9 @@ export interface IkeSession {
   /** The opening message, with responder cookie zero, is in the capture. */
   readonly startSeen: boolean;
   readonly paths: readonly IkePath[];
-  /** In order of first message; answered ones of long sessions are folded into `exchangesFolded`. */
+  /** In order of first message; answered ones of long sessions are aggregated into `exchangesAggregated`. */
   readonly exchanges: readonly IkeExchange[];
-  readonly exchangesFolded: number;
+  readonly exchangesAggregated: number;
   readonly peers: Readonly<Record<IkeRole, IkePeer>>;
   readonly first: FrameRef;
   readonly last: FrameRef;

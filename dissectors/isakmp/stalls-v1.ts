@@ -97,8 +97,8 @@ function aggressiveStall(session: IkeSession, quality: CaptureQuality): Stall | 
  * or whatever it is where both sides merely announce it, as some daemons do in any case.
  */
 function extendedAuthenticationStall(session: IkeSession, quality: CaptureQuality): Stall | null {
-  const { established, exchangesFolded, exchanges, peers } = session;
-  if (!established || !session.startSeen || exchangesFolded > 0) return null;
+  const { established, exchangesAggregated, exchanges, peers } = session;
+  if (!established || !session.startSeen || exchangesAggregated > 0) return null;
   const main = phaseOne(session, isakmp.EXCHANGE_MAIN);
   const isChosen = /XAUTH|hybrid/.test(peers.responder.proposal?.text ?? '');
   const isAnnounced = [peers.initiator, peers.responder].every(({ vendorIds }) => vendorIds.has('XAUTH'));
@@ -211,7 +211,7 @@ function neverSentStall(
 }
 
 /** Informationals of one side that came within two seconds of a sending. */
-export function informationalsAfter(
+function informationalsAfter(
   session: IkeSession,
   messages: readonly IkeMessage[],
   from: IkeRole,

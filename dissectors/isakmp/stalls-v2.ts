@@ -210,7 +210,7 @@ function refusedChild(session: IkeSession): Stall | null {
  */
 function givenUp(session: IkeSession): Stall | null {
   const last = lastAuthAnswer(session);
-  if (!last || session.exchangesFolded > 0) return null;
+  if (!last || session.exchangesAggregated > 0) return null;
   const { exchange, answer } = last;
   const [parting, ...more] = session.exchanges.filter(
     ({ exchangeType }) => exchangeType === isakmp.EXCHANGE_V2_INFORMATIONAL,

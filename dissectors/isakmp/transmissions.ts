@@ -7,7 +7,7 @@ import type { IkeMessage, IkeTransmission } from './session.js';
  * Tells a message that was sent again from another piece, another view or a duplicate of the same sending.
  */
 
-export const TRANSMISSIONS_KEPT = 32;
+const TRANSMISSIONS_KEPT = 32;
 /** No daemon repeats that soon (libreswan's 0.5 s is the shortest timer): a copy, or a duplicate on the network. */
 const REPEAT_MIN_NS = 50 * NS_PER_MILLISECOND;
 /** IKE fragments of one sending leave together; the shortest timer is 0.5 s. */

@@ -29,7 +29,7 @@ export function keepalivesOf(evidence: Evidence): Keepalive[] {
   return evidence.sessions(keepaliveLinks).flatMap(keepalivesOfLink);
 }
 
-export function keepalivesOfLink(link: KeepaliveLink): Keepalive[] {
+function keepalivesOfLink(link: KeepaliveLink): Keepalive[] {
   const [up, down] = link.directions;
   if (!isJudged(up)) return [];
   return [keepaliveOf(link, up, down), keepaliveOf(link, down, up)].flatMap((one) => one ?? []);

@@ -161,7 +161,6 @@ export class OpenvpnDirectionState {
       fragments: [...this.fragments],
       largest: this.largest,
       pingPeriodNs: ping.periodNs,
-      pingLength: ping.length,
       pings: ping.count,
       pauses: [...this.pauses, ...open],
       inbound: this.inbound,

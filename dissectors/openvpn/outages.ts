@@ -75,7 +75,7 @@ function outageOf(
 }
 
 /** True where the side pings when it has nothing to say, and it has said nothing for three periods. */
-export function isOverdue({ pingPeriodNs }: OpenvpnDirection, seconds: number): boolean {
+function isOverdue({ pingPeriodNs }: OpenvpnDirection, seconds: number): boolean {
   return seconds * 1e9 > PINGS_MISSED_MIN * pingPeriodNs;
 }
 

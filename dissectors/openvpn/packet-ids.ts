@@ -28,7 +28,7 @@ const MISFITS_MAX = 2;
  * Ids of one key in one direction. Exact as long as late packets come within WINDOW of the highest id. What looks like
  * a new start or a jump of the sender is no loss. Bounded: 256 bytes of window, GAPS_KEPT gaps.
  */
-export class PacketIdTracker {
+class PacketIdTracker {
   highest = 0;
   distinct = 0;
   missing = 0;

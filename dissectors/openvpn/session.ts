@@ -136,7 +136,6 @@ export interface OpenvpnDirection {
   readonly largest: number;
   /** Nanoseconds without another packet after which a ping is sent; NaN where not learned. */
   readonly pingPeriodNs: Nanoseconds;
-  readonly pingLength: number;
   readonly pings: number;
   /** The longest pauses, in order. */
   readonly pauses: readonly Pause[];

@@ -3,7 +3,7 @@
  * in packed form (capnproto.org, "Encoding Spec": Packing) whose root holds a blob; that is a packed message again,
  * and its root begins with a union tag of 16 bits that says what it is.
  */
-export const CONTROL_UNKNOWN = 0;
+const CONTROL_UNKNOWN = 0;
 export const CONTROL_BEACON = 1;
 export const CONTROL_KEEPALIVE = 2;
 export const CONTROL_REGISTRATION = 3;

@@ -17,13 +17,13 @@ const PRIORITY = 90;
 const KIND_SCION = TUNNEL_KINDS.indexOf('scion');
 
 /** Values of `content`: what the packet carries behind headers and extensions. */
-export const CONTENT_OTHER = 0;
+const CONTENT_OTHER = 0;
 export const CONTENT_UDP = 1;
 export const CONTENT_CONTROL = 2;
 export const CONTENT_SCMP = 3;
 export const CONTENT_BFD = 4;
 export const CONTENT_GATEWAY = 5;
-export const CONTENT_TCP = 6;
+const CONTENT_TCP = 6;
 
 /** Values of `pathKind`: with an empty path or one of one hop a packet gets no further than the next AS. */
 export const PATH_KIND_LONGER = 0;

@@ -8,7 +8,7 @@ import type { ScionLink } from './session.js';
 
 /** Border routers of 2018 send one every second, and take an interface down after three without one. */
 export const PERIOD_SECONDS = 1;
-export const PERIOD_TOLERANCE = 0.2;
+const PERIOD_TOLERANCE = 0.2;
 /** Intervals from which a stream on a link that carries SCION is its keepalive. */
 export const INTERVALS_MIN = 5;
 export const DOWN_AFTER_MISSED = 3;

@@ -8,7 +8,7 @@ const SESSIONS_KEPT = 16;
 const PATHS_KEPT = 16;
 
 /** Counts packets of a kind, and the longest time between two of them. */
-export class Counter {
+class Counter {
   count = 0;
   private first: FrameRef | null = null;
   private last: FrameRef | null = null;

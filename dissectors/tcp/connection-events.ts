@@ -7,7 +7,7 @@ import { SequenceHoles } from './sequence-holes.js';
 /** Retransmissions of one segment without progress from which on it counts as stuck. */
 export const STUCK_REPEATS_MIN = 3;
 /** Responses that took at least this long are kept one by one. */
-export const SLOW_RESPONSE_NS: Nanoseconds = 200 * NS_PER_MILLISECOND;
+const SLOW_RESPONSE_NS: Nanoseconds = 200 * NS_PER_MILLISECOND;
 /** Linux sends again by timer after 200 ms at the earliest; sooner repeats answer duplicate ACKs. */
 const TIMEOUT_NS: Nanoseconds = 200 * NS_PER_MILLISECOND;
 const STUCK_KEPT = 4;

@@ -11,7 +11,7 @@ import * as state from './connection-table.js';
 import { ConnectionTable, doubleAt, momentAt, wordAt } from './connection-table.js';
 import { ConnectionWatch } from './connection-watch.js';
 import { CutSegments } from './cut-segments.js';
-import { ServiceFold } from './service-fold.js';
+import { ServiceAggregation } from './service-aggregation.js';
 import type { TcpService } from './session.js';
 import type { TcpConnection, TcpDirection } from './tcp-connection.js';
 import { UncapturedAcks } from './uncaptured-acks.js';
@@ -34,7 +34,7 @@ export class ConnectionTracker {
   private readonly cut = new CutSegments();
   private readonly closed = new SessionStore<TcpConnection>(uncapturedAcksOf);
   private readonly watch = new ConnectionWatch(this.table);
-  private readonly closedServices = new ServiceFold();
+  private readonly closedServices = new ServiceAggregation();
 
   constructor(private readonly run: CorrelationRun) {
     this.slots = run.flows.trackStates<number>((slot) => {
@@ -119,11 +119,11 @@ export class ConnectionTracker {
   }
 
   services(): readonly TcpService[] {
-    const fold = new ServiceFold();
-    for (const slot of this.table.openSlots()) fold.add(this.table, slot, this.watch.eventsOf(slot));
-    fold.merge(this.closedServices);
-    fold.trim();
-    return fold.services();
+    const aggregate = new ServiceAggregation();
+    for (const slot of this.table.openSlots()) aggregate.add(this.table, slot, this.watch.eventsOf(slot));
+    aggregate.merge(this.closedServices);
+    aggregate.trim();
+    return aggregate.services();
   }
 
   /** Services that were merged into one for all other clients of their server. */

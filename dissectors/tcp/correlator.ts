@@ -72,7 +72,7 @@ export const tcpConnections = defineCorrelator<TcpConnection, Rows>({
   create: (run) => new ConnectionCorrelation(trackerOf(run)),
 });
 
-/** What each client has with each server endpoint, folded over their connections. */
+/** What each client has with each server endpoint, aggregated over their connections. */
 export const tcpServices = defineCorrelator<TcpService, Rows>({
   name: 'tcp.services',
   reads: tcp,

@@ -57,7 +57,7 @@ export interface ServiceMissingData extends MissingData {
   readonly largestSeen: number;
 }
 
-/** How a connection stood when it was folded. */
+/** How a connection stood when it was aggregated. */
 interface ConnectionEnding {
   readonly clientPort: number;
   readonly closeNs: Nanoseconds;

@@ -24,8 +24,8 @@ const [table] = slot.tables as unknown as readonly [Parameters<typeof udpencap.b
 
 interface Seen {
   readonly kind: number | null;
-  /** Which exit got what, and the length on the wire that it was told. */
-  readonly exits: readonly string[];
+  /** Which sub-dissector got what, and the length on the wire that it was told. */
+  readonly given: readonly string[];
   readonly unreadableHeaders: number;
 }
 
@@ -37,7 +37,7 @@ function dissect(
   sourcePort = 4500,
 ): Seen {
   slot.clearTables();
-  const exits: string[] = [];
+  const given: string[] = [];
   const frame = new FrameContext(slot);
   frame.begin(new DataView(payload.slice().buffer), 0, 0, wireLength, wireLength > payload.length);
   frame.payloadLength = wireLength;
@@ -48,14 +48,14 @@ function dissect(
   const bound = udpencap.bind(table, {
     protocolIndex: 3,
     subDissector: (name) => (inner, offset, end) =>
-      exits.push(`${name} ${offset}..${end} of ${inner.payloadLength}`),
+      given.push(`${name} ${offset}..${end} of ${inner.payloadLength}`),
     innerEthernet: nothing,
     innerIp: nothing,
     innerEtherType: nothing,
   });
   bound(frame, 0, payload.length);
   const kind = table.rows.length > 0 ? table.kind[0] : null;
-  return { kind, exits, unreadableHeaders: slot.unreadableHeaders.rows.length };
+  return { kind, given, unreadableHeaders: slot.unreadableHeaders.rows.length };
 }
 
 const ESP = hex('aa6fa19a 00000001 000102030405060708090a0b');
@@ -63,18 +63,18 @@ const ISAKMP = concat(zeros(4), hex('1122334455667788'), zeros(20));
 
 describe('datagrams on port 4500', () => {
   it('are told apart by their first bytes', () => {
-    expect(dissect(hex('ff'))).toMatchObject({ kind: KIND_KEEPALIVE, exits: [] });
-    expect(dissect(ISAKMP)).toMatchObject({ kind: KIND_ISAKMP, exits: ['isakmp 4..32 of 28'] });
-    expect(dissect(ESP)).toMatchObject({ kind: KIND_ESP, exits: ['esp 0..20 of 20'] });
+    expect(dissect(hex('ff'))).toMatchObject({ kind: KIND_KEEPALIVE, given: [] });
+    expect(dissect(ISAKMP)).toMatchObject({ kind: KIND_ISAKMP, given: ['isakmp 4..32 of 28'] });
+    expect(dissect(ESP)).toMatchObject({ kind: KIND_ESP, given: ['esp 0..20 of 20'] });
   });
 
   it('are unknown where they are none of the three', () => {
     expect(dissect(hex('00'))).toMatchObject({ kind: KIND_UNKNOWN });
     expect(dissect(hex('ffff'))).toMatchObject({ kind: KIND_UNKNOWN });
     expect(dissect(zeros(0))).toMatchObject({ kind: KIND_UNKNOWN });
-    expect(dissect(ESP.subarray(0, 19))).toMatchObject({ kind: KIND_UNKNOWN, exits: [] });
+    expect(dissect(ESP.subarray(0, 19))).toMatchObject({ kind: KIND_UNKNOWN, given: [] });
     // SPIs up to 255 are reserved.
-    expect(dissect(concat(hex('000000ff'), zeros(20)))).toMatchObject({ kind: KIND_UNKNOWN, exits: [] });
+    expect(dissect(concat(hex('000000ff'), zeros(20)))).toMatchObject({ kind: KIND_UNKNOWN, given: [] });
     expect(dissect(concat(hex('00000100'), zeros(20)))).toMatchObject({ kind: KIND_ESP });
   });
 
@@ -88,14 +88,14 @@ describe('datagrams on port 4500', () => {
   it('hand assembled messages on without a second row', () => {
     expect(dissect(ISAKMP, ISAKMP.length, ORIGIN_ASSEMBLED)).toMatchObject({
       kind: null,
-      exits: ['isakmp 4..32 of 28'],
+      given: ['isakmp 4..32 of 28'],
     });
   });
 
   it('are none of IPsec where a client happens to use port 4500', () => {
     expect(dissect(ESP, ESP.length, ORIGIN_WHOLE, 53)).toEqual({
       kind: null,
-      exits: [],
+      given: [],
       unreadableHeaders: 0,
     });
     expect(dissect(ESP, ESP.length, ORIGIN_WHOLE, 1024)).toMatchObject({ kind: KIND_ESP });

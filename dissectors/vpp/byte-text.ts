@@ -49,7 +49,7 @@ export function skipSpaces(view: DataView, offset: number, end: number): number 
 }
 
 /** The decimal number at `offset`, of at most nine digits and perhaps negative; 0 where there is none. */
-export function numberAt(view: DataView, offset: number, end: number): number {
+function numberAt(view: DataView, offset: number, end: number): number {
   const isNegative = offset < end && view.getUint8(offset) === MINUS;
   let at = isNegative ? offset + 1 : offset;
   let value = 0;

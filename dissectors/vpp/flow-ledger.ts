@@ -1,14 +1,14 @@
 import { faultOf, isHousekeeping, isUntranslated } from './path-faults.js';
 import type { VppFault, VppFaultKind, VppFlow, VppPacket, VppPath } from './session.js';
 
-export const FLOWS_MAX = 4096;
+const FLOWS_MAX = 4096;
 const FAULTS_PER_FLOW_MAX = 16;
 const EXAMPLES_KEPT = 5;
 
 /** Counts paths by flow: at most FLOWS_MAX flows of FAULTS_PER_FLOW_MAX faults each. */
 export class FlowLedger {
   readonly flows = new Map<string, VppFlow>();
-  folded = 0;
+  aggregated = 0;
 
   /** Takes a path in; false where its packet is housekeeping. */
   take(path: VppPath): boolean {
@@ -31,7 +31,7 @@ export class FlowLedger {
   /** A ledger that counts on by itself. */
   copy(): FlowLedger {
     const copy = new FlowLedger();
-    copy.folded = this.folded;
+    copy.aggregated = this.aggregated;
     for (const [key, flow] of this.flows) {
       const faults = flow.faults.map((fault) => ({ ...fault, examples: [...fault.examples] }));
       copy.flows.set(key, { ...flow, faults });
@@ -47,7 +47,7 @@ export class FlowLedger {
     const known = this.flows.get(key);
     if (known) return known;
     if (this.flows.size >= FLOWS_MAX) {
-      this.folded++;
+      this.aggregated++;
       return null;
     }
     const flow: VppFlow = {

@@ -34,7 +34,7 @@ export function flowSubject({ protocol, source, destination, port, towardsPort }
 }
 
 /** The nodes of a path: `virtio-input > ip4-input > … > error-drop`. */
-export function pathWords({ nodes }: VppPath): string {
+function pathWords({ nodes }: VppPath): string {
   if (nodes.length <= NODES_SHOWN) return nodes.join(' > ');
   const half = NODES_SHOWN / 2;
   return [...nodes.slice(0, half), '…', ...nodes.slice(-half)].join(' > ');
@@ -48,7 +48,7 @@ function placeWords(path: VppPath): string {
 }
 
 /** One citation of a packet: where its path was decided. */
-export function citationOf(path: VppPath): Citation {
+function citationOf(path: VppPath): Citation {
   const reason = path.reason === '' ? '' : ` (${path.decidedBy}: ${path.reason})`;
   return { ...refOf(path.end), summary: `${placeWords(path)}${pathWords(path)}${reason}` };
 }
@@ -63,7 +63,7 @@ export function citationsOf(faults: readonly VppFault[]): Citation[] {
 }
 
 /** Frames in captures; text has none, so the filter finds the flow in a capture of the same packets elsewhere. */
-export function filterOf(flow: VppFlow, faults: readonly VppFault[]): string {
+function filterOf(flow: VppFlow, faults: readonly VppFault[]): string {
   if (faults[0]?.last.origin !== 'show-trace') return framesFilter(citationsOf(faults));
   const field = PORT_FIELDS.get(flow.protocol);
   const addresses = addressFilter(flow.source, flow.destination);

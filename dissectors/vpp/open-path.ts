@@ -8,7 +8,7 @@ import type { VppOrigin, VppOutcome, VppPacket, VppPath, VppVisit } from './sess
 export type Rows = Batch<typeof VPP_ROWS>;
 
 /** Nodes of a path that are kept by name; longer paths loop. */
-export const NODES_KEPT = 64;
+const NODES_KEPT = 64;
 
 const ORIGINS: readonly VppOrigin[] = ['dispatch', 'show-trace', 'drop-capture'];
 

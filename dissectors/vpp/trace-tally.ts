@@ -3,7 +3,7 @@ import { FlowLedger } from './flow-ledger.js';
 import * as graph from './graph-nodes.js';
 import type { VppBufferPool, VppCounter, VppOutcome, VppPath, VppTrace, VppVisit } from './session.js';
 
-export const PATHS_KEPT = 10_000;
+const PATHS_KEPT = 10_000;
 const SERVICES_MAX = 1024;
 const ADDRESSES_MAX = 1024;
 const LINES_KEPT = 10_000;
@@ -34,7 +34,7 @@ export class TraceTally {
   private readonly pools: VppBufferPool[] = [];
 
   get aggregatedFlows(): number {
-    return this.ledger.folded;
+    return this.ledger.aggregated;
   }
 
   take(path: VppPath): void {
@@ -110,7 +110,7 @@ export class TraceTally {
       ...{ puntedTo, ownAddresses, hasPunt, txKinds, orphans, first, last },
       ...{ packetsOfThread, emptyThreads, limits, counters, pools },
       flows: [...ledger.flows.values()],
-      aggregatedFlows: ledger.folded,
+      aggregatedFlows: ledger.aggregated,
     };
   }
 }

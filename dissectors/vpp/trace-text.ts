@@ -24,7 +24,7 @@ export interface TracedPacket {
 /** What VPP itself thinks of a counter. */
 export const SEVERITY_NONE = 0;
 export const SEVERITY_INFO = 1;
-export const SEVERITY_WARNING = 2;
+const SEVERITY_WARNING = 2;
 export const SEVERITY_ERROR = 3;
 
 /** One of the other lines. */

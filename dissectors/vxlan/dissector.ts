@@ -86,8 +86,8 @@ function dissectHeader(
   frame.leaveTunnel();
   const way = (frame.destinationPort << 4) | (origin << 1) | outerDirection;
   const lane = laneOf(view, offset, innerEthernetEnd, way);
-  const mayFold = frame.foldsRows && claim === CLAIM_PORT && origin === ORIGIN_WHOLE;
-  if (mayFold && runs.extend(frame, flow, direction, lane, wholeLength, innerLength))
+  const mayAggregate = frame.aggregatesRows && claim === CLAIM_PORT && origin === ORIGIN_WHOLE;
+  if (mayAggregate && runs.extend(frame, flow, direction, lane, wholeLength, innerLength))
     return frame.noteAggregated(binding.protocolIndex);
   const { table } = runs;
   const row = table.rows.append(frame);

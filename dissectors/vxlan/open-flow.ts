@@ -19,7 +19,7 @@ import {
  * One direction of an inner flow: its own counts, and the counters of the tunnel that its last packet went to. Packets
  * are counted in `SideCounters` first.
  */
-export class OpenSide implements InnerSide {
+class OpenSide implements InnerSide {
   packets = 0;
   tagged = 0;
   untagged = 0;

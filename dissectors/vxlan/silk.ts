@@ -69,7 +69,7 @@ export function silkFacts(evidence: Evidence): SilkFacts {
 }
 
 /** Whether an address of a container, or of the cell itself, belongs to the lease that begins with `base`. */
-export function isInLease(address: string, base: string): boolean {
+function isInLease(address: string, base: string): boolean {
   const first = numberOf(base);
   const distance = numberOf(address) - first;
   return distance >= 0 && distance < leaseSize(first);

@@ -3,8 +3,7 @@ import type { FrameRef } from '../../src/moment.js';
 import type { Nanoseconds, SegmentIndex } from '../../src/units.js';
 
 /** Timers of the protocol, in seconds (WireGuard paper, section 6; they are no options). */
-export const REKEY_AFTER_SECONDS = 120;
-export const REKEY_TIMEOUT_SECONDS = 5;
+const REKEY_TIMEOUT_SECONDS = 5;
 export const KEEPALIVE_TIMEOUT_SECONDS = 10;
 /** Data that nothing follows from the peer begins a handshake after that. */
 export const SILENCE_SECONDS = KEEPALIVE_TIMEOUT_SECONDS + REKEY_TIMEOUT_SECONDS;

@@ -20,7 +20,7 @@ export interface ByteSource {
 }
 
 /** A regular file, read synchronously straight into the caller's memory. */
-export class FileByteSource implements ByteSource {
+class FileByteSource implements ByteSource {
   consumedBytes = 0;
   fault: string | null = null;
   private open = true;

@@ -25,7 +25,7 @@ const SEARCH_STEP = 1 << 20;
 const HELD_ROW_COUNT_MAX = 3;
 
 /** Fewest rows a chunk's frame index must have. */
-export const CHUNK_FRAME_COUNT_MIN = HELD_ROW_COUNT_MAX + 1;
+const CHUNK_FRAME_COUNT_MIN = HELD_ROW_COUNT_MAX + 1;
 
 export class CaptureFileReader {
   /** True when every frame of the file has been given out. */

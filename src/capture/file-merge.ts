@@ -10,7 +10,7 @@ import { copyRow } from './read-window.js';
 import type { SequenceEnd } from './segment-clock.js';
 
 /** Most files open at a time. */
-export const OPEN_FILE_COUNT_MAX = 64;
+const OPEN_FILE_COUNT_MAX = 64;
 const SEGMENT_COUNT_MAX = 4096;
 const FORWARD_STEP_NS = 86_400e9;
 const BACKWARD_STEP_NS = 10e9;

@@ -127,9 +127,6 @@ const LINK_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [292, 'ZBOSS_NCP'],
 ]);
 
-/** `FrameIndex.linkType` of a frame whose link type the file does not say. */
-export const LINK_TYPE_UNKNOWN = 0xffff;
-
 /** The registry's name of a LINKTYPE_ number, or `LINKTYPE_n` where it has none. */
 export function linkTypeName(linkType: number): string {
   return LINK_TYPE_NAMES.get(linkType) ?? `LINKTYPE_${linkType}`;

@@ -73,7 +73,7 @@ export function readPcapHeader(head: Uint8Array, file: string): PcapLayout {
   return { ...layout, recordHeaderLength: recordHeaderLengthOf(view, layout) };
 }
 
-export function isPcapMagic(magic: number): boolean {
+function isPcapMagic(magic: number): boolean {
   return magic === MAGIC_MICROSECONDS || magic === MAGIC_NANOSECONDS || magic === MAGIC_MODIFIED;
 }
 
@@ -160,7 +160,7 @@ function plausibleCapturedLength(
   return captured === 0 || captured > original ? -1 : captured;
 }
 
-export function capturedLengthOf(first: number, second: number, order: LengthOrder): number {
+function capturedLengthOf(first: number, second: number, order: LengthOrder): number {
   if (order === 'captured-first') return first;
   if (order === 'original-first') return second;
   return Math.min(first, second);

@@ -11,7 +11,7 @@ export const SHB_TYPE = 0x0a0d0d0a;
 export const IDB_TYPE = 1;
 export const OPB_TYPE = 2;
 export const SPB_TYPE = 3;
-export const NRB_TYPE = 4;
+const NRB_TYPE = 4;
 export const ISB_TYPE = 5;
 export const EPB_TYPE = 6;
 const JOURNAL_TYPE = 9;
@@ -21,12 +21,12 @@ const CUSTOM_NO_COPY_TYPE = 0x40000bad;
 const LOCAL_USE_FIRST = 0x80000000;
 
 // Section Header Block.
-export const SHB_MAGIC = 8;
+const SHB_MAGIC = 8;
 export const SHB_MAJOR = 12;
 export const SHB_MINOR = 14;
 export const SHB_OPTIONS = 24;
 export const SHB_LENGTH_MIN = 28;
-export const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 
 // Interface Description Block.
 export const IDB_LINK_TYPE = 8;

@@ -7,9 +7,6 @@ const BINARY_EXPONENT_MAX = 9;
 const NS_PER_SECOND = 1_000_000_000n;
 const TWO_POW_32 = 0x1_0000_0000;
 
-/** `if_tsresol` where the block does not state it: microseconds. */
-export const TSRESOL_DEFAULT = 6;
-
 export class PcapngInterface {
   linkType = 0;
   snaplen = 0;

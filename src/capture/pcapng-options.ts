@@ -14,7 +14,7 @@ import {
 export const OPTION_HEADER_LENGTH = 4;
 const OPTION_LENGTH = 2;
 
-export const OPT_END = 0;
+const OPT_END = 0;
 export const OPT_COMMENT = 1;
 
 export const IF_NAME = 2;

@@ -102,7 +102,7 @@ const NOTHING_KNOWN = 'text in which neither packets nor the output of a known c
  * Notes the texts that say nothing.
  * @throws CaptureError where there is nothing else
  */
-export function noteUnknownTexts({ captures, texts = [] }: CaptureSource, side: SideKnowledge): void {
+function noteUnknownTexts({ captures, texts = [] }: CaptureSource, side: SideKnowledge): void {
   if (texts.length === 0) return;
   const unknown = captures.filter(
     ({ file, frames }) =>

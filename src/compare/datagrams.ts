@@ -8,7 +8,7 @@ import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import type { ComparedPacket } from './compared-packet.js';
 
 /** Pieces further apart belong to different datagrams: identifications come again. */
-export const DATAGRAM_NS: Nanoseconds = 4 * NS_PER_SECOND;
+const DATAGRAM_NS: Nanoseconds = 4 * NS_PER_SECOND;
 
 /**
  * Fragments of one direction in flight, by the identification that their datagram has on each side. Where something on the path gives

@@ -240,7 +240,7 @@ export function hopOf(packed: number): { timeToLive: number; identification: num
 }
 
 /** A whole number below 2^53 of two digests. */
-export function hashOf(low: number, high: number): number {
+function hashOf(low: number, high: number): number {
   let a = Math.imul(low ^ (high >>> 15), 0x2c1b3c6d);
   a = Math.imul(a ^ (a >>> 12) ^ high, 0x297a2d39);
   const b = Math.imul(high ^ (a >>> 15), 0x45d9f3b3);

@@ -4,7 +4,7 @@ import type { Nanoseconds } from '../units.js';
 /*
  * What is kept of a packet until it is compared: 18 words of 32 bits. The first two are the time as a double.
  */
-export const RECORD_WORDS = 18;
+const RECORD_WORDS = 18;
 const SHAPE = 2;
 const HEAD = 3;
 const BODY = 4;

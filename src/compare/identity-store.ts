@@ -35,10 +35,6 @@ export class IdentityStore {
     this.inFile = inFile;
   }
 
-  get isSpilled(): boolean {
-    return this.file !== null;
-  }
-
   /** The block that the next record goes to; count it there with `length++`. */
   blockToFill(): RecordBlock {
     if (this.current.isFull) this.putAway();

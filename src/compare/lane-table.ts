@@ -19,8 +19,8 @@ import { PROTOCOL_TCP, PROTOCOL_UDP } from '../wire/ip.js';
 /** One direction of a flow on one side: `flow * 2 + direction`. */
 export type Lane = number;
 
-export const PROTOCOL_ARP_REQUEST = -1;
-export const PROTOCOL_ARP_REPLY = -2;
+const PROTOCOL_ARP_REQUEST = -1;
+const PROTOCOL_ARP_REPLY = -2;
 
 const FLOWS_START = 4096;
 const FLOWS_MAX = 1 << 18;
@@ -75,10 +75,6 @@ export class LaneTable {
 
   get flowCount(): number {
     return this.keys.length;
-  }
-
-  get stackCount(): number {
-    return this.stacks.length;
   }
 
   /** Begins a round: local flow numbers from now on are those of that slot. */

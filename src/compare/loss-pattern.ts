@@ -21,7 +21,7 @@ export const OTHERS_LOST_SHARE = 0.05;
 /** How long lost and delivered classes must alternate, so that it is no outage. */
 export const INTERLEAVED_SECONDS = 10;
 /** Every host takes datagrams of this size (RFC 791): the limit of a path lies above. */
-export const SIZE_LIMIT_MIN = 576;
+const SIZE_LIMIT_MIN = 576;
 
 /** What the lost packets of a direction have in common. */
 export type LossPattern =

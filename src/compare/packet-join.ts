@@ -17,7 +17,7 @@ import { rejoin } from './recut.js';
 import { TcpRenumbering } from './tcp-rewrite.js';
 
 /** Packets that wait at one time, of both sides; beyond it the oldest are settled early. */
-export const WAITING_MAX = 1 << 20;
+const WAITING_MAX = 1 << 20;
 /** Equal packets that are looked through for the one that fits best. */
 const CANDIDATES_MAX = 64;
 

@@ -20,7 +20,7 @@ import type { Side } from './side.js';
 const HANDSHAKE_NS = 3 * NS_PER_SECOND;
 
 /** By pair of lanes, what payloads that were found on both sides say of the numbers around them. */
-export class ShiftVotes {
+class ShiftVotes {
   private readonly votes = new Map<string, { sequence: number; acknowledgment: number; count: number }[]>();
 
   /** In the order of A's capture. */

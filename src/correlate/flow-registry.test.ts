@@ -73,7 +73,7 @@ describe('FlowRegistry', () => {
     expect(waysOf(2)).toEqual([false, false]);
   });
 
-  it('is bounded: the longest silent flows are folded, their states forgotten, the others keep theirs', () => {
+  it('is bounded: the longest silent flows are aggregated, their states forgotten, the others keep theirs', () => {
     const registry = new FlowRegistry(layout.seed, 1024);
     const forgotten: number[] = [];
     const states = registry.trackStates<number>((port) => forgotten.push(port));

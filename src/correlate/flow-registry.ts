@@ -32,8 +32,8 @@ import { grown } from './grown-column.js';
 export type { Endpoints, FlowDirection, TunnelLayer } from './flow-facts.js';
 
 const FLOW_CAPACITY_START = 4096;
-/** About half a million flows; beyond three quarters of that the longest silent ones are folded into `evicted`. */
-export const FLOW_CAPACITY_MAX = 1 << 19;
+/** About half a million flows; beyond three quarters of that the longest silent ones are aggregated into `evicted`. */
+const FLOW_CAPACITY_MAX = 1 << 19;
 /** Pages that nobody touched cost nothing, columns that wait for the garbage collector do: so rather seldom and far. */
 const GROWTH = 4;
 const STACK_CAPACITY = 1 << 14;
@@ -68,7 +68,7 @@ export class FlowRegistry {
   private globalFlows = new Int32Array(1024);
   private globalStacks = new Int32Array(1024);
   private readonly states: FlowStates<unknown>[] = [];
-  /** What was folded because of the bound. */
+  /** What was aggregated because of the bound. */
   readonly evicted = { flows: 0, packets: 0, bytes: 0 };
 
   constructor(
@@ -117,7 +117,7 @@ export class FlowRegistry {
       const at = stack * KEY_WORDS;
       for (let word = 0; word < KEY_WORDS; word++) this.key[word] = slot.stacks.words[at + word];
       if (stack > 0) this.key[STACK_PARENT] = this.globalStacks[slot.stacks.words[at + STACK_PARENT]];
-      // A run with more tunnels than the dictionary holds folds the rest into "no tunnel".
+      // A run with more tunnels than the dictionary holds aggregates the rest into "no tunnel".
       this.globalStacks[stack] = Math.max(0, this.stacks.findOrAdd(this.key));
     }
     this.mappedStacks = count;
@@ -310,7 +310,7 @@ export class FlowRegistry {
     }
   }
 
-  /** Falls due at the end of an epoch: folds the longest silent flows where the table is nearly full. */
+  /** Falls due at the end of an epoch: aggregates the longest silent flows where the table is nearly full. */
   endEpoch(): void {
     this.epoch++;
     if (this.keys.length > this.capacityMax * 0.75) this.evict(Math.floor(this.capacityMax / 2));
@@ -328,7 +328,7 @@ export class FlowRegistry {
     this.spareKeys = old;
     for (let flow = 0; flow < count; flow++) {
       if (this.lastEpochs[flow] < oldestKept) {
-        this.fold(flow);
+        this.aggregate(flow);
         continue;
       }
       kept[flow] = this.keys.findOrAddFrom(old, flow, old.words[flow * KEY_WORDS]);
@@ -355,7 +355,7 @@ export class FlowRegistry {
     return oldest;
   }
 
-  private fold(flow: FlowId): void {
+  private aggregate(flow: FlowId): void {
     const packets = this.packetCount(flow, 0) + this.packetCount(flow, 1);
     if (packets === 0) return;
     this.evicted.flows += 1;

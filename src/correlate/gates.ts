@@ -42,12 +42,7 @@ export const DROP_SHARE_SEVERE = 2;
 export const SNAPLEN = 'capture.snaplen';
 export const WHOLE_PACKETS_RECIPE = 'capture whole packets: -s 0.';
 
-/** False where the capture provably lacks the packets of one direction between two hosts, so that silence proves nothing. */
-export function canSeeBothDirections(quality: CaptureQuality, a: string, b: string, stack = 0): boolean {
-  return oneSidedLimit(quality, a, b, stack) === null;
-}
-
-/** Why packets of one direction between two hosts are missing through the capture's fault, or null. */
+/** Why packets of one direction between two hosts are missing through the capture's fault, so that silence proves nothing; or null. */
 export function oneSidedLimit(quality: CaptureQuality, a: string, b: string, stack = 0): Limit | null {
   return (
     reverseWasHeard(quality, a, b, stack) ??
@@ -85,7 +80,7 @@ const heardOnly = new WeakMap<CaptureQuality, Limit | null>();
  * A host proves to hear a peer whose packets the capture lacks, and of no two hosts it holds both directions: then it
  * holds one direction of everything, also of those that cannot prove it. Null where that is not so.
  */
-export function heardOnlyLimit(quality: CaptureQuality): Limit | null {
+function heardOnlyLimit(quality: CaptureQuality): Limit | null {
   const known = heardOnly.get(quality);
   if (known !== undefined) return known;
   const limit = findHeardOnly(quality);

@@ -19,7 +19,7 @@ export const PAUSE_SECONDS_MIN = 5;
 /** A longer gap is a pause whatever the gaps around it: no protocol that is judged keeps quiet for longer. */
 export const PAUSE_SECONDS_MAX = 600;
 /** Of gaps of that order a quiet link is full; one that stands out by more is a pause. */
-export const PAUSE_RATIO = 3;
+const PAUSE_RATIO = 3;
 /** How many frames before and after a gap show what is usual there. */
 export const PAUSE_NEIGHBOURS = 32;
 /** Shorter gaps make no pause ordinary. */

@@ -65,7 +65,7 @@ export class CorrelatorRunner implements CorrelationRun {
     }));
   }
 
-  /** True once there are copies of frames: then rows are not folded. */
+  /** True once there are copies of frames: then rows are not aggregated. */
   get needsEveryRow(): boolean {
     return this.copies.copies > 0;
   }
@@ -75,9 +75,9 @@ export class CorrelatorRunner implements CorrelationRun {
     if (slot.chunk.segment !== this.segment) this.beginSegment(slot.chunk.segment);
     const isCopy = this.copies.detect(slot);
     const isPlain = isCopy === null && slot.damaged.rows.length === 0;
-    if (isPlain || !slot.foldsRows) return this.consumeRound(slot, engine, isCopy);
-    // A folded row may stand for a copy, or a packet that its receiver drops, and for others.
-    slot.foldsRows = false;
+    if (isPlain || !slot.aggregatesRows) return this.consumeRound(slot, engine, isCopy);
+    // An aggregated row may stand for a copy, or a packet that its receiver drops, and for others.
+    slot.aggregatesRows = false;
     const { nextFrame } = slot;
     for (let first = slot.firstFrame; first < nextFrame; first = slot.nextFrame) {
       engine.dissectChunk(first, nextFrame);

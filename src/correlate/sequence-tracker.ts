@@ -284,7 +284,7 @@ export class SequenceTracker {
 }
 
 /** Where something was seen first and last. */
-export class FirstAndLast {
+class FirstAndLast {
   firstNs: Nanoseconds = Number.NaN;
   firstFrame: FrameId = 0;
   lastNs: Nanoseconds = Number.NaN;

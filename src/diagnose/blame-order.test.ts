@@ -106,7 +106,7 @@ describe('assignBlame', () => {
     expect(isConsequence(accuse(lost, { packetClass: 'esp' }), ofClass('tcp.slow', 'tcp'))).toBe(true);
   });
 
-  it('makes a cause as severe as the worst it explains, but no remark a cause of something loud', () => {
+  it('makes a cause as severe as the worst it explains, but no remark a cause of an error', () => {
     const warning = accuse(cause, { severity: 'warning' });
     expect(isConsequence(warning, accuse(consequence, { severity: 'error' }))).toBe(true);
     expect(warning.finding.severity).toBe('error');

@@ -13,7 +13,7 @@ export type { Accused, HostOf } from './accused.js';
  * generally what another one says of the same packets (see restatements). A finding is a consequence only if it says so
  * (a kind of fault or an id, see blame-graph), endpoints, direction and packet class agree, and the cause began first
  * and reaches into its time. What a protocol itself says (notify, RST, ICMP) is never a consequence; what the capture
- * lacks is never a cause, nor is a remark (info) the cause of something loud. A cause is as severe as the worst that it
+ * lacks is never a cause, nor is a remark (info) the cause of an error or a warning. A cause is as severe as the worst that it
  * explains.
  */
 export function assignBlame(

@@ -12,7 +12,15 @@ import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, PairEvidence, Problem } from './diagnosis.js';
 import { canonicalJson } from './finding.js';
 import { ruleOut } from './ruled-out.js';
-import { accuse, checkedOf, fold, judge, linkTunnels, qualityOf, type Verdicts } from './run-diagnoses.js';
+import {
+  accuse,
+  checkedOf,
+  judge,
+  linkTunnels,
+  listedOf,
+  qualityOf,
+  type Verdicts,
+} from './run-diagnoses.js';
 import { type DescribedTunnels, describeTunnels, stateOneWay } from './tunnels.js';
 
 /** What every diagnosis says of one side by itself. */
@@ -90,7 +98,7 @@ export function runPairDiagnoses(
   linkTunnels(accused, tunnels, catalogue);
   stateOneWay(accused, tunnels);
   return {
-    findings: fold(accused),
+    findings: listedOf(accused),
     checked: diagnoses.map(({ id }) => checkedOf(id, judgements.get(id) ?? [])),
     quality: qualityOf(accused),
     tunnels,

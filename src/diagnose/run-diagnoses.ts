@@ -42,7 +42,7 @@ export function runDiagnoses(
   linkTunnels(accused, tunnels, catalogue);
   stateOneWay(accused, tunnels);
   return {
-    findings: fold(accused),
+    findings: listedOf(accused),
     checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
     quality: qualityOf(accused),
     tunnels,
@@ -220,8 +220,8 @@ function fits({ kind, key }: Tunnel, subject: Subject): boolean {
 const SEVERITIES = ['error', 'warning', 'info'];
 const CONFIDENCES = ['high', 'medium', 'low'];
 
-/** Worst first: severity, causes before consequences, of what is loud what is not over, layer from the bottom, confidence, time. */
-export function fold(accused: readonly Accused[]): Finding[] {
+/** Worst first: severity, causes before consequences, of errors and warnings those that persist, layer from the bottom, confidence, time. */
+export function listedOf(accused: readonly Accused[]): Finding[] {
   const rank = ({ diagnosis, finding }: Accused): (number | string)[] => [
     SEVERITIES.indexOf(finding.severity),
     finding.causedBy ? 1 : 0,

@@ -13,7 +13,7 @@ import type { Judgement, Problem } from './diagnosis.js';
  */
 
 /** Packets of the other direction from which its lack of gaps speaks for the capture. */
-export const WITNESS_PACKETS = 100;
+const WITNESS_PACKETS = 100;
 /** Losses that end this long before the last packet are over. */
 const OVER_SECONDS = 10;
 /** Numbers missing across pauses from which a direction is not called well. */

@@ -31,7 +31,7 @@ export function joinStatedCauses(
   }
 }
 
-/** A loud finding of the same tunnel or control that follows from what is stated. */
+/** An error or warning of the same tunnel or control that follows from what is stated. */
 function isShownBy(
   one: Accused,
   { problem, finding }: Accused,

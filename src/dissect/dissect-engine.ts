@@ -123,7 +123,7 @@ export class DissectEngine {
     slot.clearTables();
     slot.firstFrame = firstFrame;
     if (this.notesProtocols) slot.protocols.fill(0, firstFrame, endFrame);
-    frame.foldsRows = slot.foldsRows;
+    frame.aggregatesRows = slot.aggregatesRows;
     frame.beginRound();
     let index = firstFrame;
     for (; index < endFrame; index++) {
@@ -147,7 +147,7 @@ export class DissectEngine {
     return index;
   }
 
-  /** Notes which protocols the rows of a frame tell of; of folded rows `FrameContext.noteAggregated` did. */
+  /** Notes which protocols the rows of a frame tell of; of aggregated rows `FrameContext.noteAggregated` did. */
   private noteProtocols(): void {
     const { protocols } = this.slot;
     const tables = Math.min(this.slot.tables.length, NOTED_PROTOCOLS_MAX);
@@ -175,7 +175,7 @@ export class DissectEngine {
     this.checksums?.beginFrame();
     describe(frame);
     frame.origin = ORIGIN_ASSEMBLED;
-    frame.foldsRows = false;
+    frame.aggregatesRows = false;
     frame.beginRound();
     frame.payloadLength = view.byteLength;
     if (leaf !== NOBODY) this.leaves[leaf](frame, 0, view.byteLength);

@@ -76,8 +76,8 @@ export class FrameContext {
   /** Index in the chunk's stack dictionary; 0: not in a tunnel. */
   stack = 0;
   depth = 0;
-  /** `Slot.foldsRows`: one row may stand for several packets. */
-  foldsRows = false;
+  /** `Slot.aggregatesRows`: one row may stand for several packets. */
+  aggregatesRows = false;
   /** Differs from one round of dissecting to the next: indices of rows are good within one. */
   round = 0;
 
@@ -169,7 +169,7 @@ export class FrameContext {
       this.slot.flows.noteWay(flow, this.direction, this.outer[this.depth - 1].addressDirection());
     }
     // Only frames that turn out to be copies are counted out again.
-    if (this.foldsRows) return;
+    if (this.aggregatesRows) return;
     const row = this.slot.touches.rows.append(this);
     this.slot.touches.byteLength[row] = this.networkLength;
   }

@@ -9,7 +9,7 @@ import { DissectEngine, slotLayout } from './dissect-engine.js';
 const VXLAN = dissectors.findIndex(({ protocol }) => protocol === 'vxlan');
 const SAMPLE = resolve(import.meta.dirname, '../../captures/vxlan-asymmetric-vni.pcap');
 
-async function dissected(foldsRows: boolean, identitySeed?: number): Promise<Slot> {
+async function dissected(aggregatesRows: boolean, identitySeed?: number): Promise<Slot> {
   const sizes = { chunkBytes: 1 << 22, frameCapacity: 1 << 14, seed: 1 };
   const layout = slotLayout(dissectors, identitySeed === undefined ? sizes : { ...sizes, identitySeed });
   const slot = new Slot(layout, new ArrayBuffer(Slot.byteLength(layout)));
@@ -24,7 +24,7 @@ async function dissected(foldsRows: boolean, identitySeed?: number): Promise<Slo
     at += bytes.length;
   }
   slot.chunk.frameCount = frames.length;
-  slot.foldsRows = foldsRows;
+  slot.aggregatesRows = aggregatesRows;
   const engine = new DissectEngine(new DispatchTable(dissectors), slot);
   // What a round before it noted is gone.
   slot.protocols.fill(0xffff_ffff);
@@ -33,13 +33,13 @@ async function dissected(foldsRows: boolean, identitySeed?: number): Promise<Slo
 }
 
 describe('the protocols of a frame', () => {
-  it('are the same where rows are folded', async () => {
-    const [whole, folded] = [await dissected(false, 7), await dissected(true, 7)];
+  it('are the same where rows are aggregated', async () => {
+    const [whole, aggregated] = [await dissected(false, 7), await dissected(true, 7)];
     const { frameCount } = whole.chunk;
-    expect(folded.tables[VXLAN].rows.length).toBeLessThan(whole.tables[VXLAN].rows.length);
-    expect(folded.protocols.slice(0, frameCount)).toEqual(whole.protocols.slice(0, frameCount));
+    expect(aggregated.tables[VXLAN].rows.length).toBeLessThan(whole.tables[VXLAN].rows.length);
+    expect(aggregated.protocols.slice(0, frameCount)).toEqual(whole.protocols.slice(0, frameCount));
     for (const frame of whole.tables[VXLAN].rows.frame.slice(0, whole.tables[VXLAN].rows.length))
-      expect(folded.protocols[frame] & (1 << VXLAN)).not.toBe(0);
+      expect(aggregated.protocols[frame] & (1 << VXLAN)).not.toBe(0);
   });
 
   it('are noted only where identities are collected', async () => {

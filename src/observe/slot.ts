@@ -44,7 +44,7 @@ const HEAD_NEXT_FRAME = 2;
 const HEAD_FLOWS = 3;
 const HEAD_STACKS = 4;
 const HEAD_BLOB = 5;
-const HEAD_FOLDS_ROWS = 6;
+const HEAD_AGGREGATES_ROWS = 6;
 const HEAD_GROUPED_FLOWS = 7;
 const HEAD_SEGMENT = 8;
 const HEAD_ENDS_EPOCH = 9;
@@ -99,7 +99,7 @@ export class Slot {
    * True where dissectors may write one row for several packets that differ in nothing but their counts, and no touches:
    * good as long as no frame of the round turns out to be a copy.
    */
-  foldsRows = false;
+  aggregatesRows = false;
   /** Frames `[firstFrame, nextFrame)` of the chunk are dissected. */
   firstFrame = 0;
   nextFrame = 0;
@@ -263,7 +263,7 @@ export class Slot {
     head[HEAD_FLOWS] = this.flows.keys.length;
     head[HEAD_STACKS] = this.stacks.length;
     head[HEAD_BLOB] = this.blobLength;
-    head[HEAD_FOLDS_ROWS] = this.foldsRows ? 1 : 0;
+    head[HEAD_AGGREGATES_ROWS] = this.aggregatesRows ? 1 : 0;
     head[HEAD_GROUPED_FLOWS] = this.groupedFlows;
     for (let table = 0; table < this.allRows.length; table++) {
       head[HEAD_TABLES + table] = this.allRows[table].length;
@@ -281,7 +281,7 @@ export class Slot {
     this.flows.keys.adopt(head[HEAD_FLOWS]);
     this.stacks.adopt(head[HEAD_STACKS]);
     this.blobLength = head[HEAD_BLOB];
-    this.foldsRows = head[HEAD_FOLDS_ROWS] === 1;
+    this.aggregatesRows = head[HEAD_AGGREGATES_ROWS] === 1;
     this.groupedFlows = head[HEAD_GROUPED_FLOWS];
     for (let table = 0; table < this.allRows.length; table++) {
       this.allRows[table].length = head[HEAD_TABLES + table];
@@ -326,7 +326,7 @@ function notedFrames({ identitySeed, frameCapacity }: SlotLayout): number {
 }
 
 /** Most payload that one frame may put into the blob. */
-export const BLOB_BYTES_PER_FRAME_MAX = 8192;
+const BLOB_BYTES_PER_FRAME_MAX = 8192;
 
 /** Copied payload of one piece is cut at this length. */
 export const PIECE_BYTES_MAX = 4096;

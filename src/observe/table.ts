@@ -24,10 +24,10 @@ export const ORIGIN_FIRST_FRAGMENT = 1;
 export const ORIGIN_ASSEMBLED = 2;
 
 /** Rows a table holds above its soft limit, so that the frame that fills a table still fits whole. */
-export const ROWS_PER_FRAME_MAX = 128;
+const ROWS_PER_FRAME_MAX = 128;
 
 /** Rows above that which are left to messages that the assembler puts together. */
-export const MESSAGE_ROWS_SPARE = 512;
+const MESSAGE_ROWS_SPARE = 512;
 
 /** What every row says of the packet it was read from; the dissecting context of the frame has it all. */
 export interface RowSource {

@@ -111,7 +111,7 @@ export function directionsShown({ compare }: Report, most: number): readonly Com
 }
 
 /** `0.012 ms`, `3.2 s`; '?' where it is not known. */
-export function durationText(seconds: number | null): string {
+function durationText(seconds: number | null): string {
   if (seconds === null) return '?';
   const absolute = Math.abs(seconds);
   if (absolute < 1e-3) return `${(seconds * 1e6).toFixed(absolute < 1e-5 ? 1 : 0)} us`;

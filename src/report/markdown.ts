@@ -37,7 +37,7 @@ export function writeMarkdown(report: Report, out: (text: string) => void): void
 }
 
 /** Text in a code block: nothing is markup there, and the fence is longer than any in the text. */
-export function codeBlock(text: string): string[] {
+function codeBlock(text: string): string[] {
   const longest = (text.match(/`+/g) ?? []).reduce((length, run) => Math.max(length, run.length), 2);
   const fence = '`'.repeat(longest + 1);
   return [fence, escapeText(text), fence];

@@ -37,7 +37,7 @@ export function tunnelName(tunnel: Tunnel): string {
 }
 
 /** "vxlan 7, 10.1.1.1 <-> 10.2.2.2". */
-export function tunnelText(tunnel: Tunnel, names: Names = {}): string {
+function tunnelText(tunnel: Tunnel, names: Names = {}): string {
   return `${tunnelName(tunnel)}, ${endpointsText(tunnel.endpoints, names)}`;
 }
 

@@ -3,7 +3,7 @@ import { SideFileError } from './side-file-error.js';
 /** Side files are excerpts of logs and outputs of commands; what is larger is a mistake, or hostile. */
 export const SIDE_FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** Longer lines are cut: no statement that is looked for is that long. */
-export const LINE_LENGTH_MAX = 4096;
+const LINE_LENGTH_MAX = 4096;
 
 export interface TextLine {
   readonly text: string;

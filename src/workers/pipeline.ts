@@ -175,7 +175,7 @@ class Pipeline {
       slots,
       beginsHere: (source.totalBytes ?? 0) >= POOL_BYTES_MIN,
       prepare: (slotIndex) => {
-        slots[slotIndex].foldsRows = !this.runner.needsEveryRow;
+        slots[slotIndex].aggregatesRows = !this.runner.needsEveryRow;
       },
       dissectHere: () => dissector.dissectOldest(),
       readHere: () => this.readHere(),
@@ -194,7 +194,7 @@ class Pipeline {
   private submit(slotIndex: number, firstFrame: number): void {
     const slot = this.slots[slotIndex];
     const endFrame = slot.chunk.frameCount;
-    slot.foldsRows = !this.runner.needsEveryRow;
+    slot.aggregatesRows = !this.runner.needsEveryRow;
     this.dissector.submit({ slotIndex, firstFrame, endFrame });
   }
 
@@ -237,7 +237,7 @@ class Pipeline {
     const { frames, frameCount } = slot.chunk;
     for (let index = firstFrame; index < frameCount; index++) {
       try {
-        slot.foldsRows = !this.runner.needsEveryRow;
+        slot.aggregatesRows = !this.runner.needsEveryRow;
         this.dissector.submit({ slotIndex, firstFrame: index, endFrame: index + 1 });
         await this.dissector.settle(slotIndex);
         this.runner.consume(slot, this.engines[slotIndex]);

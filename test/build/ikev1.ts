@@ -1,5 +1,5 @@
 import { concat, u8, u16, u32, zeros } from './bytes.js';
-import { isakmp, isakmpOf, type Payload, payloadChain, type Spis, VENDOR_ID } from './isakmp.js';
+import { isakmp, isakmpOf, type Payload, payloadChain, type Spis } from './isakmp.js';
 
 export const EXCHANGE_V1 = {
   mainMode: 2,
@@ -81,11 +81,6 @@ export function notificationV1(type: number, spis: Spis): Payload {
   const body = concat(u32(DOI_IPSEC), u8(1), u8(spi.length), u16(type), spi);
   return { type: PAYLOAD_V1.notification, body };
 }
-
-export const SUPPORTED_VENDOR_IDS: readonly Payload[] = [
-  vendorId(VENDOR_ID.deadPeerDetection),
-  vendorId(VENDOR_ID.natTraversal),
-];
 
 /** MI1: `spis.responderSpi` is not sent. */
 export function mainMode1(spis: Spis, payloads: readonly Payload[]): Uint8Array {

@@ -17,5 +17,3 @@ export const SAME_VERDICT: readonly Transformation[] = [
 ];
 
 export const WEAKER_VERDICT: readonly Transformation[] = WEAKENED;
-
-export const TRANSFORMATIONS: readonly Transformation[] = [...SAME_VERDICT, ...WEAKER_VERDICT];

@@ -77,13 +77,13 @@ export default defineDiagnosis({
       const isScan = silent.length >= SCANNED_MIN;
       const told = silent.filter((pair) => pair.insistence.isBurst);
       const single = told.filter((pair) => !isScan || view.tunnelEnds.has(pair.target));
-      const folded = told.filter((pair) => !single.includes(pair));
+      const scanned = told.filter((pair) => !single.includes(pair));
       const seen = new Set<string>();
       for (const pair of single) {
         seen.add(pair.target);
         yield judge(evidence.quality, view, pair);
       }
-      if (folded.length > 0 && sightOf(view, folded[0]) !== 'none') yield scanOf(evidence.quality, folded);
+      if (scanned.length > 0 && sightOf(view, scanned[0]) !== 'none') yield scanOf(evidence.quality, scanned);
       for (const pair of pairs) {
         if (pair.replies === 0 || silent.includes(pair) || seen.has(pair.target)) continue;
         seen.add(pair.target);

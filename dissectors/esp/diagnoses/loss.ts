@@ -121,7 +121,7 @@ function judge(
   limits: LossLimits,
 ): Judgement {
   const { from, to, sas } = direction;
-  const tally = watchedNumbers(quality, tallyOf(pair, sas, direction.folded, outages));
+  const tally = watchedNumbers(quality, tallyOf(pair, sas, direction.aggregated, outages));
   const other = directionOf(pair, to);
   const noAggregated = { sas: 0, distinct: 0, missing: 0 };
   const parts = sas.map((sa) => watchedNumbers(quality, tallyOf(pair, [sa], noAggregated, outages)));
@@ -135,7 +135,7 @@ function judge(
     isCapturedAtReceiver: isCapturedAtReceiver(sas, quality.local),
     other: {
       packets: other.packets,
-      missing: other.sas.reduce((sum, { missing }) => sum + missing, other.folded.missing),
+      missing: other.sas.reduce((sum, { missing }) => sum + missing, other.aggregated.missing),
     },
     span: pair,
     last: direction.last,
@@ -154,7 +154,7 @@ function judge(
 function tallyOf(
   { segment }: EspPair,
   sas: readonly EspSa[],
-  folded: EspDirection['folded'],
+  aggregated: EspDirection['aggregated'],
   outages: readonly Outage[],
 ): MissingNumbers<Gap> {
   const all = sas.flatMap((sa) =>
@@ -173,8 +173,8 @@ function tallyOf(
     outages.some(({ run }) => run.lastBack?.frame === before.frame && run.nextBack?.frame === after.frame);
   const dead = all.filter(isDead);
   const excluded = dead.reduce((sum, { missing }) => sum + missing, 0);
-  const lost = sas.reduce((sum, { missing }) => sum + missing, folded.missing) - excluded;
-  const distinct = sas.reduce((sum, sa) => sum + sa.distinct, folded.distinct);
+  const lost = sas.reduce((sum, { missing }) => sum + missing, aggregated.missing) - excluded;
+  const distinct = sas.reduce((sum, sa) => sum + sa.distinct, aggregated.distinct);
   return {
     lost,
     expected: distinct + lost,

@@ -2,7 +2,7 @@
 // groups, and perhaps the characters that they stand for.
 
 /** Bytes of a line; text2pcap allows more than the usual 16. */
-export const HEX_LINE_BYTES_MAX = 64;
+const HEX_LINE_BYTES_MAX = 64;
 
 const OFFSET_DIGITS_MIN = 3;
 const OFFSET_DIGITS_MAX = 8;

@@ -85,11 +85,6 @@ export class Run {
     return this.packets.length;
   }
 
-  /** Whether any packet has its bytes, or only words. */
-  get hasBytes(): boolean {
-    return this.packets.some(({ isFromWords }) => !isFromWords);
-  }
-
   /** A packet whose bytes the text shows. */
   addBytes(head: PacketHead, bytes: Uint8Array, length: number): void {
     this.keep(head, bytes, Math.min(length, PACKET_LENGTH_MAX), false, 0);

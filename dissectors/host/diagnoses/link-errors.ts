@@ -48,14 +48,14 @@ export default defineDiagnosis({
     for (const counted of grown(evidence.side.of(linkCounters))) {
       const { link, origin, isDifference } = counted;
       const subject = { kind: 'host', interface: link, file: origin.file };
-      const loud = counted.faults.filter(
+      const notable = counted.faults.filter(
         ({ count, of }) => count >= limits.faults && 100 * count >= limits.share * of,
       );
-      if (loud.length === 0) {
+      if (notable.length === 0) {
         yield { result: 'healthy', subject };
         continue;
       }
-      const words = loud.slice(0, SHOWN).map(({ name, count, of }) => `${count} ${name} of ${of} packets`);
+      const words = notable.slice(0, SHOWN).map(({ name, count, of }) => `${count} ${name} of ${of} packets`);
       const half = settings.find((one) => one.link === link && one.isHalfDuplex);
       yield statedProblem(evidence, {
         subject,
@@ -65,7 +65,7 @@ export default defineDiagnosis({
           `${link} (${originText(origin)}) counts ${words.join(', ')} ${isDifference ? 'between the outputs' : 'since it exists'}.` +
           (half ? ` It runs at half duplex (${originText(half.origin)}): both ends must be set alike.` : ''),
         where: 'unknown',
-        counts: { faults: loud.reduce((sum, { count }) => sum + count, 0) },
+        counts: { faults: notable.reduce((sum, { count }) => sum + count, 0) },
       });
     }
   },

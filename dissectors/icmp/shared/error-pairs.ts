@@ -70,7 +70,7 @@ export function* unusableErrors(quality: CaptureQuality, errors: readonly IcmpEr
 }
 
 /** Packets that answer the quoted flow: of its ports where the error is about ports, of the whole pair otherwise. */
-export function answersTo(quality: CaptureQuality, error: QuotingError): OneWayTraffic | null {
+function answersTo(quality: CaptureQuality, error: QuotingError): OneWayTraffic | null {
   const { source, destination, protocol, sourcePort, destinationPort } = error.quoted;
   const pair = quality.traffic.between(source, destination, error.stack);
   if (!pair) return null;

@@ -114,7 +114,7 @@ function isVxlan(
 }
 
 /** The class in a network engineer's words. */
-export function className({ kind, value }: LossClass, { protocols }: Comparison): string {
+function className({ kind, value }: LossClass, { protocols }: Comparison): string {
   switch (kind) {
     case 'port': {
       const protocol = Math.floor(value / 65_536);

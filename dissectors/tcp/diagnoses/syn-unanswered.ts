@@ -59,7 +59,7 @@ export default defineDiagnosis({
     'clients fail in at least half of their attempts at an endpoint that answered before, or where the endpoint never ' +
     'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or its hosts talk little else, and nothing else is wrong; ' +
     'information otherwise. Also where all succeed in the end: at least 3 connections to an endpoint, or in a tunnel, come about 1 s and more late ' +
-    'because SYNs were repeated, and at least 2 % of all SYNs are such repeats; as loud as above.',
+    'because SYNs were repeated, and at least 2 % of all SYNs are such repeats; severity as above.',
   notWhen:
     'Packets of the server reach the client by another way (one-sided capture), or in a tunnel with another key (MidoNet). An ICMP error answers. A host tries 20 ' +
     'endpoints in 10 s: a port scan is one piece of information. So is an attempt that a connection over the other address family overtakes (happy eyeballs).',

@@ -94,7 +94,7 @@ export function onlyPair(services: readonly TcpService[]): readonly [string, str
 }
 
 /**
- * How loud a finding about an endpoint may be: it is neither a tunnel nor a control session. `isLasting`: more than a
+ * The severity that a finding about an endpoint may have: it is neither a tunnel nor a control session. `isLasting`: more than a
  * passing trouble. Inside a tunnel, or in a capture that was taken for it, it may be the subject.
  */
 export function severityOf(evidence: Evidence, endpoint: ServerEndpoint, isLasting: boolean): Severity {

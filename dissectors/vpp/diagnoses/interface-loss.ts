@@ -54,14 +54,14 @@ export default defineDiagnosis({
       const subject = { kind: 'session', protocol: 'vpp', interface: last.name, table: last.table };
       const down = downWords(last, known);
       const { isDifference, faults } = grown(outputs);
-      const loud = faults.filter(
+      const notable = faults.filter(
         ({ count, of }) => count >= limits.packets && 100 * count >= limits.share * of,
       );
-      if (down === null && loud.length === 0) {
+      if (down === null && notable.length === 0) {
         yield { result: 'healthy', subject };
         continue;
       }
-      const words = loud.map(({ name, count, of }) => `${count} ${name} of ${of} packets`).join(', ');
+      const words = notable.map(({ name, count, of }) => `${count} ${name} of ${of} packets`).join(', ');
       const span = isDifference ? 'between the tables' : 'since VPP started';
       yield statedProblem(evidence, {
         subject,
@@ -69,7 +69,7 @@ export default defineDiagnosis({
         confidence: down !== null || isDifference ? 'high' : 'low',
         explanation: `${last.name}${podWords(known, last.name)} (${originText(last.origin)}) ${[down, words === '' ? null : `counts ${words} ${span}`].filter((one) => one !== null).join(', and ')}.`,
         where: 'unknown',
-        counts: { lost: loud.reduce((sum, { count }) => sum + count, 0) },
+        counts: { lost: notable.reduce((sum, { count }) => sum + count, 0) },
       });
     }
   },

@@ -137,7 +137,7 @@ function isUnansweredTo({ low, high, sides }: InnerFlow, endpoint: string): bool
   return high === endpoint && sides[1].packets === 0 && sides[0].packets > 0;
 }
 
-/** A loud finding about the endpoint. */
+/** An error or warning about the endpoint. */
 function symptomOf({ judgements }: Evidence, endpoint: string): { id: string; problem: Problem } | null {
   for (const id of SYMPTOMS) {
     for (const one of judgements.get(id) ?? []) {

@@ -62,7 +62,7 @@ export function receiverLimit({ plan }: ComparedDirection, comparison: Compariso
 }
 
 /** Packets that the capture at the receiving end says it lost itself: so many of those missing there may have arrived. */
-export function ownDrops({ plan }: ComparedDirection, comparison: Comparison): number {
+function ownDrops({ plan }: ComparedDirection, comparison: Comparison): number {
   return reportedDrops(comparison.qualities[otherSide(plan.sender)]);
 }
 

@@ -11,7 +11,7 @@ import { HttpTally, type ServiceSide, SideTrouble, TcpService } from './session.
 /** Services kept between epochs: the worst ones, of equally good ones the earliest. */
 const SERVICES_MAX = 16_384;
 
-/** Services held while many connections are folded at once: what is beyond the bound then takes part in the choice. */
+/** Services held while many connections are aggregated at once: what is beyond the bound then takes part in the choice. */
 const SERVICES_FOLDING_MAX = 4 * SERVICES_MAX;
 
 const ADDRESS_WORDS = 4;
@@ -27,8 +27,8 @@ interface Entry {
   readonly next: Entry | undefined;
 }
 
-/** Folds connections into services: one a client host, server endpoint and tunnel stack; at most SERVICES_MAX after `trim`. */
-export class ServiceFold {
+/** Aggregates connections into services: one a client host, server endpoint and tunnel stack; at most SERVICES_MAX after `trim`. */
+export class ServiceAggregation {
   /** Services without trouble that were dropped because of the bound. */
   merged = 0;
   private size = 0;
@@ -63,7 +63,7 @@ export class ServiceFold {
   }
 
   /** Adds copies of what the other holds. */
-  merge(other: ServiceFold): void {
+  merge(other: ServiceAggregation): void {
     this.merged += other.merged;
     for (const { service, endpoints, hash } of other.entries()) {
       const { client, server, port, stack, first } = service;
