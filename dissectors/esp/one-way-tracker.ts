@@ -1,6 +1,16 @@
 import type { FrameRef } from '../../src/moment.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
-import { ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN, type OneWayRun } from './session.js';
+import {
+  ANSWER_SECONDS,
+  ASKING_SECONDS_MIN,
+  ONE_WAY_PACKETS_MIN,
+  ONE_WAY_SECONDS_MIN,
+  type OneWayRun,
+} from './session.js';
+
+const ANSWER_NS: Nanoseconds = ANSWER_SECONDS * NS_PER_SECOND;
+const ASKED_NS: Nanoseconds = (ONE_WAY_PACKETS_MIN - 1) * ASKING_SECONDS_MIN * NS_PER_SECOND;
+const LONG_NS: Nanoseconds = ONE_WAY_SECONDS_MIN * NS_PER_SECOND;
 
 /** Runs kept one by one: the first half of them, and the longest. */
 const RUNS_KEPT = 16;
@@ -13,7 +23,15 @@ export class RunState {
   lastNs: Nanoseconds = Number.NaN;
   lastFrame: FrameId = 0;
 
-  extend(ns: Nanoseconds, frame: FrameId): void {
+  /**
+   * `backNs`: time of the last packet of the other direction. What follows that packet at once and is itself followed by a
+   * pause was its answer: the run begins behind the pause, whichever of the two stands first in the capture.
+   */
+  extend(ns: Nanoseconds, frame: FrameId, backNs: Nanoseconds): void {
+    const pauseNs = ns - this.lastNs;
+    const delayNs = this.lastNs - backNs;
+    if (this.packets > 0 && delayNs <= ANSWER_NS && pauseNs > ANSWER_NS && pauseNs > 2 * delayNs)
+      this.packets = 0;
     if (this.packets === 0) {
       this.firstNs = ns;
       this.firstFrame = frame;
@@ -23,11 +41,15 @@ export class RunState {
     this.lastFrame = frame;
   }
 
-  /** Unknown times are never long enough. */
+  /** Long enough, or as many questions at the pace of a ping. Unknown times are never long enough. */
   get isLong(): boolean {
-    return (
-      this.packets >= ONE_WAY_PACKETS_MIN && this.lastNs - this.firstNs >= ONE_WAY_SECONDS_MIN * NS_PER_SECOND
-    );
+    if (this.packets < ONE_WAY_PACKETS_MIN) return false;
+    const lengthNs = this.lastNs - this.firstNs;
+    return lengthNs >= LONG_NS || (lengthNs >= ASKED_NS && lengthNs >= this.askingNs);
+  }
+
+  private get askingNs(): Nanoseconds {
+    return (this.packets - 1) * ASKING_SECONDS_MIN * NS_PER_SECOND;
   }
 }
 

@@ -48,6 +48,28 @@ function problems(judgements: readonly Judgement[]): Problem[] {
 }
 
 describe('esp.one-way-spi', () => {
+  it.each([
+    ['behind', 0.0004],
+    ['before', -0.0004],
+  ])('begins behind the last answer, wherever that stands: %s its request', async (_, delaySeconds) => {
+    const [problem, ...rest] = await capture((t, forth, back) => {
+      pings(t, forth, back, 0, 20);
+      espPacket(t, 20 + Math.min(0, delaySeconds), delaySeconds < 0 ? forth : back, PING);
+      espPacket(t, 20 + Math.max(0, delaySeconds), delaySeconds < 0 ? back : forth, PING);
+      send(t, forth, 35, 43, 0.5, PING);
+    });
+    expect(rest).toEqual([]);
+    expect(problem).toMatchObject({ result: 'problem', counts: { packets: 16 } });
+  });
+
+  it('needs more than a burst, which is one loss', async () => {
+    const judged = await capture((t, forth, back) => {
+      pings(t, forth, back, 0, 20);
+      send(t, forth, 35, 38, 0.1, PING);
+    });
+    expect(problems(judged)).toEqual([]);
+  });
+
   it('reports a direction that dies', async () => {
     const [problem, ...rest] = await capture((t, forth, back) => {
       pings(t, forth, back, 0, 20);

@@ -56,13 +56,13 @@ export class PairState {
         own.firstNs = ns;
         own.firstFrame = frame;
       }
-      own.sizes.count(length, own.run.packets);
       if (other.run.packets > 0) {
         if (ns - other.lastNs <= ANSWER_NS) other.sizes.answer();
         if (other.run.isLong) this.endRun(1 - direction, ns, frame);
         other.run.packets = 0;
       }
-      own.run.extend(ns, frame);
+      own.run.extend(ns, frame, other.lastNs);
+      own.sizes.count(length, own.run.packets - 1);
       own.packets++;
       own.bytes += length;
       if (rows.origin[row] === ORIGIN_FIRST_FRAGMENT) own.noteFragment(frame, ns, this.segment);
@@ -113,7 +113,7 @@ export class PairState {
       if (partner.run.isLong) this.endPartnerRun(partner, sa, ns, frame);
       partner.run.packets = 0;
     }
-    sa.run.extend(ns, frame);
+    sa.run.extend(ns, frame, partner?.lastNs ?? Number.NaN);
   }
 
   private beginSa(direction: number, spi: number, ns: Nanoseconds, frame: FrameId): SaState {

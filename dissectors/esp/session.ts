@@ -7,6 +7,10 @@ import type { SegmentIndex } from '../../src/units.js';
 export const ONE_WAY_PACKETS_MIN = 10;
 export const ONE_WAY_SECONDS_MIN = 10;
 
+/** Pace of packets that ask: ping sends one a second. */
+export const ASKING_SECONDS_MIN = 0.5;
+export const ASKING_SECONDS_MAX = 5;
+
 /** A packet of the other side counts as an answer to the packet before it if it comes this soon. */
 export const ANSWER_SECONDS = 1;
 

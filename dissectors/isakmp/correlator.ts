@@ -7,9 +7,9 @@ import {
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { ISAKMP } from './columns.js';
 import dissector from './dissector.js';
-import { V2_RESPONSE } from './layout.js';
+import { HAS_SA, V2_RESPONSE } from './layout.js';
 import { type MessageFacts, readFacts } from './message-facts.js';
-import { OpenSession } from './open-session.js';
+import { isPhaseOne, OpenSession } from './open-session.js';
 import type { IkeSession } from './session.js';
 
 export type * from './session.js';
@@ -91,17 +91,22 @@ class IkeCorrelation implements Correlation<IkeSession, typeof ISAKMP> {
 
   /**
    * A responder cookie proves that an answer reached the initiator, if the capture shows the opening message without
-   * it; the response flag proves that a request reached the responder.
+   * it; the response flag proves that a request reached the responder, and so does the SA that answers in phase 1 of IKEv1.
    */
   private noteHearing(session: OpenSession, facts: MessageFacts): void {
     if (facts.stack !== 0 || facts.responderSpi === null) return;
-    const isResponse = facts.version === 2 && (facts.flags & V2_RESPONSE) !== 0;
     const isFromInitiator = session.isFromInitiator(facts);
+    const isResponse =
+      facts.version === 2 ? (facts.flags & V2_RESPONSE) !== 0 : !isFromInitiator && acceptsInPhaseOne(facts);
     const via = isResponse ? 'an IKE response' : 'the responder cookie of IKE';
     if (isResponse || (isFromInitiator && session.knowsStart)) {
       this.run.hearsPeer.note(facts.from, facts.to, via, facts.ref);
     }
   }
+}
+
+function acceptsInPhaseOne({ exchangeType, payloads }: MessageFacts): boolean {
+  return isPhaseOne(exchangeType) && (payloads & HAS_SA) !== 0;
 }
 
 /** Worse the more was sent in vain. */

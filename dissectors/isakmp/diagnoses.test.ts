@@ -3,6 +3,7 @@ import { MARK_INBOUND } from '../../src/capture/frame-marks.js';
 import { mayCause } from '../../src/diagnose/blame-graph.js';
 import type { Diagnosis, Judgement, Problem } from '../../src/diagnose/diagnosis.js';
 import { u16, zeros } from '../../test/build/bytes.js';
+import type { TestFrame } from '../../test/build/frame-source.js';
 import { icmpError } from '../../test/build/icmp.js';
 import { informationalClear, informationalEncrypted, transaction } from '../../test/build/ikev1.js';
 import {
@@ -99,16 +100,26 @@ interface Options {
   /** Seconds from the first frame to the last one, so that absence can be judged. */
   readonly until?: number;
   readonly marks?: (frame: number) => number;
+  /** The capture has the packets of that IPv4 address alone. */
+  readonly onlyFrom?: string;
 }
 
-async function run(build: (t: Timeline) => void, { until, marks }: Options = {}): Promise<CaptureRun> {
+async function run(
+  build: (t: Timeline) => void,
+  { until, marks, onlyFrom }: Options = {},
+): Promise<CaptureRun> {
   const t = timeline(START_NS, 5);
   build(t);
   const bystander = { ...PEER, address: '203.0.113.99' };
   for (const at of until === undefined ? [] : t.beatsUntil(until)) {
     ping(t, PEER, bystander, { at, count: 1, identifier: 9 });
   }
-  const frames = t.frames().map((frame, index) => ({ ...frame, ...(marks && { marks: marks(index + 1) }) }));
+  const isKept = ({ bytes }: TestFrame): boolean =>
+    onlyFrom === undefined || bytes.subarray(26, 30).join('.') === onlyFrom;
+  const frames = t
+    .frames()
+    .filter(isKept)
+    .map((frame, index) => ({ ...frame, ...(marks && { marks: marks(index + 1) }) }));
   return runFrames(frames, {
     dissectors: [dissector, udpencap, esp, icmp],
     correlators: [ike, espPairs, icmpErrors],
@@ -550,6 +561,20 @@ describe('IKEv2', () => {
     expect(alarms(capture)).toEqual(['ike.natt-4500-blocked']);
   });
 
+  it('kind: a claim about a message that nobody saw: the rest of an attempt before the capture is of the blocked port too', async () => {
+    const capture = await run(
+      (t) => {
+        const before = ikev2Session(t, BEHIND_NAT);
+        for (const at of [1, 3, 7])
+          sendIke(t, at, BEHIND_NAT, 'initiator', before.messages.authRequest, { floated: true });
+        const session = ikev2Handshake(t, BEHIND_NAT, { at: 20, upTo: 'authRequest' });
+        sendIke(t, 25, BEHIND_NAT, 'initiator', session.messages.authRequest, { floated: true });
+      },
+      { until: 60 },
+    );
+    expect(alarms(capture)).toEqual(['ike.natt-4500-blocked']);
+  });
+
   it('request that lacks a fragment each time', async () => {
     const capture = await run(
       (t) => {
@@ -590,6 +615,17 @@ describe('IKEv2', () => {
       ikev2Handshake(t, BACK, { at: 36 });
     });
     expect(alarms(capture)).toEqual([]);
+  });
+
+  it('kind: a claim about a message that nobody saw: whose answers are not captured is not asked in vain', async () => {
+    const answersAlone = (t: Timeline): void => {
+      const { spis } = ikev1MainMode(t, PEERS, { at: 1 });
+      for (const at of [4, 11, 24])
+        sendIke(t, at, PEERS, 'responder', informationalEncrypted(spis, at, t.random.bytes(64)));
+    };
+    const capture = await run(answersAlone, { until: 60, onlyFrom: PEER.address });
+    expect(alarms(capture)).toEqual([]);
+    expect(results(capture.judge(dpdUnanswered))).toEqual(['insufficient-data']);
   });
 
   it('liveness of IKEv1: three R-U-THERE in vain, two are normal', async () => {

@@ -305,7 +305,7 @@ export class OpenSession {
   }
 }
 
-function isPhaseOne(exchangeType: number): boolean {
+export function isPhaseOne(exchangeType: number): boolean {
   return exchangeType >= isakmp.EXCHANGE_BASE && exchangeType <= isakmp.EXCHANGE_AGGRESSIVE;
 }
 

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { reverseWasHeard } from '../../src/correlate/gates.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { InsufficientData } from '../../src/diagnose/diagnosis.js';
 import { earliestOf, type FrameRef, isNonEmpty, latestOf, type NonEmpty } from '../../src/moment.js';
@@ -71,7 +72,10 @@ export const INFORMATIONAL_GAP_SECONDS = 2;
 /** A repetition that soon after the answer crossed it on the way. */
 const CROSSING_NS = 400_000_000;
 
-/** Builds a stall that rests on the absence of an answer; null where no sending of what waits is in the capture. */
+/**
+ * Builds a stall that rests on the absence of an answer; null where no sending of what waits is in the capture. Where the
+ * capture provably lacks what the peer sent, the answer may be among it.
+ */
 export function waitingStall(
   quality: CaptureQuality,
   stall: Omit<Stall, 'insufficient' | 'confidence' | 'waiting'> & {
@@ -85,16 +89,29 @@ export function waitingStall(
   const first = firstOf(waiting);
   const waited = secondsToPause(quality, first);
   const needed = count >= TRANSMISSIONS_MIN ? SLOW_ANSWER_SECONDS : WAIT_SECONDS;
+  const unseen = reverseWasHeard(quality, ...endsOf(stall.session, waiting[0].from));
   const insufficient =
-    waited >= needed
-      ? null
-      : {
-          reason:
-            `the capture ends ${secondsText(waited)} after the first unanswered message; capture at least ` +
-            `${needed} s more to see whether an answer comes`,
-          neededSeconds: needed,
-        };
+    unseen !== null
+      ? { reason: unseen.reason }
+      : waited >= needed
+        ? null
+        : {
+            reason:
+              `the capture ends ${secondsText(waited)} after the first unanswered message; capture at least ` +
+              `${needed} s more to see whether an answer comes`,
+            neededSeconds: needed,
+          };
   return { confidence: count >= TRANSMISSIONS_MIN ? 'medium' : 'low', ...stall, waiting, insufficient };
+}
+
+/** Who waits, for whom, and where. */
+function endsOf(
+  { initiator, responder, paths }: IkeSession,
+  from: IkeMessage['from'],
+): [string, string, number] {
+  return from === 'initiator'
+    ? [initiator, responder, paths[0].stack]
+    : [responder, initiator, paths[0].stack];
 }
 
 export function transmissionsOf(messages: readonly IkeMessage[]): number {

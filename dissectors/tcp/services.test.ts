@@ -54,6 +54,7 @@ class Talk {
   constructor(
     readonly client = '192.0.2.1',
     readonly clientPort = 49_152,
+    readonly serverPort = SERVER.port,
   ) {}
 
   on(clientPort: number, client = this.client): Talk {
@@ -65,8 +66,14 @@ class Talk {
   send(ms: number, from: 'client' | 'server', segment: Segment): this {
     const [source, destination] =
       from === 'client'
-        ? [{ address: this.client, port: this.clientPort }, SERVER]
-        : [SERVER, { address: this.client, port: this.clientPort }];
+        ? [
+            { address: this.client, port: this.clientPort },
+            { ...SERVER, port: this.serverPort },
+          ]
+        : [
+            { ...SERVER, port: this.serverPort },
+            { address: this.client, port: this.clientPort },
+          ];
     const payload = segmentBytes({
       source: source.address,
       destination: destination.address,
@@ -412,6 +419,25 @@ describe('tcp.retransmissions', () => {
     expect(await problemsOf(round(0), retransmissions)).toEqual([]);
   });
 
+  it('kind: a claim about what was not captured: what asks for repeats at once is in the direction that is missing', async () => {
+    const repeats = (afterMs: number): Talk => {
+      const talk = new Talk().handshake(0);
+      for (let i = 0; i < 60; i++) {
+        talk.say(10 + i * 1000, 'server', 1000, false);
+        if (i % 4 === 0) talk.repeat(10 + i * 1000 + afterMs, 'server', 1000);
+        // What the server hears of the client stands in its own segments alone.
+        talk.ack(900 + i * 1000, 'server', { acknowledgment: 1001 + i });
+      }
+      const isOfServer = ({ bytes }: TestFrame): boolean => bytes[29] === 7;
+      talk.frames.splice(0, talk.frames.length, ...talk.frames.filter(isOfServer));
+      return talk;
+    };
+    expect(await problemsOf(repeats(50), retransmissions)).toMatchObject([
+      { severity: 'info', confidence: 'medium', limitedBy: ['capture.one-sided'] },
+    ]);
+    expect(await problemsOf(repeats(400), retransmissions)).toMatchObject([{ severity: 'warning' }]);
+  });
+
   it('takes overtaken segments, keepalives and doubled segments for none', async () => {
     const talk = new Talk().handshake(0, 4).say(10, 'client', 100);
     for (let i = 0; i < 8; i++) {
@@ -545,8 +571,8 @@ describe('mtu.blackhole', () => {
   });
 
   /** 1460 bytes of the server never appear; what follows them does, and the client asks for them each time. */
-  const missing = (seenBefore: number, times: readonly number[], lost = 1460): Talk => {
-    const talk = new Talk().handshake(0).say(5, 'server', seenBefore);
+  const missing = (seenBefore: number, times: readonly number[], lost = 1460, port = 80): Talk => {
+    const talk = new Talk('192.0.2.1', 49_152, port).handshake(0).say(5, 'server', seenBefore);
     const asksFor = { acknowledgment: 5001 + seenBefore };
     const behind = { sequence: 5001 + seenBefore + lost, acknowledgment: 1001, length: 600 };
     for (const at of times) talk.send(at, 'server', behind).ack(at + 0.1, 'client', asksFor);
@@ -563,6 +589,17 @@ describe('mtu.blackhole', () => {
       counts: { repeats: 6, smallestLostBytes: 1460, largestDeliveredBytes: 600 },
     });
     expect(problem.explanation).toContain('lost before this point');
+  });
+
+  it('kind: one truth: is one finding of all services between the two, since the first of them', async () => {
+    const talk = missing(200, BY_TIMER);
+    const later = missing(200, [...BY_TIMER, 9000], 1460, 179);
+    talk.frames.push(...later.frames.map((frame) => ({ ...frame, timeNs: frame.timeNs + 20_000_000_000n })));
+    const [problem, ...others] = await problemsOf(talk, blackhole);
+    expect(others).toEqual([]);
+    expect(problem).toMatchObject({ counts: { segments: 2, repeats: 13 } });
+    expect(problem.evidence[0].frame).toBeLessThan(later.frames.length);
+    expect(problem.displayFilter).not.toContain('tcp.port');
   });
 
   it('is silent there where they come after all, where as large ones came, and where it is soon over', async () => {

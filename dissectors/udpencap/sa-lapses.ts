@@ -2,9 +2,9 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { watchedSecondsBetween } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
-import type { EspPair, EspSa } from '../esp/session.js';
+import type { EspPair, EspSa, OneWayRun } from '../esp/session.js';
 import { outagesOf } from '../esp/shared/outages.js';
-import { judgedPairs, sasOf } from '../esp/shared/sa-pairs.js';
+import { hasParallelTunnels, judgedPairs, sasOf } from '../esp/shared/sa-pairs.js';
 
 /*
  * NAT mappings that expired, by what the SAs of ESP in UDP show: they name the client whatever its port.
@@ -39,11 +39,19 @@ function* movedSas(pair: EspPair, quality: CaptureQuality): Iterable<SaLapse> {
     if (!portMove) continue;
     const { last, first: next, before } = portMove;
     if (!(watchedSecondsBetween(quality, last, next) >= MOVE_PAUSE_SECONDS_MIN)) continue;
-    const unanswered = outagesOf(pair, quality)
-      .filter(({ run, sas }) => run.to === live.from && (!sas || sas.live.destinationPort === before))
-      .reduce((sum, { run }) => sum + run.packets, 0);
+    const unanswered = runsTo(live.from, pair, quality, before)
+      .filter(({ first }) => first.frame > last.frame)
+      .reduce((sum, { packets }) => sum + packets, 0);
     yield { pair, live, lapse: { last, next }, unanswered };
   }
+}
+
+/** Stretches in which a side was sent packets and sent none; of several tunnels, those of its port. */
+function runsTo(side: string, pair: EspPair, quality: CaptureQuality, port: number): readonly OneWayRun[] {
+  if (!hasParallelTunnels(pair)) return pair.runs.filter(({ to }) => to === side);
+  return outagesOf(pair, quality)
+    .filter(({ run, sas }) => run.to === side && (!sas || sas.live.destinationPort === port))
+    .map(({ run }) => run);
 }
 
 /** Seen inside of the NAT: a pause, and then no answer any more. */

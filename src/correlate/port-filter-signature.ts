@@ -28,10 +28,16 @@ export function portFilterSignature(quality: CaptureQuality, host: string | null
   return signature;
 }
 
-function signatureOf(pairs: readonly PairTraffic[]): readonly number[] | null {
+/** Nothing of that host and those around it shows that no port filter was at work, however few packets there are. */
+export function isNoMoreThanPorts(quality: CaptureQuality, host: string): boolean {
+  const { usesArp, pairs } = hostGroup(quality, host);
+  return !usesArp && signatureOf(pairs, 1) !== null;
+}
+
+function signatureOf(pairs: readonly PairTraffic[], packetsMin = PACKETS_MIN): readonly number[] | null {
   const outside = pairs.filter(({ stack }) => stack === 0);
   const packets = outside.reduce((sum, { fromA, fromB }) => sum + fromA.packets + fromB.packets, 0);
-  if (packets < PACKETS_MIN) return null;
+  if (packets < packetsMin) return null;
   const outer = outside.flatMap(({ conversations }) => conversations);
   const [first] = outer;
   if (!first || !outer.every(hasPorts)) return null;

@@ -4,7 +4,6 @@ import { ASKS_AGAIN, type KnownViolation, NOTHING_BACK, WRAPS } from './known-vi
 
 const TRANSFER_OVER =
   'a transfer takes no longer than the frames are out of order: segments behind later ones read as sent again';
-const OPEN = 'the rule is not mended yet';
 const OF_PART = 'of the part that is left less was answered, and shares of it are larger';
 const OUTER_FILTER =
   'what else was captured shows that a filter on ports kept fragments out: a part of it does not, and inside a tunnel a filter hides none';
@@ -32,12 +31,6 @@ export const KNOWN_OF_TUNNELS: readonly KnownViolation[] = [
     id,
     why: TRANSFER_OVER,
   })),
-  {
-    captures: ['lab2/esp-nat-timeout/b.pcap'],
-    in: ['shuffled within a millisecond'],
-    id: 'esp.one-way-spi',
-    why: OPEN,
-  },
   ...['ike.v2-request-unanswered', 'frag.missing-rest'].map((id) => ({
     captures: ['field/07-algo305-ike-auth-ip-fragments/server-b.pcap'],
     in: WRAPS,
@@ -78,34 +71,10 @@ export const KNOWN_OF_TUNNELS: readonly KnownViolation[] = [
     why: OF_PART,
   },
   {
-    captures: ['lab2/gre-bgp-local-drop/a.pcap', 'lab2/gre-bgp-local-drop/b.pcap'],
-    in: ['begun later'],
-    id: 'mtu.blackhole',
-    why: OPEN,
-  },
-  {
-    captures: ['field/06-libreswan1623-cellular-4500/client.pcap'],
-    in: ['begun later'],
-    id: 'ike.v2-request-unanswered',
-    why: OPEN,
-  },
-  {
-    captures: ['field/06-libreswan1623-cellular-4500/server-5-attempts.pcap'],
-    in: ['begun later', 'ended earlier'],
-    id: 'ike.natt-4500-blocked',
-    why: OPEN,
-  },
-  {
     captures: ['lab2/esp-one-of-three-sas/a.pcap'],
     in: ['begun later'],
     id: 'esp.one-way-spi',
     why: 'which of the SAs belong together is told by their beginnings, and no judgement says so',
-  },
-  {
-    captures: ['lab2/esp-any-healthy/b-any.pcap'],
-    in: ['cut to 64 bytes', 'the other direction'],
-    id: 'tcp.retransmissions',
-    why: OPEN,
   },
   {
     captures: ['lab2/vxlan-ecmp-bucket/a.pcap'],
@@ -118,12 +87,6 @@ export const KNOWN_OF_TUNNELS: readonly KnownViolation[] = [
     in: ['one frame in a hundred dropped'],
     id: 'underlay.ping-loss',
     why: 'more pings were lost than the capture dropped, and what explains them cannot tell its loss from that of the capture',
-  },
-  {
-    captures: ['lab/ike-psk-mismatch-v1/a.pcap', 'lab/ike-psk-mismatch-v1/b.pcap'],
-    in: ['the other direction'],
-    id: 'ike.dpd-unanswered',
-    why: OPEN,
   },
   {
     captures: ['lab/mixed-esp-one-way/a.pcap'],

@@ -11,10 +11,14 @@ import { PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { type IkeSession, ike } from '../../isakmp/correlator.js';
 import { judgeSilentEnds } from '../one-way-at-both-ends.js';
-import { type EspPair, ONE_WAY_PACKETS_MIN, ONE_WAY_SECONDS_MIN } from '../session.js';
 import {
   ASKING_SECONDS_MAX,
   ASKING_SECONDS_MIN,
+  type EspPair,
+  ONE_WAY_PACKETS_MIN,
+  ONE_WAY_SECONDS_MIN,
+} from '../session.js';
+import {
   EQUAL_SHARE_MIN,
   EXPECTED_ANSWERS_MIN,
   type Outage,
@@ -34,7 +38,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'Between two gateways at least 10 ESP packets over at least 10 s go one way and none comes back, anywhere in the ' +
-    'capture. Error if the silent side used to answer traffic of the same lengths, or if its sequence numbers show ' +
+    'capture; where the other side answers, 10 equal ones at the pace of a ping suffice. Error if the silent side used to answer traffic of the same lengths, or if its sequence numbers show ' +
     'that it sent packets that never arrived; warning if its sequence numbers show that it sent nothing, or (with low confidence) if ' +
     'it never sent in this capture, its IKE is alive in it, and what it was sent are equal packets 0.5 to 5 s apart, as a ping sends ' +
     'them; info if it never sent otherwise, or if the traffic is of lengths that nobody answered before. Captures of both ends tell ' +

@@ -3,7 +3,15 @@ import { watchedSecondsBetween } from '../../../src/correlate/watched.js';
 import type { Confidence, Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { secondsOf } from '../one-way-tracker.js';
-import { type EspPair, type EspSa, ONE_WAY_SECONDS_MIN, type OneWayRun, type SizeClass } from '../session.js';
+import {
+  ASKING_SECONDS_MAX,
+  ASKING_SECONDS_MIN,
+  type EspPair,
+  type EspSa,
+  ONE_WAY_SECONDS_MIN,
+  type OneWayRun,
+  type SizeClass,
+} from '../session.js';
 import { directionOf, hasParallelTunnels } from './sa-pairs.js';
 
 /** Packets of the silent side, anywhere in the capture, that show that it used to answer. */
@@ -13,9 +21,7 @@ export const EXPECTED_ANSWERS_MIN = 5;
 /** Share of packets of lengths that occur in the silent stretch alone, from which the traffic is another one. */
 const NEW_TRAFFIC_SHARE = 0.5;
 
-/** Pace and evenness of packets that ask: ping sends one a second. */
-export const ASKING_SECONDS_MIN = 0.5;
-export const ASKING_SECONDS_MAX = 5;
+/** Evenness of packets that ask. */
 export const EQUAL_SHARE_MIN = 0.8;
 
 /** A sender uses one SA of a tunnel at a time; packets that overtake each other are apart by less. */
@@ -94,7 +100,8 @@ function hasSuccessor(sa: EspSa, sas: readonly EspSa[]): boolean {
 
 function outageOf({ live, silent }: Lanes, run: OneWayRun, quality: CaptureQuality): Outage | null {
   const seconds = watchedSecondsBetween(quality, run.first, run.last);
-  if (!(seconds >= ONE_WAY_SECONDS_MIN)) return null;
+  const isLong = seconds >= ONE_WAY_SECONDS_MIN;
+  if (!isLong && (silent.packets < WORKED_PACKETS_MIN || !looksAsked(live, run))) return null;
   const missing = missingDuring(silent, run);
   const base = { run, missing, seconds };
   if (silent.packets < WORKED_PACKETS_MIN) {

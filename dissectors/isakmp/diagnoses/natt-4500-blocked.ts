@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide } from '../../../src/correlate/gates.js';
+import { isNoMoreThanPorts } from '../../../src/correlate/port-filter-signature.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Evidence } from '../../../src/diagnose/diagnosis.js';
 import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
@@ -144,16 +145,21 @@ function describeAnswered(pair: IkePair, stalls: NonEmpty<Stall>, quality: Captu
     initiator,
     stack,
   );
+  const isExcerpt = hidden === null && stack === 0 && isNoMoreThanPorts(quality, initiator);
+  const isUnsure = hidden !== null || isExcerpt;
+  const doubt =
+    hidden?.reason ??
+    `It holds nothing of ${initiator} but a few packets of port 500, which do not show whether a filter kept port 4500 out.`;
   const words = attempts === 1 ? 'once' : `in ${attempts} attempts, each with a new cookie`;
   return {
-    title: hidden ? 'IKE ends before it moves to UDP 4500' : 'Nothing comes on UDP 4500',
-    severity: hidden ? (areRepeated(stalls) ? 'warning' : 'info') : attempts >= 3 ? 'error' : 'warning',
-    confidence: !hidden && attempts >= 3 ? 'medium' : 'low',
+    title: isUnsure ? 'IKE ends before it moves to UDP 4500' : 'Nothing comes on UDP 4500',
+    severity: isUnsure ? (areRepeated(stalls) ? 'warning' : 'info') : attempts >= 3 ? 'error' : 'warning',
+    confidence: !isUnsure && attempts >= 3 ? 'medium' : 'low',
     explanation:
       `${responder} answered ${initiator} on UDP 500 (${words}), and then nothing came: with the NAT that the hashes show, the next ` +
-      `message goes to port 4500, where ${hidden ? 'this capture has no packet' : 'no packet comes'}. ` +
-      (hidden
-        ? `${hidden.reason} If port 4500 is in it and stays empty, it is blocked on the way.`
+      `message goes to port 4500, where ${isUnsure ? 'this capture has no packet' : 'no packet comes'}. ` +
+      (isUnsure
+        ? `${doubt} If port 4500 is in it and stays empty, it is blocked on the way.`
         : 'It is blocked on the way, or the message is so large that it travels in IP fragments, and those are dropped.'),
     counts: { ...stallCounts(stalls), attempts, packetsOn4500: 0 },
     direction: { from: initiator, to: responder },

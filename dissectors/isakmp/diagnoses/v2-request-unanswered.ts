@@ -55,11 +55,26 @@ export default defineDiagnosis({
     'natt.keepalive-missing',
   ],
   technology: 'ipsec',
-  diagnose: (evidence) => judgeStalls(evidence, { kind: 'v2-request-unanswered', applies, describe }),
+  diagnose: (evidence) =>
+    judgeStalls(evidence, {
+      kind: 'v2-request-unanswered',
+      applies,
+      accepts: (pair, stall) => !isOfBlockedPort(pair, stall),
+      describe,
+    }),
 });
 
 function applies({ version, exchanges }: IkeSession): boolean {
   return version === 2 && exchanges.some(({ exchangeType }) => exchangeType !== EXCHANGE_SA_INIT);
+}
+
+/** The end of an attempt that began before the capture, where others prove that port 4500 is silent. */
+function isOfBlockedPort({ stalls }: IkePair, { session }: Stall): boolean {
+  return (
+    !session.startSeen &&
+    session.usesPort4500 &&
+    stalls.some(({ kind }) => kind === 'natt-4500-blocked' || kind === 'natt-4500-local')
+  );
 }
 
 function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) {

@@ -1,3 +1,4 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { isOnLink } from '../../../src/correlate/mirrors.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
@@ -13,6 +14,7 @@ import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
+import { carrierFilter, pairFilter } from '../../../src/wording/display-filters.js';
 import { durationText } from '../../../src/wording/durations.js';
 import { type Direction, directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { echoStreams, icmpErrors } from '../../icmp/correlator.js';
@@ -97,9 +99,17 @@ export default defineDiagnosis({
 
 type Keyed = readonly [string, Judgement];
 
-/** By service: what was judged, and the many directions in which nothing is stuck. */
+/** What stands out in one direction, of all services between the two: a peer that calls back is the same path. */
+interface Suspected {
+  readonly direction: Direction;
+  readonly services: [TcpService, ...TcpService[]];
+  readonly stuck: ServiceStuckSegment[];
+  readonly missing: ServiceMissingData[];
+}
+
+/** By direction: what was judged, and the many in which nothing is stuck. */
 function segmentLimits(evidence: Evidence): { suspected: readonly Keyed[]; healthy: readonly Direction[] } {
-  const suspected: Keyed[] = [];
+  const suspected = new Map<string, Suspected>();
   const healthy: Direction[] = [];
   for (const service of evidence.sessions(tcpServices)) {
     const { client, server, stack, fromClient, fromServer } = service;
@@ -112,13 +122,43 @@ function segmentLimits(evidence: Evidence): { suspected: readonly Keyed[]; healt
       if (side.dataSegments === 0) continue;
       const stuck = side.trouble?.stuck.filter((one) => isBlackHole(one, mss)) ?? [];
       const missing = side.trouble?.missing.filter((one) => isMissingForSize(one, mss)) ?? [];
-      if (stuck.length + missing.length === 0 || isReported(evidence, direction)) healthy.push(direction);
-      else if (stuck.length === 0)
-        suspected.push([directionKey(direction), judgeMissing(evidence, service, direction, missing)]);
-      else suspected.push([directionKey(direction), judgeSegments(evidence, service, direction, stuck)]);
+      if (stuck.length + missing.length === 0 || isReported(evidence, direction)) {
+        healthy.push(direction);
+        continue;
+      }
+      const known = suspected.get(directionKey(direction));
+      known?.services.push(service);
+      known?.stuck.push(...stuck);
+      known?.missing.push(...missing);
+      if (!known)
+        suspected.set(directionKey(direction), {
+          direction,
+          services: [service],
+          stuck: [...stuck],
+          missing: [...missing],
+        });
     }
   }
-  return { suspected, healthy };
+  return { suspected: [...suspected].map(([key, one]) => [key, judgeSuspected(evidence, one)]), healthy };
+}
+
+function judgeSuspected(evidence: Evidence, suspected: Suspected): Judgement {
+  const { stuck, missing } = suspected;
+  stuck.sort((a, b) => b.repeats - a.repeats || a.first.frame - b.first.frame);
+  missing.sort((a, b) => b.waits - a.waits || a.first.frame - b.first.frame);
+  return stuck.length > 0 ? judgeSegments(evidence, suspected) : judgeMissing(evidence, suspected);
+}
+
+function filterOf(
+  quality: CaptureQuality,
+  { services, direction }: Suspected,
+  condition: 'tcp' | 'tcp.len > 0',
+): string {
+  const [{ server, port, client, stack }, ...others] = services;
+  if (others.every((one) => one.server === server && one.port === port))
+    return segmentFilter(quality, { server, port, stack }, client, condition);
+  const { source, destination } = direction;
+  return carrierFilter(quality, stack) ?? `${pairFilter(source, destination)} && ${condition}`;
 }
 
 /** A segment that offload made larger than what the receiver takes leaves in pieces of that size. */
@@ -132,13 +172,9 @@ function isBlackHole(stuck: ServiceStuckSegment, receiverMss: number): boolean {
   return isBlackHoleSize({ ...stuck, length });
 }
 
-function judgeSegments(
-  evidence: Evidence,
-  service: TcpService,
-  direction: Direction,
-  stuck: readonly ServiceStuckSegment[],
-): Judgement {
+function judgeSegments(evidence: Evidence, suspected: Suspected): Judgement {
   const { quality } = evidence;
+  const { direction, stuck } = suspected;
   const subject = pairSubject(quality, direction);
   const [worst] = stuck;
   const oneSided = oneSidedLimit(quality, direction.source, direction.destination, direction.stack);
@@ -152,16 +188,12 @@ function judgeSegments(
         'may be down as well; ping it with small and large packets meanwhile, or capture at its end.',
     );
   }
-  return segmentProblem(evidence, service, direction, stuck);
+  return segmentProblem(evidence, suspected);
 }
 
-function segmentProblem(
-  evidence: Evidence,
-  service: TcpService,
-  direction: Direction,
-  stuck: readonly ServiceStuckSegment[],
-): Problem {
+function segmentProblem(evidence: Evidence, suspected: Suspected): Problem {
   const { quality } = evidence;
+  const { direction, services, stuck } = suspected;
   const { source, destination, stack } = direction;
   const [worst] = stuck;
   const first = stuck.reduce((a, { first }) => (first.frame < a.frame ? first : a), worst.first);
@@ -169,11 +201,10 @@ function segmentProblem(
   const smallest = Math.min(...stuck.map(({ length }) => length));
   const repeats = stuck.reduce((sum, one) => sum + one.repeats, 0);
   const delivered = Math.max(...stuck.map((one) => (one.isRecovered ? one.newestLength : one.largestEver)));
-  const endpoint = { ...service, services: [service] };
   return {
     result: 'problem',
     subject: pairSubject(quality, direction),
-    severity: severityOfStall(evidence, direction, service),
+    severity: severityOfStall(evidence, direction, services[0]),
     ...confidenceUnderDrops(
       quality,
       !worst.isRecovered && worst.largestAcknowledged === 0 ? 'low' : 'medium',
@@ -203,18 +234,14 @@ function segmentProblem(
         { ...one.last, summary: `the same for the ${one.repeats + 1}th time` },
       ])
       .sort((a, b) => a.frame - b.frame),
-    displayFilter: segmentFilter(evidence.quality, endpoint, service.client, 'tcp.len > 0'),
+    displayFilter: filterOf(quality, suspected, 'tcp.len > 0'),
   };
 }
 
 /** The receiver's view, and that of a capture behind the place where the segments are lost. */
-function judgeMissing(
-  evidence: Evidence,
-  service: TcpService,
-  direction: Direction,
-  missing: readonly ServiceMissingData[],
-): Judgement {
+function judgeMissing(evidence: Evidence, suspected: Suspected): Judgement {
   const { quality } = evidence;
+  const { direction, services, missing } = suspected;
   const { source, destination, stack } = direction;
   const subject = pairSubject(quality, direction);
   const [worst] = missing;
@@ -231,11 +258,10 @@ function judgeMissing(
   const last = missing.reduce((a, one) => (one.last.frame > a.frame ? one.last : a), worst.last);
   const waits = missing.reduce((sum, one) => sum + one.waits, 0);
   const largest = Math.max(...missing.map(({ largestSeen }) => largestSeen));
-  const endpoint = { ...service, services: [service] };
   return {
     result: 'problem',
     subject,
-    severity: severityOfStall(evidence, direction, service),
+    severity: severityOfStall(evidence, direction, services[0]),
     ...confidenceUnderDrops(quality, 'medium'),
     explanation:
       `${worst.bytes} bytes that ${source} sent to ${destination}${insideWords(quality, stack)} never appear in the capture, and ` +
@@ -261,7 +287,7 @@ function judgeMissing(
         { ...one.last, summary: `it still does, for the ${one.waits}th time` },
       ])
       .sort((a, b) => a.frame - b.frame),
-    displayFilter: segmentFilter(quality, endpoint, service.client, 'tcp'),
+    displayFilter: filterOf(quality, suspected, 'tcp'),
   };
 }
 

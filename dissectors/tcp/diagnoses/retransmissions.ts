@@ -1,3 +1,4 @@
+import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -56,7 +57,8 @@ export default defineDiagnosis({
     'inside a tunnel or the capture is small and nothing else is wrong; information otherwise.',
   notWhen:
     'The repeats are copies of a frame, overtaken segments (within 3 ms or half a round trip), probes of keepalives or of ' +
-    'a closed window. Information only, where all come within 1 s behind a report that packets are too big. Connections are told apart by their tunnel, so equal addresses in two tunnels give no repeats.',
+    'a closed window. Information only, where all come within 1 s behind a report that packets are too big, ' +
+    'or where the capture provably lacks the other direction and none came later than 200 ms. Connections are told apart by their tunnel, so equal addresses in two tunnels give no repeats.',
   causes: [
     'Loss on the path: a congested or faulty link, a policer, a full queue',
     'Packets above the MTU of the path vanish (then mtu.blackhole)',
@@ -160,14 +162,17 @@ function problemOf(
   const at = span.first ?? main.worst.first;
   const last = span.last ?? at;
   const isSevere = share >= limits.severeShare && retransmissions >= limits.severeRepeats;
-  const isDiscovery =
-    (trouble?.timeouts ?? 0) === 0 && followReports(evidence, endpoint, [from, to], [at, last]);
+  const isFast = (trouble?.timeouts ?? 0) === 0;
+  const isDiscovery = isFast && followReports(evidence, endpoint, [from, to], [at, last]);
+  // What asks for a repeat at once, a report or an acknowledgment, comes from the other side.
+  const unseen = isFast ? oneSidedLimit(evidence.quality, from, to, endpoint.stack) : null;
   const affected = endpoint.services.filter((service) => repeatsOf(service, main.side) > 0);
   return {
     result: 'problem',
     subject: subjectOf(evidence.quality, endpoint),
-    severity: isDiscovery ? 'info' : severityOf(evidence, endpoint, isSevere),
-    ...confidenceUnderDrops(evidence.quality, 'high'),
+    severity: isDiscovery || unseen ? 'info' : severityOf(evidence, endpoint, isSevere),
+    ...confidenceUnderDrops(evidence.quality, unseen ? 'medium' : 'high'),
+    ...(unseen && { limitedBy: [unseen.id] }),
     explanation:
       `On connections with ${endpointWords(endpoint)} (${clientWords(affected)}) the ${main.side} sent ` +
       `${retransmissions} of ${main.segments} segments with data again (${(100 * share).toFixed(1)} %), ` +
@@ -205,7 +210,10 @@ function problemOf(
   };
 }
 
-/** All repeats from the first to the last come right behind "packet too big" reports about what that side sent. */
+/**
+ * All repeats from the first to the last come right behind "packet too big" reports about what that side sent; of a report
+ * that the capture cut, about what it may have sent.
+ */
 function followReports(
   evidence: Evidence,
   { stack }: ServerEndpoint,
@@ -218,8 +226,7 @@ function followReports(
       (one) =>
         one.meaning === 'packet-too-big' &&
         one.stack === stack &&
-        one.quoted?.source === from &&
-        one.quoted.destination === to &&
+        (one.quoted ? one.quoted.source === from && one.quoted.destination === to : true) &&
         one.first.segment === first.segment,
     );
   const isAfterOne = reports.some((one) => one.first.timeNs <= first.timeNs);
