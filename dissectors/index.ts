@@ -19,6 +19,7 @@ import bfdFlap from './bfd/diagnoses/flap.js';
 import bfdRoles from './bfd/roles.js';
 import bfdSessionDown from './bfd/diagnoses/session-down.js';
 import bfdStuck from './bfd/diagnoses/stuck.js';
+import bfdTcpdumpLines from './bfd/text-lines/tcpdump.js';
 import bfdTtl from './bfd/diagnoses/ttl.js';
 import bgpBgpConfigurationSideFile from './bgp/side-files/bgp-configuration.js';
 import bgpBgpSummarySideFile from './bgp/side-files/bgp-summary.js';
@@ -35,6 +36,7 @@ import bgpNotification from './bgp/diagnoses/notification.js';
 import bgpOpenRejected from './bgp/diagnoses/open-rejected.js';
 import bgpRefused from './bgp/diagnoses/refused.js';
 import bgpRouteFlap from './bgp/diagnoses/route-flap.js';
+import bgpTcpdumpLines from './bgp/text-lines/tcpdump.js';
 import cassandraCorrelators from './cassandra/correlator.js';
 import cassandraDissector from './cassandra/dissector.js';
 import cassandraError from './cassandra/diagnoses/error.js';
@@ -46,6 +48,7 @@ import dhcpCorrelators from './dhcp/correlator.js';
 import dhcpDissector from './dhcp/dissector.js';
 import dhcpMtu from './dhcp/diagnoses/mtu.js';
 import dhcpNoOffer from './dhcp/diagnoses/no-offer.js';
+import dhcpTcpdumpLines from './dhcp/text-lines/tcpdump.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
 import dnsError from './dns/diagnoses/error.js';
@@ -187,6 +190,7 @@ import ntpNtpNoResponse from './ntp/diagnoses/ntp-no-response.js';
 import ntpNtpOffset from './ntp/diagnoses/ntp-offset.js';
 import ntpNtpUnsynchronised from './ntp/diagnoses/ntp-unsynchronised.js';
 import ntpNtpqSideFile from './ntp/side-files/ntpq.js';
+import ntpTcpdumpLines from './ntp/text-lines/tcpdump.js';
 import ntpZoneShift from './ntp/diagnoses/zone-shift.js';
 import openvpnCorrelators from './openvpn/correlator.js';
 import openvpnDissector from './openvpn/dissector.js';
@@ -362,6 +366,9 @@ export const textCaptures: TextCatalogue = {
   lines: [
     ahTcpdumpLines,
     arpTcpdumpLines,
+    bfdTcpdumpLines,
+    bgpTcpdumpLines,
+    dhcpTcpdumpLines,
     dnsTcpdumpLines,
     espTcpdumpLines,
     geneveTcpdumpLines,
@@ -369,6 +376,7 @@ export const textCaptures: TextCatalogue = {
     icmpTcpdumpLines,
     ipTcpdumpLines,
     isakmpTcpdumpLines,
+    ntpTcpdumpLines,
     tcpTcpdumpLines,
     udpencapTcpdumpLines,
     vxlanTcpdumpLines,

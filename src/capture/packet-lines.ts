@@ -29,8 +29,12 @@ export interface LineContext {
   memory<Memory>(name: string, make: () => Memory): Memory;
   /** A packet in words inside this one: `IP 10.0.0.1 > 10.0.0.2: …`; from the network layer on. */
   packet(words: string, more?: readonly string[]): Layer | null;
+  /** A frame in words inside this one: its Ethernet header, which only -e prints and else stays zero, and its packet. */
+  frame(words: string, more?: readonly string[]): Layer | null;
   /** What UDP carries, in words. */
   payload(words: string): Layer | null;
+  /** What TCP carries, in words: whole messages. */
+  segment(words: string): Layer | null;
 }
 
 /**
@@ -38,7 +42,7 @@ export interface LineContext {
  * dissectors find the packet cut there. Never throws; patterns are linear in the length of a line.
  */
 export interface PacketLines {
-  readonly carriedBy: 'link' | 'ip' | 'udp';
+  readonly carriedBy: 'link' | 'ip' | 'udp' | 'tcp';
   /** @param words what the line says behind the addresses, or of a link's payload all that it says. */
   read(words: string, line: LineContext): Layer | null;
 }

@@ -1,5 +1,4 @@
 // The line that a program prints for a packet, as far as it speaks of no protocol: time, interface, direction, Ethernet header.
-import { ETHERNET_HEADER_LENGTH, ETHERNET_TYPE } from '../../../src/wire/ethernet.js';
 import type { Direction, PacketHead } from './run.js';
 import { secondsOf, stampOf } from './stamp.js';
 
@@ -44,8 +43,10 @@ export function tcpdumpHead(line: string): HeadLine | null {
   // With -e on a link without addresses.
   if (rest.startsWith('ip: ')) rest = `IP ${rest.slice(4)}`;
   else if (rest.startsWith('ip6: ')) rest = `IP6 ${rest.slice(5)}`;
+  const tags = type === undefined ? NO_TAGS : tagsOf(rest, type);
+  rest = rest.slice(tags.length);
   // Behind an Ethernet header tcpdump leaves out what the EtherType says.
-  const words = type === undefined ? rest : `${KEYWORDS.get(type) ?? ''}${rest}`;
+  const words = type === undefined ? rest : `${KEYWORDS.get(tags.type) ?? ''}${rest}`;
   const isPacket = PACKET.test(words);
   if (!isPacket && (stamp === null || (prefix === '' && !OTHER_PACKET.test(words)))) return null;
   if (stamp === null && !/(?: > \S+: )|^ARP, |^IP6? \(/.test(words)) return null;
@@ -54,7 +55,10 @@ export function tcpdumpHead(line: string): HeadLine | null {
       timeNs: stamp?.timeNs ?? null,
       form: stamp?.form ?? null,
       wireLength: wire === undefined || cooked !== null ? null : Number(wire),
-      link: ethernet === null ? null : ethernetHeader(ethernet[1] ?? '', ethernet[2] ?? '', type ?? '0'),
+      link:
+        ethernet === null
+          ? null
+          : ethernetHeader(ethernet[1] ?? '', ethernet[2] ?? '', type ?? '0', tags.bytes),
       interfaceName,
       direction,
     },
@@ -69,13 +73,71 @@ const KEYWORDS: ReadonlyMap<string, string> = new Map([
   ['0806', 'ARP, '],
 ]);
 
-function ethernetHeader(source: string, destination: string, type: string): Uint8Array {
-  const header = new Uint8Array(ETHERNET_HEADER_LENGTH);
-  header.set(destination === 'Broadcast' ? [255, 255, 255, 255, 255, 255] : macOf(destination));
-  header.set(macOf(source), 6);
-  new DataView(header.buffer).setUint16(ETHERNET_TYPE, Number.parseInt(type, 16));
-  return header;
+/** VLAN tags between EtherType and packet: `vlan 5, p 0, ethertype IPv4 (0x0800), `. */
+interface Tags {
+  /** Characters of the words. */
+  readonly length: number;
+  /** EtherType of what follows. */
+  readonly type: string;
+  readonly bytes: readonly number[];
 }
+const NO_TAGS: Tags = { length: 0, type: '', bytes: [] };
+const TAG = /^vlan (\d{1,4}), p (\d)(, DEI)?, ethertype [^(]{0,40}\(0x([0-9a-f]{4})\)(?:, |: )/;
+const TAGS_MAX = 4;
+
+function tagsOf(words: string, ethertype: string): Tags {
+  const bytes: number[] = [];
+  let length = 0;
+  let type = ethertype;
+  for (let count = 0; count < TAGS_MAX; count++) {
+    const found = TAG.exec(words.slice(length, length + LONGEST_TAG));
+    if (found === null) break;
+    const [whole, vlan, priority, dei, next = ''] = found;
+    const control = (Number(priority) << 13) | (dei === undefined ? 0 : 0x1000) | (Number(vlan) & 0xfff);
+    bytes.push(control >>> 8, control & 0xff, ...bytesOf(next));
+    length += whole.length;
+    type = next;
+  }
+  return { length, type, bytes };
+}
+const LONGEST_TAG = 100;
+
+const BROADCAST = [255, 255, 255, 255, 255, 255];
+
+function ethernetHeader(
+  source: string,
+  destination: string,
+  type: string,
+  tags: readonly number[],
+): Uint8Array {
+  return Uint8Array.from([
+    ...(destination === 'Broadcast' ? BROADCAST : macOf(destination)),
+    ...macOf(source),
+    ...bytesOf(type),
+    ...tags,
+  ]);
+}
+
+/** Four hexadecimal digits. */
+function bytesOf(type: string): [number, number] {
+  const value = Number.parseInt(type, 16);
+  return [value >>> 8, value & 0xff];
+}
+
+/** An inner frame: with its Ethernet header where -e printed that, else with one of zeros but for the EtherType. */
+export function frameHead(words: string): { readonly link: Uint8Array; readonly words: string } | null {
+  const found = ETHERNET.exec(words);
+  if (found !== null) {
+    const [whole, source = '', destination = '', type = '0'] = found;
+    const rest = words.slice(whole.length);
+    const tags = tagsOf(rest, type);
+    const link = ethernetHeader(source, destination, type, tags.bytes);
+    return { link, words: `${KEYWORDS.get(tags.type) ?? ''}${rest.slice(tags.length)}` };
+  }
+  const [type] = [...KEYWORDS].find(([, keyword]) => words.startsWith(keyword)) ?? [];
+  return type === undefined ? null : { link: Uint8Array.from([...NO_ADDRESSES, ...bytesOf(type)]), words };
+}
+const NO_ADDRESSES = new Array<number>(12).fill(0);
 
 function macOf(text: string): number[] {
   return text.split(':').map((part) => Number.parseInt(part, 16));

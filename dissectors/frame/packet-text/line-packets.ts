@@ -1,6 +1,12 @@
 // Packets of which a text shows words and no bytes: their headers as far as the words tell.
-import type { Layer, LineContext, PacketLines } from '../../../src/capture/packet-lines.js';
+import {
+  type Layer,
+  type LineContext,
+  type PacketLines,
+  stacked,
+} from '../../../src/capture/packet-lines.js';
 import { addressBytes } from '../../../src/wire/address-bytes.js';
+import { frameHead } from './heads.js';
 
 /** An inner packet in an inner packet and so on: lines are no deeper. */
 const DEPTH_MAX = 8;
@@ -41,8 +47,16 @@ export class LinePackets {
       packet(words, rest = []) {
         return packets.packet(words, rest, tap, depth + 1);
       },
+      frame(words, rest = []) {
+        const head = frameHead(words.trim());
+        if (head === null) return null;
+        return stacked(head.link, packets.packet(head.words, rest, tap, depth + 1));
+      },
       payload(words) {
         return packets.payload(words, this);
+      },
+      segment(words) {
+        return packets.first('tcp', words, this);
       },
     };
   }

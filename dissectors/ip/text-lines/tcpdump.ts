@@ -16,6 +16,8 @@ const DETAILS_V4 =
   /^IP \(tos 0x([0-9a-f]{1,2})(?:,(?:ECT|CE)[^,]{0,10})?, ttl +(\d{1,3}), id (\d{1,5}), offset (\d{1,5}), flags \[([^\]]{0,12})\], proto:? (?:[\w-]{1,20} \()?(\d{1,3})\)?, length:? (\d{1,5})(?:, (bad cksum [^)]{1,40}))?[^)]{0,200}\)/;
 const DETAILS_V6 =
   /^IP6 \((?:class 0x([0-9a-f]{1,2})(?:,[^,]{1,10})?, )?(?:flowlabel 0x([0-9a-f]{1,5}), )?hlim (\d{1,3}), next-header (?:[\w-]{1,20} \()?(\d{1,3})\)? payload length: (\d{1,5})\)/;
+/** Less was captured than the header says: what is printed is the header's word. */
+const TRUNCATED = /^(IP6? )truncated-ip6? - \d{1,5} bytes missing! ?/;
 const ENDPOINTS = /^([0-9a-fA-F:.]{2,60}) > ([0-9a-fA-F:.]{2,60}): ?(.*)$/;
 
 /** The values that stand for what the line does not print. */
@@ -54,8 +56,9 @@ const packets: PacketLines = {
   read(words, line) {
     const isIpv6 = words.startsWith('IP6 ');
     if (!isIpv6 && !words.startsWith('IP ')) return null;
-    const verbose = (isIpv6 ? DETAILS_V6 : DETAILS_V4).exec(words);
-    const behind = verbose === null ? words.slice(isIpv6 ? 4 : 3) : words.slice(verbose[0].length).trim();
+    const whole = words.replace(TRUNCATED, '$1');
+    const verbose = (isIpv6 ? DETAILS_V6 : DETAILS_V4).exec(whole);
+    const behind = verbose === null ? whole.slice(isIpv6 ? 4 : 3) : whole.slice(verbose[0].length).trim();
     const [next = '', ...later] = line.more;
     const spoken = behind === '' ? next.trim() : behind;
     const [, source = '', destination = '', rest = ''] = ENDPOINTS.exec(spoken) ?? [];
@@ -118,8 +121,9 @@ function layerOf(rest: string, line: LineContext, details: Details): Layer | nul
   const { bytes, view } = blankLayer(UDP_HEADER_LENGTH);
   view.setUint16(SOURCE_PORT, line.sourcePort);
   view.setUint16(DESTINATION_PORT, line.destinationPort);
-  // A length that no word says is left to the end of the packet.
-  view.setUint16(UDP_LENGTH, length ?? 0);
+  // A length that no word says is left to the end of the packet; of a first fragment UDP says that of the datagram.
+  const isFirst = (details.flags & ip.IPV4_MORE_FRAGMENTS) !== 0;
+  view.setUint16(UDP_LENGTH, (isFirst ? lengthOfUdp(words, layer) : length) ?? 0);
   const inner = layer?.bytes ?? new Uint8Array(0);
   return { bytes: stacked(bytes, { bytes: inner, length: null }).bytes, length, protocol: ip.PROTOCOL_UDP };
 }

@@ -1,4 +1,11 @@
-import { type LineContext, lengthOf, type PacketLines } from '../../../src/capture/packet-lines.js';
+import {
+  blankLayer,
+  type Layer,
+  type LineContext,
+  lengthOf,
+  type PacketLines,
+  stacked,
+} from '../../../src/capture/packet-lines.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import {
   DESTINATION_PORT,
@@ -34,14 +41,17 @@ interface Connection {
   readonly base: [number, number];
   readonly next: [number, number];
   readonly from: string;
+  /** Whether tcpdump has numbers to subtract. */
+  hasBase: boolean;
 }
 
 /** `Flags [P.], seq 1:83, ack 1, win 215, options [nop,nop,TS val 9490690 ecr 9562410], length 82: HTTP: GET / HTTP/1.1` */
 const tcp: PacketLines = {
   carriedBy: 'ip',
   read(words, line) {
+    if (line.sourcePort < 0) return null;
     const found = LINE.exec(words);
-    if (found === null || line.sourcePort < 0) return null;
+    if (found === null) return quiet(words, line);
     const [matched, letters = '', first, , ack, window, options = ''] = found;
     const rest = words.slice(matched.length);
     const payload = lengthOf(rest.slice(0, 20)) ?? 0;
@@ -64,10 +74,29 @@ const tcp: PacketLines = {
     view.setUint8(TCP_FLAGS, flags);
     view.setUint16(TCP_WINDOW, Number(window ?? 0) & 0xffff);
     bytes.set(kinds, TCP_HEADER_LENGTH_MIN);
-    return { bytes, length: bytes.length + payload, protocol: PROTOCOL_TCP };
+    const carried = payload > 0 ? line.segment(rest.replace(PAYLOAD_LENGTH, '')) : null;
+    const shown = carried !== null && carried.bytes.length <= payload ? carried : NOTHING;
+    return {
+      bytes: stacked(bytes, shown).bytes,
+      length: bytes.length + payload,
+      protocol: PROTOCOL_TCP,
+    };
   },
 };
 export default tcp;
+const PAYLOAD_LENGTH = /^, length \d{1,6}: /;
+const NOTHING: Layer = { bytes: new Uint8Array(0), length: null };
+
+/** `tcp 100`: with -q the ports and the length of the payload are all that is printed. */
+function quiet(words: string, line: LineContext): Layer | null {
+  const payload = /^tcp (\d{1,6})$/.exec(words)?.[1];
+  if (payload === undefined) return null;
+  const { bytes, view } = blankLayer(PORTS_LENGTH);
+  view.setUint16(SOURCE_PORT, line.sourcePort);
+  view.setUint16(DESTINATION_PORT, line.destinationPort);
+  return { bytes, length: line.length ?? TCP_HEADER_LENGTH_MIN + Number(payload), protocol: PROTOCOL_TCP };
+}
+const PORTS_LENGTH = 4;
 
 function absolute(
   line: LineContext,
@@ -81,12 +110,14 @@ function absolute(
   const there = `${line.destination} ${line.destinationPort}`;
   const key = here < there ? `${here} ${there}` : `${there} ${here}`;
   let known = connections.get(key);
-  const isAbsolute = known === undefined || (flags & TCP_SYN) !== 0;
   if (known === undefined) {
     if (connections.size >= CONNECTIONS_MAX) connections.clear();
-    known = { base: [0, 0], next: [0, 0], from: here };
+    known = { base: [0, 0], next: [0, 0], from: here, hasBase: false };
     connections.set(key, known);
   }
+  // What does not acknowledge is printed as it is, and so is the first that does.
+  const isAbsolute = ack === null || !known.hasBase || (flags & TCP_SYN) !== 0;
+  if (ack !== null) known.hasBase = true;
   const own = known.from === here ? 0 : 1;
   const other = own === 0 ? 1 : 0;
   if (isAbsolute) {
