@@ -1,5 +1,5 @@
 import { defineConfig } from 'vitest/config';
-import { IS_WHOLE, SEED } from './test/sampling.js';
+import { IS_WHOLE, SAMPLE, SEED } from './test/sampling.js';
 
 /** Measure their own heap, or end processes and threads: each has a process of its own. */
 const ALONE = [
@@ -18,7 +18,7 @@ const EXCLUDED = ['bench/tmp/**', 'dissectors/_template/**', '**/node_modules/**
 if (process.env.CAPAN_TEST_SEED_SHOWN === undefined) {
   process.env.CAPAN_TEST_SEED_SHOWN = 'yes';
   const sampled = `Sweeps are sampled: CAPAN_TEST_SEED=${SEED} repeats this choice, npm run test:all runs them whole.`;
-  process.stderr.write(`${IS_WHOLE ? 'Sweeps run whole.' : sampled}\n`);
+  process.stderr.write(`${IS_WHOLE ? `Sweeps run whole: ${SAMPLE}.` : sampled}\n`);
 }
 
 export default defineConfig({

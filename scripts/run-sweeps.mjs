@@ -24,7 +24,10 @@ const reached = new Set([SAMPLING]);
 for (const file of reached) for (const importer of importersOf.get(file) ?? []) reached.add(importer);
 const sweeps = [...reached].filter((file) => file.endsWith('.test.ts')).map((file) => relative(root, file));
 
-const [first, ...rest] = process.argv.slice(2);
+const args = process.argv.slice(2);
+const parts = args[0] === '--part' ? Number(args.splice(0, 2)[1]) : 1;
+if (!Number.isInteger(parts) || parts < 1) throw new Error('--part takes a whole number');
+const [first, ...rest] = args;
 const chosen =
   first === undefined
     ? sweeps.sort()
@@ -34,7 +37,7 @@ const chosen =
 const { status } = spawnSync('npm', ['test', '--', ...chosen], {
   cwd: root,
   stdio: 'inherit',
-  env: { ...process.env, CAPAN_TEST_ALL: '1' },
+  env: { ...process.env, CAPAN_TEST_ALL: '1', CAPAN_TEST_PART: String(parts) },
   shell: process.platform === 'win32',
 });
 process.exitCode = status ?? 1;

@@ -99,23 +99,25 @@ function sideFileTarget(name: string, pattern: RegExp, paths: (path: string) => 
   };
 }
 
-/** One end of a path as it is, the other one changed. */
-const twoEnds: Target = {
-  name: 'compare',
-  seeds: named(captures, PLAIN),
-  async input(seed, changes) {
-    const { frames, linkType } = await readFrames(join(captures, seed));
-    const changed = writePcap(mutateFrames(frames, changes), { linkType, nanoseconds: true });
-    return new Uint8Array(Buffer.concat([Buffer.from(`${seed}\n`), changed]));
-  },
-  run: (bytes) =>
-    judged(() => {
-      const end = bytes.indexOf(10);
-      const own = readFileSync(join(captures, Buffer.from(bytes.subarray(0, end)).toString()));
-      const options = { threads: 0, chunkBytes: SMALL_CHUNK };
-      return compare([streamOf(own, 'a')], [streamOf(bytes.subarray(end + 1), 'b')], options);
-    }),
-};
+/** One end of a path as it is, named by a byte, and the other one changed. */
+function twoEndsTarget(): Target {
+  const seeds = named(captures, PLAIN);
+  return {
+    name: 'compare',
+    seeds,
+    async input(seed, changes) {
+      const { frames, linkType } = await readFrames(join(captures, seed));
+      const changed = writePcap(mutateFrames(frames, changes), { linkType, nanoseconds: true });
+      return new Uint8Array(Buffer.concat([Buffer.from([seeds.indexOf(seed)]), changed]));
+    },
+    run: (bytes) =>
+      judged(() => {
+        const own = readFileSync(join(captures, seeds[(bytes[0] ?? 0) % seeds.length]));
+        const options = { threads: 0, chunkBytes: SMALL_CHUNK };
+        return compare([streamOf(own, 'a')], [streamOf(bytes.subarray(1), 'b')], options);
+      }),
+  };
+}
 
 const protocols = [...new Set(named(captures, PLAIN).map((name) => name.replace(/-.*$/s, '')))];
 
@@ -125,6 +127,6 @@ export const targets: readonly Target[] = [
   fileTarget('texts', captures, /\.txt$/),
   sideFileTarget('side-files', /\.(txt|log)$/, (path) => ({ log: [path] })),
   sideFileTarget('configuration', /\.(json|ya?ml)$/, (path) => ({ config: path })),
-  twoEnds,
+  twoEndsTarget(),
   ...protocols.map(packetTarget),
 ].filter(({ seeds }) => seeds.length > 0);
