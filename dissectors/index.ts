@@ -11,6 +11,7 @@ import arpCorrelators from './arp/correlator.js';
 import arpDissector from './arp/dissector.js';
 import arpDuplicateIp from './arp/diagnoses/duplicate-ip.js';
 import arpTcpdumpLines from './arp/text-lines/tcpdump.js';
+import arpTsharkLines from './arp/text-lines/tshark.js';
 import arpUnanswered from './arp/diagnoses/unanswered.js';
 import bfdCorrelators from './bfd/correlator.js';
 import bfdDetectExpired from './bfd/diagnoses/detect-expired.js';
@@ -57,6 +58,7 @@ import dnsPairRace from './dns/diagnoses/pair-race.js';
 import dnsSlow from './dns/diagnoses/slow.js';
 import dnsTcpdumpLines from './dns/text-lines/tcpdump.js';
 import dnsTimeout from './dns/diagnoses/timeout.js';
+import dnsTsharkLines from './dns/text-lines/tshark.js';
 import espClientsShareNat from './esp/diagnoses/clients-share-nat.js';
 import espCorrelators from './esp/correlator.js';
 import espDecapsulatedView from './esp/diagnoses/decapsulated-view.js';
@@ -76,6 +78,7 @@ import espSpiMismatch from './esp/diagnoses/spi-mismatch.js';
 import espStaleSpi from './esp/diagnoses/stale-spi.js';
 import espTakenAsIke from './esp/diagnoses/taken-as-ike.js';
 import espTcpdumpLines from './esp/text-lines/tcpdump.js';
+import espTsharkLines from './esp/text-lines/tshark.js';
 import espTunnel from './esp/tunnel.js';
 import ethCorrelators from './eth/correlator.js';
 import ethDissector from './eth/dissector.js';
@@ -130,6 +133,7 @@ import icmpPingLoss from './icmp/diagnoses/ping-loss.js';
 import icmpPingSizeLoss from './icmp/diagnoses/ping-size-loss.js';
 import icmpPtbIgnored from './icmp/diagnoses/ptb-ignored.js';
 import icmpTcpdumpLines from './icmp/text-lines/tcpdump.js';
+import icmpTsharkLines from './icmp/text-lines/tshark.js';
 import icmpTtlExceeded from './icmp/diagnoses/ttl-exceeded.js';
 import icmpUnreachable from './icmp/diagnoses/unreachable.js';
 import ipCorrelators from './ip/correlator.js';
@@ -145,6 +149,7 @@ import ipPathLoss from './ip/diagnoses/path-loss.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
 import ipSelectiveLoss from './ip/diagnoses/selective-loss.js';
 import ipTcpdumpLines from './ip/text-lines/tcpdump.js';
+import ipTsharkLines from './ip/text-lines/tshark.js';
 import ipWrongSourceAnswer from './ip/diagnoses/wrong-source-answer.js';
 import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
@@ -175,6 +180,7 @@ import isakmpRepeated from './isakmp/diagnoses/repeated.js';
 import isakmpRetryLoop from './isakmp/diagnoses/retry-loop.js';
 import isakmpRoles from './isakmp/roles.js';
 import isakmpTcpdumpLines from './isakmp/text-lines/tcpdump.js';
+import isakmpTsharkLines from './isakmp/text-lines/tshark.js';
 import isakmpV2RequestUnanswered from './isakmp/diagnoses/v2-request-unanswered.js';
 import isakmpVersionMismatch from './isakmp/diagnoses/version-mismatch.js';
 import keepaliveCorrelators from './keepalive/correlator.js';
@@ -251,6 +257,7 @@ import tcpRetransmissions from './tcp/diagnoses/retransmissions.js';
 import tcpSlowResponse from './tcp/diagnoses/slow-response.js';
 import tcpSynUnanswered from './tcp/diagnoses/syn-unanswered.js';
 import tcpTcpdumpLines from './tcp/text-lines/tcpdump.js';
+import tcpTsharkLines from './tcp/text-lines/tshark.js';
 import tcpZeroWindow from './tcp/diagnoses/zero-window.js';
 import udpencapCorrelators from './udpencap/correlator.js';
 import udpencapDissector from './udpencap/dissector.js';
@@ -366,18 +373,25 @@ export const textCaptures: TextCatalogue = {
   lines: [
     ahTcpdumpLines,
     arpTcpdumpLines,
+    arpTsharkLines,
     bfdTcpdumpLines,
     bgpTcpdumpLines,
     dhcpTcpdumpLines,
     dnsTcpdumpLines,
+    dnsTsharkLines,
     espTcpdumpLines,
+    espTsharkLines,
     geneveTcpdumpLines,
     greTcpdumpLines,
     icmpTcpdumpLines,
+    icmpTsharkLines,
     ipTcpdumpLines,
+    ipTsharkLines,
     isakmpTcpdumpLines,
+    isakmpTsharkLines,
     ntpTcpdumpLines,
     tcpTcpdumpLines,
+    tcpTsharkLines,
     udpencapTcpdumpLines,
     vxlanTcpdumpLines,
   ],

@@ -24,6 +24,7 @@ export function newCaptureFacts(file: string): CaptureFacts {
     drops: null,
     snaplen: 0,
     packetsInWords: 0,
+    packetsInLists: 0,
     comments: [],
     skipped: new Map(),
   };

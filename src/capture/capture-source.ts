@@ -55,6 +55,8 @@ export interface CaptureFacts {
   snaplen: number;
   /** Packets of which the input has words and no bytes: their headers were put together from what the words say. */
   packetsInWords: number;
+  /** Of these, the ones of a list that shows the innermost addresses and one protocol of each packet, as tshark's does. */
+  packetsInLists: number;
   readonly comments: string[];
   /** Things skipped on purpose, by name, with their count (unknown block types, frames without time …). */
   readonly skipped: Map<string, number>;

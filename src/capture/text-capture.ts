@@ -23,6 +23,8 @@ export interface TextPacket {
   readonly direction?: 'in' | 'out' | null;
   /** The text has words of the packet and not its bytes. */
   readonly isInWords?: boolean;
+  /** The words are those of a list of packets, which names neither outer headers nor all fields of the innermost. */
+  readonly isListed?: boolean;
 }
 
 /** Packets of one clock: what one run of a program printed. */
@@ -117,6 +119,7 @@ class SectionWriter {
     for (const packet of section.packets) {
       const { direction = null } = packet;
       if (packet.isInWords === true) this.facts.packetsInWords++;
+      if (packet.isListed === true) this.facts.packetsInLists++;
       const marks = direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0;
       this.records.add(packet, this.interfaceOf(packet), marks);
     }

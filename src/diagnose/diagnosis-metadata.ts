@@ -90,6 +90,11 @@ export interface DiagnosisMetadata {
    * stands, and what it does not find proves nothing.
    */
   readonly lines?: 'suffice' | 'mislead';
+  /**
+   * 'suffice': what it finds holds for a list of packets too, as tshark prints it: innermost addresses, one protocol, no ports
+   * but those of TCP and UDP. Not stated, and lines do not suffice either: it is not judged there.
+   */
+  readonly lists?: 'suffice';
 }
 
 /** A threshold as a diagnosis states it; `adjustable` where a configuration may set another value. */

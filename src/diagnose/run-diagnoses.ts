@@ -78,11 +78,12 @@ export function judgeAll(
     ...diagnoses.filter((one) => one.judgesLast),
   ];
   const hasLines = quality.captures.some(({ packetsInWords }) => packetsInWords > 0);
+  const hasLists = quality.captures.some(({ packetsInLists }) => packetsInLists > 0);
   for (const diagnosis of inOrder) {
     restsOnFailed = null;
     const judged = judge(diagnosis.id, () => diagnosis.diagnose(evidence), errors);
     if (restsOnFailed !== null) judged.push(unjudged(`the correlator ${restsOnFailed}`));
-    judgements.set(diagnosis.id, hasLines ? asLinesTell(diagnosis, judged) : judged);
+    judgements.set(diagnosis.id, hasLines ? asLinesTell(diagnosis, judged, hasLists) : judged);
   }
   return { evidence, judgements };
 }
@@ -110,11 +111,16 @@ const LINES_REASON =
   'the text has lines of packets, not their bytes; capture with -w FILE, or print with -XX.';
 
 /** What a diagnosis may say where packets are known by the lines that were printed of them. */
-function asLinesTell({ layer, lines }: Diagnosis, judged: readonly Judgement[]): readonly Judgement[] {
+function asLinesTell(
+  { layer, lines, lists }: Diagnosis,
+  judged: readonly Judgement[],
+  hasLists: boolean,
+): readonly Judgement[] {
   if (lines === 'suffice' || layer === 'capture') return judged;
+  const mayFind = hasLists ? lists === 'suffice' : lines !== 'mislead';
   return judged.map((judgement): Judgement => {
     if (judgement.result === 'insufficient-data') return judgement;
-    if (judgement.result === 'problem' && lines !== 'mislead') return judgement;
+    if (judgement.result === 'problem' && mayFind) return judgement;
     const { subject } = judgement;
     return { result: 'insufficient-data', subject, reason: LINES_REASON, limitedBy: [LINES_ONLY] };
   });

@@ -29,6 +29,7 @@ describe('the last lines of tcpdump', () => {
       drops,
       snaplen: 0,
       packetsInWords: 0,
+      packetsInLists: 0,
       comments: [],
       skipped: new Map(),
     });

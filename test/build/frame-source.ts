@@ -48,6 +48,7 @@ export class FrameSource implements CaptureSource {
         drops: null,
         snaplen: 0,
         packetsInWords: 0,
+        packetsInLists: 0,
         comments: [],
         skipped: new Map(),
       },

@@ -21,6 +21,7 @@ export default defineDiagnosis({
   layer: 'names-and-transport',
   priority: 2,
   judgesLast: true,
+  lists: 'suffice',
   rule:
     'A name server answers SERVFAIL, REFUSED or NXDOMAIN, and the name is not resolved in the capture after all. Warning where at ' +
     'least 3 answers, and half of all, are SERVFAIL or REFUSED, inside a tunnel or where the hosts talk little else, and nothing else is ' +

@@ -15,6 +15,7 @@ export default defineDiagnosis({
   layer: 'names-and-transport',
   priority: 1,
   judgesLast: true,
+  lists: 'suffice',
   rule:
     'A name server answers a question for an IPv4 address without error and without data, and no other question for that name is ' +
     'answered with data. Warning where that happens at least 3 times and the server resolves nothing at all, inside a tunnel or ' +

@@ -28,6 +28,7 @@ export default defineDiagnosis({
   layer: 'names-and-transport',
   priority: 1,
   judgesLast: true,
+  lists: 'suffice',
   rule:
     'A question to a name server stays unanswered for 5 s, or is asked at least 3 times without answer for 2 s, and the client gets no ' +
     'answer to it later either. Warning where at least 3 messages and half of the questions fail, inside a tunnel or ' +

@@ -21,7 +21,10 @@ export default defineDiagnosis({
   source: 'tcpdump(1), output format',
   fault: 'capture',
   *diagnose({ quality }): Iterable<Judgement> {
-    for (const [index, { packetsInWords, frames, clock, firstTimeNs }] of quality.captures.entries()) {
+    for (const [
+      index,
+      { packetsInWords, packetsInLists, frames, clock, firstTimeNs },
+    ] of quality.captures.entries()) {
       if (packetsInWords === 0) continue;
       const { first, last } = captureSpan(quality, index);
       const share = packetsInWords === frames ? `All ${frames}` : `${packetsInWords} of ${frames}`;
@@ -33,6 +36,10 @@ export default defineDiagnosis({
         explanation:
           `${share} packets are known by their lines alone. Lines show neither payload and encrypted content nor checksums${date}; ` +
           'without -v neither hop limit, identification, fragments nor message lengths of IKE, without -e no MAC addresses. ' +
+          (packetsInLists > 0
+            ? 'A list of packets as tshark prints it shows the innermost addresses alone: neither the outer ones of a tunnel and its ' +
+              'key, nor the ports of ESP and IKE, nor sequence numbers of ESP; print tshark -x -r FILE. '
+            : '') +
           'What depends on these is not judged, and what was not found may still be there.',
         first,
         last,

@@ -1,4 +1,5 @@
 // The line that a program prints for a packet, as far as it speaks of no protocol: time, interface, direction, Ethernet header.
+import { addressBytes } from '../../../src/wire/address-bytes.js';
 import type { Direction, PacketHead } from './run.js';
 import { secondsOf, stampOf } from './stamp.js';
 
@@ -144,21 +145,22 @@ function macOf(text: string): number[] {
 }
 
 const SUMMARY =
-  /^ {0,12}(\d{1,10})[ \t]{1,20}((?:\d{4}-\d\d-\d\d[ T])?[\d:.]{1,30})[ \t]{1,30}(\S{1,60})[ \t]{1,60}(?:→|->|\u2192)[ \t]{1,60}(\S{1,60})[ \t]{1,60}(\S{1,40})[ \t]{1,20}(\d{1,6})(?:[ \t]|$)(.*)$/;
+  /^ {0,12}(\d{1,10})[ \t]{1,20}((?:\d{4}-\d\d-\d\d[ T])?[\d:.]{1,30})[ \t]{1,30}(\S{1,60})[ \t]{1,60}(?:(?:→|->)[ \t]{1,60})?(\S{1,60})[ \t]{1,60}([\w./-]{1,40}(?: Control)?)[ \t]{1,20}(\d{1,6})(?:[ \t]{1,8}(\S.*)?)?$/;
+/** As Wireshark exports its list, separated by commas. */
+const SUMMARY_CSV =
+  /^"(\d{1,10})","((?:\d{4}-\d\d-\d\d[ T])?[\d:.]{1,30})","([^"]{1,60})","([^"]{1,60})","([^"]{1,40})","(\d{1,6})","(.*)"$/;
 
-/** A line of tshark's list of packets. */
-export interface SummaryLine extends HeadLine {
-  readonly source: string;
-  readonly destination: string;
-  readonly protocol: string;
-}
-
-export function summaryHead(line: string): SummaryLine | null {
-  const found = SUMMARY.exec(line);
+/** A line of the list of packets of tshark and Wireshark; the words are those of a line of tcpdump as far as addresses go. */
+export function summaryHead(line: string): HeadLine | null {
+  const found = SUMMARY.exec(line) ?? SUMMARY_CSV.exec(line);
   if (found === null) return null;
-  const [, , time = '', source = '', destination = '', protocol = '', length, words = ''] = found;
+  const [, , time = '', source = '', destination = '', protocol = '', length, info = ''] = found;
   const stamp = stampOf(`${time} `);
   const seconds = stamp === null || stamp.form === 'epoch' ? secondsOf(time) : null;
+  const isIpv6 = source.includes(':');
+  const areAddresses = addressBytes(source) !== null && addressBytes(destination) !== null;
+  // Any table has numbers and words: one whose columns are no addresses is a list where it says so by its arrow.
+  if (!areAddresses && !/→|->/.test(line) && !line.startsWith('"')) return null;
   return {
     head: {
       timeNs: stamp?.timeNs ?? seconds,
@@ -168,10 +170,9 @@ export function summaryHead(line: string): SummaryLine | null {
       interfaceName: null,
       direction: null,
     },
-    words,
-    source,
-    destination,
-    protocol,
+    words: areAddresses
+      ? `${isIpv6 ? 'IP6' : 'IP'} ${source} > ${destination}: ${protocol} ${info}`
+      : `${protocol} ${info}`,
   };
 }
 

@@ -153,3 +153,42 @@ describe('lines of tunnels and tags', () => {
     expect(reset.slice(IP_LENGTH + 8, IP_LENGTH + 24)).toBe('90bffa1bb19b1c72');
   });
 });
+
+describe('a list of packets as tshark prints it', () => {
+  const listed = (info: string): string => {
+    const [packet = ''] = read(`    1 1.5    192.0.2.1 → 198.51.100.7 ${info}`);
+    return packet.slice(18, 20) + packet.slice(IP_LENGTH);
+  };
+
+  it.each([
+    [
+      'TCP',
+      'TCP 62 43124 → 179 [SYN, ACK] Seq=0 Ack=1 Win=502 Len=0 MSS=1460',
+      '06a87400b30000000000000001501201f600000000',
+    ],
+    ['UDP', 'UDP 134 40211 → 4789 Len=60', '119d1312b500440000'],
+    ['ESP', 'ESP 178 ESP (SPI=0xc570e4a2)', '32c570e4a2'],
+    ['ICMP', 'ICMP 98 Echo (ping) reply    id=0x4e1f, seq=1/256, ttl=64', '01000000004e1f0001'],
+    ['an error of ICMP', 'ICMP 198 Destination unreachable (Protocol unreachable)', '010302'],
+    [
+      'DNS',
+      'DNS 76 Standard query 0x6291 A a.example',
+      '110035003500230000' + '629101000001000000000000016107657861' + '6d706c65' + '0000010001',
+    ],
+    ['what is not read', 'HTTP 155 GET /status HTTP/1.1', 'ff'],
+  ])('of %s gives what it tells', (_, info, hex) => {
+    expect(listed(info)).toBe(hex);
+  });
+
+  it('of IKE gives the exchange, of ARP the addresses, and is read from exports too', () => {
+    expect(listed('ISAKMP 334 IKE_AUTH MID=01 Initiator Request').slice(50, 62)).toBe('2e2023080000');
+    const text = [
+      'No.     Time           Source                Destination           Protocol Length Info',
+      '      1 0.000000       192.0.2.1             198.51.100.7          UDP      134    40211 > 4789 Len=60',
+      '"2","0.100000","192.0.2.1","198.51.100.7","ESP","178","ESP (SPI=0xc570e4a2)"',
+      '    3 0.2 00:00:5e:00:53:0a → ff:ff:ff:ff:ff:ff ARP 42 Who has 192.0.2.9? Tell 192.0.2.1',
+      '    4 0.3 a table of no packets 5 at all',
+    ].join('\n');
+    expect(read(text).map((hex) => hex.length)).toHaveLength(3);
+  });
+});

@@ -67,6 +67,7 @@ export interface RunPacket {
   interfaceName: string | null;
   direction: Direction;
   isInWords: boolean;
+  isListed: boolean;
 }
 
 export class Run {
@@ -140,6 +141,7 @@ export class Run {
       interfaceName: null,
       direction: null,
       isInWords: false,
+      isListed: false,
     };
     for (const packet of this.packets) {
       if (!this.fill(out, packet, dumped, common)) continue;
@@ -147,6 +149,7 @@ export class Run {
       out.interfaceName = packet.interfaceName;
       out.direction = packet.direction;
       out.isInWords = packet.isFromWords;
+      out.isListed = packet.isFromWords && this.facts.program === 'tshark';
       yield out;
     }
   }

@@ -13,6 +13,7 @@ export default defineDiagnosis({
   subject: 'session',
   layer: 'tunnel-control',
   priority: 1,
+  lists: 'suffice',
   rule:
     'The first message (MI1, AI1 or IKE_SA_INIT request) is sent at least twice, or once with 10 s to wait, and no ' +
     'message with its initiator cookie comes from the peer, on whatever port; or the peer answers, and the initiator ' +

@@ -53,6 +53,7 @@ export default defineDiagnosis({
   layer: 'names-and-transport',
   priority: 1,
   judgesLast: true,
+  lists: 'suffice',
   rule:
     'A SYN is repeated with the same number, or 3 s pass after it, and neither SYN-ACK nor RST nor an ICMP error comes; or ' +
     'SYN and SYN-ACK are both repeated, as if the SYN-ACK did not arrive. Aggregated by server endpoint. Warning where 3 ' +
