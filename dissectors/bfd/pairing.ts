@@ -1,3 +1,4 @@
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { BfdEnd, BfdSession, BfdSide } from './session.js';
 
 /** Ends that belong to one session while it is put together; `lowSide` are those of the lower address. */
@@ -11,14 +12,10 @@ interface Draft {
  * section 6.3), then, among hosts and carriers where only one choice is left, by address.
  */
 export function pairEnds(ends: readonly BfdEnd[]): BfdSession[] {
-  const byHosts = new Map<string, BfdEnd[]>();
-  for (const end of ends) {
-    const [low, high] = end.from <= end.to ? [end.from, end.to] : [end.to, end.from];
-    const key = `${end.segment} ${end.stack} ${end.carrier} ${low} ${high}`;
-    const group = byHosts.get(key);
-    if (group) group.push(end);
-    else byHosts.set(key, [end]);
-  }
+  const byHosts = groupBy(ends, ({ from, to, segment, stack, carrier }) => {
+    const [low, high] = from <= to ? [from, to] : [to, from];
+    return `${segment} ${stack} ${carrier} ${low} ${high}`;
+  });
   return [...byHosts.values()].flatMap(sessionsOf).sort((a, b) => a.first.frame - b.first.frame);
 }
 

@@ -1,3 +1,4 @@
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
@@ -51,7 +52,7 @@ export function bgpPeerings(evidence: Evidence): readonly Peering[] {
   const transports = evidence.sessions(bgpConnections);
   const known = peeringsOfRun.get(transports);
   if (known) return known;
-  const conversations = conversationsByKey(evidence.sessions(bgpConversations));
+  const conversations = groupBy(evidence.sessions(bgpConversations), keyText);
   const byPair = new Map<string, Peering & { readonly connections: PeerConnection[] }>();
   for (const transport of transports) {
     const { low, high, stack, segment } = transport;
@@ -70,19 +71,6 @@ export function bgpPeerings(evidence: Evidence): readonly Peering[] {
 
 function keyText({ segment, stack, low, lowPort, high, highPort }: ConnectionKey): string {
   return `${segment} ${stack} ${low} ${lowPort} ${high} ${highPort}`;
-}
-
-function conversationsByKey(
-  conversations: readonly BgpConversation[],
-): ReadonlyMap<string, readonly BgpConversation[]> {
-  const byKey = new Map<string, BgpConversation[]>();
-  for (const conversation of conversations) {
-    const key = keyText(conversation);
-    const known = byKey.get(key);
-    if (known) known.push(conversation);
-    else byKey.set(key, [conversation]);
-  }
-  return byKey;
 }
 
 function connectionOf(

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { groupBy } from '../../src/correlate/group-by.js';
 import { type Conversation, isBefore } from '../../src/correlate/traffic.js';
 import { innerWays } from '../../src/diagnose/carried-tunnel.js';
 import { VERDICT_ZERO_OVER_IPV6 } from '../../src/dissect/checksum-note.js';
@@ -24,13 +25,10 @@ export interface Lane {
 }
 
 export function lanesOf(sessions: readonly ChecksumFaults[]): Lane[] {
-  const lanes = new Map<string, ChecksumFaults[]>();
-  for (const one of sessions) {
-    const key = `${one.kind} ${one.verdict} ${one.layerStack} ${one.sender} ${one.receiver}`;
-    const known = lanes.get(key);
-    if (known) known.push(one);
-    else lanes.set(key, [one]);
-  }
+  const lanes = groupBy(
+    sessions,
+    (one) => `${one.kind} ${one.verdict} ${one.layerStack} ${one.sender} ${one.receiver}`,
+  );
   return [...lanes.values()].map((faults) => ({ ...faults[0], faults }));
 }
 

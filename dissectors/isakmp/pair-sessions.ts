@@ -1,3 +1,4 @@
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
@@ -28,13 +29,10 @@ const pairsOfRun = new WeakMap<Evidence, readonly IkePair[]>();
 export function ikePairs(evidence: Evidence): readonly IkePair[] {
   const known = pairsOfRun.get(evidence);
   if (known) return known;
-  const groups = new Map<string, IkeSession[]>();
-  for (const session of ikeSessions(evidence)) {
-    const key = `${session.paths[0].stack} ${session.initiator} ${session.responder}`;
-    const group = groups.get(key);
-    if (group) group.push(session);
-    else groups.set(key, [session]);
-  }
+  const groups = groupBy(
+    ikeSessions(evidence),
+    ({ paths, initiator, responder }) => `${paths[0].stack} ${initiator} ${responder}`,
+  );
   const pairs = [...groups.values()].map((sessions) => pairOf(sessions, evidence));
   pairsOfRun.set(evidence, pairs);
   return pairs;

@@ -1,11 +1,12 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { durationText } from '../../src/wording/durations.js';
 import { ntpAssociations } from './correlator.js';
 import { LEAP_UNSYNCHRONISED, SECONDS_1900_TO_1970 } from './layout.js';
-import type { NtpAssociation, NtpExchange, NtpTimestamp } from './session.js';
+import type { NtpExchange, NtpTimestamp } from './session.js';
 
 /*
  * Three clocks meet in a capture: the server's, the client's and that of the host that captured. From the server's times
@@ -53,15 +54,12 @@ export interface HostClock {
 /** In order of first frame; hosts without a complete exchange, and segments without date, are left out. */
 export function hostClocks(evidence: Evidence): HostClock[] {
   const { quality } = evidence;
-  const groups = new Map<string, NtpAssociation[]>();
-  for (const association of evidence.sessions(ntpAssociations)) {
-    const { client, stack, segment, exchanges } = association;
-    if (exchanges.length === 0 || quality.segments[segment]?.clock !== 'absolute') continue;
-    const key = `${stack} ${segment} ${client}`;
-    const group = groups.get(key);
-    if (group) group.push(association);
-    else groups.set(key, [association]);
-  }
+  const dated = evidence
+    .sessions(ntpAssociations)
+    .filter(
+      ({ segment, exchanges }) => exchanges.length > 0 && quality.segments[segment]?.clock === 'absolute',
+    );
+  const groups = groupBy(dated, ({ stack, segment, client }) => `${stack} ${segment} ${client}`);
   return [...groups.values()].map((group) => ({
     client: group[0].client,
     stack: group[0].stack,

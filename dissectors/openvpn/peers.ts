@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { Subject } from '../../src/report/report.js';
@@ -35,14 +36,10 @@ const peersOfRun = new WeakMap<Evidence, readonly OpenvpnPeers[]>();
 export function openvpnPeers(evidence: Evidence): readonly OpenvpnPeers[] {
   const known = peersOfRun.get(evidence);
   if (known) return known;
-  const groups = new Map<string, OpenvpnConversation[]>();
-  for (const conversation of evidence.sessions(openvpnConversations)) {
+  const groups = groupBy(evidence.sessions(openvpnConversations), (conversation) => {
     const { from, to } = fromClient(conversation);
-    const key = `${conversation.stack} ${from.address} ${to.address} ${to.port}`;
-    const group = groups.get(key);
-    if (group) group.push(conversation);
-    else groups.set(key, [conversation]);
-  }
+    return `${conversation.stack} ${from.address} ${to.address} ${to.port}`;
+  });
   const peers = [...groups.values()].map((conversations) => peersOf(conversations, evidence.quality));
   peersOfRun.set(evidence, peers);
   return peers;

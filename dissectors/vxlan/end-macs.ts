@@ -1,4 +1,5 @@
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { FrameRef } from '../../src/moment.js';
 import type { TunnelRequests } from './requests.js';
 import type { InnerFlow, MacPair, VxlanTunnel } from './session.js';
@@ -28,14 +29,10 @@ export interface VniMacs {
 
 /** Groups tunnels by time segment, enclosing tunnel and VNI. */
 export function macsByVni(all: readonly TunnelRequests[]): VniMacs[] {
-  const groups = new Map<string, TunnelRequests[]>();
-  for (const one of all) {
-    const { segment, outerStack, vni } = one.tunnel;
-    const key = `${segment} ${outerStack} ${vni}`;
-    const known = groups.get(key);
-    if (known) known.push(one);
-    else groups.set(key, [one]);
-  }
+  const groups = groupBy(
+    all,
+    ({ tunnel: { segment, outerStack, vni } }) => `${segment} ${outerStack} ${vni}`,
+  );
   return [...groups.values()].map((ofVni) => ({ ends: endsOf(ofVni) }));
 }
 

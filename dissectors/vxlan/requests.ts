@@ -1,5 +1,5 @@
-import { type ByStack, byStack } from '../../src/correlate/by-stack.js';
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
+import { type ByStack, byStack } from '../../src/correlate/group-by.js';
 import { secondsToPause } from '../../src/correlate/watched.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';

@@ -1,3 +1,4 @@
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { CarriedKind, TunnelDraft } from '../../src/diagnose/diagnosis.js';
 import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
@@ -9,12 +10,7 @@ const kind: CarriedKind = {
   name: 'VXLAN',
   judges: { oneWay: 'vxlan.no-return', size: 'overlay.mtu-exceeded' },
   *describe(evidence) {
-    const tunnels = new Map<number, VxlanTunnel[]>();
-    for (const tunnel of evidence.sessions(vxlanTunnels)) {
-      const known = tunnels.get(tunnel.stack);
-      if (known) known.push(tunnel);
-      else tunnels.set(tunnel.stack, [tunnel]);
-    }
+    const tunnels = groupBy(evidence.sessions(vxlanTunnels), ({ stack }) => stack);
     // A tunnel in a tunnel names it by its id, which counts from 1 in this order.
     const ids = new Map([...tunnels.keys()].map((stack, index) => [stack, `vxlan-${index + 1}`]));
     for (const parts of tunnels.values()) yield draftOf(parts, ids);

@@ -5,6 +5,7 @@ import {
   tooShortAfter,
   WHOLE_PACKETS_RECIPE,
 } from '../../src/correlate/gates.js';
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import { type TcpDirection, tcpConnections } from '../tcp/correlator.js';
 import { PORT } from './layout.js';
@@ -67,13 +68,7 @@ function serverSide(
 
 /** Conversations by server, in order of first frame. */
 export function byServer(conversations: readonly ZookeeperConversation[]): ZookeeperConversation[][] {
-  const groups = new Map<string, ZookeeperConversation[]>();
-  for (const conversation of conversations) {
-    const { server, stack, segment } = conversation;
-    const key = `${stack} ${segment} ${server}`;
-    const group = groups.get(key);
-    if (group) group.push(conversation);
-    else groups.set(key, [conversation]);
-  }
-  return [...groups.values()];
+  return [
+    ...groupBy(conversations, ({ stack, segment, server }) => `${stack} ${segment} ${server}`).values(),
+  ];
 }

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { earliest, latest } from '../correlate/frame-reference.js';
 import { type Limit, oneSidedLimit, reverseWasHeard } from '../correlate/gates.js';
+import { groupBy } from '../correlate/group-by.js';
 import type { Traffic } from '../correlate/traffic.js';
 import type { FrameRef } from '../moment.js';
 import type { Subject } from '../report/report.js';
@@ -99,13 +100,10 @@ export function carriedBetweenEnds(
   evidence: Evidence,
   { kind, subject, followed }: Pick<CarriedKind, 'kind' | 'subject' | 'followed'>,
 ): CarriedTunnel[] {
-  const pairs = new Map<string, FollowedTunnel[]>();
-  for (const one of followed(evidence)) {
-    const key = `${one.segment} ${one.outerStack} ${one.low} ${one.high}`;
-    const known = pairs.get(key);
-    if (known) known.push(one);
-    else pairs.set(key, [one]);
-  }
+  const pairs = groupBy(
+    followed(evidence),
+    ({ segment, outerStack, low, high }) => `${segment} ${outerStack} ${low} ${high}`,
+  );
   return [...pairs.values()].map((parts) => {
     const [{ low, high, segment, outerStack }] = parts;
     return {

@@ -1,3 +1,4 @@
+import { groupBy } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { Severity } from '../../../src/report/report.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -71,14 +72,7 @@ function addressesByMac(owners: readonly ArpOwner[]): Addresses {
 }
 
 function bySubject(owners: readonly ArpOwner[]): ArpOwner[][] {
-  const groups = new Map<string, ArpOwner[]>();
-  for (const owner of owners) {
-    const key = `${owner.stack} ${owner.address}`;
-    const group = groups.get(key);
-    if (group) group.push(owner);
-    else groups.set(key, [owner]);
-  }
-  return [...groups.values()];
+  return [...groupBy(owners, ({ stack, address }) => `${stack} ${address}`).values()];
 }
 
 function isContested({ returns, macs }: ArpOwner, addressesOf: Addresses): boolean {

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { groupBy } from '../../../src/correlate/group-by.js';
 import { type HostGroup, hostGroup } from '../../../src/correlate/host-groups.js';
 import { isBefore } from '../../../src/correlate/traffic.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
@@ -143,14 +144,7 @@ function viewOf(evidence: Evidence): View {
 }
 
 function byAsker(pairs: readonly ArpPair[]): ArpPair[][] {
-  const groups = new Map<string, ArpPair[]>();
-  for (const pair of pairs) {
-    const key = `${pair.stack} ${pair.asker}`;
-    const group = groups.get(key);
-    if (group) group.push(pair);
-    else groups.set(key, [pair]);
-  }
-  return [...groups.values()];
+  return [...groupBy(pairs, ({ stack, asker }) => `${stack} ${asker}`).values()];
 }
 
 /** Asked for without any sign of life since. */

@@ -1,4 +1,5 @@
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
+import { groupBy } from '../../../src/correlate/group-by.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
   defineDiagnosis,
@@ -56,13 +57,10 @@ export default defineDiagnosis({
   },
   fault: 'application',
   *diagnose(evidence) {
-    const servers = new Map<string, CassandraClient[]>();
-    for (const client of evidence.sessions(cassandraClients)) {
-      const key = `${client.stack} ${client.segment} ${client.server}`;
-      const known = servers.get(key);
-      if (known) known.push(client);
-      else servers.set(key, [client]);
-    }
+    const servers = groupBy(
+      evidence.sessions(cassandraClients),
+      ({ stack, segment, server }) => `${stack} ${segment} ${server}`,
+    );
     for (const clients of servers.values()) yield judge(evidence, clients);
   },
 });

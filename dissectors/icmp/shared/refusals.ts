@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { groupBy } from '../../../src/correlate/group-by.js';
 import type { FlowIdentity } from '../../../src/correlate/known-protocols.js';
 import type { Evidence } from '../../../src/diagnose/diagnosis.js';
 import { type IcmpError, icmpErrors, type QuotedPacket } from '../icmp-errors.js';
@@ -8,14 +9,11 @@ export type Refusal = IcmpError & { readonly quoted: QuotedPacket };
 
 /** Refusals that a diagnosis judges, grouped by who sent the refused packets to whom. */
 export function refusalsJudgedBy(id: string, evidence: Evidence): Refusal[][] {
-  const groups = new Map<string, Refusal[]>();
-  for (const error of evidence.sessions(icmpErrors)) {
-    if (!hasQuote(error) || judgeOfRefusal(evidence.quality, error) !== id) continue;
-    const key = `${error.stack} ${error.quoted.source} ${error.quoted.destination}`;
-    const group = groups.get(key);
-    if (group) group.push(error);
-    else groups.set(key, [error]);
-  }
+  const refusals = evidence
+    .sessions(icmpErrors)
+    .filter(hasQuote)
+    .filter((error) => judgeOfRefusal(evidence.quality, error) === id);
+  const groups = groupBy(refusals, ({ stack, quoted }) => `${stack} ${quoted.source} ${quoted.destination}`);
   return [...groups.values()];
 }
 

@@ -1,4 +1,5 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { groupBy } from '../../../src/correlate/group-by.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -49,13 +50,9 @@ export default defineDiagnosis({
   },
   fault: 'addressing',
   *diagnose(evidence) {
-    const groups = new Map<string, WrongSource[]>();
-    for (const one of wrongSources(evidence)) {
-      const key = JSON.stringify([one.segment, subjectOf(evidence, one)]);
-      const known = groups.get(key);
-      if (known) known.push(one);
-      else groups.set(key, [one]);
-    }
+    const groups = groupBy(wrongSources(evidence), (one) =>
+      JSON.stringify([one.segment, subjectOf(evidence, one)]),
+    );
     for (const group of groups.values()) yield judge(evidence, group);
   },
 });

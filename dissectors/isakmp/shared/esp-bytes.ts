@@ -1,3 +1,4 @@
+import { groupBy } from '../../../src/correlate/group-by.js';
 import type { Evidence } from '../../../src/diagnose/diagnosis.js';
 import { espPairs } from '../../esp/correlator.js';
 import type { EspPair, EspSa } from '../../esp/session.js';
@@ -34,14 +35,8 @@ function sasBySpi(evidence: Evidence): ReadonlyMap<number, readonly EspSa[]> {
   const pairs = evidence.sessions(espPairs);
   const known = sasOfRun.get(pairs);
   if (known) return known;
-  const bySpi = new Map<number, EspSa[]>();
-  for (const { directions } of pairs) {
-    for (const sa of directions.flatMap(({ sas }) => sas)) {
-      const same = bySpi.get(sa.spi);
-      if (same) same.push(sa);
-      else bySpi.set(sa.spi, [sa]);
-    }
-  }
+  const sas = pairs.flatMap(({ directions }) => directions).flatMap((direction) => direction.sas);
+  const bySpi = groupBy(sas, ({ spi }) => spi);
   sasOfRun.set(pairs, bySpi);
   return bySpi;
 }

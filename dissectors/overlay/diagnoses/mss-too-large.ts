@@ -1,6 +1,6 @@
-import { byStack } from '../../../src/correlate/by-stack.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { byStack } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
