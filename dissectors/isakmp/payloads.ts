@@ -92,7 +92,10 @@ export function readPayloads(
   let type = first;
   let at = offset;
   for (let count = 0; type !== 0 && count < PAYLOADS_MAX; count++) {
-    if (end - at < GENERIC_HEADER_LENGTH) return false;
+    if (end - at < GENERIC_HEADER_LENGTH) {
+      if (at === offset && !isVersion2) table.payloads[row] |= firstPayloadV1(type);
+      return false;
+    }
     const length = view.getUint16(at + LENGTH);
     if (length < GENERIC_HEADER_LENGTH) return false;
     const payloadEnd = Math.min(at + length, end);
@@ -106,6 +109,12 @@ export function readPayloads(
     if (at > end) return false;
   }
   return true;
+}
+
+/** Where a message is cut behind its header, that still names the first payload, which says the step of main mode. */
+function firstPayloadV1(type: number): number {
+  if (type === V1_SA) return isakmp.HAS_SA;
+  return type === V1_KEY_EXCHANGE ? isakmp.HAS_KEY_EXCHANGE : 0;
 }
 
 function readPayloadV1(

@@ -79,6 +79,14 @@ describe('verdict', () => {
     expect(verdictOf(healthyReport({ captures: [] }))).toBe('Nothing could be judged: no frame was read.');
   });
 
+  it('says where printed lines are all that was judged', () => {
+    const report = healthyReport();
+    const captures = report.captures.map((capture) => ({ ...capture, packetsInWords: 1 }));
+    expect(verdictOf({ ...report, captures })).toMatch(
+      /^Nothing wrong found in what the printed lines show: /,
+    );
+  });
+
   it('owns up to damage and to its own failures', () => {
     const [capture] = healthyReport().captures;
     const captures = capture === undefined ? [] : [{ ...capture, damaged: [{ offset: 9, reason: 'x' }] }];

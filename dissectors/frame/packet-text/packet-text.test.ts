@@ -61,6 +61,10 @@ describe('a hex dump', () => {
     ['xxd', dumpOf(ETHERNET, '0000OFFS: ', 2)],
     ['hexdump -C', dumpOf(ETHERNET, '0000OFFS  ', 1).replace(/^(.{33}) /gm, '$1  ')],
     [
+      'indented and coloured',
+      `    12:00:00.000001 \u001b[1;31mIP\u001b[0m 10.0.0.1 > 10.0.0.2: ICMP echo request\n    ${tcpdump(ETHERNET).replaceAll('\n', '\n    ')}`,
+    ],
+    [
       'quoted and with entities',
       `&gt; x\n> 12:00:00.000001 IP 10.0.0.1 &gt; 10.0.0.2: ICMP\r\n> ${tcpdump(ETHERNET).replaceAll('\n', '\r\n> ')}`,
     ],

@@ -23,6 +23,9 @@ const ENDS_WITH_TUNNEL = /: (?:VXLAN|VXLAN-GPE|Geneve|OTV)\b.{0,300}$/;
 /** Lines that belong to one packet. */
 const MORE_LINES_MAX = 32;
 const QUOTE = /^(?:> ?)+/;
+const ESCAPE = '\u001b';
+const TERMINAL_SEQUENCE = new RegExp(`${ESCAPE}\\[[0-9;?]{0,16}[A-Za-z]`, 'g');
+const INDENTED = /^ {2,16}(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6} \S/;
 /** A time alone in front of a hex dump, as text2pcap reads it; perhaps with I or O for the direction. */
 const TIME_ALONE = /^(?:([IO])\s{1,4})?\S{1,30}(?: \S{1,20})?$/;
 
@@ -207,10 +210,13 @@ export class PacketTextReader {
   }
 }
 
-/** Without what quoting and copying add: `> ` in front, a carriage return behind, entities of web pages. */
+/** Without what quoting and copying add: `> ` or blanks in front, a carriage return behind, colours, entities of web pages. */
 function lineOf(text: string, from: number, to: number): string {
   const end = text.charCodeAt(to - 1) === 0x0d ? to - 1 : to;
   const raw = text.slice(from, Math.min(Math.max(end, from), from + LINE_LENGTH_MAX));
-  const line = raw.startsWith('>') ? raw.replace(QUOTE, '') : raw;
+  const plain = raw.includes(ESCAPE) ? raw.replace(TERMINAL_SEQUENCE, '') : raw;
+  const quoted = plain.startsWith('>') ? plain.replace(QUOTE, '') : plain;
+  // A block that a page indents; what goes on with a packet has no time.
+  const line = quoted.startsWith('  ') && INDENTED.test(quoted) ? quoted.trimStart() : quoted;
   return line.includes('&gt;') ? line.replaceAll('&gt;', '>').replaceAll('&lt;', '<') : line;
 }

@@ -21,6 +21,8 @@ export default defineDiagnosis({
   subject: 'session',
   layer: 'tunnel-control',
   priority: 3,
+  // Lines do not tell another attempt from a repetition.
+  lines: 'mislead',
   rule:
     'A message that wants an answer was sent again, and the first answer comes after the last sending; or the other side ' +
     'repeats its answer too, and then the sender goes on.',
