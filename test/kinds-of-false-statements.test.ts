@@ -171,7 +171,13 @@ const KINDS: readonly Kind[] = [
   },
   {
     statement: 'a fault is as loud in a large capture as in a small one',
-    tests: [['test/quality/gates.test.ts', 'a fault is as loud in a large capture as in a small one']],
+    tests: [
+      [
+        'test/transformations/large-capture.test.ts',
+        'kind: a fault is as loud in a large capture as in a small one',
+      ],
+      ['test/quality/gates.test.ts', 'a fault is as loud in a large capture as in a small one'],
+    ],
   },
 ];
 

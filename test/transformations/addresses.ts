@@ -100,9 +100,12 @@ export function renamedFrames(
 }
 
 /** Another /24 for each /24, and another /64 for each /64, drawn by `random` from `prefix24`. */
-function otherNetworks(random: () => number, prefix24: () => readonly [number, number, number]): Name {
+function otherNetworks(
+  random: () => number,
+  prefix24: () => readonly [number, number, number],
+  taken = new Set<string>(),
+): Name {
   const networks = new Map<string, readonly number[]>();
-  const taken = new Set<string>();
   const network = (key: string, draw: () => readonly number[]): readonly number[] => {
     const known = networks.get(key);
     if (known) return known;
@@ -142,10 +145,10 @@ function isPrivate([first, second]: Uint8Array): boolean {
   return first === 10 || (first === 172 && (second & 0xf0) === 16) || (first === 192 && second === 168);
 }
 
-/** Private addresses for private ones, public for public ones. */
-export function otherOfKind(random: () => number): Name {
-  const inside = otherNetworks(random, privatePrefix(random));
-  const outside = otherNetworks(random, publicPrefix(random));
+/** Private addresses for private ones, public for public ones. `taken`: networks that others in the capture have. */
+export function otherOfKind(random: () => number, taken = new Set<string>()): Name {
+  const inside = otherNetworks(random, privatePrefix(random), taken);
+  const outside = otherNetworks(random, publicPrefix(random), taken);
   return (bytes) => (bytes.length === 4 && isPrivate(bytes) ? inside(bytes) : outside(bytes));
 }
 

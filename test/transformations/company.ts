@@ -44,10 +44,11 @@ const amongHealthy: Transformation['apply'] = (trace, { random, healthy }) => {
   const pauses = pausesOf(frames);
   const wanted = Math.min(COMPANY_FRAMES_MAX, COMPANY_FACTOR * frames.length);
   const company: Frame[] = [];
+  const taken = new Set<string>();
   for (let turn = 0; turn < 40 && company.length < wanted; turn++) {
     const other = healthy[Math.floor(random() * healthy.length)];
     const later = first - other.frames[0].timeNs + BigInt(Math.floor(random() * 1e6));
-    const others = renamedFrames(other, new Names(otherOfKind(random)), {
+    const others = renamedFrames(other, new Names(otherOfKind(random, taken)), {
       mac: otherMac,
     });
     for (const frame of others) {

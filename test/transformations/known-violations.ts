@@ -85,12 +85,6 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
     why: 'the capture of one of the ends says which packets left there, and a wrong checksum that leaves may yet be filled in',
   },
   {
-    captures: ['overlay-asymmetric-encapsulation.pcap'],
-    in: ['over IPv6'],
-    id: 'overlay.asymmetric-encapsulation',
-    why: 'the dress changes outer addresses alone: what goes natively has other ones then than inside the tunnel',
-  },
-  {
     captures: ['time-capture-clock.pcap'],
     in: ['among healthy traffic'],
     id: 'time.ntp-offset',

@@ -41,15 +41,17 @@ function folded(sum: number): number {
   return rest;
 }
 
-/** Why the packet cannot go over IPv6, or null. */
-function obstacle(bytes: Uint8Array): string | null {
-  const ip = bytes.subarray(ETHERNET);
-  if (bytes.length < ETHERNET + IPV4 + 8 || ip[0] !== 0x45 || word(ip, 2) < IPV4 + 8)
-    return 'packets that are cut';
+const PROTOCOL_IPV4 = 4;
+const PROTOCOL_IPV6 = 41;
+
+/** Why the packet cannot go over IPv6, or null. Of IPv4 inside IPv4 both change. */
+function obstacle(ip: Uint8Array): string | null {
+  if (ip.length < IPV4 + 8 || ip[0] !== 0x45 || word(ip, 2) < IPV4 + 8) return 'packets that are cut';
   if ((word(ip, 6) & 0x3fff) !== 0) return 'fragments, which are others in IPv6';
   if (ip[16] >= 224 || ip[12] === 0 || ip[16] === 255 || ip[15] === 255) return 'groups';
   const protocol = ip[9];
   if (!CARRIED.includes(protocol)) return 'a protocol of IPv4';
+  if (protocol === PROTOCOL_IPV4) return obstacle(ip.subarray(IPV4));
   if (protocol === PROTOCOL_ICMP)
     return ip[20] === 8 || ip[20] === 0 ? null : 'errors, which are others in IPv6';
   if (protocol !== PROTOCOL_UDP && protocol !== PROTOCOL_TCP) return null;
@@ -59,8 +61,11 @@ function obstacle(bytes: Uint8Array): string | null {
 }
 
 /** The packet behind an IPv6 header; its checksum is as right, as wrong or as unfinished as it was. */
-function overIpv6(frame: Frame, names: Names): Frame {
-  const ip = frame.bytes.subarray(ETHERNET);
+function overIpv6(ip: Uint8Array, names: Names): Uint8Array {
+  if (ip[9] === PROTOCOL_IPV4) {
+    const inner = overIpv6(ip.subarray(IPV4), names);
+    return Uint8Array.from([...ipv6Header(ip, PROTOCOL_IPV6, inner.length, names), ...inner]);
+  }
   const length = word(ip, 2) - IPV4;
   const protocol = ip[9];
   const source = names.address(ip.slice(12, 16));
@@ -83,13 +88,17 @@ function overIpv6(frame: Frame, names: Names): Frame {
       setSum(payload, at, sum);
     }
   }
+  const next = protocol === PROTOCOL_ICMP ? PROTOCOL_ICMPV6 : protocol;
+  return Uint8Array.from([...ipv6Header(ip, next, length, names), ...payload]);
+}
+
+function ipv6Header(ip: Uint8Array, next: number, length: number, names: Names): Uint8Array {
   const header = new Uint8Array(IPV6);
   header.set([0x60 | (ip[1] >> 4), (ip[1] & 0xf) << 4, 0, 0, length >> 8, length & 0xff]);
-  header.set([protocol === PROTOCOL_ICMP ? PROTOCOL_ICMPV6 : protocol, ip[8]], 6);
-  header.set(source, 8);
-  header.set(destination, 24);
-  const bytes = Uint8Array.from([...frame.bytes.subarray(0, 12), 0x86, 0xdd, ...header, ...payload]);
-  return { ...frame, bytes, originalLength: ETHERNET + IPV6 + length };
+  header.set([next, ip[8]], 6);
+  header.set(names.address(ip.slice(12, 16)), 8);
+  header.set(names.address(ip.slice(16, 20)), 24);
+  return header;
 }
 
 function setSum(bytes: Uint8Array, at: number, sum: number): void {
@@ -100,7 +109,7 @@ const ipv6: Transformation['apply'] = ({ frames, linkType }) => {
   if (linkType !== LINK_TYPE.ethernet) return 'not Ethernet';
   const isIp = ({ bytes }: Frame): boolean => bytes.length >= ETHERNET && word(bytes, 12) === 0x0800;
   const packets = frames.filter(isIp);
-  const reason = packets.map(({ bytes }) => obstacle(bytes)).find((one) => one !== null);
+  const reason = packets.map(({ bytes }) => obstacle(bytes.subarray(ETHERNET))).find((one) => one !== null);
   if (reason || packets.length === 0) return reason ?? 'no IPv4';
   // Networks of 24 bits become networks of 64.
   const names = new Names((bytes) =>
@@ -108,7 +117,11 @@ const ipv6: Transformation['apply'] = ({ frames, linkType }) => {
       ? bytes
       : Uint8Array.from([0x20, 0x01, 0x0d, 0xb8, ...bytes.subarray(0, 3), 1, 0, 0, 0, 0, 0, 0, 0, bytes[3]]),
   );
-  const other = packets.map((frame) => overIpv6(frame, names));
+  const other = packets.map((frame): Frame => {
+    const packet = overIpv6(frame.bytes.subarray(ETHERNET), names);
+    const bytes = Uint8Array.from([...frame.bytes.subarray(0, 12), 0x86, 0xdd, ...packet]);
+    return { ...frame, bytes, originalLength: ETHERNET + IPV6 + word(packet, 4) };
+  });
   return dressedAs(other, linkType, names.nameBefore);
 };
 
