@@ -1,10 +1,29 @@
-import { createReadStream } from 'node:fs';
+import { createReadStream, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { SAMPLE, sampleOf } from '../../test/sampling.js';
+import { reportClock } from '../report/report-time.js';
+import { verdict } from '../report/verdict.js';
 import { openLive } from './open-live.js';
 import { analyze } from './run-analysis.js';
 
 const captures = resolve(import.meta.dirname, '../../captures');
+
+/** In a sample: captures that are replayed. */
+const REPLAYED_IN_SAMPLE = 6;
+
+describe(`kind: one truth, live or analyzed: the answer in a sentence (${SAMPLE})`, () => {
+  const names = readdirSync(captures).filter((name) => /\.pcap(ng)?$/.test(name));
+
+  it.each(sampleOf(names, REPLAYED_IN_SAMPLE, 'live headline'))('%s', async (name) => {
+    const file = join(captures, name);
+    const live = await openLive({ name: file, stream: createReadStream(file) }).report;
+    const analyzed = await analyze([file]);
+    expect(live).not.toBeNull();
+    if (live === null) return;
+    expect(verdict(live, reportClock(live.captures))).toBe(verdict(analyzed, reportClock(analyzed.captures)));
+  });
+});
 
 describe('openLive', () => {
   it.each(['esp-one-way.pcap', 'esp-healthy.pcap', 'capture-kernel-drops.pcapng'])(
