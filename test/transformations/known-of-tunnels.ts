@@ -51,6 +51,12 @@ export const KNOWN_OF_TUNNELS: readonly KnownViolation[] = [
     why: OUTER_FILTER,
   },
   {
+    captures: ['lab2/esp-nat-timeout/b.pcap'],
+    in: ['ended earlier'],
+    id: 'natt.keepalive-missing',
+    why: OF_PART,
+  },
+  {
     captures: ['lab/keepalive-gap/b-underlay.pcap'],
     in: ['begun later', 'ended earlier'],
     id: 'openvpn.loss',
