@@ -230,6 +230,25 @@ describe('kind: the wrong host named as server', () => {
     }
     expect(await serviceOf(talk)).toMatchObject({ server: SERVER.address, port: 80, client: '192.0.2.1' });
   });
+
+  it.each(
+    [22, 80, 179, 443, 3306, 8080].flatMap((port) =>
+      [32_768, 49_152, 60_999].flatMap((ephemeral) =>
+        (['client', 'server'] as const).map((first) => ({ port, ephemeral, first })),
+      ),
+    ),
+  )(
+    'port $port serves, not $ephemeral, without SYN and the $first first',
+    async ({ port, ephemeral, first }) => {
+      const talk = new Talk('192.0.2.1', ephemeral, port);
+      const second = first === 'client' ? 'server' : 'client';
+      for (let i = 0; i < 5; i++) {
+        talk.send(10 + i * 10, first, { sequence: 1 + i * 100, acknowledgment: 1, length: 100 });
+        talk.send(11 + i * 10, second, { sequence: 1, acknowledgment: 101 + i * 100 });
+      }
+      expect(await serviceOf(talk)).toMatchObject({ server: SERVER.address, port, client: '192.0.2.1' });
+    },
+  );
 });
 
 describe('tcp.syn-unanswered', () => {
