@@ -25,6 +25,7 @@ export function newCaptureFacts(file: string): CaptureFacts {
     snaplen: 0,
     packetsInWords: 0,
     packetsInLists: 0,
+    fragmentsUntold: 0,
     comments: [],
     skipped: new Map(),
   };

@@ -57,6 +57,8 @@ export interface CaptureFacts {
   packetsInWords: number;
   /** Of these, the ones of a list that shows the innermost addresses and one protocol of each packet, as tshark's does. */
   packetsInLists: number;
+  /** Later IP fragments of which words say no more than that: what they belong to is not known to be in fragments. */
+  fragmentsUntold: number;
   readonly comments: string[];
   /** Things skipped on purpose, by name, with their count (unknown block types, frames without time …). */
   readonly skipped: Map<string, number>;

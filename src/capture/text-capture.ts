@@ -34,6 +34,8 @@ export interface TextSection {
   readonly packets: Iterable<TextPacket>;
   /** What was left out, in words, with how often; read behind the packets. */
   readonly leftOut: ReadonlyMap<string, number>;
+  /** Lines that are later IP fragments and do not say of which packet. */
+  readonly fragmentsUntold?: number;
 }
 
 /**
@@ -123,6 +125,7 @@ class SectionWriter {
       const marks = direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0;
       this.records.add(packet, this.interfaceOf(packet), marks);
     }
+    this.facts.fragmentsUntold += section.fragmentsUntold ?? 0;
     for (const [what, count] of section.leftOut) if (count > 0) countSkipped(this.facts, what, count);
   }
 

@@ -30,6 +30,7 @@ describe('the last lines of tcpdump', () => {
       snaplen: 0,
       packetsInWords: 0,
       packetsInLists: 0,
+      fragmentsUntold: 0,
       comments: [],
       skipped: new Map(),
     });

@@ -49,6 +49,7 @@ export class FrameSource implements CaptureSource {
         snaplen: 0,
         packetsInWords: 0,
         packetsInLists: 0,
+        fragmentsUntold: 0,
         comments: [],
         skipped: new Map(),
       },

@@ -20,6 +20,9 @@ const LISTENING = /(?:listening on|reading from file) [^,]{1,200}, link-type (\w
 const SOURCE_HEADING = /^(\w[\w /.()-]{0,60}?) \(\d{1,8} bytes?\):$/;
 /** A tunnel header at the end of a line: the packet that it carries follows on the next. */
 const ENDS_WITH_TUNNEL = /: (?:VXLAN|VXLAN-GPE|Geneve|OTV)\b.{0,300}$/;
+/** Without -v a later fragment of a protocol that tcpdump knows is its number alone; that of tshark says so. */
+const LATER_FRAGMENT =
+  /^IP \S{7,45} > \S{7,45}: (?:ip-proto-(?:1|6|17|50)|IPv4 Fragmented IP protocol .{1,100})$/;
 /** Lines that belong to one packet. */
 const MORE_LINES_MAX = 32;
 const QUOTE = /^(?:> ?)+/;
@@ -188,6 +191,7 @@ export class PacketTextReader {
   private addWords(head: PacketHead): void {
     const { run, packets } = this;
     if (run === null || packets === null) return;
+    if (LATER_FRAGMENT.test(this.words)) run.fragmentsUntold++;
     const packet = packets.read(
       this.words,
       this.more,

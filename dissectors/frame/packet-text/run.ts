@@ -75,6 +75,8 @@ export class Run {
   private readonly packets: Packet[] = [];
   private bytes = new Uint8Array(0);
   private used = 0;
+  /** Lines of later fragments that name neither packet nor offset. */
+  fragmentsUntold = 0;
   private outside = 0;
   private unspoken = 0;
 

@@ -11,6 +11,7 @@ const packets: TextCapture = {
       (run): TextSection => ({
         format: `${run.facts.program}-text`,
         packets: run.read(),
+        fragmentsUntold: run.fragmentsUntold,
         get leftOut() {
           return run.leftOut();
         },

@@ -74,10 +74,12 @@ export default defineDiagnosis({
     judgeStalls(evidence, {
       kind: 'natt-4500-blocked',
       applies: ({ usesPort4500 }) => usesPort4500,
+      // Lines without -v do not say that the message itself came in fragments, which are another fault.
       accepts: (pair, { variant, session, waiting }) =>
-        variant !== 'nothing-follows' ||
-        (session.version === 1 && isRepeatedInVain(waiting, evidence.quality)) ||
-        attemptsInVain(pair, evidence).includes(session),
+        evidence.quality.captures.every(({ fragmentsUntold }) => fragmentsUntold === 0) &&
+        (variant !== 'nothing-follows' ||
+          (session.version === 1 && isRepeatedInVain(waiting, evidence.quality)) ||
+          attemptsInVain(pair, evidence).includes(session)),
       describe,
     }),
 });
