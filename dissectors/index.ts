@@ -53,6 +53,8 @@ import dhcpTcpdumpLines from './dhcp/text-lines/tcpdump.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
 import dnsError from './dns/diagnoses/error.js';
+import dnsLookupFailed from './dns/diagnoses/lookup-failed.js';
+import dnsLookupsSideFile from './dns/side-files/lookups.js';
 import dnsNoAnswer from './dns/diagnoses/no-answer.js';
 import dnsPairRace from './dns/diagnoses/pair-race.js';
 import dnsSlow from './dns/diagnoses/slow.js';
@@ -116,9 +118,11 @@ import greTunnel from './gre/tunnel.js';
 import hostEthernetSettingsSideFile from './host/side-files/ethernet-settings.js';
 import hostHostFilter from './host/diagnoses/host-filter.js';
 import hostIpLinkSideFile from './host/side-files/ip-link.js';
+import hostKernelModulesSideFile from './host/side-files/kernel-modules.js';
 import hostLinkCountersSideFile from './host/side-files/link-counters.js';
 import hostLinkDown from './host/diagnoses/link-down.js';
 import hostLinkErrors from './host/diagnoses/link-errors.js';
+import hostModuleMissing from './host/diagnoses/module-missing.js';
 import hostNeighboursSideFile from './host/side-files/neighbours.js';
 import hostNoRoute from './host/diagnoses/no-route.js';
 import hostPacketFilterSideFile from './host/side-files/packet-filter.js';
@@ -129,7 +133,9 @@ import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
 import icmpDissector from './icmp/dissector.js';
 import icmpFragNeeded from './icmp/diagnoses/frag-needed.js';
+import icmpPingFailed from './icmp/diagnoses/ping-failed.js';
 import icmpPingLoss from './icmp/diagnoses/ping-loss.js';
+import icmpPingSideFile from './icmp/side-files/ping.js';
 import icmpPingSizeLoss from './icmp/diagnoses/ping-size-loss.js';
 import icmpPtbIgnored from './icmp/diagnoses/ptb-ignored.js';
 import icmpTcpdumpLines from './icmp/text-lines/tcpdump.js';
@@ -191,6 +197,7 @@ import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
 import ntpCorrelators from './ntp/correlator.js';
 import ntpDissector from './ntp/dissector.js';
+import ntpHostDatesSideFile from './ntp/side-files/host-dates.js';
 import ntpNtpKiss from './ntp/diagnoses/ntp-kiss.js';
 import ntpNtpNoResponse from './ntp/diagnoses/ntp-no-response.js';
 import ntpNtpOffset from './ntp/diagnoses/ntp-offset.js';
@@ -225,6 +232,7 @@ import scionEchoLoss from './scion/diagnoses/echo-loss.js';
 import scionEndpointMismatch from './scion/diagnoses/endpoint-mismatch.js';
 import scionForeignTraffic from './scion/diagnoses/foreign-traffic.js';
 import scionGenIaSideFile from './scion/side-files/gen-ia.js';
+import scionHostSetupSideFile from './scion/side-files/host-setup.js';
 import scionIaMismatch from './scion/diagnoses/ia-mismatch.js';
 import scionKeepaliveGap from './scion/diagnoses/keepalive-gap.js';
 import scionKeepaliveMissing from './scion/diagnoses/keepalive-missing.js';
@@ -237,8 +245,10 @@ import scionRegistrationSilence from './scion/diagnoses/registration-silence.js'
 import scionRoles from './scion/roles.js';
 import scionScionSkew from './scion/diagnoses/scion-skew.js';
 import scionScionStatusSideFile from './scion/side-files/scion-status.js';
+import scionScmpEchoSideFile from './scion/side-files/scmp-echo.js';
 import scionScmpError from './scion/diagnoses/scmp-error.js';
 import scionServiceDown from './scion/diagnoses/service-down.js';
+import scionSetupIncomplete from './scion/diagnoses/setup-incomplete.js';
 import scionTopologySideFile from './scion/side-files/topology.js';
 import scionTunAddressMismatch from './scion/diagnoses/tun-address-mismatch.js';
 import scionTunnel from './scion/tunnel.js';
@@ -276,6 +286,8 @@ import vppInterfacesSideFile from './vpp/side-files/interfaces.js';
 import vppMtuDrop from './vpp/diagnoses/mtu-drop.js';
 import vppNoBuffers from './vpp/diagnoses/no-buffers.js';
 import vppNoTx from './vpp/diagnoses/no-tx.js';
+import vppNodeFailure from './vpp/diagnoses/node-failure.js';
+import vppNodeStateSideFile from './vpp/side-files/node-state.js';
 import vppNodesSideFile from './vpp/side-files/nodes.js';
 import vppPodsSideFile from './vpp/side-files/pods.js';
 import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
@@ -283,7 +295,9 @@ import vppShowTraceText from './vpp/text-captures/show-trace.js';
 import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
 import vxlanAgentFailure from './vxlan/diagnoses/agent-failure.js';
 import vxlanBlockedInPath from './vxlan/diagnoses/blocked-in-path.js';
+import vxlanBoshInstancesSideFile from './vxlan/side-files/bosh-instances.js';
 import vxlanCellLogSideFile from './vxlan/side-files/cell-log.js';
+import vxlanCellUnresponsive from './vxlan/diagnoses/cell-unresponsive.js';
 import vxlanContainerStoreSideFile from './vxlan/side-files/container-store.js';
 import vxlanCorrelators from './vxlan/correlator.js';
 import vxlanCounterOneWay from './vxlan/diagnoses/counter-one-way.js';
@@ -302,7 +316,11 @@ import vxlanLeaseMismatch from './vxlan/diagnoses/lease-mismatch.js';
 import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
 import vxlanMetadataMissing from './vxlan/diagnoses/metadata-missing.js';
+import vxlanMidolmanLogSideFile from './vxlan/side-files/midolman-log.js';
+import vxlanMidonetAgentFailure from './vxlan/diagnoses/midonet-agent-failure.js';
 import vxlanMidonetHostsSideFile from './vxlan/side-files/midonet-hosts.js';
+import vxlanNamespaceMismatch from './vxlan/diagnoses/namespace-mismatch.js';
+import vxlanNamespacesSideFile from './vxlan/side-files/namespaces.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
 import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
@@ -455,7 +473,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'DNS',
     dissector: dnsDissector,
     correlators: dnsCorrelators,
-    diagnoses: [dnsError, dnsNoAnswer, dnsPairRace, dnsSlow, dnsTimeout],
+    diagnoses: [dnsError, dnsLookupFailed, dnsNoAnswer, dnsPairRace, dnsSlow, dnsTimeout],
+    sideFiles: [dnsLookupsSideFile],
   },
   {
     protocol: 'esp',
@@ -507,15 +526,16 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'host',
     title: 'What hosts say of themselves',
     correlators: [],
-    diagnoses: [hostHostFilter, hostLinkDown, hostLinkErrors, hostNoRoute, hostResources],
-    sideFiles: [hostEthernetSettingsSideFile, hostIpLinkSideFile, hostLinkCountersSideFile, hostNeighboursSideFile, hostPacketFilterSideFile, hostResourcesSideFile, hostRoutesSideFile],
+    diagnoses: [hostHostFilter, hostLinkDown, hostLinkErrors, hostModuleMissing, hostNoRoute, hostResources],
+    sideFiles: [hostEthernetSettingsSideFile, hostIpLinkSideFile, hostKernelModulesSideFile, hostLinkCountersSideFile, hostNeighboursSideFile, hostPacketFilterSideFile, hostResourcesSideFile, hostRoutesSideFile],
   },
   {
     protocol: 'icmp',
     title: 'ICMP and ICMPv6',
     dissector: icmpDissector,
     correlators: icmpCorrelators,
-    diagnoses: [icmpAdminProhibited, icmpFragNeeded, icmpPingLoss, icmpPingSizeLoss, icmpPtbIgnored, icmpTtlExceeded, icmpUnreachable],
+    diagnoses: [icmpAdminProhibited, icmpFragNeeded, icmpPingFailed, icmpPingLoss, icmpPingSizeLoss, icmpPtbIgnored, icmpTtlExceeded, icmpUnreachable],
+    sideFiles: [icmpPingSideFile],
   },
   {
     protocol: 'ip',
@@ -555,7 +575,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: ntpDissector,
     correlators: ntpCorrelators,
     diagnoses: [ntpNtpKiss, ntpNtpNoResponse, ntpNtpOffset, ntpNtpUnsynchronised, ntpZoneShift],
-    sideFiles: [ntpNtpqSideFile],
+    sideFiles: [ntpHostDatesSideFile, ntpNtpqSideFile],
   },
   {
     protocol: 'openvpn',
@@ -580,8 +600,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: scionRoles,
     correlators: scionCorrelators,
     tunnel: scionTunnel,
-    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionNoPath, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionServiceDown, scionTunAddressMismatch],
-    sideFiles: [scionGenIaSideFile, scionScionStatusSideFile, scionTopologySideFile],
+    diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionNoPath, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionServiceDown, scionSetupIncomplete, scionTunAddressMismatch],
+    sideFiles: [scionGenIaSideFile, scionHostSetupSideFile, scionScionStatusSideFile, scionScmpEchoSideFile, scionTopologySideFile],
   },
   {
     protocol: 'tcp',
@@ -610,8 +630,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'VPP packet traces',
     dissector: vppDissector,
     correlators: vppCorrelators,
-    diagnoses: [vppCnatMiss, vppDrop, vppErrorCounter, vppInterfaceLoss, vppMtuDrop, vppNoBuffers, vppNoTx, vppPuntMissing, vppTraceIncomplete],
-    sideFiles: [vppInterfacesSideFile, vppNodesSideFile, vppPodsSideFile],
+    diagnoses: [vppCnatMiss, vppDrop, vppErrorCounter, vppInterfaceLoss, vppMtuDrop, vppNoBuffers, vppNoTx, vppNodeFailure, vppPuntMissing, vppTraceIncomplete],
+    sideFiles: [vppInterfacesSideFile, vppNodeStateSideFile, vppNodesSideFile, vppPodsSideFile],
   },
   {
     protocol: 'vxlan',
@@ -620,8 +640,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanAgentFailure, vxlanBlockedInPath, vxlanCounterOneWay, vxlanDatapathLoss, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanSshForward, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
-    sideFiles: [vxlanCellLogSideFile, vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanMidonetHostsSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
+    diagnoses: [vxlanAgentFailure, vxlanBlockedInPath, vxlanCellUnresponsive, vxlanCounterOneWay, vxlanDatapathLoss, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMidonetAgentFailure, vxlanNamespaceMismatch, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanSshForward, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    sideFiles: [vxlanBoshInstancesSideFile, vxlanCellLogSideFile, vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanMidolmanLogSideFile, vxlanMidonetHostsSideFile, vxlanNamespacesSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {
     protocol: 'wireguard',

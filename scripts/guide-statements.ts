@@ -26,8 +26,12 @@ const HOST = 'state of the host, never on the wire';
 const SCIONLAB: Guide = {
   name: 'SCIONLab',
   statements: [
-    unseen('The configuration archive is complete', ON_DISK),
-    unseen('Vagrant and VirtualBox run, port 8000 is free', HOST),
+    seen('The configuration archive is complete', 'scion.setup-incomplete', 'read from the listing'),
+    seen(
+      'Vagrant is new enough, port 8000 is free',
+      'scion.setup-incomplete',
+      'read from the output of vagrant',
+    ),
     seen('Disk and memory suffice', 'host.resources', 'read from df and free'),
     seen(
       'tun0 is up and has an address; if not, UDP 1194 is filtered',
@@ -42,7 +46,7 @@ const SCIONLAB: Guide = {
     ),
     seen('All services run', 'scion.service-down scion.keepalive-missing scion.registration-silence'),
     seen('The AS of the topology is the AS of the host', 'scion.ia-mismatch'),
-    unseen('The sockets of the services exist', ON_DISK),
+    seen('The sockets of the services exist', 'scion.setup-incomplete', 'read from the listings of /run/shm'),
     seen(
       'Paths are found',
       'scion.no-path scion.pcb-silence scion.registration-silence',
@@ -53,7 +57,7 @@ const SCIONLAB: Guide = {
       'scion.echo-loss scion.scmp-error scion.path-expired',
     ),
     seen('The remote overlay address is the access point', 'scion.endpoint-mismatch'),
-    seen('The access point answers ping', 'underlay.ping-loss underlay.unreachable'),
+    seen('The access point answers ping', 'underlay.ping-loss underlay.unreachable underlay.ping-failed'),
     seen('The clocks of the ASes agree', 'time.scion-skew time.ntp-offset time.ntp-unsynchronised'),
     seen('Only two addresses speak on the link', 'scion.foreign-traffic'),
     seen(
@@ -92,6 +96,8 @@ const SILK: Guide = {
     ),
     unseen('iptables logging does not work everywhere', HOST),
     unseen('Where the logs are, how to raise their level', ON_DISK),
+    seen('Policies cannot be created: the policy server logs why', 'silk.agent-failure', 'read from its log'),
+    seen('ssh is allowed for the space and the app', 'silk.agent-failure', 'read from cf ssh-enabled'),
     seen('Creating containers fails', 'silk.agent-failure overlay.policy-reject', 'the cause is in a log'),
     seen(
       'Some traffic out fails while ssh and traffic in work',
@@ -106,14 +112,25 @@ const SILK: Guide = {
       'silk.mac-mismatch arp.unanswered arp.duplicate-ip',
     ),
     seen('The gateway is 169.254.0.1', 'silk.gateway-mismatch'),
-    unseen('Network namespaces have the right inode', HOST),
+    seen('Network namespaces have the right inode', 'silk.namespace-mismatch', 'read from ls -l and lsns'),
     seen('The overlay does not overlap with other networks', 'overlay.subnet-overlap'),
+    seen(
+      'A deployment with such an overlay hangs at a cell that does not answer',
+      'silk.cell-unresponsive',
+      'read from bosh vms and the output of the deployment',
+    ),
     seen(
       'The device has the right VNI, port and group policy flag',
       'vxlan.port-mismatch vxlan.vni-mismatch vxlan.reserved-bits overlay.device-mismatch',
     ),
-    seen('Cells reach each other on the underlay', 'underlay.ping-loss underlay.unreachable'),
-    seen('Overlay addresses of other cells answer', 'vxlan.no-return underlay.ping-loss'),
+    seen(
+      'Cells reach each other on the underlay',
+      'underlay.ping-loss underlay.unreachable underlay.ping-failed',
+    ),
+    seen(
+      'Overlay addresses of other cells answer',
+      'vxlan.no-return underlay.ping-loss underlay.ping-failed',
+    ),
     seen('One request and one reply on each cell', 'vxlan.no-return vxlan.loss vxlan.blocked-in-path'),
     seen(
       'What leaves one cell and does not reach the other was blocked: change the port',
@@ -139,7 +156,11 @@ const SILK: Guide = {
       'app.slow-response',
       'a database only where its packets are captured',
     ),
-    seen('dig answers, and how fast', 'dns.no-answer dns.slow dns.timeout'),
+    seen('dig answers, and how fast', 'dns.no-answer dns.slow dns.timeout dns.lookup-failed'),
+    seen(
+      'A small app instead of one’s own tells whether the app is slow',
+      'app.slow-response latency.breakdown',
+    ),
     seen('By address instead of name, on the same cell instead of another', 'latency.breakdown'),
   ],
 };
@@ -147,10 +168,17 @@ const SILK: Guide = {
 const CALICO_VPP: Guide = {
   name: 'Calico/VPP',
   statements: [
-    unseen('kubelet, swap, hugepages and pods are as they should be', HOST),
-    seen('Nodes reach each other through VPP', 'underlay.ping-loss'),
-    seen('The agent listens for BGP', 'bgp.refused bgp.no-session'),
-    seen('The name of the API server resolves', 'dns.timeout dns.no-answer vpp.punt-missing'),
+    seen(
+      'kubelet, swap, hugepages and pods are as they should be',
+      'vpp.node-failure',
+      'read from kubectl, systemctl and logs',
+    ),
+    seen('Nodes reach each other through VPP', 'underlay.ping-loss underlay.ping-failed'),
+    seen('The agent listens for BGP', 'vpp.node-failure bgp.refused bgp.no-session'),
+    seen(
+      'The name of the API server resolves',
+      'dns.timeout dns.no-answer vpp.punt-missing dns.lookup-failed',
+    ),
     seen('Error counters and buffers', 'vpp.error-counter vpp.no-buffers vpp.interface-loss'),
     seen(
       'Which interface belongs to which container',
@@ -164,7 +192,11 @@ const CALICO_VPP: Guide = {
     ),
     seen('Choose the right input node; the buffer holds 500 packets', 'vpp.trace-incomplete'),
     seen('Traffic for the host is handed to its tap', 'vpp.punt-missing'),
-    unseen('VPP crashed', 'what follows shows as loss of BFD, BGP and keepalives'),
+    seen(
+      'VPP crashed',
+      'vpp.node-failure',
+      'read from the kernel log; what follows shows as loss of BFD, BGP and keepalives',
+    ),
     seen(
       'Neighbours notice: sessions between nodes',
       'bfd.session-down bfd.detect-expired bfd.flap bgp.hold-expiry bgp.keepalive-gap bgp.flap',
@@ -218,7 +250,10 @@ const OPENSWAN: Guide = {
       'Nothing leaves because of a local filter or DF',
       'ike.mi3-never-sent mtu.ptb-ignored mtu.frag-needed',
     ),
-    seen('Providers filter fragments; large pings show it', 'frag.filtered-in-path underlay.ping-size-loss'),
+    seen(
+      'Providers filter fragments; large pings show it',
+      'frag.filtered-in-path underlay.ping-size-loss underlay.ping-failed',
+    ),
     seen('Sending no certificate avoids fragments', 'frag.missing-rest', 'a next step'),
     seen('Port 4500 is closed', 'ike.natt-4500-blocked underlay.host-filter'),
     seen('The packet arrives and the daemon never sees it', 'ike.natt-4500-local'),
@@ -228,14 +263,18 @@ const OPENSWAN: Guide = {
       'read with --log',
     ),
     seen('Look at the inner interface', 'esp.no-traffic esp.decapsulated-view'),
-    unseen('With NETKEY one side shows cleartext', 'taken into account, never a fault'),
+    seen(
+      'With NETKEY one side shows cleartext',
+      'esp.decapsulated-view',
+      'taken into account, never a fault',
+    ),
     seen('A helpful NAT device, or forced encapsulation', 'ike.nat-undetected esp.mixed-encapsulation'),
     seen('SPIs of one side’s log are those of the other’s', 'esp.one-way-spi esp.spi-mismatch'),
     seen(
       'Traffic in one direction only: look at the inner side, then swap roles',
       'esp.one-way-spi path.lost-between',
     ),
-    unseen('The updown script fails, the ip command is missing', 'in the log'),
+    seen('The updown script fails, the ip command is missing', 'ike.refused-in-log', 'read from the log'),
   ],
 };
 
@@ -243,12 +282,19 @@ const MIDONET: Guide = {
   name: 'MidoNet',
   statements: [
     seen('Links are up', 'host.link-down host.link-errors', 'read from ip addr, ip -s link and ethtool'),
-    seen('Hosts reach each other', 'host.no-route underlay.unreachable underlay.ping-loss'),
+    seen(
+      'Hosts reach each other',
+      'host.no-route underlay.unreachable underlay.ping-loss underlay.ping-failed',
+    ),
     seen(
       'Neither firewall nor SELinux stops them',
-      'underlay.admin-prohibited underlay.host-filter underlay.local-drop tcp.syn-unanswered',
+      'host.access-denied underlay.admin-prohibited underlay.host-filter underlay.local-drop tcp.syn-unanswered',
     ),
-    unseen('The kernel module has the right version', HOST),
+    seen(
+      'The kernel module is loaded and has the right version',
+      'host.module-missing',
+      'read from lsmod and modinfo',
+    ),
     seen(
       'Clocks are synchronised',
       'time.ntp-offset time.ntp-unsynchronised capture.time-anomaly time.capture-skew',
@@ -268,8 +314,11 @@ const MIDONET: Guide = {
       'The MTU of virtual machines fits the tunnel; DHCP hands it out',
       'overlay.mtu-exceeded overlay.mss-too-large dhcp.mtu mtu.blackhole mtu.mismatch',
     ),
-    unseen('The agent logs errors', ON_DISK),
-    seen('ZooKeeper and Cassandra are reachable', 'nsdb.unreachable'),
+    seen('The agent logs errors', 'midonet.agent-failure', 'read from midolman.log'),
+    seen(
+      'ZooKeeper and Cassandra are reachable',
+      'nsdb.unreachable midonet.agent-failure underlay.ping-failed',
+    ),
     seen('Security groups let the traffic through', 'tcp.syn-unanswered midonet.flow-drop'),
     unseen('How to raise log levels', ON_DISK),
     seen('BGP peers are reachable in their namespace', 'arp.unanswered'),

@@ -16,12 +16,14 @@ import type { Moment } from '../moment.js';
 import type { CaptureSummary, Finding, Report, Severity } from '../report/report.js';
 import { toolIdentity } from '../report/tool.js';
 import { formatRfc3339 } from '../rfc3339.js';
+import { bareCommands } from '../side-files/bare-commands.js';
 import { withTallies } from '../side-files/capture-tallies.js';
 import { sideSummary } from '../side-files/in-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { statedPorts } from '../side-files/stated-ports.js';
 import tcpdumpSummaries from '../side-files/tcpdump-summary.js';
+import { textFile } from '../side-files/text-file.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type PipelineOptions, type PipelineResult, runPipeline } from '../workers/pipeline.js';
 import { matchesIdPattern } from './id-patterns.js';
@@ -112,9 +114,12 @@ function noteUnknownTexts({ captures, texts = [] }: CaptureSource, side: SideKno
   );
   const [first] = unknown;
   if (first !== undefined && unknown.length === captures.length) {
-    const begins = (texts.find(({ file }) => file === first.file)?.content ?? '').trim().split(/[\r\n]/, 1);
+    const content = texts.find(({ file }) => file === first.file)?.content ?? '';
+    const commands = bareCommands(textFile(first.file, content), side.recognisable);
+    const begins = content.trim().split(/[\r\n]/, 1);
+    const what = commands ?? `is a ${NOTHING_KNOWN} (it begins with '${begins[0].slice(0, 60)}')`;
     throw new CaptureError(
-      `${first.file}: is a ${NOTHING_KNOWN} (it begins with '${begins[0].slice(0, 60)}'); ` +
+      `${first.file}: ${what}; ` +
         'read are tcpdump and tshark, best with -XX or -x, hex dumps, and what capan explain names',
       first.file,
       0,

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { bareCommands } from './bare-commands.js';
 import { type ConfigurationTerms, isConfiguration, readConfiguration } from './configuration.js';
 import { jsonBlocks } from './json-blocks.js';
 import { SideFileError } from './side-file-error.js';
@@ -88,7 +89,7 @@ export class Reading {
     try {
       const found = await this.takeAnything(file, content, wanted);
       const isOther = wanted !== null && found.every(({ kind }) => kind !== wanted.kind);
-      if (found.length === 0) this.list(file, found, nothingKnown(content, wanted));
+      if (found.length === 0) this.list(file, found, nothingKnown(content, wanted, this.readers));
       else this.list(file, found, isOther ? `holds no ${wanted.kind}; read as what it is` : undefined);
     } catch (error) {
       if (!(error instanceof SideFileError)) throw error;
@@ -205,8 +206,15 @@ function configurationReader(knowledge: CollectedKnowledge, terms: Configuration
 const LINE_SHOWN_MAX = 60;
 
 /** The line by which the operator knows the text again. */
-function nothingKnown(content: string, wanted: JsonReader | null): string {
-  const first = textFile('', content).lines[0]?.text.trim() ?? '';
+function nothingKnown(
+  content: string,
+  wanted: JsonReader | null,
+  readers: readonly SideFileReader[],
+): string {
+  const text = textFile('', content);
+  const commands = wanted === null ? bareCommands(text, readers) : null;
+  if (commands !== null) return commands;
+  const first = text.lines[0]?.text.trim() ?? '';
   const shown = first.length > LINE_SHOWN_MAX ? `${first.slice(0, LINE_SHOWN_MAX)}…` : first;
   const what = first === '' ? 'is empty' : `holds nothing that is known (it begins "${shown}")`;
   return wanted === null ? what : `${what}; expected ${wanted.json.words}`;

@@ -69,6 +69,8 @@ export interface SideFileReader<Fact = unknown> {
     readonly rank: NameRank;
     nameOf(address: string, facts: readonly Fact[]): string | null;
   };
+  /** Commands that print it, besides those of `text.words.outputOf`: `store.json`, which any pager shows. */
+  readonly commands?: readonly string[];
   /** Ids of the diagnoses that use the facts. */
   readonly usedBy?: readonly string[];
 }

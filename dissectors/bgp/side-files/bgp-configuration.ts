@@ -35,6 +35,7 @@ export default defineSideFileReader<BgpSpeaker>({
     words: { other: ['show running-config of a BGP daemon'] },
     read: readBgpConfigurations,
   },
+  commands: ['vtysh'],
   usedBy: ['bgp.configuration-mismatch', 'bgp.no-session', 'bgp.open-rejected'],
 });
 

@@ -15,6 +15,7 @@ export default defineDiagnosis({
   subject: 'host',
   layer: 'link',
   priority: 2,
+  lines: 'suffice',
   rule:
     'The output of ip link or ip addr is given (--log): a tunnel interface, or one whose address is in the capture, is not UP or has no carrier. Or: all interfaces of a host are listed (lo among them), none is a tun interface, ' +
     'and a tunnel of OpenVPN is in the capture or in a log: the VPN did not come up. Or: ethtool of an interface says that no link is detected.',

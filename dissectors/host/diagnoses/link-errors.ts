@@ -16,6 +16,7 @@ export default defineDiagnosis({
   subject: 'host',
   layer: 'link',
   priority: 2,
+  lines: 'suffice',
   rule:
     'Counters of an interface are given (--log, ip -s link or ethtool -S): at least 10 packets, and 1 % of those in the same direction, ended as errors or drops. ' +
     'Of several outputs for one interface the growth from the first to the last counts, else all since the interface exists (with less confidence).',

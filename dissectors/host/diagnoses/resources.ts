@@ -16,6 +16,7 @@ export default defineDiagnosis({
   subject: 'host',
   layer: 'application',
   priority: 3,
+  lines: 'suffice',
   rule: 'The output of df or free of a host is given (--log): less than 2 GiB are available on /, or the machine has less than 1.8 GiB of memory in all.',
   notWhen: 'No such output is given.',
   causes: [

@@ -58,6 +58,7 @@ export default defineSideFileReader<HostLink>({
   names: { rank: 'interface', nameOf: interfaceName },
   tunnelPorts: ({ tunnel }) =>
     tunnel?.destinationPort ? [{ tunnel: tunnel.kind, port: tunnel.destinationPort }] : [],
+  commands: ['ip a', 'ip addr show', 'ip link'],
   usedBy: [
     'scion.tun-address-mismatch',
     'overlay.subnet-overlap',

@@ -70,6 +70,7 @@ export default defineSideFileReader<IkeLog>({
   },
   statements: ({ events, sas }) => events.length + sas.length,
   names: { rank: 'connection', nameOf: gatewayName },
+  commands: ['ipsec', 'pluto'],
   usedBy: ['ike.auth-failure', 'ike.refused-in-log', 'ike.nat-undetected', 'esp.spi-mismatch'],
 });
 

@@ -2,6 +2,7 @@ import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/dia
 import { type Nanoseconds, NS_PER_SECOND } from '../../../src/units.js';
 import { EXCHANGES_MIN, hostClocks, type Measurement, medianOf, offsetWords } from '../clock-offsets.js';
 import { hostSubject, ntpFilter } from '../time-service.js';
+import { zonesByOutput } from '../zone-judgements.js';
 
 const STEP_MINUTES = 15;
 const STEP_NS = STEP_MINUTES * 60 * NS_PER_SECOND;
@@ -18,7 +19,7 @@ export default defineDiagnosis({
   priority: 3,
   rule:
     'At least 2 NTP exchanges put a clock (of the host that asks, else of the capture) a multiple of 15 minutes away from the time ' +
-    'servers, within 5 s, and no more than 26 hours: local time was taken for UTC.',
+    'servers, within 5 s, and no more than 26 hours: local time was taken for UTC. Or: date or timedatectl of hosts (--log) show different zones, or a hardware clock in local time.',
   notWhen: 'The offset is no multiple of 15 minutes, or changes while the host sets its clock.',
   causes: [
     'The hardware clock runs in local time and the system reads it as UTC, or the other way round (dual boot, hypervisor)',
@@ -52,6 +53,7 @@ export default defineDiagnosis({
       const whose = isTold ? client : null;
       yield judge(evidence, client, stack, whose, used, offsets);
     }
+    yield* zonesByOutput(evidence);
   },
 });
 

@@ -1,11 +1,20 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
-import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import {
+  defineDiagnosis,
+  type Evidence,
+  insufficientData,
+  type Judgement,
+} from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
+import { statedProblem } from '../../../src/diagnose/stated-problem.js';
+import { originText } from '../../../src/side-files/origin.js';
 import { scionLinks } from '../correlator.js';
 import { directionSubject, directionText, endsOf, linkFilter } from '../links.js';
 import type { EchoStream, ScionLink } from '../session.js';
+import scionStatus from '../side-files/scion-status.js';
+import scmpEchoes, { type ScmpEchoRun } from '../side-files/scmp-echo.js';
 
 const ANSWER_SECONDS = 2;
 const UNANSWERED_MIN = 3;
@@ -20,7 +29,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'At least 3 SCMP echo requests of one ping have no reply for 2 s: an error where none was answered, a warning where some were. ' +
-    'Fewer are information.',
+    'Fewer are information. The same by the statistics of scmp echo or scion ping (--log), where the capture has no such requests.',
   notWhen:
     'Nothing at all comes back over the link in the capture, so that it may show one direction only; the capture ends within 2 s.',
   causes: [
@@ -44,12 +53,42 @@ export default defineDiagnosis({
   consequenceOfIds: ['scion.keepalive-missing', 'scion.path-expired', 'scion.scmp-error'],
   technology: 'scion',
 
-  *diagnose({ sessions, quality }) {
-    for (const link of sessions(scionLinks)) {
+  *diagnose(evidence) {
+    const { quality } = evidence;
+    const links = evidence.sessions(scionLinks);
+    for (const link of links) {
       for (const echo of link.echoes) yield judge(quality, link, echo);
+    }
+    if (links.some(({ echoes }) => echoes.length > 0)) return;
+    const runs = evidence.side.of(scmpEchoes);
+    for (const target of new Set(runs.map((run) => run.target))) {
+      const last = runs.filter((run) => run.target === target).at(-1);
+      if (last !== undefined) yield judgeOutput(evidence, last);
     }
   },
 });
+
+/** The last run to a target, by what it printed. */
+function judgeOutput(evidence: Evidence, { target, sent, answered, origin }: ScmpEchoRun): Judgement {
+  const subject = { kind: 'session', destination: target, file: origin.file };
+  const missing = sent - answered;
+  if (missing < UNANSWERED_MIN) {
+    if (answered > 0) return { result: 'healthy', subject };
+    return insufficientData(subject, `${sent} requests to ${target} are too few to judge; send 10.`);
+  }
+  const hasPaths = evidence.side.of(scionStatus).some(({ kind }) => kind === 'paths-found');
+  return statedProblem(evidence, {
+    subject,
+    severity: answered === 0 ? 'error' : 'warning',
+    explanation:
+      `Of ${sent} SCMP echo requests to ${target} ${answered} were answered (${originText(origin)}).` +
+      (hasPaths
+        ? ' showpaths lists paths, so that the control plane works and the data plane does not.'
+        : ''),
+    where: 'path',
+    counts: { sent, answered, unanswered: missing },
+  });
+}
 
 function judge(quality: CaptureQuality, link: ScionLink, echo: EchoStream): Judgement {
   const { direction, source, destination, identifier, sent, answered, unanswered, lastRequest, lastReply } =

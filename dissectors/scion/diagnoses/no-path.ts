@@ -10,6 +10,7 @@ export default defineDiagnosis({
   subject: 'host',
   layer: 'overlay-control',
   priority: 2,
+  lines: 'suffice',
   rule: 'The output of showpaths, or a log line (--log), says that there is no path to an AS.',
   notWhen: 'Another output of the same AS lists paths.',
   causes: [

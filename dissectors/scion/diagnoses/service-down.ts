@@ -12,6 +12,7 @@ export default defineDiagnosis({
   subject: 'host',
   layer: 'overlay-control',
   priority: 2,
+  lines: 'suffice',
   rule: 'The output of scion.sh status (--log) lists a service: it prints only what is not running. A warning where a log of a service (--log) has lines of error or worse.',
   notWhen: 'No such output is given; the line is one of starting or stopping them.',
   causes: [

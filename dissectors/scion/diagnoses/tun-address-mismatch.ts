@@ -10,6 +10,7 @@ export default defineDiagnosis({
   subject: 'capture',
   layer: 'tunnel-control',
   priority: 1,
+  lines: 'suffice',
   rule: 'A topology and the output of ip addr are given (--topology, --log), and no interface has an address that a link of the topology uses; the address of the tunnel interface is another one.',
   notWhen: 'Any interface has an address of the topology, or there is no tunnel interface.',
   causes: [

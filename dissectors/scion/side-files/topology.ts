@@ -15,6 +15,7 @@ export default defineSideFileReader<ScionTopology>({
   },
   statements: ({ links, services }) => links.length + services.length,
   names: { rank: 'network', nameOf: isdAsName },
+  commands: ['topology.json'],
   usedBy: [
     'scion.endpoint-mismatch',
     'scion.ia-mismatch',

@@ -26,6 +26,7 @@ export default defineSideFileReader<VppInterface>({
     words: { outputOf: ['vppctl show int', 'vppctl show hardware-interfaces'] },
     read: readInterfaces,
   },
+  commands: ['show err', 'show buffers'],
   usedBy: ['vpp.interface-loss'],
 });
 

@@ -21,6 +21,7 @@ const INNER =
 export default defineSideFileReader<VppInputNode>({
   kind: 'VPP nodes',
   text: { words: { outputOf: ['vppctl show run'] }, read: readNodes },
+  commands: ['show trace', 'trace add', 'pcap dispatch trace'],
   usedBy: ['vpp.trace-incomplete'],
 });
 

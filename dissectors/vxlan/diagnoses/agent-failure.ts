@@ -1,6 +1,7 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
+import { plural } from '../../../src/wording/counts.js';
 import cellLogs, { type CellEvent } from '../side-files/cell-log.js';
 
 interface Reason {
@@ -48,16 +49,54 @@ const REASONS: ReadonlyMap<CellEvent['kind'], Reason> = new Map([
       ],
     },
   ],
+  [
+    'policy-failed',
+    {
+      title: 'Policy server logs errors',
+      words:
+        'the policy server, or what syncs security groups to it, fails: policies are not created, or cells apply old ones',
+      causes: [
+        'The policy server cannot reach its database, UAA or the cloud controller: the error of the line says which',
+      ],
+      steps: [
+        'Read the error of the line; created-policies and deleted-policies in policy-server.stdout.log say what succeeded',
+        'curl -X POST -d DEBUG localhost:31821/log-level on the VM of the policy server, and try again',
+      ],
+    },
+  ],
+  [
+    'component-failed',
+    {
+      title: 'silk logs errors',
+      words: 'a component of silk on the cell fails: interfaces, leases or rules of containers may be wrong',
+      causes: ['As the error of the line says'],
+      steps: [
+        'grep -r cfnetworking /var/vcap/sys/log/*: which component failed first?',
+        'touch /var/vcap/jobs/silk-cni/config/enable_debug on the cell, and create the container again',
+      ],
+    },
+  ],
+  [
+    'ssh-disabled',
+    {
+      title: 'ssh is switched off for the app',
+      words:
+        'Cloud Foundry does not allow ssh to the app or in its space, so that cf ssh fails before it reaches the cell',
+      causes: ['ssh was switched off for the space or the app'],
+      steps: ['cf allow-space-ssh SPACE; cf enable-ssh APP; cf restart APP'],
+    },
+  ],
 ]);
 
 export default defineDiagnosis({
   id: 'silk.agent-failure',
-  title: 'Cloud Foundry cell logs a failure of its network',
+  title: 'Cloud Foundry says that its network fails',
   severity: 'warning',
   subject: 'host',
   layer: 'overlay-control',
   priority: 2,
-  rule: 'A log of vxlan-policy-agent or garden (--log) says that container metadata lacks policy_group_id, that iptables refused a rule, or that the network of a container could not be set up.',
+  lines: 'suffice',
+  rule: 'A log of vxlan-policy-agent or garden (--log) says that container metadata lacks policy_group_id, that iptables refused a rule, that the network of a container could not be set up, or is an error of the policy server or of silk; or cf ssh-enabled says that ssh is off.',
   notWhen: 'No such line is in the log.',
   causes: [...REASONS.values()].flatMap(({ causes }) => causes),
   nextSteps: [...REASONS.values()].map(({ steps }) => steps[0]),
@@ -74,7 +113,7 @@ export default defineDiagnosis({
       yield statedProblem(evidence, {
         subject: { kind: 'host', file: first.origin.file, reason: kind },
         title,
-        explanation: `${words[0].toUpperCase()}${words.slice(1)} (${more.length + 1} lines, first ${originText(first.origin)}).`,
+        explanation: `${words[0].toUpperCase()}${words.slice(1)} (${plural(more.length + 1, 'line')}, first ${originText(first.origin)}${errorOf(first.text)}).`,
         where: 'sender',
         counts: { lines: more.length + 1 },
         causes: [...causes],
@@ -83,3 +122,11 @@ export default defineDiagnosis({
     }
   },
 });
+
+const ERROR_SHOWN_MAX = 160;
+
+/** What the line gives as the error. */
+function errorOf(text: string): string {
+  const error = /"(?:error|stderr)":"((?:[^"\\]|\\.){1,400})/.exec(text)?.[1];
+  return error === undefined ? '' : `: "${error.slice(0, ERROR_SHOWN_MAX)}"`;
+}

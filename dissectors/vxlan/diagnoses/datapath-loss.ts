@@ -16,6 +16,7 @@ export default defineDiagnosis({
   subject: 'host',
   layer: 'overlay-control',
   priority: 2,
+  lines: 'suffice',
   rule:
     'The counters of a datapath are given (--log, mm-dpctl --show-dp): at least 10 packets, and 1 % of those that had no flow, were lost on the way to the agent (Lost). Or: at a port of a virtual machine (NetDev, tap…) ' +
     'at least 10 packets, and 1 % of those in the same direction, ended as errors or drops. Of two outputs for one datapath the growth counts, else all since it exists (with less confidence).',

@@ -17,6 +17,7 @@ export default defineSideFileReader<Container>({
     },
   },
   names: { rank: 'workload', nameOf: appName },
+  commands: ['store.json'],
   usedBy: [
     'silk.unknown-container',
     'silk.metadata-missing',

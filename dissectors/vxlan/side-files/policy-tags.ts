@@ -18,6 +18,7 @@ const policyTags = defineSideFileReader<PolicyTags>({
     },
   },
   statements: ({ byTag, policies }) => byTag.size + policies.length,
+  commands: ['external/tags'],
   usedBy: ['vxlan.gbp-unknown-tag', 'silk.tag-ip-mismatch', 'overlay.policy-reject'],
 });
 export default policyTags;

@@ -22,6 +22,7 @@ const NOT_LISTED = /not in the whitelist/;
 export default defineSideFileReader<ZookeeperAnswer>({
   kind: 'ZooKeeper answer',
   text: { words: { outputOf: ['echo ruok | nc HOST 2181'] }, read: readAnswers },
+  commands: ['echo stat nc'],
   usedBy: ['zk.not-ok'],
 });
 
