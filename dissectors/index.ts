@@ -115,6 +115,8 @@ import greRoles from './gre/roles.js';
 import greSeqLoss from './gre/diagnoses/seq-loss.js';
 import greTcpdumpLines from './gre/text-lines/tcpdump.js';
 import greTunnel from './gre/tunnel.js';
+import hostAccessDenialsSideFile from './host/side-files/access-denials.js';
+import hostAccessDenied from './host/diagnoses/access-denied.js';
 import hostEthernetSettingsSideFile from './host/side-files/ethernet-settings.js';
 import hostHostFilter from './host/diagnoses/host-filter.js';
 import hostIpLinkSideFile from './host/side-files/ip-link.js';
@@ -526,8 +528,8 @@ export const catalogue: readonly CatalogueEntry[] = [
     protocol: 'host',
     title: 'What hosts say of themselves',
     correlators: [],
-    diagnoses: [hostHostFilter, hostLinkDown, hostLinkErrors, hostModuleMissing, hostNoRoute, hostResources],
-    sideFiles: [hostEthernetSettingsSideFile, hostIpLinkSideFile, hostKernelModulesSideFile, hostLinkCountersSideFile, hostNeighboursSideFile, hostPacketFilterSideFile, hostResourcesSideFile, hostRoutesSideFile],
+    diagnoses: [hostAccessDenied, hostHostFilter, hostLinkDown, hostLinkErrors, hostModuleMissing, hostNoRoute, hostResources],
+    sideFiles: [hostAccessDenialsSideFile, hostEthernetSettingsSideFile, hostIpLinkSideFile, hostKernelModulesSideFile, hostLinkCountersSideFile, hostNeighboursSideFile, hostPacketFilterSideFile, hostResourcesSideFile, hostRoutesSideFile],
   },
   {
     protocol: 'icmp',

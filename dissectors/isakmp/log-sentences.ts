@@ -19,14 +19,16 @@ export type IkeLogEventKind =
 
 /** Kinds with the sentences that say so; the first one that fits counts. Patterns are linear in the length of a line. */
 export const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
+  // Before the sentence about connections: in the second phase it is the networks that fit none.
+  ['selectors-refused', /cannot respond to IPsec SA request because no connection is known for/],
   [
     'no-connection',
-    /no connection has been authorized|no matching connection has been authorized|no suitable connection found|no connection is known for|no IKE config found|no matching peer config found|no peer config found|no alternative config found/i,
+    /failed to add \S{0,6} ?connection\b|no connection named "|no connection has been authorized|no matching connection has been authorized|no suitable connection found|no connection is known for|no IKE config found|no matching peer config found|no peer config found|no alternative config found/i,
   ],
   ['pfs-required', /we require PFS but|PFS is required|but Quick I1 SA specifies no GROUP_DESCRIPTION/i],
   [
     'selectors-refused',
-    /TS_UNACCEPTABLE|INVALID_ID_INFORMATION error notify|traffic selectors .{1,400} unacceptable|no acceptable traffic selectors|no matching CHILD_SA config found|ID payload in Quick I1.{0,200}unacceptable|subnet returned doesn't match my proposal/i,
+    /TS_UNACCEPTABLE|INVALID_ID_INFORMATION|traffic selectors .{1,400} unacceptable|no acceptable traffic selectors|no matching CHILD_SA config found|ID payload in Quick I1.{0,200}unacceptable|subnet returned doesn't match my proposal/i,
   ],
   [
     'authentication-failed',
@@ -43,7 +45,7 @@ export const SENTENCES: readonly (readonly [IkeLogEventKind, RegExp])[] = [
   ],
   [
     'kernel-refused',
-    /unable to install .{0,40}(?:IPsec SA|IPsec polic)|ERROR: netlink response|no acceptable kernel algorithms|netlink .{0,60}(?:failed|error)/i,
+    /unable to install .{0,40}(?:IPsec SA|IPsec polic)|netlink response for (?:Add|Del|Upd|Get)\w{0,6} SA\b|no acceptable kernel algorithms|netlink .{0,60}(?:failed|error)/i,
   ],
   [
     'gave-up',

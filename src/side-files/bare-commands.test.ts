@@ -16,7 +16,10 @@ describe('commands without output', () => {
     ['ip -d link list silk-vtep', 'add its output, by which host.link-down is judged'],
     ['vpp# show int', 'add its output, by which host.link-down is judged'],
     ['less /var/vcap/store.json | json_pp', 'add its output, by which host.link-down is judged'],
-    ['sg1# tcpdump -i eth1 -n', 'it captures: give what it prints, best with -XX, or the file that -w writes'],
+    [
+      'sg1# tcpdump -i eth1 -n',
+      'it captures: give what it prints, best with -XX, or the file that -w writes',
+    ],
     ['$ vagrant ssh', 'nothing that it prints is read'],
   ])('%s', (line, use) => expect(told(line)).toContain(`(${use})`));
 

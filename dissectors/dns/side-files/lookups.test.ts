@@ -22,7 +22,9 @@ const TIMEOUT = [
 ];
 
 const titles = async (...lines: string[]) =>
-  (await judgedBeside(lookupFailed, lookups, lines)).map((one) => (one.result === 'problem' ? one.title : one.result));
+  (await judgedBeside(lookupFailed, lookups, lines)).map((one) =>
+    one.result === 'problem' ? one.title : one.result,
+  );
 
 describe('output of dig and nslookup', () => {
   it('reads status, count, time and server', async () => {

@@ -10,8 +10,12 @@ const modules = (...lines: string[]) => judgedBeside(moduleMissing, kernelModule
 describe('lsmod and modinfo', () => {
   it('accuse a module that was looked for and is not there', async () => {
     expect(await modules('# lsmod | grep openvswitch')).toMatchObject([{ result: 'problem' }]);
-    expect(await modules('# lsmod | grep openvswitch', 'openvswitch 70743 0')).toMatchObject([{ result: 'healthy' }]);
-    expect(await modules('modinfo: ERROR: Module openvswitch not found.')).toMatchObject([{ result: 'problem' }]);
+    expect(await modules('# lsmod | grep openvswitch', 'openvswitch 70743 0')).toMatchObject([
+      { result: 'healthy' },
+    ]);
+    expect(await modules('modinfo: ERROR: Module openvswitch not found.')).toMatchObject([
+      { result: 'problem' },
+    ]);
   });
 
   it('accuse a module of another kernel', async () => {
@@ -33,6 +37,8 @@ describe('denials of SELinux and AppArmor', () => {
     expect(await judgedBeside(accessDenied, accessDenials, [avc('pluto', 0)])).toMatchObject([
       { result: 'problem', explanation: expect.stringContaining('SELinux denied pluto name_bind of 4500') },
     ]);
-    expect(await judgedBeside(accessDenied, accessDenials, [avc('pluto', 1), avc('rsyslogd', 0)])).toEqual([]);
+    expect(await judgedBeside(accessDenied, accessDenials, [avc('pluto', 1), avc('rsyslogd', 0)])).toEqual(
+      [],
+    );
   });
 });

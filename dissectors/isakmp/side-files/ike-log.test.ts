@@ -112,3 +112,49 @@ describe('logs of IKE daemons', () => {
     expect(read('Jan 12 sshd[1]: Accepted publickey for root', '{"a": "b"}')).toEqual([]);
   });
 });
+
+/* Written by pluto of libreswan 4.10 (Debian 12), two of which were set against each other. */
+describe('sentences of libreswan', () => {
+  it.each([
+    ['authentication-failed', `"net" #1: authentication failed: no PSK found for '192.0.2.2'`],
+    [
+      'authentication-failed',
+      `"net" #1: authentication failed: computed hash does not match hash received from peer ID_IPV4_ADDR '192.0.2.1'`,
+    ],
+    [
+      'authentication-failed',
+      '003 "net" #1: IKE SA authentication request rejected by peer: AUTHENTICATION_FAILED',
+    ],
+    [
+      'no-proposal',
+      '"net" #1: no local proposal matches remote proposals 1:IKE:ENCR=AES_CBC_128;PRF=HMAC_SHA1;INTEG=HMAC_SHA1_96;DH=MODP2048',
+    ],
+    ['no-proposal', '003 "net" #2: IKE_AUTH response rejected Child SA with NO_PROPOSAL_CHOSEN'],
+    ['selectors-refused', '003 "net" #2: IKE_AUTH response rejected Child SA with TS_UNACCEPTABLE'],
+    [
+      'selectors-refused',
+      '"net" #1: cannot respond to IPsec SA request because no connection is known for 10.2.0.0/24===192.0.2.2...192.0.2.1===10.1.0.0/24',
+    ],
+    ['selectors-refused', '"net" #1: received and ignored notification payload: INVALID_ID_INFORMATION'],
+    ['pfs-required', '"net" #2: we require PFS but Quick I1 SA specifies no GROUP_DESCRIPTION'],
+    [
+      'no-connection',
+      'packet from 192.0.2.1:500: ISAKMP_v2_IKE_SA_INIT message received on 192.0.2.2:500 but no suitable connection found with IKEv2 policy',
+    ],
+    [
+      'no-connection',
+      '"net": failed to add IKEv1 connection: global ikev1-policy does not allow IKEv1 connections',
+    ],
+    [
+      'kernel-refused',
+      'ERROR: "net" #2: netlink response for Add SA esp.4c4fb791@192.0.2.1: Function not implemented (errno 38)',
+    ],
+    [
+      'ike-established',
+      '"net" #1: IKE SA established {auth=PRESHARED_KEY cipher=AES_CBC_256 integ=HMAC_SHA2_256 group=MODP2048}',
+    ],
+  ])('%s: %s', (kind, line) => {
+    const stamped = line.startsWith('0') ? line : `Nov 30 22:49:51.498454: ${line}`;
+    expect(factsIn(ikeLogs, [stamped])[0]?.events.map((event) => event.kind)).toEqual([kind]);
+  });
+});

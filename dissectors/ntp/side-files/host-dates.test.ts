@@ -18,7 +18,9 @@ describe('date and timedatectl', () => {
 
   it('tell a hardware clock in local time', async () => {
     const lines = ['Time zone: Europe/Berlin (CET, +0100)', 'RTC in local TZ: yes'];
-    expect(await judge(...lines)).toMatchObject([{ result: 'problem', title: 'Hardware clock in local time' }]);
+    expect(await judge(...lines)).toMatchObject([
+      { result: 'problem', title: 'Hardware clock in local time' },
+    ]);
   });
 
   it('are whole lines', async () => {

@@ -59,14 +59,19 @@ export default defineDiagnosis({
     for (const link of links) {
       for (const echo of link.echoes) yield judge(quality, link, echo);
     }
-    if (links.some(({ echoes }) => echoes.length > 0)) return;
-    const runs = evidence.side.of(scmpEchoes);
+    const shown = new Set(links.flatMap(({ echoes }) => echoes.map(({ destination }) => plain(destination))));
+    const runs = evidence.side.of(scmpEchoes).filter(({ target }) => !shown.has(plain(target)));
     for (const target of new Set(runs.map((run) => run.target))) {
       const last = runs.filter((run) => run.target === target).at(-1);
       if (last !== undefined) yield judgeOutput(evidence, last);
     }
   },
 });
+
+/** `17-ffaa:0:1101,127.0.0.1`, however the brackets are set. */
+function plain(target: string): string {
+  return target.replace(/[[\] ]/g, '');
+}
 
 /** The last run to a target, by what it printed. */
 function judgeOutput(evidence: Evidence, { target, sent, answered, origin }: ScmpEchoRun): Judgement {

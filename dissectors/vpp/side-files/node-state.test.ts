@@ -4,7 +4,9 @@ import nodeFailure from '../diagnoses/node-failure.js';
 import nodeState from './node-state.js';
 
 const titles = async (...lines: string[]) =>
-  (await judgedBeside(nodeFailure, nodeState, lines)).map((one) => (one.result === 'problem' ? one.title : one.result));
+  (await judgedBeside(nodeFailure, nodeState, lines)).map((one) =>
+    one.result === 'problem' ? one.title : one.result,
+  );
 
 describe('a node with VPP', () => {
   it.each([
@@ -15,7 +17,9 @@ describe('a node with VPP', () => {
   ])('%s', async (line, title) => expect(await titles(line)).toEqual([title]));
 
   it('takes the state of kubelet from its own unit', async () => {
-    expect(await titles('● kubelet.service - kubelet', '     Active: inactive (dead)')).toEqual(['kubelet does not run']);
+    expect(await titles('● kubelet.service - kubelet', '     Active: inactive (dead)')).toEqual([
+      'kubelet does not run',
+    ]);
     expect(await titles('● kubelet.service - kubelet', '     Active: active (running)')).toEqual([]);
     expect(await titles('● apt-daily.service - apt', '     Active: inactive (dead)')).toEqual([]);
   });

@@ -17,7 +17,9 @@ describe('bosh vms and deployments', () => {
     expect(await judgedBeside(cellUnresponsive, boshInstances, [row('unresponsive agent')])).toMatchObject([
       { result: 'problem', nextSteps: expect.arrayContaining(['bosh delete-vm vm-323a3988']) },
     ]);
-    expect(await judgedBeside(cellUnresponsive, boshInstances, [row('running')])).toMatchObject([{ result: 'healthy' }]);
+    expect(await judgedBeside(cellUnresponsive, boshInstances, [row('running')])).toMatchObject([
+      { result: 'healthy' },
+    ]);
     expect(boshInstances.names?.nameOf('10.0.16.14', factsIn(boshInstances, [row('running')]))).toBe(
       'diego-cell/4abb639b',
     );
@@ -29,7 +31,9 @@ describe('bosh vms and deployments', () => {
         `17:31:56 | Updating instance diego-cell: ${CELL} (0) (canary) (00:03:25)`,
         "    L Error: Timed out sending 'get_state' to baa8bc66-df64-4c2f-80d0-c090559ac28d after 45 seconds",
       ]),
-    ).toMatchObject([{ result: 'problem', explanation: expect.stringContaining('did not answer the director') }]);
+    ).toMatchObject([
+      { result: 'problem', explanation: expect.stringContaining('did not answer the director') },
+    ]);
   });
 });
 
@@ -38,9 +42,15 @@ describe('namespaces of a container', () => {
     `lrwxrwxrwx 1 vcap vcap 0 Jan 25 01:58 /proc/${pid}/ns/net -> net:[${inode}]`;
   it('are the same for all its processes', async () => {
     const judge = (...lines: string[]) => judgedBeside(namespaceMismatch, namespaces, lines);
-    expect(await judge(process(7, 4026533012), process(8, 4026533012))).toMatchObject([{ result: 'healthy' }]);
-    expect(await judge(process(7, 4026533012), process(8, 4026531992))).toMatchObject([{ result: 'problem' }]);
-    expect(await judge(process(1, 4026531992), process(8, 4026533012))).toMatchObject([{ result: 'insufficient-data' }]);
+    expect(await judge(process(7, 4026533012), process(8, 4026533012))).toMatchObject([
+      { result: 'healthy' },
+    ]);
+    expect(await judge(process(7, 4026533012), process(8, 4026531992))).toMatchObject([
+      { result: 'problem' },
+    ]);
+    expect(await judge(process(1, 4026531992), process(8, 4026533012))).toMatchObject([
+      { result: 'insufficient-data' },
+    ]);
   });
 });
 
@@ -52,9 +62,9 @@ describe('logs of agents', () => {
       { title: 'Policy server logs errors', explanation: expect.stringContaining('"no route"') },
     ]);
     expect(await judgedBeside(agentFailure, cellLogs, [line(1)])).toEqual([]);
-    expect(await judgedBeside(agentFailure, cellLogs, ["ssh support is disabled for 'myapp'"])).toMatchObject([
-      { title: 'ssh is switched off for the app' },
-    ]);
+    expect(await judgedBeside(agentFailure, cellLogs, ["ssh support is disabled for 'myapp'"])).toMatchObject(
+      [{ title: 'ssh is switched off for the app' }],
+    );
   });
 
   it('of MidoNet: databases that are lost, and not every warning', async () => {
@@ -64,7 +74,9 @@ describe('logs of agents', () => {
     expect(await judge(line('WARN ', 'ZooKeeper connection lost'))).toMatchObject([
       { title: 'MidoNet agent loses its databases' },
     ]);
-    expect(await judge(line('ERROR', 'port not found'))).toMatchObject([{ title: 'MidoNet agent logs errors' }]);
+    expect(await judge(line('ERROR', 'port not found'))).toMatchObject([
+      { title: 'MidoNet agent logs errors' },
+    ]);
     expect(await judge(line('WARN ', 'slow simulation'))).toEqual([]);
     expect(await judge('2015.06.29 08:34:12.345 ERROR [main] some.other.Program - boom')).toEqual([]);
   });
