@@ -115,7 +115,10 @@ function draft(file: string, { number }: TextLine, target: string | null, payloa
 /** The address in brackets, else the word behind PING where that is one. */
 function targetOf(inBrackets: string | undefined, text: string): string | null {
   const word = /^PING6? ?(\S{1,255})/.exec(text)?.[1] ?? '';
-  return canonicalAddress(inBrackets ?? '') ?? canonicalAddress(word.replace(/[(:].*$/, ''));
+  const [first] = word.split('(');
+  return (
+    canonicalAddress(inBrackets ?? '') ?? canonicalAddress(first) ?? canonicalAddress(first.replace(/:$/, ''))
+  );
 }
 
 function noteLine(run: Draft, text: string): void {
