@@ -295,6 +295,7 @@ import vppPodsSideFile from './vpp/side-files/pods.js';
 import vppPuntMissing from './vpp/diagnoses/punt-missing.js';
 import vppShowTraceText from './vpp/text-captures/show-trace.js';
 import vppTraceIncomplete from './vpp/diagnoses/trace-incomplete.js';
+import vxlanAgentErrors from './vxlan/diagnoses/agent-errors.js';
 import vxlanAgentFailure from './vxlan/diagnoses/agent-failure.js';
 import vxlanBlockedInPath from './vxlan/diagnoses/blocked-in-path.js';
 import vxlanBoshInstancesSideFile from './vxlan/side-files/bosh-instances.js';
@@ -319,7 +320,6 @@ import vxlanLoss from './vxlan/diagnoses/loss.js';
 import vxlanMacMismatch from './vxlan/diagnoses/mac-mismatch.js';
 import vxlanMetadataMissing from './vxlan/diagnoses/metadata-missing.js';
 import vxlanMidolmanLogSideFile from './vxlan/side-files/midolman-log.js';
-import vxlanMidonetAgentFailure from './vxlan/diagnoses/midonet-agent-failure.js';
 import vxlanMidonetHostsSideFile from './vxlan/side-files/midonet-hosts.js';
 import vxlanNamespaceMismatch from './vxlan/diagnoses/namespace-mismatch.js';
 import vxlanNamespacesSideFile from './vxlan/side-files/namespaces.js';
@@ -642,7 +642,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
     tunnel: vxlanTunnel,
-    diagnoses: [vxlanAgentFailure, vxlanBlockedInPath, vxlanCellUnresponsive, vxlanCounterOneWay, vxlanDatapathLoss, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanMidonetAgentFailure, vxlanNamespaceMismatch, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanSshForward, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
+    diagnoses: [vxlanAgentErrors, vxlanAgentFailure, vxlanBlockedInPath, vxlanCellUnresponsive, vxlanCounterOneWay, vxlanDatapathLoss, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNamespaceMismatch, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanSshForward, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
     sideFiles: [vxlanBoshInstancesSideFile, vxlanCellLogSideFile, vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanMidolmanLogSideFile, vxlanMidonetHostsSideFile, vxlanNamespacesSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
   },
   {

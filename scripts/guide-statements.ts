@@ -314,10 +314,10 @@ const MIDONET: Guide = {
       'The MTU of virtual machines fits the tunnel; DHCP hands it out',
       'overlay.mtu-exceeded overlay.mss-too-large dhcp.mtu mtu.blackhole mtu.mismatch',
     ),
-    seen('The agent logs errors', 'midonet.agent-failure', 'read from midolman.log'),
+    seen('The agent logs errors', 'midonet.agent-errors', 'read from midolman.log'),
     seen(
       'ZooKeeper and Cassandra are reachable',
-      'nsdb.unreachable midonet.agent-failure underlay.ping-failed',
+      'nsdb.unreachable midonet.agent-errors underlay.ping-failed',
     ),
     seen('Security groups let the traffic through', 'tcp.syn-unanswered midonet.flow-drop'),
     unseen('How to raise log levels', ON_DISK),

@@ -226,7 +226,7 @@ export const captures: readonly SampleCapture[] = [
     file: 'midonet-host-setup.pcap',
     shows:
       'two hosts; by their outputs they are in different time zones, the module of one does not fit its kernel, and its agent loses ZooKeeper',
-    must: ['host.module-missing', 'midonet.agent-failure', 'time.zone-shift'],
+    must: ['host.module-missing', 'midonet.agent-errors', 'time.zone-shift'],
     healthy: false,
     sideFiles: log('midonet-host.txt', MIDONET),
     write: twoHosts,

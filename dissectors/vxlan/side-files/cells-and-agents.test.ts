@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { factsIn, judgedBeside } from '../../../test/build/side-knowledge.js';
+import agentLog from '../diagnoses/agent-errors.js';
 import agentFailure from '../diagnoses/agent-failure.js';
 import cellUnresponsive from '../diagnoses/cell-unresponsive.js';
-import agentLog from '../diagnoses/midonet-agent-failure.js';
 import namespaceMismatch from '../diagnoses/namespace-mismatch.js';
 import boshInstances from './bosh-instances.js';
 import cellLogs from './cell-log.js';

@@ -23,7 +23,7 @@ export default defineSideFileReader<MidolmanLine>({
   kind: 'MidoNet agent log',
   text: { words: { logs: ['midolman.log'] }, read: readLog },
   commands: ['midolman.log'],
-  usedBy: ['midonet.agent-failure'],
+  usedBy: ['midonet.agent-errors'],
 });
 
 /** Empty where no line is an error of the agent. */

@@ -16,7 +16,7 @@ const READ = [
 ];
 
 export default defineDiagnosis({
-  id: 'midonet.agent-failure',
+  id: 'midonet.agent-errors',
   title: 'MidoNet agent logs errors',
   severity: 'warning',
   subject: 'host',
