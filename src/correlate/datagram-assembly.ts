@@ -2,6 +2,7 @@ import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH } from '../wire/transport.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
+import { datagramOfPiece, type Siblings } from './fragmented-datagram.js';
 import type { Piece, PieceClock } from './piece.js';
 
 const DATAGRAM_BYTES_MAX = 65_536;
@@ -47,7 +48,7 @@ class Datagram {
   finishedNs: Nanoseconds = 0;
 
   constructor(
-    readonly siblings: Map<number, Datagram>,
+    readonly siblings: Siblings<Datagram>,
     readonly key: number,
     readonly firstNs: Nanoseconds,
   ) {}
@@ -111,7 +112,7 @@ export class DatagramAssembly {
     refused: 0,
     refusedBytes: 0,
   };
-  private readonly flowStates: FlowStates<Map<number, Datagram>>;
+  private readonly flowStates: FlowStates<Siblings<Datagram>>;
   /** In order of their first fragment, and of their end. */
   private readonly open = new Set<Datagram>();
   private readonly finished = new Set<Datagram>();
@@ -168,20 +169,12 @@ export class DatagramAssembly {
   }
 
   private datagramOf(piece: Piece): Datagram {
-    let siblings = this.flowStates.get(piece.flow);
-    if (!siblings) {
-      siblings = new Map();
-      this.flowStates.set(piece.flow, siblings);
-    }
-    const key = piece.identification * 2 + piece.direction;
-    let datagram = siblings.get(key);
-    if (!datagram) {
-      datagram = new Datagram(siblings, key, this.clock.nowNs);
-      siblings.set(key, datagram);
+    return datagramOfPiece(this.flowStates, piece, (siblings, key) => {
+      const datagram = new Datagram(siblings, key, this.clock.nowNs);
       this.open.add(datagram);
       this.heldBytes += datagram.heldBytes;
-    }
-    return datagram;
+      return datagram;
+    });
   }
 
   private isWanted(bytes: Uint8Array): boolean {

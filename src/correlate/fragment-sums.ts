@@ -12,6 +12,7 @@ import {
 } from '../wire/transport.js';
 import type { FlowRegistry } from './flow-registry.js';
 import type { FlowStates } from './flow-states.js';
+import { datagramOfPiece, type Siblings } from './fragmented-datagram.js';
 import type { Piece, PieceClock } from './piece.js';
 
 const OPEN_MAX = 4096;
@@ -43,7 +44,7 @@ class OpenSum {
   readonly offsets = new Set<number>();
 
   constructor(
-    readonly siblings: Map<number, OpenSum>,
+    readonly siblings: Siblings<OpenSum>,
     readonly key: number,
     readonly firstNs: Nanoseconds,
   ) {}
@@ -56,7 +57,7 @@ class OpenSum {
  * up; 30 s of capture time.
  */
 export class FragmentSums {
-  private readonly flowStates: FlowStates<Map<number, OpenSum>>;
+  private readonly flowStates: FlowStates<Siblings<OpenSum>>;
   /** In order of their first fragment. */
   private readonly open = new Set<OpenSum>();
 
@@ -96,23 +97,15 @@ export class FragmentSums {
   }
 
   private datagramOf(piece: Piece): OpenSum {
-    let siblings = this.flowStates.get(piece.flow);
-    if (!siblings) {
-      siblings = new Map();
-      this.flowStates.set(piece.flow, siblings);
-    }
-    const key = piece.identification * 2 + piece.direction;
-    let datagram = siblings.get(key);
-    if (!datagram) {
-      datagram = new OpenSum(siblings, key, this.clock.nowNs);
-      siblings.set(key, datagram);
+    return datagramOfPiece(this.flowStates, piece, (siblings, key) => {
+      const datagram = new OpenSum(siblings, key, this.clock.nowNs);
       this.open.add(datagram);
       for (const oldest of this.open) {
         if (this.open.size <= OPEN_MAX) break;
         this.forget(oldest);
       }
-    }
-    return datagram;
+      return datagram;
+    });
   }
 
   private expire(): void {
