@@ -19,6 +19,7 @@ import {
   KIND_ESP_OF_DRAFT,
   KIND_IKE_WITHOUT_MARKER,
   KIND_KEEPALIVE,
+  KIND_NO_IKE_BEHIND_MARKER,
   KIND_UNKNOWN,
   udpencap,
 } from './dissector.js';
@@ -60,6 +61,8 @@ export interface NattSide {
   readonly esp: number;
   readonly ikeWithoutMarker: Misframed;
   readonly espOfDraft: Misframed;
+  /** Packets behind the marker of IKE that count up behind one SPI. */
+  readonly espBehindMarker: Misframed;
   /** Longest time without a packet of either side that a packet of this side from the same port ended, in ns; 0 before. */
   readonly longestSurvivedNs: Nanoseconds;
   /** Pauses of PAUSE_SECONDS_MIN and more: the first ones, and the one that goes on. */
@@ -77,6 +80,8 @@ export interface NattConversation {
 const CONVERSATIONS_MAX = 8192;
 const PAUSES_KEPT = 8;
 const INTERVALS_KEPT = 32;
+/** Packets that may be missing between two, by loss or because others count in between. */
+const MARKED_STEP_MAX = 64;
 
 type UdpencapSchema = typeof udpencap.observes;
 
@@ -112,6 +117,9 @@ class SideState {
   longestSurvivedNs: Nanoseconds = 0;
   readonly ikeWithoutMarker = new MisframedState();
   readonly espOfDraft = new MisframedState();
+  readonly espBehindMarker = new MisframedState();
+  private markedSpi = 0;
+  private markedSequence = 0;
   packets = 0;
   firstNs: Nanoseconds = Number.NaN;
   firstFrame: FrameId = 0;
@@ -166,6 +174,14 @@ class SideState {
     else if (kind === KIND_ESP_OF_DRAFT) this.espOfDraft.count(ns, frame);
   }
 
+  /** ESP counts by small steps behind one SPI; something else that is no IKE does not. */
+  observeMarked(spi: number, sequence: number, ns: Nanoseconds, frame: FrameId): void {
+    const step = sequence - this.markedSequence;
+    if (spi === this.markedSpi && step > 0 && step <= MARKED_STEP_MAX) this.espBehindMarker.count(ns, frame);
+    this.markedSpi = spi;
+    this.markedSequence = sequence;
+  }
+
   private observeKeepalive(ns: Nanoseconds, frame: FrameId): void {
     if (this.keepalives === 0) {
       this.keepaliveFirstNs = ns;
@@ -210,6 +226,7 @@ class SideState {
       esp: this.esp,
       ikeWithoutMarker: this.ikeWithoutMarker.session(segment),
       espOfDraft: this.espOfDraft.session(segment),
+      espBehindMarker: this.espBehindMarker.session(segment),
       longestSurvivedNs: this.longestSurvivedNs,
       pauses: this.lateBack > 0 ? [...this.pauses, this.pause(segment, null)] : [...this.pauses],
     };
@@ -276,7 +293,11 @@ class UdpencapCorrelation implements Correlation<NattConversation, UdpencapSchem
       const id = batch.frameIdOf(frame[row]);
       const isLow = direction[row] === 0;
       (isLow ? high : low).observeOther(ns, id);
-      (isLow ? low : high).observe(columns.kind[row], ns, id, (isLow ? high : low).lastNs, batch.segment);
+      const side = isLow ? low : high;
+      side.observe(columns.kind[row], ns, id, (isLow ? high : low).lastNs, batch.segment);
+      if (columns.kind[row] === KIND_NO_IKE_BEHIND_MARKER) {
+        side.observeMarked(columns.spi[row], columns.sequence[row], ns, id);
+      }
     }
   }
 

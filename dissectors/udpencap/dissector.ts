@@ -28,6 +28,8 @@ export const KIND_ESP = 3;
 export const KIND_IKE_WITHOUT_MARKER = 4;
 /** ESP behind the eight zero bytes of drafts before RFC 3948: the peer takes it for IKE. */
 export const KIND_ESP_OF_DRAFT = 5;
+/** What stands behind the marker has the length of no IKE message; where it counts up like ESP, the peer takes that for IKE. */
+export const KIND_NO_IKE_BEHIND_MARKER = 6;
 
 /** IKE header: version, exchange type, flags and length, counted from the cookie. */
 const IKE_HEADER_LENGTH = 28;
@@ -51,6 +53,9 @@ export const udpencap = defineDissector({
     kind: 'u8',
     /** Bytes of UDP payload on the wire. */
     payloadLength: 'u32',
+    /** Of KIND_NO_IKE_BEHIND_MARKER: the two words that ESP would begin with. */
+    spi: 'u32',
+    sequence: 'u32',
   },
 
   bind(table, binding) {
@@ -67,7 +72,8 @@ export const udpencap = defineDissector({
       if (captured >= MARKER_LENGTH) {
         const marker = view.getInt32(offset + MARKER);
         if (marker === 0) {
-          kind = isEspOfDraft(view, offset, end, length) ? KIND_ESP_OF_DRAFT : KIND_ISAKMP;
+          if (isEspOfDraft(view, offset, end, length)) kind = KIND_ESP_OF_DRAFT;
+          else kind = isNoIke(view, offset, end, length) ? KIND_NO_IKE_BEHIND_MARKER : KIND_ISAKMP;
         } else if (isIke(view, offset, end, length)) kind = KIND_IKE_WITHOUT_MARKER;
         else if (length >= ESP_LENGTH_MIN && (marker < 0 || marker > SPI_RESERVED_MAX)) kind = KIND_ESP;
       } else if (captured >= 1 && length === 1) {
@@ -79,9 +85,12 @@ export const udpencap = defineDissector({
         const row = table.rows.append(frame);
         table.kind[row] = kind;
         table.payloadLength[row] = length;
+        const isMarked = kind === KIND_NO_IKE_BEHIND_MARKER;
+        table.spi[row] = isMarked ? view.getUint32(offset + MARKER_LENGTH) : 0;
+        table.sequence[row] = isMarked ? view.getUint32(offset + 2 * MARKER_LENGTH) : 0;
       }
       if (kind === KIND_ESP) dissectEsp(frame, offset, end);
-      else if (kind === KIND_ISAKMP) {
+      else if (kind === KIND_ISAKMP || kind === KIND_NO_IKE_BEHIND_MARKER) {
         frame.payloadLength = length - MARKER_LENGTH;
         dissectIsakmp(frame, offset + MARKER_LENGTH, end);
       }
@@ -112,6 +121,14 @@ function isEspOfDraft(view: DataView, offset: number, end: number, length: numbe
     view.getInt32(offset + MARKER_LENGTH) === 0 &&
     (spi < 0 || spi > SPI_RESERVED_MAX) &&
     !isIke(view, offset + MARKER_LENGTH, end, length - MARKER_LENGTH)
+  );
+}
+
+/** The length field is not that of the datagram; fragments carry that of the whole message. */
+function isNoIke(view: DataView, offset: number, end: number, length: number): boolean {
+  return (
+    end - offset >= MARKER_LENGTH + IKE_HEADER_LENGTH &&
+    view.getUint32(offset + MARKER_LENGTH + IKE_LENGTH) !== length - MARKER_LENGTH
   );
 }
 

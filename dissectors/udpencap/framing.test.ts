@@ -61,6 +61,21 @@ describe('the framing on port 4500', () => {
     ]);
   });
 
+  it('of ESP behind the marker is told where it counts up behind one SPI', async () => {
+    const marked = (n: number, spi: number) => (t: Timeline, sequence: number) =>
+      send(t, 1 + n / 10, concat(zeros(4), u32(spi), u32(sequence), t.random.bytes(120)));
+    const counting = await run((t) => {
+      for (let n = 0; n < 40; n++) marked(n, 0xc300_0001)(t, 7 + n * 3);
+    });
+    expect(problems(counting, markerMissing)).toMatchObject([
+      { confidence: 'high', counts: { ikeWithoutMarker: 0, espOfDraft: 0, espBehindMarker: 39 } },
+    ]);
+    const garbage = await run((t) => {
+      for (let n = 0; n < 40; n++) marked(n, t.random.next())(t, t.random.next());
+    });
+    expect(problems(garbage, markerMissing)).toEqual([]);
+  });
+
   it('of the old draft on both sides is information', async () => {
     const capture = await run((t) => {
       for (let n = 1; n <= 5; n++) {

@@ -59,7 +59,7 @@ function dissect(
 }
 
 const ESP = hex('aa6fa19a 00000001 000102030405060708090a0b');
-const ISAKMP = concat(zeros(4), hex('1122334455667788'), zeros(20));
+const ISAKMP = concat(zeros(4), hex('1122334455667788'), zeros(16), hex('0000001c'));
 
 describe('datagrams on port 4500', () => {
   it('are told apart by their first bytes', () => {

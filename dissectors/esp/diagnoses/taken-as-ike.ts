@@ -1,3 +1,4 @@
+import { latest } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { ike } from '../../isakmp/correlator.js';
@@ -78,6 +79,7 @@ function judge(pair: EspPair, answers: ReadonlyMap<EspSa, readonly Answer[]>): J
   const { sa } = worst;
   const all = [...worst.all].sort((a, b) => a.at.frame - b.at.frame);
   const last = all[all.length - 1];
+  const lastGood = lastOfPeer(pair, sa, all[0].at);
   return {
     result: 'problem',
     subject: { ...subject, spi: spiText(sa.spi) },
@@ -88,8 +90,10 @@ function judge(pair: EspPair, answers: ReadonlyMap<EspSa, readonly Answer[]>): J
     pair: [sa.from, sa.to],
     direction: { from: sa.from, to: sa.to },
     where: 'receiver',
-    first: all[0].at,
+    // Only some of the packets look enough like IKE to be answered, so the fault is older than the first answer.
+    first: lastGood ?? sa.first,
     last: last.at,
+    ...(lastGood ? { lastGood } : {}),
     ongoingAtEnd: true,
     counts: { answers: all.length, packets: sa.packets },
     packets: { of: ['esp'], lost: sa.packets, delivered: 0 },
@@ -101,4 +105,12 @@ function judge(pair: EspPair, answers: ReadonlyMap<EspSa, readonly Answer[]>): J
     displayFilter: `(${espFilter(pair.low, pair.high)}) || (isakmp && ip.addr == ${sa.to})`,
     packetClass: 'esp',
   };
+}
+
+/** The peer's last ESP packet before the first of those answers: until then it took what came. */
+function lastOfPeer(pair: EspPair, { from }: EspSa, before: FrameRef): FrameRef | null {
+  const ends = sasOf(pair)
+    .filter((one) => one.from !== from && one.last.frame < before.frame)
+    .map(({ last }) => last);
+  return latest(ends) ?? null;
 }

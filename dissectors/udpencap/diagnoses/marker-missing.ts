@@ -15,10 +15,12 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'One side sends at least 3 packets on port 4500 that are IKE without the four zero bytes of the non-ESP marker (version, exchange type ' +
-    'and length fit), or ESP behind the eight zero bytes of drafts before RFC 3948. The peer takes the one for ESP and the other for IKE.',
+    'and length fit), ESP behind the eight zero bytes of drafts before RFC 3948, or ESP behind the marker itself (what follows it has not the ' +
+    'length of an IKE message, and counts up behind one SPI). The peer takes the first for ESP and the others for IKE.',
   notWhen: 'Both sides use the framing of the draft (information): then they understand each other.',
   causes: [
     'The kernel of the sender frames ESP as drafts before RFC 3948 did, or sends the packets of its IKE daemon without the marker',
+    'The sender puts its ESP packets into the socket of its IKE daemon, which adds the marker (ESP in user space)',
     'An old NAT-T draft was agreed in phase 1, and only one side follows it',
     'A device on the way (ALG, IPsec pass-through) rewrites the packets',
   ],
@@ -49,15 +51,15 @@ export default defineDiagnosis({
   },
 });
 
-function misframed({ ikeWithoutMarker, espOfDraft }: NattSide): number {
-  return ikeWithoutMarker.packets + espOfDraft.packets;
+function misframed({ ikeWithoutMarker, espOfDraft, espBehindMarker }: NattSide): number {
+  return ikeWithoutMarker.packets + espOfDraft.packets + espBehindMarker.packets;
 }
 
 function judge({ stack }: NattConversation, side: NattSide, peer: NattSide): Judgement | null {
   if (side.packets === 0) return null;
   const endpoints = [side.address, peer.address].sort();
   const subject = { kind: 'tunnel', endpoints, from: side.address, port: side.port };
-  const { ikeWithoutMarker: ike, espOfDraft: draft } = side;
+  const { ikeWithoutMarker: ike, espOfDraft: draft, espBehindMarker: marked } = side;
   if (misframed(side) < PACKETS_MIN) {
     return side.esp > 0 || side.keepalives > 0 ? { result: 'healthy', subject } : null;
   }
@@ -71,9 +73,12 @@ function judge({ stack }: NattConversation, side: NattSide, peer: NattSide): Jud
           `${draft.packets} ESP packets behind eight zero bytes (the framing of old drafts), which ${isShared ? 'both sides use' : `${peer.address} takes for IKE`}`,
         ]
       : []),
+    ...(marked.packets > 0
+      ? [`${marked.packets} ESP packets behind the non-ESP marker, which ${peer.address} takes for IKE`]
+      : []),
   ];
-  const first = earliest([ike.first, draft.first]);
-  const last = latest([ike.last, draft.last]);
+  const first = earliest([ike.first, draft.first, marked.first]);
+  const last = latest([ike.last, draft.last, marked.last]);
   if (!first || !last) return null;
   return {
     result: 'problem',
@@ -87,8 +92,17 @@ function judge({ stack }: NattConversation, side: NattSide, peer: NattSide): Jud
     first,
     last,
     ongoingAtEnd: true,
-    counts: { ikeWithoutMarker: ike.packets, espOfDraft: draft.packets, ofPeer: misframed(peer) },
-    evidence: [...cite(ike, 'IKE without the non-ESP marker'), ...cite(draft, 'ESP behind eight zero bytes')],
+    counts: {
+      ikeWithoutMarker: ike.packets,
+      espOfDraft: draft.packets,
+      ...(marked.packets > 0 ? { espBehindMarker: marked.packets } : {}),
+      ofPeer: misframed(peer),
+    },
+    evidence: [
+      ...cite(ike, 'IKE without the non-ESP marker'),
+      ...cite(draft, 'ESP behind eight zero bytes'),
+      ...cite(marked, 'ESP behind the non-ESP marker'),
+    ],
     displayFilter: `${hostFilter(side.address)} && udp.port == ${side.port}`,
     packetClass: 'esp',
   };
