@@ -14,7 +14,7 @@ import {
 import type { SampleCapture } from './sample-capture.js';
 import { NATTED_SITE, natSeenFrom, siteTimeline } from './sites.js';
 
-const PEERS: IkePeers = {
+export const PEERS: IkePeers = {
   initiator: NATTED_SITE.local,
   responder: NATTED_SITE.peer,
   nat: natSeenFrom('inside'),

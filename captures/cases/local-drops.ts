@@ -2,23 +2,28 @@ import { bgpKeepalive, bgpNotification, bgpOpen } from '../../test/build/bgp.js'
 import { writePcap } from '../../test/build/capture-file.js';
 import { IP_PROTOCOL } from '../../test/build/ip.js';
 import { LINK_TYPE, linuxSll2 } from '../../test/build/link.js';
-import type { LinkFraming } from '../../test/build/scenario.js';
+import type { LinkFraming, Timeline } from '../../test/build/scenario.js';
 import type { SampleCapture } from './sample-capture.js';
 import { namedTimeline, PUBLIC_SITE, surroundings } from './sites.js';
 import { TcpTalk } from './tcp-talk.js';
 
 const { local, peer } = PUBLIC_SITE;
 const HOLD_SECONDS = 15;
+const DROPPED_FROM = 22;
 
 /** `-i any` on the local host: the capture itself says which frames came in. */
-const cookedAtLocal: LinkFraming = (from, to, protocol, payload) => {
+export const cookedAtLocal: LinkFraming = (from, to, protocol, payload) => {
   const isBroadcast = to.mac === 'ff:ff:ff:ff:ff:ff';
   const packetType = from.mac === local.mac ? 4 : isBroadcast ? 1 : 0;
   return [linuxSll2({ packetType, address: from.mac, protocol, payload, interfaceIndex: 2 })];
 };
 
-/** From second 20 on the local firewall drops what the peer sends, behind the capture point. */
-function bgpDroppedHere(name: string, framing?: LinkFraming): Uint8Array {
+/** From second 20 on the local host drops what the peer sends, behind the capture point; `damage` may say why. */
+export function bgpDroppedHere(
+  name: string,
+  framing?: LinkFraming,
+  damage: (segment: Uint8Array) => void = () => {},
+): Timeline {
   const t = namedTimeline(name, framing);
   surroundings(t, PUBLIC_SITE, 50);
   const talk = new TcpTalk(
@@ -28,6 +33,7 @@ function bgpDroppedHere(name: string, framing?: LinkFraming): Uint8Array {
       roundTripSeconds: 0.012,
     },
     (at, side, segment) => {
+      if (side === 'server' && at > DROPPED_FROM) damage(segment);
       const [source, destination] = side === 'client' ? [local, peer] : [peer, local];
       t.sendIp(at, source, destination, IP_PROTOCOL.tcp, segment, { dontFragment: true });
     },
@@ -52,7 +58,7 @@ function bgpDroppedHere(name: string, framing?: LinkFraming): Uint8Array {
   for (const after of [0.22, 0.66, 1.54, 3.3, 6.8]) talk.repeat(22.4 + after, 'server', bgpKeepalive());
   talk.segment(32.9, 'client', ['PSH', 'ACK'], bgpNotification(4, 0));
   talk.segment(32.91, 'client', ['FIN', 'ACK']);
-  return writePcap(t.frames(), framing ? { linkType: LINK_TYPE.linuxSll2 } : {});
+  return t;
 }
 
 export const captures: readonly SampleCapture[] = [
@@ -63,7 +69,10 @@ export const captures: readonly SampleCapture[] = [
     must: ['tcp.arrived-not-acknowledged', 'bgp.hold-expiry'],
     healthy: false,
     allow: ['tcp.half-open', 'tcp.retransmissions'],
-    write: () => bgpDroppedHere('tcp-dropped-here', cookedAtLocal),
+    write: () =>
+      writePcap(bgpDroppedHere('tcp-dropped-here', cookedAtLocal).frames(), {
+        linkType: LINK_TYPE.linuxSll2,
+      }),
   },
   {
     file: 'tcp-dropped-elsewhere.pcap',
@@ -71,6 +80,6 @@ export const captures: readonly SampleCapture[] = [
     must: ['bgp.hold-expiry'],
     healthy: false,
     allow: ['tcp.half-open', 'tcp.retransmissions'],
-    write: () => bgpDroppedHere('tcp-dropped-elsewhere'),
+    write: () => writePcap(bgpDroppedHere('tcp-dropped-elsewhere').frames()),
   },
 ];

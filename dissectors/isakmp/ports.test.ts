@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { captures } from '../../captures/cases/ike-ports.js';
+import { captures, PEERS } from '../../captures/cases/ike-ports.js';
+import { NATTED_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
+import { EXCHANGE_V2 } from '../../test/build/ikev2.js';
 import { runBytes } from '../../test/build/run-bytes.js';
+import { runFrames } from '../../test/build/run-capture.js';
+import { ikev2Exchange, ikev2Handshake } from '../../test/build/scenario-ike.js';
 import espCorrelators from '../esp/correlator.js';
 import takenAsIke from '../esp/diagnoses/taken-as-ike.js';
 import esp from '../esp/dissector.js';
@@ -23,6 +27,21 @@ describe('ike.port-moved-back', () => {
     expect(await judge('ike-port-moved-back.pcap', portMovedBack)).toMatchObject([
       { result: 'problem', counts: { sendings: 4, sessions: 1 }, where: 'sender', ongoingAtEnd: true },
     ]);
+  });
+
+  it('is information where the answers arrive, and a fault where the request is sent again after them', async () => {
+    const severities = [];
+    for (const repeatedAfter of [[], [4, 11]]) {
+      const t = siteTimeline('moved-back', NATTED_SITE, 60);
+      const session = ikev2Handshake(t, PEERS, { at: 2 });
+      const exchange = { from: 'initiator', exchangeType: EXCHANGE_V2.informational } as const;
+      const sizes = { requestLength: 52, responseLength: 52 };
+      for (const at of [20, 40])
+        ikev2Exchange(t, { ...session, floated: false }, { ...exchange, ...sizes, at, repeatedAfter });
+      const [judged] = (await runFrames(t.frames(), parts)).judge(portMovedBack);
+      severities.push(judged.result === 'problem' ? (judged.severity ?? 'error') : judged.result);
+    }
+    expect(severities).toEqual(['info', 'error']);
   });
 
   it('is silent about a new SA of the same hosts, which begins on port 500', async () => {

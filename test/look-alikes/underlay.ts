@@ -1,3 +1,4 @@
+import { bgpDroppedHere, cookedAtLocal } from '../../captures/cases/local-drops.js';
 import { namedTimeline, PUBLIC_SITE, surroundings } from '../../captures/cases/sites.js';
 import { TcpTalk } from '../../captures/cases/tcp-talk.js';
 import { bgpKeepalive, bgpOpen, bgpRoute } from '../build/bgp.js';
@@ -110,6 +111,14 @@ function clientsAlone(): Timeline {
   return t;
 }
 
+/** On the host itself: the segments that it never acknowledges arrive with a wrong checksum. */
+function damagedHere(): Timeline {
+  const t = bgpDroppedHere('damaged-here', cookedAtLocal, (segment) => {
+    segment[16] ^= 0x5a;
+  });
+  return t;
+}
+
 /** A port that mirrors: the peer's segments are repeated, what the host sends does not acknowledge them. */
 function mirrorPort(t: Timeline): void {
   const talk = bgp(t, 2);
@@ -177,6 +186,13 @@ export const underlay: readonly LookAlike[] = [
   { id: null, shows: 'happy eyeballs', build: atSite('happy-eyeballs', 25, happyEyeballs) },
   { id: 'underlay.wrong-source-answer', shows: 'NAT64', build: atSite('nat64', 25, nat64) },
   { id: null, shows: 'MLAG pairs', build: atSite('mlag-underlay', 25, mlag) },
+  {
+    id: 'tcp.arrived-not-acknowledged',
+    shows: 'bad checksum',
+    build: damagedHere,
+    linkType: LINK_TYPE.linuxSll2,
+    allow: ['bgp.hold-expiry', 'packet.bad-checksum', 'tcp.half-open', 'tcp.retransmissions'],
+  },
   {
     id: 'tcp.arrived-not-acknowledged',
     shows: 'DSR director, XDP',

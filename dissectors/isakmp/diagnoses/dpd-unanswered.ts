@@ -55,7 +55,7 @@ export default defineDiagnosis({
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused'],
-  consequenceOfIds: ['natt.keepalive-missing'],
+  consequenceOfIds: ['ike.port-moved-back', 'natt.keepalive-missing'],
   technology: 'ipsec',
   diagnose: (evidence) =>
     judgeStalls(evidence, {

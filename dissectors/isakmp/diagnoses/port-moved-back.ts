@@ -1,5 +1,6 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
+import { NS_PER_SECOND } from '../../../src/units.js';
 import { PORT_IKE, PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
 import { sessionFilter } from '../pair-judgement.js';
 import { type IkePair, ikePairs } from '../pair-sessions.js';
@@ -7,6 +8,8 @@ import type { IkeMessage, IkeRole, IkeSession } from '../session.js';
 
 const SENDINGS_MIN = 2;
 const CITED = 3;
+/** A repetition may be on its way when the answer comes. */
+const CROSSING_NS = NS_PER_SECOND;
 
 export default defineDiagnosis({
   id: 'ike.port-moved-back',
@@ -17,7 +20,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     `Both sides of an IKE SA have sent on port 4500, and then one of them sends new messages of the same SA (the same pair of SPIs) on port 500, at least ${SENDINGS_MIN} times. ` +
-    'Information where they are answered.',
+    'Information where they are answered, and not sent again after the answer.',
   notWhen:
     'A new IKE_SA_INIT or main mode of the same hosts: another SA. A repetition of what was sent on port 500 before the SA moved.',
   causes: [
@@ -76,7 +79,7 @@ function judge(pair: IkePair): Judgement | null {
       `The IKE SA had moved to port ${PORT_NAT_TRAVERSAL}; then ${sender} sent ${sendings.length} messages of it on port ${PORT_IKE} again. ` +
       (isAnswered
         ? `${receiver} answers them all the same.`
-        : `${receiver} does not answer: a NAT on the way has no mapping for it any more, or ${receiver} does not look for the SA there.`),
+        : `They get no answer, or it does not arrive, for they are sent again: a NAT on the way has no mapping for port ${PORT_IKE} any more, or ${receiver} does not look for the SA there.`),
     pair: [pair.initiator, pair.responder],
     direction: { from: sender, to: receiver },
     where: 'sender',
@@ -123,8 +126,20 @@ function movedBack(session: IkeSession, from: IkeRole): MovedBack | null {
     .filter(({ path }) => portOf(session, path) === PORT_IKE)
     .map(({ frame, timeNs, segment }) => ({ frame, timeNs, segment }))
     .sort((a, b) => a.frame - b.frame);
-  const isAnswered = exchanges.every(({ messages }) => messages.some((message) => message.from !== from));
+  const isAnswered = exchanges.every(({ messages }) => isSettled(messages, from));
   return { session, from, moved, sendings, isAnswered };
+}
+
+/** The peer answers, and what it answers is not sent again after that: then the answer arrives. */
+function isSettled(messages: readonly IkeMessage[], from: IkeRole): boolean {
+  const timesOf = (isOwn: boolean): number[] =>
+    messages
+      .filter((message) => (message.from === from) === isOwn)
+      .flatMap(({ transmissions }) => transmissions.map(({ timeNs }) => timeNs));
+  const answers = timesOf(false);
+  if (answers.length === 0) return false;
+  const answeredNs = Math.min(...answers);
+  return timesOf(true).every((sentNs) => sentNs - answeredNs < CROSSING_NS);
 }
 
 /** It was sent for the first time after the move, and on port 500. */

@@ -52,6 +52,7 @@ export default defineDiagnosis({
     'ike.fragments-incomplete',
     'ike.natt-4500-blocked',
     'ike.natt-4500-local',
+    'ike.port-moved-back',
     'natt.keepalive-missing',
   ],
   technology: 'ipsec',
