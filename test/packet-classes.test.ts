@@ -29,6 +29,7 @@ const WITHOUT_CLASS: Readonly<Record<string, string>> = {
   'bgp.mtu': STREAM,
   'host.link-down': STATED,
   'host.link-errors': STATED,
+  'host.module-missing': STATED,
   'host.no-route': STATED,
   'midonet.datapath-loss': STATED,
   'mtu.frag-needed': LIMIT,
@@ -45,12 +46,14 @@ const WITHOUT_CLASS: Readonly<Record<string, string>> = {
   'path.lost-between': 'the stretch of the path on which what underlay.path-loss counts is lost',
   'scion.mtu-exceeded': LIMIT,
   'silk.agent-failure': STATED,
+  'silk.cell-unresponsive': STATED,
   'silk.metadata-missing': STATED,
   'silk.tag-ip-mismatch': STATED,
   'tcp.arrived-not-acknowledged': STREAM,
   'underlay.ping-size-loss': 'pings of some sizes: the limit is drawn from the pings themselves',
   'vpp.interface-loss': STATED,
   'vpp.no-buffers': STATED,
+  'vpp.node-failure': STATED,
   'vxlan.gbp-unknown-tag': STATED,
 };
 

@@ -8,7 +8,7 @@ export const tsharkMissing: string | null =
   spawnSync('tshark', ['--version']).status === 0 ? null : 'tshark is not installed';
 
 /** Test options: tshark takes half a second to start, and more on a busy machine. */
-export const TSHARK_RUNS = { timeout: 30_000 } as const;
+export const TSHARK_RUNS = { timeout: 120_000 } as const;
 
 /** Bad checksums and bytes that do not dissect, where tshark is told to look for them. */
 export const MALFORMED =
