@@ -57,7 +57,10 @@ export const KNOWN_OF_TUNNELS: readonly KnownViolation[] = [
     why: OF_PART,
   },
   {
-    captures: ['field/06-libreswan1623-cellular-4500/server.pcap'],
+    captures: [
+      'field/06-libreswan1623-cellular-4500/server.pcap',
+      'field/07-algo305-ike-auth-ip-fragments/server.pcap',
+    ],
     in: WRAPS,
     id: 'ike.natt-4500-blocked',
     why: 'a filter on port 500 may have left port 4500 out; inside a tunnel it would have left out both',

@@ -190,6 +190,8 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
       'scion-gen-ia-healthy.pcap',
       'scion-gen-ia.pcap',
       'scion-ia-mismatch.pcap',
+      'scion-setup-healthy.pcap',
+      'scion-setup.pcap',
       'scion-status-healthy.pcap',
       'scion-status.pcap',
       'scion-topology-healthy.pcap',
