@@ -79,7 +79,7 @@ function judge(pair: IkePair): Judgement | null {
       `The IKE SA had moved to port ${PORT_NAT_TRAVERSAL}; then ${sender} sent ${sendings.length} messages of it on port ${PORT_IKE} again. ` +
       (isAnswered
         ? `${receiver} answers them all the same.`
-        : `They get no answer, or it does not arrive, for they are sent again: a NAT on the way has no mapping for port ${PORT_IKE} any more, or ${receiver} does not look for the SA there.`),
+        : `They are sent again, so no answer reaches ${sender}: a NAT on the way has no mapping for port ${PORT_IKE} any more, or ${receiver} does not look for the SA there.`),
     pair: [pair.initiator, pair.responder],
     direction: { from: sender, to: receiver },
     where: 'sender',
