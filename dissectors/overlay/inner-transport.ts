@@ -16,6 +16,8 @@ export interface FailedAsk {
   /** `TCP port 80`, `DNS`. */
   readonly words: string;
   readonly tries: number;
+  /** Its answer is in the capture, and repeated because nobody takes it. */
+  readonly isAnswered: boolean;
   readonly first: FrameRef;
   readonly last: Moment;
 }
@@ -83,6 +85,7 @@ function failedOpening({ quality }: Evidence, connection: TcpConnection): Failed
     stack,
     words: `TCP port ${server.port}`,
     tries: client.openings,
+    isAnswered: server.segments > 0,
     first,
     last: { segment, timeNs: lastNs },
   };
@@ -100,7 +103,7 @@ function failedQuestions(
     const byClient = new Map<string, FailedAsk>();
     for (const { client, tries, first, last } of [...givenUp, ...overdue]) {
       const known = byClient.get(client);
-      const about = { from: client, to: address, stack, words: 'DNS' };
+      const about = { from: client, to: address, stack, words: 'DNS', isAnswered: false };
       byClient.set(
         client,
         known ? { ...known, tries: known.tries + tries, last } : { ...about, tries, first, last },

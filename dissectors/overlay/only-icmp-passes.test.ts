@@ -25,12 +25,13 @@ import vxlanCorrelators from '../vxlan/correlator.js';
 import vxlan from '../vxlan/dissector.js';
 import diagnosis from './diagnoses/only-icmp-passes.js';
 
-async function judge(build: (t: Timeline) => void): Promise<Judgement[]> {
+async function judge(build: (t: Timeline) => void, local: readonly string[] = []): Promise<Judgement[]> {
   const t = siteTimeline('only-icmp-passes', PUBLIC_SITE, 34);
   build(t);
   const correlators = [...icmpCorrelators, ...vxlanCorrelators, ...tcpCorrelators, ...dnsCorrelators];
   const dissectors = [icmp, vxlan, tcp, dns];
-  return (await runFrames(t.frames(), { dissectors, correlators })).judge(diagnosis);
+  const { evidence } = await runFrames(t.frames(), { dissectors, correlators });
+  return [...diagnosis.diagnose({ ...evidence, quality: { ...evidence.quality, local } })];
 }
 
 describe('overlay.only-icmp-passes', () => {
@@ -52,14 +53,31 @@ describe('overlay.only-icmp-passes', () => {
   });
 
   it('fires where the answers arrive and nobody takes them', async () => {
-    const judgements = await judge((t) => {
+    const unheard = (t: Timeline): void => {
       innerPing(t, APP_A, APP_B, { at: 2, count: 28, identifier: 0x2f31 });
       innerConnection(t, APP_A, APP_B, { at: 2.2, clientPort: 58_099, serverPort: 8080 });
       for (const clientPort of [58_100, 58_101]) {
         innerSyns(t, APP_A, APP_B, { at: 5, clientPort, serverPort: 8080, isTaken: false });
       }
-    });
-    expect(judgements).toMatchObject([{ result: 'problem', counts: { tries: 8 } }]);
+    };
+    expect(await judge(unheard, [PUBLIC_SITE.local.address])).toMatchObject([
+      { result: 'problem', counts: { tries: 8 } },
+    ]);
+    expect(await judge(unheard)).toMatchObject([{ result: 'insufficient-data' }]);
+  });
+
+  it('cannot tell whether answers that leave here get through, unless a ping went that way', async () => {
+    const served = (pingsBack: boolean) =>
+      judge((t) => {
+        innerPing(t, APP_B, APP_A, { at: 2, count: 28, identifier: 0x2f31 });
+        if (pingsBack) innerPing(t, APP_A, APP_B, { at: 2.5, count: 28, identifier: 0x2f32 });
+        innerConnection(t, APP_B, APP_A, { at: 2.2, clientPort: 58_099, serverPort: 8080 });
+        for (const clientPort of [58_100, 58_101]) {
+          innerSyns(t, APP_B, APP_A, { at: 5, clientPort, serverPort: 8080, isTaken: false });
+        }
+      });
+    expect(await served(false)).toMatchObject([{ result: 'insufficient-data' }]);
+    expect(await served(true)).toMatchObject([{ result: 'problem' }]);
   });
 
   it('counts names that nobody resolves', async () => {

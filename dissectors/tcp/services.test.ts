@@ -289,6 +289,28 @@ describe('tcp.syn-unanswered', () => {
     });
   });
 
+  it.each([
+    { spacingMs: 6000, failing: 3, isBack: false, severity: 'warning' },
+    { spacingMs: 6000, failing: 2, isBack: false, severity: 'info' },
+    { spacingMs: 1000, failing: 3, isBack: false, severity: 'info' },
+    { spacingMs: 6000, failing: 3, isBack: true, severity: 'info' },
+  ])('an endpoint stopped: $failing attempts every $spacingMs ms, back: $isBack', async (stop) => {
+    const talk = new Talk().handshake(0).close(100);
+    const at = (attempt: number): number => 1000 + attempt * stop.spacingMs;
+    for (let i = 0; i < stop.failing; i++) {
+      talk
+        .on(50_000 + i)
+        .syn(at(i))
+        .syn(at(i) + 800);
+    }
+    if (stop.isBack)
+      talk
+        .on(50_100)
+        .handshake(at(stop.failing))
+        .close(at(stop.failing) + 100);
+    expect(await problemsOf(talk, synUnanswered)).toMatchObject([{ severity: stop.severity }]);
+  });
+
   it('waits 3 s for an answer to a single SYN', async () => {
     const run = await new Talk().syn(0).on(50_000).syn(100).run();
     expect(run.judge(synUnanswered).map(({ result }) => result)).toEqual(['insufficient-data']);

@@ -34,7 +34,8 @@ export default defineDiagnosis({
     'one of these hosts answers pings or was reached before, else warning.',
   notWhen:
     'Any TCP connection comes about in the tunnel after the first failure, either way, or UDP is answered (then it is one service, or a policy for it). A reset or an ICMP error ' +
-    'rejects them. Only one host fails that never worked (default-deny policy of one workload, monitoring by ping).',
+    'rejects them. Only one host fails that never worked (default-deny policy of one workload, monitoring by ping). The answers leave in this capture, and nothing shows that ' +
+    'pings get through that way.',
   causes: [
     'Inner TCP and UDP checksums are wrong when they arrive, ICMP ones are not: checksum offload of the tunnel device or of the card',
     'A policy or packet filter drops TCP and UDP inside the tunnel without a word and permits ICMP',
@@ -70,8 +71,18 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
   const [first] = failed;
   if (!first) return passed.length > 0 ? { result: 'healthy', subject } : null;
   if (passed.some(({ frame }) => frame > first.first.frame)) return { result: 'healthy', subject };
-  const pings = transport.pings.filter(({ lastReply }) => lastReply && lastReply.frame > first.first.frame);
-  if (pings.length === 0 || isRejected) return null;
+  const answered = transport.pings.filter(
+    ({ lastReply }) => lastReply && lastReply.frame > first.first.frame,
+  );
+  if (answered.length === 0 || isRejected) return null;
+  const unproven = failed.find((ask) => !isWayBackProven(evidence, tunnel, ask, answered));
+  if (unproven) {
+    return insufficientData(
+      subject,
+      `Pings and the SYN of ${unproven.from} to ${unproven.to} are answered in this capture, and the SYN-ACK is repeated: it does not tell whether what ${unproven.to} sends gets through; capture at the end of ${unproven.from}.`,
+    );
+  }
+  const pings = answered;
   const hosts = new Set(failed.map(({ to }) => to));
   const workedBefore = passed.length > 0;
   if (hosts.size < HOSTS_MIN && !workedBefore) {
@@ -84,6 +95,27 @@ function judge(evidence: Evidence, tunnel: SeenTunnel): Judgement | null {
   const { quality } = evidence;
   const limit = unseenAnswers(quality, tunnel, failed);
   return limit ? insufficientData(subject, limit) : problemOf(evidence, tunnel, transport, pings);
+}
+
+/**
+ * Whether the capture shows that pings get through the way on which the answer to a request is lost. Answers that leave prove
+ * nothing but that; a ping of the answering end that is answered has gone that way, and so has all that is captured at
+ * the asking end.
+ */
+function isWayBackProven(
+  { quality }: Evidence,
+  tunnel: SeenTunnel,
+  ask: FailedAsk,
+  pings: readonly EchoStream[],
+): boolean {
+  if (!ask.isAnswered) return true;
+  const way = outerDirectionOf(tunnel, ask);
+  const ends = [tunnel.low, tunnel.high];
+  if (quality.local.includes(ask.from) || (way !== null && quality.local.includes(ends[way]))) return true;
+  return pings.some(({ source: from, destination: to, stack }) => {
+    const other = outerDirectionOf(tunnel, { from, to, stack });
+    return way !== null && other !== null && other !== way;
+  });
 }
 
 function problemOf(
@@ -147,17 +179,25 @@ function asksOf(failed: readonly FailedAsk[]): string {
 
 /** Of the tunnel's packets, where all that fails was asked from one end. */
 function directionOf(
-  { tunnels, low, high }: SeenTunnel,
+  tunnel: SeenTunnel,
   failed: readonly FailedAsk[],
 ): { readonly from: string; readonly to: string } | null {
-  const directions = new Set(
-    failed.flatMap((ask) =>
-      tunnels
-        .filter(({ stack }) => stack === ask.stack)
-        .flatMap(({ ways }) => ways.filter(({ from, to }) => from === ask.from && to === ask.to))
-        .map(({ outerDirection }) => outerDirection),
-    ),
-  );
-  if (directions.size !== 1) return null;
+  const { low, high } = tunnel;
+  const directions = new Set(failed.map((ask) => outerDirectionOf(tunnel, ask)));
+  if (directions.size !== 1 || directions.has(null)) return null;
   return directions.has(0) ? { from: low, to: high } : { from: high, to: low };
+}
+
+/** 0: from the low end of the tunnel to the high one; null where the capture does not show it. */
+function outerDirectionOf(
+  { tunnels }: SeenTunnel,
+  { from, to, stack }: { readonly from: string; readonly to: string; readonly stack: number },
+): number | null {
+  const ways = tunnels
+    .filter((one) => one.stack === stack)
+    .flatMap((one) => one.ways.filter((way) => way.from === from && way.to === to));
+  const [first] = ways;
+  return first && ways.every(({ outerDirection }) => outerDirection === first.outerDirection)
+    ? first.outerDirection
+    : null;
 }

@@ -19,6 +19,7 @@ import {
   areLasting,
   attemptsProblem,
   judgeEndpoints,
+  noneSucceedsAfter,
   rejectedByIcmp,
   SCAN_ENDPOINTS_MIN,
   SCAN_SECONDS,
@@ -44,6 +45,9 @@ import {
 
 const ANSWER_SECONDS = 3;
 const LASTING_SYNS = 3;
+const LASTING_ATTEMPTS = 3;
+/** A program that is restarted is back sooner. */
+const STOPPED_SECONDS = 10;
 
 export default defineDiagnosis({
   id: 'tcp.syn-unanswered',
@@ -58,7 +62,7 @@ export default defineDiagnosis({
     'A SYN is repeated with the same number, or 3 s pass after it, and neither SYN-ACK nor RST nor an ICMP error comes; or ' +
     'SYN and SYN-ACK are both repeated, as if the SYN-ACK did not arrive. Aggregated by server endpoint. Warning where 3 ' +
     'clients fail in at least half of their attempts at an endpoint that answered before, or where the endpoint never ' +
-    'answered at least 3 SYNs over 3 s, the flow runs inside a tunnel or its hosts talk little else, and nothing else is wrong; ' +
+    'answered at least 3 SYNs over 3 s, or answered before and then failed at least 3 attempts over 10 s and let none in any more, the flow runs inside a tunnel or its hosts talk little else, and nothing else is wrong; ' +
     'information otherwise. Also where all succeed in the end: at least 3 connections to an endpoint, or in a tunnel, come about 1 s and more late ' +
     'because SYNs were repeated, and at least 2 % of all SYNs are such repeats; severity as above.',
   notWhen:
@@ -83,6 +87,8 @@ export default defineDiagnosis({
   source: 'RFC 9293, section 3.5; MidoNet guide, VM interconnectivity; Cloud Foundry guide',
   thresholds: {
     answerSeconds: [ANSWER_SECONDS, 's', 'SYNs are repeated after 1 s, and again after 2 s more'],
+    lastingAttempts: [LASTING_ATTEMPTS, 'attempts', 'one or two may meet a restart'],
+    stopped: [STOPPED_SECONDS, 's', 'a program that is restarted is back sooner'],
     lastingSyns: [LASTING_SYNS, 'SYNs', 'one or two may be lost or be probes'],
     failingClients: [SOURCES_MIN, 'clients', 'one client may be at fault itself'],
     failingShare: [FAILING_SHARE, 'share', 'single losses are made up for by repeats'],
@@ -179,8 +185,9 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
     .flatMap(({ longestSilence }) => longestSilence ?? [])
     .sort((a, b) => b.syns - a.syns || a.first.frame - b.first.frame)[0];
   const lastSyn = longest && longest.last.frame > last.frame ? longest.last : last;
-  const failed = { endpoint, failing, lost: syns, first, last: lastSyn };
-  const isLasting = areLasting(failed, LASTING_SYNS, ANSWER_SECONDS);
+  const failed = { endpoint, failing, lost: syns + lost.count, first, last: lastSyn };
+  const hasStopped = unanswered >= LASTING_ATTEMPTS && noneSucceedsAfter(failed, STOPPED_SECONDS);
+  const isLasting = hasStopped || areLasting(failed, LASTING_SYNS, ANSWER_SECONDS);
   const many = manyClientsFail(
     endpoint,
     (service) => failuresOf(quality, service),
@@ -196,10 +203,12 @@ function problemOf(evidence: Evidence, endpoint: ServerEndpoint, failing: readon
     severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting && !isOvertaken),
     confidence: lost.count > 0 || established.count > 0 ? 'medium' : 'high',
     explanation:
-      `${unanswered} of ${attempts} attempts to connect to ${endpointWords(endpoint)} stayed without answer ` +
-      `(${clientWords(failing)}, ${syns} SYNs).` +
+      `${unanswered} of ${attempts} attempts to connect to ${endpointWords(endpoint)} ` +
+      (lost.count < unanswered
+        ? `stayed without answer (${clientWords(failing)}, ${syns} SYNs).`
+        : `came to nothing (${clientWords(failing)}).`) +
       (lost.count > 0
-        ? ` In ${lost.count} of them the server answered with SYN-ACK, which does not reach the client.`
+        ? ` In ${lost.count} of them the server answers with SYN-ACK, and SYN and SYN-ACK are sent again and again: the client does not get it, or does not take it.`
         : '') +
       (established.count > 0 ? ` ${established.count} others succeeded.` : ' None succeeded.') +
       (isOvertaken ? ' Each time the client went on over the other address family, which answers.' : '') +

@@ -89,14 +89,16 @@ export function attemptsProblem(
 }
 
 /** None was let in, and they are more than one passing trouble. */
-export function areLasting(
-  { endpoint, lost, first, last }: FailedAttempts,
-  lostMin: number,
-  seconds: number,
-): boolean {
+export function areLasting(failed: FailedAttempts, lostMin: number, seconds: number): boolean {
+  const isNeverIn = occurrencesOf(failed.endpoint, (service) => service.established).count === 0;
+  return isNeverIn && failed.lost >= lostMin && noneSucceedsAfter(failed, seconds);
+}
+
+/** From the first failure to the last one, so many seconds at least, and behind that, no attempt was let in. */
+export function noneSucceedsAfter({ endpoint, first, last }: FailedAttempts, seconds: number): boolean {
+  const established = occurrencesOf(endpoint, (service) => service.established);
   return (
-    occurrencesOf(endpoint, (service) => service.established).count === 0 &&
-    lost >= lostMin &&
+    (established.last === null || established.last.frame < first.frame) &&
     first.segment === last.segment &&
     last.timeNs - first.timeNs >= seconds * NS_PER_SECOND
   );
