@@ -37,3 +37,17 @@ export function statedProblem(
     ...stated,
   };
 }
+
+/** Whether packets of the capture show trouble with an address, by one of these diagnoses: then these say it, with frames. */
+export function isToldByPackets(
+  { judgements }: Pick<Evidence, 'judgements'>,
+  ids: readonly string[],
+  address: string | null,
+): boolean {
+  if (address === null) return false;
+  return ids.some((id) =>
+    (judgements.get(id) ?? []).some(
+      (one) => one.result === 'problem' && one.severity !== 'info' && (one.pair?.includes(address) ?? false),
+    ),
+  );
+}

@@ -1,5 +1,6 @@
+import { groupBy } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import { statedProblem } from '../../../src/diagnose/stated-problem.js';
+import { isToldByPackets, statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
 import { SLOW_MS } from '../response-times.js';
 import lookups, { type Lookup } from '../side-files/lookups.js';
@@ -34,7 +35,8 @@ export default defineDiagnosis({
   lines: 'suffice',
   rule: `The output of dig or nslookup is given (--log): no server answered, the status is not NOERROR, the answer has no record, or it took more than ${SLOW_MS} ms (information).`,
   notWhen:
-    'A later lookup of the same name in the same output succeeds and is fast; packets of the capture show the same of that server.',
+    'A later lookup of the same name succeeds and is fast; packets of the capture show the same of that server. The name of an address is asked for, ' +
+    'or a type that a name need not have (AAAA, MX): many have none.',
   causes: [
     'The name server is down, or its port 53 is not reachable from there',
     'The name is not known to that server: a route or service that does not exist (any more)',
@@ -49,12 +51,24 @@ export default defineDiagnosis({
   consequenceOf: ['path-loss', 'addressing', 'unreachable', 'policy', 'refused', 'silence', 'tunnel-one-way'],
   *diagnose(evidence): Generator<Judgement> {
     const all = evidence.side.of(lookups);
-    for (const name of new Set(all.map((one) => one.name))) {
-      const last = all.filter((one) => one.name === name).at(-1);
-      if (last !== undefined && !isToldByPackets(evidence, last.server)) yield judge(evidence, last);
+    for (const ofName of groupBy(all, ({ name }) => name).values()) {
+      const last = lastThatCounts(ofName);
+      if (last !== null && !isToldByPackets(evidence, BY_PACKETS, last.server)) yield judge(evidence, last);
     }
   },
 });
+
+/** The last lookup that a name has to pass. */
+function lastThatCounts(lookups: readonly Lookup[]): Lookup | null {
+  return lookups.filter(hasToSucceed).at(-1) ?? null;
+}
+
+/** Few addresses have a name, and a name need not have records of every type. */
+function hasToSucceed({ name, type, status }: Lookup): boolean {
+  const isReverse = type === 'PTR' || /\.arpa\.?$/i.test(name);
+  if (isReverse) return status === 'TIMEOUT' || status === 'UNREACHABLE';
+  return type === null || type === 'A' || status !== 'NOERROR';
+}
 
 function judge(evidence: Evidence, lookup: Lookup): Judgement {
   const { name, server, status, answers, milliseconds, origin } = lookup;
@@ -107,16 +121,4 @@ function failingOf({ status, answers, milliseconds }: Lookup): Failing | null {
       steps: ['Ask again: dig NAME; the second answer comes from a cache and shows the path alone', NAME[2]],
     };
   return null;
-}
-
-function isToldByPackets({ judgements }: Evidence, server: string | null): boolean {
-  return BY_PACKETS.some((id) =>
-    (judgements.get(id) ?? []).some(
-      (one) =>
-        one.result === 'problem' &&
-        one.severity !== 'info' &&
-        server !== null &&
-        (one.pair?.includes(server) ?? false),
-    ),
-  );
 }

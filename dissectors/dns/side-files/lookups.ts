@@ -7,6 +7,8 @@ import type { TextFile } from '../../../src/side-files/text-file.js';
 export interface Lookup {
   readonly origin: Origin;
   readonly name: string;
+  /** Record type in capitals; null where the output does not say: then an address is asked for. */
+  readonly type: string | null;
   /** Null where the output does not name it. */
   readonly server: string | null;
   /** Of the answer, in the words of dig (`NOERROR`, `NXDOMAIN`); `TIMEOUT` and `UNREACHABLE` where none came. */
@@ -31,6 +33,7 @@ const NSLOOKUP_SERVER = /^Server:\s+([0-9a-fA-F.:]{2,45})$/;
 const NSLOOKUP_MISS = /^\*\* server can't find (\S{1,255}): (NXDOMAIN|SERVFAIL|REFUSED|No answer)/;
 const NSLOOKUP_NONE = /^\*\*\* Can't find (\S{1,255}): No answer/;
 const NSLOOKUP_NAME = /^Name:\s+(\S{1,255})$/;
+const RECORD_TYPE = /^(?:A|AAAA|ANY|CAA|CNAME|DS|DNSKEY|HTTPS|MX|NAPTR|NS|PTR|SOA|SRV|TXT)$/i;
 
 /** Output of dig and nslookup: what a name server answered, and how fast. */
 export default defineSideFileReader<Lookup>({
@@ -42,6 +45,7 @@ export default defineSideFileReader<Lookup>({
 interface Draft {
   origin: Origin;
   name: string;
+  type: string | null;
   server: string | null;
   status: string | null;
   answers: number | null;
@@ -52,48 +56,76 @@ interface Draft {
 function readLookups({ file, lines }: TextFile): Lookup[] {
   const lookups: Lookup[] = [];
   let dig: Draft | null = null;
-  let asked: string | null = null;
+  let nslookup: NslookupRun | null = null;
   const close = (): void => {
     if (dig !== null && dig.status !== null) lookups.push({ ...dig, status: dig.status });
+    const outcome = nslookup?.outcome;
+    if (outcome) lookups.push(outcome);
     dig = null;
+    nslookup = null;
   };
   for (const { text: raw, number } of lines) {
     if (lookups.length >= LOOKUPS_MAX) break;
     const text = raw.trim();
     const origin = { file, place: `line ${number}` };
     const started = DIG.exec(text)?.[1];
+    const server = NSLOOKUP_SERVER.exec(text)?.[1];
     if (started !== undefined) {
       close();
       dig = { origin, ...questionOf(started), status: null, answers: null, milliseconds: null };
     } else if (dig !== null && text.startsWith(';;')) {
       noteDig(dig, text);
-      if (TIME.test(text) || NO_SERVER.test(text)) {
-        // The server stands in the next line.
-        if (NO_SERVER.test(text)) close();
-      } else if (SERVER.test(text)) close();
-    } else if (NSLOOKUP_SERVER.test(text)) {
+      // The server stands behind the time.
+      if (NO_SERVER.test(text) || SERVER.test(text)) close();
+    } else if (server !== undefined) {
       close();
-      asked = NSLOOKUP_SERVER.exec(text)?.[1] ?? null;
-    } else if (asked !== null) {
-      const found = nslookup(text);
-      if (found !== null) {
-        lookups.push({ origin, server: canonicalAddress(asked), milliseconds: null, ...found });
-        asked = null;
-      }
+      nslookup = new NslookupRun(server);
+    } else if (nslookup !== null) {
+      nslookup.note(text, origin);
     } else if (NO_SERVER.test(text)) {
-      lookups.push({ origin, name: '', server: null, status: 'TIMEOUT', answers: 0, milliseconds: null });
+      lookups.push({ origin, server: null, milliseconds: null, ...UNANSWERED });
     }
   }
   close();
   return lookups;
 }
 
-/** The name and the server among the arguments of dig. */
-function questionOf(text: string): { name: string; server: string | null } {
-  const words = text.split(/\s+/).filter((word) => !/^[+-]/.test(word));
+const UNANSWERED = { name: '', type: null, status: 'TIMEOUT', answers: 0 } as const;
+
+/**
+ * What one run of nslookup prints. It asks for several types, and with the search list for several names, and tells each of
+ * them: a name that it found counts, whatever else it did not find.
+ */
+class NslookupRun {
+  outcome: Lookup | null = null;
+
+  constructor(private readonly server: string) {}
+
+  note(text: string, origin: Origin): void {
+    if (this.outcome?.answers) return;
+    const found = NSLOOKUP_NAME.exec(text)?.[1];
+    if (found !== undefined) this.end(origin, { name: found, type: null, status: 'NOERROR', answers: 1 });
+    if (this.outcome !== null) return;
+    const [, missing, why] = NSLOOKUP_MISS.exec(text) ?? [];
+    const none = NSLOOKUP_NONE.exec(text)?.[1] ?? (why === 'No answer' ? missing : undefined);
+    if (none !== undefined) this.end(origin, { name: none, type: null, status: 'NOERROR', answers: 0 });
+    else if (missing !== undefined) this.end(origin, { name: missing, type: null, status: why, answers: 0 });
+    else if (NO_SERVER.test(text)) this.end(origin, UNANSWERED);
+  }
+
+  private end(origin: Origin, said: Pick<Lookup, 'name' | 'type' | 'status' | 'answers'>): void {
+    this.outcome = { origin, server: canonicalAddress(this.server), milliseconds: null, ...said };
+  }
+}
+
+/** Name, type and server among the arguments of dig; `-x` asks for the name of an address. */
+function questionOf(text: string): Pick<Draft, 'name' | 'type' | 'server'> {
+  const all = text.split(/\s+/);
+  const words = all.filter((word) => !/^[+-]/.test(word));
   const server = words.find((word) => word.startsWith('@'))?.slice(1) ?? '';
-  const name = words.find((word) => !word.startsWith('@') && !/^[A-Z]{1,10}$/.test(word)) ?? '';
-  return { name, server: canonicalAddress(server) };
+  const type = all.includes('-x') ? 'PTR' : words.find((word) => RECORD_TYPE.test(word))?.toUpperCase();
+  const name = words.find((word) => !word.startsWith('@') && !RECORD_TYPE.test(word)) ?? '';
+  return { name, type: type ?? null, server: canonicalAddress(server) };
 }
 
 function noteDig(dig: Draft, text: string): void {
@@ -111,15 +143,4 @@ function noteDig(dig: Draft, text: string): void {
     dig.status ??= how === 'timed out' ? 'TIMEOUT' : 'UNREACHABLE';
   }
   if (NO_SERVER.test(text)) dig.status ??= 'TIMEOUT';
-}
-
-function nslookup(text: string): Pick<Lookup, 'name' | 'status' | 'answers'> | null {
-  const [, missing, why] = NSLOOKUP_MISS.exec(text) ?? [];
-  if (missing !== undefined)
-    return { name: missing, status: why === 'No answer' ? 'NOERROR' : why, answers: 0 };
-  const none = NSLOOKUP_NONE.exec(text)?.[1];
-  if (none !== undefined) return { name: none, status: 'NOERROR', answers: 0 };
-  const found = NSLOOKUP_NAME.exec(text)?.[1];
-  if (found !== undefined) return { name: found, status: 'NOERROR', answers: 1 };
-  return NO_SERVER.test(text) ? { name: '', status: 'TIMEOUT', answers: 0 } : null;
 }

@@ -1,7 +1,7 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
-import ethernetSettings from '../side-files/ethernet-settings.js';
+import ethernetSettings, { type EthernetSettings } from '../side-files/ethernet-settings.js';
 import hostLinks, { type HostLink } from '../side-files/ip-link.js';
 
 /** Interfaces that stand for a tunnel, or for the link of a virtual machine or container. */
@@ -18,7 +18,7 @@ export default defineDiagnosis({
   lines: 'suffice',
   rule:
     'The output of ip link or ip addr is given (--log): a tunnel interface, or one whose address is in the capture, is not UP or has no carrier. Or: all interfaces of a host are listed (lo among them), none is a tun interface, ' +
-    'and a tunnel of OpenVPN is in the capture or in a log: the VPN did not come up. Or: ethtool of an interface says that no link is detected.',
+    'and a tunnel of OpenVPN is in the capture or in a log: the VPN did not come up. Or: ethtool of an interface says that no link is detected; information where another one of that output has a link.',
   notWhen: 'The interface is of another kind, and has no address of the capture: an unused port is no fault.',
   causes: [
     'The cable, the port of the switch or the other end of a veth pair is gone (NO-CARRIER)',
@@ -58,7 +58,8 @@ export default defineDiagnosis({
 
 /** A card that somebody asks ethtool about is one that matters; what ip link says of the same interface is said already. */
 function* judgeCards(evidence: Evidence, links: readonly HostLink[]): Generator<Judgement> {
-  for (const { link, isLinkDetected, origin } of evidence.side.of(ethernetSettings)) {
+  const cards = evidence.side.of(ethernetSettings);
+  for (const { link, isLinkDetected, origin } of cards) {
     const isKnownDown = links.some((one) => one.name === link && stateOf(one) !== null);
     if (isLinkDetected === null || isKnownDown) continue;
     const subject = { kind: 'host', interface: link, file: origin.file };
@@ -66,12 +67,18 @@ function* judgeCards(evidence: Evidence, links: readonly HostLink[]): Generator<
     else {
       yield statedProblem(evidence, {
         subject,
+        ...(hasConnectedCard(cards, origin.file) ? { severity: 'info' as const } : {}),
         explanation: `${link} has no link by ethtool (${originText(origin)}): cable, transceiver, or the port of the switch. Nothing passes through it.`,
         where: 'unknown',
         counts: { interfaces: 1 },
       });
     }
   }
+}
+
+/** Where all cards of a host are shown, some may be unused. */
+function hasConnectedCard(cards: readonly EthernetSettings[], file: string): boolean {
+  return cards.some(({ isLinkDetected, origin }) => isLinkDetected === true && origin.file === file);
 }
 
 function isConcerned({ quality }: Evidence, { name, addresses }: HostLink): boolean {

@@ -8,7 +8,7 @@ import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
 import kernelModules, { type KernelModules } from '../side-files/kernel-modules.js';
 
-/** Modules that no kernel has built in for those who ask about them, with what does not work without them. */
+/** Modules that distributions never build in, with what does not work without them. */
 const PURPOSES: ReadonlyMap<string, string> = new Map([
   ['openvswitch', 'the datapath of MidoNet and Open vSwitch forwards nothing'],
 ]);
@@ -88,8 +88,10 @@ function judge(evidence: Evidence, output: KernelModules, loaded: ReadonlySet<st
   const purpose = PURPOSES.get(name) ?? OTHERS.get(name);
   if (purpose === undefined) return null;
   if (loaded.has(name)) return { result: 'healthy', subject: subjectOf(output, name) };
-  if (kind === 'not-found')
-    return problem(evidence, output, name, `is not found (${originText(origin)}): ${purpose}`);
+  if (kind === 'not-found') {
+    const unless = OTHERS.has(name) ? ', unless it is built into the kernel' : '';
+    return problem(evidence, output, name, `is not found (${originText(origin)}): ${purpose}${unless}`);
+  }
   if (builtFor === null || directoryVersion === null || builtFor === directoryVersion)
     return { result: 'healthy', subject: subjectOf(output, name) };
   return problem(
@@ -114,11 +116,16 @@ function subjectOf(
 function problem(evidence: Evidence, output: KernelModules, module: string, words: string): Judgement {
   return statedProblem(evidence, {
     subject: subjectOf(output, module),
-    confidence: output.kind === 'loaded' ? 'medium' : 'high',
+    // Older versions of modinfo do not know what is built in.
+    confidence:
+      output.kind === 'loaded' || (output.kind === 'not-found' && OTHERS.has(module)) ? 'medium' : 'high',
     explanation: `The kernel module ${module} ${words}.`,
     where: 'unknown',
     counts: { modules: output.modules.length },
     nextSteps: [
+      ...(OTHERS.has(module)
+        ? [`grep ${module} /lib/modules/$(uname -r)/modules.builtin: a line means that it is built in`]
+        : []),
       `modprobe ${module}; dmesg | tail says why it fails`,
       `uname -r, then modinfo ${module}: its vermagic must name that version; install the modules of that kernel, and restart`,
     ],

@@ -15,11 +15,13 @@ export interface AccessDenial {
 const DENIALS_MAX = 100_000;
 /** Daemons that make tunnels, their control and routes, and what they call. */
 const PROGRAM =
-  /^(?:pluto|charon(?:-systemd)?|starter|swanctl|openvpn|ovs-vswitchd|ovsdb-server|bgpd|zebra|frr|java|midolman|vpp(?:_main)?|wg|wg-quick|ip|_?updown|strongswan|addconn)$/;
+  /^(?:pluto|charon(?:-systemd)?|starter|swanctl|openvpn|ovs-vswitchd|ovsdb-server|bgpd|zebra|frr|midolman|vpp(?:_main)?|wg|wg-quick|ip|_?updown|strongswan|addconn)$/;
 /** `type=AVC msg=audit(…): avc:  denied  { name_bind } for  pid=1 comm="pluto" src=500 … permissive=0`. */
 const AVC = /\bavc:\s+denied\s+\{ ([\w ]{1,80}) \} for\s.{0,200}?\bcomm="([^"]{1,64})"(.{0,400})$/;
 const APPARMOR =
   /\bapparmor="DENIED" operation="([^"]{1,64})".{0,200}?(?:\bname="([^"]{1,200})".{0,200}?)?\bcomm="([^"]{1,64})"/;
+/** Midolman runs in a virtual machine of Java, as much else does. */
+const MIDOLMAN = /midolman|midonet/;
 const TARGET = /\b(?:src|dest|path|name)="?([^\s"]{1,200})/;
 
 /** Denials in audit.log, dmesg and journals. */
@@ -41,10 +43,12 @@ function readDenials({ file, lines }: TextFile): AccessDenial[] {
     const origin = { file, place: `line ${number}` };
     const [, operations, selinux, rest] = AVC.exec(text) ?? [];
     const [, operation, name, apparmor] = APPARMOR.exec(text) ?? [];
-    if (selinux !== undefined && PROGRAM.test(selinux) && !/\bpermissive=1\b/.test(text)) {
+    const isOfTunnels = (program: string): boolean =>
+      PROGRAM.test(program) || (program === 'java' && MIDOLMAN.test(text));
+    if (selinux !== undefined && isOfTunnels(selinux) && !/\bpermissive=1\b/.test(text)) {
       const target = TARGET.exec(rest)?.[1] ?? '';
       found.push({ origin, system: 'SELinux', program: selinux, operation: operations.trim(), target });
-    } else if (apparmor !== undefined && PROGRAM.test(apparmor)) {
+    } else if (apparmor !== undefined && isOfTunnels(apparmor)) {
       found.push({ origin, system: 'AppArmor', program: apparmor, operation, target: name ?? '' });
     }
   }

@@ -4,13 +4,15 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import { statedProblem } from '../../../src/diagnose/stated-problem.js';
+import { isToldByPackets, statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
 import pings, { type PingError, type PingRun } from '../side-files/ping.js';
 
 const SENT_MIN = 3;
 const PARTIAL_SENT_MIN = 10;
 const PARTIAL_SHARE = 0.1;
+/** Payload of an Ethernet frame in bytes (RFC 894). */
+const ETHERNET_MTU = 1500;
 /** Findings of packets which say the same of the same target, and cite frames besides. */
 const BY_PACKETS = [
   'underlay.ping-loss',
@@ -111,7 +113,7 @@ export default defineDiagnosis({
   lines: 'suffice',
   rule:
     'The output of ping is given (--log), and in it: a line says why (Frag needed, Packet too big, Message too long, unreachable, filtered, hop limit, no route) and no request of that run was answered, or the limit of the path; ' +
-    'none of at least 3 requests was answered; more than 10 % of at least 10 were not; or a run of small requests is answered and one of large ones to the same target is not.',
+    'none of at least 3 requests was answered; more than 10 % of at least 10 were not; or a run of small requests is answered and one of large ones to the same target is not. Information where smaller requests fit, or the limit is the 1500 bytes of an ordinary link.',
   notWhen:
     'All runs to the target are answered. A later run of the same size was answered. Packets of the capture show the same of the target: then that finding says it. The run was cut before its statistics.',
   causes: Object.values(MEANINGS).map(({ conclusion }) => conclusion),
@@ -138,7 +140,7 @@ export default defineDiagnosis({
   *diagnose(evidence): Generator<Judgement> {
     const runs = evidence.side.of(pings);
     for (const target of new Set(runs.map((run) => run.target))) {
-      if (!isToldByPackets(evidence, target))
+      if (!isToldByPackets(evidence, BY_PACKETS, target))
         yield judge(
           evidence,
           runs.filter((run) => run.target === target),
@@ -184,6 +186,15 @@ function outcomeOf(run: PingRun, runs: readonly PingRun[]): Outcome | null {
   return sent >= PARTIAL_SENT_MIN && sent - answered > PARTIAL_SHARE * sent ? 'lossy' : null;
 }
 
+/**
+ * Somebody looks for the limit: smaller requests are answered, or the limit is that of an ordinary link, which any larger
+ * packet exceeds.
+ */
+function isProbe(run: PingRun, runs: readonly PingRun[], mtu: number): boolean {
+  const smaller = runs.some((one) => isAnswered(one) && sizeOf(one) < sizeOf(run));
+  return run.answered > 0 || smaller || mtu >= ETHERNET_MTU;
+}
+
 function problemOf(evidence: Evidence, run: PingRun, outcome: Outcome, runs: readonly PingRun[]): Judgement {
   const { target, sent, answered, payloadBytes, errors, origin } = run;
   const { title, conclusion, steps } = MEANINGS[outcome];
@@ -198,7 +209,7 @@ function problemOf(evidence: Evidence, run: PingRun, outcome: Outcome, runs: rea
   return statedProblem(evidence, {
     subject: { kind: 'host', target, file: origin.file, outcome },
     title,
-    severity: outcome === 'too-large' && answered > 0 ? 'info' : 'warning',
+    severity: outcome === 'too-large' && isProbe(run, runs, said?.mtu ?? 0) ? 'info' : 'warning',
     explanation:
       `Ping of ${target} (${originText(origin)}):${said ? ` "${said.text.slice(0, 120)}".` : ''}${tally}${compared}${limit} ` +
       `That is: ${conclusion}.`,
@@ -209,12 +220,4 @@ function problemOf(evidence: Evidence, run: PingRun, outcome: Outcome, runs: rea
     nextSteps: steps.map((step) => step.replaceAll('TARGET', target)),
     displayFilter: `${target.includes(':') ? 'icmpv6 && ipv6' : 'icmp && ip'}.addr == ${target}`,
   });
-}
-
-function isToldByPackets({ judgements }: Evidence, target: string): boolean {
-  return BY_PACKETS.some((id) =>
-    (judgements.get(id) ?? []).some(
-      (one) => one.result === 'problem' && one.severity !== 'info' && (one.pair?.includes(target) ?? false),
-    ),
-  );
 }

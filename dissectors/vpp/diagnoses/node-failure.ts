@@ -73,7 +73,8 @@ export default defineDiagnosis({
   priority: 1,
   lines: 'suffice',
   rule: 'An output or log (--log) says it: kubelet is not active or stops because of swap, hugepages are missing, a calico-vpp-node pod does not run, BGP cannot listen on port 179, VPP does not find its interface, or it crashed.',
-  notWhen: 'No such line is given.',
+  notWhen:
+    'A later line shows the same pod or unit running. A mere warning about swap. The network of a single pod that is taken down.',
   causes: Object.values(FAILURES).map(({ title, conclusion }) => `${title}: ${conclusion}`),
   nextSteps: Object.values(FAILURES).map(({ steps }) => steps[0]),
   refutedBy: 'A later output in which the pods run.',

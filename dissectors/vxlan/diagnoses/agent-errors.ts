@@ -43,7 +43,8 @@ export default defineDiagnosis({
       yield statedProblem(evidence, {
         subject: { kind: 'host', log: ofKind[0].origin.file, about },
         title: isDatabase ? 'MidoNet agent loses its databases' : 'MidoNet agent logs errors',
-        confidence: isDatabase ? 'high' : 'medium',
+        // The log may go on without: it does not say when the agent is well again.
+        confidence: 'medium',
         explanation:
           `${plural(ofKind.length, 'line')} of the log ${isDatabase ? 'say that ZooKeeper or Cassandra is not reached' : 'are errors'}: ${ofKind.slice(0, CITED_MAX).map(cited).join('; ')}.` +
           (isDatabase ? ' Without them the agent does not learn the virtual topology.' : ''),

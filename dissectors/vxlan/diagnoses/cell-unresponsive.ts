@@ -1,13 +1,12 @@
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
-import { canonicalNetwork, isWithin } from '../../../src/side-files/networks.js';
+import { isWithin } from '../../../src/side-files/networks.js';
 import { originText } from '../../../src/side-files/origin.js';
-import hostLinks from '../../host/side-files/ip-link.js';
+import { overlayNetworks } from '../overlay-networks.js';
 import boshInstances, { type BoshInstance, shortName } from '../side-files/bosh-instances.js';
 
 const CELL = /^(?:isolated-)?diego-cell|^cell\b/;
 const WELL = ['running', 'starting', 'stopping', '-'];
-const PREFIX_MAX = 30;
 const STUCK = [
   'bosh update-resurrection off',
   'bosh ignore INSTANCE',
@@ -69,14 +68,4 @@ function judge(evidence: Evidence, { name, state, address, machine, origin }: Bo
     ],
     ...(address === null ? {} : { displayFilter: `ip.addr == ${address}` }),
   });
-}
-
-function overlayNetworks({ side }: Evidence): string[] {
-  const ofDevices = side
-    .of(hostLinks)
-    .filter(({ name, tunnel }) => tunnel?.kind === 'vxlan' || name === 'silk-vtep')
-    .flatMap(({ addresses }) => addresses)
-    .filter(({ address, prefix }) => !address.includes(':') && prefix <= PREFIX_MAX)
-    .flatMap(({ address, prefix }) => canonicalNetwork(`${address}/${prefix}`) ?? []);
-  return [...(side.configuration?.overlayNetworks ?? []), ...ofDevices];
 }

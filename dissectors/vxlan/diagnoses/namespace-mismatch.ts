@@ -8,6 +8,9 @@ import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
 import namespaces, { type NamespaceFact } from '../side-files/namespaces.js';
 
+/** A container has its app, diego-sshd, envoy and their parent; more are a listing of the whole cell. */
+const PROCESSES_MAX = 5;
+
 export default defineDiagnosis({
   id: 'silk.namespace-mismatch',
   title: 'Container and its interface are in different namespaces',
@@ -16,7 +19,7 @@ export default defineDiagnosis({
   layer: 'overlay-control',
   priority: 3,
   lines: 'suffice',
-  rule: 'Outputs of one cell (--log): ls -l /proc/PID/ns/net of the processes of a container show different inodes; or the NETNSID that lsns has for their inode is not the link-netnsid of the s-… interface that is given beside it, where that is only one.',
+  rule: 'Outputs of one cell (--log): ls -l /proc/PID/ns/net of the processes of a container show different inodes (information, as it does not say whose processes they are); or the NETNSID that lsns has for their inode is not the link-netnsid of the s-… interface that is given beside it, where that is only one.',
   notWhen:
     'One process alone is given, and neither lsns nor an interface; interfaces of several containers are listed.',
   causes: [
@@ -31,6 +34,7 @@ export default defineDiagnosis({
   refutedBy:
     'Outputs of one moment in which all agree: a container that was restarted in between has another namespace.',
   source: 'Cloud Foundry guide, debugging host-side and container-side networking (namespace inode, NETNSID)',
+  thresholds: { processes: [PROCESSES_MAX, 'processes', 'more are a listing of the whole cell'] },
   fault: 'addressing',
   technology: 'vxlan',
   *diagnose(evidence): Generator<Judgement> {
@@ -49,12 +53,19 @@ function judge(evidence: Evidence, file: string, facts: readonly NamespaceFact[]
   const subject = { kind: 'host', file };
   const processes = facts.filter(({ kind }) => kind === 'process');
   const inodes = new Set(processes.map(({ inode }) => inode));
+  if (inodes.size > 1 && processes.length > PROCESSES_MAX)
+    return insufficientData(
+      subject,
+      `${processes.length} processes are listed, and the listing does not say whose they are: give those of one container alone (the app, diego-sshd, envoy).`,
+    );
   if (inodes.size > 1) {
     const words = processes.map(({ name, inode }) => `${name} in net:[${inode ?? ''}]`).join(', ');
     return statedProblem(evidence, {
       subject,
-      confidence: 'medium',
-      explanation: `The processes are not in one network namespace (${originText(processes[0].origin)}): ${words}. Those of one container share it.`,
+      // The listing does not say whose processes they are.
+      severity: 'info',
+      confidence: 'low',
+      explanation: `The processes are not in one network namespace (${originText(processes[0].origin)}): ${words}. If they are of one container, that is the fault: its processes share one.`,
       where: 'sender',
       counts: { processes: processes.length, namespaces: inodes.size },
     });

@@ -7,10 +7,10 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
-import { canonicalNetwork, isWithin } from '../../../src/side-files/networks.js';
+import { isWithin } from '../../../src/side-files/networks.js';
 import { geneveTunnels } from '../../geneve/correlator.js';
-import hostLinks from '../../host/side-files/ip-link.js';
 import { vxlanTunnels } from '../correlator.js';
+import { overlayNetworks } from '../overlay-networks.js';
 import type { InnerFlow, VxlanTunnel } from '../session.js';
 import { citations, tunnelFilter } from '../tunnel-subject.js';
 
@@ -23,8 +23,6 @@ const SYMPTOMS = [
   'arp.unanswered',
   'tcp.syn-unanswered',
 ] as const;
-/** A network that small holds no overlay, but the two ends of a link. */
-const PREFIX_MAX = 30;
 
 export default defineDiagnosis({
   id: 'overlay.subnet-overlap',
@@ -67,17 +65,6 @@ export default defineDiagnosis({
     }
   },
 });
-
-function overlayNetworks({ side }: Evidence): string[] {
-  const devices = side
-    .of(hostLinks)
-    .filter(({ tunnel }) => tunnel?.kind === 'vxlan' || tunnel?.kind === 'geneve');
-  const ofDevices = devices
-    .flatMap(({ addresses }) => addresses)
-    .filter(({ address, prefix }) => !address.includes(':') && prefix <= PREFIX_MAX)
-    .flatMap(({ address, prefix }) => canonicalNetwork(`${address}/${prefix}`) ?? []);
-  return [...(side.configuration?.overlayNetworks ?? []), ...ofDevices];
-}
 
 function judge(
   evidence: Evidence,
