@@ -8,10 +8,12 @@ const ALONE = [
   'test/pool.test.ts',
   'test/failures.test.ts',
   'test/cli.test.ts',
+  'test/processes.test.ts',
+  'test/live-rounds.test.ts',
   'bench/*.test.{ts,mjs}',
 ];
 /** Play against the clock of a machine that does other work at the same time: a second that it lost is not ours. */
-const LIVE = ['test/live-*.test.ts'];
+const LIVE = ['test/live-network.test.ts', 'test/live-both-ends.test.ts'];
 const EXCLUDED = ['bench/tmp/**', 'dissectors/_template/**', '**/node_modules/**', 'dist/**'];
 
 // Read once for the run and once for each project.
