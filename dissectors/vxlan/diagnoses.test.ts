@@ -233,6 +233,51 @@ describe('vxlan.no-return', () => {
   });
 });
 
+describe('vxlan.vni-mismatch', () => {
+  const silent = { isAnswered: () => false };
+  const asked = (t: Timeline, seconds = 14): void =>
+    innerPing(t, VTEP_A, VTEP_B, { at: 2, count: seconds, identifier: 1, ...silent });
+  const news = (t: Timeline, vni: number): void => {
+    const other = { ...APP_B, cell: { ...APP_B.cell, mac: '02:00:00:00:00:99' } };
+    innerPing(
+      t,
+      other,
+      { ...APP_A, cell: { ...APP_A.cell, mac: '33:33:00:00:00:02' } },
+      {
+        at: 2.5,
+        count: 2,
+        identifier: 2,
+        vni,
+        ...silent,
+      },
+    );
+  };
+
+  it('is of low confidence where only the two ends tell that both are one network', async () => {
+    const report = await reportOf((t) => {
+      asked(t);
+      news(t, 2);
+    }, 20);
+    expect(own(report).find(({ id }) => id === 'vxlan.vni-mismatch')).toMatchObject({
+      confidence: 'low',
+    });
+  });
+
+  it('says nothing where a third VNI is used between the two, or the silence is short', async () => {
+    const third = await reportOf((t) => {
+      asked(t);
+      news(t, 2);
+      news(t, 3);
+    }, 20);
+    const short = await reportOf((t) => {
+      asked(t, 8);
+      news(t, 2);
+    }, 20);
+    for (const report of [third, short])
+      expect(own(report).map(({ id }) => id)).not.toContain('vxlan.vni-mismatch');
+  });
+});
+
 describe('vxlan.loss', () => {
   const burst = (i: number): boolean => i < 40 || i > 61;
 
@@ -365,23 +410,36 @@ describe('kind: a convention is no proof', () => {
 });
 
 describe('vxlan.port-mismatch', () => {
+  /** A VXLAN packet to port 4789 of the peer, and its port unreachable. */
+  const refuse = (t: Timeline, at: number): void => {
+    sendInner(t, at, VTEP_A, VTEP_B, IP_PROTOCOL.icmp, zeros(64));
+    const quoted = udp({
+      source: PUBLIC_SITE.local.address,
+      destination: PUBLIC_SITE.peer.address,
+      sourcePort: 50_000,
+      destinationPort: 4789,
+      payload: zeros(8),
+    });
+    const outer = t.sendIp(at + 0.1, PUBLIC_SITE.local, PUBLIC_SITE.peer, IP_PROTOCOL.udp, quoted);
+    t.sendIp(at + 0.2, PUBLIC_SITE.peer, PUBLIC_SITE.local, IP_PROTOCOL.icmp, icmpError(3, 3, outer));
+  };
+
   it('is information where a single refusal is followed by packets of the peer', async () => {
     const report = await reportOf((t) => {
-      const echo = zeros(64);
-      const packet = sendInner(t, 2, VTEP_A, VTEP_B, IP_PROTOCOL.icmp, echo);
-      expect(packet.length).toBe(84);
-      const quoted = udp({
-        source: PUBLIC_SITE.local.address,
-        destination: PUBLIC_SITE.peer.address,
-        sourcePort: 50_000,
-        destinationPort: 4789,
-        payload: zeros(8),
-      });
-      const outer = t.sendIp(2.1, PUBLIC_SITE.local, PUBLIC_SITE.peer, IP_PROTOCOL.udp, quoted);
-      t.sendIp(2.2, PUBLIC_SITE.peer, PUBLIC_SITE.local, IP_PROTOCOL.icmp, icmpError(3, 3, outer));
+      refuse(t, 2);
       innerPing(t, VTEP_A, VTEP_B, { at: 5, count: 8, identifier: 1 });
     });
     expect(own(report)).toMatchObject([{ id: 'vxlan.port-mismatch', severity: 'info' }]);
+  });
+
+  it('does not call the ports different where the peer uses the refused one itself', async () => {
+    const report = await reportOf((t) => {
+      innerPing(t, VTEP_A, VTEP_B, { at: 2, count: 4, identifier: 1 });
+      for (const at of [7, 8, 9, 10]) refuse(t, at);
+    });
+    expect(own(report).filter(({ id }) => id === 'vxlan.port-mismatch')).toMatchObject([
+      { severity: 'error', title: 'Nobody listens on the VXLAN port of the peer' },
+    ]);
   });
 });
 

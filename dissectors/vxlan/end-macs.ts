@@ -18,6 +18,8 @@ export interface EndMacs {
   readonly sources: ReadonlyMap<string, MacSpan>;
   /** By inner host behind it: the MAC addresses that its packets come from. */
   readonly sourcesOfHost: ReadonlyMap<string, ReadonlyMap<string, MacSpan>>;
+  /** By MAC address: when packets to the endpoint were sent to it. */
+  readonly destinations: ReadonlyMap<string, MacSpan>;
   /** By unicast MAC address: inner hosts behind it that are addressed by that. */
   readonly hostsOfDestination: ReadonlyMap<string, ReadonlySet<string>>;
 }
@@ -43,11 +45,13 @@ function endsOf(ofVni: readonly TunnelRequests[]): EndMacs[] {
       .filter(({ tunnel }) => tunnel.low === address || tunnel.high === address)
       .map((requests) => ({ requests, towards: requests.tunnel.high === address ? 0 : 1 }));
     const sources = new Map<string, MacSpan>();
+    const destinations = new Map<string, MacSpan>();
     const sourcesOfHost = new Map<string, Map<string, MacSpan>>();
     const hostsOfDestination = new Map<string, Set<string>>();
     for (const { requests, towards } of tunnels) {
       for (const pair of requests.tunnel.macPairs) {
         if (pair.outerDirection !== towards) widen(sources, pair.source, pair);
+        else widen(destinations, pair.destination, pair);
       }
       for (const { host, macs, span } of hostMacs(requests.tunnel)) {
         if (macs.outerDirection !== towards) widen(of(sourcesOfHost, host.from), macs.source, span);
@@ -57,7 +61,7 @@ function endsOf(ofVni: readonly TunnelRequests[]): EndMacs[] {
         }
       }
     }
-    return { address, tunnels, sources, sourcesOfHost, hostsOfDestination };
+    return { address, tunnels, sources, destinations, sourcesOfHost, hostsOfDestination };
   });
 }
 

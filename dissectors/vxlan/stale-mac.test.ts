@@ -78,6 +78,17 @@ describe('vxlan.stale-mac', () => {
     expect(judged.filter(({ result }) => result === 'problem')).toMatchObject([{ counts: { requests: 4 } }]);
   });
 
+  it('sees a wrong entry that replaces a right one in the middle of a conversation', async () => {
+    const wrong: Container = { ...APP_B, cell: { ...APP_B.cell, mac: '02:00:de:ad:be:ef' } };
+    const judged = await judge((t) => {
+      innerPing(t, APP_A, APP_B, { at: 2, count: 6, identifier: 1 });
+      innerPing(t, APP_A, wrong, { at: 8, count: 14, identifier: 1, isAnswered: () => false });
+    });
+    expect(judged.filter(({ result }) => result === 'problem')).toMatchObject([
+      { confidence: 'high', counts: { hosts: 1 }, lastGood: { segment: 0 } },
+    ]);
+  });
+
   it('tells an address that moved to another endpoint', async () => {
     const third = { ...PUBLIC_SITE.peer, address: '198.51.100.9' };
     const moved: Container = { ...APP_B, cell: { ...APP_B.cell, underlay: third, mac: STALE } };

@@ -37,7 +37,7 @@ export default defineDiagnosis({
     'Inner requests are answered although the ports differ. Source ports differ in any tunnel: they are a hash.',
   causes: [
     'The destination port is configured differently on the two ends (vtep_port in Cloud Foundry; 8472 is the default of Linux, 4789 that of IANA)',
-    'The tunnel device of the peer does not exist or is bound to another address',
+    'The tunnel device of the peer is down, does not exist or is bound to another address',
   ],
   nextSteps: [
     'Compare dstport on both ends: ip -d link show type vxlan',
@@ -55,16 +55,22 @@ export default defineDiagnosis({
   technology: 'vxlan',
   explicitSignal: true,
   *diagnose(evidence) {
-    yield* refusedPorts(evidence);
+    const refused = [...refusedPorts(evidence)];
+    yield* refused;
     yield* portsAgainstDevices(evidence);
+    const said = new Set(
+      refused.flatMap(({ pair }) => (pair ? [pair.join(' '), [...pair].reverse().join(' ')] : [])),
+    );
     for (const one of tunnelRequests(evidence)) {
+      // Port unreachable names the closed port; that the ports differ is the same once more.
+      if (said.has(`${one.tunnel.low} ${one.tunnel.high}`)) continue;
       const judgement = judge(evidence.quality, one);
       if (judgement) yield judgement;
     }
   },
 });
 
-function* refusedPorts(evidence: Evidence): Generator<Judgement> {
+function* refusedPorts(evidence: Evidence): Generator<Problem> {
   const tunnels = evidence.sessions(vxlanTunnels);
   const refusals = evidence
     .sessions(icmpErrors)
@@ -82,15 +88,17 @@ function refusalProblem(tunnels: readonly VxlanTunnel[], pair: ErrorPair): Probl
   const isAlive = sentBack.some((one) => one.last !== null && one.last.frame > last.frame);
   const isMomentary = isAlive && count < REFUSALS_MIN;
   const usedBack = [...new Set(sentBack.flatMap((one) => one.ports.map(({ port }) => port)))];
+  const isSamePort = usedBack.length > 0 && ports.every((port) => usedBack.includes(port));
   return {
     result: 'problem',
+    ...(isSamePort ? { title: 'Nobody listens on the VXLAN port of the peer' } : {}),
     subject: { kind: 'pair', endpoints: [source, destination], ports },
     severity: isMomentary ? 'info' : 'error',
     confidence: 'high',
     explanation:
       `${pair.reporters.slice(0, 3).join(', ')} answered ${count} VXLAN packets from ${source} to ${destination} with port unreachable: ` +
       `nobody listens on UDP ${ports.join(' and ')} there.` +
-      (usedBack.length > 0 ? ` ${destination} itself sends VXLAN to port ${usedBack.join(' and ')}.` : '') +
+      backWords(destination, usedBack, isSamePort) +
       (isMomentary ? ' It sends in the tunnel afterwards, so it may just have been restarting.' : ''),
     pair: [source, destination],
     direction: { from: source, to: destination },
@@ -102,6 +110,13 @@ function refusalProblem(tunnels: readonly VxlanTunnel[], pair: ErrorPair): Probl
     evidence: citationsOf(pair),
     displayFilter: errorFilter(pair),
   };
+}
+
+function backWords(destination: string, usedBack: readonly number[], isSamePort: boolean): string {
+  if (usedBack.length === 0) return '';
+  return isSamePort
+    ? ` ${destination} uses the same port for what it sends: its tunnel device is down or gone, not on another port.`
+    : ` ${destination} itself sends VXLAN to port ${usedBack.join(' and ')}.`;
 }
 
 function judge(quality: CaptureQuality, { tunnel, sides }: TunnelRequests): Judgement | null {

@@ -133,33 +133,36 @@ function isShared(mac: string, end: EndMacs, ends: readonly EndMacs[]): boolean 
   return ends.some((other) => other !== end && other.sources.has(mac));
 }
 
-/** Something that was sent to the address since then was answered, or acknowledged by a host behind the endpoint. */
+/**
+ * Something that was sent to the address since its hosts send from another one was answered, or acknowledged by a host
+ * behind the endpoint. What was answered before anything was sent to the address was sent to another one.
+ */
 function isHeard({ sessions }: Evidence, end: EndMacs, { mac, now }: StaleMac): boolean {
   const hosts = end.hostsOfDestination.get(mac) ?? new Set<string>();
+  const since = latest([now.span.first, end.destinations.get(mac)?.first]) ?? now.span.first;
   const stacks = new Set(end.tunnels.map(({ requests }) => requests.tunnel.stack));
   const isAcknowledged = sessions(tcpConnections).some(
     ({ a, b, stack, firstFrame }) =>
       stacks.has(stack) &&
-      firstFrame >= now.span.first.frame &&
+      firstFrame >= since.frame &&
       [
         [a, b],
         [b, a],
       ].some(([own, peer]) => hosts.has(own.address) && own.sentAck && peer.sentSyn && !own.sentRst),
   );
   return (
-    isAcknowledged ||
-    end.tunnels.some(({ requests, towards }) => isAnswered(requests, towards, now.span, hosts))
+    isAcknowledged || end.tunnels.some(({ requests, towards }) => isAnswered(requests, towards, since, hosts))
   );
 }
 
 function isAnswered(
   { sides }: TunnelRequests,
   towards: number,
-  now: MacSpan,
+  since: FrameRef,
   hosts: ReadonlySet<string>,
 ): boolean {
   const { lastAnswered, answeredPings, answeredServers } = sides[towards];
-  if (!lastAnswered || !(secondsBetween(now.first, lastAnswered) > ANSWER_SECONDS)) return false;
+  if (!lastAnswered || !(secondsBetween(since, lastAnswered) > ANSWER_SECONDS)) return false;
   return [...hosts].some(
     (host) => answeredPings.has(host) || [...answeredServers].some((server) => server.startsWith(`${host} `)),
   );
@@ -193,7 +196,7 @@ function judge(
   }
   const limit = oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack);
   if (limit) return { result: 'insufficient-data', subject, reason: limit.reason, limitedBy: [limit.id] };
-  return problemOf(quality, end, tunnel, towards, stale, open);
+  return problemOf(quality, end, tunnel, towards, stale, open, sides[towards].lastAnswered);
 }
 
 /** SYN-ACKs towards the endpoint that its clients do not acknowledge: they ask again. */
@@ -243,6 +246,7 @@ function problemOf(
   towards: number,
   stale: StaleMac,
   open: readonly UnansweredRequests[],
+  lastAnswered: FrameRef | null,
 ): Problem {
   const { now, mac, isProven } = stale;
   const from = tunnel.directions[towards].from;
@@ -258,13 +262,13 @@ function problemOf(
     explanation:
       `${tunnelWords(tunnel)}: what ${from} sends to ${end.address} for ${hosts.length === 1 ? hosts[0] : `${hosts.length} hosts`} carries the destination MAC ` +
       `address ${mac}, and none of ${plural(count, 'packet')} was answered or acknowledged. Those hosts send ${nowWords(stale, end)}: the receiver drops what ` +
-      `goes to ${mac} behind ${end.address}, so the entry of ${from} is stale.`,
+      `goes to ${mac} behind ${end.address}, so the entry of ${from} is ${lastSent ? 'stale' : 'wrong'}.`,
     pair: pairOf(tunnel),
     direction: { from, to: end.address },
     where: 'sender',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: lastSent,
+    lastGood: lastSent ?? (lastAnswered && lastAnswered.frame < first.frame ? lastAnswered : null),
     ongoingAtEnd: true,
     counts: { requests: count, hosts: hosts.length },
     evidence: citations(

@@ -7,6 +7,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { secondsBetween } from '../../../src/moment.js';
 import { networksAgainstDevices } from '../device-settings.js';
 import { PORT_MIDONET } from '../layout.js';
 import { requestCount, type TunnelRequests, tunnelRequests, type UnansweredRequests } from '../requests.js';
@@ -15,6 +16,8 @@ import { citations, pairOf, tunnelFilter } from '../tunnel-subject.js';
 import { judgeVnis } from '../vni-at-both-ends.js';
 
 const REQUESTS_MIN = 3;
+/** Unanswered over that time, where nothing but the two ends says that both VNIs are one network. */
+const LASTING_SECONDS = 10;
 
 export default defineDiagnosis({
   id: 'vxlan.vni-mismatch',
@@ -25,7 +28,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'Between two tunnel endpoints one VNI is used only one way and another VNI only the other way, the inner MAC addresses ' +
-    '(or the addresses that ARP asks about) of one mirror those of the other, and at least 3 requests in one of them stay unanswered. Or: none of the VXLAN devices of an endpoint (--log, ip -d link) has the VNI of its packets.',
+    '(or the addresses that ARP asks about) of one mirror those of the other, and at least 3 requests in one of them stay unanswered. A warning where nothing mirrors, but these are the only two VNIs between the two, and requests stay unanswered for 10 s. Or: none of the VXLAN devices of an endpoint (--log, ip -d link) has the VNI of its packets.',
   notWhen:
     'The requests are answered, in whatever VNI: asymmetric routing (EVPN, NSX) uses another VNI each way. The port is ' +
     '6677: MidoNet names the destination port by the VNI. Captures of both ends show that the packets do not arrive.',
@@ -41,6 +44,7 @@ export default defineDiagnosis({
   source: 'RFC 7348, section 4.1 (a receiver checks the VNI); Cloud Foundry guide, inspecting the VTEP',
   thresholds: {
     requests: [REQUESTS_MIN, 'requests', 'one lost request is normal'],
+    lasting: [LASTING_SECONDS, 's', 'a host that is down is asked for some seconds'],
   },
   fault: 'mismatch',
   technology: 'vxlan',
@@ -50,7 +54,7 @@ export default defineDiagnosis({
     const all = tunnelRequests(evidence);
     const accused = new Set<VxlanTunnel>();
     for (const [there, back] of oppositePairs(all)) {
-      const judgement = judge(evidence.quality, there, back);
+      const judgement = judge(evidence.quality, there, back, areOnlyTwo(all, there.tunnel));
       if (!judgement) continue;
       accused.add(there.tunnel).add(back.tunnel);
       yield judgement;
@@ -90,11 +94,28 @@ function isOnly({ directions }: VxlanTunnel, direction: number): boolean {
   );
 }
 
-function judge(quality: CaptureQuality, there: TunnelRequests, back: TunnelRequests): Judgement | null {
+function areOnlyTwo(
+  all: readonly TunnelRequests[],
+  { low, high, outerStack, segment }: VxlanTunnel,
+): boolean {
+  const between = all.filter(
+    ({ tunnel: one }) =>
+      one.low === low && one.high === high && one.outerStack === outerStack && one.segment === segment,
+  );
+  return between.length === 2;
+}
+
+function judge(
+  quality: CaptureQuality,
+  there: TunnelRequests,
+  back: TunnelRequests,
+  areAlone: boolean,
+): Judgement | null {
   const mirrored = mirroredPair(there.tunnel, back.tunnel);
   const asked = there.sides[0].unanswered;
   const askedBack = back.sides[1].unanswered;
-  if (!mirrored && !mirroredQuestion(asked, askedBack)) return null;
+  const isMirrored = mirrored !== null || mirroredQuestion(asked, askedBack);
+  if (!isMirrored && !(areAlone && areLasting([...asked, ...askedBack]))) return null;
   const { tunnel } = there;
   const count = Math.max(requestCount(asked), requestCount(askedBack));
   const subject = subjectOf(tunnel, [tunnel.vni, back.tunnel.vni]);
@@ -106,12 +127,16 @@ function judge(quality: CaptureQuality, there: TunnelRequests, back: TunnelReque
   }
   const limit = oneSidedLimit(quality, tunnel.low, tunnel.high, tunnel.outerStack);
   if (limit) return insufficientData(subject, limit);
-  return problemOf(quality, there, back, mirrored);
+  return problemOf(quality, there, back, { mirrored, isMirrored });
 }
 
 function mirroredPair(there: VxlanTunnel, back: VxlanTunnel): MacPair | null {
   const mirrors = new Set(back.macPairs.map(({ source, destination }) => `${destination} ${source}`));
   return there.macPairs.find(({ source, destination }) => mirrors.has(`${source} ${destination}`)) ?? null;
+}
+
+function areLasting(asked: readonly UnansweredRequests[]): boolean {
+  return asked.some((one) => secondsBetween(one.first, one.last) >= LASTING_SECONDS);
 }
 
 /** Both ends ask by ARP for each other's address. */
@@ -133,7 +158,7 @@ function problemOf(
   quality: CaptureQuality,
   there: TunnelRequests,
   back: TunnelRequests,
-  mirrored: MacPair | null,
+  { mirrored, isMirrored }: { readonly mirrored: MacPair | null; readonly isMirrored: boolean },
 ): Problem {
   const { tunnel } = there;
   const asked = [...there.sides[0].unanswered, ...back.sides[1].unanswered];
@@ -143,11 +168,14 @@ function problemOf(
   const isBoth = there.sides[0].unanswered.length > 0 && back.sides[1].unanswered.length > 0;
   const proof = mirrored
     ? `the inner MAC addresses ${mirrored.source} and ${mirrored.destination} are the same in both`
-    : 'in both, hosts ask by ARP for each other';
+    : isMirrored
+      ? 'in both, hosts ask by ARP for each other'
+      : 'no other VNI is used between the two, so both are probably the same network';
   return {
     result: 'problem',
     subject: subjectOf(tunnel, [tunnel.vni, back.tunnel.vni]),
-    confidence: isBoth ? 'high' : 'medium',
+    ...(isMirrored ? {} : { severity: 'warning' as const }),
+    confidence: !isMirrored ? 'low' : isBoth ? 'high' : 'medium',
     explanation:
       `${tunnel.low} sends to ${tunnel.high} in VNI ${tunnel.vni} (${forth.packets} packets), ${tunnel.high} sends to ${tunnel.low} in ` +
       `VNI ${back.tunnel.vni} (${reverse.packets} packets); ${proof}. ${requestCount(asked)} requests stay unanswered: each end discards what ` +
