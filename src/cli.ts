@@ -1,9 +1,11 @@
 import { CaptureError } from './capture/capture-error.js';
+import { automaticColor, isAsciiLocale } from './commands/color-choice.js';
 import { readCommandLine } from './commands/command-line.js';
 import { EXIT } from './commands/exit-code.js';
 import { reasonOf } from './commands/output-file.js';
 import type { ScreenStream, Terminal } from './commands/terminal.js';
 import { UsageError } from './commands/usage-error.js';
+import { shownText } from './report/ascii-text.js';
 import { escapeText } from './report/escape.js';
 import { toolIdentity } from './report/tool.js';
 import { SideFileError } from './side-files/side-file-error.js';
@@ -28,10 +30,11 @@ function writeStdout(text: string): Promise<void> {
 }
 
 function message(line: string): void {
-  process.stderr.write(`capan: ${escapeText(line)}\n`);
+  process.stderr.write(`capan: ${shownText(escapeText(line), isAscii)}\n`);
 }
 
-const noColor = (process.env.NO_COLOR ?? '') !== '' || process.env.TERM === 'dumb';
+const isDumb = process.env.TERM === 'dumb';
+const isAscii = isAsciiLocale(process.env);
 
 const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l';
 const LEAVE_SCREEN = '\u001b[?25h\u001b[?1049l';
@@ -73,14 +76,15 @@ class Screen implements ScreenStream {
   }
 }
 
-const screen = process.stdout.isTTY === true && process.env.TERM !== 'dumb' ? new Screen() : null;
+const screen = process.stdout.isTTY === true && !isDumb ? new Screen() : null;
 
 const terminal: Terminal = {
-  color: process.stdout.isTTY === true && !noColor,
+  color: automaticColor(process.env, process.stdout.isTTY === true),
+  ascii: isAscii,
   columns: process.stdout.isTTY === true ? process.stdout.columns : null,
   write: writeStdout,
   message,
-  progress: process.stderr.isTTY === true ? process.stderr : null,
+  progress: process.stderr.isTTY === true && !isDumb ? process.stderr : null,
   screen,
 };
 
@@ -115,7 +119,7 @@ async function run(args: readonly string[]): Promise<number> {
         interruption.signal,
       );
     case 'explain':
-      return (await import('./commands/explain.js')).runExplain(invocation.id, terminal);
+      return (await import('./commands/explain.js')).runExplain(invocation.id, terminal, invocation.color);
     case 'print':
       await terminal.write(invocation.text);
       return EXIT.clean;

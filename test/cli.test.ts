@@ -116,7 +116,7 @@ describe('exit codes', () => {
   it('2 for input that cannot be read, in one line with the file', () => {
     const text = join(scratch, 'notes.txt');
     writeFileSync(text, 'this is not a capture\n');
-    for (const file of [text, join(scratch, 'missing.pcap')]) {
+    for (const file of [text, join(scratch, 'missing.pcap'), 'x'.repeat(5000)]) {
       const { code, err } = capan(['analyze', file]);
       expect(code).toBe(2);
       expect(err.trim().split('\n')).toHaveLength(1);
@@ -180,6 +180,11 @@ describe('the other commands', () => {
     expect(code).toBe(0);
     expect(out).toContain('esp.one-way-spi');
     expect(capan(['explain']).out).toContain('ike.no-response');
+    for (const name of ['esp', 'esp.*', 'ESP.']) {
+      const { out: list } = capan(['explain', name]);
+      expect(list).toContain('esp.one-way-spi');
+      expect(list).not.toContain('ike.no-response');
+    }
   });
 
   it('says its version, and how to complete its words', () => {

@@ -186,7 +186,8 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function whyUnreadable(error: unknown): string {
+/** In words, of an error of the file system. */
+export function whyUnreadable(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'ENOENT':
@@ -194,6 +195,12 @@ function whyUnreadable(error: unknown): string {
     case 'EACCES':
     case 'EPERM':
       return 'no permission to read it';
+    case 'ENAMETOOLONG':
+      return 'the name is too long for a file';
+    case 'ELOOP':
+      return 'its links lead in a circle';
+    case 'ENOTDIR':
+      return 'a part of its path is no directory';
     case 'EISDIR':
       return 'is a directory';
     default:

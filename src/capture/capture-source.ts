@@ -99,6 +99,8 @@ export interface CaptureSource {
   readonly consumedBytes: number;
   /** The inputs that are texts, whole, once they were opened. */
   readonly texts?: readonly { readonly file: string; readonly content: string }[];
+  /** Files of the directories given that hold no packets, and why each is not read. */
+  readonly leftOut?: readonly { readonly file: string; readonly reason: string }[];
   /** Absent for pipes, for what is captured now, and where a file of several could not be opened. */
   readonly reopenable?: ReopenableInput;
   /**

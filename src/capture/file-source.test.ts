@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { createWriteStream, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
@@ -226,6 +226,32 @@ describe('several files', () => {
       join(directory, 'd.gz'),
     ]);
     expect(frames).toHaveLength(6);
+  });
+
+  it('names what it does not read of a directory', async () => {
+    const directory = join(folder, 'mixed');
+    mkdirSync(join(directory, 'older'), { recursive: true });
+    writeFileSync(join(directory, 'a.pcap'), pcapAt(range(3, START)));
+    writeFileSync(join(directory, 'b.pcap'), '');
+    writeFileSync(join(directory, 'c.png'), Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d]));
+    writeFileSync(join(directory, 'd.txt'), 'not a capture');
+    writeFileSync(join(directory, 'e.gz'), gzipSync(Buffer.from('a packed log')));
+    symlinkSync('nowhere', join(directory, 'f.pcap'));
+    const { source } = await readAll([directory]);
+    expect(source.leftOut?.map(({ file, reason }) => `${basename(file)}: ${reason}`).sort()).toEqual([
+      'b.pcap: empty',
+      'c.png: a picture',
+      'd.txt: a text; texts are read where they are named',
+      'e.gz: compressed, but no capture',
+      'older: a directory in the directory',
+    ]);
+    const unreadable = source.captures.filter(({ damaged }) => damaged.length > 0);
+    expect(unreadable.map(({ file }) => basename(file))).toEqual(['f.pcap']);
+    rmSync(join(directory, 'a.pcap'));
+    rmSync(join(directory, 'e.gz'));
+    await expect(readAll([directory])).rejects.toThrow(
+      /holds no pcap or pcapng file \(.*no such file; .*b\.pcap: empty; .*and 2 more\)/,
+    );
   });
 
   it('notes an unreadable file beside others and fails where all are', async () => {

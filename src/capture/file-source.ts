@@ -13,7 +13,14 @@ import type {
 } from './capture-source.js';
 import { FRAMES_PER_EPOCH, type FrameChunk } from './chunk.js';
 import { FileMerge, type WaitingFiles } from './file-merge.js';
-import { type CaptureInput, expandInput, type InputFile, scratchChunk, scratchTarget } from './input-file.js';
+import {
+  type CaptureInput,
+  expandInput,
+  type InputFile,
+  type LeftOutFile,
+  scratchChunk,
+  scratchTarget,
+} from './input-file.js';
 import type { SequenceEnd } from './segment-clock.js';
 import { NO_TEXTS, type TextCatalogue } from './text-capture.js';
 
@@ -35,9 +42,13 @@ export async function openCaptureSource(
 ): Promise<CaptureSource> {
   const failures: CaptureError[] = [];
   const files: InputFile[] = [];
+  const leftOut: LeftOutFile[] = [];
   for (const input of inputs) {
     await keepingFailure(failures, () => {
-      files.push(...expandInput(input, texts));
+      const expanded = expandInput(input, texts);
+      files.push(...expanded.files);
+      leftOut.push(...expanded.leftOut);
+      failures.push(...expanded.unreadable);
     });
   }
   if (files.length > CAPTURE_COUNT_MAX) {
@@ -54,11 +65,14 @@ export async function openCaptureSource(
     });
     if (ok) readable.push(file);
     // A compressed file of a directory that holds something else is none of its captures.
-    else if (file.fromDirectory && !file.recognised) failures.pop();
+    else if (file.fromDirectory && !file.recognised) {
+      failures.pop();
+      leftOut.push({ file: file.name, reason: 'compressed, but no capture' });
+    }
   }
   if (readable.length === 0) throw failures[0] ?? new CaptureError('no input was given', '');
   readable.sort(byFirstTime);
-  const source = new FileSequence(readable, failures);
+  const source = new FileSequence(readable, failures, leftOut);
   await source.openFirst();
   return source;
 }
@@ -103,6 +117,7 @@ class FileSequence implements CaptureSource, WaitingFiles {
   constructor(
     private readonly files: readonly InputFile[],
     failures: readonly CaptureError[],
+    readonly leftOut: readonly LeftOutFile[],
   ) {
     const unreadable = failures.map((failure) => {
       const facts = newCaptureFacts(failure.file);

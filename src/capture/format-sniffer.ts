@@ -23,6 +23,8 @@ const PCAP_MAGICS: readonly (readonly number[])[] = [
   [0xa1, 0xb2, 0xcd, 0x34],
 ];
 
+const PICTURE = 'a picture; give the capture itself, or what the terminal showed as text';
+
 /** What is recognised and not read, with what to do about it. */
 const REFUSED: readonly (readonly [readonly number[], string])[] = [
   [[0xa1, 0xb2, 0x34, 0xcd], 'a pcap variant with a reserved magic; convert it with the tool that wrote it'],
@@ -39,6 +41,12 @@ const REFUSED: readonly (readonly [readonly number[], string])[] = [
   [ascii('BZh'), 'compressed with bzip2; decompress it first'],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00], 'compressed with xz; decompress it first'],
   [ascii('PK\x03\x04'), 'a zip archive; unpack it first'],
+  [ascii('7z\xbc\xaf\x27\x1c'), 'a 7-Zip archive; unpack it first'],
+  [[0x89, 0x50, 0x4e, 0x47], PICTURE],
+  [[0xff, 0xd8, 0xff], PICTURE],
+  [ascii('GIF8'), PICTURE],
+  [ascii('%PDF'), 'a PDF document; give the capture itself, or the text that was copied into it'],
+  [[0x7f, 0x45, 0x4c, 0x46], 'a program (ELF), not packets'],
   [[0xef, 0xbf, 0xbd], 'damaged by a conversion to UTF-8 text; copy the original again in binary mode'],
 ];
 
@@ -74,7 +82,14 @@ export function sniffFormat(head: Uint8Array, file: string): CaptureFormat {
   }
   const bytes = [...head.subarray(0, 4)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
   const what = `is not a capture file: it begins with ${bytes}, and neither pcap nor pcapng does`;
-  throw new CaptureError(`${file}: ${what}; try: editcap -F pcapng`, file, 0);
+  const advice = looksBinary(head)
+    ? 'if Wireshark opens it, convert it with: editcap -F pcapng'
+    : 'name the capture file, or a text that tcpdump or tshark printed';
+  throw new CaptureError(`${file}: ${what}; ${advice}`, file, 0);
+}
+
+function looksBinary(head: Uint8Array): boolean {
+  return head.some((byte) => byte < 0x20 && byte !== 0x09 && byte !== 0x0a && byte !== 0x0d);
 }
 
 /** What else the bytes are, with what to do about it, or null. */

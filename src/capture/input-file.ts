@@ -2,7 +2,13 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ByteFeed } from './byte-feed.js';
-import { inputFileOf, MemoryByteSource, openByteSource, StreamByteSource } from './byte-source.js';
+import {
+  inputFileOf,
+  MemoryByteSource,
+  openByteSource,
+  StreamByteSource,
+  whyUnreadable,
+} from './byte-source.js';
 import { CaptureError } from './capture-error.js';
 import { addDamage, newCaptureFacts } from './capture-facts.js';
 import { CaptureFileReader } from './capture-file-reader.js';
@@ -34,6 +40,8 @@ const PIPE_HEAD_LENGTH = 256 * 1024;
 /** Takes three frames of any ordinary link type, as many as a reader holds. */
 const SCRATCH_BYTES = 1 << 20;
 const SCRATCH_FRAMES = 4096;
+/** Files that a message names of a directory without captures. */
+const LEFT_OUT_NAMED_MAX = 3;
 /** Rows asked for at a time to learn when a file begins. */
 const PEEK_FRAMES = 64;
 
@@ -213,38 +221,99 @@ async function openText(
   return new CaptureFileReader(facts, clock, walker, source, facts.bytes - records.length);
 }
 
+/** A file of a directory that is not read, and why. */
+export interface LeftOutFile {
+  readonly file: string;
+  readonly reason: string;
+}
+
+/** What an input stands for. */
+export interface ExpandedInput {
+  readonly files: readonly InputFile[];
+  /** Files of a directory that hold no packets. */
+  readonly leftOut: readonly LeftOutFile[];
+  /** Files of a directory that cannot be opened, which may have been captures. */
+  readonly unreadable: readonly CaptureError[];
+}
+
 /**
  * The files that the inputs stand for; of a directory those that look like captures, by name.
  * @param texts kinds of text that are read as captures
  * @throws CaptureError for a path that does not exist and for a directory without captures
  */
-export function expandInput(input: CaptureInput, texts: TextCatalogue): InputFile[] {
-  if (typeof input !== 'string') return [new InputFile(input.name, input.stream, false, texts)];
-  if (input === '-' || !isDirectory(input)) return [new InputFile(input, null, false, texts)];
-  const files = readdirSync(input)
-    .sort()
-    .map((name) => join(input, name))
-    .filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true)
-    .filter((path) => looksLikeCapture(headOf(path)));
-  if (files.length === 0) {
-    throw new CaptureError(`${input}: the directory holds no pcap or pcapng file; name the files`, input);
+export function expandInput(input: CaptureInput, texts: TextCatalogue): ExpandedInput {
+  const given = (files: readonly InputFile[]): ExpandedInput => ({ files, leftOut: [], unreadable: [] });
+  if (typeof input !== 'string') return given([new InputFile(input.name, input.stream, false, texts)]);
+  if (input === '-' || !isDirectory(input)) return given([new InputFile(input, null, false, texts)]);
+  const files: InputFile[] = [];
+  const leftOut: LeftOutFile[] = [];
+  const unreadable: CaptureError[] = [];
+  for (const name of namesIn(input)) {
+    const path = join(input, name);
+    try {
+      const reason = whyLeftOut(path);
+      if (reason === null) files.push(new InputFile(path, null, true, texts));
+      else leftOut.push({ file: path, reason });
+    } catch (error) {
+      unreadable.push(new CaptureError(`${path}: ${whyUnreadable(error)}`, path));
+    }
   }
-  return files.map((path) => new InputFile(path, null, true, texts));
+  if (files.length === 0) {
+    const seen = [...unreadable.map(({ message }) => message), ...leftOut.map(leftOutText)];
+    const shown = seen.slice(0, LEFT_OUT_NAMED_MAX).join('; ');
+    const more = seen.length > LEFT_OUT_NAMED_MAX ? `; and ${seen.length - LEFT_OUT_NAMED_MAX} more` : '';
+    const what = `the directory holds no pcap or pcapng file${seen.length === 0 ? '' : ` (${shown}${more})`}`;
+    throw new CaptureError(`${input}: ${what}; name the files`, input);
+  }
+  return { files, leftOut, unreadable };
+}
+
+/** "d/notes.txt: a text". */
+export function leftOutText({ file, reason }: LeftOutFile): string {
+  return `${file}: ${reason}`;
+}
+
+/** @throws CaptureError where the directory cannot be listed */
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch (error) {
+    throw new CaptureError(`${folder}: ${whyUnreadable(error)}`, folder);
+  }
+}
+
+/**
+ * Why a file of a directory is none of its captures, or null where it looks like one.
+ * @throws Error of the file system
+ */
+function whyLeftOut(path: string): string | null {
+  const stats = statSync(path);
+  if (stats.isDirectory()) return 'a directory in the directory';
+  if (!stats.isFile()) return 'no file, but a pipe, socket or device';
+  if (stats.size === 0) return 'empty';
+  const head = headOf(path);
+  if (looksLikeCapture(head)) return null;
+  // The advice behind the semicolon is for a file that was named.
+  const [known] = refusalOf(head)?.split(';') ?? [];
+  return known ?? (looksLikeText(head) ? 'a text; texts are read where they are named' : 'no capture');
 }
 
 function isDirectory(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Whoever opens it says why it cannot be read.
+    return false;
+  }
 }
 
-/** The first bytes of a file, none where it cannot be read. */
+/** The first bytes of a file. @throws Error of the file system */
 function headOf(path: string): Uint8Array {
   const head = new Uint8Array(SNIFF_LENGTH);
   let descriptor = -1;
   try {
     descriptor = openSync(path, 'r');
     return head.subarray(0, readSync(descriptor, head, 0, head.length, 0));
-  } catch {
-    return head.subarray(0, 0);
   } finally {
     if (descriptor >= 0) closeSync(descriptor);
   }

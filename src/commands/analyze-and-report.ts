@@ -1,9 +1,11 @@
 import type { Report, Severity } from '../report/report.js';
 import { reportClock } from '../report/report-time.js';
+import { leftOutTexts } from '../report/text-captures.js';
 import { verdict } from '../report/verdict.js';
 import { writeReport } from '../report/write-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
 import type { AnalyzeCommandOptions } from './analyze-options.js';
+import { paints } from './color-choice.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { assertPatternsMatch } from './id-patterns.js';
 import { assertWritable, writeOutputFile } from './output-file.js';
@@ -78,8 +80,11 @@ export async function runAndReport(
   return exitCodeOf(report, options.failOn);
 }
 
-/** Again on stderr: who pipes the report on does not see what it says of side files. */
-function sayWhatWasNotRead({ sideFiles = [] }: Report, terminal: Terminal): void {
+/** Again on stderr: who pipes the report on does not see what it says of them. */
+function sayWhatWasNotRead(report: Report, terminal: Terminal): void {
+  const { sideFiles = [], filesLeftOut } = report;
+  if (filesLeftOut !== undefined)
+    terminal.message(`warning: not read of the directories given: ${leftOutTexts(report).join('; ')}`);
   for (const { file, warning } of sideFiles) {
     if (warning !== undefined) terminal.message(`warning: ${file} ${warning}`);
   }
@@ -143,7 +148,8 @@ async function reportBatches(
   };
   const onTerminal = options.output === undefined;
   await writeReport(report, options.format, collect, {
-    color: onTerminal && terminal.color && options.color,
+    color: paints(options.color, onTerminal && terminal.color),
+    ascii: onTerminal && terminal.ascii === true,
     verbose: options.verbose,
     ...(onTerminal && terminal.columns !== null ? { width: terminal.columns } : {}),
   });

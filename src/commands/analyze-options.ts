@@ -2,6 +2,7 @@ import type { Severity } from '../report/report.js';
 import { FORMATS, type Format } from '../report/write-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
 import { isAddressText } from '../wire/address.js';
+import { COLOR_CHOICES, type ColorChoice } from './color-choice.js';
 import type { FailOn } from './exit-code.js';
 import { UsageError } from './usage-error.js';
 
@@ -23,7 +24,7 @@ export interface AnalyzeCommandOptions {
   readonly local: readonly string[];
   /** Absent where none is given. */
   readonly sideFiles?: SideFilePaths;
-  readonly color: boolean;
+  readonly color: ColorChoice;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly chunkBytes?: number;
@@ -31,6 +32,11 @@ export interface AnalyzeCommandOptions {
 
 /** Options that may be given several times. */
 const FILES = { type: 'array', string: true, requiresArg: true } as const;
+
+export const COLOR_OPTION = {
+  type: 'string',
+  description: 'auto, always or never; --no-color is never [auto: on a terminal]',
+} as const;
 
 /** Options as the yargs table of a command; values stay text and are checked by `analyzeOptions`. */
 export const ANALYZE_OPTIONS = {
@@ -76,7 +82,7 @@ export const ANALYZE_OPTIONS = {
   },
   threads: { type: 'string', requiresArg: true, description: 'worker threads; 0: all on the main thread' },
   local: { type: 'array', string: true, requiresArg: true, description: 'address of the host that captured' },
-  color: { type: 'boolean', description: 'colours on a terminal; --no-color turns them off' },
+  color: COLOR_OPTION,
   quiet: { type: 'boolean', description: 'no progress and no remarks on stderr' },
   verbose: { type: 'boolean', description: 'everything in the text; a stack with internal errors' },
   'chunk-bytes': { type: 'string', requiresArg: true, hidden: true },
@@ -117,7 +123,7 @@ export function reportOptions(
     skip: commaList(argv, 'skip'),
     failOn: oneOf(argv, 'fail-on', FAIL_ON) ?? 'error',
     local: commaList(argv, 'local').map(assertAddress),
-    color: flag(argv, 'color') ?? true,
+    color: colorChoice(argv),
     quiet,
     verbose,
     ...(toFile ? { output } : {}),
@@ -159,6 +165,18 @@ export function flag(argv: Readonly<Record<string, unknown>>, name: string): boo
   const value = argv[name];
   if (Array.isArray(value)) return value.at(-1) === true;
   return value === undefined ? undefined : value === true;
+}
+
+/** `--color WHEN`, `--color` alone (always, as elsewhere) and `--no-color`; the last one holds. */
+export function colorChoice(argv: Readonly<Record<string, unknown>>): ColorChoice {
+  const value: unknown = [argv.color].flat().at(-1);
+  if (value === undefined) return 'auto';
+  if (value === false) return 'never';
+  if (value === '' || value === true) return 'always';
+  const choice = COLOR_CHOICES.find((candidate) => candidate === value);
+  if (choice === undefined)
+    throw new UsageError(`--color is one of ${COLOR_CHOICES.join(', ')}, not '${String(value)}'`);
+  return choice;
 }
 
 export function oneOf<Choice extends string>(

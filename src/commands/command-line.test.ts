@@ -19,7 +19,7 @@ describe('capan analyze', () => {
         skip: [],
         failOn: 'error',
         local: [],
-        color: true,
+        color: 'auto',
         quiet: false,
         verbose: false,
       },
@@ -43,7 +43,7 @@ describe('capan analyze', () => {
         failOn: 'never',
         threads: 0,
         local: ['10.0.0.1', 'fe80::1'],
-        color: false,
+        color: 'never',
         quiet: false,
         verbose: true,
         chunkBytes: 300,
@@ -95,6 +95,10 @@ describe('capan analyze', () => {
     ['analyze f --quiet --verbose', '--quiet and --verbose exclude each other'],
     ['', 'name a command'],
     ['x.pcap', 'to analyse captures: capan analyze x.pcap'],
+    ['analyse x', 'did you mean: capan analyze x'],
+    ['lvie -i eth0', 'did you mean: capan live -i eth0'],
+    ['help', 'did you mean: capan --help'],
+    ['analyze f --color sometimes', "--color is one of auto, always, never, not 'sometimes'"],
     ['compare a', 'name two captures'],
     ['compare a b c', 'compare takes two captures, not 3'],
     ['compare --at x=a.pcap', '--at needs at least two points'],
@@ -117,8 +121,12 @@ describe('capan analyze', () => {
 
 describe('the rest of the command line', () => {
   it('reads explain', async () => {
-    expect(await read('explain')).toEqual({ command: 'explain', id: null });
-    expect(await read('explain', 'esp.loss')).toEqual({ command: 'explain', id: 'esp.loss' });
+    expect(await read('explain')).toEqual({ command: 'explain', id: null, color: 'auto' });
+    expect(await read('explain', 'esp.loss')).toEqual({
+      command: 'explain',
+      id: 'esp.loss',
+      color: 'auto',
+    });
   });
 
   it('answers help, version and completion without printing', async () => {

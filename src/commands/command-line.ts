@@ -1,6 +1,14 @@
+import { existsSync } from 'node:fs';
 import yargs from 'yargs';
 import { nearestIds } from '../diagnose/nearest-ids.js';
-import { ANALYZE_OPTIONS, type AnalyzeCommandOptions, analyzeOptions } from './analyze-options.js';
+import {
+  ANALYZE_OPTIONS,
+  type AnalyzeCommandOptions,
+  analyzeOptions,
+  COLOR_OPTION,
+  colorChoice,
+} from './analyze-options.js';
+import type { ColorChoice } from './color-choice.js';
 import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
 import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './convert-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
@@ -12,10 +20,11 @@ export type Invocation =
   | { readonly command: 'live'; readonly options: LiveCommandOptions }
   | { readonly command: 'compare'; readonly options: CompareCommandOptions }
   | { readonly command: 'convert'; readonly options: ConvertCommandOptions }
-  | { readonly command: 'explain'; readonly id: string | null }
+  | { readonly command: 'explain'; readonly id: string | null; readonly color: ColorChoice }
   | { readonly command: 'print'; readonly text: string };
 
 const EXPLAIN_OPTIONS = {
+  color: COLOR_OPTION,
   verbose: { type: 'boolean', description: 'a stack with internal errors' },
 } as const;
 
@@ -140,7 +149,7 @@ function parserOf(
       (argv) => {
         const [id, ...more] = operands(argv._);
         if (more.length > 0) throw new UsageError(`explain takes one id, not ${more.length + 1}`);
-        onInvocation({ command: 'explain', id: id ?? null });
+        onInvocation({ command: 'explain', id: id ?? null, color: colorChoice(argv) });
       },
     )
     .completion(
@@ -159,11 +168,31 @@ function parserOf(
     .exitProcess(false);
 }
 
+/** What people say for a command. */
+const MEANT: Readonly<Record<string, string>> = {
+  analyse: 'analyze',
+  read: 'analyze',
+  check: 'analyze',
+  capture: 'live',
+  monitor: 'live',
+  help: '--help',
+  version: '--version',
+};
+
+function looksLikeFile(word: string): boolean {
+  return /[./\\]/.test(word) || existsSync(word);
+}
+
 /** yargs would complain of every word of a command that does not exist. */
 function assertCommand(args: readonly string[]): void {
   const [word] = args;
   if (word === undefined || word.startsWith('--') || word === '-h' || COMMANDS.includes(word)) return;
-  const hint = `to analyse captures: capan analyze ${args.join(' ')}`;
+  const meant =
+    MEANT[word.toLowerCase()] ?? (looksLikeFile(word) ? undefined : nearestIds(word, COMMANDS)[0]);
+  const hint =
+    meant === undefined
+      ? `to analyse captures: capan analyze ${args.join(' ')}`
+      : `did you mean: capan ${[meant, ...args.slice(1)].join(' ')}`;
   throw new UsageError(`unknown command '${word}', the commands are ${COMMANDS.join(', ')}; ${hint}`);
 }
 

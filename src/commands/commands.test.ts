@@ -138,7 +138,18 @@ describe('progress', () => {
   });
 
   it('has no share and no end for a pipe', () => {
-    expect(progressLine(5e8, null, 2)).toBe('500 MB  250 MB/s');
+    expect(progressLine(5e8, null, 2.5e8)).toBe('500 MB  250 MB/s');
+  });
+
+  it('tells the time left by what was read of late', () => {
+    const written: string[] = [];
+    const stream = { columns: 120, write: (text: string) => void written.push(text) };
+    let nowMs = 0;
+    const progress = startProgress(stream, () => nowMs);
+    // 100 MB/s for 10 s, then 10 MB/s.
+    for (; nowMs <= 10_000; nowMs += 100) progress.update(nowMs * 1e5, 2e9);
+    for (; nowMs <= 20_000; nowMs += 100) progress.update(1e9 + (nowMs - 10_000) * 1e4, 2e9);
+    expect(written.at(-1)).toMatch(/10\.\d MB\/s {2}9\d s left$/);
   });
 });
 

@@ -1,7 +1,9 @@
 import type { FindingEvent } from '../live/finding-tracker.js';
+import { shownText } from '../report/ascii-text.js';
 import { liveEventJson, liveEventLine } from '../report/live-lines.js';
 import { liveScreen, rateKey } from '../report/live-screen.js';
 import type { Tunnel } from '../report/report.js';
+import { paints } from './color-choice.js';
 import type { LiveCommandOptions } from './live-options.js';
 import type { LiveRound } from './run-live.js';
 import type { ScreenStream, Terminal } from './terminal.js';
@@ -26,13 +28,17 @@ export function liveView(
   const { format, output, quiet } = options;
   const isText = format === 'text';
   if (isText && !quiet && terminal.screen) {
-    return new ScreenView(terminal.screen, about.title, terminal.color && options.color);
+    return new ScreenView(terminal.screen, about.title, {
+      color: paints(options.color, terminal.color),
+      ascii: terminal.ascii === true,
+    });
   }
   // The report alone goes where another format was asked for.
   if (format === 'ndjson' && output === undefined)
     return new LinesView((text) => terminal.write(text), liveEventJson);
   if (quiet) return SILENT;
-  const line = (event: FindingEvent, now: string | null) => liveEventLine(event, now);
+  const line = (event: FindingEvent, now: string | null) =>
+    shownText(liveEventLine(event, now), terminal.ascii);
   if (isText) return new LinesView((text) => terminal.write(`${text}\n`), line);
   return new LinesView(async (text) => terminal.message(text), line);
 }
@@ -73,7 +79,7 @@ class ScreenView implements LiveView {
   constructor(
     private readonly screen: ScreenStream,
     private readonly title: string,
-    private readonly color: boolean,
+    private readonly look: { readonly color: boolean; readonly ascii: boolean },
   ) {}
 
   begin(): void {
@@ -96,7 +102,7 @@ class ScreenView implements LiveView {
   }
 
   private draw(round: LiveRound, seconds: number): void {
-    const { screen, title, color, startMs, lastMs } = this;
+    const { screen, title, look, startMs, lastMs } = this;
     const framesPerSecond = seconds > 0 ? (round.frames - this.lastFrames) / seconds : 0;
     this.lastFrames = round.frames;
     const state = {
@@ -106,7 +112,7 @@ class ScreenView implements LiveView {
       framesPerSecond,
       rates: this.ratesOf(round.tunnels, seconds),
     };
-    screen.draw(liveScreen(state, { columns: screen.columns, rows: screen.rows, color }));
+    screen.draw(liveScreen(state, { columns: screen.columns, rows: screen.rows, ...look }));
   }
 
   private ratesOf(tunnels: readonly Tunnel[], seconds: number): Map<string, number> {

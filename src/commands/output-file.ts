@@ -137,7 +137,12 @@ function isSameFile(a: Stats, b: Stats): boolean {
 }
 
 function statOrNull(path: string): Stats | null {
-  return statSync(path, { throwIfNoEntry: false }) ?? null;
+  try {
+    return statSync(path);
+  } catch {
+    // Opening it tells why it cannot be read or written.
+    return null;
+  }
 }
 
 function stdinStatOrNull(): Stats | null {
@@ -154,6 +159,8 @@ export function reasonOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : null;
   if (code === 'ENOENT') return 'its directory does not exist';
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') return 'no permission';
+  if (code === 'ENAMETOOLONG') return 'the name is too long';
+  if (code === 'ENOTDIR') return 'a part of its path is no directory';
   if (code === 'ENOSPC') return 'no space left';
   return error instanceof Error ? error.message : String(error);
 }

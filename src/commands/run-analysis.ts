@@ -73,7 +73,11 @@ export async function analyzeSource(
   const captures = withTallies(known.captures, side.of(tcpdumpSummaries));
   const quality = { ...known, captures };
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
-  return { ...reportOf('analyze', captures, result, verdicts, options), ...sideSummary(side, verdicts) };
+  return {
+    ...reportOf('analyze', captures, result, verdicts, options),
+    ...filesLeftOut([source]),
+    ...sideSummary(side, verdicts),
+  };
 }
 
 /**
@@ -223,6 +227,16 @@ type LeftOut = NonNullable<Report['summarised']>;
 export function summarised(leftOut: LeftOut): Pick<Report, 'summarised'> {
   const entries = leftOut.filter(({ count }) => count > 0);
   return entries.length > 0 ? { summarised: entries } : {};
+}
+
+const LEFT_OUT_LISTED_MAX = 50;
+
+/** What of the directories given was not read. */
+export function filesLeftOut(sources: readonly CaptureSource[]): Pick<Report, 'filesLeftOut'> {
+  const files = sources.flatMap(({ leftOut = [] }) => leftOut);
+  if (files.length === 0) return {};
+  const listed = files.slice(0, LEFT_OUT_LISTED_MAX).map(({ file, reason }) => ({ file, reason }));
+  return { filesLeftOut: { count: files.length, files: listed } };
 }
 
 /** By the bounds on flows and sessions. */

@@ -19,6 +19,7 @@ import {
   type AnalyzeOptions,
   captureQuality,
   captureSummary,
+  filesLeftOut,
   leftOutBy,
   leftOutOf,
   pipelineErrors,
@@ -217,6 +218,7 @@ export async function pathReport(
     tunnels: verdicts.tunnels,
     ...wantedFindings(verdicts, options),
     errors: [...verdicts.errors, ...points.flatMap(({ result }) => pipelineErrors(result))],
+    ...filesLeftOut(points.map(({ source }) => source)),
     ...summarised([...points.flatMap(leftOutAt), ...leftOutOf(verdicts)]),
     ...sideSummary(side, verdicts),
     compare: {

@@ -1,9 +1,7 @@
 import { type DiagnosisMetadata, EVIDENCE_FACTS, type EvidenceFact } from '../diagnose/diagnosis-metadata.js';
 import { FAULT_MEANINGS } from '../diagnose/fault-kinds.js';
 import { counted } from './quantity.js';
-import { hang, INDENT, type TextStyle, textStyle } from './text-style.js';
-
-const LABEL_WIDTH = 14;
+import { hang, INDENT, labelled, ROOMY_WIDTH, type TextStyle, textStyle } from './text-style.js';
 
 /** A folder of the catalogue as `capan explain` and docs/diagnoses.md show it. */
 export interface DiagnosisArea {
@@ -80,6 +78,10 @@ export function thresholdTexts(diagnosis: DiagnosisMetadata): string[] {
 
 function catalogueLines(diagnosis: DiagnosisMetadata, idWidth: number, style: TextStyle): string[] {
   const severity = diagnosis.severity.padEnd('warning'.length);
+  if (style.width < ROOMY_WIDTH) {
+    const head = `${diagnosis.id}  ${diagnosis.severity}`;
+    return [INDENT + head, ...hang(INDENT + INDENT, diagnosis.title, style.width)];
+  }
   const [first = '', ...rest] = hang(
     `${INDENT}${diagnosis.id.padEnd(idWidth)}  ${severity}  `,
     diagnosis.title,
@@ -88,17 +90,10 @@ function catalogueLines(diagnosis: DiagnosisMetadata, idWidth: number, style: Te
   return [first.replace(severity, () => style.severity(diagnosis.severity, severity)), ...rest];
 }
 
-function labelled(label: string, text: string, width: number): string[] {
-  return text === '' ? [] : hang(INDENT + label.padEnd(LABEL_WIDTH), text, width);
-}
-
 /** @param bullet null: numbered. */
 function listed(label: string, entries: readonly string[], bullet: string | null, width: number): string[] {
-  return entries.flatMap((entry, index) =>
-    hang(
-      `${INDENT}${(index === 0 ? label : '').padEnd(LABEL_WIDTH)}${bullet ?? `${index + 1}. `}`,
-      entry,
-      width,
-    ),
-  );
+  return entries.flatMap((entry, index) => {
+    const mark = bullet ?? `${index + 1}. `;
+    return labelled(index === 0 ? label : '', mark + entry, width, mark.length);
+  });
 }

@@ -54,16 +54,16 @@ export function stringifyJson(value: unknown, indent?: number): string {
   return JSON.stringify(value, null, indent).replace(INVISIBLE_IN_JSON, codeUnitEscapes);
 }
 
-/** A deep copy in which every string, names of properties included, went through `escapeText`. */
-export function escapeStrings<Value>(value: Value): Value {
-  return escapeDeep(value) as Value;
+/** A deep copy in which every string, names of properties included, went through `made`, by default `escapeText`. */
+export function escapeStrings<Value>(value: Value, made: (text: string) => string = escapeText): Value {
+  return escapeDeep(value, made) as Value;
 }
 
-function escapeDeep(value: unknown): unknown {
-  if (typeof value === 'string') return escapeText(value);
-  if (Array.isArray(value)) return value.map(escapeDeep);
+function escapeDeep(value: unknown, made: (text: string) => string): unknown {
+  if (typeof value === 'string') return made(value);
+  if (Array.isArray(value)) return value.map((member) => escapeDeep(member, made));
   if (value === null || typeof value !== 'object') return value;
   return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [escapeText(name), escapeDeep(member)]),
+    Object.entries(value).map(([name, member]) => [made(name), escapeDeep(member, made)]),
   );
 }

@@ -12,7 +12,7 @@ export function displayWidth(text: string): number {
   return width;
 }
 
-/** Breaks at blanks; a word wider than a line is cut. At least one line, none wider than `width`. */
+/** Breaks at blanks; a word wider than a line is cut, behind punctuation where it has any. At least one line, none wider than `width`. */
 export function wrapWords(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
@@ -53,6 +53,12 @@ export function wrapFilter(filter: string, width: number): string[] | null {
   return lines;
 }
 
+/** Cuts the end off what is too wide: for sentences, of which the beginning tells. */
+export function shortenEnd(text: string, width: number): string {
+  if (displayWidth(text) <= width) return text;
+  return takeColumns([...text], Math.max(0, width - ELLIPSIS.length)).trimEnd() + ELLIPSIS.slice(0, width);
+}
+
 /** Cuts the middle out of what is too wide: both the start and the end of an address or a name tell things apart. */
 export function shorten(text: string, width: number): string {
   if (displayWidth(text) <= width) return text;
@@ -67,11 +73,18 @@ function cutWord(word: string, width: number): string[] {
   const pieces: string[] = [];
   let rest = [...word];
   while (rest.length > 0) {
-    const piece = takeColumns(rest, width) || (rest[0] ?? '');
+    const fitting = takeColumns(rest, width) || (rest[0] ?? '');
+    const piece = [...fitting].length === rest.length ? fitting : upToPunctuation(fitting);
     pieces.push(piece);
     rest = rest.slice([...piece].length);
   }
   return pieces;
+}
+
+/** Addresses, ids and paths are read more easily where no part of them is cut. */
+function upToPunctuation(text: string): string {
+  const [whole] = /^.*[-/:.,;_=&|@](?=.)/su.exec(`${text} `) ?? [];
+  return whole !== undefined && displayWidth(whole) * 2 >= displayWidth(text) ? whole : text;
 }
 
 function takeColumns(characters: readonly string[], width: number): string {

@@ -64,9 +64,23 @@ describe('the live screen', () => {
       for (const rows of [8, 12, 24, 60]) {
         const lines = liveScreen(state({ tunnels, open, cleared }), { columns, rows, color: false });
         expect(lines.length).toBeLessThan(rows);
-        if (columns >= 80) for (const line of lines) expect(displayWidth(line)).toBeLessThan(columns);
+        if (columns >= 40) for (const line of lines) expect(displayWidth(line)).toBeLessThan(columns);
       }
     }
+  });
+
+  it('keeps the name of a diagnosis whole at 50 columns', () => {
+    const open = [finding({ id: 'ike.natt-4500-blocked', title: 'UDP 4500 is blocked on the way' })];
+    for (const columns of [40, 50, 70, 110]) {
+      const text = liveScreen(state({ open }), { columns, rows: 20, color: false }).join('\n');
+      expect(text).toContain('ike.natt-4500-blocked');
+    }
+  });
+
+  it('is plain ASCII where the terminal shows no more', () => {
+    const open = [finding({ title: 'names (a, \u2026)' })];
+    const text = liveScreen(state({ open }), { ...SIZE, ascii: true }).join('\n');
+    expect(text).toContain('names (a, ...)');
   });
 
   it('lets nothing from a packet reach the terminal', () => {

@@ -1,6 +1,7 @@
+import { shownText } from './ascii-text.js';
 import { escapeTableCell, escapeText } from './escape.js';
 import { severityRank } from './finding-order.js';
-import { displayWidth, shorten } from './line-wrap.js';
+import { displayWidth, shorten, shortenEnd } from './line-wrap.js';
 import { COLUMN_GAP, plainTable } from './plain-table.js';
 import { counted, formatBytes, formatCount, formatDuration } from './quantity.js';
 import type { Finding, Severity, Tunnel } from './report.js';
@@ -32,6 +33,7 @@ export interface LiveScreenSize {
   readonly columns: number;
   readonly rows: number;
   readonly color: boolean;
+  readonly ascii?: boolean;
 }
 
 const COLUMNS_FALLBACK = 80;
@@ -49,10 +51,19 @@ const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {
 };
 const TUNNEL_HEADINGS = ['tunnel', 'from', 'to', 'packets', '/s', 'last', 'state'];
 const TUNNEL_ALIGNMENTS = ['left', 'left', 'left', 'right', 'right', 'left', 'left'] as const;
-const STATE_COLUMN = 6;
+/** Below this a piece of a sentence tells nothing. */
+const REST_WIDTH_MIN = 8;
+const BOTH_ENDS_WIDTH_MIN = 60;
 const STATE_WIDTH_MIN = 10;
 /** Columns that give where the terminal is too narrow, and how far. */
 const NARROWEST = [8, 9, 9, 5, 3, 8, STATE_WIDTH_MIN];
+
+/** Which columns are shown, of the widest terminal to the narrowest; the state is the last one of all. */
+const COLUMN_CHOICES = [
+  [0, 1, 2, 3, 4, 5, 6],
+  [0, 1, 3, 4, 6],
+  [0, 1, 3, 6],
+];
 
 /** Names a direction of a tunnel in `rates`. */
 export function rateKey(tunnel: Tunnel, from: string, to: string): string {
@@ -74,18 +85,37 @@ export function liveScreen(state: LiveScreenState, size: LiveScreenSize): string
     style,
   );
   const tunnels = tunnelLines(state, columns, Math.max(1, room - trouble.length), style);
-  return [
-    style.heading(shorten(headLine(state), columns)),
-    shorten(verdictLine(state), columns),
+  const lines = [
+    style.heading(fitting(headFacts(state), '  ', columns)),
+    fitting(verdictFacts(state), '. ', columns),
     '',
     ...trouble,
     '',
     ...tunnels,
-  ].slice(0, rows);
+  ];
+  return lines.slice(0, rows).map((line) => shownText(line, size.ascii));
 }
 
-function headLine({ title, elapsedSeconds, frames, framesPerSecond, bytes, drops }: LiveScreenState): string {
-  const facts = [
+/** As many of the facts as there is room for, the first ones first. */
+function fitting(facts: readonly string[], separator: string, columns: number): string {
+  const [first = '', ...rest] = facts;
+  let line = first;
+  for (const fact of rest) {
+    if (displayWidth(line) + separator.length + displayWidth(fact) > columns) break;
+    line += separator + fact;
+  }
+  return shorten(line, columns);
+}
+
+function headFacts({
+  title,
+  elapsedSeconds,
+  frames,
+  framesPerSecond,
+  bytes,
+  drops,
+}: LiveScreenState): readonly string[] {
+  return [
     `capan live ${escapeText(title)}`,
     formatDuration(Math.round(elapsedSeconds)),
     counted(frames, 'packet'),
@@ -93,10 +123,9 @@ function headLine({ title, elapsedSeconds, frames, framesPerSecond, bytes, drops
     formatBytes(bytes),
     drops === null ? 'drops: told at the end' : `${formatCount(drops)} dropped by the capture`,
   ];
-  return facts.join('  ');
 }
 
-function verdictLine({ open, cleared, now }: LiveScreenState): string {
+function verdictFacts({ open, cleared, now }: LiveScreenState): readonly string[] {
   const parts = (['error', 'warning', 'info'] as const).flatMap((severity) => {
     const count = open.filter((finding) => finding.severity === severity).length;
     if (count === 0) return [];
@@ -105,7 +134,7 @@ function verdictLine({ open, cleared, now }: LiveScreenState): string {
   const trouble = parts.length === 0 ? 'No trouble at present' : `At present: ${parts.join(', ')}`;
   const over = cleared.length === 0 ? '' : `; ${formatCount(cleared.length)} over`;
   const time = now === null ? '' : `, ${timeOfDay(now, null).replace(/\.\d+$/, '')} UTC`;
-  return `${trouble}${over}${time}. Ctrl-C ends with the full report.`;
+  return [`${trouble}${over}${time}`, 'Ctrl-C ends with the full report.'];
 }
 
 function troubleLines(
@@ -129,14 +158,29 @@ function troubleLines(
     const start = finding.first === null ? '' : shortTime(finding.first, date);
     const end = typeof clearedAt === 'string' ? `-${shortTime(clearedAt, date)}` : '';
     const when = isOver ? `${start}${end}` : start === '' ? '' : `since ${start}`;
-    const text = `${word.padEnd(8)}${when.padEnd(18)}${finding.id}  ${finding.title}, ${whoText(finding)}`;
-    const line = shorten(escapeText(text), columns);
+    const line = troubleLine(word, when, finding, columns);
     if (isOver) return style.dim(line);
     return line.replace(word, () => style.severity(finding.severity, word));
   });
   const hidden = entries.length - shown.length;
   if (hidden > 0) lines.push(style.dim(`and ${formatCount(hidden)} more`));
   return [style.dim(shorten('FINDINGS', columns)), ...lines];
+}
+
+/** The name of the diagnosis stays whole before anything else does. */
+function troubleLine(word: string, when: string, finding: Finding, columns: number): string {
+  const name = escapeText(finding.id);
+  const timed = `${word.padEnd(8)}${when.padEnd(18)}${name}`;
+  const head = displayWidth(timed) <= columns ? timed : `${word.padEnd(8)}${name}`;
+  const rest = escapeText(`${finding.title}, ${whoText(finding)}`);
+  const room = columns - displayWidth(head) - COLUMN_GAP;
+  if (room >= displayWidth(rest)) return `${head}  ${rest}`;
+  return room < REST_WIDTH_MIN ? shortenEnd(head, columns) : `${head}  ${shortenRest(rest, room)}`;
+}
+
+/** Wide terminals show both ends of a sentence: whom it concerns stands last. */
+function shortenRest(text: string, room: number): string {
+  return room < BOTH_ENDS_WIDTH_MIN ? shortenEnd(text, room) : shorten(text, room);
 }
 
 function tunnelLines(state: LiveScreenState, columns: number, room: number, style: TextStyle): string[] {
@@ -153,10 +197,12 @@ function tunnelLines(state: LiveScreenState, columns: number, room: number, styl
     rows.push(...cells);
     shown++;
   }
-  const widths = columnWidths([TUNNEL_HEADINGS, ...rows], columns);
-  const lines = plainTable([TUNNEL_HEADINGS, ...rows], widths, TUNNEL_ALIGNMENTS).map((line) =>
-    line.trimEnd(),
-  );
+  const shownColumns = columnsFor(columns);
+  const pick = <Cell>(row: readonly Cell[]): Cell[] =>
+    row.filter((_, column) => shownColumns.includes(column));
+  const table = [TUNNEL_HEADINGS, ...rows].map(pick);
+  const widths = columnWidths(table, pick(NARROWEST), columns);
+  const lines = plainTable(table, widths, pick(TUNNEL_ALIGNMENTS)).map((line) => line.trimEnd());
   const hidden = ordered.length - shown;
   return [
     ...lines.map((line, index) => (index === 0 ? style.dim(line) : line)),
@@ -213,17 +259,29 @@ function shortTime(time: string, date: string | null): string {
   return timeOfDay(time, date).replace(/\.\d+$/, '');
 }
 
+/** The columns that a terminal has room for, the state always among them. */
+function columnsFor(columns: number): readonly number[] {
+  const fits = (shown: readonly number[]): boolean =>
+    shown.reduce((sum, column) => sum + (NARROWEST[column] ?? 0) + COLUMN_GAP, -COLUMN_GAP) <= columns;
+  return COLUMN_CHOICES.find(fits) ?? COLUMN_CHOICES[COLUMN_CHOICES.length - 1] ?? [];
+}
+
 /** As wide as the contents; where that is too wide, the widest give. */
-function columnWidths(rows: readonly (readonly string[])[], columns: number): number[] {
-  const widths = TUNNEL_HEADINGS.map((_, column) =>
+function columnWidths(
+  rows: readonly (readonly string[])[],
+  narrowest: readonly number[],
+  columns: number,
+): number[] {
+  const widths = narrowest.map((_, column) =>
     Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))),
   );
+  const stateColumn = widths.length - 1;
   const available = columns - COLUMN_GAP * (widths.length - 1);
   const total = (): number => widths.reduce((sum, width) => sum + width, 0);
-  const state = widths[STATE_COLUMN] ?? 0;
-  widths[STATE_COLUMN] = Math.min(state, Math.max(STATE_WIDTH_MIN, available - (total() - state)));
+  const state = widths[stateColumn] ?? 0;
+  widths[stateColumn] = Math.min(state, Math.max(STATE_WIDTH_MIN, available - (total() - state)));
   while (total() > available) {
-    const slack = widths.map((width, column) => width - (NARROWEST[column] ?? 0));
+    const slack = widths.map((width, column) => width - (narrowest[column] ?? 0));
     const widest = Math.max(...slack);
     if (widest <= 0) break;
     widths[slack.indexOf(widest)] -= 1;

@@ -13,7 +13,7 @@ import { counted, formatBytes, formatCount } from './quantity.js';
 import type { CitedFrame, Finding, Report, Tunnel } from './report.js';
 import { type Clock, formatRelative, onset, reportClock } from './report-time.js';
 import { endpointsText, placeLines, tunnelName } from './subject-text.js';
-import { lastGoodFrame, sideFileText } from './text-captures.js';
+import { lastGoodFrame, leftOutTexts, sideFileText } from './text-captures.js';
 import { verdict } from './verdict.js';
 
 const TUNNELS_SHOWN_MAX = 200;
@@ -77,6 +77,7 @@ function captureSection(report: Report, clock: Clock): string[] {
       limits.push(`- capture ${index}: skipped ${formatCount(count)} ${escapeMarkdown(name)}`);
     }
   }
+  for (const text of leftOutTexts(report)) limits.push(`- left out: ${escapeMarkdown(text)}`);
   for (const sideFile of report.sideFiles ?? []) {
     const { file, kinds, facts, warning } = sideFile;
     limits.push(

@@ -46,6 +46,7 @@ function summaryOf(report: Report) {
     },
     errors: errors.length,
     ...(report.names ? { names: report.names } : {}),
+    ...(report.filesLeftOut ? { filesLeftOut: report.filesLeftOut } : {}),
     ...(report.summarised ? { summarised: report.summarised } : {}),
   };
 }

@@ -245,6 +245,13 @@ export const reportSchema = z.object({
   sideFiles: z.optional(z.array(sideFileSchema)),
   /** What side files call the addresses of tunnels and findings. */
   names: z.optional(z.record(z.string(), z.string())),
+  /** Files of the directories given that are no captures: how many, and the first of them with the reason. */
+  filesLeftOut: z.optional(
+    z.object({
+      count: z.number().int(),
+      files: z.array(z.object({ file: z.string(), reason: z.string() })),
+    }),
+  ),
   /** What was counted and not kept one by one, because of a bound. */
   summarised: z.optional(z.array(z.object({ what: z.string(), count: z.number().int() }))),
   /** Only for compare. */

@@ -29,6 +29,7 @@ const summarySchema = z.object({
   }),
   errors: count,
   names: reportSchema.shape.names,
+  filesLeftOut: reportSchema.shape.filesLeftOut,
   summarised: reportSchema.shape.summarised,
 });
 

@@ -1,17 +1,16 @@
 import { counted, formatBytes, formatCount, formatDuration } from './quantity.js';
 import type { CaptureSummary, Finding, Report, SideFileSummary } from './report.js';
 import { type Clock, parseTimeNs } from './report-time.js';
-import { hang, INDENT, type TextStyle } from './text-style.js';
+import { hang, INDENT, type TextStyle, titled } from './text-style.js';
 
 const CAPTURES_SHOWN_MAX = 12;
 const DAMAGE_SHOWN_MAX = 3;
+const LEFT_OUT_SHOWN_MAX = 6;
 
 /** The captures and what limits them. */
 export function captureLines(report: Report, clock: Clock, style: TextStyle): string[] {
   const dated = clock.date === null ? 'no dates' : `${clock.date}, times in UTC`;
-  const lines = [
-    `${style.heading('CAPTURES')} ${style.dim(`(${dated}; +s from the first frame of the file)`)}`,
-  ];
+  const lines = titled('CAPTURES', `${dated}; +s from the first frame of the file`, style);
   const shown = style.verbose ? report.captures : mostTelling(report.captures);
   for (const [index, capture] of report.captures.entries()) {
     if (!shown.includes(capture)) continue;
@@ -20,10 +19,11 @@ export function captureLines(report: Report, clock: Clock, style: TextStyle): st
   const rest = report.captures.filter((capture) => !shown.includes(capture));
   if (rest.length > 0) {
     const frames = rest.reduce((sum, capture) => sum + capture.frames, 0);
-    lines.push(
-      `${INDENT}and ${counted(rest.length, 'more file')} with ${counted(frames, 'frame')}, undamaged`,
-    );
+    const more = `${counted(rest.length, 'more file')} with ${counted(frames, 'frame')}, undamaged`;
+    lines.push(...hang(`${INDENT}and `, more, style.width));
   }
+  for (const text of leftOutTexts(report, style.verbose))
+    lines.push(...hang(`${INDENT}left out `, text, style.width));
   for (const { id, detail } of report.quality) {
     // The finding of that id has the detail, unless it was filtered out.
     const finding = report.findings.find((candidate) => candidate.id === id);
@@ -38,6 +38,16 @@ export function captureLines(report: Report, clock: Clock, style: TextStyle): st
     lines.push(...hang(`${INDENT}summarised: `, text, style.width));
   }
   return lines;
+}
+
+/** What of the directories given was not read: the first files with the reason, then how many more. */
+export function leftOutTexts({ filesLeftOut }: Report, all = false): string[] {
+  if (filesLeftOut === undefined) return [];
+  const { count, files } = filesLeftOut;
+  const shown = all ? files : files.slice(0, LEFT_OUT_SHOWN_MAX);
+  const texts = shown.map(({ file, reason }) => `${file}: ${reason}`);
+  if (count > shown.length) texts.push(`${counted(count - shown.length, 'more file')}`);
+  return texts;
 }
 
 /** `pluto.log: IKE log, 7 facts`, or why it was not read. */

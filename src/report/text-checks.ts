@@ -1,7 +1,8 @@
 import { isAddressText } from '../wire/address.js';
+import { displayWidth } from './line-wrap.js';
 import { counted } from './quantity.js';
 import type { Checked, Report } from './report.js';
-import { hang, INDENT, type TextStyle } from './text-style.js';
+import { hang, INDENT, type TextStyle, titled } from './text-style.js';
 
 /** What to change in the next capture, by the fact that limited this one. */
 const CAPTURE_ADVICE: Readonly<Record<string, string>> = {
@@ -19,16 +20,13 @@ const CAPTURE_ADVICE: Readonly<Record<string, string>> = {
 /** What was checked and found healthy: the ids of an area in a line. */
 export function healthyLines(report: Report, style: TextStyle): string[] {
   const healthy = report.checked.filter((check) => check.result === 'healthy');
-  const title = style.heading('HEALTHY');
-  if (healthy.length === 0) return [title, `${INDENT}nothing`];
+  if (healthy.length === 0) return [style.heading('HEALTHY'), `${INDENT}nothing`];
   const areas = new Map<string, string[]>();
   for (const check of healthy) {
     const area = check.id.split('.')[0] ?? '';
     areas.set(area, [...(areas.get(area) ?? []), withCount(check.id, check.subjects.healthy)]);
   }
-  const lines = [
-    `${title} ${style.dim(`(${counted(healthy.length, 'check')} passed; subjects in brackets)`)}`,
-  ];
+  const lines = titled('HEALTHY', `${counted(healthy.length, 'check')} passed; subjects in brackets`, style);
   for (const ids of areas.values()) lines.push(...hang(INDENT, ids.join(', '), style.width));
   return lines;
 }
@@ -39,7 +37,7 @@ export function unjudgedLines(report: Report, style: TextStyle): string[] {
   // A check that found a problem may still have subjects that it could not judge.
   const unjudged = report.checked.filter((check) => check.subjects.insufficient > 0);
   if (unjudged.length > 0) {
-    lines.push(`${style.heading('NOT JUDGED')} ${style.dim(`(${counted(unjudged.length, 'check')})`)}`);
+    lines.push(...titled('NOT JUDGED', counted(unjudged.length, 'check'), style));
     for (const [reason, checks] of byReason(unjudged)) {
       const ids = checks.map((check) => withCount(check.id, check.subjects.insufficient)).join(', ');
       lines.push(...hang(INDENT, reason === '' ? ids : `${ids}: ${reason}`, style.width));
@@ -50,9 +48,8 @@ export function unjudgedLines(report: Report, style: TextStyle): string[] {
   if (notApplicable.length === 0) return lines;
   if (lines.length === 0) lines.push(style.heading('NOT JUDGED'));
   const have = notApplicable.length === 1 ? 'has' : 'have';
-  lines.push(
-    `${INDENT}${counted(notApplicable.length, 'more check')} ${have} nothing to judge in this capture`,
-  );
+  const rest = `${counted(notApplicable.length, 'more check')} ${have} nothing to judge in this capture`;
+  lines.push(...hang(INDENT, rest, style.width));
   if (style.verbose)
     lines.push(...hang(INDENT + INDENT, notApplicable.map(({ id }) => id).join(', '), style.width));
   return lines;
@@ -84,7 +81,9 @@ function recipeLines(report: Report, style: TextStyle): string[] {
       'To settle these, capture at both ends at once (pcapng keeps the drop counters):',
       style.width,
     ),
-    command,
+    ...(displayWidth(command) <= style.width
+      ? [command]
+      : hang(`${INDENT}${INDENT}`, command.trim(), style.width)),
   ];
   if (advice.length > 0) {
     lines.push(

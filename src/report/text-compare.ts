@@ -9,8 +9,8 @@ import {
 } from './compare-text.js';
 import { displayWidth, shorten } from './line-wrap.js';
 import { counted, formatCount } from './quantity.js';
-import type { Report } from './report.js';
-import { hang, INDENT, type TextStyle } from './text-style.js';
+import type { CompareDirection, Report } from './report.js';
+import { hang, INDENT, ROOMY_WIDTH, type TextStyle } from './text-style.js';
 
 const DIRECTIONS_MAX = 40;
 const NAT_MAX = 10;
@@ -25,7 +25,8 @@ export function compareLines(report: Report, style: TextStyle): string[] {
   if (!compare) return [];
   const lines = [style.heading('COMPARISON'), ...hang(`${INDENT}clock: `, clockText(compare), style.width)];
   const shown = directionsShown(report, style.verbose ? Number.POSITIVE_INFINITY : DIRECTIONS_MAX);
-  if (shown.length > 0) lines.push(...table([DIRECTION_HEADINGS, ...shown.map(directionCells)], style));
+  if (style.width < ROOMY_WIDTH) lines.push(...shown.flatMap((direction) => stacked(direction, style)));
+  else if (shown.length > 0) lines.push(...table([DIRECTION_HEADINGS, ...shown.map(directionCells)], style));
   for (const direction of shown) {
     const remarks = remarksOf(direction);
     if (remarks.length > 0)
@@ -39,7 +40,10 @@ export function compareLines(report: Report, style: TextStyle): string[] {
       lines.push(...hang(`${INDENT}changed on the way: `, `${way}: ${change}.`, style.width));
   }
   const hidden = compare.directions.length - shown.length;
-  if (hidden > 0) lines.push(`${INDENT}and ${counted(hidden, 'more direction')}, see --format json`);
+  if (hidden > 0)
+    lines.push(
+      ...hang(`${INDENT}and `, `${counted(hidden, 'more direction')}, see --format json`, style.width),
+    );
   for (const { a, b, translatedAt } of compare.nat.slice(0, NAT_MAX))
     lines.push(
       ...hang(
@@ -50,13 +54,21 @@ export function compareLines(report: Report, style: TextStyle): string[] {
     );
   if (compare.nat.length > NAT_MAX)
     lines.push(
-      `${INDENT}and ${counted(compare.nat.length - NAT_MAX, 'more translation')}, see --format json`,
+      ...hang(
+        `${INDENT}and `,
+        `${counted(compare.nat.length - NAT_MAX, 'more translation')}, see --format json`,
+        style.width,
+      ),
     );
   const rewritten = rewrittenOf(compare);
   for (const words of rewritten.slice(0, NAT_MAX)) lines.push(...hang(`${INDENT}`, `${words}.`, style.width));
   if (rewritten.length > NAT_MAX)
     lines.push(
-      `${INDENT}and ${counted(rewritten.length - NAT_MAX, 'more pair')} of rewritten flows, see --format json`,
+      ...hang(
+        `${INDENT}and `,
+        `${counted(rewritten.length - NAT_MAX, 'more pair')} of rewritten flows, see --format json`,
+        style.width,
+      ),
     );
   for (const { side, from, to, packets } of compare.unpaired.slice(0, UNPAIRED_MAX)) {
     const words = `${formatCount(packets)} packets from ${from} to ${to} are in ${side.toUpperCase()} only: not of this path`;
@@ -64,9 +76,23 @@ export function compareLines(report: Report, style: TextStyle): string[] {
   }
   if (compare.unpaired.length > UNPAIRED_MAX)
     lines.push(
-      `${INDENT}and ${counted(compare.unpaired.length - UNPAIRED_MAX, 'more such direction')}, see --format json`,
+      ...hang(
+        `${INDENT}and `,
+        `${counted(compare.unpaired.length - UNPAIRED_MAX, 'more such direction')}, see --format json`,
+        style.width,
+      ),
     );
   return lines;
+}
+
+/** Where no table fits. */
+function stacked(direction: CompareDirection, { width }: TextStyle): string[] {
+  const [from, to, sender, sent, arrived, lost, delays] = directionCells(direction);
+  const numbers = `sent ${sent}, arrived ${arrived}, lost ${lost}, delay median / p99 ${delays}`;
+  return [
+    ...hang(INDENT, `${from} > ${to} (sent at ${sender}):`, width),
+    ...hang(INDENT + INDENT, numbers, width),
+  ];
 }
 
 function table(rows: readonly (readonly string[])[], style: TextStyle): string[] {

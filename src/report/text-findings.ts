@@ -11,11 +11,10 @@ import type { CitedFrame, Finding, Report, Severity } from './report.js';
 import { type Clock, formatRelative, onset } from './report-time.js';
 import { placeLines } from './subject-text.js';
 import { captureMark, lastGoodFrame } from './text-captures.js';
-import { hang, INDENT, type TextStyle } from './text-style.js';
+import { hang, INDENT, LABEL_WIDTH, labelled, ROOMY_WIDTH, type TextStyle, titled } from './text-style.js';
 
 const EVIDENCE_SHOWN_MAX = 6;
 const CONSEQUENCES_SHOWN_MAX = 12;
-const LABEL_WIDTH = 14;
 const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {
   error: 'ERROR',
   warning: 'WARNING',
@@ -32,9 +31,8 @@ interface Context {
 export function findingLines(report: Report, clock: Clock, style: TextStyle): string[] {
   const context = { report, clock, style };
   const groups = groupByBlame(report.findings);
-  const title = style.heading('FINDINGS');
-  if (groups.length === 0) return [title, `${INDENT}none`];
-  const lines = [`${title} ${style.dim(`(${severityCounts(groups)})`)}`];
+  if (groups.length === 0) return [style.heading('FINDINGS'), `${INDENT}none`];
+  const lines = titled('FINDINGS', severityCounts(groups), style);
   for (const [index, group] of groups.entries()) {
     if (index > 0) lines.push('');
     lines.push(...oneFinding(group, context));
@@ -93,7 +91,8 @@ function oneFinding({ root, consequences }: BlameGroup, context: Context): strin
 
 function titleLines(finding: Finding, style: TextStyle): string[] {
   const word = SEVERITY_WORDS[finding.severity];
-  const [first = '', ...rest] = hang(`${INDENT}${word.padEnd(LABEL_WIDTH)}`, finding.title, style.width);
+  const column = style.width < ROOMY_WIDTH ? word.length + 2 : LABEL_WIDTH;
+  const [first = '', ...rest] = hang(`${INDENT}${word.padEnd(column)}`, finding.title, style.width);
   const painted = style.severity(finding.severity, word);
   return [first.replace(word, () => painted), ...rest];
 }
@@ -108,14 +107,6 @@ function adviceLines(finding: Finding, width: number): string[] {
     ),
     ...labelled('ruled out by', finding.refutedBy, width),
   ];
-}
-
-/** A label in its column and text beside it; nothing at all for empty text. */
-function labelled(label: string, text: string, width: number, hanging = 0): string[] {
-  if (text === '') return [];
-  const prefix = `${INDENT}${label.padEnd(LABEL_WIDTH)}`;
-  if (hanging === 0) return hang(prefix, text, width);
-  return hang(prefix + text.slice(0, hanging), text.slice(hanging), width);
 }
 
 function whenText(finding: Finding, { report, clock }: Context): string {
@@ -165,9 +156,12 @@ function evidenceText(evidence: CitedFrame, report: Report): string {
 
 function filterLines(displayFilter: string, width: number): string[] {
   if (displayFilter === '') return [];
-  const lines = wrapFilter(displayFilter, width - INDENT.length - LABEL_WIDTH);
+  const isNarrow = width < ROOMY_WIDTH;
+  const indent = INDENT.length + (isNarrow ? INDENT.length : LABEL_WIDTH);
+  const lines = wrapFilter(displayFilter, width - indent);
   if (lines === null)
     return labelled('filter', 'too long for a line, see displayFilter in --format json', width);
+  if (isNarrow) return [`${INDENT}filter`, ...lines.map((line) => INDENT + INDENT + line)];
   return lines.map((line, index) => INDENT + (index === 0 ? 'filter' : '').padEnd(LABEL_WIDTH) + line);
 }
 
@@ -175,7 +169,9 @@ function restatementLines(restatements: readonly Finding[], width: number): stri
   return restatements.flatMap(({ id, title }, index) =>
     labelled(
       index === 0 ? 'also' : '',
-      shorten(`${SAME_PACKETS} ${id}: ${title}`, width - INDENT.length - LABEL_WIDTH),
+      width < ROOMY_WIDTH
+        ? `${SAME_PACKETS} ${id}: ${title}`
+        : shorten(`${SAME_PACKETS} ${id}: ${title}`, width - INDENT.length - LABEL_WIDTH),
       width,
     ),
   );
@@ -183,15 +179,17 @@ function restatementLines(restatements: readonly Finding[], width: number): stri
 
 function consequenceLines(consequences: readonly Finding[], { clock, style }: Context): string[] {
   const shown = style.verbose ? consequences : consequences.slice(0, CONSEQUENCES_SHOWN_MAX);
-  const lines = shown.map((finding, index) => {
-    const prefix = INDENT + (index === 0 ? 'leads to' : '').padEnd(LABEL_WIDTH);
+  const lines = shown.flatMap((finding, index) => {
     const word = SEVERITY_WORDS[finding.severity].toLowerCase();
     const { time, relativeSeconds } = onset(finding, clock);
     const start = time !== '' ? time : relativeSeconds === null ? '' : formatRelative(relativeSeconds);
     const since = start === '' ? '' : `, since ${start}`;
     const head = `${word} ${finding.id}: `;
+    const label = index === 0 ? 'leads to' : '';
+    if (style.width < ROOMY_WIDTH) return labelled(label, `${head}${finding.title}${since}`, style.width);
+    const prefix = INDENT + label.padEnd(LABEL_WIDTH);
     const room = Math.max(0, style.width - prefix.length - displayWidth(head) - since.length);
-    return shorten(`${prefix}${head}${shorten(finding.title, Math.max(10, room))}${since}`, style.width);
+    return [shorten(`${prefix}${head}${shorten(finding.title, Math.max(10, room))}${since}`, style.width)];
   });
   const hidden = consequences.length - shown.length;
   if (hidden > 0) {

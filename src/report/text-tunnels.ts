@@ -5,7 +5,7 @@ import { counted, formatCount } from './quantity.js';
 import type { Report, Tunnel } from './report.js';
 import type { Clock } from './report-time.js';
 import { namedAddress, tunnelFacts, tunnelName } from './subject-text.js';
-import { hang, INDENT, type TextStyle } from './text-style.js';
+import { hang, INDENT, ROOMY_WIDTH, type TextStyle } from './text-style.js';
 
 /** cli-table3 takes about a fifth of a millisecond for a row. */
 const ROWS_MAX = 200;
@@ -16,6 +16,8 @@ const ALIGNMENTS = HEADINGS.map((_, column) => (column === PACKETS_COLUMN ? 'rig
 /** State is free text and is wrapped into what the other columns leave; those keep to their line. */
 const STATE_WIDTH_MIN = 11;
 const STATE_WIDTH_MAX = 24;
+/** What a terminal has beyond this goes to the state. */
+const ORDINARY_WIDTH = 100;
 const STATE_LINES_MAX = 3;
 const NAME_WIDTH_MAX = 40;
 const KEYS_SHOWN_MAX = 4;
@@ -44,9 +46,10 @@ export function tunnelLines(report: Report, clock: Clock, style: TextStyle): str
     tunnels.push({ cells, state: escapeTableCell(tunnel.state) });
   }
   const shown = tunnels.length;
-  const lines = [title, ...table(tunnels, style)];
+  const lines = [title, ...(style.width < ROOMY_WIDTH ? stacked(tunnels, style) : table(tunnels, style))];
   const hidden = report.tunnels.length - shown;
-  if (hidden > 0) lines.push(`${INDENT}and ${counted(hidden, 'more tunnel')}, see --format json`);
+  if (hidden > 0)
+    lines.push(...hang(`${INDENT}and `, `${counted(hidden, 'more tunnel')}, see --format json`, style.width));
   if (style.verbose) {
     for (const tunnel of report.tunnels.slice(0, shown)) {
       const facts = tunnelFacts(tunnel);
@@ -96,11 +99,25 @@ function table(tunnels: readonly TunnelCells[], style: TextStyle): string[] {
     available - STATE_WIDTH_MIN,
   );
   const taken = widths.reduce((sum, width) => sum + width, 0);
-  widths.push(Math.min(STATE_WIDTH_MAX, available - taken));
+  widths.push(Math.min(Math.max(STATE_WIDTH_MAX, style.width - ORDINARY_WIDTH), available - taken));
   const rows = tunnels.flatMap((tunnel) => withState(tunnel, widths[STATE_COLUMN] ?? 0));
   return plainTable([HEADINGS, ...rows], widths, ALIGNMENTS).map((line, index) => {
     const text = (INDENT + line).trimEnd();
     return index === 0 ? style.dim(text) : text;
+  });
+}
+
+/** Where no table fits: a tunnel and its state, and below it a line for what each end sent. */
+function stacked(tunnels: readonly TunnelCells[], { width }: TextStyle): string[] {
+  return tunnels.flatMap(({ cells, state }) => {
+    const name = cells.map(([part]) => part ?? '').filter((part) => part !== '');
+    const ways = cells.filter(([, from]) => from !== undefined && from !== '');
+    return [
+      ...hang(INDENT, `${name.join(' ')}: ${state}`, width),
+      ...ways.flatMap(([, from = '', packets = '', last = '']) =>
+        hang(INDENT + INDENT, `${from} sent ${packets}${last === '' ? '' : `, last ${last}`}`, width),
+      ),
+    ];
   });
 }
 

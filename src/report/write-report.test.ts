@@ -53,13 +53,46 @@ describe('text', () => {
   });
 
   it('fits the width whatever the strings are', async () => {
-    const width = fc.constantFrom(80, 100);
+    const width = fc.constantFrom(40, 52, 80, 100, 160);
     await fc.assert(
       fc.asyncProperty(hostileText, width, fc.boolean(), async (text, columns, verbose) => {
         const output = await written(hostileReport(text), 'text', { width: columns, verbose });
         for (const line of output.split('\n')) expect(displayWidth(line)).toBeLessThanOrEqual(columns);
       }),
     );
+  });
+
+  /** What a narrow report says in other words: the table of tunnels, a set in a filter, the peer of the recipe. */
+  const STACKED = ['sent', '{', 'PEER'];
+
+  it('breaks no word that has room on a line of its own', async () => {
+    const bare = (word: string): string => word.replace(/[:,;.]+$/, '');
+    const wordsAt = async (width: number): Promise<string[]> =>
+      (await written(brokenReport(), 'text', { width })).split(/\s+/).map(bare);
+    const words = await wordsAt(160);
+    const isWhole = (word: string): boolean =>
+      words.includes(word) ||
+      word.includes('..') ||
+      words.some((one) => one.length > 36 && one.includes(word));
+    for (const width of [40, 60, 75, 76, 120]) {
+      const broken = (await wordsAt(width)).filter((word) => !isWhole(word) && !STACKED.includes(word));
+      expect(broken, `at ${width} columns`).toEqual([]);
+    }
+  });
+
+  it('uses the width of a wide terminal', async () => {
+    const lines = (await written(brokenReport(), 'text', { width: 160 })).split('\n');
+    expect(Math.max(...lines.map(displayWidth))).toBeGreaterThan(120);
+  });
+
+  it('is plain ASCII where the terminal shows no more', async () => {
+    const report = brokenReport({
+      findings: [finding({ title: '3 \u00d7 15 minutes\u2026', explanation: 'caf\u00e9 \u6771' })],
+    });
+    const output = await written(report, 'text', { ascii: true });
+    expect(output).toMatch(/^[\n -~]*$/);
+    expect(output).toContain('3 x 15 minutes...');
+    expect(output).toContain('cafe ?');
   });
 
   it('says the same with colour and without', async () => {
