@@ -18,7 +18,7 @@ const POINTER_LIST = 1;
 const ELEMENT_BYTE = 2;
 
 const TAG_BEACON = 1;
-/** 2018: interface keepalive (a struct without pointers); from 2019 on path management, which was 4 before. */
+/** 2018: interface keepalive (a struct without pointers); from October 2020 on path management, which was 4 before. */
 const TAG_KEEPALIVE = 2;
 const TAG_PATH_MANAGEMENT = 4;
 const TAG_REGISTRATION = 3;

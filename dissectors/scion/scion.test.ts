@@ -237,7 +237,7 @@ describe('the header of 2018', () => {
     expect(kindOf({ tag: 1, requestId, filling })).toBe(control.CONTROL_BEACON);
     expect(kindOf({ tag: 4, managementTag: 3, requestId, filling })).toBe(control.CONTROL_REGISTRATION);
     expect(kindOf({ tag: 4, managementTag: 1, requestId })).toBe(control.CONTROL_OTHER);
-    // From 2019 on path management has the number that keepalives had.
+    // From October 2020 on path management has the number that keepalives had.
     expect(kindOf({ tag: 2, managementTag: 3, requestId, filling })).toBe(control.CONTROL_REGISTRATION);
     expect(kindOf({ tag: 3, requestId })).toBe(control.CONTROL_OTHER);
     dissect(oldScionPacket(packet({ payload: scionUdp(1, 2, random(2).bytes(60)) })));
