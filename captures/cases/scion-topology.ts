@@ -1,3 +1,4 @@
+import { ping } from '../../test/build/scenario.js';
 import { keepalives, rawFraming, registrations } from '../../test/build/scenario-scion.js';
 import type { SampleCapture, SampleSideFile } from './sample-capture.js';
 import { CHILD, CHILD_PHASE, healthyLink, PARENT, path, rawFile } from './scion.js';
@@ -9,6 +10,16 @@ function attachmentPointSilent(): Uint8Array {
   const until = 40;
   keepalives(t, { from: CHILD, to: PARENT, at: CHILD_PHASE, until, isOneHop: true });
   registrations(t, { from: CHILD, to: PARENT, at: 3.1, until }, path(t));
+  return rawFile(t);
+}
+
+/** Over IPv6, with the lower port at the attachment point: the child sends no keepalives, and its pings are lost as well. */
+function childSilent(): Uint8Array {
+  const t = namedTimeline('scion-child-silent-ipv6', rawFraming);
+  const child = { isdAs: CHILD.isdAs, socket: { ...CHILD.socket, address: 'fd00:8::8', port: 50_015 } };
+  const parent = { isdAs: PARENT.isdAs, socket: { ...PARENT.socket, address: 'fd00:8::1', port: 50_000 } };
+  keepalives(t, { from: parent, to: child, at: CHILD_PHASE, until: 40, isOneHop: true });
+  ping(t, child.socket, parent.socket, { at: 9.2, count: 5, identifier: 0x3b12, answered: false });
   return rawFile(t);
 }
 
@@ -57,6 +68,15 @@ export const captures: readonly SampleCapture[] = [
     allow: ['scion.endpoint-mismatch'],
     sideFiles: { topology: [topology(CHILD.isdAs, '10.0.8.8:50000', '10.0.8.1:50202')] },
     write: attachmentPointSilent,
+  },
+  {
+    file: 'scion-child-silent-ipv6.pcap',
+    shows:
+      'over IPv6 the child sends no keepalives to the attachment point, which has the lower port, and its pings are lost too',
+    must: ['scion.keepalive-missing'],
+    healthy: false,
+    allow: ['underlay.ping-loss'],
+    write: childSilent,
   },
   {
     file: 'scion-ia-mismatch.pcap',

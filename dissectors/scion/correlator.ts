@@ -16,8 +16,8 @@ import {
   CONTENT_GATEWAY,
   CONTENT_SCMP,
   CONTENT_UDP,
-  PATH_KIND_EMPTY,
   PATH_KIND_LONGER,
+  PATH_KIND_ONE_HOP,
   scionDissector,
 } from './dissector.js';
 import * as scion from './layout.js';
@@ -113,9 +113,9 @@ class ScionCorrelation implements Correlation<ScionLink, ScionSchema> {
     const source = own.source.of(columns.sourceIsd[row], columns.sourceAs[row]);
     const destination = own.destination.of(columns.destinationIsd[row], columns.destinationAs[row]);
     own.noteEnds(source, destination);
-    // With an empty path the router of one AS speaks to that of the next; a path of one hop may begin at a service.
-    if (content === CONTENT_BFD || pathKind === PATH_KIND_EMPTY) own.noteNeighbours(source, destination);
-    else if (pathKind !== PATH_KIND_LONGER) own.oneHopPackets++;
+    // With an empty path the router of one AS speaks to that of the next; one of one hop ends there too, and may begin at a service.
+    if (content === CONTENT_BFD || pathKind !== PATH_KIND_LONGER) own.noteNeighbours(source, destination);
+    if (content !== CONTENT_BFD && pathKind === PATH_KIND_ONE_HOP) own.oneHopPackets++;
     if (columns.expirySeconds[row] > 0) own.notePath(columns.expirySeconds[row], at);
     if (columns.stampSeconds[row] > 0) own.stamps.note(columns.stampSeconds[row], at);
     if (content === CONTENT_SCMP) this.takeScmp(link, columns, row, source, destination, at);

@@ -38,7 +38,7 @@ export interface ScionDirection {
   /** ISD-AS that packets of this direction name as their source, and as their destination; at most 16 of each. */
   readonly sources: readonly string[];
   readonly destinations: readonly string[];
-  /** The ASes at the two ends, by packets of router to router (BFD, or an empty path); null where there are none. */
+  /** The ASes at the two ends, by packets that go from the one to the other and no further (BFD, an empty path, one of one hop); null where there are none. */
   readonly neighbours: { readonly from: string; readonly to: string } | null;
   /** Packets with a path of one hop other than BFD: on their way to the next AS, or still within their own. */
   readonly oneHopPackets: number;

@@ -209,6 +209,23 @@ describe('ISD-AS of the packets', () => {
     expect(judge({ destination: '17-ffaa:0:1108' })).toMatchObject([{ result: 'problem' }]);
   });
 
+  it.each([
+    ['the own configuration is another one', { isdAs: '17-ffaa:1:64' }, {}, '10.0.8.8'],
+    ['the neighbour names another AS as its own', {}, { isdAs: '17-ffaa:0:1108' }, '10.0.8.1'],
+  ])('names the direction of whoever is wrong, whichever end comes first: %s', (_, ours, theirs, sender) => {
+    const here = { host: '10.0.8.8', isdAs: '17-ffaa:1:64', ...ours };
+    const there = { host: '10.0.8.1', isdAs: '17-ffaa:0:1107', ...theirs };
+    const way = (from: typeof here, to: typeof here, destination: string): IsdAsObservation =>
+      transmission({ from: from.host, to: to.host, source: from.isdAs, destination });
+    const both = [way(here, there, '17-ffaa:0:1107'), way(there, here, here.isdAs)];
+    const topology = { ...topologyOf(LINK), isdAs: sender === here.host ? '17-ffaa:1:99' : here.isdAs };
+    for (const seen of [both, both.toReversed()]) {
+      expect([...isdAsJudgements([topology], seen)]).toMatchObject([
+        { result: 'problem', direction: { from: sender } },
+      ]);
+    }
+  });
+
   it('lets traffic end anywhere beyond the link, but begin here where nobody is behind', () => {
     const far = { isOfLink: false, destination: '19-ffaa:0:1301' };
     expect(judge(far)).toMatchObject([{ result: 'healthy' }]);

@@ -3,6 +3,7 @@ import { insufficientData, type Judgement, type Problem } from '../../src/diagno
 import type { Citation, FrameRef } from '../../src/moment.js';
 import { originText } from '../../src/side-files/origin.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
+import { endpointText } from '../../src/wording/endpoints.js';
 import type { HostLink } from '../host/side-files/ip-link.js';
 import type { ScionLink, ScionTopology } from './topology.js';
 
@@ -203,7 +204,8 @@ function subjectOf({ borderRouter, interfaceId, local, remote }: ScionLink) {
 
 /** "10.0.8.8:50000 to 10.0.8.1:50202 (17-ffaa:0:1107)". */
 function linkWords({ local, remote, neighbour }: ScionLink): string {
-  const end = ({ host, port }: ScionLink['local']): string => `${host ?? 'any address'}:${port ?? 'any'}`;
+  const end = ({ host, port }: ScionLink['local']): string =>
+    host === null || port === null ? `${host ?? 'any address'}:${port ?? 'any'}` : endpointText(host, port);
   return `${end(local)} to ${end(remote)} (${neighbour})`;
 }
 
@@ -333,7 +335,7 @@ function isWrong({ isdAs }: ScionTopology, link: ScionLink, one: IsdAsObservatio
 function isdAsProblem(topology: ScionTopology, link: ScionLink, wrong: readonly IsdAsObservation[]): Problem {
   const first = wrong.reduce((a, b) => (b.first.frame < a.first.frame ? b : a)).first;
   const last = wrong.reduce((a, b) => (b.last.frame > a.last.frame ? b : a)).last;
-  const [one] = wrong;
+  const one = faultiest(topology, link, wrong);
   const family = one.from.includes(':') ? 'ipv6' : 'ip';
   return {
     result: 'problem',
@@ -354,6 +356,22 @@ function isdAsProblem(topology: ScionTopology, link: ScionLink, wrong: readonly 
     evidence: citations({ first, last }, `${one.source} to ${one.destination}`),
     displayFilter: `${family}.addr == ${one.from} && ${family}.addr == ${one.to} && udp`,
   };
+}
+
+/**
+ * Of packets that contradict the topology those whose sender does: whoever names another AS as its own has the wrong
+ * configuration, and the other end only answers it. The side of the topology goes first.
+ */
+function faultiest(
+  { isdAs }: ScionTopology,
+  { local, neighbour, remote }: ScionLink,
+  wrong: readonly IsdAsObservation[],
+): IsdAsObservation {
+  const isSent = ({ from, to }: IsdAsObservation): boolean =>
+    local.host === null ? to === remote.host : from !== remote.host;
+  const names = (one: IsdAsObservation): boolean =>
+    !isSameIsdAs(one.source, isSent(one) ? isdAs : neighbour) && (isSent(one) || one.isOfLink);
+  return wrong.find((one) => isSent(one) && names(one)) ?? wrong.find(names) ?? wrong[0];
 }
 
 /** AS numbers are written in decimal below 2^32 and in three hexadecimal groups otherwise; some files write all in groups. */

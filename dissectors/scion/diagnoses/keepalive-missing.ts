@@ -22,6 +22,7 @@ import { lengthText } from '../../../src/wording/counts.js';
 import { durationText } from '../../../src/wording/durations.js';
 
 import { DOWN_AFTER_MISSED, type LinkKeepalive, linkKeepalives, PERIOD_SECONDS } from '../keepalives.js';
+import { withPings } from '../link-pings.js';
 import { isOfTopology } from '../link-roles.js';
 import { directionSubject, directionText, isCapturedOnTunnelInterface, linkFilter } from '../links.js';
 import topologies from '../side-files/topology.js';
@@ -76,7 +77,7 @@ export default defineDiagnosis({
   diagnose(evidence) {
     const all = linkKeepalives(evidence);
     const context = { all, quality: evidence.quality, topologies: evidence.side.of(topologies) };
-    return judgeEach(all, (one) => judge(one, context));
+    return judgeEach(all, (one) => withPings(evidence, one.link, judge(one, context)));
   },
 });
 
