@@ -11,6 +11,8 @@ const files = (...names) => names.map(file);
 
 /** Numbers, moments and the form of dates: any room may use them. */
 const MEASURES = files('src/units', 'src/moment', 'src/rfc3339');
+/** What copying adds to a line of text. */
+const PASTED_LINE = file('src/pasted-line');
 /** What a capture is, without a byte of it. */
 const CAPTURE_FACTS = file('src/capture/capture-source');
 /** What a capture says of a frame beside its bytes: its direction, that it has no time. */
@@ -24,7 +26,7 @@ const METADATA = file('src/diagnose/diagnosis-metadata');
 const ROOMS = {
   capture: {
     mustNotKnow: 'protocols',
-    mayImport: [...MEASURES, ...files('src/wire/link-types', 'src/wire/vpp')],
+    mayImport: [...MEASURES, PASTED_LINE, ...files('src/wire/link-types', 'src/wire/vpp')],
   },
   wire: { mustNotKnow: 'anything else', mayImport: [] },
   observe: {
@@ -59,7 +61,14 @@ const ROOMS = {
   },
   'side-files': {
     mustNotKnow: 'protocols, frames, sessions',
-    mayImport: [CAPTURE_FACTS, room('wire'), METADATA, file('src/diagnose/nearest-ids'), REPORT_MODEL],
+    mayImport: [
+      CAPTURE_FACTS,
+      PASTED_LINE,
+      room('wire'),
+      METADATA,
+      file('src/diagnose/nearest-ids'),
+      REPORT_MODEL,
+    ],
   },
   wording: {
     mustNotKnow: 'protocols, diagnoses, output formats',
@@ -217,7 +226,10 @@ export default {
       from: { path: READS_TEXTS },
       to: {
         path: '^src/',
-        pathNot: [...files('src/capture/text-capture', 'src/capture/packet-lines'), room('wire')],
+        pathNot: [
+          ...files('src/capture/text-capture', 'src/capture/packet-lines', 'src/capture/byte-pages'),
+          room('wire'),
+        ],
       },
     },
     {

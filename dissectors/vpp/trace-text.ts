@@ -16,9 +16,17 @@ export interface TracedPacket {
   readonly thread: number;
   /** As the text counts; 0 where lines before the first head are missing. */
   readonly number: number;
-  readonly visits: Visit[];
+  /** Visits that were handed out. */
+  visits: number;
   /** Lines of it are missing: the text is an excerpt. */
   isCut: boolean;
+}
+
+/** Who takes what is read; an object of a packet is the same for all its visits. */
+export interface TraceSink {
+  visit(packet: TracedPacket, visit: Visit): void;
+  /** All visits of the packet were handed out. */
+  packet(packet: TracedPacket): void;
 }
 
 /** What VPP itself thinks of a counter. */
@@ -44,15 +52,6 @@ export type Note =
     }
   | { readonly kind: 'buffer-pool'; readonly name: string; readonly free: number; readonly line: number };
 
-export interface TraceText {
-  readonly packets: readonly TracedPacket[];
-  readonly notes: readonly Note[];
-  /** Lines cut at LINE_LENGTH_MAX, and lines of packets beyond the bounds. */
-  readonly longLines: number;
-  readonly leftOut: number;
-}
-
-const LINE_LENGTH_MAX = 4096;
 const VISITS_MAX = 256;
 const BODY_LINES_MAX = 128;
 const NOTES_MAX = 10_000;
@@ -64,92 +63,89 @@ const VISIT =
 const EMPTY = /^\s*No packets in trace buffer/;
 const LIMITED = /^\s*Limiting display to (\d+) packets/;
 const ERRORS_HEAD = /^\s*Count\s+Node\s+Reason(\s+Severity)?/;
-const ERROR_LINE = /^\s*(\d+)\s+(\S+)\s+(\S.*?)\s*$/;
-const SEVERITY = /\s+(error|warn|warning|info)(?:\s+\d+)?$/i;
+const ERROR_LINE = /^\s*(\d+)\s+(\S+)\s+(\S.*)$/;
+const SEVERITY = /\s(error|warn|warning|info)(?:\s{1,40}\d{1,20})?$/i;
 const POOLS_HEAD = /^\s*Pool Name\s+Index\s+NUMA\s+Size\s+Data Size\s+Total\s+Avail\s+Cached\s+Used/;
 const POOL_LINE = /^\s*(\S+)\s+\d+\s+\d+\s+\d+\s+\d+\s+(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s*$/;
 /** A prompt of VPP or of a shell, a separator of grep, an ellipsis: what stands above has ended. */
 const PROMPT = /^(?:vpp# |DBGvpp# |\S*[$#] \S)/;
 const LEFT_OUT = /^\s*(?:--|\[\.\.\.\]|\.\.\.)\s*$/;
 
-/** Whether a text holds what VPP prints: looks at whole lines. */
-export function isVppText(text: string): boolean {
-  if (text.includes('\0')) return false;
-  return text.split('\n').some((line) => {
-    const cut = line.slice(0, LINE_LENGTH_MAX);
-    return [VISIT, EMPTY, ERRORS_HEAD, POOLS_HEAD].some((known) => known.test(cut)) || isThreadLine(cut);
-  });
-}
-
 function isThreadLine(line: string): boolean {
   return line.includes('-----') && THREAD.test(line);
 }
 
-/** Reads the whole text; lines that are none of VPP's are passed over. */
-export function readTraceText(text: string): TraceText {
-  const reader = new TextReader();
-  let number = 0;
-  for (let from = 0; from <= text.length; number++) {
-    const newline = text.indexOf('\n', from);
-    const to = newline < 0 ? text.length : newline;
-    const line = text.slice(from, to).replace(/\r$/, '');
-    reader.take(line, number + 1);
-    from = to + 1;
-  }
-  return reader;
-}
-
-class TextReader implements TraceText {
-  readonly packets: TracedPacket[] = [];
+/** Reads a text line by line; lines that are none of VPP's are passed over. Of packets it holds the last visit alone. */
+export class TraceTextReader {
   readonly notes: Note[] = [];
+  /** Whether anything was found that VPP prints. */
+  isVpp = false;
+  /** Lines that were cut, and lines of packets beyond the bounds. */
   longLines = 0;
   leftOut = 0;
   private thread = 0;
-  private packet: TracedPacket | null = null;
+  private current: TracedPacket | null = null;
   private visit: Visit | null = null;
   private table: 'errors' | 'pools' | null = null;
   private errorTables = 0;
   private hasSeverity = false;
 
-  take(whole: string, number: number): void {
+  constructor(private readonly sink: TraceSink) {}
+
+  /** @returns true for the head of a visit or of a packet */
+  take(line: string, number: number, isCut: boolean): boolean {
     // Notes of the person who wrote the text down.
-    if (whole.startsWith('#')) return;
-    if (whole.length > LINE_LENGTH_MAX) this.longLines++;
-    const line = whole.slice(0, LINE_LENGTH_MAX);
-    if (this.takeVisit(line, number) || this.takeFrame(line, number)) return;
-    if (this.takeTableHead(line) || this.takeTableLine(line, number)) return;
+    if (line.startsWith('#')) return false;
+    if (isCut) this.longLines++;
+    if (this.takeVisit(line, number) || this.takeFrame(line, number)) return true;
+    if (this.takeTableHead(line) || this.takeTableLine(line, number)) return false;
     if (PROMPT.test(line)) this.close();
     else if (LEFT_OUT.test(line)) {
-      if (this.packet) this.packet.isCut = true;
+      if (this.current) this.current.isCut = true;
       this.close();
     } else if (this.visit && line.trim() !== '') {
       if (this.visit.body.length < BODY_LINES_MAX) this.visit.body.push(line);
       else this.leftOut++;
     }
+    return false;
+  }
+
+  /** Behind the last line. */
+  end(): void {
+    this.close();
   }
 
   private close(): void {
-    this.packet = null;
-    this.visit = null;
+    this.closeVisit();
+    if (this.current !== null) this.sink.packet(this.current);
+    this.current = null;
     this.table = null;
+  }
+
+  private closeVisit(): void {
+    const { current, visit } = this;
+    this.visit = null;
+    if (current === null || visit === null) return;
+    if (current.visits < VISITS_MAX) {
+      current.visits++;
+      this.sink.visit(current, visit);
+    } else this.leftOut++;
   }
 
   private takeVisit(line: string, number: number): boolean {
     const found = VISIT.exec(line);
     if (found === null) return false;
     const node = found[9] ?? '';
+    this.isVpp = true;
     this.table = null;
-    this.packet ??= this.open(0, true);
+    this.closeVisit();
+    this.current ??= this.open(0, true);
     this.visit = { node, timeNs: timeOf(found), line: number, body: [] };
-    if (this.packet.visits.length < VISITS_MAX) this.packet.visits.push(this.visit);
-    else this.leftOut++;
     return true;
   }
 
   private open(number: number, isCut: boolean): TracedPacket {
-    const packet = { thread: this.thread, number, visits: [], isCut };
-    this.packets.push(packet);
-    return packet;
+    return { thread: this.thread, number, visits: 0, isCut };
   }
 
   /** The lines around packets. */
@@ -159,7 +155,8 @@ class TextReader implements TraceText {
     if (packet === null && limited === null && !EMPTY.test(line) && !isThreadLine(line)) return false;
     this.close();
     const { thread } = this;
-    if (packet !== null) this.packet = this.open(Number(packet[1]), false);
+    if (packet === null && limited === null) this.isVpp = true;
+    if (packet !== null) this.current = this.open(Number(packet[1]), false);
     else if (limited !== null)
       this.note({ kind: 'limited', packets: Number(limited[1]), thread, line: number });
     else if (EMPTY.test(line)) this.note({ kind: 'empty-thread', thread, line: number });
@@ -171,6 +168,7 @@ class TextReader implements TraceText {
     const errors = ERRORS_HEAD.exec(line);
     if (errors === null && !POOLS_HEAD.test(line)) return false;
     this.close();
+    this.isVpp = true;
     this.table = errors === null ? 'pools' : 'errors';
     if (errors === null) return true;
     this.errorTables++;
@@ -182,8 +180,9 @@ class TextReader implements TraceText {
     if (this.table === 'errors') {
       const [, count, node, rest] = ERROR_LINE.exec(line) ?? [];
       if (count === undefined || node === undefined || rest === undefined) return this.endTable(line);
-      const reason = this.hasSeverity ? rest.replace(SEVERITY, '') : rest;
-      const severity = this.hasSeverity ? severityOf(SEVERITY.exec(rest)?.[1]) : SEVERITY_NONE;
+      const words = rest.trimEnd();
+      const reason = this.hasSeverity ? words.replace(SEVERITY, '').trimEnd() : words;
+      const severity = this.hasSeverity ? severityOf(SEVERITY.exec(words)?.[1]) : SEVERITY_NONE;
       this.note({
         kind: 'error-counter',
         node,

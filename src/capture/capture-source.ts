@@ -97,7 +97,7 @@ export interface CaptureSource {
   readonly totalBytes: number | null;
   /** Bytes of the input files (as stored) consumed so far, for the progress bar. */
   readonly consumedBytes: number;
-  /** The inputs that are texts, whole, once they were opened. */
+  /** What the inputs that are texts hold beside packets, once they were opened. */
   readonly texts?: readonly { readonly file: string; readonly content: string }[];
   /** Files of the directories given that hold no packets, and why each is not read. */
   readonly leftOut?: readonly { readonly file: string; readonly reason: string }[];

@@ -105,7 +105,7 @@ class FileSequence implements CaptureSource, WaitingFiles {
   readonly interfaces: CaptureInterface[] = [];
   readonly segments: TimeSegment[] = [];
   readonly totalBytes: number | null;
-  readonly reopenable?: ReopenableInput;
+  reopenable?: ReopenableInput;
   private nextFile = 0;
   private active: CaptureFileReader | null = null;
   private merge: FileMerge | null = null;
@@ -154,6 +154,8 @@ class FileSequence implements CaptureSource, WaitingFiles {
   async openFirst(): Promise<void> {
     if (this.files.length === 1) this.active = await this.openReader(0, this.segments);
     else this.active = (await this.openNext())?.reader ?? null;
+    // A text was read to its end to find its packets, which a second reader would have to do again.
+    if (this.files.some(({ text }) => text !== null)) delete this.reopenable;
     this.nextFile = Math.max(this.nextFile, 1);
     this.stopAtNextFile();
   }

@@ -27,8 +27,8 @@ import { PCAP_HEADER_LENGTH, readPcapHeader } from './pcap-header.js';
 import { PcapReader } from './pcap-reader.js';
 import { PcapngReader } from './pcapng-reader.js';
 import { SegmentClock, type SequenceEnd } from './segment-clock.js';
-import { looksLikeText, recordsOfText, TEXT_LENGTH_MAX, type TextCatalogue } from './text-capture.js';
-import { TextReader } from './text-records.js';
+import { looksLikeText, readText, TEXT_LENGTH_MAX, type TextCatalogue } from './text-capture.js';
+import { TextReader, TextRecordSource } from './text-records.js';
 
 /** A path (`-`: standard input; a directory: its capture files), or bytes that come from elsewhere. */
 export type CaptureInput = string | { readonly name: string; readonly stream: AsyncIterable<Uint8Array> };
@@ -54,7 +54,7 @@ export class InputFile {
   hasFrames = true;
   /** False for compressed bytes that turned out to be no capture. */
   recognised = true;
-  /** The whole of an input that is a text, once it was opened: beside packets it may hold what else is known of them. */
+  /** Of an input that is a text, once it was opened: what of it is no packet, which may be what else is known of them. */
   text: string | null = null;
   /** The feed of an input that can be opened only once. */
   private feed: ByteFeed | null = null;
@@ -211,14 +211,13 @@ async function openText(
   { facts, captureIndex, interfaces, segments, previousEnd }: ReaderTarget,
   kinds: TextCatalogue,
 ): Promise<CaptureFileReader> {
-  const { text, records } = await recordsOfText(feed, kinds, facts, captureIndex, interfaces);
+  const { sections, rest } = await readText(feed, kinds, facts);
   feed.close();
-  input.text = text;
+  input.text = rest;
   const clock = new SegmentClock(segments, facts, captureIndex, previousEnd);
   const walker = new TextReader(facts, captureIndex, interfaces, clock);
-  const source = new ByteFeed(new MemoryByteSource(records));
-  // Bytes are counted so that the last record ends where the text does.
-  return new CaptureFileReader(facts, clock, walker, source, facts.bytes - records.length);
+  const source = new ByteFeed(new TextRecordSource(sections, facts.bytes, facts, captureIndex, interfaces));
+  return new CaptureFileReader(facts, clock, walker, source, OFFSET_OF_NO_FILE);
 }
 
 /** A file of a directory that is not read, and why. */
@@ -235,6 +234,9 @@ export interface ExpandedInput {
   /** Files of a directory that cannot be opened, which may have been captures. */
   readonly unreadable: readonly CaptureError[];
 }
+
+/** Records of packets are no part of the text: the bytes of the input are counted already. */
+const OFFSET_OF_NO_FILE = -(2 ** 52);
 
 /**
  * The files that the inputs stand for; of a directory those that look like captures, by name.

@@ -2,31 +2,45 @@ import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { readAll } from '../../test/capture-builder.js';
 import { MARK_NO_TIME, MARK_OUTBOUND } from './frame-marks.js';
-import { looksLikeText, type TextCapture, type TextFormat, type TextPacket } from './text-capture.js';
+import {
+  looksLikeText,
+  type TextCapture,
+  type TextFormat,
+  type TextPacket,
+  type TextSection,
+} from './text-capture.js';
 
 /** Lines of `@SECONDS HEX`: packets, of which the text shows the beginning; `-` for no time. */
 function dumpOf(format: TextFormat, mark: string): TextCapture {
   return {
-    read(text) {
-      const lines = text.split('\n').map((line) => new RegExp(`^${mark}(\\d+|-) ([0-9a-f]+)$`).exec(line));
-      const packets = lines.flatMap((found): TextPacket[] =>
-        found === null
-          ? []
-          : [
-              {
-                timeNs: found[1] === '-' ? null : BigInt(found[1]) * 1_000_000_000n,
-                bytes: Uint8Array.from(Buffer.from(found[2], 'hex')),
-                originalLength: 60,
-                linkType: 101,
-                interfaceName: mark === '@' ? null : 'eth0',
-                direction: mark === '@' ? null : 'out',
-              },
-            ],
-      );
-      const leftOut = new Map([['lines of no packet', lines.length - packets.length]]);
-      return packets.length === 0 ? [] : [{ format, packets, leftOut }];
+    open() {
+      const pattern = new RegExp(`^${mark}(\\d+|-) ([0-9a-f]+)$`);
+      const lines: (RegExpExecArray | null)[] = [];
+      return {
+        take: (line) => lines.push(pattern.exec(line)) > 0 && pattern.test(line),
+        end: () => sectionsOf(lines),
+      };
     },
   };
+
+  function sectionsOf(lines: readonly (RegExpExecArray | null)[]): TextSection[] {
+    const packets = lines.flatMap((found): TextPacket[] =>
+      found === null
+        ? []
+        : [
+            {
+              timeNs: found[1] === '-' ? null : BigInt(found[1]) * 1_000_000_000n,
+              bytes: Uint8Array.from(Buffer.from(found[2], 'hex')),
+              originalLength: 60,
+              linkType: 101,
+              interfaceName: mark === '@' ? null : 'eth0',
+              direction: mark === '@' ? null : 'out',
+            },
+          ],
+    );
+    const leftOut = new Map([['lines of no packet', lines.length - packets.length]]);
+    return packets.length === 0 ? [] : [{ format, packets, leftOut }];
+  }
 }
 const dump = dumpOf('dump-text', '@');
 const other = dumpOf('other-text', '%');
@@ -55,7 +69,7 @@ describe('a text that is read as a capture', () => {
         skipped: new Map([['lines of no packet', 1]]),
       },
     ]);
-    expect(source.texts).toEqual([{ file: 'dump', content: TEXT }]);
+    expect(source.texts).toEqual([{ file: 'dump', content: '\n\nand so on' }]);
   });
 
   it('may hold several kinds, each with a clock of its own', async () => {

@@ -1,10 +1,9 @@
 // What a text must offer to be read as a capture, and the way from its packets to the reader of their records.
+import { LineSplitter, PASTED_LINE_LENGTH_MAX, pastedLine } from '../pasted-line.js';
 import type { ByteFeed } from './byte-feed.js';
-import { addDamage, addInterface, countSkipped } from './capture-facts.js';
-import type { CaptureFacts, CaptureInterface } from './capture-source.js';
-import { MARK_INBOUND, MARK_OUTBOUND } from './frame-marks.js';
+import { addDamage } from './capture-facts.js';
+import type { CaptureFacts } from './capture-source.js';
 import type { PacketLines } from './packet-lines.js';
-import { TextRecords } from './text-records.js';
 
 /** As the report names the format: `vpp-text`. */
 export type TextFormat = `${string}-text`;
@@ -43,12 +42,24 @@ export interface TextSection {
  * dissectors of the link types that it names read the frames.
  */
 export interface TextCapture {
+  /** @returns a parser for one text */
+  open(lines: readonly PacketLines[]): TextParser;
+}
+
+/**
+ * Reads one text line by line, in time that is linear in its length, and keeps of it packets alone: the text itself is
+ * never held. A pasted terminal may hold the output of several commands, so every kind is given all of it and takes its
+ * own lines. Never throws.
+ */
+export interface TextParser {
   /**
-   * Reads a whole text of at most 64 MiB in time that is linear in its length. A pasted terminal may hold the output of
-   * several commands, so every kind is given all of it and takes its own lines. Never throws.
-   * @returns nothing where nothing is of this kind
+   * @param line without marks of quoting and terminals, of at most PASTED_LINE_LENGTH_MAX characters
+   * @param isCut the text has more of the line
+   * @returns true where the line is surely of this kind, so that nobody else need read it
    */
-  read(text: string, lines: readonly PacketLines[]): readonly TextSection[];
+  take(line: string, number: number, isCut: boolean): boolean;
+  /** Behind the last line. Nothing where nothing is of this kind. */
+  end(): readonly TextSection[];
 }
 
 /** All that is known of texts. */
@@ -60,10 +71,12 @@ export interface TextCatalogue {
 
 export const NO_TEXTS: TextCatalogue = { captures: [], lines: [] };
 
-/** A text is held whole, since parts of it may have to be put in order of time. */
+/** Longer texts are files that programs read, and belong into a capture file. */
 export const TEXT_LENGTH_MAX = 64 << 20;
-/** Room for the interfaces that a text names; further names share the last. */
-const INTERFACE_COUNT_MAX = 1000;
+/** Read at a time. */
+const PIECE_LENGTH = 64 << 10;
+/** A configuration may be one line; what is longer is none. */
+const KEPT_LINE_LENGTH_MAX = 4 << 20;
 
 const BYTE_ORDER_MARK_UTF16_LE = [0xff, 0xfe];
 const BYTE_ORDER_MARK_UTF16_BE = [0xfe, 0xff];
@@ -77,83 +90,86 @@ export function looksLikeText(head: Uint8Array): boolean {
   return head.every((byte) => (byte >= 0x20 && byte !== 0x7f) || TEXT_CONTROLS.includes(byte));
 }
 
-/**
- * Reads the text of the feed to its end.
- * @returns it, and its packets as records; what had to be left out is noted in the facts
- */
-export async function recordsOfText(
+/** What a text holds. */
+export interface ReadText {
+  readonly sections: readonly TextSection[];
+  /** What no kind of capture has claimed, with empty lines in place of what was: side files may be in it. */
+  readonly rest: string;
+}
+
+/** Reads the text of the feed to its end; what had to be left out is noted in the facts. */
+export async function readText(
   feed: ByteFeed,
-  { captures, lines }: TextCatalogue,
+  catalogue: TextCatalogue,
   facts: CaptureFacts,
-  captureIndex: number,
-  interfaces: CaptureInterface[],
-): Promise<{ readonly text: string; readonly records: Uint8Array }> {
-  await feed.ensure(TEXT_LENGTH_MAX + 1);
-  const held = feed.heldBytes();
-  if (held.length > TEXT_LENGTH_MAX) {
+): Promise<ReadText> {
+  const reading = new TextReading(catalogue);
+  const piece = new Uint8Array(PIECE_LENGTH);
+  let decoder: InstanceType<typeof TextDecoder> | null = null;
+  let length = 0;
+  while (length < TEXT_LENGTH_MAX) {
+    const read = feed.readInto(piece, 0, Math.min(piece.length, TEXT_LENGTH_MAX - length));
+    const count = typeof read === 'number' ? read : await read;
+    if (count <= 0) break;
+    length += count;
+    const bytes = piece.subarray(0, count);
+    // What is no UTF-8 becomes a replacement character; two-byte encodings are those that PowerShell writes.
+    decoder ??= new TextDecoder(utf16Of(bytes) ?? 'utf-8');
+    reading.take(decoder.decode(bytes, { stream: true }));
+  }
+  if (length === TEXT_LENGTH_MAX && (await feed.readInto(piece, 0, 1)) > 0) {
     addDamage(facts, TEXT_LENGTH_MAX, 'the text is longer than 64 MiB; nothing after that was read');
   }
-  if (feed.source.fault !== null) addDamage(facts, held.length, feed.source.fault);
-  facts.bytes = Math.min(held.length, TEXT_LENGTH_MAX);
-  const text = textOf(held.subarray(0, TEXT_LENGTH_MAX));
-  const sections = captures.flatMap((kind) => kind.read(text, lines));
-  const records = new TextRecords();
-  const writer = new SectionWriter(facts, captureIndex, interfaces, records);
-  for (const section of sections) writer.write(section);
+  if (feed.source.fault !== null) addDamage(facts, length, feed.source.fault);
+  facts.bytes = length;
+  reading.take(decoder?.decode() ?? '');
+  const { sections, rest } = reading.end();
   const formats = [...new Set(sections.map(({ format }) => format))];
   facts.format = formats.length > 1 ? 'mixed-text' : (formats[0] ?? 'plain-text');
-  return { text, records: records.bytes() };
+  return { sections, rest };
 }
 
-class SectionWriter {
-  private readonly known = new Map<string, number>();
-
-  constructor(
-    private readonly facts: CaptureFacts,
-    private readonly captureIndex: number,
-    private readonly interfaces: CaptureInterface[],
-    private readonly records: TextRecords,
-  ) {}
-
-  write(section: TextSection): void {
-    this.known.clear();
-    this.records.beginSection();
-    for (const packet of section.packets) {
-      const { direction = null } = packet;
-      if (packet.isInWords === true) this.facts.packetsInWords++;
-      if (packet.isListed === true) this.facts.packetsInLists++;
-      const marks = direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0;
-      this.records.add(packet, this.interfaceOf(packet), marks);
-    }
-    this.facts.fragmentsUntold += section.fragmentsUntold ?? 0;
-    for (const [what, count] of section.leftOut) if (count > 0) countSkipped(this.facts, what, count);
-  }
-
-  private interfaceOf({ linkType, interfaceName = null }: TextPacket): number {
-    const key = `${linkType} ${interfaceName ?? ''}`;
-    const known = this.known.get(key);
-    if (known !== undefined) return known;
-    const { captureIndex, facts, interfaces } = this;
-    const index =
-      interfaces.length >= INTERFACE_COUNT_MAX && interfaces.at(-1)?.linkType === linkType
-        ? interfaces.length - 1
-        : addInterface(facts, interfaces, {
-            captureIndex,
-            linkType,
-            snaplen: 0,
-            name: interfaceName,
-            filter: null,
-            received: null,
-            dropped: null,
-          });
-    this.known.set(key, index);
-    return index;
-  }
+/** The sections of a text that is in memory. */
+export function sectionsOfText(text: string, catalogue: TextCatalogue): readonly TextSection[] {
+  const reading = new TextReading(catalogue);
+  reading.take(text);
+  return reading.end().sections;
 }
 
-/** What is no UTF-8 becomes a replacement character; two-byte encodings are those that PowerShell writes. */
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder(utf16Of(bytes) ?? 'utf-8').decode(bytes);
+/** Gives each line to every kind, and keeps what none claims. */
+class TextReading {
+  private readonly parsers: readonly TextParser[];
+  private readonly splitter = new LineSplitter((line) => this.takeLine(line), KEPT_LINE_LENGTH_MAX);
+  private number = 0;
+  private kept: string[] = [];
+  private readonly pieces: string[] = [];
+
+  constructor({ captures, lines }: TextCatalogue) {
+    this.parsers = captures.map((kind) => kind.open(lines));
+  }
+
+  take(piece: string): void {
+    this.splitter.take(piece);
+    if (this.kept.length === 0) return;
+    this.pieces.push(`${this.kept.join('\n')}\n`);
+    this.kept = [];
+  }
+
+  end(): ReadText {
+    this.splitter.end();
+    this.pieces.push(this.kept.join('\n'));
+    return { sections: this.parsers.flatMap((parser) => parser.end()), rest: this.pieces.join('') };
+  }
+
+  private takeLine(raw: string): void {
+    const line = pastedLine(raw);
+    const isCut = line.length > PASTED_LINE_LENGTH_MAX;
+    const shown = isCut ? line.slice(0, PASTED_LINE_LENGTH_MAX) : line;
+    this.number++;
+    let isClaimed = false;
+    for (const parser of this.parsers) if (parser.take(shown, this.number, isCut)) isClaimed = true;
+    this.kept.push(isClaimed ? '' : line);
+  }
 }
 
 function utf16Of(head: Uint8Array): 'utf-16le' | 'utf-16be' | null {

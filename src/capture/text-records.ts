@@ -1,8 +1,9 @@
-// The packets of a text as records in memory, and the walker that reads them. A format of its own, since no capture
+// The packets of a text as records, and the walker that reads them. A format of its own, since no capture
 // file can hold a packet that is cut and has no time.
-import { addDamage, countSkipped } from './capture-facts.js';
+import type { ByteSource } from './byte-source.js';
+import { addDamage, addInterface, countSkipped } from './capture-facts.js';
 import type { CaptureFacts, CaptureInterface } from './capture-source.js';
-import { MARK_NO_TIME } from './frame-marks.js';
+import { MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from './frame-marks.js';
 import {
   type ReadWindow,
   type RecordWalker,
@@ -13,6 +14,7 @@ import {
   type WalkStop,
 } from './read-window.js';
 import type { SegmentClock } from './segment-clock.js';
+import type { TextPacket, TextSection } from './text-capture.js';
 
 //  0                   1                   2                   3
 //  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -34,54 +36,108 @@ const HEADER_LENGTH = 20;
 const KIND_SECTION = 1;
 
 const NS_PER_SECOND = 1_000_000_000n;
-const FIRST_ROOM = 65_536;
+const ROOM = 4096;
+/** Room for the interfaces that a text names; further names share the last. */
+const INTERFACE_COUNT_MAX = 1000;
 
-/** Grows as records are added: one stretch of memory, whatever the number of packets. */
-export class TextRecords {
-  private buffer = new Uint8Array(FIRST_ROOM);
-  private view = new DataView(this.buffer.buffer);
-  private length = 0;
+/**
+ * The packets of sections as records, each made when it is read: they are never in memory all at once. What is known of
+ * packets and of what was left out is noted in the facts on the way.
+ */
+export class TextRecordSource implements ByteSource {
+  readonly fault = null;
+  private readonly records: Iterator<Uint8Array>;
+  private record: Uint8Array = new Uint8Array(0);
+  private at = 0;
 
-  beginSection(): void {
-    const at = this.reserve(0);
-    this.view.setUint8(at + KIND, KIND_SECTION);
+  constructor(
+    sections: readonly TextSection[],
+    /** Those of the text, for progress. */
+    readonly consumedBytes: number,
+    private readonly facts: CaptureFacts,
+    private readonly captureIndex: number,
+    private readonly interfaces: CaptureInterface[],
+  ) {
+    this.records = this.recordsOf(sections);
   }
 
-  add(
-    packet: { timeNs: bigint | null; bytes: Uint8Array; originalLength?: number },
-    interfaceIndex: number,
-    marks: number,
-  ): void {
-    const { timeNs, bytes, originalLength = bytes.length } = packet;
-    const at = this.reserve(bytes.length);
-    const { view } = this;
-    view.setUint32(at + CAPTURED, bytes.length);
-    view.setUint32(at + ORIGINAL, Math.max(originalLength, bytes.length));
-    if (timeNs !== null) {
-      view.setUint32(at + SECONDS, Number((timeNs / NS_PER_SECOND) & 0xffff_ffffn));
-      view.setUint32(at + NANOSECONDS, Number(timeNs % NS_PER_SECOND));
+  readInto(bytes: Uint8Array, from: number, to: number): number {
+    let at = from;
+    while (at < to) {
+      if (this.at === this.record.length) {
+        const next = this.records.next();
+        if (next.done === true) break;
+        this.record = next.value;
+        this.at = 0;
+      }
+      const count = Math.min(to - at, this.record.length - this.at);
+      bytes.set(this.record.subarray(this.at, this.at + count), at);
+      this.at += count;
+      at += count;
     }
-    view.setUint16(at + INTERFACE, interfaceIndex);
-    view.setUint8(at + MARKS, timeNs === null ? marks | MARK_NO_TIME : marks);
-    this.buffer.set(bytes, at + HEADER_LENGTH);
+    return at - from;
   }
 
-  bytes(): Uint8Array {
-    return this.buffer.subarray(0, this.length);
-  }
+  close(): void {}
 
-  /** @returns where a record of so many bytes begins; its header is zeros */
-  private reserve(count: number): number {
-    const at = this.length;
-    this.length += HEADER_LENGTH + count;
-    if (this.length > this.buffer.length) {
-      const grown = new Uint8Array(Math.max(2 * this.buffer.length, this.length));
-      grown.set(this.buffer);
-      this.buffer = grown;
-      this.view = new DataView(grown.buffer);
+  /** One stretch of memory, written anew for each record. */
+  private *recordsOf(sections: readonly TextSection[]): Generator<Uint8Array> {
+    const { facts } = this;
+    let buffer = new Uint8Array(ROOM);
+    for (const section of sections) {
+      const known = new Map<string, number>();
+      buffer.fill(0, 0, HEADER_LENGTH);
+      buffer[KIND] = KIND_SECTION;
+      yield buffer.subarray(0, HEADER_LENGTH);
+      for (const packet of section.packets) {
+        if (packet.isInWords === true) facts.packetsInWords++;
+        if (packet.isListed === true) facts.packetsInLists++;
+        const length = HEADER_LENGTH + packet.bytes.length;
+        if (length > buffer.length) buffer = new Uint8Array(length);
+        writeRecord(buffer, packet, this.interfaceOf(packet, known));
+        yield buffer.subarray(0, length);
+      }
+      facts.fragmentsUntold += section.fragmentsUntold ?? 0;
+      for (const [what, count] of section.leftOut) if (count > 0) countSkipped(facts, what, count);
     }
-    return at;
   }
+
+  private interfaceOf({ linkType, interfaceName = null }: TextPacket, known: Map<string, number>): number {
+    const key = `${linkType} ${interfaceName ?? ''}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const { captureIndex, facts, interfaces } = this;
+    const index =
+      interfaces.length >= INTERFACE_COUNT_MAX && interfaces.at(-1)?.linkType === linkType
+        ? interfaces.length - 1
+        : addInterface(facts, interfaces, {
+            captureIndex,
+            linkType,
+            snaplen: 0,
+            name: interfaceName,
+            filter: null,
+            received: null,
+            dropped: null,
+          });
+    known.set(key, index);
+    return index;
+  }
+}
+
+function writeRecord(buffer: Uint8Array, packet: TextPacket, interfaceIndex: number): void {
+  const { timeNs, bytes, originalLength = bytes.length, direction = null } = packet;
+  const view = new DataView(buffer.buffer);
+  const marks = direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0;
+  buffer.fill(0, 0, HEADER_LENGTH);
+  view.setUint32(CAPTURED, bytes.length);
+  view.setUint32(ORIGINAL, Math.max(originalLength, bytes.length));
+  if (timeNs !== null) {
+    view.setUint32(SECONDS, Number((timeNs / NS_PER_SECOND) & 0xffff_ffffn));
+    view.setUint32(NANOSECONDS, Number(timeNs % NS_PER_SECOND));
+  }
+  view.setUint16(INTERFACE, interfaceIndex);
+  view.setUint8(MARKS, timeNs === null ? marks | MARK_NO_TIME : marks);
+  buffer.set(bytes, HEADER_LENGTH);
 }
 
 /** Walks the records in place. */
@@ -158,7 +214,7 @@ export class TextReader implements RecordWalker {
   private skip(window: ReadWindow, length: number): WalkStop {
     const { facts } = this;
     const reason = `a packet of ${length} bytes is larger than the read buffer of ${window.bytes.length} bytes`;
-    addDamage(facts, window.fileOffset, reason);
+    addDamage(facts, facts.bytes, reason);
     facts.frames += 1;
     facts.records = facts.frames;
     window.skipBytes = length;

@@ -1,9 +1,10 @@
+import { LineSplitter, PASTED_LINE_LENGTH_MAX, pastedLine } from '../pasted-line.js';
 import { SideFileError } from './side-file-error.js';
 
 /** Side files are excerpts of logs and outputs of commands; what is larger is a mistake, or hostile. */
 export const SIDE_FILE_BYTES_MAX = 64 * 1024 * 1024;
-/** Longer lines are cut: no statement that is looked for is that long. */
-const LINE_LENGTH_MAX = 4096;
+/** Lines that are not blank; what is behind them is left out. */
+const LINES_MAX = 500_000;
 
 export interface TextLine {
   readonly text: string;
@@ -11,7 +12,7 @@ export interface TextLine {
   readonly number: number;
 }
 
-/** A side file as lines: prompts, colours, carriage returns and blanks at the end are gone. */
+/** A side file as lines: marks of quoting, colours, carriage returns and blanks at the end are gone. */
 export interface TextFile {
   readonly file: string;
   readonly lines: readonly TextLine[];
@@ -19,20 +20,20 @@ export interface TextFile {
 
 /** `$ `, `# `, `root@host:~# `, `[user@host dir]$ `, `midonet> ` in front of a command. Linear: no nested repetition. */
 const PROMPT = /^(?:\[[^\]]{1,120}\]|[\w.@:~/-]{0,120})[$#>] (?=\S)/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colour sequences begin with an escape character.
-const COLOUR = /\u001b\[[0-9;]{0,32}[mK]/g;
 const CODE_FENCE = /^\s*```/;
 
 export function textFile(file: string, content: string): TextFile {
-  const lines = content
-    .split(/\r\n|\n|\r/)
-    .map((raw, index) => ({ text: plain(raw), number: index + 1 }))
-    .filter(({ text }) => text !== '' && !CODE_FENCE.test(text));
+  const lines: TextLine[] = [];
+  let number = 0;
+  const splitter = new LineSplitter((raw) => {
+    number++;
+    if (raw === '' || lines.length === LINES_MAX) return;
+    const text = pastedLine(raw.slice(0, PASTED_LINE_LENGTH_MAX)).trimEnd();
+    if (text !== '' && !CODE_FENCE.test(text)) lines.push({ text, number });
+  }, PASTED_LINE_LENGTH_MAX);
+  splitter.take(content);
+  splitter.end();
   return { file, lines };
-}
-
-function plain(raw: string): string {
-  return raw.slice(0, LINE_LENGTH_MAX).replace(COLOUR, '').replace(/\s+$/, '');
 }
 
 /** The command behind a prompt, or the line itself. */

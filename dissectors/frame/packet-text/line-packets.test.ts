@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { sectionsOfText } from '../../../src/capture/text-capture.js';
 import { textCaptures } from '../../index.js';
 import packets from '../text-captures/packets.js';
 
+const kinds = { captures: [packets], lines: textCaptures.lines };
+
 /** The packets of a text, as hexadecimal digits. */
 function read(text: string): string[] {
-  return packets
-    .read(text, textCaptures.lines)
-    .flatMap(({ packets: own }) => Array.from(own, ({ bytes }) => Buffer.from(bytes).toString('hex')));
+  return sectionsOfText(text, kinds).flatMap(({ packets: own }) =>
+    Array.from(own, ({ bytes }) => Buffer.from(bytes).toString('hex')),
+  );
 }
 
 const IP_LENGTH = 40;

@@ -1,8 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { TextSection } from '../../../src/capture/text-capture.js';
+import { sectionsOfText, type TextSection } from '../../../src/capture/text-capture.js';
 import { textCaptures } from '../../index.js';
 import packets from '../text-captures/packets.js';
+
+const kinds = { captures: [packets], lines: textCaptures.lines };
+
 import { HexLine } from './hex-line.js';
 
 /** 10.0.0.1 asks 10.0.0.2 for an echo: 28 bytes of IP. */
@@ -34,7 +37,7 @@ interface Read {
 }
 
 function read(text: string): Read[] {
-  return packets.read(text, textCaptures.lines).flatMap(({ format, packets: own }: TextSection) => [
+  return sectionsOfText(text, kinds).flatMap(({ format, packets: own }: TextSection) => [
     ...(function* () {
       for (const { linkType, bytes, timeNs, originalLength } of own) {
         yield {
@@ -140,14 +143,14 @@ describe('the clock of a run', () => {
   it('is another one for another command', () => {
     const one = `IP 10.0.0.1 > 10.0.0.2: ICMP\n${tcpdump(IP)}`;
     const text = `sg1# tcpdump -x -i eth1\n12:00:00.0 ${one}\nsg2# tcpdump -n -x -ttt\n 00:00:00.0 ${one}\n 00:00:01.0 ${one}\n 00:00:01.0 ${one}`;
-    const sections = packets.read(text, textCaptures.lines);
+    const sections = sectionsOfText(text, kinds);
     expect(sections.map(({ packets: own }) => [...own].length)).toEqual([1, 3]);
     expect(read(text).map(({ time }) => time)).toEqual([43_200n * second, 0n, second, 2n * second]);
   });
 });
 
 describe('a text of any size', () => {
-  const kinds: readonly (readonly [string, string])[] = [
+  const pieces: readonly (readonly [string, string])[] = [
     ['newlines', '\n'],
     ['blanks', ' '],
     ['digits', '0'],
@@ -160,11 +163,11 @@ describe('a text of any size', () => {
     ['addresses', '1.1.1.1 > '],
   ];
 
-  it.each(kinds)('takes time in proportion: %s', (_, piece) => {
+  it.each(pieces)('takes time in proportion: %s', (_, piece) => {
     const measure = (length: number): number => {
       const text = piece.repeat(length / piece.length);
       const from = process.cpuUsage().user;
-      for (const { packets: own } of packets.read(text, textCaptures.lines))
+      for (const { packets: own } of sectionsOfText(text, kinds))
         for (const one of own) expect(one.bytes.length).toBeGreaterThan(0);
       return (process.cpuUsage().user - from) / 1000;
     };

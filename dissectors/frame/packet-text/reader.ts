@@ -1,4 +1,5 @@
 // Takes a text apart into runs of programs that print packets, line by line.
+import { BytePages } from '../../../src/capture/byte-pages.js';
 import type { PacketLines } from '../../../src/capture/packet-lines.js';
 import { type HeadLine, NO_HEAD, summaryHead, tcpdumpHead } from './heads.js';
 import { HexLine } from './hex-line.js';
@@ -7,8 +8,8 @@ import { LINK_TYPES_BY_NAME } from './link-guess.js';
 import { type PacketHead, Run, type RunFacts } from './run.js';
 import { stampOf } from './stamp.js';
 
-/** What is longer is no line of a packet. */
-const LINE_LENGTH_MAX = 4096;
+/** Runs of programs in one text; what further ones printed is left out. */
+const RUNS_MAX = 1000;
 /** Bytes of a packet; a hex dump that goes on is no packet. */
 const PACKET_BYTES_MAX = 65_535 + 64;
 
@@ -25,15 +26,14 @@ const LATER_FRAGMENT =
   /^IP \S{7,45} > \S{7,45}: (?:ip-proto-(?:1|6|17|50)|IPv4 Fragmented IP protocol .{1,100})$/;
 /** Lines that belong to one packet. */
 const MORE_LINES_MAX = 32;
-const QUOTE = /^(?:> ?)+/;
-const ESCAPE = '\u001b';
-const TERMINAL_SEQUENCE = new RegExp(`${ESCAPE}\\[[0-9;?]{0,16}[A-Za-z]`, 'g');
+const IS_PACKET = /^(?:IP6?[ ,]|ARP, )/;
 const INDENTED = /^ {2,16}(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d{6} \S/;
 /** A time alone in front of a hex dump, as text2pcap reads it; perhaps with I or O for the direction. */
 const TIME_ALONE = /^(?:([IO])\s{1,4})?\S{1,30}(?: \S{1,20})?$/;
 
 export class PacketTextReader {
   private readonly runs: Run[] = [];
+  private readonly pages = new BytePages();
   private run: Run | null = null;
   private packets: LinePackets | null = null;
   private readonly hex = new HexLine();
@@ -50,25 +50,23 @@ export class PacketTextReader {
   constructor(private readonly lines: readonly PacketLines[]) {}
 
   /** @returns the runs that hold packets, in the order of the text */
-  read(text: string): readonly Run[] {
-    for (let from = 0; from < text.length; ) {
-      const newline = text.indexOf('\n', from);
-      const to = newline < 0 ? text.length : newline;
-      this.take(lineOf(text, from, to));
-      from = to + 1;
-    }
+  end(): readonly Run[] {
     this.closePacket();
     return this.runs.filter((run) => run.packetCount > 0);
   }
 
-  private take(line: string): void {
-    if (this.takeHex(line)) return;
-    if (line.trim() === '') {
+  /** @returns true where the line is surely a packet's */
+  take(pasted: string): boolean {
+    // A block that a page indents; what goes on with a packet has no time.
+    const line = pasted.startsWith('  ') && INDENTED.test(pasted) ? pasted.trimStart() : pasted;
+    const hex = this.takeHex(line);
+    if (hex !== 'none') return hex === 'bytes';
+    if (isBlank(line)) {
       // tshark has a blank line between a summary and its bytes.
       if (this.hasDump) this.closePacket();
-      return;
+      return false;
     }
-    if (this.takeFacts(line)) return;
+    if (this.takeFacts(line)) return false;
     const summary = summaryHead(line);
     if (summary !== null) return this.open('tshark', summary);
     const head = tcpdumpHead(line);
@@ -79,21 +77,27 @@ export class PacketTextReader {
       (head !== null || line.startsWith(' ') || line.startsWith('\t'))
     ) {
       if (this.more.length < MORE_LINES_MAX) this.more.push(line);
-      return;
+      return false;
     }
+    this.takeOther(line);
+    return false;
+  }
+
+  private takeOther(line: string): void {
     const heading = SOURCE_HEADING.exec(line.trim());
     if (heading !== null) {
       this.isOtherSource = heading[1] !== 'Frame' && heading[1] !== 'Packet';
       return;
     }
     const snippet = snippetWords(line.trim());
-    if (snippet !== null) return this.open('snippet', { head: NO_HEAD, words: snippet });
-    this.takeTimeAlone(line);
+    if (snippet === null) this.takeTimeAlone(line);
+    else this.open('snippet', { head: NO_HEAD, words: snippet });
   }
 
-  private takeHex(line: string): boolean {
+  /** `bytes`: of the packet at hand; `other`: of a hex dump, and of no packet that is kept. */
+  private takeHex(line: string): 'bytes' | 'other' | 'none' {
     const { hex } = this;
-    if (!hex.read(line)) return false;
+    if (!hex.read(line)) return 'none';
     if (hex.offset === 0) {
       if (this.hasDump && !this.isOtherSource) this.closePacket();
       if (this.isOtherSource) {
@@ -102,21 +106,21 @@ export class PacketTextReader {
         this.closePacket();
         this.hasDump = true;
         this.length = -1;
-        return true;
+        return 'bytes';
       }
       this.runOf(hex.isTcpdump ? 'tcpdump' : 'hex', true);
       this.hasDump = true;
       this.length = 0;
-    } else if (!this.hasDump) return false;
-    if (this.length < 0) return true;
+    } else if (!this.hasDump) return 'none';
+    if (this.length < 0) return 'other';
     // A line is missing, or the last one was read too far: its offset says where it ended.
     if (hex.offset > this.length || this.length + hex.count > PACKET_BYTES_MAX) {
       this.length = hex.offset > this.length ? this.keepAndIgnore() : this.length;
-      return true;
+      return 'other';
     }
     this.bytes.set(hex.bytes.subarray(0, hex.count), hex.offset);
     this.length = hex.offset + hex.count;
-    return true;
+    return 'bytes';
   }
 
   /** A packet with a gap ends in front of it. */
@@ -163,11 +167,12 @@ export class PacketTextReader {
     return this.head.timeNs !== null || ENDS_WITH_TUNNEL.test(this.more.at(-1) ?? this.words);
   }
 
-  private open(program: RunFacts['program'], { head, words }: HeadLine): void {
+  private open(program: RunFacts['program'], { head, words }: HeadLine): boolean {
     this.closePacket();
     this.runOf(program, false).facts.hasHeads = true;
     this.head = head;
     this.words = words;
+    return IS_PACKET.test(words);
   }
 
   /** The run at hand where it may go on so; bytes without a prefix follow the lines of tshark. */
@@ -180,10 +185,10 @@ export class PacketTextReader {
   private begin(program: RunFacts['program']): Run {
     // A command that printed no packet leaves nothing.
     if (this.runs.at(-1)?.packetCount === 0) this.runs.pop();
-    const run = new Run(program);
+    const run = new Run(program, this.pages);
     this.packets = new LinePackets(this.lines);
     this.run = run;
-    this.runs.push(run);
+    if (this.runs.length < RUNS_MAX) this.runs.push(run);
     return run;
   }
 
@@ -214,13 +219,6 @@ export class PacketTextReader {
   }
 }
 
-/** Without what quoting and copying add: `> ` or blanks in front, a carriage return behind, colours, entities of web pages. */
-function lineOf(text: string, from: number, to: number): string {
-  const end = text.charCodeAt(to - 1) === 0x0d ? to - 1 : to;
-  const raw = text.slice(from, Math.min(Math.max(end, from), from + LINE_LENGTH_MAX));
-  const plain = raw.includes(ESCAPE) ? raw.replace(TERMINAL_SEQUENCE, '') : raw;
-  const quoted = plain.startsWith('>') ? plain.replace(QUOTE, '') : plain;
-  // A block that a page indents; what goes on with a packet has no time.
-  const line = quoted.startsWith('  ') && INDENTED.test(quoted) ? quoted.trimStart() : quoted;
-  return line.includes('&gt;') ? line.replaceAll('&gt;', '>').replaceAll('&lt;', '<') : line;
+function isBlank(line: string): boolean {
+  return line === '' || (line.charCodeAt(0) <= 0x20 && line.trim() === '');
 }

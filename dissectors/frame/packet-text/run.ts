@@ -1,5 +1,6 @@
 // What one run of a program printed: its packets, put together line by line, and at its end the link type and the clock
 // that they share.
+import type { BytePages } from '../../../src/capture/byte-pages.js';
 import { ETHERNET_HEADER_LENGTH, ETHERTYPE_ARP } from '../../../src/wire/ethernet.js';
 import {
   LINKTYPE_ETHERNET,
@@ -12,12 +13,15 @@ import {
   SLL_TO_US,
 } from '../../../src/wire/link-types.js';
 import { fittingLinkTypes, packetLength, payloadOf } from './link-guess.js';
-import { type StampForm, settleTimes } from './stamp.js';
+import { IS_FROM_WORDS, IS_IN, IS_OUT, PacketColumns } from './packet-columns.js';
+import { STAMP_FORMS, type StampForm, settleTimes } from './stamp.js';
 
 /** Packets whose bytes are looked at to tell the link type of all. */
 const VOTES_MAX = 256;
-/** Bytes of packets that a run has room for once it has any. */
-const FIRST_ROOM = 4096;
+/** Of a run: 64 MiB hold fewer lines of packets. */
+const PACKETS_MAX = 1 << 21;
+/** Further names share the last. */
+const INTERFACES_MAX = 1000;
 /** No packet is longer: the largest length that IP can say, and a link header. */
 const PACKET_LENGTH_MAX = 65_535 + 64;
 /** sll_pkttype for packets between others, which says no direction. */
@@ -37,16 +41,6 @@ export interface PacketHead {
   readonly link: Uint8Array | null;
   readonly interfaceName: string | null;
   readonly direction: Direction;
-}
-
-interface Packet extends PacketHead {
-  /** Where its bytes stand in those of the run. */
-  readonly at: number;
-  readonly length: number;
-  /** True where the bytes were made from the words of the line: they begin with the packet, not with a link header. */
-  readonly isFromWords: boolean;
-  /** Of the packet without link header, where words say it. */
-  readonly packetLength: number;
 }
 
 /** What the command, or what tcpdump says of itself, tells of all packets. */
@@ -70,22 +64,44 @@ export interface RunPacket {
   isListed: boolean;
 }
 
+/** What the columns hold of a packet, as one object that is filled anew. */
+class Packet {
+  time: bigint | null = null;
+  wireLength: number | null = null;
+  /** The Ethernet header that the line prints. */
+  link: Uint8Array | null = null;
+  /** Its bytes, as the text shows them or made from its words. */
+  shown: Uint8Array = new Uint8Array(0);
+  interfaceName: string | null = null;
+  direction: Direction = null;
+  /** True where the bytes were made from the words of the line: they begin with the packet, not with a link header. */
+  isFromWords = false;
+  /** Of the packet without link header, where words say it. */
+  packetLength = 0;
+}
+
 export class Run {
   readonly facts: RunFacts;
-  private readonly packets: Packet[] = [];
-  private bytes = new Uint8Array(0);
-  private used = 0;
+  private readonly columns = new PacketColumns();
+  private readonly packet = new Packet();
+  private readonly interfaces: string[] = [];
+  private readonly interfaceIndexes = new Map<string, number>();
   /** Lines of later fragments that name neither packet nor offset. */
   fragmentsUntold = 0;
   private outside = 0;
   private unspoken = 0;
+  private beyond = 0;
 
-  constructor(program: RunFacts['program']) {
+  /** @param pages where the bytes of packets are kept; runs share it */
+  constructor(
+    program: RunFacts['program'],
+    private readonly pages: BytePages,
+  ) {
     this.facts = { program, linkType: null, spans: null, hasHeads: false };
   }
 
   get packetCount(): number {
-    return this.packets.length;
+    return this.columns.count;
   }
 
   /** A packet whose bytes the text shows. */
@@ -104,20 +120,42 @@ export class Run {
   }
 
   private keep(
-    head: PacketHead,
+    { timeNs, form, wireLength, link, interfaceName, direction }: PacketHead,
     bytes: Uint8Array,
     length: number,
     isFromWords: boolean,
     packetLength: number,
   ) {
-    if (this.used + length > this.bytes.length) {
-      const grown = new Uint8Array(Math.max(2 * this.bytes.length, this.used + length, FIRST_ROOM));
-      grown.set(this.bytes);
-      this.bytes = grown;
+    const { columns, pages } = this;
+    if (columns.count >= PACKETS_MAX) {
+      this.beyond++;
+      return;
     }
-    this.bytes.set(bytes.subarray(0, length), this.used);
-    this.packets.push({ ...head, at: this.used, length, isFromWords, packetLength });
-    this.used += length;
+    const linkLength = link?.length ?? 0;
+    const at = pages.reserve(linkLength + length);
+    const kept = pages.bytesAt(at, linkLength + length);
+    if (link !== null) kept.set(link);
+    kept.set(bytes.subarray(0, length), linkLength);
+    const row = columns.add();
+    columns.timeNs[row] = timeNs ?? 0n;
+    columns.form[row] = timeNs === null || form === null ? 0 : 1 + STAMP_FORMS.indexOf(form);
+    columns.wireLength[row] = wireLength ?? -1;
+    columns.at[row] = at;
+    columns.linkLength[row] = linkLength;
+    columns.length[row] = length;
+    columns.packetLength[row] = packetLength;
+    columns.interfaceIndex[row] = interfaceName === null ? 0 : 1 + this.indexOf(interfaceName);
+    columns.marks[row] =
+      (isFromWords ? IS_FROM_WORDS : 0) | (direction === null ? 0 : direction === 'in' ? IS_IN : IS_OUT);
+  }
+
+  private indexOf(name: string): number {
+    const { interfaces, interfaceIndexes } = this;
+    const known = interfaceIndexes.get(name);
+    if (known !== undefined) return known;
+    if (interfaces.length === INTERFACES_MAX) return INTERFACES_MAX - 1;
+    interfaceIndexes.set(name, interfaces.length);
+    return interfaces.push(name) - 1;
   }
 
   /** Names of what was left out, with counts; complete once the packets were read. */
@@ -128,16 +166,18 @@ export class Run {
         'lines of packets that are neither IP nor ARP, or whose names stand for addresses (use -n)',
         this.unspoken,
       ],
+      [`packets beyond the first ${PACKETS_MAX} of a text`, this.beyond],
     ]);
   }
 
   *read(): Generator<RunPacket> {
-    this.settleClock();
+    const { columns } = this;
+    settleTimes(columns, this.facts.spans);
     const dumped = this.dumpedLinkType();
     const common = this.commonLinkType(dumped);
     const out: RunPacket = {
       timeNs: null,
-      bytes: this.bytes,
+      bytes: new Uint8Array(0),
       originalLength: 0,
       linkType: common,
       interfaceName: null,
@@ -145,9 +185,10 @@ export class Run {
       isInWords: false,
       isListed: false,
     };
-    for (const packet of this.packets) {
+    for (let row = 0; row < columns.count; row++) {
+      const packet = this.packetOf(row);
       if (!this.fill(out, packet, dumped, common)) continue;
-      out.timeNs = packet.timeNs;
+      out.timeNs = packet.time;
       out.interfaceName = packet.interfaceName;
       out.direction = packet.direction;
       out.isInWords = packet.isFromWords;
@@ -156,12 +197,26 @@ export class Run {
     }
   }
 
-  private bytesOf({ at, length }: Packet): Uint8Array {
-    return this.bytes.subarray(at, at + length);
+  private packetOf(row: number): Packet {
+    const { columns, packet } = this;
+    const linkLength = columns.linkLength[row];
+    const bytes = this.pages.bytesAt(columns.at[row], linkLength + columns.length[row]);
+    const marks = columns.marks[row];
+    const wireLength = columns.wireLength[row];
+    const index = columns.interfaceIndex[row];
+    packet.time = columns.form[row] === 0 ? null : columns.timeNs[row];
+    packet.wireLength = wireLength < 0 ? null : wireLength;
+    packet.link = linkLength === 0 ? null : bytes.subarray(0, linkLength);
+    packet.shown = bytes.subarray(linkLength);
+    packet.interfaceName = index === 0 ? null : this.interfaces[index - 1];
+    packet.direction = (marks & IS_IN) !== 0 ? 'in' : (marks & IS_OUT) !== 0 ? 'out' : null;
+    packet.isFromWords = (marks & IS_FROM_WORDS) !== 0;
+    packet.packetLength = columns.packetLength[row];
+    return packet;
   }
 
   private fill(out: RunPacket, packet: Packet, dumped: number, common: number): boolean {
-    const shown = this.bytesOf(packet);
+    const { shown } = packet;
     const own = packet.isFromWords ? LINKTYPE_RAW : dumped;
     const payload = payloadOf(shown, own);
     if (payload === null) {
@@ -195,12 +250,11 @@ export class Run {
   private dumpedLinkType(): number {
     const votes = new Map<number, number>();
     let voters = 0;
-    for (const packet of this.packets) {
-      if (packet.isFromWords) continue;
-      if (voters++ === VOTES_MAX) break;
-      for (const linkType of fittingLinkTypes(this.bytesOf(packet))) {
-        votes.set(linkType, (votes.get(linkType) ?? 0) + 1);
-      }
+    for (let row = 0; row < this.columns.count && voters < VOTES_MAX; row++) {
+      const { isFromWords, shown } = this.packetOf(row);
+      if (isFromWords) continue;
+      voters++;
+      for (const linkType of fittingLinkTypes(shown)) votes.set(linkType, (votes.get(linkType) ?? 0) + 1);
     }
     const { linkType } = this.facts;
     if (linkType !== null && (votes.has(linkType) || (votes.size === 0 && voters > 0))) return linkType;
@@ -214,28 +268,22 @@ export class Run {
    * IP, unless there is ARP, which needs a header that says so.
    */
   private commonLinkType(dumped: number): number {
-    const bare = this.packets.filter(({ isFromWords }) => isFromWords || dumped === LINKTYPE_RAW);
-    if (bare.length > 0 && bare.every(({ link }) => link !== null)) return LINKTYPE_ETHERNET;
-    const hasArp = bare.some(
-      (packet) => payloadOf(this.bytesOf(packet), LINKTYPE_RAW)?.type === ETHERTYPE_ARP,
-    );
-    return hasArp ? LINKTYPE_LINUX_SLL : LINKTYPE_RAW;
-  }
-
-  private settleClock(): void {
-    const times = this.packets.map(({ timeNs }) => timeNs);
-    settleTimes(
-      times,
-      this.packets.map(({ form }) => form),
-      this.facts.spans,
-    );
-    for (const [index, packet] of this.packets.entries()) {
-      this.packets[index] = { ...packet, timeNs: times[index] ?? null };
+    let bare = 0;
+    let hasLinks = true;
+    let hasArp = false;
+    for (let row = 0; row < this.columns.count; row++) {
+      const { isFromWords, link, shown } = this.packetOf(row);
+      if (!isFromWords && dumped !== LINKTYPE_RAW) continue;
+      bare++;
+      hasLinks &&= link !== null;
+      hasArp ||= payloadOf(shown, LINKTYPE_RAW)?.type === ETHERTYPE_ARP;
     }
+    if (bare > 0 && hasLinks) return LINKTYPE_ETHERNET;
+    return hasArp ? LINKTYPE_LINUX_SLL : LINKTYPE_RAW;
   }
 }
 
-function linkHeader({ link, direction }: PacketHead, type: number, linkType: number): Uint8Array | null {
+function linkHeader({ link, direction }: Packet, type: number, linkType: number): Uint8Array | null {
   if (linkType === LINKTYPE_ETHERNET) return link ?? new Uint8Array(ETHERNET_HEADER_LENGTH);
   if (linkType !== LINKTYPE_LINUX_SLL) return null;
   const header = new Uint8Array(SLL_HEADER_LENGTH);

@@ -1,7 +1,8 @@
 // The time in front of a line: the forms of tcpdump (-t, -tt, -ttt, -tttt, -ttttt) and of tshark (-t).
 
 /** `clock`: of a day that is not said; `date`: with its day, in a time zone that is not said; `span`: since something. */
-export type StampForm = 'clock' | 'date' | 'epoch' | 'span';
+export const STAMP_FORMS = ['clock', 'date', 'epoch', 'span'] as const;
+export type StampForm = (typeof STAMP_FORMS)[number];
 
 export interface Stamp {
   readonly form: StampForm;
@@ -49,40 +50,40 @@ function nsOf(seconds: bigint, fraction = ''): bigint {
 const HALF_DAY_NS = 43_200n * NS_PER_SECOND;
 const DAY_NS = 2n * HALF_DAY_NS;
 
-/**
- * Makes one clock of the times of a run, in place: midnight passes, and what `tcpdump -ttt` prints are spans since the line before.
- * @param forms of each time, in order
- */
-export function settleTimes(
-  times: (bigint | null)[],
-  forms: readonly (StampForm | null)[],
-  spans: 'since-previous' | 'since-first' | null,
-): void {
+/** The times of a run, in order; see PacketColumns. */
+interface Times {
+  readonly count: number;
+  readonly timeNs: BigInt64Array;
+  readonly form: Uint8Array;
+}
+const CLOCK_FORM = 1 + STAMP_FORMS.indexOf('clock');
+const SPAN_FORM = 1 + STAMP_FORMS.indexOf('span');
+
+/** Makes one clock of the times of a run, in place: midnight passes, and what `tcpdump -ttt` prints are spans since the line before. */
+export function settleTimes(times: Times, spans: 'since-previous' | 'since-first' | null): void {
+  const { count, timeNs, form } = times;
   let previous = 0n;
   let day = 0n;
-  const isSincePrevious = spans === 'since-previous' || (spans === null && goesBack(times, forms));
-  for (let index = 0; index < times.length; index++) {
-    const own = times[index] ?? null;
-    if (own === null) continue;
-    const form = forms[index];
-    if (form === 'span') {
-      previous = isSincePrevious ? previous + own : own;
-      times[index] = previous;
-    } else if (form === 'clock') {
-      if (own + day < previous - HALF_DAY_NS) day += DAY_NS;
-      previous = own + day;
-      times[index] = previous;
+  const isSincePrevious = spans === 'since-previous' || (spans === null && goesBack(times));
+  for (let row = 0; row < count; row++) {
+    if (form[row] === SPAN_FORM) {
+      previous = isSincePrevious ? previous + timeNs[row] : timeNs[row];
+      timeNs[row] = previous;
+    } else if (form[row] === CLOCK_FORM) {
+      if (timeNs[row] + day < previous - HALF_DAY_NS) day += DAY_NS;
+      previous = timeNs[row] + day;
+      timeNs[row] = previous;
     }
   }
 }
 
 /** Spans since the first line only grow. */
-function goesBack(times: readonly (bigint | null)[], forms: readonly (StampForm | null)[]): boolean {
+function goesBack({ count, timeNs, form }: Times): boolean {
   let before = 0n;
-  return times.some((time, index) => {
-    if (time === null || forms[index] !== 'span') return false;
-    const isBack = time < before;
-    before = time;
-    return isBack;
-  });
+  for (let row = 0; row < count; row++) {
+    if (form[row] !== SPAN_FORM) continue;
+    if (timeNs[row] < before) return true;
+    before = timeNs[row];
+  }
+  return false;
 }
