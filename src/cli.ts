@@ -7,7 +7,7 @@ import type { ScreenStream, Terminal } from './commands/terminal.js';
 import { UsageError } from './commands/usage-error.js';
 import { shownText } from './report/ascii-text.js';
 import { escapeText } from './report/escape.js';
-import { toolIdentity } from './report/tool.js';
+import { isSingleFile, versionText } from './report/tool.js';
 import { SideFileError } from './side-files/side-file-error.js';
 
 /* The only place that prints to the terminal or ends the process. */
@@ -88,27 +88,32 @@ const terminal: Terminal = {
   screen,
 };
 
+/** One file has no worker beside it. */
+function whereItRuns<Options extends { readonly threads?: number }>(options: Options): Options {
+  return isSingleFile() ? { ...options, threads: 0 } : options;
+}
+
 async function run(args: readonly string[]): Promise<number> {
-  const invocation = await readCommandLine(args, toolIdentity().version, async () =>
+  const invocation = await readCommandLine(args, versionText(), async () =>
     (await import('./commands/explain.js')).diagnosisIds(),
   );
   switch (invocation.command) {
     case 'analyze':
       return (await import('./commands/analyze.js')).runAnalyze(
-        invocation.options,
+        whereItRuns(invocation.options),
         terminal,
         interruption.signal,
       );
     case 'compare':
       return (await import('./commands/compare.js')).runCompare(
-        invocation.options,
+        whereItRuns(invocation.options),
         terminal,
         interruption.signal,
       );
     case 'live':
       endsWithReport = true;
       return (await import('./commands/live.js')).runLiveCommand(
-        invocation.options,
+        whereItRuns(invocation.options),
         terminal,
         interruption.signal,
       );

@@ -41,7 +41,7 @@ describe('the code cache', () => {
     cpSync(join(root, 'package.json'), join(folder, 'package.json'));
     symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
     const caches = readdirSync(join(folder, 'dist/src')).filter((name) => name.endsWith('.cache'));
-    expect(caches).toContain('program.cjs.cache');
+    expect(caches.some((name) => name.startsWith('program.cjs.'))).toBe(true);
     const cached = capan(['analyze', faulty]);
     for (const damage of [
       (file: string) => writeFileSync(file, 'not what V8 wrote'),

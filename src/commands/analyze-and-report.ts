@@ -34,7 +34,10 @@ export interface AnalyzePipeline {
   readonly diagnosisIds: readonly string[];
 }
 
-type ReportOptions = Pick<AnalyzeCommandOptions, 'format' | 'output' | 'color' | 'verbose' | 'quiet'>;
+type ReportOptions = Pick<
+  AnalyzeCommandOptions,
+  'format' | 'output' | 'color' | 'verbose' | 'quiet' | 'failOn'
+>;
 
 /**
  * Runs the analysis and writes its report.
@@ -149,6 +152,7 @@ async function reportBatches(
   const onTerminal = options.output === undefined;
   await writeReport(report, options.format, collect, {
     color: paints(options.color, onTerminal && terminal.color),
+    failOn: options.failOn,
     ascii: onTerminal && terminal.ascii === true,
     verbose: options.verbose,
     ...(onTerminal && terminal.columns !== null ? { width: terminal.columns } : {}),

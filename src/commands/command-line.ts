@@ -28,7 +28,8 @@ const EXPLAIN_OPTIONS = {
   verbose: { type: 'boolean', description: 'a stack with internal errors' },
 } as const;
 
-const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
+/** The options of each command that has any. */
+export const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
   ['analyze', ANALYZE_OPTIONS],
   ['compare', COMPARE_OPTIONS],
   ['live', LIVE_OPTIONS],
@@ -36,9 +37,9 @@ const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
   ['explain', EXPLAIN_OPTIONS],
 ]);
 
-const COMMANDS = ['analyze', 'compare', 'live', 'convert', 'explain', 'completion'];
+export const COMMANDS = ['analyze', 'compare', 'live', 'convert', 'explain', 'completion'];
 
-const EPILOGUE =
+export const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
   '3 part of the input was damaged, 130 interrupted.';
 

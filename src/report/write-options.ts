@@ -1,3 +1,5 @@
+import type { Severity } from './report.js';
+
 export interface WriteOptions {
   /** Text only, default false. */
   readonly color?: boolean;
@@ -7,4 +9,6 @@ export interface WriteOptions {
   readonly verbose?: boolean;
   /** Text only: nothing beyond ASCII, for a terminal that shows no more. */
   readonly ascii?: boolean;
+  /** JUnit only: from which severity on a finding fails its test, default error. */
+  readonly failOn?: Severity | 'never';
 }

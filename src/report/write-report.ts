@@ -1,7 +1,7 @@
 import type { Report } from './report.js';
 import type { WriteOptions } from './write-options.js';
 
-export const FORMATS = ['text', 'json', 'ndjson', 'markdown'] as const;
+export const FORMATS = ['text', 'json', 'ndjson', 'markdown', 'sarif', 'junit'] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** Writes the report in pieces of whole lines. A format is loaded only when it is asked for. */
@@ -20,5 +20,9 @@ export async function writeReport(
       return (await import('./ndjson.js')).writeNdjson(report, out);
     case 'markdown':
       return (await import('./markdown.js')).writeMarkdown(report, out);
+    case 'sarif':
+      return (await import('./sarif.js')).writeSarif(report, out);
+    case 'junit':
+      return (await import('./junit.js')).writeJunit(report, out, options.failOn);
   }
 }
