@@ -88,6 +88,15 @@ const ROOMS = {
     mustNotKnow: 'everything above, but for what a diagnosis says of itself',
     mayImport: [METADATA, file('src/diagnose/fault-kinds'), file('src/wire/address')],
   },
+  select: {
+    mustNotKnow: 'protocols, diagnoses, output formats',
+    mayImport: [
+      ...MEASURES,
+      ...['capture', 'observe', 'dissect', 'wire'].map(room),
+      ...files('src/correlate/capture-quality', 'src/correlate/part-of-capture'),
+      REPORT_MODEL,
+    ],
+  },
   live: {
     mustNotKnow: 'protocols, output formats',
     mayImport: [

@@ -1,3 +1,4 @@
+import type { CaptureInput } from '../capture/input-file.js';
 import type { Report, Severity } from '../report/report.js';
 import { reportClock } from '../report/report-time.js';
 import { leftOutTexts } from '../report/text-captures.js';
@@ -9,6 +10,7 @@ import { paints } from './color-choice.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { assertPatternsMatch } from './id-patterns.js';
 import { assertWritable, writeOutputFile } from './output-file.js';
+import type { PartRequest } from './part-options.js';
 import { type Progress, startProgress } from './progress.js';
 import type { Terminal } from './terminal.js';
 
@@ -18,7 +20,7 @@ const BATCH_LENGTH = 65_536;
 /** What the command needs of the engine and the catalogue. */
 export interface AnalyzePipeline {
   analyze(
-    inputs: readonly string[],
+    inputs: readonly CaptureInput[],
     options: {
       threads?: number;
       only?: string[];
@@ -27,6 +29,7 @@ export interface AnalyzePipeline {
       local?: string[];
       sideFiles?: SideFilePaths;
       chunkBytes?: number;
+      part?: PartRequest;
       onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
       signal?: AbortSignal;
     },
@@ -44,15 +47,28 @@ type ReportOptions = Pick<
  * @returns the exit code.
  * @throws UsageError, CaptureError
  */
-export function analyzeAndReport(
+export async function analyzeAndReport(
   options: AnalyzeCommandOptions,
   terminal: Terminal,
   pipeline: AnalyzePipeline,
   signal?: AbortSignal,
 ): Promise<number> {
-  return runAndReport(options, options.captures, terminal, pipeline.diagnosisIds, signal, (progress) =>
-    pipeline.analyze(options.captures, pipelineOptions(options, progress, signal)),
+  const { captures } = options;
+  const inputs = options.evidence === undefined ? captures : await inputsToReadTwice(captures);
+  return runAndReport(
+    options,
+    captures,
+    terminal,
+    pipeline.diagnosisIds,
+    signal,
+    (progress) => pipeline.analyze(inputs, pipelineOptions(options, progress, signal)),
+    inputs,
   );
+}
+
+/** What a pipe holds is kept meanwhile. */
+export async function inputsToReadTwice(captures: readonly CaptureInput[]): Promise<readonly CaptureInput[]> {
+  return (await import('../capture/input-spill.js')).reopenableInputs(captures);
 }
 
 /** What every command that ends in a report does around its work. */
@@ -63,11 +79,15 @@ export async function runAndReport(
   diagnosisIds: readonly string[],
   signal: AbortSignal | undefined,
   work: (progress: Progress | null) => Promise<Report>,
+  evidenceInputs: readonly CaptureInput[] = inputs,
 ): Promise<number> {
   assertPatternsMatch('--only', options.only, diagnosisIds);
   assertPatternsMatch('--skip', options.skip, diagnosisIds);
   if (options.output !== undefined)
     assertWritable(options.output, [...inputs, ...pathsOf(options.sideFiles)]);
+  const { evidence } = options;
+  const writer = evidence === undefined ? null : await import('./write-evidence.js');
+  if (evidence !== undefined) writer?.assertEvidenceWritable(evidence, inputs);
   const shown = terminal.progress !== null && !options.quiet;
   const progress = shown && terminal.progress !== null ? startProgress(terminal.progress) : null;
   let report: Report;
@@ -79,6 +99,10 @@ export async function runAndReport(
   // An interrupted analysis ends early with what it has; half a capture is no ground for a verdict.
   if (signal?.aborted === true) return EXIT.interrupted;
   await writeTheReport(report, options, terminal);
+  if (evidence !== undefined && writer !== null) {
+    const said = await writer.writeEvidence(report, evidenceInputs, evidence);
+    if (!options.quiet) terminal.message(said);
+  }
   if (!options.quiet) sayWhatWasNotRead(report, terminal);
   return exitCodeOf(report, options.failOn);
 }
@@ -117,7 +141,7 @@ export function pipelineOptions(
   progress: Progress | null,
   signal?: AbortSignal,
 ) {
-  const { only, skip, local, sideFiles, threads, minSeverity, chunkBytes } = options;
+  const { only, skip, local, sideFiles, threads, minSeverity, chunkBytes, part } = options;
   return {
     ...(only.length === 0 ? {} : { only: [...only] }),
     ...(skip.length === 0 ? {} : { skip: [...skip] }),
@@ -126,6 +150,7 @@ export function pipelineOptions(
     ...(threads === undefined ? {} : { threads }),
     ...(minSeverity === undefined ? {} : { minSeverity }),
     ...(chunkBytes === undefined ? {} : { chunkBytes }),
+    ...(part === undefined ? {} : { part }),
     ...(progress === null ? {} : { onProgress: progress.update }),
     ...(signal === undefined ? {} : { signal }),
   };

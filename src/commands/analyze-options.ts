@@ -3,8 +3,13 @@ import { FORMATS, type Format } from '../report/write-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
 import { isAddressText } from '../wire/address.js';
 import { COLOR_CHOICES, type ColorChoice } from './color-choice.js';
+import { EVIDENCE_OPTIONS, type EvidenceRequest, evidenceRequest } from './evidence-options.js';
 import type { FailOn } from './exit-code.js';
+import { flag, listOf, oneOf, single, wholeNumber } from './option-values.js';
+import { PART_OPTIONS, type PartRequest, partRequest } from './part-options.js';
 import { UsageError } from './usage-error.js';
+
+export { flag, listOf, oneOf, single, wholeNumber } from './option-values.js';
 
 const THREADS_MAX = 256;
 export const SEVERITIES = ['info', 'warning', 'error'] as const;
@@ -28,6 +33,8 @@ export interface AnalyzeCommandOptions {
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly chunkBytes?: number;
+  readonly part?: PartRequest;
+  readonly evidence?: EvidenceRequest;
 }
 
 /** Options that may be given several times. */
@@ -85,8 +92,12 @@ export const ANALYZE_OPTIONS = {
   color: COLOR_OPTION,
   quiet: { type: 'boolean', description: 'no progress and no remarks on stderr' },
   verbose: { type: 'boolean', description: 'everything in the text; a stack with internal errors' },
+  ...EVIDENCE_OPTIONS,
   'chunk-bytes': { type: 'string', requiresArg: true, hidden: true },
 } as const;
+
+/** What only one capture can be asked. */
+export const ANALYZE_COMMAND_OPTIONS = { ...ANALYZE_OPTIONS, ...PART_OPTIONS } as const;
 
 /**
  * @param argv what yargs made of the options.
@@ -98,7 +109,8 @@ export function analyzeOptions(
   captures: readonly string[],
 ): AnalyzeCommandOptions {
   if (captures.length === 0) throw new UsageError('name at least one capture to analyse (- for stdin)');
-  return { captures, ...reportOptions(argv, captures) };
+  const part = partRequest(argv);
+  return { captures, ...reportOptions(argv, captures), ...(part === undefined ? {} : { part }) };
 }
 
 /** What analyze and compare have in common. `captures`: all inputs, whatever their side. */
@@ -117,6 +129,7 @@ export function reportOptions(
   if (quiet && verbose) throw new UsageError('--quiet and --verbose exclude each other');
   if (output === '') throw new UsageError('--output needs a file name');
   const sideFiles = sideFilePaths(argv);
+  const evidence = evidenceRequest(argv);
   return {
     format: oneOf(argv, 'format', FORMATS) ?? 'text',
     only: commaList(argv, 'only'),
@@ -131,6 +144,7 @@ export function reportOptions(
     ...(minSeverity === undefined ? {} : { minSeverity }),
     ...(threads === undefined ? {} : { threads }),
     ...(chunkBytes === undefined ? {} : { chunkBytes }),
+    ...(evidence === undefined ? {} : { evidence }),
   };
 }
 
@@ -150,23 +164,6 @@ function sideFilePaths(argv: Readonly<Record<string, unknown>>): SideFilePaths |
   return { ...(config === undefined ? {} : { config }), ...Object.fromEntries(given) };
 }
 
-export function listOf(value: unknown): string[] {
-  return Array.isArray(value) ? value.map(String) : [];
-}
-
-export function single(argv: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = argv[name];
-  if (value === undefined) return undefined;
-  if (Array.isArray(value)) throw new UsageError(`--${name} is given more than once`);
-  return String(value);
-}
-
-export function flag(argv: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
-  const value = argv[name];
-  if (Array.isArray(value)) return value.at(-1) === true;
-  return value === undefined ? undefined : value === true;
-}
-
 /** `--color WHEN`, `--color` alone (always, as elsewhere) and `--no-color`; the last one holds. */
 export function colorChoice(argv: Readonly<Record<string, unknown>>): ColorChoice {
   const value: unknown = [argv.color].flat().at(-1);
@@ -177,33 +174,6 @@ export function colorChoice(argv: Readonly<Record<string, unknown>>): ColorChoic
   if (choice === undefined)
     throw new UsageError(`--color is one of ${COLOR_CHOICES.join(', ')}, not '${String(value)}'`);
   return choice;
-}
-
-export function oneOf<Choice extends string>(
-  argv: Readonly<Record<string, unknown>>,
-  name: string,
-  choices: readonly Choice[],
-): Choice | undefined {
-  const value = single(argv, name);
-  if (value === undefined) return undefined;
-  const choice = choices.find((candidate) => candidate === value);
-  if (choice === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not '${value}'`);
-  return choice;
-}
-
-export function wholeNumber(
-  argv: Readonly<Record<string, unknown>>,
-  name: string,
-  min: number,
-  max: number,
-): number | undefined {
-  const text = single(argv, name);
-  if (text === undefined) return undefined;
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= min && value <= max)) {
-    throw new UsageError(`--${name} needs a whole number from ${min} to ${max}, not '${text}'`);
-  }
-  return value;
 }
 
 function commaList(argv: Readonly<Record<string, unknown>>, name: string): string[] {

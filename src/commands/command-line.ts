@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import yargs from 'yargs';
 import { nearestIds } from '../diagnose/nearest-ids.js';
 import {
-  ANALYZE_OPTIONS,
+  ANALYZE_COMMAND_OPTIONS,
   type AnalyzeCommandOptions,
   analyzeOptions,
   COLOR_OPTION,
@@ -30,7 +30,7 @@ const EXPLAIN_OPTIONS = {
 
 /** The options of each command that has any. */
 export const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
-  ['analyze', ANALYZE_OPTIONS],
+  ['analyze', ANALYZE_COMMAND_OPTIONS],
   ['compare', COMPARE_OPTIONS],
   ['live', LIVE_OPTIONS],
   ['convert', CONVERT_OPTIONS],
@@ -106,7 +106,7 @@ function parserOf(
     .command(
       'analyze',
       'analyse captures: pcap, pcapng, gz/zst/lz4 of them, directories, pasted text of tcpdump or tshark, - for stdin',
-      (command) => command.usage('$0 analyze CAPTURE... [options]').options(ANALYZE_OPTIONS),
+      (command) => command.usage('$0 analyze CAPTURE... [options]').options(ANALYZE_COMMAND_OPTIONS),
       (argv) => {
         onInvocation({ command: 'analyze', options: analyzeOptions(argv, operands(argv._)) });
       },

@@ -1,11 +1,11 @@
 import { setFlagsFromString } from 'node:v8';
 import { catalogue } from '../../dissectors/index.js';
 import { clockText } from '../report/compare-text.js';
-import { pipelineOptions, runAndReport } from './analyze-and-report.js';
+import { inputsToReadTwice, pipelineOptions, runAndReport } from './analyze-and-report.js';
 import type { CompareCommandOptions } from './compare-options.js';
 import { EXIT } from './exit-code.js';
 import { writeOutputFile } from './output-file.js';
-import { comparePoints } from './run-compare.js';
+import { type ComparePoint, comparePoints } from './run-compare.js';
 import type { Terminal } from './terminal.js';
 
 /**
@@ -15,7 +15,7 @@ import type { Terminal } from './terminal.js';
 const COLLECT_SOONER = '--heap-growing-percent=60';
 
 /** `capan compare`. @returns the exit code. */
-export function runCompare(
+export async function runCompare(
   options: CompareCommandOptions,
   terminal: Terminal,
   signal: AbortSignal,
@@ -24,11 +24,24 @@ export function runCompare(
   const diagnosisIds = catalogue.flatMap((area) => area.diagnoses.map((diagnosis) => diagnosis.id));
   const inputs = options.points.flatMap(({ captures }) => captures);
   if (options.clockOnly) return printClock(options, terminal, signal);
-  return runAndReport(options, inputs, terminal, diagnosisIds, signal, (progress) =>
-    comparePoints(options.points, {
-      ...pipelineOptions(options, progress, signal),
-      ...(options.offsetSeconds === undefined ? {} : { offsetSeconds: options.offsetSeconds }),
-    }),
+  const points: ComparePoint[] = [];
+  for (const { name, captures } of options.points)
+    points.push({
+      name,
+      captures: options.evidence === undefined ? captures : await inputsToReadTwice(captures),
+    });
+  return runAndReport(
+    options,
+    inputs,
+    terminal,
+    diagnosisIds,
+    signal,
+    (progress) =>
+      comparePoints(points, {
+        ...pipelineOptions(options, progress, signal),
+        ...(options.offsetSeconds === undefined ? {} : { offsetSeconds: options.offsetSeconds }),
+      }),
+    points.flatMap(({ captures }) => captures),
   );
 }
 

@@ -27,6 +27,8 @@ import { textFile } from '../side-files/text-file.js';
 import { captureIndexOf, frameNumberOf } from '../units.js';
 import { type PipelineOptions, type PipelineResult, runPipeline } from '../workers/pipeline.js';
 import { matchesIdPattern } from './id-patterns.js';
+import type { LookedAt } from './part-of-input.js';
+import type { PartRequest } from './part-options.js';
 
 export type { CaptureInput } from '../capture/file-source.js';
 
@@ -39,6 +41,8 @@ export interface AnalyzeOptions extends PipelineOptions {
   readonly local?: readonly string[];
   /** Files that the operator gives beside the captures. */
   readonly sideFiles?: SideFilePaths;
+  /** Frames that are looked at; the rest is left out. */
+  readonly part?: PartRequest;
 }
 
 /**
@@ -49,6 +53,12 @@ export async function analyze(
   inputs: readonly CaptureInput[],
   options: AnalyzeOptions = {},
 ): Promise<Report> {
+  if (options.part !== undefined) {
+    const { analyzePart } = await import('./analyze-part.js');
+    return analyzePart(inputs, options.part, (source, lookedAt) =>
+      analyzeSource(source, catalogue, options, lookedAt),
+    );
+  }
   const source = await openCaptureSource(inputs, textCaptures);
   try {
     return await analyzeSource(source, catalogue, options);
@@ -62,6 +72,7 @@ export async function analyzeSource(
   source: CaptureSource,
   entries: readonly CatalogueEntry[],
   options: AnalyzeOptions = {},
+  lookedAt?: LookedAt,
 ): Promise<Report> {
   const side = await sideKnowledge(options.sideFiles, entries, source.texts);
   const correlators = entries.flatMap((entry) => entry.correlators);
@@ -69,13 +80,14 @@ export async function analyzeSource(
   const result = await runPipeline(source, used, correlators, options);
   noteUnknownTexts(source, side);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
-  const known = captureQuality(source, result.runner, local, entries, side);
+  const known = captureQuality(source, result.runner, local, entries, side, lookedAt);
   const captures = withTallies(known.captures, side.of(tcpdumpSummaries));
   const quality = { ...known, captures };
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
   return {
     ...reportOf('analyze', captures, result, verdicts, options),
     ...filesLeftOut([source]),
+    ...(lookedAt === undefined ? {} : { part: lookedAt.summary() }),
     ...sideSummary(side, verdicts),
   };
 }
@@ -139,8 +151,10 @@ export function captureQuality(
   local: readonly string[],
   entries: readonly CatalogueEntry[] = catalogue,
   side: SideKnowledge = NO_SIDE_KNOWLEDGE,
+  lookedAt?: Pick<LookedAt, 'observed' | 'limits'>,
 ): CaptureQuality {
-  const { quality, copies } = runner;
+  const { copies } = runner;
+  const quality = lookedAt?.observed ?? runner.quality;
   const window: CaptureQuality['window'] = (segment) => quality.windows[segment] ?? null;
   return {
     captures: withOwnDrops(source.captures, source.interfaces),
@@ -162,6 +176,7 @@ export function captureQuality(
     tooDeep: quality.tooDeep,
     unknownLinkType: quality.unknownLinkType,
     undecoded: quality.undecoded,
+    ...(lookedAt?.limits ? { part: lookedAt.limits } : {}),
     local,
     flows: runner.flows,
     traffic: new Traffic(runner.flows, runner.claims),

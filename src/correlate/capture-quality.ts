@@ -22,6 +22,7 @@ import type { FlowRegistry } from './flow-registry.js';
 import type { HearsPeer } from './hears-peer.js';
 import type { KnownProtocols } from './known-protocols.js';
 import type { LinkNeighbours } from './link-neighbours.js';
+import type { PartOfCapture } from './part-of-capture.js';
 import { type CapturePause, longest, PauseTracker } from './pauses.js';
 import type { Traffic } from './traffic.js';
 
@@ -78,6 +79,8 @@ export interface CaptureQuality {
   readonly undecoded: number;
   /** True while a live capture goes on: how long it will be, and what else it will hold, is not known yet. */
   readonly isRunning?: boolean;
+  /** Absent where all of the capture is looked at. */
+  readonly part?: PartOfCapture;
   /** Operator's `--local` addresses. */
   readonly local: readonly string[];
   readonly flows: FlowRegistry;

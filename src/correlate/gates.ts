@@ -27,6 +27,8 @@ export interface Shortage extends Limit {
   readonly neededSeconds: number;
 }
 
+/** The limit that no finding states: it is the operator's own doing, and `part` of the report says it. */
+export const PART = 'part';
 /** Frames that must carry a direction before "all of them the same way" means anything. */
 const DIRECTED_FRAMES_MIN = 100;
 /** Pairs of hosts that must be one-way before direction flags alone prove a one-sided capture. */
@@ -45,11 +47,26 @@ export const WHOLE_PACKETS_RECIPE = 'capture whole packets: -s 0.';
 /** Why packets of one direction between two hosts are missing through the capture's fault, so that silence proves nothing; or null. */
 export function oneSidedLimit(quality: CaptureQuality, a: string, b: string, stack = 0): Limit | null {
   return (
+    partedDirectionsLimit(quality, a, b, stack) ??
     reverseWasHeard(quality, a, b, stack) ??
     reverseWasHeard(quality, b, a, stack) ??
     oneWayCaptureLimit(quality) ??
     heardOnlyLimit(quality)
   );
+}
+
+/** Of a part of the capture that was asked for: one direction between the hosts may be in it, and the other may not. */
+function partedDirectionsLimit(quality: CaptureQuality, a: string, b: string, stack: number): Limit | null {
+  const { part } = quality;
+  if (part === undefined || !part.mayPartDirections) return null;
+  const tunnels = quality.flows.tunnelLayers(stack);
+  const mayHide =
+    part.mayLeaveOut({ from: a, to: b, tunnels }) || part.mayLeaveOut({ from: b, to: a, tunnels });
+  return mayHide ? partLimit(part.words, `packets of one direction between ${a} and ${b}`) : null;
+}
+
+function partLimit(words: string, what: string): Limit {
+  return { id: PART, reason: `${words} may leave out ${what}; look at the capture without it.` };
 }
 
 /**
@@ -136,7 +153,8 @@ export function captureMayHide(
   host: string | null,
   stack = 0,
 ): Limit | null {
-  if (stack !== 0) return null;
+  const leftOut = leftOutOfPart(quality, packet, host, stack);
+  if (leftOut !== null || stack !== 0) return leftOut;
   for (const { filter } of quality.interfaces) {
     if (filter === null || filter === '' || filterPasses(filter, packet) !== false) continue;
     return {
@@ -154,6 +172,25 @@ export function captureMayHide(
   };
 }
 
+/** The same of a part of the capture that was asked for, which looks at every layer. */
+function leftOutOfPart(
+  quality: CaptureQuality,
+  packet: PacketClass,
+  host: string | null,
+  stack: number,
+): Limit | null {
+  const { part } = quality;
+  if (part === undefined) return null;
+  const isLeftOut = part.mayLeaveOut({
+    ...(host === null ? {} : { host }),
+    protocol: packet.protocol,
+    ...(packet.port === undefined ? {} : { port: packet.port }),
+    ...(packet.fragment === undefined ? {} : { isLaterFragment: packet.fragment }),
+    tunnels: quality.flows.tunnelLayers(stack),
+  });
+  return isLeftOut ? partLimit(part.words, packetWords(packet)) : null;
+}
+
 /**
  * As `captureMayHide`, for one direction of a UDP conversation of which the other one is in the capture: a filter that
  * lets the one pass hides the other only where it says `src` or `dst`.
@@ -163,6 +200,8 @@ export function captureMayHideWayBack(
   ports: readonly [number, number],
   stack = 0,
 ): Limit | null {
+  if (quality.part?.mayPartDirections === true)
+    return partLimit(quality.part.words, `packets of one direction of UDP port ${ports.join(' and ')}`);
   if (stack !== 0) return null;
   for (const { filter } of quality.interfaces) {
     if (filter === null || filter === '') continue;

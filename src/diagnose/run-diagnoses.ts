@@ -1,4 +1,6 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { PART } from '../correlate/gates.js';
+import type { PartOfCapture } from '../correlate/part-of-capture.js';
 import type { Checked, Finding, Report, Subject, Tunnel } from '../report/report.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { BLAME_LAYERS } from './blame-graph.js';
@@ -6,9 +8,10 @@ import { type Accused, assignBlame } from './blame-order.js';
 import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
 import type { Diagnosis, Evidence, Judgement, Problem } from './diagnosis.js';
+import type { FaultKind } from './fault-kinds.js';
 import { findingOf } from './finding.js';
 import { ruleOut } from './ruled-out.js';
-import { describeTunnels, stateOneWay } from './tunnels.js';
+import { describeTunnels, forgetOneWay, stateOneWay } from './tunnels.js';
 
 /** Findings of one diagnosis that are listed one by one; the rest is counted in `folded`. */
 export const FINDINGS_PER_DIAGNOSIS_MAX = 20;
@@ -41,6 +44,7 @@ export function runDiagnoses(
   ruleOut(accused, [quality]);
   linkTunnels(accused, tunnels, catalogue);
   stateOneWay(accused, tunnels);
+  if (quality.part?.mayPartDirections) forgetOneWay(tunnels);
   return {
     findings: listedOf(accused),
     checked: diagnoses.map((diagnosis) => checkedOf(diagnosis.id, judgements.get(diagnosis.id) ?? [])),
@@ -83,7 +87,9 @@ export function judgeAll(
     restsOnFailed = null;
     const judged = judge(diagnosis.id, () => diagnosis.diagnose(evidence), errors);
     if (restsOnFailed !== null) judged.push(unjudged(`the correlator ${restsOnFailed}`));
-    judgements.set(diagnosis.id, hasLines ? asLinesTell(diagnosis, judged, hasLists) : judged);
+    const told = hasLines ? asLinesTell(diagnosis, judged, hasLists) : judged;
+    const { part } = quality;
+    judgements.set(diagnosis.id, part?.mayPartDirections ? asPartTells(diagnosis, told, part) : told);
   }
   return { evidence, judgements };
 }
@@ -123,6 +129,34 @@ function asLinesTell(
     if (judgement.result === 'problem' && mayFind) return judgement;
     const { subject } = judgement;
     return { result: 'insufficient-data', subject, reason: LINES_REASON, limitedBy: [LINES_ONLY] };
+  });
+}
+
+/** Faults that are told by what is not there. */
+const FAULTS_OF_ABSENCE: ReadonlySet<FaultKind> = new Set([
+  'path-loss',
+  'fragments',
+  'large-packets-lost',
+  'mismatch',
+  'key-exchange',
+  'tunnel-down',
+  'tunnel-one-way',
+  'tunnel-loss',
+  'session-down',
+  'silence',
+]);
+
+/** What a diagnosis may say where the operator's filter may show a packet and leave out its answer. */
+function asPartTells(
+  { fault, layer, explicitSignal }: Diagnosis,
+  judged: readonly Judgement[],
+  { words }: PartOfCapture,
+): readonly Judgement[] {
+  if (layer === 'capture' || explicitSignal === true) return judged;
+  return judged.map((judgement): Judgement => {
+    if (judgement.result !== 'problem' || !FAULTS_OF_ABSENCE.has(judgement.fault ?? fault)) return judgement;
+    const reason = `${words} may show one direction and leave out the other; look at the capture without it.`;
+    return { result: 'insufficient-data', subject: judgement.subject, reason, limitedBy: [PART] };
   });
 }
 

@@ -49,6 +49,13 @@ export function stateOneWay(accused: readonly Accused[], tunnels: readonly Tunne
   }
 }
 
+/** Of tunnels whose other direction a filter may leave out. */
+export function forgetOneWay(tunnels: readonly Tunnel[]): void {
+  for (const tunnel of tunnels) {
+    if (tunnel.state === ('one-way' satisfies TunnelState)) tunnel.state = 'unknown' satisfies TunnelState;
+  }
+}
+
 function stateOf(directions: number): TunnelState {
   return directions === 0 ? 'unknown' : directions === 1 ? 'one-way' : 'up';
 }

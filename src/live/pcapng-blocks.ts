@@ -8,7 +8,11 @@ const SPB_TYPE = 3;
 const EPB_TYPE = 6;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 /** draft-ietf-opsawg-pcapng, section 4.2 and 4.3. */
+const OPTION_COMMENT = 1;
+const OPTION_DESCRIPTION = 3;
 const OPTION_APPLICATION = 4;
+/** An option's length has 16 bits; a comment is read by people. */
+const TEXT_BYTES_MAX = 4096;
 const OPTION_NAME = 2;
 const OPTION_FILTER = 11;
 const OPTION_RESOLUTION = 9;
@@ -23,21 +27,32 @@ const TWO_32 = 2 ** 32;
 const EPB_ROOM = 28 + 3 + 12 + 4;
 
 /** The head of a pcapng file: one section with these interfaces, times in nanoseconds. */
-export function fileHead(interfaces: readonly CaptureInterface[], application: string): Buffer {
+export function fileHead(
+  interfaces: readonly CaptureInterface[],
+  application: string,
+  comment: string | null = null,
+): Buffer {
   const body = Buffer.alloc(16);
   body.writeUInt32LE(BYTE_ORDER_MAGIC, 0);
   body.writeUInt16LE(1, 4);
   body.fill(0xff, 8);
-  const section = block(SHB_TYPE, body, options([[OPTION_APPLICATION, Buffer.from(application)]]));
-  return Buffer.concat([section, ...interfaces.map(interfaceBlock)]);
+  const stated: [number, Buffer][] = [[OPTION_APPLICATION, Buffer.from(application)]];
+  if (comment !== null) stated.unshift([OPTION_COMMENT, textOf(comment)]);
+  const section = block(SHB_TYPE, body, options(stated));
+  return Buffer.concat([section, ...interfaces.map((one) => interfaceBlock(one))]);
 }
 
-export function interfaceBlock({ linkType, snaplen, name, filter }: CaptureInterface): Buffer {
+/** @param description what people read of the interface beside its name */
+export function interfaceBlock(
+  { linkType, snaplen, name, filter }: CaptureInterface,
+  description: string | null = null,
+): Buffer {
   const body = Buffer.alloc(8);
   body.writeUInt16LE(linkType, 0);
   body.writeUInt32LE(snaplen, 4);
   const stated: [number, Buffer][] = [[OPTION_RESOLUTION, Buffer.from([RESOLUTION_NANOSECONDS])]];
   if (name !== null) stated.unshift([OPTION_NAME, Buffer.from(name)]);
+  if (description !== null) stated.push([OPTION_DESCRIPTION, textOf(description)]);
   // A first byte of 0 says that text for libpcap follows.
   if (filter !== null && filter !== '')
     stated.push([OPTION_FILTER, Buffer.concat([Buffer.from([0]), Buffer.from(filter)])]);
@@ -78,6 +93,38 @@ export function packetBlocks(
     at = putEnhanced(bytes, at, chunk, index, high, timeNs - carry * TWO_32);
   }
   return { bytes: bytes.subarray(0, at), left };
+}
+
+/** One frame of a chunk as an Enhanced Packet Block with comments; without a time it has the time 0. */
+export function commentedPacket(
+  { bytes, frames, segment }: FrameChunk,
+  index: number,
+  segments: readonly TimeSegment[],
+  comments: readonly string[],
+): Buffer {
+  const length = frames.capturedLength[index];
+  const marks = frames.marks[index];
+  const isTimed = (marks & MARK_NO_TIME) === 0 && !Number.isNaN(frames.timeNs[index]);
+  const timeNs = isTimed ? (segments[segment]?.baseNs ?? 0n) + BigInt(Math.round(frames.timeNs[index])) : 0n;
+  const padded = Buffer.alloc(20 + ((length + 3) & ~3));
+  padded.writeUInt32LE(frames.interfaceIndex[index], 0);
+  padded.writeUInt32LE(Number((timeNs >> 32n) & 0xffff_ffffn), 4);
+  padded.writeUInt32LE(Number(timeNs & 0xffff_ffffn), 8);
+  padded.writeUInt32LE(length, 12);
+  padded.writeUInt32LE(frames.originalLength[index], 16);
+  padded.set(bytes.subarray(frames.offset[index], frames.offset[index] + length), 20);
+  const stated: [number, Buffer][] = comments.map((comment) => [OPTION_COMMENT, textOf(comment)]);
+  const flags =
+    (marks & MARK_INBOUND) !== 0 ? FLAG_INBOUND : (marks & MARK_OUTBOUND) !== 0 ? FLAG_OUTBOUND : 0;
+  if (flags !== 0) stated.push([EPB_OPTION_FLAGS, Buffer.from([flags, 0, 0, 0])]);
+  return block(EPB_TYPE, padded, options(stated));
+}
+
+/** Cut so that no character is halved. */
+function textOf(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  if (bytes.length <= TEXT_BYTES_MAX) return bytes;
+  return Buffer.from(bytes.toString('utf8', 0, TEXT_BYTES_MAX - 4).replace(/\ufffd+$/, '…'));
 }
 
 function putEnhanced(

@@ -242,6 +242,17 @@ export const reportSchema = z.object({
   findings: z.array(findingSchema),
   checked: z.array(checkedSchema),
   errors: z.array(z.object({ where: z.string(), message: z.string() })),
+  /** Only where a part of the input was asked for; `frames` of it were looked at. */
+  part: z.optional(
+    z.object({
+      filter: z.optional(z.string()),
+      tunnel: z.optional(z.string()),
+      from: z.optional(z.string()),
+      to: z.optional(z.string()),
+      frames: z.number().int(),
+      leftOut: z.object({ byTime: z.number().int(), byFilter: z.number().int() }),
+    }),
+  ),
   sideFiles: z.optional(z.array(sideFileSchema)),
   /** What side files call the addresses of tunnels and findings. */
   names: z.optional(z.record(z.string(), z.string())),

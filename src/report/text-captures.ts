@@ -24,6 +24,7 @@ export function captureLines(report: Report, clock: Clock, style: TextStyle): st
   }
   for (const text of leftOutTexts(report, style.verbose))
     lines.push(...hang(`${INDENT}left out `, text, style.width));
+  if (report.part) lines.push(...hang(`${INDENT}looked at `, partText(report.part), style.width));
   for (const { id, detail } of report.quality) {
     // The finding of that id has the detail, unless it was filtered out.
     const finding = report.findings.find((candidate) => candidate.id === id);
@@ -48,6 +49,25 @@ export function leftOutTexts({ filesLeftOut }: Report, all = false): string[] {
   const texts = shown.map(({ file, reason }) => `${file}: ${reason}`);
   if (count > shown.length) texts.push(`${counted(count - shown.length, 'more file')}`);
   return texts;
+}
+
+/** Which part of the captures was looked at, and how much was not. */
+export function partText(part: NonNullable<Report['part']>): string {
+  const { filter, tunnel, from, to, frames, leftOut } = part;
+  const total = frames + leftOut.byTime + leftOut.byFilter;
+  const asked = [
+    ...(filter === undefined ? [] : [`filter '${filter}'`]),
+    ...(tunnel === undefined ? [] : [`tunnel ${tunnel}`]),
+    ...(from === undefined ? [] : [`from ${from}`]),
+    ...(to === undefined ? [] : [`to ${to}`]),
+  ];
+  const reasons = [
+    ...(leftOut.byTime > 0 ? [`${formatCount(leftOut.byTime)} outside the time`] : []),
+    ...(leftOut.byFilter > 0 ? [`${formatCount(leftOut.byFilter)} that the filter does not mean`] : []),
+  ];
+  const rest = reasons.length === 0 ? 'nothing was left out' : `left out: ${reasons.join(', ')}`;
+  const by = asked.length === 0 ? '' : ` (${asked.join(', ')})`;
+  return `${formatCount(frames)} of ${counted(total, 'frame')}${by}; ${rest}`;
 }
 
 /** `pluto.log: IKE log, 7 facts`, or why it was not read. */

@@ -50,6 +50,8 @@ export default defineDiagnosis({
   },
   fault: 'capture',
   *diagnose({ quality }): Iterable<Judgement> {
+    // The operator asked for one side.
+    if (quality.part?.mayPartDirections === true) return;
     const census = takeCensus(quality);
     if (census.oneWay.length > 0 && mayHoldTheRest(census)) yield undecoded(quality, census);
     else if (census.oneWay.length > 0) yield provedByPeers(quality, census);
