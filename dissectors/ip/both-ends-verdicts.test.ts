@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { namedTimeline } from '../../captures/cases/sites.js';
 import { random } from '../../test/build/bytes.js';
 import { compareEnds } from '../../test/build/compare-ends.js';
 import type { TestFrame } from '../../test/build/frame-source.js';
 import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ipv4 } from '../../test/build/ip.js';
 import { ETHER_TYPE, ethernet } from '../../test/build/link.js';
+import { ikev2Session } from '../../test/build/scenario-ike.js';
 import { mssOption, type TcpFlag, tcp } from '../../test/build/tcp.js';
 import { udp } from '../../test/build/udp.js';
 
@@ -96,6 +98,30 @@ describe('one pair of hosts and one id are not one statement', () => {
     for (let at = 0; at < 40; at++) path.ping(at);
     attempts(path, true, 'none');
     expect(await path.ids()).toContain('underlay.local-drop');
+  });
+
+  it('takes ICMP port unreachable for the answer that it is', async () => {
+    const idsOf = (isRefused: boolean): Promise<string[]> => {
+      const path = new Path();
+      const message = ikev2Session(namedTimeline('refused'), {
+        initiator: { address: NEAR, mac: '02:00:00:00:00:0a', ttl: 64 },
+        responder: { address: FAR, mac: '02:00:00:00:00:0b', ttl: 64 },
+      }).messages.initRequest;
+      for (let at = 0; at < 60; at++) path.ping(at);
+      for (const at of [2, 6, 13.2, 26]) {
+        const ports = { source: NEAR, destination: FAR, sourcePort: 500, destinationPort: 500 };
+        const datagram = udp({ ...ports, payload: message });
+        path.send(at, true, IP_PROTOCOL.udp, datagram);
+        if (!isRefused) continue;
+        const quoted = ipv4({ source: NEAR, destination: FAR, protocol: IP_PROTOCOL.udp, payload: datagram });
+        path.send(at + 0.01, false, IP_PROTOCOL.icmp, icmpError(3, 3, quoted));
+      }
+      return path.ids();
+    };
+    expect(await idsOf(false)).toContain('underlay.local-drop');
+    const refused = await idsOf(true);
+    expect(refused).toContain('ike.port-unreachable');
+    expect(refused).not.toContain('underlay.local-drop');
   });
 
   it("takes B's own unanswered requests for no sign that B does not answer A", async () => {

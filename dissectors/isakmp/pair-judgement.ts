@@ -25,18 +25,21 @@ export interface StallRule {
   /** True where a session got far enough to be judged. */
   readonly applies: (session: IkeSession) => boolean;
   readonly describe: (pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality) => StallText;
-  /** False where a stall is nothing to report after all. */
-  readonly accepts?: (pair: IkePair, stall: Stall, evidence: Evidence) => boolean;
+  /** False where a stall is nothing to report after all; a sentence: what is missing to be sure of it. */
+  readonly accepts?: (pair: IkePair, stall: Stall, evidence: Evidence) => boolean | string;
 }
 
 /** Judges every pair of IKE peers by one kind of stall. */
 export function* judgeStalls(evidence: Evidence, rule: StallRule): Generator<Judgement> {
   for (const pair of ikePairs(evidence)) {
-    const found = pair.stalls.filter(
-      (stall) => stall.kind === rule.kind && (rule.accepts?.(pair, stall, evidence) ?? true),
-    );
+    const asked = pair.stalls
+      .filter(({ kind }) => kind === rule.kind)
+      .map((stall) => ({ stall, accepted: rule.accepts?.(pair, stall, evidence) ?? true }));
+    const found = asked.filter(({ accepted }) => accepted === true).map(({ stall }) => stall);
     const proven = found.filter(({ insufficient }) => insufficient === null);
-    const open = found.find(({ insufficient }) => insufficient !== null)?.insufficient;
+    const reason = asked.map(({ accepted }) => accepted).find((one) => typeof one === 'string');
+    const open =
+      found.find(({ insufficient }) => insufficient !== null)?.insufficient ?? (reason ? { reason } : null);
     if (isNonEmpty(proven)) {
       yield stallProblem(evidence, pair, proven, rule.describe(pair, proven, evidence.quality));
     } else if (open) {

@@ -1,18 +1,27 @@
 import { describe, expect, it } from 'vitest';
 import { captures, PEERS } from '../../captures/cases/ike-ports.js';
-import { NATTED_SITE, siteTimeline } from '../../captures/cases/sites.js';
+import { NATTED_SITE, PUBLIC_SITE, siteTimeline } from '../../captures/cases/sites.js';
 import type { Judgement } from '../../src/diagnose/diagnosis.js';
 import { EXCHANGE_V2 } from '../../test/build/ikev2.js';
 import { runBytes } from '../../test/build/run-bytes.js';
 import { runFrames } from '../../test/build/run-capture.js';
-import { ikev2Exchange, ikev2Handshake } from '../../test/build/scenario-ike.js';
+import { espExchange, type Timeline } from '../../test/build/scenario.js';
+import {
+  espTunnelOf,
+  ikev2Exchange,
+  ikev2Handshake,
+  ikev2Session,
+  sendIke,
+} from '../../test/build/scenario-ike.js';
 import espCorrelators from '../esp/correlator.js';
 import takenAsIke from '../esp/diagnoses/taken-as-ike.js';
 import esp from '../esp/dissector.js';
 import udpencap from '../udpencap/dissector.js';
 import correlators from './correlator.js';
+import blocked from './diagnoses/natt-4500-blocked.js';
 import notify from './diagnoses/notify.js';
 import portMovedBack from './diagnoses/port-moved-back.js';
+import unanswered from './diagnoses/v2-request-unanswered.js';
 import dissector from './dissector.js';
 
 const parts = { dissectors: [dissector, udpencap, esp], correlators: [...correlators, ...espCorrelators] };
@@ -46,6 +55,46 @@ describe('ike.port-moved-back', () => {
 
   it('is silent about a new SA of the same hosts, which begins on port 500', async () => {
     expect(await judge('ike-new-sa-healthy.pcap', portMovedBack)).toMatchObject([{ result: 'healthy' }]);
+  });
+});
+
+describe('ike.natt-4500-blocked where the initiator is answered', () => {
+  const SPIS = { toResponder: 0xc3a1107e, toInitiator: 0x2f0b9d34 };
+  const AT_RESPONDER = { initiator: PUBLIC_SITE.peer, responder: PUBLIC_SITE.local };
+
+  /** IKE_SA_INIT, and IKE_AUTH sent at these times, each time with an answer. */
+  async function judged(
+    times: readonly number[],
+    floated = true,
+    more?: (t: Timeline) => void,
+  ): Promise<Judgement[]> {
+    const t = siteTimeline('answers-lost', PUBLIC_SITE, 60);
+    const { messages } = ikev2Session(t, AT_RESPONDER);
+    sendIke(t, 2, AT_RESPONDER, 'initiator', messages.initRequest);
+    sendIke(t, 2.01, AT_RESPONDER, 'responder', messages.initResponse);
+    for (const at of times) {
+      sendIke(t, at, AT_RESPONDER, 'initiator', messages.authRequest, { floated });
+      sendIke(t, at + 0.01, AT_RESPONDER, 'responder', messages.authResponse, { floated });
+    }
+    more?.(t);
+    const run = await runFrames(t.frames(), parts);
+    return [...run.judge(blocked), ...run.judge(unanswered)].filter(({ result }) => result === 'problem');
+  }
+
+  it('says that the answers are lost, on port 4500 or on any', async () => {
+    const times = [2.1, 6.1, 13.3, 26];
+    expect(await judged(times)).toMatchObject([
+      { title: 'Answers on UDP 4500 do not arrive', counts: { transmissions: 4, answers: 4 } },
+    ]);
+    expect(await judged(times, false)).toMatchObject([{ title: 'IKEv2 answers do not reach the initiator' }]);
+  });
+
+  it('says nothing where the last of a few may have arrived, or the initiator goes on', async () => {
+    expect(await judged([2.1, 6.1, 13.3])).toEqual([]);
+    const goesOn = await judged([2.1, 6.1, 13.3, 26], true, (t) => {
+      espExchange(t, espTunnelOf(AT_RESPONDER, SPIS), { at: 27, seconds: 5, intervalMs: 500 });
+    });
+    expect(goesOn).toEqual([]);
   });
 });
 

@@ -175,10 +175,7 @@ export function portBlockedStall(
   waiting: readonly IkeMessage[],
   quality: CaptureQuality,
 ): Stall | null {
-  const floated = waiting.every(({ transmissions }) =>
-    transmissions.every(({ path }) => isOn4500(session, path)),
-  );
-  if (!floated || !hasAnsweredOn500(session) || hasHeardOn4500(session, quality)) return null;
+  if (!hasMovedTo4500(session, waiting) || hasHeardOn4500(session, quality)) return null;
   if (transmissionsOf(waiting) < TRANSMISSIONS_MIN) return null;
   const isLocal = session.capturedAt === 'responder' || quality.local.includes(session.responder);
   const kind = isLocal ? 'natt-4500-local' : 'natt-4500-blocked';
@@ -215,6 +212,14 @@ function hasNat(session: IkeSession): boolean {
 
 function isOn4500({ paths }: IkeSession, path: number): boolean {
   return paths[path].initiatorPort === PORT_NAT_TRAVERSAL || paths[path].responderPort === PORT_NAT_TRAVERSAL;
+}
+
+/** Port 500 worked, and these messages went to port 4500. */
+export function hasMovedTo4500(session: IkeSession, messages: readonly IkeMessage[]): boolean {
+  const areMoved = messages.every(({ transmissions }) =>
+    transmissions.every(({ path }) => isOn4500(session, path)),
+  );
+  return areMoved && hasAnsweredOn500(session);
 }
 
 function hasAnsweredOn500(session: IkeSession): boolean {

@@ -17,6 +17,7 @@ import type { IkeExchange, IkeSession } from './session.js';
 import {
   answersLost,
   firstOf,
+  hasMovedTo4500,
   INFORMATIONAL_GAP_SECONDS,
   isIpFragmented,
   isRepeatedAfter,
@@ -31,6 +32,8 @@ import {
   waitingStall,
 } from './stall.js';
 
+/** Requests that are answered each time, at least: three answers in a row are not lost by chance. */
+export const ANSWERED_IN_VAIN_MIN = 4;
 /** By how many bytes an answer that refuses the CHILD_SA is shorter than its request, at least. */
 export const REFUSED_CHILD_SHORTER_BY = 96;
 /** Checking a certificate chain takes milliseconds; dead peer detection and users who think better of it take longer. */
@@ -45,7 +48,7 @@ export function stallsOfV2(session: IkeSession, quality: CaptureQuality): Stall[
     if (exchange.exchangeType === isakmp.EXCHANGE_SA_INIT) {
       if (session.startSeen) stalls.push(initStall(session, exchange, quality));
     } else if (answersOf(exchange).length > 0) {
-      stalls.push(incompleteAnswer(session, exchange, quality));
+      stalls.push(incompleteAnswer(session, exchange, quality) ?? answeredInVain(session, exchange, quality));
     } else if (exchange.exchangeType === isakmp.EXCHANGE_V2_INFORMATIONAL) {
       stalls.push(informationalStall(session, exchange, quality));
     } else if (exchange.messages.length > 0) {
@@ -116,6 +119,28 @@ function incompleteAnswer(session: IkeSession, exchange: IkeExchange, quality: C
     waiting: answers,
     instead: [],
   });
+}
+
+/**
+ * A request that is repeated although it is answered, and of which the sender says no more: the answers do not arrive. One that
+ * was lost is made up for by the next; informationals have a rule of their own. Where the last answer may still have helped, or
+ * the capture is at the asking end, it says nothing.
+ */
+function answeredInVain(session: IkeSession, exchange: IkeExchange, quality: CaptureQuality): Stall | null {
+  const { initiator, capturedAt } = session;
+  const requests = requestsOf(exchange);
+  const answers = answersOf(exchange);
+  if (exchange.exchangeType === isakmp.EXCHANGE_V2_INFORMATIONAL || exchange.from !== 'initiator')
+    return null;
+  if (!isNonEmpty(requests) || !isNonEmpty(answers) || capturedAt === 'initiator') return null;
+  if (quality.local.includes(initiator)) return null;
+  const isLast = session.lastFrom.initiator?.frame === lastOf(requests).frame;
+  if (!isLast || transmissionsOf(requests) < ANSWERED_IN_VAIN_MIN || !isRepeatedAfter(requests, answers))
+    return null;
+  if (secondsToPause(quality, lastOf(requests)) < SLOW_ANSWER_SECONDS) return null;
+  const isMoved = exchange.exchangeType === isakmp.EXCHANGE_AUTH && hasMovedTo4500(session, requests);
+  const kind = isMoved ? 'natt-4500-blocked' : 'v2-request-unanswered';
+  return answersLost(kind, session, exchange, requests, answers);
 }
 
 /** The same INFORMATIONAL at least twice, at least two seconds apart, and no message of the peer since the first. */

@@ -72,6 +72,11 @@ describe('verdict', () => {
     );
   });
 
+  it('does not call a tunnel that was not set up nothing wrong', () => {
+    const failed = tunnel({ id: 'x', state: 'failed', directions: [] });
+    expect(verdictOf(healthyReport({ tunnels: [failed] }))).toMatch(/^No cause found: 1 tunnel failed, /);
+  });
+
   it('does not praise what it could not judge', () => {
     expect(verdictOf(healthyReport({ checked: [], tunnels: [] }))).toBe(
       'Nothing wrong found, but no check could pass either: no tunnel seen.',

@@ -72,7 +72,9 @@ function nothingWrong(report: Report): string {
       ? 'A part of capan failed on this input, see ERRORS; the rest found no fault'
       : report.captures.some(({ packetsInWords = 0 }) => packetsInWords > 0)
         ? 'Nothing wrong found in what the printed lines show'
-        : 'Nothing wrong found';
+        : report.tunnels.some(({ state }) => state === 'failed')
+          ? 'No cause found'
+          : 'Nothing wrong found';
   const passed = report.checked.filter((check) => check.result === 'healthy').length;
   const unjudged = report.checked.filter((check) => check.result === 'insufficient-data').length;
   const rest = unjudged === 0 ? '' : `; ${counted(unjudged, 'check')} could not be judged`;

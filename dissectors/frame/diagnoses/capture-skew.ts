@@ -5,6 +5,8 @@ import { framesFilter } from '../../../src/wording/capture-subject.js';
 
 const OFFSET_SECONDS = 0.1;
 const SKEW_PPM = 50;
+/** Below that it is how late a busy host stamps its packets, not its clock. */
+const STEP_SECONDS = 0.001;
 
 export default definePairDiagnosis({
   id: 'time.capture-skew',
@@ -15,7 +17,7 @@ export default definePairDiagnosis({
   priority: 1,
   rule:
     'Packets of both directions put the clock of B more than 100 ms off that of A, or one gains more than 50 ppm on the ' +
-    'other, or one of them stepped while both captured.',
+    'other, or one of them stepped by 1 ms and more while both captured.',
   notWhen:
     'Packets were matched in one direction only: then the delay cannot be told from the clocks. A capture has a relative clock.',
   causes: [
@@ -34,6 +36,7 @@ export default definePairDiagnosis({
   thresholds: {
     offset: [OFFSET_SECONDS, 's', 'NTP keeps hosts well within it'],
     skew: [SKEW_PPM, 'ppm', 'crystals of servers stay below it'],
+    step: [STEP_SECONDS, 's', 'a busy host stamps its packets that late'],
   },
   fault: 'remark',
   *judgePair({ comparison }) {
@@ -43,7 +46,7 @@ export default definePairDiagnosis({
 });
 
 function judge(comparison: Comparison): Judgement | null {
-  const { clock, offsetSeconds, halfWidthSeconds, skewPpm, steps, edges, qualities } = comparison;
+  const { clock, offsetSeconds, halfWidthSeconds, skewPpm, edges, qualities } = comparison;
   const subject = { kind: 'capture' };
   if (!clock || offsetSeconds === null || comparison.isOffsetGiven || !edges.a || !edges.b) return null;
   const isRelative = [...qualities.a.segments, ...qualities.b.segments].some(
@@ -58,7 +61,7 @@ function judge(comparison: Comparison): Judgement | null {
   }
   const isOff = Math.abs(offsetSeconds) - halfWidthSeconds > OFFSET_SECONDS;
   const drifts = Math.abs(skewPpm ?? 0) > SKEW_PPM;
-  if (!isOff && !drifts && steps.length === 0) return { result: 'healthy', subject };
+  if (!isOff && !drifts && stepsOf(comparison).length === 0) return { result: 'healthy', subject };
   const evidence = citations(comparison);
   return {
     result: 'problem',
@@ -72,14 +75,19 @@ function judge(comparison: Comparison): Judgement | null {
     counts: {
       offsetMilliseconds: Math.round(offsetSeconds * 1000),
       skewPpm: Math.round(skewPpm ?? 0),
-      steps: steps.length,
+      steps: stepsOf(comparison).length,
     },
     evidence,
     displayFilter: framesFilter(evidence),
   };
 }
 
-function explain({ offsetSeconds, halfWidthSeconds, skewPpm, steps }: Comparison): string {
+function stepsOf({ steps }: Comparison): Comparison['steps'] {
+  return steps.filter(({ seconds }) => Math.abs(seconds) >= STEP_SECONDS);
+}
+
+function explain(comparison: Comparison): string {
+  const { offsetSeconds, halfWidthSeconds, skewPpm } = comparison;
   const offset = offsetSeconds ?? 0;
   const way = offset >= 0 ? 'ahead of' : 'behind';
   const width = ((halfWidthSeconds ?? 0) * 1000).toFixed(3);
@@ -87,7 +95,7 @@ function explain({ offsetSeconds, halfWidthSeconds, skewPpm, steps }: Comparison
     Math.abs(skewPpm ?? 0) > SKEW_PPM
       ? ` It ${(skewPpm ?? 0) > 0 ? 'gains' : 'loses'} ${Math.abs(skewPpm ?? 0).toFixed(0)} ppm.`
       : '';
-  const stepped = steps
+  const stepped = stepsOf(comparison)
     .map(
       ({ time, seconds }) =>
         ` One clock steps by ${seconds.toFixed(3)} s${time === null ? '' : ` at ${time} (clock of A)`}.`,

@@ -9,6 +9,8 @@ import {
   type PairEvidence,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { icmpErrors } from '../../icmp/correlator.js';
+import { judgeOfRefusal } from '../../icmp/shared/refusals.js';
 
 /** Findings that say that a request was not answered, of protocols whose requests must be. */
 const UNANSWERED: readonly string[] = [
@@ -73,7 +75,7 @@ export default definePairDiagnosis({
     'Requests of a protocol that must be answered (IKE, OpenVPN, TCP connections, DNS …) that one end sees unanswered are in ' +
     'the capture of the other end, at least 3 of them, and no answer leaves there, although that host sends other packets.',
   notWhen:
-    'An answer leaves and is lost on the way back (underlay.path-loss). Fewer than 3 requests arrived. The protocol need not ' +
+    'ICMP says that the port is closed. An answer leaves and is lost on the way back (underlay.path-loss). Fewer than 3 requests arrived. The protocol need not ' +
     'answer (syslog, NetFlow, RTP). The other host sends nothing at all.',
   causes: [
     'The host firewall of the receiving end drops the requests: a capture sees packets before the input rules',
@@ -107,6 +109,7 @@ function* judgeSide({ comparison, a, b }: PairEvidence, side: Side): Iterable<Ju
       if (requests.lost > 0 || requests.arrived === 0) continue;
       if (!isUnansweredThere(there, id, judgement, comparison)) continue;
       if (isNamed(id, judgement, here) || isNamed(id, judgement, there)) continue;
+      if (isRefused(id, judgement, here) || isRefused(id, judgement, there)) continue;
       const arrived = arrivedOf(requests.arrived, judgement, direction);
       const judged = judge(comparison, id, judgement, direction, arrived);
       if (judged) yield judged;
@@ -193,6 +196,18 @@ function isNamed(id: string, { pair }: Problem, { judgements }: Evidence): boole
         one.severity !== 'info' &&
         [...(one.pair ?? [])].sort().join(' ') === ends,
     ),
+  );
+}
+
+/** ICMP says that the port or the protocol of the requests is closed: that is an answer. */
+function isRefused(id: string, problem: Problem, { sessions, quality }: Evidence): boolean {
+  const ends = requestEnds(problem);
+  const [family] = id.split('.');
+  return sessions(icmpErrors).some(
+    (error) =>
+      error.quoted?.source === ends?.from &&
+      error.quoted?.destination === ends?.to &&
+      judgeOfRefusal(quality, error)?.split('.')[0] === family,
   );
 }
 

@@ -7,6 +7,7 @@ import { isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { seconds } from '../../../src/units.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { PORT_NAT_TRAVERSAL } from '../../../src/wire/transport.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import {
   judgeStalls,
   type StallText,
@@ -19,6 +20,7 @@ import { establishedAfter, hasEspAfter, type IkePair } from '../pair-sessions.js
 import { judgePort4500 } from '../port-4500.js';
 import type { IkeMessage, IkeSession } from '../session.js';
 import { firstOf, type Stall, TRANSMISSIONS_MIN, transmissionsOf, WAIT_SECONDS } from '../stall.js';
+import { ANSWERED_IN_VAIN_MIN } from '../stalls-v2.js';
 
 /** The answering side sees attempts that end, not messages in vain. */
 const ATTEMPTS_MIN = 2;
@@ -34,11 +36,11 @@ export default defineDiagnosis({
   rule:
     'The exchange worked on port 500, moved to port 4500, and at least two sendings there (MI3, IKE_AUTH) stay without ' +
     'an answer on any port. At the answering side: the answer on port 500 is the last message (the hashes in it show a NAT, so that ' +
-    'port 4500 comes next), again in at least two attempts with fresh cookies within 10 minutes, and nothing is on port 4500. ' +
+    'port 4500 comes next), again in at least two attempts with fresh cookies within 10 minutes, and nothing is on port 4500; or it answers there at least 4 sendings of one request, after which the initiator says nothing more. ' +
     'With captures of both ends: the sendings leave one end and none arrives at the other, or the ' +
     'answers leave there and none comes back.',
   notWhen:
-    'Any packet of the responder came from or to port 4500, or for the answering side any packet at all; the unanswered message travels in IP fragments (frag.*); the ' +
+    'Any packet of the responder came from or to port 4500 (unless its answers are what is lost), or for the answering side any packet at all; the unanswered message travels in IP fragments (frag.*); the ' +
     'peer answered by an informational (ike.auth-failure).',
   causes: [
     'A firewall on the way lets UDP 500 pass and drops UDP 4500',
@@ -63,6 +65,7 @@ export default defineDiagnosis({
       'attempts',
       'at the answering side: a client that begins anew has failed; one that gave up once says nothing',
     ],
+    answered: [ANSWERED_IN_VAIN_MIN, 'sendings', 'three answers in a row are not lost by chance'],
     windowSeconds: [WINDOW_SECONDS, 's', 'clients try again within a minute or two'],
   },
   fault: 'key-exchange',
@@ -75,14 +78,30 @@ export default defineDiagnosis({
       kind: 'natt-4500-blocked',
       applies: ({ usesPort4500 }) => usesPort4500,
       // Lines without -v do not say that the message itself came in fragments, which are another fault.
-      accepts: (pair, { variant, session, waiting }) =>
+      accepts: (pair, stall, evidence) =>
         evidence.quality.captures.every(({ fragmentsUntold }) => fragmentsUntold === 0) &&
-        (variant !== 'nothing-follows' ||
-          (session.version === 1 && isRepeatedInVain(waiting, evidence.quality)) ||
-          attemptsInVain(pair, evidence).includes(session)),
+        acceptsVariant(pair, stall, evidence),
       describe,
     }),
 });
+
+function acceptsVariant(pair: IkePair, stall: Stall, evidence: Evidence): boolean | string {
+  const { variant, session, waiting, instead } = stall;
+  const { quality } = evidence;
+  if (variant === 'answers-lost')
+    return !hasEspAfter(evidence, session, firstOf([...waiting, ...instead]).frame);
+  if (variant !== 'nothing-follows') return true;
+  if (session.version === 1) return isRepeatedInVain(waiting, quality);
+  if (attemptsInVain(pair, evidence).includes(session)) return true;
+  const watched = secondsToPause(quality, firstOf(waiting));
+  const isUp =
+    hasEspAfter(evidence, session, session.first.frame) || establishedAfter(evidence, pair, 0) !== null;
+  if (isUp || watched < WAIT_SECONDS) return false;
+  return (
+    `${pair.responder} answered ${pair.initiator} on UDP 500 once, and nothing came for ${secondsText(watched)}: ` +
+    `what comes next on port 4500 does not arrive, or ${pair.initiator} went no further; capture at ${pair.initiator}, or until it tries again.`
+  );
+}
 
 /** Clients that have failed try again from the same port, or as often as their timer says. */
 const SAME_PORT_ATTEMPTS_MIN = 3;
@@ -119,6 +138,8 @@ function isApart(ns: number): boolean {
 }
 
 function describe(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQuality): StallText {
+  const lost = stalls.filter(({ variant }) => variant === 'answers-lost');
+  if (isNonEmpty(lost)) return describeAnswersLost(pair, lost);
   const sent = stalls.filter(({ variant }) => variant !== 'nothing-follows');
   if (!isNonEmpty(sent)) return describeAnswered(pair, stalls, quality);
   const { initiator, responder } = pair;
@@ -133,6 +154,21 @@ function describe(pair: IkePair, stalls: NonEmpty<Stall>, quality: CaptureQualit
       lost: transmissionsOf(waitingOf(sent)),
       delivered: 0,
     },
+    where: 'path',
+  };
+}
+
+/** The view of the side that answers, where its answers on port 4500 are lost. */
+function describeAnswersLost({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>): StallText {
+  const answers = transmissionsOf(stalls.flatMap(({ instead }) => instead));
+  return {
+    title: 'Answers on UDP 4500 do not arrive',
+    explanation:
+      `IKE between ${initiator} and ${responder} worked on UDP 500 and moved to port 4500. There ${initiator} sent ` +
+      `${sendingText(stalls)}, although ${responder} answered each time (${answers} answers in this capture), and then nothing more: ` +
+      'the answers get lost on the way back.',
+    counts: { ...stallCounts(stalls), answers },
+    direction: { from: responder, to: initiator },
     where: 'path',
   };
 }

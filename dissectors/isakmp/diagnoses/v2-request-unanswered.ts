@@ -2,10 +2,11 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis } from '../../../src/diagnose/diagnosis.js';
 import type { NonEmpty } from '../../../src/moment.js';
 import { EXCHANGE_SA_INIT } from '../layout.js';
-import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
-import type { IkePair } from '../pair-sessions.js';
+import { judgeStalls, type StallText, sendingText, stallCounts, watchedText } from '../pair-judgement.js';
+import { hasEspAfter, type IkePair } from '../pair-sessions.js';
 import type { IkeSession } from '../session.js';
-import { type Stall, TRANSMISSIONS_MIN } from '../stall.js';
+import { firstOf, type Stall, TRANSMISSIONS_MIN, transmissionsOf } from '../stall.js';
+import { ANSWERED_IN_VAIN_MIN } from '../stalls-v2.js';
 
 export default defineDiagnosis({
   id: 'ike.v2-request-unanswered',
@@ -18,7 +19,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'An IKEv2 request after the first answer (IKE_SA_INIT with a cookie, IKE_AUTH, CREATE_CHILD_SA and others, not ' +
-    'INFORMATIONAL) is sent at least twice, and no response with its message id comes.',
+    'INFORMATIONAL) is sent at least twice, and no response with its message id comes; or the initiator sends it at least 4 times though it is answered, and says nothing more.',
   notWhen:
     'Fragments of the request are missing (ike.fragments-incomplete); port 4500 as a whole is silent ' +
     '(ike.natt-4500-blocked); it is an INFORMATIONAL (ike.dpd-unanswered); the capture ends too soon.',
@@ -44,6 +45,7 @@ export default defineDiagnosis({
       'sendings',
       'IKEv2 requests are repeated, bit by bit, only when the timer has run out',
     ],
+    answered: [ANSWERED_IN_VAIN_MIN, 'sendings', 'three answers in a row are not lost by chance'],
   },
   fault: 'key-exchange',
   consequenceOf: ['path-loss', 'unreachable', 'policy', 'refused', 'fragments', 'mtu', 'large-packets-lost'],
@@ -60,7 +62,10 @@ export default defineDiagnosis({
     judgeStalls(evidence, {
       kind: 'v2-request-unanswered',
       applies,
-      accepts: (pair, stall) => !isOfBlockedPort(pair, stall),
+      accepts: (pair, stall, evidence) =>
+        !isOfBlockedPort(pair, stall) &&
+        (stall.variant !== 'answers-lost' ||
+          !hasEspAfter(evidence, stall.session, firstOf([...stall.waiting, ...stall.instead]).frame)),
       describe,
     }),
 });
@@ -83,6 +88,7 @@ function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, qu
   const [from, to] = exchange.from === 'initiator' ? [initiator, responder] : [responder, initiator];
   const explanation = `${from} sent its ${sendingText(stalls)} to ${to}, and no response came. ${watchedText(stalls, quality)}`;
   const counts = stallCounts(stalls);
+  if (variant === 'answers-lost') return describeAnswersLost(from, to, stalls);
   if (variant !== 'ip-fragments') return { explanation, counts };
   return {
     explanation: `${explanation} The request travels in IP fragments, which are the first thing to suspect.`,
@@ -91,5 +97,17 @@ function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, qu
       'A router or firewall on the way drops IP fragments; the request with a certificate is larger than one packet',
       'A firewall on the responder drops fragments before they are put together',
     ],
+  };
+}
+
+function describeAnswersLost(from: string, to: string, stalls: NonEmpty<Stall>): StallText {
+  const answers = transmissionsOf(stalls.flatMap(({ instead }) => instead));
+  return {
+    title: 'IKEv2 answers do not reach the initiator',
+    explanation:
+      `${from} sent its ${sendingText(stalls)} to ${to}, although ${to} answered (${answers} answers in this capture), and then ` +
+      'nothing more: the answers get lost between this capture point and the IKE daemon of the initiator.',
+    counts: { ...stallCounts(stalls), answers },
+    direction: { from: to, to: from },
   };
 }
