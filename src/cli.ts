@@ -94,9 +94,7 @@ function whereItRuns<Options extends { readonly threads?: number }>(options: Opt
 }
 
 async function run(args: readonly string[]): Promise<number> {
-  const invocation = await readCommandLine(args, versionText(), async () =>
-    (await import('./commands/explain.js')).diagnosisIds(),
-  );
+  const invocation = await readCommandLine(args, versionText());
   switch (invocation.command) {
     case 'analyze':
       return (await import('./commands/analyze.js')).runAnalyze(
@@ -125,6 +123,20 @@ async function run(args: readonly string[]): Promise<number> {
       );
     case 'explain':
       return (await import('./commands/explain.js')).runExplain(invocation.id, terminal, invocation.color);
+    case 'completion': {
+      const { completionScript } = await import('./commands/completion-scripts.js');
+      await terminal.write(completionScript(invocation.shell, process.env.SHELL));
+      return EXIT.clean;
+    }
+    case 'complete': {
+      const { complete } = await import('./commands/complete.js');
+      const lines = await complete(invocation.words, {
+        ids: async () => (await import('./commands/explain.js')).diagnosisIds(),
+        interfaces: async () => (await import('./live/interfaces.js')).interfaceNames(),
+      });
+      await terminal.write(lines.map((line) => `${line.split('\t').map(escapeText).join('\t')}\n`).join(''));
+      return EXIT.clean;
+    }
     case 'print':
       await terminal.write(invocation.text);
       return EXIT.clean;

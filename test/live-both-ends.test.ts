@@ -76,7 +76,7 @@ async function live(words: readonly string[], signal = new AbortController().sig
     message: (line) => messages.push(line),
   };
   const line = ['live', ...words, '--format', 'json', '-o', output];
-  const invocation = await readCommandLine(line, '1', async () => []);
+  const invocation = await readCommandLine(line, '1');
   if (invocation.command !== 'live') throw new Error(`read as ${invocation.command}`);
   const code = await runLiveCommand(invocation.options, terminal, signal);
   const report = JSON.parse(execFileSync('cat', [output], { encoding: 'utf8' })) as Report;

@@ -14,13 +14,16 @@ import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './c
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
 import { UsageError } from './usage-error.js';
 
-/** What the command line asks for; `print` is help, the version or a completion, ready to be written. */
+/** What the command line asks for; `print` is help or the version, ready to be written. */
 export type Invocation =
   | { readonly command: 'analyze'; readonly options: AnalyzeCommandOptions }
   | { readonly command: 'live'; readonly options: LiveCommandOptions }
   | { readonly command: 'compare'; readonly options: CompareCommandOptions }
   | { readonly command: 'convert'; readonly options: ConvertCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null; readonly color: ColorChoice }
+  | { readonly command: 'completion'; readonly shell: string | null }
+  /** Words before the cursor, for a shell that completes them. */
+  | { readonly command: 'complete'; readonly words: readonly string[] }
   | { readonly command: 'print'; readonly text: string };
 
 const EXPLAIN_OPTIONS = {
@@ -43,26 +46,24 @@ export const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
   '3 part of the input was damaged, 130 interrupted.';
 
+/** What completion scripts ask by. */
+const COMPLETE = '--complete';
+
 /** Thrown once a command is read: yargs would go on to lay out its help, at a tenth of the time of a small analysis. */
 class CommandRead extends Error {}
 
 /**
  * Reads a command line without printing or exiting.
- * @param completeIds ids for shell completion; asked for only by a TAB.
  * @throws UsageError in one line.
  */
-export async function readCommandLine(
-  args: readonly string[],
-  version: string,
-  completeIds: () => Promise<readonly string[]>,
-): Promise<Invocation> {
+export async function readCommandLine(args: readonly string[], version: string): Promise<Invocation> {
+  if (args[0] === COMPLETE) return { command: 'complete', words: args.slice(1) };
   assertCommand(args);
   assertOptions(args);
-  const ids = await idsToComplete(args, completeIds);
   let invocation: Invocation | null = null;
   let printed = '';
   let failure: string | null = null;
-  const parser = parserOf(args, version, ids, (read) => {
+  const parser = parserOf(args, version, (read) => {
     invocation = read;
     throw new CommandRead();
   }).fail((message: string | null, error: Error | undefined) => {
@@ -84,12 +85,7 @@ export async function readCommandLine(
 }
 
 /** The table of commands: builders and handlers only, so that nothing of a command is loaded to read its options. */
-function parserOf(
-  args: readonly string[],
-  version: string,
-  ids: readonly string[],
-  onInvocation: (invocation: Invocation) => void,
-) {
+function parserOf(args: readonly string[], version: string, onInvocation: (invocation: Invocation) => void) {
   return yargs([...args])
     .scriptName('capan')
     .locale('en')
@@ -153,11 +149,15 @@ function parserOf(
         onInvocation({ command: 'explain', id: id ?? null, color: colorChoice(argv) });
       },
     )
-    .completion(
+    .command(
       'completion',
-      'a completion script for bash or zsh',
-      (current: string, _argv: unknown, defaults: () => unknown, done: (completions: string[]) => unknown) =>
-        ids.length > 0 ? done(ids.filter((id) => id.startsWith(current))) : defaults(),
+      'a completion script for bash, zsh or fish; where none is named, for the one of $SHELL',
+      (command) => command.usage('$0 completion [bash|zsh|fish]'),
+      (argv) => {
+        const [shell, ...more] = operands(argv._);
+        if (more.length > 0) throw new UsageError(`completion takes one shell, not ${more.length + 1}`);
+        onInvocation({ command: 'completion', shell: shell ?? null });
+      },
     )
     .demandCommand(1, 'name a command: analyze, compare, live, convert or explain')
     .strictOptions()
@@ -200,7 +200,7 @@ function assertCommand(args: readonly string[]): void {
 /** Said before yargs takes the word after an unknown option for its value and misses that instead. */
 function assertOptions(args: readonly string[]): void {
   const options = OPTIONS_OF.get(args[0] ?? '');
-  if (options === undefined || args.includes('--get-yargs-completions')) return;
+  if (options === undefined) return;
   const known = [...Object.keys(options), 'help', 'version'];
   const end = args.indexOf('--');
   for (const arg of end < 0 ? args : args.slice(0, end)) {
@@ -218,14 +218,6 @@ function assertOptions(args: readonly string[]): void {
  */
 function operands(words: readonly (string | number)[]): string[] {
   return words.slice(1).map(String);
-}
-
-/** Diagnosis ids where a TAB after `explain` asks for them; fetched first, as yargs does not wait for a late answer. */
-async function idsToComplete(
-  args: readonly string[],
-  completeIds: () => Promise<readonly string[]>,
-): Promise<readonly string[]> {
-  return args.includes('--get-yargs-completions') && args.includes('explain') ? completeIds() : [];
 }
 
 function oneLine(message: string): string {

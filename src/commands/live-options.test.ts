@@ -4,7 +4,7 @@ import type { LiveCommandOptions } from './live-options.js';
 import { UsageError } from './usage-error.js';
 
 async function read(line: string): Promise<LiveCommandOptions> {
-  const invocation = await readCommandLine(['live', ...line.split(' ').filter(Boolean)], '1', async () => []);
+  const invocation = await readCommandLine(['live', ...line.split(' ').filter(Boolean)], '1');
   if (invocation.command !== 'live') throw new Error(`read as ${invocation.command}`);
   return invocation.options;
 }

@@ -67,7 +67,7 @@ export async function manPage(version: string): Promise<string> {
 }
 
 async function helpOf(words: readonly string[]): Promise<string> {
-  const read = await readCommandLine([...words, '--help'], '', async () => []);
+  const read = await readCommandLine([...words, '--help'], '');
   return read.command === 'print' ? read.text : '';
 }
 

@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os';
 import { CaptureError } from '../capture/capture-error.js';
 import { findProgram } from './programs.js';
 import { runToEnd } from './run-to-end.js';
@@ -32,6 +33,17 @@ export async function listInterfaces(): Promise<InterfaceListing[]> {
       : 'no interface may be captured on by this user; run as root, or join the group wireshark',
     '',
   );
+}
+
+/** For a shell that completes: never fails, and knows the interfaces of this machine where no program lists them. */
+export async function interfaceNames(): Promise<string[]> {
+  try {
+    return (await listInterfaces()).map(({ name, description }) =>
+      description === '' ? name : `${name}\t${description}`,
+    );
+  } catch {
+    return Object.keys(networkInterfaces());
+  }
 }
 
 export const NOTHING_INSTALLED =
