@@ -45,7 +45,7 @@ export function load(name: string): unknown {
   const source = readFileSync(file, 'latin1');
   const script = new Script(source, { filename: file, ...(cachedData ? { cachedData } : {}) });
   const module = { exports: {} };
-  loaded.set(file, { script, module, isCached: cachedData !== undefined });
+  loaded.set(file, { script, module, isCached: script.cachedDataRejected === false });
   (script.runInThisContext() as Body)(module.exports, load, module, file, folder);
   return module.exports;
 }
@@ -74,8 +74,18 @@ function ownCacheFile(file: string): string | null {
   return join(place, 'capan', `${basename(file)}-${size}-${Math.round(mtimeMs)}${CACHE_SUFFIX}`);
 }
 
+/** Of one length, as V8 tells sources apart by that. */
+const PROBES = ['0', '1'] as const;
+const probe = new Script(PROBES[0]).createCachedData();
+
+/** V8 takes no cache that was written under other flags of its own, and large captures and comparisons change some. */
+function isUnderOwnFlags(): boolean {
+  return new Script(PROBES[1], { cachedData: probe }).cachedDataRejected === false;
+}
+
 /** Keeps what V8 compiled for the next run: beside the program where that is permitted, else in the cache of the user. */
 function keepCodeCache(): void {
+  if (!isUnderOwnFlags()) return;
   for (const [file, { script, isCached }] of loaded) {
     if (isCached) continue;
     const target = isWritable(folder) ? file + CACHE_SUFFIX : ownCacheFile(file);

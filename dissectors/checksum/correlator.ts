@@ -4,6 +4,7 @@ import type { FlowId } from '../../src/correlate/flow-id.js';
 import type { FlowRegistry } from '../../src/correlate/flow-registry.js';
 import type { FlowStates } from '../../src/correlate/flow-states.js';
 import { refOf } from '../../src/correlate/frame-reference.js';
+import { OpenRef } from '../../src/correlate/open-ref.js';
 import { SessionStore } from '../../src/correlate/session-store.js';
 import type { FrameRef } from '../../src/moment.js';
 import { formatAddress } from '../../src/wire/address.js';
@@ -45,10 +46,11 @@ export interface ChecksumFaults {
 type Rows = Batch<typeof CHECKSUM_ROWS>;
 type OpenFaults = { -readonly [Field in keyof ChecksumFaults]: ChecksumFaults[Field] } & {
   readonly differences: Set<number>;
+  readonly last: OpenRef;
 };
 
-/** Faults of a flow, a handful: directions, layers and kinds. */
-type FaultsOfFlow = Map<string, OpenFaults>;
+/** Faults of a flow, a handful: directions, layers and kinds, which `keyOf` puts into one number. */
+type FaultsOfFlow = Map<number, OpenFaults>;
 
 /** Flows with faults held open when an epoch ends; above that the least recently seen half is closed. */
 const FLOWS_MAX = 4096;
@@ -88,7 +90,8 @@ class ChecksumCorrelation implements Correlation<ChecksumFaults, typeof CHECKSUM
       if (faults.differences.size < DIFFERENCES_MAX) {
         faults.differences.add((columns.found[row] - columns.expected[row]) & 0xffff);
       }
-      faults.last = refOf(batch, row);
+      const frame = columns.rows.frame[row];
+      faults.last.set(batch.frameIdOf(frame), batch.timeNs[frame]);
     }
   }
 
@@ -98,8 +101,9 @@ class ChecksumCorrelation implements Correlation<ChecksumFaults, typeof CHECKSUM
 
   endEpoch(): void {
     if (this.open.size <= FLOWS_MAX) return;
-    const bySeen = [...this.open].sort((a, b) => lastFrame(a) - lastFrame(b));
-    for (const state of bySeen.slice(0, bySeen.length - FLOWS_MAX / 2)) this.close(state);
+    const bySeen = Array.from(this.open, (state) => ({ state, seen: lastFrame(state) }));
+    bySeen.sort((a, b) => a.seen - b.seen);
+    for (const { state } of bySeen.slice(0, bySeen.length - FLOWS_MAX / 2)) this.close(state);
   }
 
   sessions(): readonly ChecksumFaults[] {
@@ -115,8 +119,7 @@ class ChecksumCorrelation implements Correlation<ChecksumFaults, typeof CHECKSUM
       this.states.set(flow, state);
       this.open.add(state);
     }
-    const direction = columns.rows.direction[row];
-    const key = `${direction} ${columns.kind[row]} ${columns.verdict[row]} ${columns.depth[row]}`;
+    const key = keyOf(columns, row);
     const known = state.get(key);
     if (known) return known;
     const faults = this.describe(batch, flow, row);
@@ -163,7 +166,7 @@ class ChecksumCorrelation implements Correlation<ChecksumFaults, typeof CHECKSUM
       found: columns.found[row],
       expected: columns.expected[row],
       first: ref,
-      last: ref,
+      last: new OpenRef(ref.frame, ref.timeNs, ref.segment),
     };
   }
 
@@ -179,7 +182,14 @@ class ChecksumCorrelation implements Correlation<ChecksumFaults, typeof CHECKSUM
   private close(state: FaultsOfFlow): void {
     if (!this.open.delete(state)) return;
     for (const faults of state.values()) this.closed.add(faults);
+    // The flow still knows it.
+    state.clear();
   }
+}
+
+/** Each below 256. */
+function keyOf({ rows, kind, verdict, depth }: Rows['columns'], row: number): number {
+  return (rows.direction[row] << 24) | (kind[row] << 16) | (verdict[row] << 8) | depth[row];
 }
 
 function lastFrame(state: FaultsOfFlow): number {

@@ -43,6 +43,8 @@ export interface AnalyzeOptions extends PipelineOptions {
   readonly sideFiles?: SideFilePaths;
   /** Frames that are looked at; the rest is left out. */
   readonly part?: PartRequest;
+  /** Called when the whole input is taken in, before it is judged. */
+  readonly onRead?: () => void;
 }
 
 /**
@@ -78,6 +80,7 @@ export async function analyzeSource(
   const correlators = entries.flatMap((entry) => entry.correlators);
   const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
   const result = await runPipeline(source, used, correlators, options);
+  options.onRead?.();
   noteUnknownTexts(source, side);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
   const known = captureQuality(source, result.runner, local, entries, side, lookedAt);

@@ -67,7 +67,7 @@ export class DissectEngine {
     this.link = new LinkLayer(network, SPINE_PROTOCOLS.indexOf('link'));
     const fingerprints = new Fingerprints(slot.fingerprints);
     network.onOutermost = (frame, offset, payload, end) =>
-      fingerprints.record(frame, this.link.addressHash, offset, payload, end);
+      fingerprints.record(frame, this.link.addressHash[0], offset, payload, end);
     const { identitySeed } = slot.layout;
     this.notesProtocols = identitySeed !== undefined;
     if (identitySeed !== undefined) network.identities = new IdentityRecorder(slot.identities, identitySeed);

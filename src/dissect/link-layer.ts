@@ -43,8 +43,8 @@ const IEEE80211_PROTECTED = 0x40;
  * that carry no packet (management frames, control protocols), end here.
  */
 export class LinkLayer {
-  /** Hash of the link-layer addresses (and interface) of the current frame; 0 where there are none. */
-  addressHash = 0;
+  /** Hash of the link-layer addresses (and interface) of the current frame; 0 where there are none. More than 31 bits. */
+  readonly addressHash = new Int32Array(1);
 
   constructor(
     private readonly network: NetworkLayer,
@@ -52,7 +52,7 @@ export class LinkLayer {
   ) {}
 
   dissect(frame: FrameContext, linkType: number, offset: number, end: number): void {
-    this.addressHash = 0;
+    this.addressHash[0] = 0;
     switch (linkType) {
       case link.LINKTYPE_ETHERNET:
         return this.dissectEthernet(frame, offset, end);
@@ -90,7 +90,7 @@ export class LinkLayer {
     const view = frame.view;
     if (frame.depth === 0) {
       if (frame.carriedLinks === 0) frame.ethernetOffset = offset;
-      this.addressHash =
+      this.addressHash[0] =
         Math.imul(view.getInt32(offset + ETHERNET_DESTINATION + 2), 0x9e3779b1) ^
         Math.imul(view.getInt32(offset + ETHERNET_SOURCE + 2), 0x85ebca6b) ^
         1;
@@ -229,7 +229,7 @@ export class LinkLayer {
   private noteCooked(frame: FrameContext, packetType: number, address: number, interfaceIndex: number): void {
     if (packetType === link.SLL_FROM_US) frame.marks |= MARK_OUTBOUND;
     else if (packetType === link.SLL_TO_US) frame.marks |= MARK_INBOUND;
-    this.addressHash =
+    this.addressHash[0] =
       Math.imul(address, 0x9e3779b1) ^
       Math.imul(interfaceIndex, 0x85ebca6b) ^
       Math.imul(packetType + 1, 0xc2b2ae35);

@@ -73,11 +73,11 @@ export default defineDiagnosis({
     const sessions = evidence.sessions(checksumFaults);
     const least = thresholdsOf(evidence, ID, { packets: PACKETS_MIN, seconds: SECONDS_MIN });
     const lanes = lanesOf(sessions).map((lane) => fatesOf(evidence.quality, lane));
+    const accepted = new Set(
+      lanes.filter(({ fates }) => [...fates.values()].includes('answered')).map(acceptanceKey),
+    );
     for (const lane of lanes) {
-      const isAccepted = lanes.some(
-        (other) => other.lane.sender === lane.lane.sender && acceptsOf(lane, other),
-      );
-      yield isAccepted
+      yield accepted.has(acceptanceKey(lane))
         ? { result: 'healthy', subject: subjectOf(evidence.quality, lane.lane) }
         : judge(evidence.quality, lane, sessions, least);
     }
@@ -93,11 +93,9 @@ function fatesOf(quality: CaptureQuality, lane: Lane): JudgedLane {
   return { lane, fates: new Map(lane.faults.map((one) => [one, fateOf(quality, one)])) };
 }
 
-/** Faults of that kind that are answered, here or with another host, come from the capture point, not from the wire. */
-function acceptsOf({ lane: { kind, verdict, receiver } }: JudgedLane, { lane, fates }: JudgedLane): boolean {
-  if (lane.kind !== kind || lane.verdict !== verdict) return false;
-  if (verdict === VERDICT_ZERO_OVER_IPV6 && lane.receiver !== receiver) return false;
-  return [...fates.values()].includes('answered');
+/** Faults of one sender and kind that are answered, here or with another host, come from the capture point, not from the wire. */
+function acceptanceKey({ lane: { sender, kind, verdict, receiver } }: JudgedLane): string {
+  return `${kind} ${verdict} ${sender} ${verdict === VERDICT_ZERO_OVER_IPV6 ? receiver : ''}`;
 }
 
 function subjectOf(
