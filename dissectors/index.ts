@@ -17,6 +17,7 @@ import bfdCorrelators from './bfd/correlator.js';
 import bfdDetectExpired from './bfd/diagnoses/detect-expired.js';
 import bfdDissector from './bfd/dissector.js';
 import bfdFlap from './bfd/diagnoses/flap.js';
+import bfdReflectorSilent from './bfd/diagnoses/reflector-silent.js';
 import bfdRoles from './bfd/roles.js';
 import bfdSessionDown from './bfd/diagnoses/session-down.js';
 import bfdStuck from './bfd/diagnoses/stuck.js';
@@ -439,7 +440,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: bfdDissector,
     roles: bfdRoles,
     correlators: bfdCorrelators,
-    diagnoses: [bfdDetectExpired, bfdFlap, bfdSessionDown, bfdStuck, bfdTtl],
+    diagnoses: [bfdDetectExpired, bfdFlap, bfdReflectorSilent, bfdSessionDown, bfdStuck, bfdTtl],
   },
   {
     protocol: 'bgp',

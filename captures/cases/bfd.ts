@@ -10,6 +10,8 @@ const SLOW = 1_000_000;
 const TIME_EXPIRED = 1;
 const NEIGHBOR_DOWN = 3;
 const ADMINISTRATIVE = 7;
+/** An initiator of seamless BFD sets the Demand bit (RFC 7880, section 7.3.2). */
+const DEMAND = 0x02;
 
 interface System extends Endpoint {
   readonly port: number;
@@ -128,6 +130,27 @@ function captureGap(): Uint8Array {
   return writePcap(t.frames());
 }
 
+/** Seamless BFD: each packet to the reflector has an answer at once, until `silentFrom`. */
+function seamless(name: string, addresses: readonly [string, string], silentFrom: number): () => Uint8Array {
+  return () => {
+    const t = siteTimeline(name, PUBLIC_SITE, 24);
+    const from = { ...PUBLIC_SITE.local, address: addresses[0], port: 49_200 };
+    const reflector = { ...PUBLIC_SITE.peer, address: addresses[1], port: BFD_PORT.reflector };
+    const packet = (state: number, mine: number, yours: number, flags = 0): Uint8Array =>
+      bfdControl({ state, mine, yours, flags, desiredMinTx: SLOW, requiredMinRx: SLOW });
+    for (let at = 1.1; at < 23; at += t.random.between(0.8, 1)) {
+      const isAnswered = at < silentFrom;
+      const isUp = at > 2 && at < silentFrom + 3;
+      t.sendUdp(at, from, reflector, packet(isUp && silentFrom > 2 ? up : down, 0x2001, 0xc000_0207, DEMAND));
+      if (isAnswered) t.sendUdp(at + 0.012, reflector, from, packet(up, 0xc000_0207, 0x2001));
+    }
+    return writePcap(t.frames());
+  };
+}
+
+const IPV4 = [PUBLIC_SITE.local.address, PUBLIC_SITE.peer.address] as const;
+const IPV6 = ['2001:db8:1::1', '2001:db8:2::7'] as const;
+
 export const captures: readonly SampleCapture[] = [
   {
     file: 'bfd-healthy.pcap',
@@ -179,5 +202,26 @@ export const captures: readonly SampleCapture[] = [
     must: ['bfd.detect-expired'],
     healthy: true,
     write: captureGap,
+  },
+  {
+    file: 'bfd-seamless-healthy.pcap',
+    shows: 'seamless BFD: a reflector answers every packet',
+    must: [],
+    healthy: true,
+    write: seamless('bfd-seamless-healthy', IPV4, 100),
+  },
+  {
+    file: 'bfd-reflector-silent.pcap',
+    shows: 'seamless BFD: the reflector never answers',
+    must: ['bfd.reflector-silent'],
+    healthy: false,
+    write: seamless('bfd-reflector-silent', IPV4, 0),
+  },
+  {
+    file: 'bfd-reflector-stops-ipv6.pcap',
+    shows: 'seamless BFD over IPv6: the reflector stops answering after 10 s',
+    must: ['bfd.reflector-silent'],
+    healthy: false,
+    write: seamless('bfd-reflector-stops-ipv6', IPV6, 10),
   },
 ];

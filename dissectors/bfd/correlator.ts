@@ -2,6 +2,7 @@ import {
   type Batch,
   type Correlation,
   type CorrelationRun,
+  type Correlator,
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
@@ -11,6 +12,7 @@ import bfdDissector from './dissector.js';
 import { type ControlPacket, EndTracker } from './end-tracker.js';
 import { STATE_INIT, STATE_UP } from './layout.js';
 import { pairEnds } from './pairing.js';
+import { bfdReflections, isReflection } from './reflections.js';
 import type { BfdEnd, BfdSession } from './session.js';
 
 /** Discriminators of one flow: more than a daemon that restarts uses up are those of a generator. */
@@ -56,6 +58,7 @@ class BfdCorrelation implements Correlation<BfdSession, Rows> {
     const { packet } = this;
     for (let at = from; at < to; at++) {
       const row = order[at];
+      if (isReflection(columns.carrier[row])) continue;
       const tracker = this.endOf(ends, batch, flow, row);
       if (!tracker) continue;
       const frame = columns.rows.frame[row];
@@ -131,4 +134,6 @@ export const bfdSessions = defineCorrelator<BfdSession, Rows>({
   create: (run) => new BfdCorrelation(run),
 });
 
-export default [bfdSessions];
+export { bfdReflections, type Reflection } from './reflections.js';
+
+export default [bfdSessions as Correlator, bfdReflections as Correlator] satisfies Correlator[];

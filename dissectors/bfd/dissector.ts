@@ -34,7 +34,7 @@ export type BfdTable = ObservationTable<typeof BFD_ROWS>;
 export const bfdDissector = defineDissector({
   protocol: 'bfd',
   carriedBy: {
-    udpPort: [bfd.PORT_SINGLE_HOP, bfd.PORT_ECHO, bfd.PORT_MULTIHOP, bfd.PORT_MICRO],
+    udpPort: [bfd.PORT_SINGLE_HOP, bfd.PORT_ECHO, bfd.PORT_MULTIHOP, bfd.PORT_MICRO, bfd.PORT_REFLECTOR],
     subDissector: ['scion.bfd'],
   },
   observes: BFD_ROWS,
@@ -52,7 +52,7 @@ function dissectControl(
   offset: number,
   end: number,
 ): void {
-  const carrier = carrierOf(frame.destinationPort);
+  const carrier = carrierOf(frame.destinationPort, frame.sourcePort);
   if (carrier === bfd.CARRIER_OTHER && isUdpPort(frame.sourcePort)) return;
   if (frame.destinationPort === bfd.PORT_ECHO) return;
   if (end - offset < bfd.MANDATORY_LENGTH) return frame.observeUnreadable(protocolIndex);
@@ -80,10 +80,12 @@ function dissectControl(
   table.requiredMinEchoRx[row] = view.getUint32(offset + bfd.REQUIRED_MIN_ECHO_RX);
 }
 
-function carrierOf(destinationPort: number): number {
+function carrierOf(destinationPort: number, sourcePort: number): number {
   if (destinationPort === bfd.PORT_SINGLE_HOP) return bfd.CARRIER_SINGLE_HOP;
   if (destinationPort === bfd.PORT_MULTIHOP) return bfd.CARRIER_MULTIHOP;
   if (destinationPort === bfd.PORT_MICRO) return bfd.CARRIER_MICRO;
+  if (destinationPort === bfd.PORT_REFLECTOR) return bfd.CARRIER_TO_REFLECTOR;
+  if (sourcePort === bfd.PORT_REFLECTOR) return bfd.CARRIER_FROM_REFLECTOR;
   return bfd.CARRIER_OTHER;
 }
 

@@ -46,11 +46,12 @@ export const DIAGNOSTIC_TIME_EXPIRED = 1;
 export const DIAGNOSTIC_NEIGHBOR_DOWN = 3;
 export const DIAGNOSTIC_ADMIN_DOWN = 7;
 
-/** RFC 5881 section 4, RFC 5883 section 5, RFC 7130 section 2.1. */
+/** RFC 5881 section 4, RFC 5883 section 5, RFC 7130 section 2.1, RFC 7881 section 2. */
 export const PORT_SINGLE_HOP = 3784;
 export const PORT_ECHO = 3785;
 export const PORT_MULTIHOP = 4784;
 export const PORT_MICRO = 6784;
+export const PORT_REFLECTOR = 7784;
 
 /** RFC 5881, section 5: what a single hop must leave untouched. */
 export const TTL_SINGLE_HOP = 255;
@@ -61,3 +62,6 @@ export const CARRIER_MULTIHOP = 2;
 export const CARRIER_MICRO = 3;
 /** In a packet of another protocol than UDP over IP. */
 export const CARRIER_OTHER = 4;
+/** Seamless BFD: to the port of the reflector, and its answers from there (RFC 7881, section 4). */
+export const CARRIER_TO_REFLECTOR = 5;
+export const CARRIER_FROM_REFLECTOR = 6;

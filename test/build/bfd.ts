@@ -1,7 +1,13 @@
 import { concat, u8, u32, zeros } from './bytes.js';
 
 export const BFD_STATE = { adminDown: 0, down: 1, init: 2, up: 3 } as const;
-export const BFD_PORT = { singleHop: 3784, echo: 3785, multihop: 4784, micro: 6784 } as const;
+export const BFD_PORT = {
+  singleHop: 3784,
+  echo: 3785,
+  multihop: 4784,
+  micro: 6784,
+  reflector: 7784,
+} as const;
 
 /** RFC 5880 section 4.1; intervals in microseconds. */
 export interface BfdControl {
