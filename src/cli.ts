@@ -121,6 +121,10 @@ async function run(args: readonly string[]): Promise<number> {
         terminal,
         interruption.signal,
       );
+    case 'diff':
+      return (await import('./commands/diff.js')).runDiff(invocation.options, terminal);
+    case 'show':
+      return (await import('./commands/show.js')).runShow(invocation.options, terminal);
     case 'explain':
       return (await import('./commands/explain.js')).runExplain(invocation.id, terminal, invocation.color);
     case 'completion': {

@@ -5,6 +5,7 @@ import { leftOutTexts } from '../report/text-captures.js';
 import { verdict } from '../report/verdict.js';
 import { writeReport } from '../report/write-report.js';
 import type { SideFilePaths } from '../side-files/read-side-files.js';
+import { acceptanceOf, expiredLines } from './accept.js';
 import type { AnalyzeCommandOptions } from './analyze-options.js';
 import { paints } from './color-choice.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
@@ -85,6 +86,7 @@ export async function runAndReport(
   assertPatternsMatch('--skip', options.skip, diagnosisIds);
   if (options.output !== undefined)
     assertWritable(options.output, [...inputs, ...pathsOf(options.sideFiles)]);
+  const accepted = await acceptanceOf(options.accept);
   const { evidence } = options;
   const writer = evidence === undefined ? null : await import('./write-evidence.js');
   if (evidence !== undefined) writer?.assertEvidenceWritable(evidence, inputs);
@@ -92,7 +94,7 @@ export async function runAndReport(
   const progress = shown && terminal.progress !== null ? startProgress(terminal.progress) : null;
   let report: Report;
   try {
-    report = await work(progress);
+    report = accepted(await work(progress));
   } finally {
     progress?.clear();
   }
@@ -109,6 +111,7 @@ export async function runAndReport(
 
 /** Again on stderr: who pipes the report on does not see what it says of them. */
 function sayWhatWasNotRead(report: Report, terminal: Terminal): void {
+  for (const line of expiredLines(report)) terminal.message(line);
   const { sideFiles = [], filesLeftOut } = report;
   if (filesLeftOut !== undefined)
     terminal.message(`warning: not read of the directories given: ${leftOutTexts(report).join('; ')}`);

@@ -35,6 +35,8 @@ export interface AnalyzeCommandOptions {
   readonly chunkBytes?: number;
   readonly part?: PartRequest;
   readonly evidence?: EvidenceRequest;
+  /** File of accepted findings. */
+  readonly accept?: string;
 }
 
 /** Options that may be given several times. */
@@ -92,6 +94,12 @@ export const ANALYZE_OPTIONS = {
   color: COLOR_OPTION,
   quiet: { type: 'boolean', description: 'no progress and no remarks on stderr' },
   verbose: { type: 'boolean', description: 'everything in the text; a stack with internal errors' },
+  accept: {
+    type: 'string',
+    requiresArg: true,
+    description:
+      'findings that are known: {"accepted": [{"id", "reason", "until"}]}; the exit code does not count them',
+  },
   ...EVIDENCE_OPTIONS,
   'chunk-bytes': { type: 'string', requiresArg: true, hidden: true },
 } as const;
@@ -130,6 +138,8 @@ export function reportOptions(
   if (output === '') throw new UsageError('--output needs a file name');
   const sideFiles = sideFilePaths(argv);
   const evidence = evidenceRequest(argv);
+  const accept = single(argv, 'accept');
+  if (accept === '') throw new UsageError('--accept needs a file name');
   return {
     format: oneOf(argv, 'format', FORMATS) ?? 'text',
     only: commaList(argv, 'only'),
@@ -145,6 +155,7 @@ export function reportOptions(
     ...(threads === undefined ? {} : { threads }),
     ...(chunkBytes === undefined ? {} : { chunkBytes }),
     ...(evidence === undefined ? {} : { evidence }),
+    ...(accept === undefined ? {} : { accept }),
   };
 }
 

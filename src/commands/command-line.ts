@@ -11,7 +11,9 @@ import {
 import type { ColorChoice } from './color-choice.js';
 import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
 import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './convert-options.js';
+import { DIFF_OPTIONS, type DiffCommandOptions, diffOptions } from './diff-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
+import { SHOW_OPTIONS, type ShowCommandOptions, showOptions } from './show-options.js';
 import { UsageError } from './usage-error.js';
 
 /** What the command line asks for; `print` is help or the version, ready to be written. */
@@ -20,6 +22,8 @@ export type Invocation =
   | { readonly command: 'live'; readonly options: LiveCommandOptions }
   | { readonly command: 'compare'; readonly options: CompareCommandOptions }
   | { readonly command: 'convert'; readonly options: ConvertCommandOptions }
+  | { readonly command: 'diff'; readonly options: DiffCommandOptions }
+  | { readonly command: 'show'; readonly options: ShowCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null; readonly color: ColorChoice }
   | { readonly command: 'completion'; readonly shell: string | null }
   /** Words before the cursor, for a shell that completes them. */
@@ -37,10 +41,12 @@ export const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
   ['compare', COMPARE_OPTIONS],
   ['live', LIVE_OPTIONS],
   ['convert', CONVERT_OPTIONS],
+  ['diff', DIFF_OPTIONS],
+  ['show', SHOW_OPTIONS],
   ['explain', EXPLAIN_OPTIONS],
 ]);
 
-export const COMMANDS = ['analyze', 'compare', 'live', 'convert', 'explain', 'completion'];
+export const COMMANDS = ['analyze', 'compare', 'live', 'convert', 'diff', 'show', 'explain', 'completion'];
 
 export const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
@@ -140,6 +146,22 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
       },
     )
     .command(
+      'diff',
+      'what changed between a capture of when it worked and one of now',
+      (command) => command.usage('$0 diff GOOD BAD [options]').options(DIFF_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'diff', options: diffOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
+      'show',
+      'the layers of single frames as capan sees them: tunnel, flow, session, and the findings they serve',
+      (command) => command.usage('$0 show FILE FRAME... [options]').options(SHOW_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'show', options: showOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'explain',
       'what a diagnosis means: rule, thresholds, causes, next steps; without an id: the catalogue',
       (command) => command.usage('$0 explain [ID]').options(EXPLAIN_OPTIONS),
@@ -159,7 +181,7 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
         onInvocation({ command: 'completion', shell: shell ?? null });
       },
     )
-    .demandCommand(1, 'name a command: analyze, compare, live, convert or explain')
+    .demandCommand(1, 'name a command: analyze, compare, live, convert, diff, show or explain')
     .strictOptions()
     .help()
     .alias('help', 'h')

@@ -12,14 +12,17 @@ export const EXIT = {
 } as const;
 
 /**
- * Consequences of another finding do not count. Damaged input, or a part of capan that failed on it, matters only where
+ * Consequences of another finding do not count, nor what is accepted. Damaged input, or a part of capan that failed on it, matters only where
  * no finding does: then nobody may take silence for health.
  */
 export function exitCodeOf(report: Report, failOn: FailOn): number {
   const failing =
     failOn !== 'never' &&
     report.findings.some(
-      (finding) => !isConsequence(finding) && severityRank(finding.severity) >= severityRank(failOn),
+      (finding) =>
+        !isConsequence(finding) &&
+        finding.accepted === undefined &&
+        severityRank(finding.severity) >= severityRank(failOn),
     );
   if (failing) return EXIT.findings;
   const damaged = report.captures.some((capture) => (capture.damaged?.length ?? 0) > 0);

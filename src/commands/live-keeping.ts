@@ -24,20 +24,22 @@ export class LiveKeeping {
   readonly keepers: readonly FrameKeeper[];
   private readonly keeper: CaptureKeeper | null;
   private readonly dump: FindingDump | null;
+  private readonly spill: CaptureKeeper | null;
 
   /** @param end which end of a path is captured, where both are. */
   constructor(
     private readonly options: LiveCommandOptions,
     private readonly end: Side | null,
   ) {
-    const { write, ring, dumpOn } = options;
+    const { write, ring, dumpOn, spill } = options;
     const { name, version } = toolIdentity();
     const application = `${name} ${version}`;
     const prefix = end === null ? '' : `${end}-`;
     this.keeper =
       write === undefined ? null : new CaptureKeeper(fileOf(write, end), ring ?? null, application);
     this.dump = dumpOn === undefined ? null : new FindingDump(dumpOn.folder, application, undefined, prefix);
-    this.keepers = [this.keeper, this.dump].filter((one) => one !== null);
+    this.spill = spill === undefined ? null : new CaptureKeeper(spill.fileOf(end), null, application);
+    this.keepers = [this.keeper, this.dump, this.spill].filter((one) => one !== null);
   }
 
   /** To be called now and then. */
@@ -57,11 +59,12 @@ export class LiveKeeping {
   close(): void {
     this.keeper?.close();
     this.dump?.close();
+    this.spill?.close();
   }
 
   /** What was written, and what could not be. */
   lines(): string[] {
-    return [...this.linesOfKeeper(), ...this.linesOfDump()];
+    return [...this.linesOfKeeper(), ...this.linesOfDump(), ...this.linesOfSpill()];
   }
 
   private linesOfKeeper(): string[] {
@@ -71,6 +74,13 @@ export class LiveKeeping {
     return keeper.failure !== null
       ? [`writing ${file} stopped: ${keeper.failure}; ${keeper.lost} packets are not in it`]
       : [`${keeper.lost} packets of an unknown interface could not be written to ${file}`];
+  }
+
+  private linesOfSpill(): string[] {
+    const { spill } = this;
+    if (spill === null || spill.lost === 0) return [];
+    const why = spill.failure === null ? '' : ` (${spill.failure})`;
+    return [`${spill.lost} packets could not be kept for --evidence${why}`];
   }
 
   private linesOfDump(): string[] {

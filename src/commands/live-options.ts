@@ -1,6 +1,7 @@
+import type { Side } from '../compare/side.js';
 import { BACKENDS, type Backend } from '../live/capture-command.js';
 import type { Ring } from '../live/capture-keeper.js';
-import type { Severity } from '../report/report.js';
+import type { Report, Severity } from '../report/report.js';
 import {
   ANALYZE_OPTIONS,
   type AnalyzeCommandOptions,
@@ -47,6 +48,8 @@ export interface LiveCommandOptions extends Omit<AnalyzeCommandOptions, 'capture
   readonly write?: string;
   readonly ring?: Ring;
   readonly dumpOn?: { readonly severity: Severity; readonly folder: string };
+  /** Where packets are kept for `--evidence`, once the run has begun. */
+  readonly spill?: { fileOf(end: Side | null): string; write(report: Report): Promise<string> };
 }
 
 export const LIVE_OPTIONS = {

@@ -7,6 +7,7 @@ import { ARRIVAL_MARGIN_SECONDS } from '../live/live-quality.js';
 import { openInput } from '../live/open-input.js';
 import { interfaceLines } from '../report/live-lines.js';
 import type { Report } from '../report/report.js';
+import { acceptanceOf, expiredLines } from './accept.js';
 import { writeTheReport } from './analyze-and-report.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
 import { assertPatternsMatch } from './id-patterns.js';
@@ -41,12 +42,31 @@ export async function runLiveCommand(
   if (options.output !== undefined) assertWritable(options.output, []);
   const isOfBothEnds = origin.kind === 'both-ends';
   for (const file of keptFiles(options, isOfBothEnds ? SIDES : [null])) assertWritable(file, []);
-  const report = isOfBothEnds
-    ? await captureBothEnds(options, origin, terminal, signal)
-    : await captureAndJudge(options, origin, terminal, signal);
-  if (report === null) return EXIT.interrupted;
-  await writeTheReport(report, options, terminal);
-  return exitCodeOf(report, options.failOn);
+  const accepted = await acceptanceOf(options.accept);
+  const { evidence } = options;
+  if (evidence === undefined) return report(options);
+  const { LiveSpill } = await import('./live-evidence.js');
+  const spill = new LiveSpill(evidence);
+  try {
+    return await report({ ...options, spill });
+  } finally {
+    spill.remove();
+  }
+
+  async function report(kept: LiveCommandOptions): Promise<number> {
+    const judged =
+      origin.kind === 'both-ends'
+        ? await captureBothEnds(kept, origin, terminal, signal)
+        : origin.kind === 'list'
+          ? null
+          : await captureAndJudge(kept, origin, terminal, signal);
+    if (judged === null) return EXIT.interrupted;
+    const marked = accepted(judged);
+    await writeTheReport(marked, options, terminal);
+    for (const line of expiredLines(marked)) terminal.message(line);
+    if (kept.spill !== undefined) terminal.message(await kept.spill.write(marked));
+    return exitCodeOf(marked, options.failOn);
+  }
 }
 
 /** Where one capture comes from. */

@@ -50,6 +50,8 @@ export const findingSchema = z.object({
   /** Key of the finding that says the same of the same packets, more sharply; it is then all of `causedBy`. */
   restatementOf: z.optional(z.string()),
   folded: z.optional(z.number().int()),
+  /** Known and accepted by whoever runs capan: the exit code does not count it. */
+  accepted: z.optional(z.object({ reason: z.string(), until: z.optional(z.string()) })),
   /** Only live: when the symptom was over; null where the capture has no date. */
   clearedAt: z.optional(timeSchema),
   /** Only lines of a live run in ndjson: what became of the finding, and when by the clock of the capture. */
@@ -252,6 +254,19 @@ export const reportSchema = z.object({
       frames: z.number().int(),
       leftOut: z.object({ byTime: z.number().int(), byFilter: z.number().int() }),
     }),
+  ),
+  /** Only with a file of accepted findings: what became of its entries. */
+  acceptances: z.optional(
+    z.array(
+      z.object({
+        /** Id, glob of ids or key, as the file says it. */
+        finding: z.string(),
+        reason: z.string(),
+        until: z.optional(z.string()),
+        state: z.enum(['used', 'unused', 'expired']),
+        findings: z.number().int(),
+      }),
+    ),
   ),
   sideFiles: z.optional(z.array(sideFileSchema)),
   /** What side files call the addresses of tunnels and findings. */

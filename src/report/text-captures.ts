@@ -25,6 +25,7 @@ export function captureLines(report: Report, clock: Clock, style: TextStyle): st
   for (const text of leftOutTexts(report, style.verbose))
     lines.push(...hang(`${INDENT}left out `, text, style.width));
   if (report.part) lines.push(...hang(`${INDENT}looked at `, partText(report.part), style.width));
+  for (const text of acceptanceTexts(report)) lines.push(...hang(`${INDENT}accepted `, text, style.width));
   for (const { id, detail } of report.quality) {
     // The finding of that id has the detail, unless it was filtered out.
     const finding = report.findings.find((candidate) => candidate.id === id);
@@ -49,6 +50,16 @@ export function leftOutTexts({ filesLeftOut }: Report, all = false): string[] {
   const texts = shown.map(({ file, reason }) => `${file}: ${reason}`);
   if (count > shown.length) texts.push(`${counted(count - shown.length, 'more file')}`);
   return texts;
+}
+
+/** What became of the findings that somebody accepted. */
+function acceptanceTexts({ acceptances = [] }: Report): string[] {
+  return acceptances.map(({ finding, reason, until, state, findings }) => {
+    const date = until === undefined ? '' : ` until ${until}`;
+    if (state === 'used') return `${finding}: ${counted(findings, 'finding')}${date} (${reason})`;
+    if (state === 'unused') return `${finding}: nothing in this report${date} (${reason})`;
+    return `${finding}: expired on ${until}, ${counted(findings, 'finding')} ${findings === 1 ? 'counts' : 'count'} again (${reason})`;
+  });
 }
 
 /** Which part of the captures was looked at, and how much was not. */

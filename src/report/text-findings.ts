@@ -62,6 +62,7 @@ function oneFinding({ root, consequences }: BlameGroup, context: Context): strin
   const lines = [
     ...titleLines(root, style),
     ...labelled('id', `${root.id}, confidence ${root.confidence}`, width),
+    ...labelled('accepted', acceptedText(root), width),
     ...labelled('what', root.explanation, width),
     ...placeLines(root, report).flatMap((line, index) => labelled(index === 0 ? 'where' : '', line, width)),
     ...labelled('when', whenText(root, context), width),
@@ -87,6 +88,11 @@ function oneFinding({ root, consequences }: BlameGroup, context: Context): strin
     ),
   );
   return lines;
+}
+
+function acceptedText({ accepted }: Finding): string {
+  if (accepted === undefined) return '';
+  return `${accepted.reason}${accepted.until === undefined ? '' : ` (until ${accepted.until})`}; the exit code does not count it`;
 }
 
 function titleLines(finding: Finding, style: TextStyle): string[] {
