@@ -190,6 +190,24 @@ describe('underlay.unreachable', () => {
     expect(await judge(unreachable, refused(2))).toMatchObject([{ severity: 'info' }]);
   });
 
+  it('knows when the port last worked, and that nothing comes from it either', async () => {
+    const [judgement] = await judge(unreachable, (t) => {
+      for (const at of [1, 2, 3]) {
+        t.sendUdp(at, here, there, new Uint8Array(60));
+        t.sendUdp(at + 0.1, there, here, new Uint8Array(60));
+      }
+      for (const at of [4, 5, 6]) {
+        t.sendUdp(at, here, there, new Uint8Array(60));
+        report(t, at + 0.1, icmpError(3, 3, udpOf(here.port, there.port)), there);
+      }
+    });
+    expect(judgement).toMatchObject({
+      result: 'problem',
+      lastGood: { timeNs: expect.closeTo(2.1e9, -6) },
+      closedSockets: ['198.51.100.7:8080'],
+    });
+  });
+
   it('does not blame a server whose client has gone', async () => {
     const judged = await judge(unreachable, (t) => {
       t.sendUdp(0, there, here, new Uint8Array(60));

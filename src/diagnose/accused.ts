@@ -24,11 +24,18 @@ export function concernsSamePlace({ problem: a }: Accused, { problem: b }: Accus
  * on it, and all that runs in a tunnel between its ends.
  */
 export function isAtPlaceOf(cause: Accused, consequence: Accused, hostOf: HostOf): boolean {
+  if (isOfClosedSocket(cause, consequence)) return true;
   if (cause.problem.provenAtBothEnds !== true) return concernsSamePlace(cause, consequence, hostOf);
   const pair = named(cause.problem.pair, hostOf);
   return [consequence.problem.pair, ...enclosingPairs(consequence.problem)].some((other) =>
     samePair(pair, named(other, hostOf)),
   );
+}
+
+/** A program that is gone hears nothing and says nothing. */
+function isOfClosedSocket({ problem: { closedSockets = [] } }: Accused, consequence: Accused): boolean {
+  const { endpoints } = consequence.problem.subject;
+  return Array.isArray(endpoints) && endpoints.some((endpoint) => closedSockets.includes(String(endpoint)));
 }
 
 /** Whether the first reaches into the time of the second. */

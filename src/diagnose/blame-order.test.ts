@@ -97,6 +97,21 @@ describe('assignBlame', () => {
     expect(isConsequence(accuse(cause, { direction: there }), accuse(consequence))).toBe(true);
   });
 
+  it('lets a closed socket take down what came from it, and nothing of another port', () => {
+    const refused = accuse(cause, {
+      direction: { from: PAIR[0], to: PAIR[1] },
+      closedSockets: ['192.0.2.2:50015'],
+    });
+    const back = { from: PAIR[1], to: PAIR[0] };
+    const streamOf = (socket: string): Accused =>
+      accuse(consequence, {
+        direction: back,
+        subject: { kind: 'session', endpoints: [socket, '192.0.2.1:50000'] },
+      });
+    expect(isConsequence(refused, streamOf('192.0.2.2:50015'))).toBe(true);
+    expect(isConsequence(refused, streamOf('192.0.2.2:50016'))).toBe(false);
+  });
+
   it('needs the packet class to agree within an area; across areas the list says what goes down with the cause', () => {
     const lost = diagnosisOf('esp.lost', 'tunnel-data', { fault: 'tunnel-loss' });
     const ofClass = (id: string, packetClass: string): Accused =>

@@ -46,6 +46,11 @@ export interface Problem {
    * tunnel between its ends.
    */
   readonly provenAtBothEnds?: boolean;
+  /**
+   * The sockets that are closed, as `endpointText` writes them, where the host itself says so: nothing comes from them either, so that it takes
+   * down both directions of the conversations whose subjects name one among their endpoints.
+   */
+  readonly closedSockets?: readonly string[];
   /** Where this case is of another kind than the diagnosis says. */
   readonly fault?: FaultKind;
   /**

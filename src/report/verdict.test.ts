@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import { brokenReport, finding, healthyReport, tunnel } from '../../test/hand-made-reports.js';
-import type { Report } from './report.js';
+import type { CompareDirection, Report } from './report.js';
 import { reportClock } from './report-time.js';
 import { verdict } from './verdict.js';
 
 function verdictOf(report: Report): string {
   return verdict(report, reportClock(report.captures));
+}
+
+function direction(scope: CompareDirection['scope']): CompareDirection {
+  const none = { duplicated: 0, reordered: 0, modified: 0, recut: 0, receivedOnly: 0 };
+  const notComparable = { outsideWindow: 0, snaplen: 0, captureLoss: 0, captureFilter: 0 };
+  const counts = { sent: 985, matched: 985, lost: 0, lostFrames: [], ...none, notComparable };
+  return { from: '10.1.1.1', to: '10.2.2.2', sender: 'a', scope, ...counts, delaySeconds: null };
 }
 
 describe('verdict', () => {
@@ -56,6 +63,19 @@ describe('verdict', () => {
   it('points to remarks', () => {
     const findings = [finding({ severity: 'info' })];
     expect(verdictOf(healthyReport({ findings }))).toMatch(/^Nothing wrong found: .* 1 remark below\.$/);
+  });
+
+  it('leads with what arrived where two ends are compared', () => {
+    const clock = { offsetSeconds: 0, halfWidthSeconds: 0, skewPpm: null, steps: [] };
+    const directions = [direction('outer'), direction('inner')];
+    const compare = { clock, nat: [], unpaired: [], directions };
+    expect(verdictOf(healthyReport({ compare }))).toMatch(
+      /^Nothing wrong found: 985 of 985 packets arrived, 1 tunnel healthy/,
+    );
+    expect(verdictOf(healthyReport({ compare, tunnels: [] }))).not.toContain('no tunnel seen');
+    expect(verdictOf(healthyReport({ compare: { ...compare, directions: [] } }))).toContain(
+      'no packet could be compared',
+    );
   });
 
   it('calls no tunnel healthy of which one direction was seen', () => {

@@ -1,5 +1,5 @@
 import { groupByBlame, isAboutCapture, severityRank } from './finding-order.js';
-import { counted } from './quantity.js';
+import { counted, formatCount } from './quantity.js';
 import type { Finding, Report, Tunnel } from './report.js';
 import { type Clock, formatRelative, onset } from './report-time.js';
 import { endpointsText, namedAddress } from './subject-text.js';
@@ -78,12 +78,24 @@ function nothingWrong(report: Report): string {
   const passed = report.checked.filter((check) => check.result === 'healthy').length;
   const unjudged = report.checked.filter((check) => check.result === 'insufficient-data').length;
   const rest = unjudged === 0 ? '' : `; ${counted(unjudged, 'check')} could not be judged`;
-  if (passed === 0) return `${found}, but no check could pass either: ${tunnelCounts(report)}${rest}.`;
-  return `${found}: ${tunnelCounts(report)}, ${counted(passed, 'check')} passed${rest}.`;
+  const seen = [arrivedText(report), tunnelCounts(report)].filter((part) => part !== '').join(', ');
+  if (passed === 0) return `${found}, but no check could pass either: ${seen}${rest}.`;
+  return `${found}: ${seen}, ${counted(passed, 'check')} passed${rest}.`;
 }
 
-function tunnelCounts({ tunnels }: Report): string {
-  if (tunnels.length === 0) return 'no tunnel seen';
+/** "985 of 985 packets arrived": what a comparison is for; empty for a single capture. */
+function arrivedText({ compare }: Report): string {
+  if (compare === undefined) return '';
+  const outer = compare.directions.filter(({ scope }) => scope === 'outer');
+  const arrived = outer.reduce((sum, { matched }) => sum + matched, 0);
+  const compared = outer.reduce((sum, { matched, lost }) => sum + matched + lost, 0);
+  if (compared === 0) return 'no packet could be compared';
+  return `${formatCount(arrived)} of ${counted(compared, 'packet')} arrived`;
+}
+
+function tunnelCounts({ tunnels, compare }: Report): string {
+  // A path without a tunnel is compared for its packets.
+  if (tunnels.length === 0) return compare === undefined ? 'no tunnel seen' : '';
   const counts = new Map<string, number>();
   for (const standing of tunnels.map(standingOf)) counts.set(standing, (counts.get(standing) ?? 0) + 1);
   const healthyFirst = [...counts].sort(([a], [b]) => Number(b === HEALTHY) - Number(a === HEALTHY));

@@ -9,9 +9,11 @@ import {
   severityFor,
   tunnelPairs,
 } from '../../../src/diagnose/severity-policy.js';
+import type { FrameRef } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
+import { endpointText } from '../../../src/wording/endpoints.js';
 import { directionKey, insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import type { IcmpError } from '../icmp-errors.js';
 import { icmpErrors } from '../icmp-errors.js';
@@ -81,13 +83,40 @@ function problemOf(quality: CaptureQuality, pair: ErrorPair, severity: Severity)
     where: reporters.every((reporter) => reporter === destination) ? 'receiver' : 'path',
     first: momentOf(first),
     last: momentOf(last),
-    lastGood: null,
+    lastGood: lastHeardBefore(quality, pair),
+    closedSockets: closedSocketsOf(pair),
     ongoingAtEnd: !recovered,
     packets: { of: quotedService(errors), lost: count, delivered: 0 },
     counts: { errors: count, flows: errors.length, reporters: reporters.length },
     evidence: citationsOf(pair),
     displayFilter: errorFilter(pair),
   };
+}
+
+/** The last packet that the quoted ports of the destination sent to the source before they were refused, or null. */
+function lastHeardBefore(quality: CaptureQuality, { errors }: ErrorPair): FrameRef | null {
+  const heard = errors.flatMap(({ quoted, stack, first }) => {
+    const { source, destination, protocol, sourcePort, destinationPort } = quoted;
+    const last = quality.traffic
+      .between(source, destination, stack)
+      ?.conversations.find(
+        (one) => one.protocol === protocol && one.portOfA === sourcePort && one.portOfB === destinationPort,
+      )?.fromB.last;
+    return last && isBefore(last, first) ? [last] : [];
+  });
+  return heard.reduce<FrameRef | null>(
+    (latest, one) => (latest && isBefore(one, latest) ? latest : one),
+    null,
+  );
+}
+
+/** Ports that the destination itself says are not in use. */
+function closedSocketsOf({ errors, destination, reporters }: ErrorPair): string[] {
+  if (!reporters.every((reporter) => reporter === destination)) return [];
+  const closed = errors.filter(
+    ({ meaning, quoted }) => meaning === 'port-unreachable' && quoted.destinationPort > 0,
+  );
+  return closed.map(({ quoted }) => endpointText(quoted.destination, quoted.destinationPort));
 }
 
 /** The service that all of the quoted packets go to, if it is one. */

@@ -26,7 +26,7 @@ export default defineDiagnosis({
     'Inside a tunnel the two hosts of a connection, both with private addresses, announce segment sizes (MSS) that differ by exactly the overhead of the ' +
     'tunnel, in every SYN of both: one of them allows for the tunnel, the other does not. Warning where nothing else is ' +
     'wrong and the one that allows for it does so towards several hosts: what a host has learned of a path counts for one ' +
-    'destination. Information otherwise.',
+    'destination. Where something else is wrong, information; where it is one host alone that is told the smaller size, not judged.',
   notWhen:
     'One of them is a host of the internet, behind the tunnel. A router reported a smaller MTU to one of the hosts, or to an end of the tunnel, before: a host announces what it has learned, whatever its interface says. The MSS differ by anything else, or from connection to connection. The flow is in no tunnel.',
   causes: [
@@ -71,13 +71,18 @@ function judge(evidence: Evidence, service: TcpService): Judgement | null {
     );
   const [careful, mss] =
     fromClient.mssMax < fromServer.mssMax ? [client, fromClient.mssMax] : [server, fromServer.mssMax];
-  const isSetting = peersToldOf(evidence, stack, careful, mss).size >= PEERS_MIN;
+  if (peersToldOf(evidence, stack, careful, mss).size < PEERS_MIN)
+    return insufficientData(
+      subject,
+      `${careful} announces an MSS that allows for the tunnel to one host alone, which may be what it has learned of the path ` +
+        'before the capture began; compare the MTU of the interfaces: ip link show',
+    );
   const last = established.last ?? at;
   return {
     result: 'problem',
     subject,
-    severity: isSetting ? severityOf(evidence, { ...service, services: [service] }, true) : 'info',
-    confidence: isSetting ? 'medium' : 'low',
+    severity: severityOf(evidence, { ...service, services: [service] }, true),
+    confidence: 'medium',
     explanation:
       `Inside ${kind} ${client} announces an MSS of ${fromClient.mssMax} and ${server} one of ${fromServer.mssMax}: they differ ` +
       `by the ${difference} bytes that the tunnel takes, so ${fromClient.mssMax > fromServer.mssMax ? client : server} does ` +
