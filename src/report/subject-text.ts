@@ -1,3 +1,4 @@
+import { counted } from './quantity.js';
 import type { Finding, Report, Subject, Tunnel } from './report.js';
 
 const PLACES: Readonly<Record<Finding['where'], string>> = {
@@ -17,6 +18,9 @@ const TUNNEL_FACTS_SHOWN_ELSEWHERE = new Set([
   'state',
 ]);
 
+/** Of a list in a sentence. */
+const VALUES_SHOWN_MAX = 5;
+
 /** What the operator's side files call addresses. */
 export type Names = NonNullable<Report['names']>;
 
@@ -30,10 +34,24 @@ export function endpointsText(endpoints: readonly string[], names: Names = {}): 
   return endpoints.map((endpoint) => namedAddress(endpoint, names)).join(' <-> ');
 }
 
-/** "vxlan 7", "ipsec 0xaa6fa19a 0x12345678". */
+/** A name stays short however often a tunnel was given new keys; the end of the report lists them all. */
+const KEYS_NAMED_MAX = 2;
+
+/** "vxlan 7", "ipsec 0xaa6fa19a 0x12345678", "ipsec 0xaa6fa19a + 27 keys". */
 export function tunnelName(tunnel: Tunnel): string {
-  if (tunnel.key === undefined) return tunnel.kind;
-  return `${tunnel.kind} ${Array.isArray(tunnel.key) ? tunnel.key.join(' ') : tunnel.key}`;
+  const keys = tunnelKeys(tunnel);
+  const [first = ''] = keys;
+  if (keys.length > KEYS_NAMED_MAX) return `${tunnel.kind} ${first} + ${keys.length - 1} keys`;
+  return [tunnel.kind, ...keys].join(' ');
+}
+
+export function tunnelKeys({ key }: Tunnel): string[] {
+  return key === undefined ? [] : [key].flat().map(String);
+}
+
+/** Tunnels whose names leave keys out. */
+export function tunnelsOfManyKeys({ tunnels }: Pick<Report, 'tunnels'>): readonly Tunnel[] {
+  return tunnels.filter((tunnel) => tunnelKeys(tunnel).length > KEYS_NAMED_MAX);
 }
 
 /** "vxlan 7, 10.1.1.1 <-> 10.2.2.2". */
@@ -84,7 +102,11 @@ export function tunnelFacts(tunnel: Tunnel): string {
 }
 
 function valueText(value: unknown): string {
-  if (Array.isArray(value)) return value.map(valueText).join(' ');
+  if (Array.isArray(value)) {
+    const shown = value.length > VALUES_SHOWN_MAX ? value.slice(0, VALUES_SHOWN_MAX - 1) : value;
+    const rest = value.length - shown.length;
+    return [...shown.map(valueText), ...(rest > 0 ? [`and ${counted(rest, 'more', 'more')}`] : [])].join(' ');
+  }
   if (value === null || typeof value !== 'object') return String(value);
   return Object.entries(value)
     .map(([name, member]) => `${name} ${valueText(member)}`)

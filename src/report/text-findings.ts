@@ -15,6 +15,8 @@ import { hang, INDENT, LABEL_WIDTH, labelled, ROOMY_WIDTH, type TextStyle, title
 
 const EVIDENCE_SHOWN_MAX = 6;
 const CONSEQUENCES_SHOWN_MAX = 12;
+/** Findings that differ from the one above them in place and time alone. */
+const EQUAL_SHOWN_MAX = 20;
 const SEVERITY_WORDS: Readonly<Record<Severity, string>> = {
   error: 'ERROR',
   warning: 'WARNING',
@@ -33,11 +35,51 @@ export function findingLines(report: Report, clock: Clock, style: TextStyle): st
   const groups = groupByBlame(report.findings);
   if (groups.length === 0) return [style.heading('FINDINGS'), `${INDENT}none`];
   const lines = titled('FINDINGS', severityCounts(groups), style);
-  for (const [index, group] of groups.entries()) {
+  for (const [index, [leader, ...equal]] of foldedGroups(groups, style).entries()) {
     if (index > 0) lines.push('');
-    lines.push(...oneFinding(group, context));
+    lines.push(...oneFinding(leader, context));
+    for (const group of equal.slice(0, EQUAL_SHOWN_MAX))
+      lines.push(...equalFinding(group, leader.root, context));
+    const hidden = equal.length - EQUAL_SHOWN_MAX;
+    if (hidden > 0)
+      lines.push(...labelled('', `and ${counted(hidden, 'more')} of the same, see --verbose`, style.width));
   }
   return lines;
+}
+
+/** Groups of which a reader would read the same advice again, the first of them where it stood; one by one if all was asked for. */
+function foldedGroups(groups: readonly BlameGroup[], style: TextStyle): [BlameGroup, ...BlameGroup[]][] {
+  const folded = new Map<string, [BlameGroup, ...BlameGroup[]]>();
+  for (const [index, group] of groups.entries()) {
+    const { id, severity, title, causes, nextSteps } = group.root;
+    const sameAs = style.verbose ? String(index) : JSON.stringify([id, severity, title, causes, nextSteps]);
+    const others = folded.get(sameAs);
+    if (others === undefined) folded.set(sameAs, [group]);
+    else others.push(group);
+  }
+  return [...folded.values()];
+}
+
+/** What distinguishes a finding from the one above it, of which it shares the title and the advice. */
+function equalFinding({ root, consequences }: BlameGroup, leader: Finding, context: Context): string[] {
+  const { style, report } = context;
+  const { width } = style;
+  const place = placeLines(root, report);
+  if (root.severity === 'info') {
+    const frame = root.evidence[0];
+    const cited = frame === undefined ? '' : `; ${captureMark(report, frame.capture)}frame ${frame.frame}`;
+    const text = `${place[0] ?? ''}; ${whenText(root, context)}${cited}`;
+    return [...labelled('same at', text, width), ...followingLines(consequences, context)];
+  }
+  return [
+    ...place.flatMap((line, index) => labelled(index === 0 ? 'same at' : '', line, width)),
+    ...(root.explanation === leader.explanation ? [] : labelled('', root.explanation, width)),
+    ...labelled('when', whenText(root, context), width),
+    ...evidenceLines(root, 1, context),
+    ...filterLines(root.displayFilter, width),
+    ...labelled('limited by', root.limitedBy.join(', '), width),
+    ...followingLines(consequences, context),
+  ];
 }
 
 function severityCounts(groups: readonly BlameGroup[]): string {
@@ -80,14 +122,16 @@ function oneFinding({ root, consequences }: BlameGroup, context: Context): strin
   if (isConsequence(root)) {
     lines.push(...labelled('follows', `from ${(root.causedBy ?? []).join(', ')}, not in this report`, width));
   }
-  lines.push(...restatementLines(consequences.filter(isRestatement), width));
-  lines.push(
-    ...consequenceLines(
-      consequences.filter((one) => !isRestatement(one)),
-      context,
-    ),
-  );
+  lines.push(...followingLines(consequences, context));
   return lines;
+}
+
+function followingLines(consequences: readonly Finding[], context: Context): string[] {
+  const others = consequences.filter((one) => !isRestatement(one));
+  return [
+    ...restatementLines(consequences.filter(isRestatement), context.style.width),
+    ...consequenceLines(others, context),
+  ];
 }
 
 function acceptedText({ accepted }: Finding): string {

@@ -1,7 +1,9 @@
 import { asciiText, shownText } from './ascii-text.js';
 import { escapeStrings, escapeText } from './escape.js';
+import { counted } from './quantity.js';
 import type { Report } from './report.js';
 import { reportClock } from './report-time.js';
+import { endpointsText, tunnelKeys, tunnelsOfManyKeys } from './subject-text.js';
 import { captureLines } from './text-captures.js';
 import { healthyLines, unjudgedLines } from './text-checks.js';
 import { compareLines } from './text-compare.js';
@@ -10,6 +12,9 @@ import { hang, INDENT, type TextStyle, textStyle, titled } from './text-style.js
 import { tunnelLines } from './text-tunnels.js';
 import { verdict } from './verdict.js';
 import type { WriteOptions } from './write-options.js';
+
+const KEYED_TUNNELS_MAX = 20;
+const KEYS_LISTED_MAX = 64;
 
 /** The report for a person with an incident at night: the answer first, then the proof. As wide as the terminal, 100 columns where there is none. */
 export function writeText(report: Report, out: (text: string) => void, options: WriteOptions): void {
@@ -25,10 +30,34 @@ export function writeText(report: Report, out: (text: string) => void, options: 
     findingLines(safe, clock, style),
     healthyLines(safe, style),
     unjudgedLines(safe, style),
+    keyLines(safe, style),
     failureLines(safe, style),
   ];
   const written = sections.filter((lines) => lines.length > 0).map((lines) => `${lines.join('\n')}\n`);
   out(shownText(written.join('\n'), options.ascii));
+}
+
+/** The keys that the names of tunnels leave out. */
+function keyLines(report: Report, style: TextStyle): string[] {
+  const tunnels = tunnelsOfManyKeys(report);
+  if (tunnels.length === 0) return [];
+  const shown = style.verbose ? tunnels : tunnels.slice(0, KEYED_TUNNELS_MAX);
+  const lines = shown.flatMap((tunnel) => {
+    const keys = tunnelKeys(tunnel);
+    const listed = style.verbose ? keys : keys.slice(0, KEYS_LISTED_MAX);
+    const more = keys.length > listed.length ? ` and ${keys.length - listed.length} more` : '';
+    const name = `${tunnel.kind} ${endpointsText(tunnel.endpoints, report.names)}`;
+    return [
+      ...hang(INDENT, `${name}:`, style.width),
+      ...hang(INDENT + INDENT, listed.join(' ') + more, style.width),
+    ];
+  });
+  if (tunnels.length > shown.length)
+    lines.push(`${INDENT}and ${counted(tunnels.length - shown.length, 'more tunnel')}`);
+  return [
+    ...titled('KEYS', 'of tunnels with more than two, in the order in which they were seen', style),
+    ...lines,
+  ];
 }
 
 function failureLines(report: Report, style: TextStyle): string[] {

@@ -108,6 +108,44 @@ describe('text', () => {
     expect(output).toContain('2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff');
   });
 
+  it('gives the advice of equal findings once, and says of each where and since when', async () => {
+    const findings = Array.from({ length: 30 }, (_, index) =>
+      finding({
+        key: `k${index}`,
+        id: 'ike.nat-detected',
+        severity: index < 9 ? 'info' : 'warning',
+        title: 'NAT between the IKE peers',
+        subject: { kind: 'session', endpoints: ['10.1.1.1', `10.2.2.${index}`] },
+      }),
+    );
+    const output = await written(brokenReport({ findings }), 'text');
+    const count = (text: string): number => output.split(text).length - 1;
+    expect(count('NAT between the IKE peers')).toBe(3);
+    expect(count('ike.nat-detected, confidence high')).toBe(2);
+    expect(count('ruled out by')).toBe(1);
+    for (let index = 0; index < 30; index++) expect(output).toContain(`10.2.2.${index}`);
+    const whole = await written(brokenReport({ findings }), 'text', { verbose: true });
+    expect(whole.split('ruled out by').length - 1).toBe(30);
+  });
+
+  it('names a tunnel of many keys by the first one, and lists all at the end', async () => {
+    const keys = Array.from({ length: 28 }, (_, index) => `0x${(0xaa6fa100 + index).toString(16)}`);
+    const [own, ...others] = brokenReport().tunnels;
+    expect(own).toBeDefined();
+    if (own === undefined) return;
+    const subject = { kind: 'session', endpoints: ['10.1.1.1'], spis: keys };
+    const report = brokenReport({
+      tunnels: [{ ...own, key: keys }, ...others],
+      findings: [finding({ subject })],
+    });
+    const output = await written(report, 'text');
+    expect(output).toContain(`in ipsec ${keys[0]} + 27 keys, `);
+    expect(output).toContain(`spis ${keys.slice(0, 4).join(' ')} and 24 more`);
+    const [before = '', listed = ''] = output.split('\nKEYS ');
+    expect(before).not.toContain(keys[20]);
+    for (const key of keys) expect(listed).toContain(key);
+  });
+
   it('counts the tunnels that the table leaves out', async () => {
     const tunnels = Array.from({ length: 150 }, (_, index) => tunnel({ id: `t${index}`, state: 'up' }));
     const output = await written(healthyReport({ tunnels }), 'text');
