@@ -357,9 +357,15 @@ describe('openvpn.one-way-data', () => {
     expect(found.ongoingAtEnd).toBe(true);
   });
 
-  it('is silent on 29 s', async () => {
+  it('leaves 29 s open', async () => {
     const [t, tunnel] = answered();
     dataExchange(t, tunnel, { at: 25, count: 29, intervalSeconds: 1, lostBack: () => true });
+    expect(await results(until(t, 70), oneWayData)).toEqual(['insufficient-data']);
+  });
+
+  it('is healthy where fewer went without an answer', async () => {
+    const [t, tunnel] = answered();
+    dataExchange(t, tunnel, { at: 25, count: 9, intervalSeconds: 1, lostBack: () => true });
     expect(await results(until(t, 70), oneWayData)).toEqual(['healthy']);
   });
 

@@ -11,6 +11,7 @@ import { PacketIdReader } from './packet-ids.js';
 import { isPingLength, PING_LENGTH_MAX } from './ping.js';
 import { type OPENVPN_ROWS, PROOF_STRONG, PROOF_WEAK, WRAP_UNREAD } from './rows.js';
 import {
+  BRIEF_RUN_SECONDS_MIN,
   type OneWayRun,
   type OpenvpnConversation,
   type OpenvpnEndpoint,
@@ -44,6 +45,7 @@ export class OpenConversation {
   /** A control packet was seen that can hardly be anything else. */
   private isClaimed = false;
   private readonly runs: OneWayRun[] = [];
+  private briefRun: OneWayRun | null = null;
   private clientWay: Way | null;
   private first: FrameRef | null = null;
   private runWay: Way | -1 = -1;
@@ -135,6 +137,7 @@ export class OpenConversation {
   }
 
   private closeRun(way: Way, next: FrameRef): void {
+    this.briefRun = this.longerBriefRun(way, next);
     const run = this.runOf(way, next);
     if (!run) return;
     this.runs.push(run);
@@ -142,10 +145,24 @@ export class OpenConversation {
   }
 
   private runOf(way: Way, next: FrameRef | null): OneWayRun | null {
+    const isLong = this.runSeconds(way) >= RUN_SECONDS_MIN;
+    return isLong && this.runPackets >= RUN_PACKETS_MIN ? this.currentRun(way, next) : null;
+  }
+
+  private runSeconds(way: Way): number {
+    return (this.directions[way].lastDataNs - this.runFirstNs) / NS_PER_SECOND;
+  }
+
+  private longerBriefRun(way: Way, next: FrameRef | null): OneWayRun | null {
+    if (this.runPackets < Math.max(RUN_PACKETS_MIN, (this.briefRun?.packets ?? 0) + 1)) return this.briefRun;
+    const seconds = this.runSeconds(way);
+    const isBrief = seconds >= BRIEF_RUN_SECONDS_MIN && seconds < RUN_SECONDS_MIN;
+    return isBrief ? this.currentRun(way, next) : this.briefRun;
+  }
+
+  private currentRun(way: Way, next: FrameRef | null): OneWayRun {
     const { segment } = this.key;
     const live = this.directions[way];
-    const isLong = live.lastDataNs - this.runFirstNs >= RUN_SECONDS_MIN * NS_PER_SECOND;
-    if (!isLong || this.runPackets < RUN_PACKETS_MIN) return null;
     return {
       way,
       packets: this.runPackets,
@@ -180,6 +197,7 @@ export class OpenConversation {
   /** A new session begins: a stretch of one-way data of the old one ends without an answer. */
   private endRun(): void {
     if (this.runWay === -1) return;
+    this.briefRun = this.longerBriefRun(this.runWay, null);
     const run = this.runOf(this.runWay, null);
     if (run) this.runs.push(run);
     this.runWay = -1;
@@ -218,6 +236,7 @@ export class OpenConversation {
       handshakes: this.control.describe(),
       handshakesDropped: this.control.handshakesDropped,
       runs: open ? [...this.runs, open] : [...this.runs],
+      briefRun: this.runWay === -1 ? this.briefRun : this.longerBriefRun(this.runWay, null),
     };
   }
 }

@@ -43,6 +43,14 @@ export function outagesOf(
     .filter((outage) => outage !== null);
 }
 
+/** A stretch that is too short for a fault, of packets that the other side used to answer at once; null where there is none. */
+export function unansweredBriefly({ briefRun, directions }: OpenvpnConversation): OneWayRun | null {
+  if (briefRun === null) return null;
+  const live = directions[briefRun.way];
+  const silent = directions[1 - briefRun.way];
+  return silent.dataPackets > 0 && expectsAnswers(live, briefRun) ? briefRun : null;
+}
+
 function outageOf(
   conversation: OpenvpnConversation,
   run: OneWayRun,

@@ -159,6 +159,8 @@ export interface OpenvpnConversation {
   readonly handshakes: readonly Handshake[];
   readonly handshakesDropped: number;
   readonly runs: readonly OneWayRun[];
+  /** Of the stretches that are too short for that, the one with most packets, or null. */
+  readonly briefRun: OneWayRun | null;
 }
 
 export const SENDS_KEPT = 8;
@@ -167,3 +169,5 @@ export const ANSWER_SECONDS = 1;
 /** Shortest run that is kept. */
 export const RUN_PACKETS_MIN = 10;
 export const RUN_SECONDS_MIN = 30;
+/** Shortest brief run: a burst of a second may be on its way yet. */
+export const BRIEF_RUN_SECONDS_MIN = 3;

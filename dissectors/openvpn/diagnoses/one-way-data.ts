@@ -13,7 +13,7 @@ import { socketText } from '../../../src/wording/endpoints.js';
 import { REPEATS_MIN } from '../../tcp/shared/abandoned-segment.js';
 import { openvpnConversations } from '../correlator.js';
 import { type DeadConnection, deadConnectionOf } from '../dead-connection.js';
-import { type Outage, outagesOf } from '../outages.js';
+import { type Outage, outagesOf, unansweredBriefly } from '../outages.js';
 import {
   conversationFilter,
   dataAfter,
@@ -23,7 +23,7 @@ import {
   periodText,
   subjectOf,
 } from '../peers.js';
-import { type OpenvpnConversation, RUN_PACKETS_MIN, RUN_SECONDS_MIN } from '../session.js';
+import { type OneWayRun, type OpenvpnConversation, RUN_PACKETS_MIN, RUN_SECONDS_MIN } from '../session.js';
 
 const SEVERITIES = ['info', 'warning', 'error'];
 
@@ -37,7 +37,7 @@ export default defineDiagnosis({
   rule:
     'At least 10 data packets over at least 30 s one way and none back, where something is due: the silent side pings and three pings are missing; or ' +
     'most packets used to be answered within a second; or the client starts over afterwards. Warning where no data ever came back for 60 s after a ' +
-    'handshake; information below that, and where the silent side is a client that has ended. Over TCP also: a segment of the connection is repeated at ' +
+    'handshake; information below that, and where the silent side is a client that has ended. Not judged where 10 packets and more of 3 to 30 s got none back, though most others were answered within a second. Over TCP also: a segment of the connection is repeated at ' +
     'least 5 times over at least 3 s, and nothing acknowledges it any more.',
   notWhen:
     'The silent side does not ping and was never expected to answer (logs, video): one-way data is then the habit of the tunnel. The client went on from ' +
@@ -97,6 +97,9 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
   if (limit) return insufficientData(subject, limit);
   const dead = deadConnectionOf(evidence, conversation);
   if (dead) return connectionProblem(evidence, conversation, subject, dead);
+  const brief = unansweredBriefly(conversation);
+  if (outages.length === 0 && brief !== null)
+    return insufficientData(subject, briefText(conversation, brief));
   if (outages.length === 0) return { result: 'healthy', subject };
   const worst = outages.reduce((a, b) => (isWorse(b, a) ? b : a));
   const { run, live, silent, severity, confidence, why } = worst;
@@ -179,6 +182,15 @@ function connectionProblem(
     ],
     packetClass: 'openvpn',
   };
+}
+
+function briefText({ directions }: OpenvpnConversation, { way, packets, first, last }: OneWayRun): string {
+  const { from, to, answered, dataPackets } = directions[way];
+  return (
+    `${packets} data packets from ${from.address} to ${to.address} within ${secondsText(secondsBetween(first, last))} got none back, ` +
+    `where ${answered} of the ${dataPackets - packets} others were answered within a second: lost (large ones in a black hole?) or not to be answered; ` +
+    'what settles it: a capture at the other end, or of the tun device, and inside the tunnel ping -s 56 and ping -s 1300.'
+  );
 }
 
 function isWorse(a: Outage, b: Outage): boolean {
