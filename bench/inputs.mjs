@@ -12,6 +12,7 @@ const RECORD_BYTES = {
   'small-frames': 110,
   'fat-vxlan': 480,
   'fat-esp': 500,
+  'plain-tcp': 480,
   'distinct-tuples': 80,
   'distinct-spis': 98,
 };

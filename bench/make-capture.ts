@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { DistinctSpis } from './traffic/distinct-spis.js';
 import { DistinctTuples } from './traffic/distinct-tuples.js';
 import type { Conversation, ConversationSource } from './traffic/exchange.js';
-import { FatEspTunnels, FatVxlanTunnels } from './traffic/fat-tunnel.js';
+import { FatEspTunnels, FatVxlanTunnels, PlainTcp } from './traffic/fat-tunnel.js';
 import { TrafficMix } from './traffic/mix.js';
 import { makeOtherEnd } from './traffic/other-end.js';
 import { type CaptureSize, type PcapWriter, START_SECONDS, writePcap } from './traffic/pcap-writer.js';
@@ -30,6 +30,7 @@ export const KINDS = {
   'small-frames': { frameBytesMean: 90, traffic: (random) => new SmallFrameMix(random) },
   'fat-vxlan': { frameBytesMean: 430, traffic: (random, tunnels) => new FatVxlanTunnels(tunnels, random) },
   'fat-esp': { frameBytesMean: 430, traffic: (random, tunnels) => new FatEspTunnels(tunnels, random) },
+  'plain-tcp': { frameBytesMean: 430, traffic: (random, tunnels) => new PlainTcp(tunnels, random) },
   'distinct-tuples': { frameBytesMean: 61, traffic: (random) => new DistinctTuples(random) },
   'distinct-spis': { frameBytesMean: 78, traffic: (random) => new DistinctSpis(random) },
 } as const satisfies Record<string, Kind>;
@@ -41,7 +42,7 @@ export interface CaptureOrder {
   /** At least so many bytes; or exactly so many frames. */
   readonly size: { readonly bytes: number } | { readonly frames: number };
   readonly seed: number;
-  /** Of the kinds that are made of equal tunnels. */
+  /** Of the kinds that are made of equal tunnels, or of equal conversations without one. */
   readonly tunnels?: number;
 }
 

@@ -1,10 +1,12 @@
 // The table of targets: what is measured for each row, and what it has to reach.
 import { checksumRow } from './checksum-row.mjs';
 import { compareRow } from './compare-row.mjs';
+import { growthRow } from './growth-row.mjs';
 import { hostileRow } from './hostile-row.mjs';
 import { peakMemoryRow } from './peak-memory-row.mjs';
 import { ratioRow } from './ratio-row.mjs';
 import { serialShareRow } from './serial-share-row.mjs';
+import { steadyRow } from './steady-row.mjs';
 
 /**
  * @typedef {import('./inputs.mjs').CaptureSpec} CaptureSpec
@@ -41,6 +43,15 @@ export const ROWS = [
     rounds: 5,
   }),
   ratioRow({
+    name: 'cpu',
+    work: '1 GB mixed, CPU time ÷ `tcpdump -r F -w /dev/null`',
+    limit: { value: 2, text: '≤ 2.0' },
+    capture: MIXED_1GB,
+    tool: 'tcpdump',
+    quantity: 'cpuSeconds',
+    rounds: 5,
+  }),
+  ratioRow({
     name: 'tcpdump-ipsec',
     work: '1 GB mixed ÷ `tcpdump -r F -w /dev/null`, capan built with the IPsec family alone',
     limit: { value: 2, text: '≤ 2.0' },
@@ -70,6 +81,12 @@ export const ROWS = [
   checksumRow({ capture: MIXED_1GB, limit: 1.1, rounds: 3 }),
   compareRow({ capture: MIXED_1GB, limit: 2, limitBytes: 500e6, rounds: 3 }),
   peakMemoryRow({ small: MIXED_1GB, large: MIXED_10GB, limitBytes: 250e6, spread: 1.1, rounds: 2 }),
+  steadyRow({
+    small: { kind: 'mixed', frames: 300_000 },
+    large: { kind: 'mixed', frames: 2_000_000 },
+    limit: 2,
+    rounds: 5,
+  }),
   ratioRow({
     name: 'tshark-4gb',
     work: '4 GB mixed ÷ `tshark -n -q -z expert -r F`',
@@ -107,6 +124,33 @@ export const ROWS = [
     work: '4 GB in one pair of ESP SAs, default ÷ `--threads 0`',
     limit: { value: 0.65, text: '≤ 0.65' },
     capture: { kind: 'fat-esp', bytes: 4_000_000_000, tunnels: 1 },
+    rounds: 3,
+  }),
+  growthRow({
+    name: 'growth-vnis',
+    what: 'VNIs',
+    capture: { kind: 'fat-vxlan', frames: 1_000_000, tunnels: 10_000 },
+    few: 100,
+    perTunnel: 1,
+    limit: 3,
+    rounds: 3,
+  }),
+  growthRow({
+    name: 'growth-spis',
+    what: 'SPIs',
+    capture: { kind: 'fat-esp', frames: 1_000_000, tunnels: 50_000 },
+    few: 50,
+    perTunnel: 2,
+    limit: 3,
+    rounds: 3,
+  }),
+  growthRow({
+    name: 'growth-flows',
+    what: 'TCP flows',
+    capture: { kind: 'plain-tcp', frames: 1_000_000, tunnels: 100_000 },
+    few: 100,
+    perTunnel: 1,
+    limit: 3,
     rounds: 3,
   }),
   hostileRow({

@@ -5,6 +5,7 @@ import { isFlat } from './peak-memory-row.mjs';
 import { PLOT_ROWS, pointsOf } from './plot-rows.mjs';
 import { verdictOf } from './row-session.mjs';
 import { stagesOf } from './serial-share-row.mjs';
+import { differencesOf } from './steady-row.mjs';
 import { ROWS } from './target-rows.mjs';
 
 const spread = (min, median, max) => ({ min, median, max, rounds: 3 });
@@ -24,6 +25,15 @@ describe('the table of targets', () => {
     expect(verdictOf(undefined, PLOT_ROWS[0], 1)).toBe('no target');
     const startUp = ROWS.find(({ name }) => name === 'start-up');
     expect(verdictOf(true, startUp, 0.1)).toBe('met');
+  });
+});
+
+describe('the steady state', () => {
+  it('is what the further frames take, round by round', () => {
+    const of = (...seconds) => ({
+      measured: new Map(seconds.map((cpuSeconds, at) => [at + 1, { cpuSeconds }])),
+    });
+    expect(differencesOf([of(1, 2), of(5, 8)])).toEqual([4, 6]);
   });
 });
 

@@ -101,6 +101,17 @@ describe('fat tunnels', () => {
   });
 });
 
+describe('plain TCP', () => {
+  it('has as many clients as it is asked for', () => {
+    const frames = framesOf(captureOf('plain-tcp', 5_000, { tunnels: 70_000 }));
+    const clients = new Set(frames.map((frame) => frame.toString('hex', 26, 30)));
+    expect(clients.size).toBeGreaterThan(400);
+    const few = framesOf(captureOf('plain-tcp', 5_000, { tunnels: 16 }));
+    const hosts = few.flatMap((frame) => [frame.toString('hex', 26, 30), frame.toString('hex', 30, 34)]);
+    expect(new Set(hosts.filter((host) => !host.startsWith('0afa'))).size).toBe(16);
+  });
+});
+
 describe('hostile captures', () => {
   it('have a five-tuple of its own for every frame, half TCP SYN, half UDP', () => {
     const frames = framesOf(captureOf('distinct-tuples', 50_000));

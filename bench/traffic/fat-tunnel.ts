@@ -71,6 +71,34 @@ export class FatEspTunnels implements ConversationSource {
   }
 }
 
+/** Equal TCP conversations in no tunnel: `count` clients, each one of its own, and eight servers. */
+export class PlainTcp implements ConversationSource {
+  private readonly conversations: readonly Conversation[];
+
+  constructor(count: number, random: Random) {
+    const payload = opaquePayload(random);
+    this.conversations = Array.from({ length: count }, (_, index) => {
+      const client = hostAt(
+        10,
+        1 + Math.floor(index / 62_500),
+        Math.floor(index / 250) % 250,
+        2 + (index % 250),
+      );
+      const server = hostAt(10, 250, 0, 200 + random.between(0, 8));
+      const port = SERVER_PORTS[random.between(0, SERVER_PORTS.length)];
+      return new TcpConversation(client, server, port, undefined, payload, random);
+    });
+  }
+
+  get size(): number {
+    return this.conversations.length;
+  }
+
+  pickIdle(random: Random): Conversation {
+    return pickIdleOf(this.conversations, random);
+  }
+}
+
 function siteAt(tunnel: number): ReturnType<typeof hostAt> {
   return hostAt(172, 20, 1 + Math.floor(tunnel / 250), 2 + (tunnel % 250));
 }
