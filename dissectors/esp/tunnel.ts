@@ -12,7 +12,8 @@ import { NS_PER_SECOND } from '../../src/units.js';
 import { type AhPair, ahPairs } from '../ah/correlator.js';
 import type { IkeSession } from '../isakmp/correlator.js';
 import { natOf } from '../isakmp/shared/nat-detection.js';
-import { nattConversations } from '../udpencap/correlator.js';
+import { type NattConversation, nattConversations } from '../udpencap/correlator.js';
+import { conversationsBetween } from '../udpencap/shared/by-hosts.js';
 import { type Gateways, gatewaysOf } from './gateways.js';
 import type { EspDirection, EspPair } from './session.js';
 import { espFilter, judgedPairs, sasOf, spiText } from './shared/sa-pairs.js';
@@ -159,10 +160,8 @@ function natFacts(session: IkeSession): Record<string, unknown> {
   return initiator === 'unknown' && responder === 'unknown' ? {} : { nat: { initiator, responder } };
 }
 
-function keepaliveOf({ endpoints, aliases }: Gateways, evidence: Evidence): Record<string, unknown> | null {
-  const known = [...endpoints, ...aliases];
-  for (const { sides } of evidence.sessions(nattConversations)) {
-    if (!sides.every(({ address }) => known.includes(address))) continue;
+function keepaliveOf(gateways: Gateways, evidence: Evidence): Record<string, unknown> | null {
+  for (const { sides } of conversationsAmong(gateways, evidence.sessions(nattConversations))) {
     const sender = sides.find(({ keepalives }) => keepalives > 0);
     if (!sender) continue;
     const { address, keepalives, keepalivePeriodMs, firstKeepalive, lastKeepalive } = sender;
@@ -174,4 +173,23 @@ function keepaliveOf({ endpoints, aliases }: Gateways, evidence: Evidence): Reco
     return { from: address, packets: keepalives, ...(periodMs === null ? {} : { periodMs }) };
   }
   return null;
+}
+
+/** Most tunnels have two addresses or three; looking at each pair of many would cost more than looking at all. */
+const ADDRESSES_PAIRED_MAX = 8;
+
+/** Those with a gateway on each side, in the order of the list. */
+function conversationsAmong(
+  { endpoints, aliases }: Gateways,
+  conversations: readonly NattConversation[],
+): readonly NattConversation[] {
+  const known = [...new Set([...endpoints, ...aliases])];
+  if (known.length > ADDRESSES_PAIRED_MAX) {
+    const all = new Set(known);
+    return conversations.filter(({ sides }) => sides.every(({ address }) => all.has(address)));
+  }
+  const among = known.flatMap((a, index) =>
+    known.slice(index).flatMap((b) => conversationsBetween(conversations, a, b)),
+  );
+  return among.sort((a, b) => a.first.frame - b.first.frame);
 }

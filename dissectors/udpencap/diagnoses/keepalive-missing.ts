@@ -18,6 +18,7 @@ import {
   type SenderPause,
 } from '../correlator.js';
 import { KEEPALIVE_SECONDS, type SaLapse, saLapses } from '../sa-lapses.js';
+import { conversationsBetween } from '../shared/by-hosts.js';
 
 const UNANSWERED_PACKETS_MIN = 3;
 const UNANSWERED_SECONDS_MIN = 3;
@@ -275,7 +276,7 @@ function newPort(
   peer: NattSide,
   conversations: readonly NattConversation[],
 ): Lapse['moved'] {
-  for (const other of conversations) {
+  for (const other of conversationsBetween(conversations, side.address, peer.address)) {
     if (other.segment !== segment || other.stack !== stack) continue;
     const own = other.sides.find(({ address, port }) => address === side.address && port !== side.port);
     const same = other.sides.find(({ address, port }) => address === peer.address && port === peer.port);
