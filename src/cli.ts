@@ -2,12 +2,14 @@ import { CaptureError } from './capture/capture-error.js';
 import { automaticColor, isAsciiLocale } from './commands/color-choice.js';
 import { readCommandLine } from './commands/command-line.js';
 import { EXIT } from './commands/exit-code.js';
+import { findConfiguration } from './commands/find-configuration.js';
 import { reasonOf } from './commands/output-file.js';
 import type { ScreenStream, Terminal } from './commands/terminal.js';
 import { UsageError } from './commands/usage-error.js';
 import { shownText } from './report/ascii-text.js';
 import { escapeText } from './report/escape.js';
 import { isSingleFile, versionText } from './report/tool.js';
+import type { SideFilePaths } from './side-files/read-side-files.js';
 import { SideFileError } from './side-files/side-file-error.js';
 
 /* The only place that prints to the terminal or ends the process. */
@@ -88,9 +90,21 @@ const terminal: Terminal = {
   screen,
 };
 
-/** One file has no worker beside it. */
-function whereItRuns<Options extends { readonly threads?: number }>(options: Options): Options {
-  return isSingleFile() ? { ...options, threads: 0 } : options;
+/** With what depends on the place: the configuration that is found there; and one file has no worker beside it. */
+function whereItRuns<
+  Options extends {
+    readonly threads?: number;
+    readonly sideFiles?: SideFilePaths;
+    readonly ignoresConfiguration?: true;
+  },
+>(options: Options): Options {
+  const isGiven = options.ignoresConfiguration === true || options.sideFiles?.config !== undefined;
+  const config = isGiven ? null : findConfiguration(process.cwd(), process.env);
+  return {
+    ...options,
+    ...(config === null ? {} : { sideFiles: { ...options.sideFiles, config } }),
+    ...(isSingleFile() ? { threads: 0 } : {}),
+  };
 }
 
 async function run(args: readonly string[]): Promise<number> {

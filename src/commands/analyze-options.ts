@@ -30,6 +30,8 @@ export interface AnalyzeCommandOptions {
   /** Absent where none is given. */
   readonly sideFiles?: SideFilePaths;
   readonly color: ColorChoice;
+  /** Present where no configuration is to be looked for. */
+  readonly ignoresConfiguration?: true;
   readonly quiet: boolean;
   readonly verbose: boolean;
   readonly chunkBytes?: number;
@@ -59,7 +61,8 @@ export const ANALYZE_OPTIONS = {
   config: {
     type: 'string',
     requiresArg: true,
-    description: 'thresholds, names and expectations (docs/configuration.schema.json)',
+    description:
+      'thresholds, names and expectations [the nearest capan.config.json or .capanrc.json upwards, else ~/.config/capan/config.json; --no-config: none]',
   },
   topology: { ...FILES, description: 'SCION topology.json' },
   tags: { ...FILES, description: 'tags and policies of Cloud Foundry (JSON)' },
@@ -147,6 +150,7 @@ export function reportOptions(
     failOn: oneOf(argv, 'fail-on', FAIL_ON) ?? 'error',
     local: commaList(argv, 'local').map(assertAddress),
     color: colorChoice(argv),
+    ...(argv.config === false ? { ignoresConfiguration: true as const } : {}),
     quiet,
     verbose,
     ...(toFile ? { output } : {}),
@@ -160,7 +164,7 @@ export function reportOptions(
 }
 
 function sideFilePaths(argv: Readonly<Record<string, unknown>>): SideFilePaths | undefined {
-  const config = single(argv, 'config');
+  const config = argv.config === false ? undefined : single(argv, 'config');
   const lists = {
     topology: listOf(argv.topology),
     tags: listOf(argv.tags),

@@ -226,7 +226,7 @@ function assertOptions(args: readonly string[]): void {
   const known = [...Object.keys(options), 'help', 'version'];
   const end = args.indexOf('--');
   for (const arg of end < 0 ? args : args.slice(0, end)) {
-    const name = /^--(?:no-(?=color$))?([^=]*)/.exec(arg)?.[1];
+    const name = /^--(?:no-(?=(?:color|config)$))?([^=]*)/.exec(arg)?.[1];
     if (name === undefined || known.includes(name)) continue;
     const [near] = nearestIds(name, known);
     const hint = near === undefined ? `see capan ${args[0]} --help` : `did you mean --${near}?`;
