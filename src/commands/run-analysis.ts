@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
-import { CaptureError } from '../capture/capture-error.js';
 import { countSkipped } from '../capture/capture-facts.js';
 import type { CaptureFacts, CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
@@ -49,7 +48,7 @@ export interface AnalyzeOptions extends PipelineOptions {
 
 /**
  * Reads captures and says what is wrong.
- * @throws CaptureError where nothing of the input can be read, SideFileError for a side file that cannot be used.
+ * @throws CaptureError where nothing of the input can be opened, SideFileError for a side file that cannot be used.
  */
 export async function analyze(
   inputs: readonly CaptureInput[],
@@ -81,14 +80,16 @@ export async function analyzeSource(
   const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
   const result = await runPipeline(source, used, correlators, options);
   options.onRead?.();
-  noteUnknownTexts(source, side);
+  const unread = unknownTexts(source, side);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
   const known = captureQuality(source, result.runner, local, entries, side, lookedAt);
   const captures = withTallies(known.captures, side.of(tcpdumpSummaries));
   const quality = { ...known, captures };
   const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
+  const report = reportOf('analyze', captures, result, verdicts, options);
   return {
-    ...reportOf('analyze', captures, result, verdicts, options),
+    ...report,
+    errors: [...unread, ...report.errors],
     ...filesLeftOut([source]),
     ...(lookedAt === undefined ? {} : { part: lookedAt.summary() }),
     ...sideSummary(side, verdicts),
@@ -121,30 +122,28 @@ const NOTHING_KNOWN = 'text in which neither packets nor the output of a known c
 
 /**
  * Notes the texts that say nothing.
- * @throws CaptureError where there is nothing else
+ * @returns in words what is missing, where there is nothing else: then nothing was judged
  */
-function noteUnknownTexts({ captures, texts = [] }: CaptureSource, side: SideKnowledge): void {
-  if (texts.length === 0) return;
+function unknownTexts({ captures, texts = [] }: CaptureSource, side: SideKnowledge): Report['errors'] {
+  if (texts.length === 0) return [];
   const unknown = captures.filter(
     ({ file, frames }) =>
       frames === 0 &&
       texts.some((text) => text.file === file) &&
       !side.files.some((known) => known.file === basename(file)),
   );
-  const [first] = unknown;
-  if (first !== undefined && unknown.length === captures.length) {
-    const content = texts.find(({ file }) => file === first.file)?.content ?? '';
-    const commands = bareCommands(textFile(first.file, content), side.recognisable);
+  for (const facts of unknown) countSkipped(facts, NOTHING_KNOWN);
+  if (unknown.length < captures.length) return [];
+  return unknown.map(({ file }) => {
+    const content = texts.find((text) => text.file === file)?.content ?? '';
+    const commands = bareCommands(textFile(file, content), side.recognisable);
     const begins = content.trim().split(/[\r\n]/, 1);
     const what = commands ?? `is a ${NOTHING_KNOWN} (it begins with '${begins[0].slice(0, 60)}')`;
-    throw new CaptureError(
-      `${first.file}: ${what}; ` +
-        'read are tcpdump and tshark, best with -XX or -x, hex dumps, and what capan explain names',
-      first.file,
-      0,
-    );
-  }
-  for (const facts of unknown) countSkipped(facts, NOTHING_KNOWN);
+    return {
+      where: file,
+      message: `${what}; read are tcpdump and tshark, best with -XX or -x, hex dumps, and what capan explain names`,
+    };
+  });
 }
 
 /** Everything that diagnoses may know of the capture itself. */

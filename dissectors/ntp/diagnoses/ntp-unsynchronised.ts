@@ -5,7 +5,7 @@ import {
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
 import type { Citation, FrameRef } from '../../../src/moment.js';
-import { NS_PER_SECOND } from '../../../src/units.js';
+import { captureIndexOf, NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import { LEAP_UNSYNCHRONISED } from '../layout.js';
 import { unsynchronisedByNtpq } from '../ntpq-judgements.js';
@@ -75,6 +75,14 @@ function judge(evidence: Evidence, server: TimeServer): Judgement | null {
   if (good.some(({ last }) => last.frame > lastBad.frame)) return { result: 'healthy', subject };
   const first = bad.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
   const count = bad.reduce((sum, one) => sum + one.count, 0);
+  if (bad.every((one) => mayRefuse(evidence, one))) {
+    return {
+      result: 'insufficient-data',
+      subject,
+      reason: `${server.address} says stratum 0 in ${plural(count, 'answer')}, and lines of tcpdump leave out whether it refuses or does not know the time; print the bytes: tcpdump -n -XX udp port 123.`,
+      neededSeconds: 0,
+    };
+  }
   const isStarting = bad.some(({ code }) => code === 'INIT' || code === 'STEP');
   const seconds = (lastBad.timeNs - first.timeNs) / NS_PER_SECOND;
   if (count < REPLIES_MIN || (isStarting && seconds < STARTING_SECONDS)) {
@@ -115,6 +123,12 @@ function judge(evidence: Evidence, server: TimeServer): Judgement | null {
     evidence: citationsOf(server, lastGood),
     displayFilter: ntpFilter(quality, server.stack, server.address),
   };
+}
+
+/** Stratum 0 is what a refusal says as well, and of its reference, which tells the two apart, lines print nothing. */
+function mayRefuse({ quality }: Evidence, { stratum, code, first }: Unsynchronised): boolean {
+  const isInWords = quality.captures[captureIndexOf(first.frame)].packetsInWords > 0;
+  return isInWords && stratum === 0 && code === '';
 }
 
 function wordsOf({ leap, stratum, code }: Unsynchronised): string {

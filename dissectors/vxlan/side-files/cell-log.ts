@@ -25,9 +25,10 @@ export interface CellEvent {
 }
 
 const EVENTS_MAX = 100_000;
-const MISSING = /Container metadata is missing key policy_group_id/;
+/** What stands in code marks is cited by a page. */
+const MISSING = /(?<!`)Container metadata is missing key policy_group_id/;
 const RULES =
-  /iptables: (?:Bad rule|No chain\/target\/match by that name|Resource temporarily unavailable)|exit status \d{1,3}: (?:iptables|Another app)/;
+  /(?<!`)(?:iptables: (?:Bad rule|No chain\/target\/match by that name|Resource temporarily unavailable)|exit status \d{1,3}: (?:iptables|Another app))/;
 const CONTAINER = /(?:external-network|CNI (?:ADD|add)|cni-wrapper-plugin).{0,400}exit status [1-9]/;
 /** Lines of error (lager level 2, fatal 3) of the policy server and of what brings security groups to it. */
 const IS_ERROR = /"log_level":[23]\b|"level":"(?:error|fatal)"/;

@@ -67,6 +67,15 @@ describe('logs of agents', () => {
     );
   });
 
+  it('are none where a page cites them in a sentence', async () => {
+    const sentence =
+      'This results in a vxlan policy agent error `iptables: Bad rule` or `exit status 1: iptables:';
+    expect(await judgedBeside(agentFailure, cellLogs, [sentence])).toEqual([]);
+    expect(
+      await judgedBeside(agentFailure, cellLogs, ['error: exit status 1: iptables: Bad rule']),
+    ).toHaveLength(1);
+  });
+
   it('of MidoNet: databases that are lost, and not every warning', async () => {
     const line = (level: string, text: string): string =>
       `2015.06.29 08:34:12.345 ${level} [nsdb] org.midonet.cluster - ${text}`;
