@@ -97,6 +97,10 @@ const ROOMS = {
       REPORT_MODEL,
     ],
   },
+  anonymize: {
+    mustNotKnow: 'anything but the bytes of a frame',
+    mayImport: [room('wire')],
+  },
   live: {
     mustNotKnow: 'protocols, output formats',
     mayImport: [

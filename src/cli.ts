@@ -135,6 +135,12 @@ async function run(args: readonly string[]): Promise<number> {
         terminal,
         interruption.signal,
       );
+    case 'anonymize':
+      return (await import('./commands/anonymize.js')).runAnonymize(
+        invocation.options,
+        terminal,
+        interruption.signal,
+      );
     case 'diff':
       return (await import('./commands/diff.js')).runDiff(invocation.options, terminal);
     case 'show':

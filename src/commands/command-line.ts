@@ -8,6 +8,7 @@ import {
   COLOR_OPTION,
   colorChoice,
 } from './analyze-options.js';
+import { ANONYMIZE_OPTIONS, type AnonymizeCommandOptions, anonymizeOptions } from './anonymize-options.js';
 import type { ColorChoice } from './color-choice.js';
 import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
 import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './convert-options.js';
@@ -22,6 +23,7 @@ export type Invocation =
   | { readonly command: 'live'; readonly options: LiveCommandOptions }
   | { readonly command: 'compare'; readonly options: CompareCommandOptions }
   | { readonly command: 'convert'; readonly options: ConvertCommandOptions }
+  | { readonly command: 'anonymize'; readonly options: AnonymizeCommandOptions }
   | { readonly command: 'diff'; readonly options: DiffCommandOptions }
   | { readonly command: 'show'; readonly options: ShowCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null; readonly color: ColorChoice }
@@ -41,12 +43,23 @@ export const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
   ['compare', COMPARE_OPTIONS],
   ['live', LIVE_OPTIONS],
   ['convert', CONVERT_OPTIONS],
+  ['anonymize', ANONYMIZE_OPTIONS],
   ['diff', DIFF_OPTIONS],
   ['show', SHOW_OPTIONS],
   ['explain', EXPLAIN_OPTIONS],
 ]);
 
-export const COMMANDS = ['analyze', 'compare', 'live', 'convert', 'diff', 'show', 'explain', 'completion'];
+export const COMMANDS = [
+  'analyze',
+  'compare',
+  'live',
+  'convert',
+  'anonymize',
+  'diff',
+  'show',
+  'explain',
+  'completion',
+];
 
 export const EPILOGUE =
   'Exit codes: 0 nothing at or above --fail-on, 1 findings at or above it, 2 wrong usage or unreadable input, ' +
@@ -146,6 +159,14 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
       },
     )
     .command(
+      'anonymize',
+      'write captures under other addresses, MACs and names, without what people sent, as pcapng',
+      (command) => command.usage('$0 anonymize IN... OUT.pcapng [options]').options(ANONYMIZE_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'anonymize', options: anonymizeOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'diff',
       'what changed between a capture of when it worked and one of now',
       (command) => command.usage('$0 diff GOOD BAD [options]').options(DIFF_OPTIONS),
@@ -181,7 +202,7 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
         onInvocation({ command: 'completion', shell: shell ?? null });
       },
     )
-    .demandCommand(1, 'name a command: analyze, compare, live, convert, diff, show or explain')
+    .demandCommand(1, 'name a command: analyze, compare, live, convert, anonymize, diff, show or explain')
     .strictOptions()
     .help()
     .alias('help', 'h')
