@@ -23,7 +23,12 @@ describe('a gateway that does not answer', () => {
         threads: 0,
       },
     );
-    expect(findings.find(({ severity }) => severity === 'error')?.id).toBe('ike.no-response');
+    const error = findings.find(({ severity }) => severity === 'error');
+    expect(error?.id).toBe('ike.no-response');
+    // No length is printed, so none is told.
+    expect([error?.explanation, ...(error?.evidence ?? []).map(({ summary }) => summary)].join()).not.toMatch(
+      /\d bytes/,
+    );
   });
 
   it('on port 4500 is not blamed where the messages may be fragments', async () => {

@@ -23,6 +23,11 @@ export const FLAGS = 19;
 export const MESSAGE_ID = 20;
 export const MESSAGE_LENGTH = 24;
 export const HEADER_LENGTH = 28;
+/**
+ * Stands for a length that no line of a text says: of no message that is told by being short, and of none that daemons send.
+ * It is never printed.
+ */
+export const LENGTH_UNTOLD = 229;
 
 export const VERSION_1 = 1;
 export const VERSION_2 = 2;

@@ -8,6 +8,7 @@ import { NS_PER_SECOND } from '../../src/units.js';
 import { addressFamily, pairFilter } from '../../src/wording/display-filters.js';
 import { secondsText } from '../../src/wording/durations.js';
 import { logRemedy, logSentences } from './daemon-log.js';
+import { LENGTH_UNTOLD } from './layout.js';
 import { establishedAfter, type IkePair, ikePairs } from './pair-sessions.js';
 import type { IkeMessage, IkeSession, IkeTransmission } from './session.js';
 import { messageName } from './shared/names.js';
@@ -143,7 +144,7 @@ export function messageCitations(session: IkeSession, message: IkeMessage): Cita
       frame: sent.frame,
       timeNs: sent.timeNs,
       segment: sent.segment,
-      summary: `${name}, ${message.length} bytes, ${ends}, sending ${number} of ${transmissionCount}${pieces(sent)}`,
+      summary: `${name}, ${isTold(message) ? `${message.length} bytes, ` : ''}${ends}, sending ${number} of ${transmissionCount}${pieces(sent)}`,
     };
   });
 }
@@ -183,6 +184,11 @@ function hasIpFragments({ exchanges }: IkeSession): boolean {
   );
 }
 
+/** Lines of tcpdump without -v print no length, and none is made up. */
+function isTold({ length }: { readonly length: number }): boolean {
+  return length !== LENGTH_UNTOLD;
+}
+
 /** "IKE_SA_INIT request (464 bytes) 6 times within 94.7 s (repeated after …)". */
 export function sendingText(stalls: NonEmpty<Stall>): string {
   const waiting = waitingOf(stalls);
@@ -194,7 +200,8 @@ export function sendingText(stalls: NonEmpty<Stall>): string {
   const within = count > 1 && span >= 0 ? ` within ${secondsText(span)}` : '';
   const attempts = stalls.length > 1 ? ` in ${stalls.length} attempts` : '';
   const timer = stalls.length === 1 && waiting.length === 1 ? timerText(timerOf(message)) : '';
-  return `${messageName(session, exchange, message)} (${message.length} bytes) ${times}${within}${attempts}${timer}`;
+  const length = isTold(message) ? ` (${message.length} bytes)` : '';
+  return `${messageName(session, exchange, message)}${length} ${times}${within}${attempts}${timer}`;
 }
 
 /** How long the capture goes on after the last sending: what "no answer" rests on. */

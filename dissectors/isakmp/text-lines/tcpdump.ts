@@ -14,8 +14,6 @@ const EXCHANGE_V2 =
   /^(?:parent_sa|child_sa) {1,2}(ikev2_init|ikev2_auth|child_sa|inf2?|#\d{1,3})(?:\[(I?R?)\])?(?::|$|\s)/;
 const UDP_HEADER_LENGTH = 8;
 const MARKER_LENGTH = 4;
-/** Stands for a length that no line says: of no message that is told by being short. */
-const LENGTH_USUAL = 228;
 const SESSIONS_MAX = 16_384;
 
 const TYPES_V1: Readonly<Record<string, number>> = {
@@ -199,7 +197,7 @@ function message(line: LineContext, header: Header): Layer {
   const { bytes, view } = blankLayer(isakmp.HEADER_LENGTH);
   const marker =
     line.sourcePort === PORT_NAT_TRAVERSAL || line.destinationPort === PORT_NAT_TRAVERSAL ? MARKER_LENGTH : 0;
-  const length = line.length === null ? LENGTH_USUAL : line.length - UDP_HEADER_LENGTH - marker;
+  const length = line.length === null ? isakmp.LENGTH_UNTOLD : line.length - UDP_HEADER_LENGTH - marker;
   view.setUint32(isakmp.INITIATOR_SPI, header.initiatorCookie[0]);
   view.setUint32(isakmp.INITIATOR_SPI + 4, header.initiatorCookie[1]);
   view.setUint32(isakmp.RESPONDER_SPI, header.responderCookie[0]);
