@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { GUIDE_INPUTS } from './guide-inputs.js';
 import type { GuideStatement } from './guide-statements.js';
 
 /** A sample capture, or captures of several points of a path, with the golden report that says the conclusion. */
@@ -24,8 +25,16 @@ const SAMPLES: readonly GuideSample[] = [
   ...samplesOf('paths/', (name) => `paths/golden/${name}.json`),
 ];
 
-/** For each diagnosis of a row the first sample that shows it, in the order of the row. */
-export function samplesShowing({ ids }: GuideStatement): GuideSample[] {
+/** The samples that are named for a row; for the others the first sample of each of its diagnoses, in the order of the row. */
+export function samplesShowing({ statement, ids }: GuideStatement): GuideSample[] {
+  const named = GUIDE_INPUTS[statement]?.split(' ');
+  if (named) return named.map(sampleNamed);
   const found = ids.flatMap((id) => SAMPLES.find(({ must }) => must.includes(id)) ?? []);
   return [...new Set(found)].slice(0, SHOWN_MAX);
+}
+
+function sampleNamed(name: string): GuideSample {
+  const sample = SAMPLES.find((one) => one.name === name);
+  if (!sample) throw new Error(`no sample ${name} in captures/`);
+  return sample;
 }

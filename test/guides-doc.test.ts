@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { catalogue } from '../dissectors/index.js';
+import { GUIDE_INPUTS } from '../scripts/guide-inputs.js';
 import { samplesShowing } from '../scripts/guide-samples.js';
 import { GUIDES } from '../scripts/guide-statements.js';
 import type { Report } from '../src/report/report.js';
@@ -30,12 +31,17 @@ describe('the statements of the guides', () => {
       const text = readFileSync(new URL(`../captures/${golden}`, import.meta.url), 'utf8');
       const { findings } = JSON.parse(text) as Pick<Report, 'findings'>;
       const told = findings.filter(({ id }) => statement.ids.includes(id));
-      expect(told).not.toEqual([]);
+      expect(told, golden).not.toEqual([]);
       for (const { explanation, nextSteps } of told) {
         expect(explanation).not.toBe('');
         expect(nextSteps).not.toEqual([]);
       }
     }
+  });
+
+  it('have their inputs by words that are those of a row', () => {
+    const words = new Set(GUIDES.flatMap(({ statements }) => statements.map(({ statement }) => statement)));
+    expect(Object.keys(GUIDE_INPUTS).filter((statement) => !words.has(statement))).toEqual([]);
   });
 
   it('stand in docs/guides.md', () => {

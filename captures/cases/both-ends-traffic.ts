@@ -21,6 +21,7 @@ import {
   ikev1MainMode,
   ikev2Handshake,
   sendIke,
+  sendMainMode,
 } from '../../test/build/scenario-ike.js';
 import { keepalives, type Router } from '../../test/build/scenario-scion.js';
 import { type Cell, type InnerPing, innerPing } from './overlay-network.js';
@@ -32,8 +33,8 @@ import { namedTimeline } from './sites.js';
 
 const NEAR_MAC = '00:00:5e:00:53:0a';
 const FAR_MAC = '00:00:5e:00:53:fe';
-const NEAR = end('192.0.2.1', NEAR_MAC);
-const FAR = end('198.51.100.7', FAR_MAC);
+export const NEAR = end('192.0.2.1', NEAR_MAC);
+export const FAR = end('198.51.100.7', FAR_MAC);
 const INSIDE = '10.0.0.2';
 const OUTSIDE = '203.0.113.20';
 const NAT_PORTS = new Map([
@@ -80,6 +81,15 @@ export const THROUGH_NAT = {
 const SPIS = { toResponder: 0xc570_e4a2, toInitiator: 0x38f1_c96d };
 /** strongSwan repeats after 4, 7.2, 13, 23.3 s. */
 const REPEATED = [4, 11.2, 24.2, 47.5];
+
+/** The first message of main mode, sent four times over `from` and `to`, and nothing else of IKE. */
+export function firstMessages(from: Endpoint, to: Endpoint): (t: Timeline) => void {
+  return (t) => {
+    const session = ikev1MainMode(t, { initiator: from, responder: to }, { at: 2, upTo: 'MI1' });
+    for (const after of [10, 30, 50]) sendMainMode(t, 2 + after, session, 'MI1');
+    outerPings(t, 60, from, to);
+  };
+}
 
 /** IKE_AUTH on port 4500, never answered. */
 export function unansweredOn4500(t: Timeline): void {

@@ -3,10 +3,13 @@ import {
   answeredOn4500,
   authenticationHeader,
   bfdOneWay,
+  FAR,
+  firstMessages,
   greTraffic,
   heartbeats,
   isUdp,
   MULTIHOP,
+  NEAR,
   nativeThroughNat,
   natTunnel,
   oneWayTunnel,
@@ -26,6 +29,14 @@ import type { SamplePath } from './pairs.js';
  */
 
 export const BOTH_ENDS_PATHS: readonly SamplePath[] = [
+  {
+    name: 'ike-500-blocked',
+    shows: 'all four first messages of IKE are lost, and no ping: port 500 is filtered',
+    must: ['underlay.selective-loss'],
+    healthy: false,
+    points: ['a', 'b'],
+    write: over('pair-ike-500-blocked', firstMessages(NEAR, FAR), { loses: isUdp(500) }),
+  },
   {
     name: 'ike-4500-blocked',
     shows: 'port 500 passes a NAT and the path, port 4500 does not',

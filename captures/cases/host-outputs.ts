@@ -56,6 +56,11 @@ const CHARON_SELECTORS = `Apr 24 11:14:25 sg2 charon-systemd[813]: traffic selec
 Apr 24 11:14:25 sg2 charon-systemd[813]: no acceptable traffic selectors found
 `;
 
+/** Of openswan, on a host without iproute. */
+const PLUTO_UPDOWN = `Apr 24 11:14:25 sg2 pluto[813]: "sg2--sg1-net" #2: up-client output: /usr/lib/ipsec/_updown.netkey: line 261: ip: command not found
+Apr 24 11:14:25 sg2 pluto[813]: "sg2--sg1-net" #2: up-client command exited with status 127
+`;
+
 const STATUS = `ubuntu@ubuntu-xenial:~/go/src/github.com/scionproto/scion$ ./scion.sh status
 as17-ffaa_1_64:bs17-ffaa_1_64-1  FATAL     Exited too quickly (process log may have details)
 ubuntu@ubuntu-xenial:~/go/src/github.com/scionproto/scion$ ./bin/showpaths -srcIA 17-ffaa:1:64 -dstIA 17-ffaa:0:1101
@@ -154,6 +159,14 @@ export const captures: readonly SampleCapture[] = [
     must: ['ike.refused-in-log'],
     healthy: false,
     sideFiles: log('sg2-selectors.log', CHARON_SELECTORS),
+    write: quietHosts,
+  },
+  {
+    file: 'ike-updown-in-log.pcap',
+    shows: 'nothing of IKE in the capture; the log says that the updown script found no ip command',
+    must: ['ike.refused-in-log'],
+    healthy: false,
+    sideFiles: log('sg2-updown.log', PLUTO_UPDOWN),
     write: quietHosts,
   },
   {

@@ -11,6 +11,9 @@ import {
 
 /** Packets of a class that must be lost in a row. */
 export const CLASS_LOST_MIN = 5;
+/** Fewer suffice where all of the class is lost, nothing else is, and much else arrives meanwhile: IKE sends its first message four times. */
+export const SMALL_CLASS_LOST_MIN = 3;
+export const SMALL_CLASS_OTHERS_MIN = 20;
 export const FRAGMENTS_LOST_MIN = 2;
 /** Fragments of two datagrams at least, where nothing else was sent while they were lost. */
 const FRAGMENTS_ALONE_MIN = 4;
@@ -101,7 +104,7 @@ function classPattern(profile: LossProfile): LossPattern | null {
   const candidates = [...profile.classes.values()].filter(
     (one): one is LossClass & { longest: LossRun } =>
       one.kind !== 'fragment' &&
-      isWholeLoss(profile, one, CLASS_LOST_MIN) &&
+      (isWholeLoss(profile, one, CLASS_LOST_MIN) || isAllThatIsLost(profile, one)) &&
       one.longest !== null &&
       one.longest.interleavedNs >= INTERLEAVED_SECONDS * NS_PER_SECOND,
   );
@@ -111,6 +114,17 @@ function classPattern(profile: LossProfile): LossPattern | null {
   );
   const [best] = candidates;
   return best ? { kind: 'class', lossClass: best, run: best.longest } : null;
+}
+
+/** All packets of a small class, and none of many others: by chance, one in 20 lost, that happens to three once in 8,000 times. */
+function isAllThatIsLost({ lost }: LossProfile, { sent, lost: ofClass, longest }: LossClass): boolean {
+  return (
+    ofClass >= SMALL_CLASS_LOST_MIN &&
+    ofClass === sent &&
+    ofClass === lost &&
+    longest !== null &&
+    longest.othersDelivered >= SMALL_CLASS_OTHERS_MIN
+  );
 }
 
 /** All of the class is lost from some moment on to the end of its packets, and it is nearly all that is lost. */

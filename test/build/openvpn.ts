@@ -189,6 +189,17 @@ function carry(
   return sent;
 }
 
+/** Bytes without an opcode, as a tunnel with a static key has them. */
+export function sendOpaque(
+  t: Timeline,
+  seconds: number,
+  tunnel: OpenvpnTunnel,
+  from: 'client' | 'server',
+  packet: Uint8Array,
+): Uint8Array {
+  return carry(t, seconds, tunnel, from, packet, {});
+}
+
 /** Over TCP: data that is repeated at these times and never acknowledged. */
 export function sendInVain(
   t: Timeline,

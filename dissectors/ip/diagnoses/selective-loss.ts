@@ -4,6 +4,8 @@ import {
   INTERLEAVED_SECONDS,
   type LossPattern,
   OTHERS_LOST_SHARE,
+  SMALL_CLASS_LOST_MIN,
+  SMALL_CLASS_OTHERS_MIN,
 } from '../../../src/compare/loss-pattern.js';
 import type { LossClass } from '../../../src/compare/loss-profile.js';
 import { otherSide } from '../../../src/compare/side.js';
@@ -20,6 +22,12 @@ import {
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../../src/wire/ip.js';
 
+const GENERAL_STEPS: readonly string[] = [
+  'Tell the owner of the path or firewall the exact class, direction and time of this finding',
+  'Capture behind each firewall on the way, and compare again: capan compare --at A=a.pcap --at MIDDLE=m.pcap --at B=b.pcap',
+  'Try the same destination with another port or without the mark: it arrives if the class is what matters',
+];
+
 export default definePairDiagnosis({
   id: 'underlay.selective-loss',
   title: 'One class of packets does not arrive at the other end',
@@ -30,7 +38,7 @@ export default definePairDiagnosis({
   rule:
     "At least 5 packets of one class (port, protocol, DSCP, don't-fragment bit) leave one end in a row and none arrives, " +
     'while less than 5 % of the other packets of the same direction are lost; lost and delivered ones alternate for at ' +
-    'least 10 s.',
+    'least 10 s. Three suffice where they are all that is lost and all of their class, while at least 20 others arrive.',
   notWhen:
     'The class is that of fragments (frag.filtered-in-path), of VXLAN (vxlan.blocked-in-path) or of large packets ' +
     '(mtu.blackhole). A filter of the receiving capture hides the class. Nothing else arrived meanwhile: then the path ' +
@@ -40,16 +48,18 @@ export default definePairDiagnosis({
     'A provider blocks or polices the protocol',
     "Packets with that DSCP or with the don't-fragment bit are dropped",
   ],
-  nextSteps: [
-    'Tell the owner of the path or firewall the exact class, direction and time of this finding',
-    'Capture behind each firewall on the way, and compare again: capan compare --at A=a.pcap --at MIDDLE=m.pcap --at B=b.pcap',
-    'Try the same destination with another port or without the mark: it arrives if the class is what matters',
-  ],
+  nextSteps: GENERAL_STEPS,
   refutedBy:
     'One packet of the class that arrived in the same time, or the class in a capture at the receiving end',
   source: 'openswan guide, situation A2 (the packet leaves and does not arrive); RFC 7680',
   thresholds: {
     lost: [CLASS_LOST_MIN, 'packets', 'so many in a row of one class only are no chance'],
+    lostOfSmallClass: [SMALL_CLASS_LOST_MIN, 'packets', 'a first message of IKE is sent a few times only'],
+    othersOfSmallClass: [
+      SMALL_CLASS_OTHERS_MIN,
+      'packets',
+      'so many others that arrive tell a filter from congestion',
+    ],
     othersShare: [OTHERS_LOST_SHARE, 'share', 'the rest of the direction must be well'],
     interleaved: [INTERLEAVED_SECONDS, 's', 'a short outage hits whatever is sent meanwhile'],
   },
@@ -88,6 +98,10 @@ function problemOf(
       `${sideName(otherSide(plan.sender))}${since}, while ${run.othersDelivered} other packets of that direction arrive ` +
       `and ${run.othersLost} are lost.`,
     subject: { ...directionSubject(direction), class: name },
+    nextSteps: [
+      `Allow ${name} ${directionWords(direction)} in every firewall, access list and security group on the way: that class alone is dropped, so it is no congestion`,
+      ...GENERAL_STEPS,
+    ],
     packets: packetsOf(direction, comparison, [classWord(lossClass, comparison.protocols)]),
     first: comparison.refOf(run.first),
     last: comparison.refOf(run.last),

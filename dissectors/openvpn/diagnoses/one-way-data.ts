@@ -24,6 +24,7 @@ import {
   subjectOf,
 } from '../peers.js';
 import { type OneWayRun, type OpenvpnConversation, RUN_PACKETS_MIN, RUN_SECONDS_MIN } from '../session.js';
+import { staticKeyJudgements } from '../static-key.js';
 
 const SEVERITIES = ['info', 'warning', 'error'];
 
@@ -38,7 +39,8 @@ export default defineDiagnosis({
     'At least 10 data packets over at least 30 s one way and none back, where something is due: the silent side pings and three pings are missing; or ' +
     'most packets used to be answered within a second; or the client starts over afterwards. Warning where no data ever came back for 60 s after a ' +
     'handshake; information below that, and where the silent side is a client that has ended. Not judged where 10 packets and more of 3 to 30 s got none back, though most others were answered within a second. Over TCP also: a segment of the connection is repeated at ' +
-    'least 5 times over at least 3 s, and nothing acknowledges it any more.',
+    'least 5 times over at least 3 s, and nothing acknowledges it any more. Without any opcode of OpenVPN on port 1194 (a static key): at least 5 packets ' +
+    'over at least 30 s one way and none back, a warning from 60 s on or where some came back before.',
   notWhen:
     'The silent side does not ping and was never expected to answer (logs, video): one-way data is then the habit of the tunnel. The client went on from ' +
     'another address. The capture holds one direction only. Over TCP, only segments larger than any that was acknowledged get stuck (then the path MTU).',
@@ -83,6 +85,7 @@ export default defineDiagnosis({
       if (conversation.directions.every(({ dataPackets }) => dataPackets === 0)) continue;
       yield judge(evidence, conversation, outagesOf(conversation, all, evidence.quality));
     }
+    yield* staticKeyJudgements(evidence.quality, all);
   },
 });
 
