@@ -10,6 +10,7 @@ import { pairFilter } from '../../src/wording/display-filters.js';
 import { secondsText } from '../../src/wording/durations.js';
 import { endpointText } from '../../src/wording/endpoints.js';
 import { subjectInside } from '../../src/wording/subjects.js';
+import { PORT } from './layout.js';
 import type { OpenvpnConversation } from './session.js';
 
 /*
@@ -17,7 +18,6 @@ import type { OpenvpnConversation } from './session.js';
  * encrypted, random to anybody else. What can be told is that something without a format runs on the port of OpenVPN.
  */
 
-const PORT = 1194;
 const PACKETS_MIN = 5;
 const SECONDS_MIN = 30;
 /** From here on it is a warning; before, somebody may just not have answered yet. */
