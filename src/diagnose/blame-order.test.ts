@@ -208,6 +208,13 @@ describe('restatements', () => {
     expect(consequence.finding.causedBy).toEqual([sharp.finding.key]);
   });
 
+  it('takes what was refused for nothing that got lost', () => {
+    const refused = accuse(blocked, { packets: { ...vxlan, areRefused: true } });
+    expect(leaderOf(accuse(pathLoss, { packets: all }), refused)).toEqual([undefined, undefined]);
+    const known = accuse(pathLoss, { packets: { ...all, areRefused: true } });
+    expect(leaderOf(known, refused)).toEqual(['vxlan.blocked', undefined]);
+  });
+
   it('needs the sharp class to hold all that was lost', () => {
     const partly = accuse(blocked, { packets: { ...vxlan, lost: 3 } });
     expect(leaderOf(accuse(pathLoss, { packets: all }), partly)).toEqual([undefined, undefined]);

@@ -14,6 +14,8 @@ export interface PacketClass extends PacketCount {
    * `size` (drawn from what was lost); nothing for all packets of the direction.
    */
   readonly of: readonly string[];
+  /** They arrived and were refused: nothing that says so is about packets that get lost. */
+  readonly areRefused?: true;
   /** Where both ends were captured: what they count of every class of the direction; '' is all of it. */
   readonly parts?: ReadonlyMap<string, PacketCount>;
 }
@@ -41,8 +43,9 @@ const COVERED_SHARE = 0.9;
  */
 export function sharpness(a: PacketClass, b: PacketClass, isSharper: boolean): number {
   const [ofA, ofB] = [countIn(a, b), countIn(b, a)];
-  if (!ofA || !ofB || !areComparable(a, b)) return 0;
+  if (!ofA || !ofB || !areComparable(a, b) || a.areRefused !== b.areRefused) return 0;
   if (ofA.lost === 0 || ofB.lost === 0 || ofA.lost < COVERED_SHARE * ofB.lost) return 0;
+  if (a.areRefused) return isSharper ? 1 : 0;
   if (ofA.delivered !== ofB.delivered) return ofA.delivered < ofB.delivered ? 1 : 0;
   const drawn = drawnRank(b) - drawnRank(a);
   if (drawn !== 0) return Math.max(0, drawn);

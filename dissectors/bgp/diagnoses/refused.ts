@@ -93,7 +93,7 @@ function problemOf({ quality }: Evidence, peering: Peering, failed: FailedAttemp
     lastGood: before?.transport.last ?? null,
     ongoingAtEnd: recovered === undefined,
     counts: { attempts: connections.length, syns, reset, closed: accepted },
-    packets: { of: ['tcp/179'], lost: syns, delivered: established.length },
+    packets: { of: ['tcp/179'], lost: syns, delivered: established.length, areRefused: true },
     evidence: citationsInOrder(connections.flatMap(citationsOf)),
   };
 }

@@ -117,7 +117,12 @@ function problemOf(refusals: readonly Refusal[]): Judgement {
     last: refusals.reduce((last, one) => (one.last.frame > last.frame ? one.last : last), first.last),
     ongoingAtEnd: true,
     counts: { refused },
-    packets: { of: [protocol === PROTOCOL_ESP ? 'esp' : 'ah'], lost: refused, delivered: 0 },
+    packets: {
+      of: [protocol === PROTOCOL_ESP ? 'esp' : 'ah'],
+      lost: refused,
+      delivered: 0,
+      areRefused: true,
+    },
     evidence: refusals.flatMap(({ frames, reporter, quoted, last }) =>
       [...frames.slice(0, 5), last].map((ref) => ({
         ...ref,

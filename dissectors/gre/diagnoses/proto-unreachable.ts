@@ -68,7 +68,7 @@ function sharpened(problem: Problem, errors: readonly IcmpError[]): Problem {
   return {
     ...problem,
     ...(isNoTunnel ? { title: 'Peer has no GRE tunnel that matches' } : {}),
-    packets: { of: ['gre'], lost: problem.packets?.lost ?? 0, delivered: 0 },
+    packets: { of: ['gre'], lost: problem.packets?.lost ?? 0, delivered: 0, areRefused: true },
     packetClass: 'gre',
   };
 }

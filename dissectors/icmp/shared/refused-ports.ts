@@ -69,7 +69,7 @@ export function refusalFacts(
     last,
     ongoingAtEnd: !isAnsweredAgain,
     counts: { errors },
-    packets: { of: refusedService(refusals), lost: errors, delivered: 0 },
+    packets: { of: refusedService(refusals), lost: errors, delivered: 0, areRefused: true },
     evidence: refusals
       .flatMap(({ frames }) => frames)
       .sort((a, b) => a.frame - b.frame)

@@ -47,6 +47,7 @@ const TUNNELS: readonly string[] = ['gre.no-return', 'vxlan.no-return', 'ipip.no
 
 /** Findings that say why such requests are not answered: they need no other name. */
 const NAMED_BY: Readonly<Record<string, readonly string[]>> = {
+  'bgp.no-session': ['bgp.md5-mismatch'],
   'gre.no-return': ['gre.key-mismatch', 'gre.proto-unreachable', 'overlay.asymmetric-encapsulation'],
   'ipip.no-return': ['overlay.asymmetric-encapsulation'],
   'geneve.no-return': ['overlay.asymmetric-encapsulation'],

@@ -99,8 +99,10 @@ function judge(
   const isLasting = areLasting(failed, LASTING_REFUSALS, LASTING_SECONDS);
   const attempts = sumOf(endpoint, (service) => service.attempts);
   const pair = onlyPair(failing);
+  const { packets, ...facts } = attemptsProblem(evidence, failed);
   return {
-    ...attemptsProblem(evidence, failed),
+    ...facts,
+    ...(packets && { packets: { ...packets, areRefused: true } }),
     severity: many ? 'warning' : severityOf(evidence, endpoint, isLasting),
     confidence: 'high',
     explanation:

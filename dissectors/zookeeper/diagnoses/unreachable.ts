@@ -187,6 +187,7 @@ function problemOf(
       of: [serviceWord(PROTOCOL_TCP, endpoint.port)],
       lost: sum(failures, ({ tries }) => tries),
       delivered: established,
+      ...(silent === 0 ? { areRefused: true } : {}),
     },
     evidence: citationsOf(endpoint, first, last, lastGood),
     displayFilter: segmentFilter(
