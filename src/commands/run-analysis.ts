@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
+import { CaptureError } from '../capture/capture-error.js';
 import { countSkipped } from '../capture/capture-facts.js';
 import type { CaptureFacts, CaptureSource } from '../capture/capture-source.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
@@ -48,7 +49,7 @@ export interface AnalyzeOptions extends PipelineOptions {
 
 /**
  * Reads captures and says what is wrong.
- * @throws CaptureError where nothing of the input can be opened, SideFileError for a side file that cannot be used.
+ * @throws CaptureError where nothing of the input can be read, SideFileError for a side file that cannot be used.
  */
 export async function analyze(
   inputs: readonly CaptureInput[],
@@ -120,9 +121,13 @@ export async function sideKnowledge(
 
 const NOTHING_KNOWN = 'text in which neither packets nor the output of a known command are found';
 
+const TEXTS_READ =
+  'read are tcpdump and tshark, best with -XX or -x, hex dumps, and what capan explain names';
+
 /**
  * Notes the texts that say nothing.
- * @returns in words what is missing, where there is nothing else: then nothing was judged
+ * @returns in words what is missing, where there is nothing else but commands without their output: then nothing was judged
+ * @throws CaptureError where there are not even commands
  */
 function unknownTexts({ captures, texts = [] }: CaptureSource, side: SideKnowledge): Report['errors'] {
   if (texts.length === 0) return [];
@@ -134,16 +139,17 @@ function unknownTexts({ captures, texts = [] }: CaptureSource, side: SideKnowled
   );
   for (const facts of unknown) countSkipped(facts, NOTHING_KNOWN);
   if (unknown.length < captures.length) return [];
-  return unknown.map(({ file }) => {
+  const said = unknown.map(({ file }) => {
     const content = texts.find((text) => text.file === file)?.content ?? '';
     const commands = bareCommands(textFile(file, content), side.recognisable);
     const begins = content.trim().split(/[\r\n]/, 1);
     const what = commands ?? `is a ${NOTHING_KNOWN} (it begins with '${begins[0].slice(0, 60)}')`;
-    return {
-      where: file,
-      message: `${what}; read are tcpdump and tshark, best with -XX or -x, hex dumps, and what capan explain names`,
-    };
+    return { file, isCommand: commands !== null, message: `${what}; ${TEXTS_READ}` };
   });
+  const [first] = said;
+  if (first && !said.some(({ isCommand }) => isCommand))
+    throw new CaptureError(`${first.file}: ${first.message}`, first.file, 0);
+  return said.map(({ file, message }) => ({ where: file, message }));
 }
 
 /** Everything that diagnoses may know of the capture itself. */

@@ -30,6 +30,8 @@ const SEVERITIES = ['info', 'warning', 'error'];
 
 export default defineDiagnosis({
   id: 'openvpn.one-way-data',
+  // Lines hold no opcode, so that any tunnel looks like one with a static key.
+  lines: 'mislead',
   title: 'OpenVPN data one way only',
   severity: 'error',
   subject: 'tunnel',
