@@ -101,6 +101,8 @@ function dissectControl(
   const shape = controlShape(frame.view, offset, end, opcode, isWhole);
   // What fits no way to send it is another protocol on this port, or a control channel that somebody scrambled.
   if (shape === SHAPE_NONE && isWhole) return frame.observeUnreadable(protocolIndex);
+  if (!isWhole && openvpn.isPlainHardReset(opcode) && !mayBeHardReset(frame, offset, end))
+    return frame.observeUnreadable(protocolIndex);
   const row = appendRow(table, frame, offset, end, opcode);
   table.sessionHigh[row] = frame.view.getInt32(offset + openvpn.SESSION_ID);
   table.sessionLow[row] = frame.view.getInt32(offset + openvpn.SESSION_ID + 4);
@@ -115,6 +117,12 @@ function dissectControl(
     table.wrapping[row] = shape === SHAPE_PLAIN ? WRAP_PLAIN : WRAP_TLS_AUTH;
     readReliability(table, row, frame.view, offset + shape, end, opcode);
   }
+}
+
+/** Of a packet that was cut: a session begins with key 0 and a short packet; random bytes (a static key) seldom look like that. */
+function mayBeHardReset(frame: FrameContext, offset: number, end: number): boolean {
+  const keyId = frame.view.getUint8(offset) & openvpn.KEY_ID_MASK;
+  return keyId === 0 && lengthOf(frame, offset, end) <= openvpn.HARD_RESET_LENGTH_MAX;
 }
 
 /** Acknowledgments, message id and the TLS record behind them, as far as the capture holds them. */

@@ -44,6 +44,16 @@ export const DATA_V2 = 9;
 export const HARD_RESET_CLIENT_V3 = 10;
 export const CONTROL_WRAPPED_KEY = 11;
 
+/** Opcodes of the first packets of a session without a wrapped key. */
+export function isPlainHardReset(opcode: number): boolean {
+  return (
+    opcode === HARD_RESET_CLIENT_V1 ||
+    opcode === HARD_RESET_SERVER_V1 ||
+    opcode === HARD_RESET_CLIENT_V2 ||
+    opcode === HARD_RESET_SERVER_V2
+  );
+}
+
 export const SESSION_ID = 1;
 export const ACK_COUNT = 9;
 /** Opcode, session id, number of acknowledgments. */
@@ -51,6 +61,8 @@ export const CONTROL_LENGTH_MIN = 10;
 export const ACKS_MAX = 8;
 /** A hard reset of the client without wrapping: the shortest control packet. */
 export const RESET_LENGTH_MIN = 14;
+/** One of the server, which acknowledges one message, with the longest digest of tls-auth (64 bytes), replay id and time. */
+export const HARD_RESET_LENGTH_MAX = 26 + 64 + 8;
 export const ID_LENGTH = 4;
 export const SESSION_ID_LENGTH = 8;
 

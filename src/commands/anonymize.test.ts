@@ -16,11 +16,11 @@ const KEY = 'a key of the test';
 const IN_SAMPLE = 4;
 
 /**
- * What is not kept: contents of SCION, ZooKeeper, Cassandra and Diameter-like streams, what VPP writes around packets, drops
- * and damage of the file, bodies of HTTP, packets of protocols that nobody reads.
+ * What is not kept: contents of SCION, ZooKeeper and Cassandra, what VPP writes around packets, drops and damage of the file,
+ * bodies of HTTP, packets of protocols that nobody reads, the random bytes of OpenVPN with a static key.
  */
 const NOT_KEPT =
-  /^(scion|time-capture-clock|vpp|zk|cassandra|app-slow|capture-(kernel-drops|truncated|undissected)|bgp-route-flap|tcp-dropped|underlay-wrong-source|silk-unknown|openvpn-tls-auth)/;
+  /^(scion|time-capture-clock|vpp|zk|cassandra|app-slow|capture-(kernel-drops|truncated|undissected)|bgp-route-flap|tcp-dropped|underlay-wrong-source|silk-unknown|openvpn-(tls-auth|static-key))/;
 
 async function anonymized(name: string): Promise<string> {
   const output = join(folder, `${name}.pcapng`);

@@ -240,6 +240,25 @@ export const KNOWN_VIOLATIONS: readonly KnownViolation[] = [
     id: 'openvpn.no-response',
     why: ASKS_AGAIN,
   },
+  // OpenVPN with a static key has no format: its port is all that names it, and no packet tells that another one was due.
+  {
+    captures: ['openvpn-static-key-one-way.pcap', 'openvpn-static-key-stops-ipv6.pcap'],
+    in: ['on other ports'],
+    id: 'openvpn.one-way-data',
+    why: 'without opcodes nothing but the registered port says what it is',
+  },
+  {
+    captures: ['openvpn-static-key-stops-ipv6.pcap'],
+    in: ['over IPv6'],
+    id: 'openvpn.one-way-data',
+    why: 'the tunnel is IPv6 already, and only what is around it is moved',
+  },
+  {
+    captures: ['openvpn-static-key-healthy.pcap'],
+    in: ['one direction'],
+    id: 'openvpn.one-way-data',
+    why: 'without a handshake nothing tells a tunnel of which one direction was captured from one that goes one way: low confidence',
+  },
   {
     captures: ['wireguard-handshake-loop.pcap'],
     in: ['one direction'],

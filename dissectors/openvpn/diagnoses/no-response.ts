@@ -22,6 +22,7 @@ import {
   type OpenvpnPeers,
   openvpnPeers,
 } from '../peers.js';
+import { isWithoutOpcodes } from '../static-key.js';
 
 const RESETS_MIN = 3;
 const SPAN_SECONDS_MIN = 5;
@@ -67,7 +68,10 @@ export default defineDiagnosis({
   technology: 'openvpn',
   *diagnose(evidence) {
     for (const peers of openvpnPeers(evidence)) {
-      const attempts = attemptsOf(peers).filter(({ handshake }) => handshake.clientResets !== null);
+      const attempts = attemptsOf(peers).filter(
+        ({ handshake, conversation }) =>
+          handshake.clientResets !== null && !isWithoutOpcodes(evidence.quality, conversation),
+      );
       if (attempts.length > 0) yield judge(evidence, peers, attempts);
     }
   },

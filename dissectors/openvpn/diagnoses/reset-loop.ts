@@ -9,6 +9,7 @@ import {
   type OpenvpnPeers,
   openvpnPeers,
 } from '../peers.js';
+import { isWithoutOpcodes } from '../static-key.js';
 
 const HANDSHAKES_MIN = 3;
 const WINDOW_SECONDS = 600;
@@ -56,7 +57,9 @@ export default defineDiagnosis({
   technology: 'openvpn',
   *diagnose(evidence) {
     for (const peers of openvpnPeers(evidence)) {
-      const attempts = attemptsOf(peers).filter(isAnswered);
+      const attempts = attemptsOf(peers).filter(
+        (one) => isAnswered(one) && !isWithoutOpcodes(evidence.quality, one.conversation),
+      );
       if (attempts.length === 0) continue;
       const loop = longestLoop(attempts);
       yield loop.length < HANDSHAKES_MIN
