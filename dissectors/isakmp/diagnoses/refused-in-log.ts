@@ -1,3 +1,4 @@
+import { groupBy } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
@@ -39,11 +40,10 @@ export default defineDiagnosis({
     const told = toldLines(evidence);
     for (const { file, events, sas } of logs) {
       const failures = lastingFailures(events);
-      const byReason = new Map<string, IkeLogEvent[]>();
-      for (const event of failures) {
-        const key = `${event.kind} ${event.connection ?? ''} ${event.peer ?? ''}`;
-        byReason.set(key, [...(byReason.get(key) ?? []), event]);
-      }
+      const byReason = groupBy(
+        failures,
+        ({ kind, connection, peer }) => `${kind} ${connection ?? ''} ${peer ?? ''}`,
+      );
       if (byReason.size === 0 && events.length + sas.length > 0)
         yield { result: 'healthy', subject: { kind: 'session', protocol: 'ike', log: file } };
       for (const group of byReason.values()) {
@@ -76,14 +76,20 @@ function isAccused({ judgements }: Evidence, { subject }: IkePair): boolean {
 
 /** Failures after which the same connection is not established; giving up says less than any other reason. */
 function lastingFailures(events: readonly IkeLogEvent[]): IkeLogEvent[] {
-  const failures = events.filter((event, index) => {
-    if (!REMEDIES.has(event.kind)) return false;
-    const later = events.slice(index + 1);
-    const isUp = (one: IkeLogEvent): boolean =>
-      one.kind === 'child-established' && (event.connection === null || one.connection === event.connection);
-    // The script and the kernel fail after the SA is negotiated.
-    return event.kind === 'updown-failed' || event.kind === 'kernel-refused' || !later.some(isUp);
+  // From the end on: what is established later, of whatever connection and of each.
+  const upLater = new Set<string | null>();
+  let isAnyUpLater = false;
+  const failures = events.toReversed().filter((event) => {
+    const { kind, connection } = event;
+    if (kind === 'child-established') {
+      isAnyUpLater = true;
+      upLater.add(connection);
+    }
+    if (!REMEDIES.has(kind)) return false;
+    const recovers = connection === null ? isAnyUpLater : upLater.has(connection);
+    return kind === 'updown-failed' || kind === 'kernel-refused' || !recovers;
   });
+  failures.reverse();
   const sharper = failures.filter(({ kind }) => kind !== 'gave-up');
   return sharper.length > 0 ? sharper : failures;
 }

@@ -1,3 +1,4 @@
+import { groupBy } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
@@ -33,11 +34,7 @@ export default defineDiagnosis({
     const events = evidence.side
       .of(cellLogs)
       .filter(({ source, destination }) => source !== null && destination !== null);
-    const groups = new Map<string, CellEvent[]>();
-    for (const event of events) {
-      const key = `${event.source} ${event.destination} ${event.port}`;
-      groups.set(key, [...(groups.get(key) ?? []), event]);
-    }
+    const groups = groupBy(events, ({ source, destination, port }) => `${source} ${destination} ${port}`);
     for (const group of groups.values()) {
       const last = group[group.length - 1];
       const subject = {
