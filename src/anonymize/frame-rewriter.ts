@@ -293,9 +293,21 @@ export class FrameRewriter {
     if (end - at <= 1) return true;
     if (!isPort4500) return rewriteIke(body);
     if (looksLikeIke(this.view, at, end)) return rewriteIke(body);
-    if (end - at >= 4 && this.view.getUint32(at) === 0) return rewriteIke({ ...body, from: at + 4 });
-    this.scramble(Math.min(end, at + 8), end);
+    if (end - at < 4 || this.view.getUint32(at) !== 0) {
+      this.scramble(Math.min(end, at + 8), end);
+      return true;
+    }
+    const isIke = looksLikeIke(this.view, at + 4, end);
+    if (isIke && rewriteIke({ ...body, from: at + 4 })) return true;
+    this.behindMarker(at, end, body);
     return true;
+  }
+
+  /** ESP where IKE is expected, behind four or (drafts before RFC 3948) eight zero bytes; a part of an IKE message. */
+  private behindMarker(at: number, end: number, body: Parameters<typeof rewriteIke>[0]): void {
+    const isDraft = end - at >= 8 && this.view.getUint32(at + 4) === 0;
+    if (!isDraft && rewriteIke({ ...body, from: at + 4 })) return;
+    this.scramble(Math.min(end, at + (isDraft ? 16 : 12)), end);
   }
 
   private vxlan(at: number, end: number, depth: number): void {
