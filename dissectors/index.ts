@@ -20,6 +20,7 @@ import bfdFlap from './bfd/diagnoses/flap.js';
 import bfdReflectorSilent from './bfd/diagnoses/reflector-silent.js';
 import bfdRoles from './bfd/roles.js';
 import bfdSessionDown from './bfd/diagnoses/session-down.js';
+import bfdSettings from './bfd/settings.js';
 import bfdStuck from './bfd/diagnoses/stuck.js';
 import bfdTcpdumpLines from './bfd/text-lines/tcpdump.js';
 import bfdTtl from './bfd/diagnoses/ttl.js';
@@ -38,6 +39,7 @@ import bgpNotification from './bgp/diagnoses/notification.js';
 import bgpOpenRejected from './bgp/diagnoses/open-rejected.js';
 import bgpRefused from './bgp/diagnoses/refused.js';
 import bgpRouteFlap from './bgp/diagnoses/route-flap.js';
+import bgpSettings from './bgp/settings.js';
 import bgpTcpdumpLines from './bgp/text-lines/tcpdump.js';
 import cassandraCorrelators from './cassandra/correlator.js';
 import cassandraDissector from './cassandra/dissector.js';
@@ -50,6 +52,7 @@ import dhcpCorrelators from './dhcp/correlator.js';
 import dhcpDissector from './dhcp/dissector.js';
 import dhcpMtu from './dhcp/diagnoses/mtu.js';
 import dhcpNoOffer from './dhcp/diagnoses/no-offer.js';
+import dhcpSettings from './dhcp/settings.js';
 import dhcpTcpdumpLines from './dhcp/text-lines/tcpdump.js';
 import dnsCorrelators from './dns/correlator.js';
 import dnsDissector from './dns/dissector.js';
@@ -188,6 +191,7 @@ import isakmpRefusedInLog from './isakmp/diagnoses/refused-in-log.js';
 import isakmpRepeated from './isakmp/diagnoses/repeated.js';
 import isakmpRetryLoop from './isakmp/diagnoses/retry-loop.js';
 import isakmpRoles from './isakmp/roles.js';
+import isakmpSettings from './isakmp/settings.js';
 import isakmpTcpdumpLines from './isakmp/text-lines/tcpdump.js';
 import isakmpTsharkLines from './isakmp/text-lines/tshark.js';
 import isakmpV2RequestUnanswered from './isakmp/diagnoses/v2-request-unanswered.js';
@@ -197,6 +201,7 @@ import keepaliveDissector from './keepalive/dissector.js';
 import keepaliveGap from './keepalive/diagnoses/gap.js';
 import keepaliveJitter from './keepalive/diagnoses/jitter.js';
 import keepaliveOneWay from './keepalive/diagnoses/one-way.js';
+import keepaliveSettings from './keepalive/settings.js';
 import keepaliveStopped from './keepalive/diagnoses/stopped.js';
 import ntpCorrelators from './ntp/correlator.js';
 import ntpDissector from './ntp/dissector.js';
@@ -221,6 +226,7 @@ import openvpnPeerMoved from './openvpn/diagnoses/peer-moved.js';
 import openvpnPortUnreachable from './openvpn/diagnoses/port-unreachable.js';
 import openvpnResetLoop from './openvpn/diagnoses/reset-loop.js';
 import openvpnRoles from './openvpn/roles.js';
+import openvpnSettings from './openvpn/settings.js';
 import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
 import openvpnTunnel from './openvpn/tunnel.js';
 import overlayAsymmetricEncapsulation from './overlay/diagnoses/asymmetric-encapsulation.js';
@@ -267,6 +273,7 @@ import tcpMismatch from './tcp/diagnoses/mismatch.js';
 import tcpRefused from './tcp/diagnoses/refused.js';
 import tcpReset from './tcp/diagnoses/reset.js';
 import tcpRetransmissions from './tcp/diagnoses/retransmissions.js';
+import tcpSettings from './tcp/settings.js';
 import tcpSlowResponse from './tcp/diagnoses/slow-response.js';
 import tcpSynUnanswered from './tcp/diagnoses/syn-unanswered.js';
 import tcpTcpdumpLines from './tcp/text-lines/tcpdump.js';
@@ -440,6 +447,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: bfdDissector,
     roles: bfdRoles,
     correlators: bfdCorrelators,
+    settings: bfdSettings,
     diagnoses: [bfdDetectExpired, bfdFlap, bfdReflectorSilent, bfdSessionDown, bfdStuck, bfdTtl],
   },
   {
@@ -447,6 +455,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'Border Gateway Protocol (BGP-4)',
     dissector: bgpDissector,
     correlators: bgpCorrelators,
+    settings: bgpSettings,
     diagnoses: [bgpConfigurationMismatch, bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused, bgpRouteFlap],
     sideFiles: [bgpBgpConfigurationSideFile, bgpBgpSummarySideFile],
   },
@@ -469,6 +478,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'DHCP',
     dissector: dhcpDissector,
     correlators: dhcpCorrelators,
+    settings: dhcpSettings,
     diagnoses: [dhcpMtu, dhcpNoOffer],
   },
   {
@@ -562,6 +572,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: isakmpDissector,
     roles: isakmpRoles,
     correlators: isakmpCorrelators,
+    settings: isakmpSettings,
     diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortMovedBack, isakmpPortUnreachable, isakmpQuickStalled, isakmpRefusedInLog, isakmpRepeated, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
     sideFiles: [isakmpIkeLogSideFile],
   },
@@ -570,6 +581,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'Learned keepalives',
     dissector: keepaliveDissector,
     correlators: keepaliveCorrelators,
+    settings: keepaliveSettings,
     diagnoses: [keepaliveGap, keepaliveJitter, keepaliveOneWay, keepaliveStopped],
   },
   {
@@ -587,6 +599,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     roles: openvpnRoles,
     correlators: openvpnCorrelators,
     tunnel: openvpnTunnel,
+    settings: openvpnSettings,
     diagnoses: [openvpnFailureInLog, openvpnKeepaliveGap, openvpnLoss, openvpnNoResponse, openvpnOneWayData, openvpnOuterFragmentation, openvpnPeerMoved, openvpnPortUnreachable, openvpnResetLoop, openvpnTlsStalled],
     sideFiles: [openvpnOpenvpnLogSideFile],
   },
@@ -611,6 +624,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'TCP',
     dissector: tcpDissector,
     correlators: tcpCorrelators,
+    settings: tcpSettings,
     diagnoses: [tcpArrivedNotAcknowledged, tcpBlackhole, tcpBreakdown, tcpDataMissing, tcpHalfOpen, tcpHighRtt, tcpMismatch, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
   },
   {

@@ -43,6 +43,10 @@ for (const folder of folders) {
     imports.push(`import ${name}Tunnel from './${folder}/tunnel.js';`);
     fields.push(`tunnel: ${name}Tunnel`);
   }
+  if (has('settings.ts')) {
+    imports.push(`import ${name}Settings from './${folder}/settings.js';`);
+    fields.push(`settings: ${name}Settings`);
+  }
   /** Variables for the default exports of the files in a room of the folder. */
   const importsOf = (room, suffix = '') =>
     (has(room) ? readdirSync(join(root, folder, room)) : [])

@@ -25,7 +25,7 @@ export interface Keepalive {
 }
 
 /** Every keepalive stream between two hosts, in order of first frame. */
-export function keepalivesOf(evidence: Evidence): Keepalive[] {
+export function keepalivesOf(evidence: Pick<Evidence, 'sessions'>): Keepalive[] {
   return evidence.sessions(keepaliveLinks).flatMap(keepalivesOfLink);
 }
 

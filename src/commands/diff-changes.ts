@@ -2,12 +2,13 @@ import type { CaptureDiff, Change, FindingOfOne } from '../report/capture-diff.j
 import type { Finding, Report, Tunnel } from '../report/report.js';
 import type { CaptureTraits, DirectionTraits } from '../select/traits.js';
 import { isAddressText } from '../wire/address.js';
+import type { SettingsByEnds } from './session-settings.js';
 
 /** What one capture is known by. */
 export interface Seen {
   readonly report: Report;
   readonly traits: CaptureTraits;
-  readonly settings: ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
+  readonly settings: SettingsByEnds;
 }
 
 /** Numbers that are nearer than this are the same: times and rates never repeat. */
@@ -32,7 +33,7 @@ const COUNTING_FACTS = new Set([
   'encapsulatedIn',
 ]);
 const COUNTS =
-  /packets|bytes|count|lost|frames|messages|exchanges|first|last|series|since|until|missing|duplicates|samples|spi/i;
+  /packets|bytes|count|lost|frames|messages|exchanges|first|last|series|since|until|missing|duplicates|samples|spi|fragmented|childSas|established/i;
 
 /** What is otherwise in the second capture. */
 export function changesBetween(
@@ -109,19 +110,15 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** More values than these are no setting. */
-const SETTING_VALUES_MAX = 4;
-
+/** Of what both captures tell; a value that only one of them shows is not known to have changed. */
 function settingChanges(good: Seen, bad: Seen): Change[] {
   const changes: Change[] = [];
-  for (const [session, before] of good.settings) {
-    const after = bad.settings.get(session);
-    if (after === undefined) continue;
+  for (const [ends, before] of good.settings) {
     for (const [what, was] of before) {
-      const is = after.get(what);
-      if (is === undefined || Math.max(was.size, is.size) > SETTING_VALUES_MAX) continue;
+      const is = bad.settings.get(ends)?.get(what);
+      if (is === undefined) continue;
       const [a, b] = [was, is].map((values) => [...values].sort().join(', '));
-      if (a !== b) changes.push({ tunnel: session, direction: null, what, good: a, bad: b });
+      if (a !== b) changes.push({ tunnel: ends, direction: null, what, good: a, bad: b });
     }
   }
   return changes;

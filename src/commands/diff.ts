@@ -1,6 +1,7 @@
-import { dissectors, textCaptures } from '../../dissectors/index.js';
+import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
 import { reopenableInputs } from '../capture/input-spill.js';
+import { sessionsIn } from '../diagnose/run-diagnoses.js';
 import { type CaptureDiff, diffText } from '../report/capture-diff.js';
 import { stringifyJson } from '../report/escape.js';
 import { traitsOf } from '../select/traits.js';
@@ -33,10 +34,12 @@ export async function diffCaptures(
 }
 
 async function snapshotOf(input: CaptureInput): Promise<Seen> {
-  const { report, sessions } = await judgeInput(input);
+  const { report, sessions, quality } = await judgeInput(input);
+  const readers = catalogue.flatMap(({ settings }) => settings ?? []);
+  const settings = sessionSettings(readers, { sessions: sessionsIn(sessions), quality });
   const source = await openCaptureSource([input], textCaptures);
   try {
-    return { report, settings: sessionSettings(sessions), traits: await traitsOf(source, dissectors) };
+    return { report, settings, traits: await traitsOf(source, dissectors) };
   } finally {
     await source.close();
   }

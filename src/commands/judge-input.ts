@@ -1,5 +1,6 @@
 import { catalogue, dissectors, textCaptures } from '../../dissectors/index.js';
 import { type CaptureInput, openCaptureSource } from '../capture/file-source.js';
+import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { runDiagnoses } from '../diagnose/run-diagnoses.js';
 import type { Report } from '../report/report.js';
 import { runPipeline } from '../workers/pipeline.js';
@@ -9,6 +10,7 @@ import { captureQuality, reportOf, sideKnowledge } from './run-analysis.js';
 export interface Judged {
   readonly report: Report;
   readonly sessions: ReadonlyMap<string, readonly unknown[]>;
+  readonly quality: CaptureQuality;
 }
 
 /** As `analyze`, for commands that look behind the report. @throws CaptureError */
@@ -21,7 +23,7 @@ export async function judgeInput(input: CaptureInput): Promise<Judged> {
     const sessions = result.runner.sessions();
     const quality = captureQuality(source, result.runner, [], catalogue, side);
     const verdicts = runDiagnoses(catalogue, sessions, quality, side);
-    return { report: reportOf('analyze', source.captures, result, verdicts, {}), sessions };
+    return { report: reportOf('analyze', source.captures, result, verdicts, {}), sessions, quality };
   } finally {
     await source.close();
   }

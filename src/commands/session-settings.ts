@@ -1,51 +1,27 @@
-import { isAddressText } from '../wire/address.js';
+import type { Evidence } from '../diagnose/diagnosis.js';
+import type { SettingsReader } from '../diagnose/settings.js';
+import { insideWords } from '../wording/subjects.js';
 
-/** Facts of sessions that are settings of the ends, by the words of their names. */
-const SETTING =
-  /timer|hold|interval|period|mtu|mss|segmentsize|version|multiplier|timetolive|ttl|algorithm|cipher|transform|proposal|suite|encryption|integrity|group$|vendor|encapsulation|authentication|windowscale|autonomous|^as$|asn/i;
-const DEPTH_MAX = 4;
-const SESSIONS_MAX = 10_000;
-const LIST_MAX = 64;
+/** Values by setting, by `BGP 10.0.0.1 <-> 10.0.0.2`. */
+export type SettingsByEnds = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>>;
 
-/** What the ends of sessions are set up with: values by setting, by `bgp 10.0.0.1 <-> 10.0.0.2`. */
+/** Hosts of which settings are kept. */
+const ENDS_MAX = 20_000;
+
+/** How the ends are set up, as every protocol of the catalogue tells it. */
 export function sessionSettings(
-  sessions: ReadonlyMap<string, readonly unknown[]>,
-): Map<string, Map<string, Set<string>>> {
+  readers: readonly SettingsReader[],
+  evidence: Pick<Evidence, 'sessions' | 'quality'>,
+): SettingsByEnds {
   const settings = new Map<string, Map<string, Set<string>>>();
-  for (const [of, list] of sessions) {
-    for (const session of list.slice(0, SESSIONS_MAX)) {
-      const hosts = [...new Set(hostsOf(session, 0))].sort();
-      if (hosts.length !== 2) continue;
-      const name = `${of} ${hosts.join(' <-> ')}`;
-      const known = settings.get(name) ?? new Map<string, Set<string>>();
-      settings.set(name, known);
-      note(session, [], known, 0);
+  for (const reader of readers) {
+    for (const { hosts, stack, name, value } of reader.describe(evidence)) {
+      const ends = `${reader.protocol} ${[...hosts].sort().join(' <-> ')}${insideWords(evidence.quality, stack)}`;
+      const known = settings.get(ends) ?? new Map<string, Set<string>>();
+      if (settings.size < ENDS_MAX || settings.has(ends)) settings.set(ends, known);
+      const values = known.get(name) ?? new Set();
+      known.set(name, values.add(value));
     }
   }
   return settings;
-}
-
-function hostsOf(value: unknown, depth: number): string[] {
-  if (typeof value === 'string') return isAddressText(value) ? [value] : [];
-  if (value === null || typeof value !== 'object' || depth > 2 || ArrayBuffer.isView(value)) return [];
-  return Object.values(value)
-    .slice(0, LIST_MAX)
-    .flatMap((part) => hostsOf(part, depth + 1));
-}
-
-function note(value: unknown, path: readonly string[], known: Map<string, Set<string>>, depth: number): void {
-  if (value === null || depth > DEPTH_MAX || ArrayBuffer.isView(value)) return;
-  if (typeof value === 'object') {
-    const isList = Array.isArray(value);
-    for (const [name, part] of Object.entries(value).slice(0, LIST_MAX))
-      note(part, isList ? path : [...path, name], known, depth + 1);
-    return;
-  }
-  const isSetting = path.some((name) => SETTING.test(name)) && !/Ns$|frame$|segment$/.test(path.at(-1) ?? '');
-  if (!isSetting || !['number', 'string', 'boolean'].includes(typeof value)) return;
-  if (typeof value === 'number' && !Number.isFinite(value)) return;
-  const name = path.join(' ');
-  const values = known.get(name) ?? new Set();
-  known.set(name, values);
-  values.add(String(value));
 }

@@ -3,6 +3,7 @@ import type { Dissector } from '../dissect/dissector.js';
 import type { ProtocolRole } from '../dissect/protocol-role.js';
 import type { SideFileReader } from '../side-files/side-file-reader.js';
 import type { CarriedKind, Diagnosis } from './diagnosis.js';
+import type { SettingsReader } from './settings.js';
 
 /** One folder of the catalogue: everything about one protocol. */
 export interface CatalogueEntry {
@@ -14,6 +15,8 @@ export interface CatalogueEntry {
   readonly roles?: readonly ProtocolRole[];
   readonly correlators: readonly Correlator[];
   readonly tunnel?: CarriedKind;
+  /** What a comparison with an earlier capture asks of its sessions. */
+  readonly settings?: SettingsReader;
   readonly diagnoses: readonly Diagnosis[];
   /** Readers of what operators give beside captures. */
   readonly sideFiles?: readonly SideFileReader[];

@@ -55,6 +55,11 @@ export function runDiagnoses(
   };
 }
 
+/** The sessions of each correlator; none where it has none. */
+export function sessionsIn(sessions: ReadonlyMap<string, readonly unknown[]>): Evidence['sessions'] {
+  return <Session>({ name }: { readonly name: string }) => (sessions.get(name) ?? []) as readonly Session[];
+}
+
 /** What every diagnosis says of one capture, before any is blamed on another. */
 export function judgeAll(
   catalogue: readonly CatalogueEntry[],
@@ -65,11 +70,12 @@ export function judgeAll(
 ): { evidence: Evidence; judgements: ReadonlyMap<string, readonly Judgement[]> } {
   const judgements = new Map<string, readonly Judgement[]>();
   const failed = failedCorrelators(catalogue, sessions);
+  const sessionsOf = sessionsIn(sessions);
   let restsOnFailed: string | null = null;
   const evidence: Evidence = {
-    sessions: <Session>({ name }: { readonly name: string }) => {
-      if (failed.has(name)) restsOnFailed = name;
-      return (sessions.get(name) ?? []) as readonly Session[];
+    sessions: (correlator) => {
+      if (failed.has(correlator.name)) restsOnFailed = correlator.name;
+      return sessionsOf(correlator);
     },
     quality,
     tunnelKinds: catalogue.flatMap(({ tunnel }) => tunnel ?? []),

@@ -16,10 +16,6 @@ const VALUES_MAX = 8;
 const DIRECTIONS_MAX = 20_000;
 const CHUNK = { chunkBytes: 1 << 20, frameCapacity: 16_384 };
 
-/** What differs from packet to packet by nature, and tells nothing of how the ends are set up. */
-const CHANGING =
-  /(?:High|Low)$|sequence|acknowledg|identif|messageid|(?:initiator|responder)(?:high|low)|length|bytes|time(?!tolive)|stamp|offset|packets|sourceport|window$|cookie|nonce|discriminator|checksum|parameter|payload|captured|quoted|size|flags|origin|^(?:spi|type|code|operation|opcode|firstPayload|exchangeType|state|control|content|session|sender|target|source|destination|first|last|count|statuses|notify)/i;
-
 /** What the packets of one host to another have in common, at one depth of tunnels. */
 export interface DirectionTraits {
   readonly from: string;
@@ -72,8 +68,12 @@ class TraitCollector {
       direction.packets++;
       direction.bytes += identities.networkLength[row];
       direction.largest = Math.max(direction.largest, identities.networkLength[row]);
-      note(direction, 'TTL', String(identities.timeToLive[row]));
-      note(direction, 'DSCP', String(identities.trafficClass[row] >> 2));
+      const timeToLive = identities.timeToLive[row];
+      // ARP has neither.
+      if (timeToLive !== 0) {
+        note(direction, 'TTL', String(timeToLive));
+        note(direction, 'DSCP', String(identities.trafficClass[row] >> 2));
+      }
       const depth = (identities.flags[row] >> IDENTITY_DEPTH_SHIFT) & IDENTITY_DEPTH_MASK;
       const frame = identities.rows.frame[row];
       if (depth === 0 && chunk.frames.linkType[frame] === LINKTYPE_ETHERNET)
@@ -90,12 +90,7 @@ class TraitCollector {
       if (rows.flow[row] < 0) continue;
       const direction = this.directionOf(slot, rows.flow[row], rows.direction[row]);
       if (direction === null) continue;
-      const fields = fieldsOf(table, row);
-      this.roundTrips.take(protocol, fields, direction, baseless[rows.frame[row]]);
-      for (const [name, value] of Object.entries(fields))
-        if (!CHANGING.test(name)) note(direction, `${protocol} ${name}`, String(value));
-      const port = table.destinationPort?.[row];
-      if (port !== undefined && port !== 0) note(direction, `${protocol} destination port`, String(port));
+      this.roundTrips.take(protocol, fieldsOf(table, row), direction, baseless[rows.frame[row]]);
     }
   }
 
@@ -136,7 +131,9 @@ function note({ values }: DirectionTraits, name: string, value: string): void {
 /** Addresses and tags in front of the outermost packet. */
 function noteLink(direction: DirectionTraits, { view }: Slot, at: number, packet: number): void {
   if (packet - at < 14) return;
-  note(direction, 'destination MAC', formatMac(view.getUint16(at), view.getUint32(at + 2)));
+  // What is for everybody goes to no neighbour.
+  if ((view.getUint8(at) & 1) === 0)
+    note(direction, 'destination MAC', formatMac(view.getUint16(at), view.getUint32(at + 2)));
   note(direction, 'source MAC', formatMac(view.getUint16(at + 6), view.getUint32(at + 8)));
   const tags: number[] = [];
   for (let tag = at + 12; tag + 4 <= packet - 2 && [0x8100, 0x88a8].includes(view.getUint16(tag)); tag += 4)
