@@ -37,6 +37,19 @@ describe('what no rule of imports can say', () => {
     expect([...reached].filter((one) => one === 'zod')).toEqual([]);
   });
 
+  it('holds no half of a merge', () => {
+    const documents = readdirSync(root)
+      .concat(
+        readdirSync(join(root, 'docs'), { encoding: 'utf8', recursive: true }).map((name) => `docs/${name}`),
+      )
+      .filter((name) => /\.(md|json|ya?ml)$/.test(name));
+    expect(documents).toContain('README.md');
+    const halves = [...documents, ...engine, ...folders].filter((file) =>
+      /^(<{7}|>{7}) /m.test(textOf(file)),
+    );
+    expect(halves).toEqual([]);
+  });
+
   it('lets only cli.ts print or exit', () => {
     const offenders = engine
       .filter((file) => file !== 'src/cli.ts')

@@ -44,6 +44,7 @@ export async function captureBothEnds(
         },
         onRound: (round) => {
           view.round(round);
+          options.watch?.(round);
           for (const side of SIDES) keeping[side].noteEvents(round.events);
         },
       },

@@ -1,6 +1,7 @@
 import type { Side } from '../compare/side.js';
 import { BACKENDS, type Backend } from '../live/capture-command.js';
 import type { Ring } from '../live/capture-keeper.js';
+import type { MetricsAddress } from '../live/metrics.js';
 import type { Report, Severity } from '../report/report.js';
 import {
   ANALYZE_OPTIONS,
@@ -14,8 +15,10 @@ import {
   wholeNumber,
 } from './analyze-options.js';
 import type { AnalyzeOptions } from './run-analysis.js';
+import type { LiveRound } from './run-live.js';
 import { UsageError } from './usage-error.js';
 
+const LOOPBACK = '127.0.0.1';
 const RING_FILES_MAX = 99_999;
 const RING_BYTES_MIN = 64_000;
 const SECONDS_PER: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 };
@@ -48,6 +51,10 @@ export interface LiveCommandOptions extends Omit<AnalyzeCommandOptions, 'capture
   readonly write?: string;
   readonly ring?: Ring;
   readonly dumpOn?: { readonly severity: Severity; readonly folder: string };
+  /** Where Prometheus may ask how the run stands. */
+  readonly metrics?: MetricsAddress;
+  /** Sees every round. */
+  readonly watch?: (round: LiveRound) => void;
   /** Where packets are kept for `--evidence`, once the run has begun. */
   readonly spill?: { fileOf(end: Side | null): string; write(report: Report): Promise<string> };
 }
@@ -97,6 +104,11 @@ export const LIVE_OPTIONS = {
     nargs: 2,
     description: 'SEVERITY FOLDER: keep the packets around each finding of that severity or above',
   },
+  metrics: {
+    type: 'string',
+    requiresArg: true,
+    description: '[HOST:]PORT: serve /metrics for Prometheus there; HOST is 127.0.0.1 unless given',
+  },
   ...ANALYZE_OPTIONS,
 } as const;
 
@@ -115,6 +127,7 @@ export function liveOptions(
   const write = single(argv, 'write');
   const ring = single(argv, 'ring');
   const dumpOn = dumpOnOf(listOf(argv['dump-on']));
+  const metrics = single(argv, 'metrics');
   if (ring !== undefined && write === undefined) throw new UsageError('--ring needs --write FILE');
   if (write === '' || write === '-') throw new UsageError('--write needs a file name');
   return {
@@ -125,6 +138,7 @@ export function liveOptions(
     ...(write === undefined ? {} : { write }),
     ...(ring === undefined ? {} : { ring: ringOf(ring) }),
     ...(dumpOn === undefined ? {} : { dumpOn }),
+    ...(metrics === undefined ? {} : { metrics: metricsAddressOf(metrics) }),
   };
 }
 
@@ -203,6 +217,15 @@ function ringOf(text: string): Ring {
     );
   }
   return { files, bytes };
+}
+
+/** `9100`, `0.0.0.0:9100`, `[::1]:9100`. */
+function metricsAddressOf(text: string): MetricsAddress {
+  const [, host = '', digits = ''] = /^(?:(.+):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === '' || port > 65_535)
+    throw new UsageError(`--metrics needs a port such as 9100, or HOST:PORT, not '${text}'`);
+  return { host: host === '' ? LOOPBACK : host.replace(/^\[(.*)\]$/, '$1'), port };
 }
 
 function dumpOnOf(words: readonly string[]): LiveCommandOptions['dumpOn'] {

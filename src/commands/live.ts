@@ -4,9 +4,11 @@ import { SIDES } from '../compare/side.js';
 import { SSH_STALL_SECONDS } from '../live/capture-command.js';
 import { listInterfaces } from '../live/interfaces.js';
 import { ARRIVAL_MARGIN_SECONDS } from '../live/live-quality.js';
+import type { MetricsAddress } from '../live/metrics.js';
 import { openInput } from '../live/open-input.js';
 import { interfaceLines } from '../report/live-lines.js';
 import type { Report } from '../report/report.js';
+import { socketText } from '../wording/endpoints.js';
 import { acceptanceOf, expiredLines } from './accept.js';
 import { writeTheReport } from './analyze-and-report.js';
 import { EXIT, exitCodeOf } from './exit-code.js';
@@ -16,9 +18,10 @@ import { keptFiles, LiveKeeping } from './live-keeping.js';
 import { type LiveCommandOptions, ruleOptions } from './live-options.js';
 import { liveView } from './live-view.js';
 import { assertWritable } from './output-file.js';
-import { runLive } from './run-live.js';
+import { type LiveRound, runLive } from './run-live.js';
 import { stopAfter } from './stop-after.js';
 import type { Terminal } from './terminal.js';
+import { UsageError } from './usage-error.js';
 
 /**
  * `capan live`: captures until it is interrupted, its time or count is up, or the input ends.
@@ -43,14 +46,20 @@ export async function runLiveCommand(
   const isOfBothEnds = origin.kind === 'both-ends';
   for (const file of keptFiles(options, isOfBothEnds ? SIDES : [null])) assertWritable(file, []);
   const accepted = await acceptanceOf(options.accept);
-  const { evidence } = options;
-  if (evidence === undefined) return report(options);
-  const { LiveSpill } = await import('./live-evidence.js');
-  const spill = new LiveSpill(evidence);
+  const { evidence, metrics } = options;
+  const metered = metrics === undefined ? null : await measured(metrics, terminal);
+  const watched = metered === null ? options : { ...options, watch: metered.watch };
   try {
-    return await report({ ...options, spill });
+    if (evidence === undefined) return await report(watched);
+    const { LiveSpill } = await import('./live-evidence.js');
+    const spill = new LiveSpill(evidence);
+    try {
+      return await report({ ...watched, spill });
+    } finally {
+      spill.remove();
+    }
   } finally {
-    spill.remove();
+    metered?.close();
   }
 
   async function report(kept: LiveCommandOptions): Promise<number> {
@@ -67,6 +76,22 @@ export async function runLiveCommand(
     if (kept.spill !== undefined) terminal.message(await kept.spill.write(marked));
     return exitCodeOf(marked, options.failOn);
   }
+}
+
+/** Serves the numbers of the run until it is closed. @throws UsageError where nobody can listen there */
+async function measured(
+  address: MetricsAddress,
+  terminal: Terminal,
+): Promise<{ readonly watch: (round: LiveRound) => void; close(): void }> {
+  const { LiveMetrics } = await import('../live/metrics.js');
+  const metrics = new LiveMetrics();
+  const server = await metrics.serve(address).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === 'EADDRINUSE' ? 'another program listens there' : error.message;
+    throw new UsageError(`--metrics ${socketText({ address: address.host, port: address.port })}: ${why}`);
+  });
+  const { address: host = address.host, port = address.port } = server.address ?? {};
+  terminal.message(`metrics at http://${socketText({ address: host, port })}/metrics`);
+  return { watch: (round) => metrics.round(round), close: () => server.close() };
 }
 
 /** Where one capture comes from. */
@@ -98,6 +123,7 @@ async function captureAndJudge(
       onTick: () => keeping.tick(),
       onRound: (round) => {
         view.round(round);
+        options.watch?.(round);
         keeping.noteEvents(round.events);
       },
       endIsKnown: () => input.endIsKnown,
