@@ -62,6 +62,7 @@ const ROOMS = {
   'side-files': {
     mustNotKnow: 'protocols, frames, sessions',
     mayImport: [
+      ...MEASURES,
       CAPTURE_FACTS,
       PASTED_LINE,
       room('wire'),
@@ -72,7 +73,11 @@ const ROOMS = {
   },
   wording: {
     mustNotKnow: 'protocols, diagnoses, output formats',
-    mayImport: [...MEASURES, file('src/correlate/capture-quality'), REPORT_MODEL],
+    mayImport: [
+      ...MEASURES,
+      ...files('src/correlate/capture-quality', 'src/correlate/group-by'),
+      REPORT_MODEL,
+    ],
   },
   diagnose: {
     mustNotKnow: 'protocols, frames, output formats',

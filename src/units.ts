@@ -33,3 +33,13 @@ export function frameNumberOf(id: FrameId): number {
 export function seconds(value: number): Nanoseconds {
   return value * NS_PER_SECOND;
 }
+
+/** A time since 1970 of a segment that begins at `baseNs`, in nanoseconds; null where there is no time (NaN, an infinity). */
+export function absoluteNs(baseNs: bigint, timeNs: Nanoseconds): bigint | null {
+  return Number.isFinite(timeNs) ? baseNs + BigInt(Math.round(timeNs)) : null;
+}
+
+/** Seconds as whole nanoseconds; 0 for what is no number. */
+export function nsOfSeconds(value: number): bigint {
+  return absoluteNs(0n, value * NS_PER_SECOND) ?? 0n;
+}

@@ -1,3 +1,4 @@
+import { addTo } from '../../src/correlate/group-by.js';
 import type { KnownProtocols } from '../../src/correlate/known-protocols.js';
 import { innerWays } from '../../src/diagnose/carried-tunnel.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
@@ -37,7 +38,7 @@ function encapsulations(protocols: KnownProtocols): { readonly name: string; rea
     .sort((a, b) => a.overhead.bytes - b.overhead.bytes);
   for (const { name, overhead } of usual) {
     const key = `${overhead.bytes} ${overhead.form}`;
-    names.set(key, [...(names.get(key) ?? []), name]);
+    addTo(names, key, name);
   }
   return [...names].map(([key, together]) => {
     const [bytes, ...form] = key.split(' ');

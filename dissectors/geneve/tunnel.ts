@@ -1,3 +1,4 @@
+import { addTo } from '../../src/correlate/group-by.js';
 import type { CarriedKind } from '../../src/diagnose/diagnosis.js';
 import { carriageFacts, sumDirections } from '../../src/diagnose/tunnel-draft.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
@@ -13,7 +14,7 @@ const kind: CarriedKind = {
     const tunnels = new Map<string, GeneveTunnel[]>();
     for (const tunnel of evidence.sessions(geneveTunnels)) {
       const key = `${tunnel.outerStack} ${tunnel.low} ${tunnel.high} ${tunnel.vni}`;
-      tunnels.set(key, [...(tunnels.get(key) ?? []), tunnel]);
+      addTo(tunnels, key, tunnel);
     }
     for (const parts of tunnels.values()) {
       const { low, high, vni } = parts[0];

@@ -1,4 +1,4 @@
-import type { FrameRef } from '../../src/moment.js';
+import { type FrameRef, isNonEmpty, mostBy, type NonEmpty } from '../../src/moment.js';
 
 /** Sizes told apart; requests of further sizes count under the nearest of them. */
 const SIZES_KEPT = 64;
@@ -96,7 +96,7 @@ export class EchoTally {
       ({ bytes, isFragmented }) => bytes === request.bytes && isFragmented === request.isFragmented,
     );
     if (known) return known;
-    if (this.sizes.length >= SIZES_KEPT) return this.nearest(request);
+    if (this.sizes.length >= SIZES_KEPT && isNonEmpty(this.sizes)) return nearest(this.sizes, request);
     const size: EchoSize = {
       bytes: request.bytes,
       isFragmented: request.isFragmented,
@@ -109,10 +109,8 @@ export class EchoTally {
     this.sizes.push(size);
     return size;
   }
+}
 
-  private nearest(request: Decided): EchoSize {
-    return this.sizes.reduce((best, size) =>
-      Math.abs(size.bytes - request.bytes) < Math.abs(best.bytes - request.bytes) ? size : best,
-    );
-  }
+function nearest(sizes: NonEmpty<EchoSize>, request: Decided): EchoSize {
+  return mostBy(sizes, ({ bytes }) => -Math.abs(bytes - request.bytes));
 }

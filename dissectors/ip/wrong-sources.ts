@@ -1,6 +1,6 @@
 import { momentOf } from '../../src/correlate/frame-reference.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../src/moment.js';
+import { earliestOf, type FrameRef, isNonEmpty, latestOf, type NonEmpty } from '../../src/moment.js';
 import type { SegmentIndex } from '../../src/units.js';
 import { bfdSessions } from '../bfd/correlator.js';
 import { calledElsewhere } from '../bfd/shared/called-elsewhere.js';
@@ -122,7 +122,10 @@ function ikeAnswer(session: IkeSession, request: IkeMessage, response: IkeMessag
   });
   const isAskedAlone = request.transmissions.every(({ path }) => paths[path].responder === asked.responder);
   if (!isOther || !isAskedAlone) return null;
-  const answer = paths[response.transmissions[0].path];
+  const { transmissions: requests } = request;
+  const { transmissions: responses } = response;
+  if (!isNonEmpty(requests) || !isNonEmpty(responses)) return null;
+  const answer = paths[responses[0].path];
   return {
     protocol: 'IKE',
     proof: `carries the cookie ${initiatorSpi} of the initiator`,
@@ -136,7 +139,7 @@ function ikeAnswer(session: IkeSession, request: IkeMessage, response: IkeMessag
     segment,
     requests: request.transmissionCount,
     answers: response.transmissionCount,
-    ...edges(request.transmissions, response.transmissions),
+    ...edges(requests, responses),
   };
 }
 
@@ -201,7 +204,7 @@ function* ofDns({ sessions }: Evidence): Generator<WrongSource> {
     if (server.answered > 0) continue;
     const byStray = new Map<
       (typeof strays)[number],
-      { asked: FrameRef[]; tries: number; answers: FrameRef[] }
+      { asked: [FrameRef, ...FrameRef[]]; tries: number; answers: [FrameRef, ...FrameRef[]] }
     >();
     for (const { client, clientPort, id, first, last, tries } of [...server.givenUp, ...server.waiting]) {
       for (const stray of strays) {
@@ -209,11 +212,12 @@ function* ofDns({ sessions }: Evidence): Generator<WrongSource> {
           stray.client === client && stray.clientPort === clientPort && stray.stack === server.stack;
         const answer = isFor && stray.answers.find((one) => one.id === id && one.at.frame > first.frame);
         if (!answer) continue;
-        const found = byStray.get(stray) ?? { asked: [], tries: 0, answers: [] };
-        byStray.set(stray, found);
-        found.asked.push(first, last);
-        found.tries += tries;
-        found.answers.push(answer.at);
+        const found = byStray.get(stray);
+        if (found) {
+          found.asked.push(first, last);
+          found.tries += tries;
+          found.answers.push(answer.at);
+        } else byStray.set(stray, { asked: [first, last], tries, answers: [answer.at] });
       }
     }
     for (const [stray, { asked, tries, answers }] of byStray) {
@@ -260,17 +264,14 @@ function* ofBfd({ sessions }: Evidence): Generator<WrongSource> {
 }
 
 function edges(
-  requests: readonly FrameRef[],
-  answers: readonly FrameRef[],
+  requests: NonEmpty<FrameRef>,
+  answers: NonEmpty<FrameRef>,
 ): Pick<WrongSource, 'firstRequest' | 'lastRequest' | 'firstAnswer' | 'lastAnswer'> {
-  const pick = (refs: readonly FrameRef[], sign: number): FrameRef => {
-    const { frame, ...at } = refs.reduce((a, b) => (sign * (b.frame - a.frame) < 0 ? b : a));
-    return { frame, ...momentOf(at) };
-  };
+  const plain = ({ frame, ...at }: FrameRef): FrameRef => ({ frame, ...momentOf(at) });
   return {
-    firstRequest: pick(requests, 1),
-    lastRequest: pick(requests, -1),
-    firstAnswer: pick(answers, 1),
-    lastAnswer: pick(answers, -1),
+    firstRequest: plain(earliestOf(requests)),
+    lastRequest: plain(latestOf(requests)),
+    firstAnswer: plain(earliestOf(answers)),
+    lastAnswer: plain(latestOf(answers)),
   };
 }

@@ -2,7 +2,13 @@ import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { groupBy } from '../../src/correlate/group-by.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
-import { type Nanoseconds, NS_PER_MILLISECOND, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
+import {
+  absoluteNs,
+  type Nanoseconds,
+  NS_PER_MILLISECOND,
+  NS_PER_SECOND,
+  type SegmentIndex,
+} from '../../src/units.js';
 import { durationText } from '../../src/wording/durations.js';
 import { ntpAssociations } from './correlator.js';
 import { LEAP_UNSYNCHRONISED, SECONDS_1900_TO_1970 } from './layout.js';
@@ -126,8 +132,8 @@ function clientMinusCapture(
  * capture does not say when that was.
  */
 function minusCapture(quality: CaptureQuality, time: NtpTimestamp, ref: FrameRef): Nanoseconds {
-  if (Number.isNaN(ref.timeNs)) return Number.NaN;
-  const captureNs = quality.segments[ref.segment].baseNs + BigInt(Math.round(ref.timeNs));
+  const captureNs = absoluteNs(quality.segments[ref.segment].baseNs, ref.timeNs);
+  if (captureNs === null) return Number.NaN;
   const seconds = BigInt(time.seconds) - SECONDS_1900_TO_1970;
   const fractionNs = (BigInt(time.fraction) * 1_000_000_000n) >> 32n;
   const eraNs = 1_000_000_000n << 32n;

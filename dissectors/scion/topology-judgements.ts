@@ -1,6 +1,6 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
 import { insufficientData, type Judgement, type Problem } from '../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../src/moment.js';
+import { type Citation, type FrameRef, isNonEmpty, type NonEmpty, spanOf } from '../../src/moment.js';
 import { originText } from '../../src/side-files/origin.js';
 import { PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { endpointText } from '../../src/wording/endpoints.js';
@@ -316,8 +316,8 @@ export function* isdAsJudgements(
       const judged = own.filter(({ isOfLink }) => isOfLink || isLeaf);
       if (judged.length === 0) continue;
       const wrong = judged.filter((one) => isWrong(topology, link, one));
-      if (wrong.length === 0) yield { result: 'healthy', subject: subjectOf(link) };
-      else yield isdAsProblem(topology, link, wrong);
+      if (isNonEmpty(wrong)) yield isdAsProblem(topology, link, wrong);
+      else yield { result: 'healthy', subject: subjectOf(link) };
     }
   }
 }
@@ -332,9 +332,8 @@ function isWrong({ isdAs }: ScionTopology, link: ScionLink, one: IsdAsObservatio
   return !isSameIsdAs(ours, isdAs) || (one.isOfLink && !isSameIsdAs(theirs, link.neighbour));
 }
 
-function isdAsProblem(topology: ScionTopology, link: ScionLink, wrong: readonly IsdAsObservation[]): Problem {
-  const first = wrong.reduce((a, b) => (b.first.frame < a.first.frame ? b : a)).first;
-  const last = wrong.reduce((a, b) => (b.last.frame > a.last.frame ? b : a)).last;
+function isdAsProblem(topology: ScionTopology, link: ScionLink, wrong: NonEmpty<IsdAsObservation>): Problem {
+  const { first, last } = spanOf(wrong);
   const one = faultiest(topology, link, wrong);
   const family = one.from.includes(':') ? 'ipv6' : 'ip';
   return {

@@ -1,6 +1,7 @@
 import { trafficUnderOtherKeys } from '../../src/correlate/keyless-stack.js';
 import type { Evidence, Judgement } from '../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../src/diagnose/packet-class.js';
+import { isNonEmpty, mostBy } from '../../src/moment.js';
 import { PROTOCOL_TCP } from '../../src/wire/ip.js';
 import { inOrder } from '../../src/wording/citations.js';
 import { plural } from '../../src/wording/counts.js';
@@ -40,7 +41,7 @@ export function lateStarts(evidence: Evidence, endpoint: ServerEndpoint): Judgem
   if (endpoint.stack === 0) return null;
   const neighbours = serverEndpoints(evidence).filter(({ stack }) => stack === endpoint.stack);
   const all = lossOf(neighbours);
-  const speaker = neighbours.reduce((most, one) => (lossOf([one]).late > lossOf([most]).late ? one : most));
+  const speaker = isNonEmpty(neighbours) ? mostBy(neighbours, (one) => lossOf([one]).late) : null;
   if (speaker !== endpoint || !isNotable(all)) return null;
   return problemOf(evidence, endpoint, own, all);
 }

@@ -1,4 +1,5 @@
 import { earliest, latest } from '../../src/correlate/frame-reference.js';
+import { addTo } from '../../src/correlate/group-by.js';
 import type { Evidence, Problem } from '../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../src/diagnose/stated-problem.js';
 import { originText } from '../../src/side-files/origin.js';
@@ -22,7 +23,7 @@ function endpoints({ side, sessions }: Evidence): Endpoint[] {
   for (const link of side.of(hostLinks)) {
     const { tunnel } = link;
     if (tunnel?.kind !== 'vxlan' || tunnel.local === null) continue;
-    byAddress.set(tunnel.local, [...(byAddress.get(tunnel.local) ?? []), { link, tunnel }]);
+    addTo(byAddress, tunnel.local, { link, tunnel });
   }
   if (byAddress.size === 0) return [];
   const all = sessions(vxlanTunnels).filter(({ isMirror, outerStack }) => !isMirror && outerStack === 0);

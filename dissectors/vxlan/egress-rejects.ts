@@ -1,6 +1,8 @@
 import { momentOf } from '../../src/correlate/frame-reference.js';
+import { groupBy } from '../../src/correlate/group-by.js';
 import type { Evidence, Problem } from '../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../src/diagnose/packet-class.js';
+import { type NonEmpty, spanOf } from '../../src/moment.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
 import { isTraceroutePort } from '../../src/wire/transport.js';
 import { icmpErrors } from '../icmp/correlator.js';
@@ -30,12 +32,7 @@ export function* egressRejections(evidence: Evidence): Generator<Problem> {
     .filter(({ stack, meaning, quoted }) => stack === 0 && quoted !== null && MEANINGS.includes(meaning));
   for (const pair of errorPairs(errors)) {
     const rejected = pair.errors.filter((error) => isEgressReject(evidence, pair, error));
-    const services = new Map<string, QuotingError[]>();
-    for (const error of rejected) {
-      const { protocol, destinationPort } = error.quoted;
-      const key = `${protocol} ${destinationPort}`;
-      services.set(key, [...(services.get(key) ?? []), error]);
-    }
+    const services = groupBy(rejected, ({ quoted }) => `${quoted.protocol} ${quoted.destinationPort}`);
     for (const group of services.values()) yield problemOf(evidence, pair, group);
   }
 }
@@ -54,13 +51,12 @@ function isEgressReject(
   return reporter === GATEWAY || containersAt(evidence, source).length > 0;
 }
 
-function problemOf(evidence: Evidence, pair: ErrorPair, errors: readonly QuotingError[]): Problem {
+function problemOf(evidence: Evidence, pair: ErrorPair, errors: NonEmpty<QuotingError>): Problem {
   const { source, destination } = pair;
   const [{ quoted, reporter }] = errors;
   const { protocol, destinationPort: port } = quoted;
   const count = errors.reduce((sum, one) => sum + one.count, 0);
-  const first = errors.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = errors.map((one) => one.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const { first, last } = spanOf(errors);
   const isOver = errors.every((error) => hasRecovered(evidence.quality, error));
   const name = protocol === PROTOCOL_TCP ? 'TCP' : protocol === PROTOCOL_UDP ? 'UDP' : `protocol ${protocol}`;
   const service = port > 0 ? `${name} port ${port}` : name;

@@ -1,3 +1,4 @@
+import { addTo } from '../../src/correlate/group-by.js';
 import type { Evidence } from '../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../src/moment.js';
 import { PROTOCOL_TCP, PROTOCOL_UDP } from '../../src/wire/ip.js';
@@ -65,7 +66,7 @@ function saidOf(evidence: Evidence, { tunnel, sides }: TunnelRequests): Rejectio
     if (!quoted || !isRejection(error, quoted, tunnel)) continue;
     const key = `${quoted.destination} ${quoted.destinationPort} ${quoted.protocol}`;
     const attempt = attemptOf(tunnel, error, quoted);
-    groups.set(key, [...(groups.get(key) ?? []), attempt]);
+    addTo(groups, key, attempt);
   }
   return [...groups].map(([key, attempts]) => {
     const [server, port, protocol] = key.split(' ');
@@ -115,7 +116,7 @@ function silentOf(evidence: Evidence, { tunnel, sides }: TunnelRequests): Reject
     for (const request of side.unanswered) {
       if (request.kind !== 'tcp' || !lastBack) continue;
       const key = `${request.destination} ${request.port}`;
-      groups.set(key, [...(groups.get(key) ?? []), request]);
+      addTo(groups, key, request);
     }
     return [...groups.values()].flatMap((requests) => {
       const packets = requests.reduce((sum, { count }) => sum + count, 0);

@@ -1,6 +1,6 @@
 import type { Batch } from '../../src/correlate/correlator.js';
 import { OpenRef } from '../../src/correlate/open-ref.js';
-import type { FrameRef } from '../../src/moment.js';
+import { type FrameRef, isNonEmpty, spanOf } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 
@@ -157,10 +157,9 @@ export class OpenFlow {
     if (!this.isProven && this.handshakes.length === 0) return null;
     const [low, high] = this.directions;
     const refs = [low, high].filter(({ packets }) => packets > 0);
-    if (refs.length === 0) return null;
+    if (!isNonEmpty(refs)) return null;
     const copy = ({ frame, timeNs, segment }: OpenRef): FrameRef => ({ frame, timeNs, segment });
-    const first = refs.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-    const last = refs.map((one) => one.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+    const { first, last } = spanOf(refs);
     const open = Number.isNaN(this.lastTransport.timeNs)
       ? []
       : [{ before: copy(this.lastTransport), after: null, way: this.lastTransportWay }];

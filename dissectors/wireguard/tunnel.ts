@@ -7,6 +7,7 @@ import {
   followedDirection,
 } from '../../src/diagnose/followed-tunnel.js';
 import { mayStillNegotiate, sumDirection } from '../../src/diagnose/tunnel-draft.js';
+import { mostBy, type NonEmpty } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { pairFilter } from '../../src/wording/display-filters.js';
 import { socketText } from '../../src/wording/endpoints.js';
@@ -52,9 +53,9 @@ function followedWay(way: WireguardDirection): FollowedDirection {
   );
 }
 
-function tunnelsOf(evidence: Evidence): Iterable<readonly WireguardFlow[]> {
-  const groups = new Map<string, WireguardFlow[]>();
-  const groupOf = new Map<WireguardFlow, WireguardFlow[]>();
+function tunnelsOf(evidence: Evidence): Iterable<NonEmpty<WireguardFlow>> {
+  const groups = new Map<string, [WireguardFlow, ...WireguardFlow[]]>();
+  const groupOf = new Map<WireguardFlow, [WireguardFlow, ...WireguardFlow[]]>();
   const moved = new Map(
     movesOf(evidence).flatMap(({ now, old, isProven }) => (isProven ? [[now, old]] : [])),
   );
@@ -62,16 +63,17 @@ function tunnelsOf(evidence: Evidence): Iterable<readonly WireguardFlow[]> {
     const { from, to } = flow.directions[0];
     const key = `${flow.stack} ${from.address} ${to.address}`;
     const old = moved.get(flow);
-    const group = (old && groupOf.get(old)) ?? groups.get(key) ?? [];
-    group.push(flow);
+    const known = (old && groupOf.get(old)) ?? groups.get(key);
+    known?.push(flow);
+    const group = known ?? [flow];
     groupOf.set(flow, group);
     if (!groups.has(key)) groups.set(key, group);
   }
   return new Set(groups.values());
 }
 
-function describe(flows: readonly WireguardFlow[], evidence: Evidence): TunnelDraft {
-  const now = flows.reduce((a, b) => (b.last.frame > a.last.frame ? b : a));
+function describe(flows: NonEmpty<WireguardFlow>, evidence: Evidence): TunnelDraft {
+  const now = mostBy(flows, ({ last }) => last.frame);
   const [there, back] = now.directions;
   const periods = now.directions.filter(({ keepalivePeriodNs }) => !Number.isNaN(keepalivePeriodNs));
   const handshakes = flows.flatMap((flow) => flow.handshakes);

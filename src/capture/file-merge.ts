@@ -1,5 +1,7 @@
 // Merges the frames of files that overlap in time by (time, file, frame) into chunks. Frames are copied here,
 // which reading one file, or files one after the other, never does.
+
+import { absoluteNs } from '../units.js';
 import { addDamage, countSkipped } from './capture-facts.js';
 import type { CaptureFileReader } from './capture-file-reader.js';
 import type { TimeSegment } from './capture-source.js';
@@ -98,9 +100,8 @@ export class FileMerge {
 
   /** What the file after the merged ones needs to know to continue them. */
   end(): SequenceEnd | null {
-    if (!this.hasBase || Number.isNaN(this.lastNs)) return null;
-    const lastTimeNs = this.baseNs + BigInt(Math.round(this.lastNs));
-    return { lastTimeNs, segmentIndex: this.segmentIndex };
+    const lastTimeNs = this.hasBase ? absoluteNs(this.baseNs, this.lastNs) : null;
+    return lastTimeNs === null ? null : { lastTimeNs, segmentIndex: this.segmentIndex };
   }
 
   private nextFileIsDue(): boolean {
@@ -149,7 +150,7 @@ export class FileMerge {
     const { baseNs: memberBaseNs, clock } = this.segmentOf(member);
     const timeNs = member.chunk.frames.timeNs[member.row];
     const timed = !Number.isNaN(timeNs);
-    const baseNs = memberBaseNs + (timed ? BigInt(Math.round(timeNs)) : 0n);
+    const baseNs = absoluteNs(memberBaseNs, timeNs) ?? memberBaseNs;
     this.segments.push({ baseNs, captureIndex: member.captureIndex, clock, openedBy: by });
     this.segmentIndex = this.segments.length - 1;
     this.baseNs = baseNs;

@@ -1,5 +1,7 @@
 // Decides for every frame which time segment it belongs to. Walkers hand over only the frames whose
 // time is not an ordinary step from the last one, so nothing here runs for a frame of a quiet capture.
+
+import { absoluteNs } from '../units.js';
 import { countSkipped } from './capture-facts.js';
 import type { CaptureFacts, TimeSegment } from './capture-source.js';
 import { MARK_NO_TIME } from './frame-marks.js';
@@ -149,8 +151,9 @@ export class SegmentClock {
   /** Writes the time of the last frame into the facts. */
   noteLastTime(): void {
     const last = this.pendingRow >= 0 ? this.lastBeforePending : this.last;
-    if (!this.hasBase || Number.isNaN(last)) return;
-    this.facts.lastTimeNs = this.sink[this.segmentIndex].baseNs + BigInt(Math.round(last));
+    if (!this.hasBase) return;
+    const { baseNs } = this.sink[this.segmentIndex];
+    this.facts.lastTimeNs = absoluteNs(baseNs, last) ?? this.facts.lastTimeNs;
   }
 
   /** What the next file needs to know to continue this one, or null where it cannot. */

@@ -1,3 +1,4 @@
+import { addTo } from '../correlate/group-by.js';
 import {
   ANALYZE_OPTIONS,
   type AnalyzeCommandOptions,
@@ -98,7 +99,7 @@ function namedPoints(words: readonly string[]): CapturePoint[] {
     const name = word.slice(0, Math.max(0, at)).trim();
     const file = word.slice(at + 1);
     if (name === '' || file === '') throw new UsageError(`--at needs NAME=FILE, not '${word}'`);
-    points.set(name, [...(points.get(name) ?? []), file]);
+    addTo(points, name, file);
   }
   if (points.size < 2) throw new UsageError('--at needs at least two points of the path');
   return [...points].map(([name, captures]) => ({ name, captures }));

@@ -25,7 +25,7 @@ import { hasPorts } from '../select/filter-terms.js';
 import { flowView } from '../select/flow-view.js';
 import { fieldsOf } from '../select/frame-rows.js';
 import { LayerReader } from '../select/layer-reader.js';
-import { frameId, frameNumberOf } from '../units.js';
+import { absoluteNs, frameId, frameNumberOf } from '../units.js';
 import {
   IPV4_FRAGMENT,
   IPV4_OFFSET_MASK,
@@ -101,7 +101,7 @@ function viewOf(
   const { frames, segment } = slot.chunk;
   const frame = frames.number[index];
   const { baseNs, clock } = source.segments[segment] ?? { baseNs: 0n, clock: 'relative' };
-  const ns = Number.isNaN(frames.timeNs[index]) ? null : baseNs + BigInt(Math.round(frames.timeNs[index]));
+  const ns = absoluteNs(baseNs, frames.timeNs[index]);
   const firstNs = source.captures[0]?.firstTimeNs ?? null;
   const time = ns === null || clock === 'relative' ? null : formatRfc3339(ns);
   const packets = packetsOf(slot, index);

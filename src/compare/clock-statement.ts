@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { mostBy } from '../moment.js';
 import { formatRfc3339 } from '../rfc3339.js';
-import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
+import { absoluteNs, type Nanoseconds, NS_PER_SECOND } from '../units.js';
 import type { ClockModel, ClockPiece, ClockStep } from './clock.js';
 import type { SetBack, SetBacks } from './set-backs.js';
 import { SIDES, type Side } from './side.js';
@@ -87,12 +88,13 @@ function middleOfPiece(
 ): Nanoseconds {
   if (pieces.length === 1) return (firstNs + lastNs) / 2;
   const samples = (one: ClockPiece): number => one.forwardSamples + one.backwardSamples;
-  return pieces.reduce((a, b) => (samples(b) > samples(a) ? b : a)).atNs;
+  return mostBy(pieces, samples).atNs;
 }
 
 /** A time from the base of the first segment, in RFC 3339; null where the capture has no date. */
 export function timeText({ segments }: CaptureQuality, timeNs: Nanoseconds): string | null {
   const [first] = segments;
   if (!first || first.clock === 'relative') return null;
-  return formatRfc3339(first.baseNs + BigInt(Math.round(timeNs)));
+  const ns = absoluteNs(first.baseNs, timeNs);
+  return ns === null ? null : formatRfc3339(ns);
 }

@@ -1,3 +1,4 @@
+import { isNonEmpty, type NonEmpty } from '../moment.js';
 import { type Nanoseconds, NS_PER_SECOND } from '../units.js';
 
 /** A packet that was seen on both sides. */
@@ -54,7 +55,7 @@ interface Envelope {
  * Where no line fits, the clock has stepped.
  */
 export class ClockModel {
-  constructor(readonly pieces: readonly ClockPiece[]) {}
+  constructor(readonly pieces: NonEmpty<ClockPiece>) {}
 
   /** A clock that somebody else knows. */
   static fixed(offsetNs: Nanoseconds): ClockModel {
@@ -74,13 +75,13 @@ export class ClockModel {
 
   /** Null where there are no samples. `samples` in any order. */
   static fit(samples: readonly ClockSample[]): ClockModel | null {
-    if (samples.length === 0) return null;
     const ordered = [...samples].sort((a, b) => a.timeNs - b.timeNs);
     const ends: number[] = [];
     for (let from = 0; from < ordered.length; from = ends[ends.length - 1]) {
       ends.push(ends.length + 1 < PIECES_MAX ? longestFit(ordered, from) : ordered.length);
     }
-    return new ClockModel(piecesOf(ordered, movedBack(ordered, ends)));
+    const pieces = piecesOf(ordered, movedBack(ordered, ends));
+    return isNonEmpty(pieces) ? new ClockModel(pieces) : null;
   }
 
   get isTwoWay(): boolean {

@@ -1,3 +1,4 @@
+import { mostBy, type NonEmpty } from '../moment.js';
 import { isUnicast } from '../wire/address.js';
 import { PROTOCOL_TCP } from '../wire/ip.js';
 import { ActiveLanes } from './active-lanes.js';
@@ -107,7 +108,7 @@ class Pairing {
   private pairLanes(pairs: FlowPairs): void {
     const uses: Record<Side, Map<Lane, Set<number>>> = { a: new Map(), b: new Map() };
     for (const [inside, list] of this.insidesOf(pairs)) {
-      const main = list.reduce((most, pair) => (pair.count > most.count ? pair : most));
+      const main = mostBy(list, ({ count }) => count);
       const channel = this.plans.open(main.a, main.laneA, main.laneB);
       if (channel < 0) continue;
       const [lane, outside] = [laneOn(main, inside), otherSide(inside)];
@@ -163,9 +164,9 @@ class Pairing {
   }
 
   /** Pairs of lanes by the one that is not hidden, in the order of their first packet. */
-  private *insidesOf(pairs: FlowPairs): Iterable<readonly [Side, readonly FlowPair[]]> {
-    const known: Record<Side, Map<Lane, FlowPair[]>> = { a: new Map(), b: new Map() };
-    const lists: [Side, FlowPair[]][] = [];
+  private *insidesOf(pairs: FlowPairs): Iterable<readonly [Side, NonEmpty<FlowPair>]> {
+    const known: Record<Side, Map<Lane, [FlowPair, ...FlowPair[]]>> = { a: new Map(), b: new Map() };
+    const lists: [Side, NonEmpty<FlowPair>][] = [];
     for (const pair of pairs.all) {
       if (!this.isCounted('a', pair.laneA)) continue;
       const inside = this.insideOf(pair);
@@ -173,7 +174,7 @@ class Pairing {
       const list = known[inside].get(lane);
       if (list) list.push(pair);
       else {
-        const own = [pair];
+        const own: [FlowPair, ...FlowPair[]] = [pair];
         known[inside].set(lane, own);
         lists.push([inside, own]);
       }

@@ -1,3 +1,4 @@
+import { bestOf, isNonEmpty } from '../moment.js';
 import { NS_PER_SECOND } from '../units.js';
 import type { CaptureQuality } from './capture-quality.js';
 
@@ -29,15 +30,23 @@ export function openTimes({ captures, interfaces }: CaptureQuality, captureIndex
   const opened = own.map(({ openedNs }) => nearest(openedNs, firstTimeNs));
   const closed = own.map(({ closedNs }) => nearest(closedNs, lastTimeNs));
   return {
-    fromNs: near(greatest(opened), firstTimeNs, -1n),
-    untilNs: near(least(closed), lastTimeNs, 1n),
+    fromNs: near(
+      bestKnown(opened, (a, b) => a > b),
+      firstTimeNs,
+      -1n,
+    ),
+    untilNs: near(
+      bestKnown(closed, (a, b) => a < b),
+      lastTimeNs,
+      1n,
+    ),
   };
 }
 
 /** Of several readings of a time the one that is nearest to the packet. */
 function nearest(readings: readonly bigint[] | undefined, packetNs: bigint): bigint | null {
-  if (readings === undefined || readings.length === 0) return null;
-  return readings.reduce((a, b) => (distance(b, packetNs) < distance(a, packetNs) ? b : a));
+  if (readings === undefined || !isNonEmpty(readings)) return null;
+  return bestOf(readings, (one, best) => distance(one, packetNs) < distance(best, packetNs));
 }
 
 function distance(a: bigint, b: bigint): bigint {
@@ -51,12 +60,13 @@ function near(stated: bigint | null, packetNs: bigint, way: bigint): bigint | nu
   return beyond >= -TOLERANCE_NS && beyond <= APART_MAX_NS ? stated : null;
 }
 
-function greatest(times: readonly (bigint | null)[]): bigint | null {
-  return times.reduce((a, b) => (a === null || b === null ? null : a > b ? a : b));
-}
-
-function least(times: readonly (bigint | null)[]): bigint | null {
-  return times.reduce((a, b) => (a === null || b === null ? null : a < b ? a : b));
+/** Of times that are all known the one that no other is better than. */
+function bestKnown(
+  times: readonly (bigint | null)[],
+  isBetter: (one: bigint, best: bigint) => boolean,
+): bigint | null {
+  const known = times.flatMap((time) => time ?? []);
+  return known.length === times.length && isNonEmpty(known) ? bestOf(known, isBetter) : null;
 }
 
 function sum(counts: readonly (number | null)[]): number {

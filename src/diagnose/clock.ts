@@ -1,7 +1,7 @@
 import type { CaptureFacts, TimeSegment } from '../capture/capture-source.js';
 import type { FrameRef, Moment } from '../moment.js';
 import { formatRfc3339 } from '../rfc3339.js';
-import { captureIndexOf } from '../units.js';
+import { absoluteNs, captureIndexOf } from '../units.js';
 
 /** Writes times of the capture for people and programs. */
 export class CaptureClock {
@@ -21,8 +21,7 @@ export class CaptureClock {
   /** Nanoseconds since 1970 (or since the capture's unknown start), or null. */
   absoluteNs(moment: Moment): bigint | null {
     const segment = this.segments[moment.segment];
-    if (!segment || !Number.isFinite(moment.timeNs)) return null;
-    return segment.baseNs + BigInt(Math.round(moment.timeNs));
+    return segment ? absoluteNs(segment.baseNs, moment.timeNs) : null;
   }
 
   /** Seconds since the first frame of the frame's own capture, or null. */

@@ -5,7 +5,7 @@ import type { CaptureQuality } from '../correlate/capture-quality.js';
 import type { Citation } from '../moment.js';
 import type { Finding, Report, Subject, Tunnel } from '../report/report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
-import { frameNumberOf } from '../units.js';
+import { frameNumberOf, nsOfSeconds } from '../units.js';
 import { type Accused, assignBlame, type HostOf } from './blame-order.js';
 import type { CatalogueEntry } from './catalogue.js';
 import { CaptureClock } from './clock.js';
@@ -162,7 +162,7 @@ function clocksOf(
   { offsetSeconds, qualities }: Comparison,
   { captures, timeSegments }: PathView,
 ): { stated: CaptureClock; corrected: CaptureClock } {
-  const offsetNs = BigInt(Math.round((offsetSeconds ?? 0) * 1e9));
+  const offsetNs = nsOfSeconds(offsetSeconds ?? 0);
   const ofB = timeSegments.length - qualities.b.segments.length;
   const corrected = timeSegments.map((segment, index) =>
     index < ofB ? segment : { ...segment, baseNs: segment.baseNs - offsetNs },

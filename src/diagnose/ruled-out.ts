@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { addTo } from '../correlate/group-by.js';
 import type { PairTraffic } from '../correlate/traffic.js';
 import type { FrameRef, Moment } from '../moment.js';
 import { NS_PER_SECOND } from '../units.js';
@@ -90,7 +91,7 @@ class Talk {
     for (const { traffic } of this.qualities.length === 1 ? this.qualities : []) {
       for (const pair of traffic.all()) {
         const key = `${pair.a} ${pair.b}`;
-        pairs.set(key, [...(pairs.get(key) ?? []), pair]);
+        addTo(pairs, key, pair);
       }
     }
     return pairs;

@@ -2,7 +2,7 @@ import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { momentOf } from '../correlate/frame-reference.js';
 import { isBefore } from '../correlate/traffic.js';
 import type { TunnelDirection } from '../correlate/tunnel-direction.js';
-import type { FrameRef, Moment } from '../moment.js';
+import { type FrameRef, isNonEmpty, type Moment, mostBy } from '../moment.js';
 import type { TunnelDraft } from './diagnosis.js';
 import type { CountedPackets } from './followed-tunnel.js';
 
@@ -72,13 +72,13 @@ export function carriageFacts(directions: readonly TunnelDirection[]): {
   readonly ports: number[];
   readonly mtu: Readonly<Record<string, number>>;
 } {
-  const largest = directions.reduce((a, b) => (b.largestOuter > a.largestOuter ? b : a));
+  const largest = isNonEmpty(directions) ? mostBy(directions, (one) => one.largestOuter) : null;
   const ports = new Set(directions.flatMap((one) => one.ports.map(({ port }) => port)));
   return {
     ports: [...ports].sort((a, b) => a - b),
     mtu: {
-      largestOuter: largest.largestOuter,
-      largestInner: largest.largestInner,
+      largestOuter: largest?.largestOuter ?? 0,
+      largestInner: largest?.largestInner ?? 0,
       fragmented: directions.reduce((sum, { fragmented }) => sum + (fragmented?.packets ?? 0), 0),
     },
   };

@@ -5,7 +5,7 @@ import { runDiagnoses, type Verdicts } from '../diagnose/run-diagnoses.js';
 import type { Finding } from '../report/report.js';
 import { formatRfc3339 } from '../rfc3339.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
-import { captureIndexOf, frameNumberOf } from '../units.js';
+import { absoluteNs, captureIndexOf, frameNumberOf } from '../units.js';
 import { type Present, qualityAt } from './live-quality.js';
 
 /** Judges the run as it stands at the present, while it goes on or when it has ended. */
@@ -27,7 +27,8 @@ export function presentTime(quality: CaptureQuality, present: Present | null): s
   if (present === null) return null;
   const segment = quality.segments[present.segment];
   if (!segment || segment.clock === 'relative') return null;
-  return formatRfc3339(segment.baseNs + BigInt(Math.round(present.nowNs)));
+  const ns = absoluteNs(segment.baseNs, present.nowNs);
+  return ns === null ? null : formatRfc3339(ns);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { CaptureInterface, TimeSegment } from '../capture/capture-source.js';
 import type { FrameChunk } from '../capture/chunk.js';
 import { MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from '../capture/frame-marks.js';
+import { absoluteNs } from '../units.js';
 
 const SHB_TYPE = 0x0a0d0d0a;
 const IDB_TYPE = 1;
@@ -104,8 +105,8 @@ export function commentedPacket(
 ): Buffer {
   const length = frames.capturedLength[index];
   const marks = frames.marks[index];
-  const isTimed = (marks & MARK_NO_TIME) === 0 && !Number.isNaN(frames.timeNs[index]);
-  const timeNs = isTimed ? (segments[segment]?.baseNs ?? 0n) + BigInt(Math.round(frames.timeNs[index])) : 0n;
+  const ofFrame = (marks & MARK_NO_TIME) === 0 ? frames.timeNs[index] : Number.NaN;
+  const timeNs = absoluteNs(segments[segment]?.baseNs ?? 0n, ofFrame) ?? 0n;
   const padded = Buffer.alloc(20 + ((length + 3) & ~3));
   padded.writeUInt32LE(frames.interfaceIndex[index], 0);
   padded.writeUInt32LE(Number((timeNs >> 32n) & 0xffff_ffffn), 4);

@@ -41,7 +41,10 @@ export function groupByBlame(findings: readonly Finding[]): BlameGroup[] {
   const byCause = new Map<string, Finding[]>();
   for (const finding of findings) {
     const cause = finding.causedBy?.find((key) => present.has(key));
-    if (cause !== undefined) byCause.set(cause, [...(byCause.get(cause) ?? []), finding]);
+    if (cause === undefined) continue;
+    const following = byCause.get(cause) ?? [];
+    following.push(finding);
+    byCause.set(cause, following);
   }
   const groups: BlameGroup[] = [];
   const place = (root: Finding) => {

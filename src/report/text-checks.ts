@@ -24,7 +24,9 @@ export function healthyLines(report: Report, style: TextStyle): string[] {
   const areas = new Map<string, string[]>();
   for (const check of healthy) {
     const area = check.id.split('.')[0] ?? '';
-    areas.set(area, [...(areas.get(area) ?? []), withCount(check.id, check.subjects.healthy)]);
+    const ids = areas.get(area) ?? [];
+    ids.push(withCount(check.id, check.subjects.healthy));
+    areas.set(area, ids);
   }
   const lines = titled('HEALTHY', `${counted(healthy.length, 'check')} passed; subjects in brackets`, style);
   for (const ids of areas.values()) lines.push(...hang(INDENT, ids.join(', '), style.width));
@@ -63,7 +65,9 @@ function byReason(checks: readonly Checked[]): Map<string, Checked[]> {
   const groups = new Map<string, Checked[]>();
   for (const check of checks) {
     const reason = check.reason ?? '';
-    groups.set(reason, [...(groups.get(reason) ?? []), check]);
+    const group = groups.get(reason) ?? [];
+    group.push(check);
+    groups.set(reason, group);
   }
   return groups;
 }

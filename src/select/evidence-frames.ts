@@ -2,6 +2,7 @@ import type { CaptureSource } from '../capture/capture-source.js';
 import type { FrameChunk } from '../capture/chunk.js';
 import type { Dissector } from '../dissect/dissector.js';
 import type { Report } from '../report/report.js';
+import { absoluteNs } from '../units.js';
 import { clockShiftNs, type EvidencePlan, frameKey, type Window } from './evidence-plan.js';
 import { FrameMatcher, isMeant } from './frame-matcher.js';
 import { LayerReader } from './layer-reader.js';
@@ -123,9 +124,8 @@ export class EvidenceFrames {
   }
 
   private timeNs(index: number): bigint | null {
-    const timeNs = this.chunk.frames.timeNs[index];
-    if (Number.isNaN(timeNs)) return null;
-    return (this.source.segments[this.chunk.segment]?.baseNs ?? 0n) + BigInt(Math.round(timeNs));
+    const baseNs = this.source.segments[this.chunk.segment]?.baseNs ?? 0n;
+    return absoluteNs(baseNs, this.chunk.frames.timeNs[index]);
   }
 
   private captureOf(index: number): number {

@@ -1,4 +1,5 @@
 import type { CitedFrame, Finding, Report } from '../report/report.js';
+import { nsOfSeconds } from '../units.js';
 import { addressBytes } from '../wire/address-bytes.js';
 import type { FilterExpression } from './filter-expression.js';
 import { type Net, netOf, type Term } from './filter-terms.js';
@@ -40,7 +41,7 @@ const ADDRESSES_MAX = 12;
 
 /** One plan for each finding that cites frames, in the order of the report. */
 export function evidencePlans(report: Report, contextSeconds: number): EvidencePlan[] {
-  const contextNs = BigInt(Math.round(contextSeconds * 1e9));
+  const contextNs = nsOfSeconds(contextSeconds);
   return report.findings.flatMap((finding, index) => {
     if (finding.evidence.length === 0) return [];
     const { id, severity, title, lastGood } = finding;
@@ -71,14 +72,14 @@ function windowOf(one: CitedFrame, report: Report, contextNs: bigint): Window[] 
     return [{ fromNs: timeNs - contextNs, toNs: timeNs + contextNs, capture: null }];
   }
   if (one.relativeSeconds === null) return [];
-  const timeNs = BigInt(Math.round(one.relativeSeconds * 1e9));
+  const timeNs = nsOfSeconds(one.relativeSeconds);
   return [{ fromNs: timeNs - contextNs, toNs: timeNs + contextNs, capture: one.capture }];
 }
 
 /** By how much the clock of that capture is ahead of side a's. */
 export function clockShiftNs({ captures, compare }: Report, capture: number): bigint {
   const offset = captures[capture]?.side === 'b' ? (compare?.clock.offsetSeconds ?? 0) : 0;
-  return BigInt(Math.round(offset * 1e9));
+  return nsOfSeconds(offset);
 }
 
 function merged(windows: readonly Window[]): Window[] {

@@ -1,4 +1,5 @@
 import type * as z from 'zod';
+import { isNonEmpty, mostBy } from '../moment.js';
 import { SideFileError } from './side-file-error.js';
 
 /**
@@ -25,10 +26,8 @@ function deepest(issues: readonly z.core.$ZodIssue[], under: readonly PropertyKe
     const inner = issue.code === 'invalid_union' ? issue.errors.filter((errors) => errors.length > 0) : [];
     if (inner.length === 0) return { ...issue, path };
     const fewest = Math.min(...inner.map((errors) => errors.length));
-    return inner
-      .filter((errors) => errors.length === fewest)
-      .map((errors) => deepest(errors, path))
-      .reduce((best, one) => (one.path.length > best.path.length ? one : best));
+    const meant = inner.filter((errors) => errors.length === fewest).map((errors) => deepest(errors, path));
+    return isNonEmpty(meant) ? mostBy(meant, (one) => one.path.length) : { ...issue, path };
   });
   return candidates[0];
 }

@@ -1,4 +1,5 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
+import { groupBy } from '../correlate/group-by.js';
 import type { Subject } from '../report/report.js';
 
 /** One direction between two hosts, in a tunnel where `stack` is not 0. */
@@ -51,15 +52,8 @@ export function directionKey({ source, destination, stack }: Direction): string 
 }
 
 /** Gathers items by direction, in order of first appearance. */
-export function byDirection<Item extends Direction>(items: Iterable<Item>): Item[][] {
-  const groups = new Map<string, Item[]>();
-  for (const item of items) {
-    const key = directionKey(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return [...groups.values()];
+export function byDirection<Item extends Direction>(items: Iterable<Item>): [Item, ...Item[]][] {
+  return [...groupBy(items, directionKey).values()];
 }
 
 /** ` inside vxlan 42`, or nothing. */

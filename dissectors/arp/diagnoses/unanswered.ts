@@ -11,7 +11,14 @@ import {
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
 import { isQuietGroup } from '../../../src/diagnose/severity-policy.js';
-import type { FrameRef, Moment } from '../../../src/moment.js';
+import {
+  bestOf,
+  type FrameRef,
+  isNonEmpty,
+  type Moment,
+  mapped,
+  type NonEmpty,
+} from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { durationBetween } from '../../../src/wording/durations.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
@@ -84,7 +91,8 @@ export default defineDiagnosis({
         seen.add(pair.target);
         yield judge(evidence.quality, view, pair);
       }
-      if (scanned.length > 0 && sightOf(view, scanned[0]) !== 'none') yield scanOf(evidence.quality, scanned);
+      if (isNonEmpty(scanned) && sightOf(view, scanned[0]) !== 'none')
+        yield scanOf(evidence.quality, scanned);
       for (const pair of pairs) {
         if (pair.replies === 0 || silent.includes(pair) || seen.has(pair.target)) continue;
         seen.add(pair.target);
@@ -253,11 +261,16 @@ function severityOf(view: View, { stack, asker, target }: ArpPair, isSure: boole
   return isSubject && !isProbe ? 'warning' : 'info';
 }
 
-function scanOf(quality: CaptureQuality, pairs: readonly ArpPair[]): Problem {
+function scanOf(quality: CaptureQuality, pairs: NonEmpty<ArpPair>): Problem {
   const [one] = pairs;
-  const ends = pairs.flatMap(({ open }) => (open.first && open.last ? [open.first, open.last] : []));
-  const first = ends.reduce((a, b) => (isBefore(b, a) ? b : a));
-  const last = ends.reduce((a, b) => (isBefore(a, b) ? b : a));
+  const first = bestOf(
+    mapped(pairs, ({ open, first }) => open.first ?? first),
+    isBefore,
+  );
+  const last = bestOf(
+    mapped(pairs, ({ open, last }) => open.last ?? last),
+    (a, b) => isBefore(b, a),
+  );
   const requests = pairs.reduce((sum, { open }) => sum + open.count, 0);
   const targets = new Set(pairs.map(({ target }) => target)).size;
   return {

@@ -5,7 +5,7 @@ import {
   type Judgement,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, Moment } from '../../../src/moment.js';
+import { type Citation, isNonEmpty, type Moment, mostBy, type NonEmpty } from '../../../src/moment.js';
 import { NS_PER_MILLISECOND } from '../../../src/units.js';
 import { inOrder } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -79,9 +79,9 @@ function judge(quality: CaptureQuality, session: BfdSession): Judgement {
     const leaving = drop.leavings.find(isExpiry);
     return leaving ? [{ drop, leaving }] : [];
   });
-  if (expired.length > 0) return expiryProblem(quality, session, expired);
+  if (isNonEmpty(expired)) return expiryProblem(quality, session, expired);
   const tolerated = toleratedSilences(quality, session);
-  if (tolerated.length > 0) return toleratedProblem(quality, session, tolerated);
+  if (isNonEmpty(tolerated)) return toleratedProblem(quality, session, tolerated);
   const subject = sessionSubject(quality, session);
   const faded = fadedSide(session);
   if (!faded) return { result: 'healthy', subject };
@@ -102,7 +102,7 @@ interface Expiry {
   readonly leaving: Leaving;
 }
 
-function expiryProblem(quality: CaptureQuality, session: BfdSession, expired: readonly Expiry[]): Problem {
+function expiryProblem(quality: CaptureQuality, session: BfdSession, expired: NonEmpty<Expiry>): Problem {
   const [{ leaving }] = expired;
   const silences = expired.map((one) => silenceBefore(session, one.leaving));
   const [silence] = silences;
@@ -175,9 +175,9 @@ function expiryCitations(session: BfdSession, { drop, leaving }: Expiry): Citati
 function toleratedProblem(
   quality: CaptureQuality,
   session: BfdSession,
-  silences: readonly DetectionSilence[],
+  silences: NonEmpty<DetectionSilence>,
 ): Problem {
-  const worst = silences.reduce((a, b) => (b.missed > a.missed ? b : a));
+  const worst = mostBy(silences, ({ missed }) => missed);
   const { sender, receiver, from, detection } = worst;
   const to = worst.to ?? session.last;
   return {

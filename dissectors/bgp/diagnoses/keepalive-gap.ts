@@ -7,6 +7,7 @@ import {
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { isNonEmpty, mostBy, type NonEmpty } from '../../../src/moment.js';
 import { NS_PER_SECOND, seconds } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -68,7 +69,7 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
   const gaps = silences
     .filter((one) => isGap(one) && !isAsleep(quality, one))
     .sort((a, b) => a.from.frame - b.from.frame);
-  if (gaps.length > 0) return problemOf(quality, peering, gaps);
+  if (isNonEmpty(gaps)) return problemOf(quality, peering, gaps);
   const subject = peeringSubject(quality, peering);
   const isKnown = established.some((one) =>
     [one.client, one.server].some((side) => !Number.isNaN(timersOf(one, side).keepaliveNs)),
@@ -96,8 +97,8 @@ function limitNs(holdNs: number, keepaliveNs: number): number {
   return Math.max(HOLD_SHARE * holdNs, INTERVALS_WITH_HOLD * keepaliveNs);
 }
 
-function problemOf(quality: CaptureQuality, peering: Peering, gaps: readonly SpeakerSilence[]): Problem {
-  const worst = gaps.reduce((a, b) => (b.lastedNs > a.lastedNs ? b : a));
+function problemOf(quality: CaptureQuality, peering: Peering, gaps: NonEmpty<SpeakerSilence>): Problem {
+  const worst = mostBy(gaps, (gap) => gap.lastedNs);
   const { speaker, listener, connection, lastedNs } = worst;
   const { holdNs, keepaliveNs } = timersOf(connection, speaker);
   const last = gaps[gaps.length - 1];

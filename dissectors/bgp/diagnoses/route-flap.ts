@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { defineDiagnosis, type Judgement, judgeEach } from '../../../src/diagnose/diagnosis.js';
+import { isNonEmpty, latestOf, mapped, mostBy, type NonEmpty } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { cite } from '../../../src/wording/citations.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -53,10 +54,12 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
   const [origin] = speakers
     .filter(({ flapping }) => flapping.length > 0)
     .sort((a, b) => a.flapping[0].firstWithdrawn.frame - b.flapping[0].firstWithdrawn.frame);
-  if (!origin) return { result: 'healthy', subject: peeringSubject(quality, peering) };
+  if (!origin || !isNonEmpty(origin.flapping))
+    return { result: 'healthy', subject: peeringSubject(quality, peering) };
+  const { flapping } = origin;
   const other = origin.address === peering.a ? peering.b : peering.a;
-  const worst = origin.flapping.reduce((most, one) => (one.cycles > most.cycles ? one : most));
-  const last = lastOf(origin.flapping);
+  const worst = mostBy(flapping, ({ cycles }) => cycles);
+  const last = lastOf(flapping);
   const echoed = speakers.some((one) => one.address === other && isEcho(origin, one));
   return {
     result: 'problem',
@@ -64,22 +67,22 @@ function judge(quality: CaptureQuality, peering: Peering): Judgement | null {
     confidence: 'high',
     explanation:
       `${origin.address} withdrew ${worst.prefix} and announced it again ${plural(worst.cycles, 'time')}, ${everyText(worst)}. ` +
-      othersText(origin.flapping, worst) +
+      othersText(flapping, worst) +
       (echoed ? `${other} passes each change back. ` : '') +
       'The session itself stands: what the route leads to comes and goes.',
     direction: { from: origin.address, to: other },
     where: 'sender',
-    first: momentOf(origin.flapping[0].firstWithdrawn),
+    first: momentOf(flapping[0].firstWithdrawn),
     last: momentOf(last),
     ongoingAtEnd: quality.secondsToEnd(last) * NS_PER_SECOND <= 2 * cycleNs(worst),
     counts: {
-      prefixes: origin.flapping.length,
+      prefixes: flapping.length,
       cycles: worst.cycles,
       withdrawn: origin.withdrawn,
       announced: origin.announced,
     },
     evidence: citationsInOrder(
-      [worst, ...origin.flapping.filter((one) => one !== worst).slice(0, CITED)].flatMap((route) => [
+      [worst, ...flapping.filter((one) => one !== worst).slice(0, CITED)].flatMap((route) => [
         cite(route.firstWithdrawn, `${route.prefix} withdrawn for the first time`),
         cite(route.lastWithdrawn, `${route.prefix} withdrawn for the last time`),
         cite(route.lastAnnounced, `${route.prefix} announced for the last time`),
@@ -93,10 +96,10 @@ function isEcho(origin: BgpSpeaker, other: BgpSpeaker): boolean {
   return other.flapping.some(({ prefix }) => prefixes.has(prefix));
 }
 
-function lastOf(routes: readonly FlappingRoute[]): FlappingRoute['lastAnnounced'] {
-  return routes
-    .flatMap(({ lastAnnounced, lastWithdrawn }) => [lastAnnounced, lastWithdrawn])
-    .reduce((latest, one) => (one.frame > latest.frame ? one : latest));
+function lastOf(routes: NonEmpty<FlappingRoute>): FlappingRoute['lastAnnounced'] {
+  return latestOf(
+    mapped(routes, ({ lastAnnounced, lastWithdrawn }) => latestOf([lastAnnounced, lastWithdrawn])),
+  );
 }
 
 function cycleNs({ cycles, firstWithdrawn, lastAnnounced }: FlappingRoute): number {

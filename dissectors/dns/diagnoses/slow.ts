@@ -4,7 +4,7 @@ import {
   type Judgement,
   thresholdsOf,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation } from '../../../src/moment.js';
+import { type Citation, isNonEmpty, mostBy } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { durationText } from '../../../src/wording/durations.js';
 import { dnsServers } from '../correlator.js';
@@ -77,7 +77,7 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
   const subject = subjectOf(evidence.quality, server);
   const { slow, slowCount } = server;
   const limits = thresholdsOf(evidence, ID, LIMITS);
-  if (slowCount < limits.slowCount || slowCount <= limits.slowShare * server.answered)
+  if (slowCount < limits.slowCount || slowCount <= limits.slowShare * server.answered || !isNonEmpty(slow))
     return { result: 'healthy', subject };
   const p95 = server.responseTimes.quantile(1 - limits.slowShare);
   const median = server.responseTimes.quantile(0.5);
@@ -87,7 +87,7 @@ function judge(evidence: Evidence, server: DnsServer): Judgement {
   const first = slow[0].first;
   const last = slow.reduce((a, { answer }) => (answer && answer.frame > a.frame ? answer : a), first);
   const repeated = slow.filter(({ tries }) => tries > 1).length;
-  const slowest = slow.reduce((a, b) => (b.responseNs > a.responseNs ? b : a));
+  const slowest = mostBy(slow, ({ responseNs }) => responseNs);
   return {
     result: 'problem',
     subject,

@@ -6,7 +6,7 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { type FrameRef, isNonEmpty, mostBy, type NonEmpty } from '../../../src/moment.js';
 import type { ProtectedNetworks } from '../../../src/side-files/configuration.js';
 import { isWithin } from '../../../src/side-files/networks.js';
 import { originText } from '../../../src/side-files/origin.js';
@@ -87,7 +87,7 @@ function judge(evidence: Evidence, networks: ProtectedNetworks, pairs: readonly 
   }
   const leaving = clear[local];
   const packets = leaving.reduce((sum, { counted }) => sum + counted.packets, 0);
-  if (packets < PACKETS_MIN) return { result: 'healthy', subject };
+  if (packets < PACKETS_MIN || !isNonEmpty(leaving)) return { result: 'healthy', subject };
   const esp = espBeside(own, gateways[local], leaving);
   if (seesInside(evidence.quality) || esp >= packets * ESP_SHARE_MIN) {
     const reason = `Cleartext leaves the network behind ${gateways[local]}, and the capture may show it before encryption; capture on the external interface alone.`;
@@ -124,7 +124,7 @@ function isLocal({ local }: CaptureQuality, pairs: readonly EspPair[], gateway: 
 }
 
 /** ESP packets of the gateway in SAs that were in use while the cleartext ran. */
-function espBeside(pairs: readonly EspPair[], gateway: string, clear: readonly Clear[]): number {
+function espBeside(pairs: readonly EspPair[], gateway: string, clear: NonEmpty<Clear>): number {
   const [earliest, latest] = spanOf(clear);
   return pairs
     .filter(({ segment }) => segment === earliest.segment)
@@ -133,9 +133,9 @@ function espBeside(pairs: readonly EspPair[], gateway: string, clear: readonly C
     .reduce((sum, sa) => sum + sa.packets, 0);
 }
 
-function spanOf(clear: readonly Clear[]): readonly [FrameRef, FrameRef] {
-  const first = clear.reduce((a, b) => (b.counted.firstFrame < a.counted.firstFrame ? b : a)).counted;
-  const last = clear.reduce((a, b) => (b.counted.lastFrame > a.counted.lastFrame ? b : a)).counted;
+function spanOf(clear: NonEmpty<Clear>): readonly [FrameRef, FrameRef] {
+  const first = mostBy(clear, ({ counted }) => -counted.firstFrame).counted;
+  const last = mostBy(clear, ({ counted }) => counted.lastFrame).counted;
   return [
     { frame: first.firstFrame, timeNs: first.firstNs, segment: first.firstSegment },
     { frame: last.lastFrame, timeNs: last.lastNs, segment: last.lastSegment },
@@ -151,7 +151,7 @@ function seesInside({ interfaces, captures }: CaptureQuality): boolean {
 
 function problemOf(
   { gateways, origin, name }: ProtectedNetworks,
-  leaving: readonly Clear[],
+  leaving: NonEmpty<Clear>,
   seen: {
     readonly local: number;
     readonly packets: number;

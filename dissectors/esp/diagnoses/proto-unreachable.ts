@@ -1,3 +1,4 @@
+import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_AH, PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { type IcmpError, icmpErrors, type QuotedPacket } from '../../icmp/correlator.js';
@@ -59,7 +60,7 @@ export default defineDiagnosis({
     for (const refusal of evidence.sessions(icmpErrors).filter(isRefusal)) {
       const { source, destination, protocol } = refusal.quoted;
       const key = `${pairKey(source, destination)} ${protocol}`;
-      byPair.set(key, [...(byPair.get(key) ?? []), refusal]);
+      addTo(byPair, key, refusal);
     }
     const groups = [...byPair.values()].filter(isCertain);
     for (const refusals of groups) yield problemOf(refusals);

@@ -1,4 +1,5 @@
 import { latest } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { ike } from '../../isakmp/correlator.js';
@@ -63,7 +64,7 @@ function answersBySa(evidence: Evidence): ReadonlyMap<EspSa, readonly Answer[]> 
         const words =
           message.notifyType === 0 ? 'an IKE message' : notifyName(session.version, message.notifyType);
         const { frame, timeNs, segment } = sent;
-        bySa.set(sa, [...(bySa.get(sa) ?? []), { at: { frame, timeNs, segment }, words }]);
+        addTo(bySa, sa, { at: { frame, timeNs, segment }, words });
       }
     }
   }

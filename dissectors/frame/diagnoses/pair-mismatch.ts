@@ -3,7 +3,7 @@ import type { SamePoint } from '../../../src/compare/plan.js';
 import { otherSide, SIDES, type Side } from '../../../src/compare/side.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { definePairDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { bestOf, type FrameRef, isNonEmpty } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
 
@@ -151,17 +151,13 @@ function overlapSeconds(a: CaptureQuality, b: CaptureQuality): number | null {
     const lasts = captures.flatMap(({ lastTimeNs, clock }) =>
       lastTimeNs === null || clock === 'relative' ? [] : [lastTimeNs],
     );
-    return firsts.length === 0 || lasts.length === 0
-      ? null
-      : { first: least(firsts), last: -least(lasts.map((ns) => -ns)) };
+    return isNonEmpty(firsts) && isNonEmpty(lasts)
+      ? { first: bestOf(firsts, (a, b) => a < b), last: bestOf(lasts, (a, b) => a > b) }
+      : null;
   });
   const [first, second] = spans;
   if (!first || !second) return null;
   const from = first.first > second.first ? first.first : second.first;
   const to = first.last < second.last ? first.last : second.last;
   return Number(to - from) / NS_PER_SECOND;
-}
-
-function least(times: readonly bigint[]): bigint {
-  return times.reduce((a, b) => (b < a ? b : a));
 }

@@ -2,7 +2,7 @@ import type { TimeSegment } from '../../../src/capture/capture-source.js';
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import type { Citation } from '../../../src/moment.js';
-import { NS_PER_MILLISECOND } from '../../../src/units.js';
+import { absoluteNs, NS_PER_MILLISECOND } from '../../../src/units.js';
 import { captureSpan, captureSubject, framesFilter } from '../../../src/wording/capture-subject.js';
 
 const STEP_BACK_MS = 100;
@@ -103,7 +103,7 @@ function stepsOf(quality: CaptureQuality, by: TimeSegment['openedBy']): Step[] {
     if (openedBy !== by || !previous) return [];
     const before = quality.window(index - 1)?.last;
     const after = quality.window(index)?.first;
-    const endNs = previous.baseNs + BigInt(Math.round(before?.timeNs ?? 0));
+    const endNs = absoluteNs(previous.baseNs, before?.timeNs ?? 0) ?? previous.baseNs;
     return [
       {
         ns: baseNs > endNs ? baseNs - endNs : endNs - baseNs,

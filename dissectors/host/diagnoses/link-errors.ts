@@ -1,3 +1,4 @@
+import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Judgement, thresholdsOf } from '../../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
@@ -85,7 +86,7 @@ function grown(all: readonly LinkCounters[]): Growth[] {
   for (const one of all) {
     // The two programs count differently: an output of each is no earlier and later one.
     const key = `${one.link} ${[...one.faults.keys()].sort().join()}`;
-    byLink.set(key, [...(byLink.get(key) ?? []), one]);
+    addTo(byLink, key, one);
   }
   return [...byLink.values()].map((outputs) => {
     const last = outputs[outputs.length - 1];

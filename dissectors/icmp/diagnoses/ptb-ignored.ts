@@ -3,7 +3,7 @@ import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import { defineDiagnosis, type Judgement, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { relevanceOfPair, severityFor } from '../../../src/diagnose/severity-policy.js';
-import type { Citation } from '../../../src/moment.js';
+import { type Citation, isNonEmpty, mostBy, type NonEmpty, spanOf } from '../../../src/moment.js';
 import { durationBetween, secondsText } from '../../../src/wording/durations.js';
 import { insideWords, pairSubject } from '../../../src/wording/subjects.js';
 import { icmpErrors } from '../icmp-errors.js';
@@ -59,7 +59,7 @@ export default defineDiagnosis({
 
 function judge(quality: CaptureQuality, pair: ErrorPair): Judgement {
   const ignored = pair.errors.filter(isIgnoredBySender);
-  if (ignored.length > 0) return problemOf(quality, pair, ignored);
+  if (isNonEmpty(ignored)) return problemOf(quality, pair, ignored);
   const subject = pairSubject(quality, pair);
   const left = secondsToPause(quality, pair.first);
   if (left >= IGNORED_SECONDS_MIN) return { result: 'healthy', subject };
@@ -71,12 +71,11 @@ function judge(quality: CaptureQuality, pair: ErrorPair): Judgement {
   };
 }
 
-function problemOf(quality: CaptureQuality, pair: ErrorPair, ignored: readonly QuotingError[]): Problem {
+function problemOf(quality: CaptureQuality, pair: ErrorPair, ignored: NonEmpty<QuotingError>): Problem {
   const { source, destination, stack } = pair;
-  const worst = ignored.reduce((a, b) => (b.ignoredCount > a.ignoredCount ? b : a));
+  const worst = mostBy(ignored, ({ ignoredCount }) => ignoredCount);
   const count = ignored.reduce((sum, { ignoredCount }) => sum + ignoredCount, 0);
-  const first = ignored.map((error) => error.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = ignored.map((error) => error.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const { first, last } = spanOf(ignored);
   const mtu = worst.smallestMtu;
   return {
     result: 'problem',

@@ -2,7 +2,7 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { SNAPLEN, WHOLE_PACKETS_RECIPE } from '../../../src/correlate/gates.js';
 import { isBefore, type OneWayTraffic } from '../../../src/correlate/traffic.js';
 import type { Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { type Citation, type FrameRef, mapped, type NonEmpty, spanOf } from '../../../src/moment.js';
 import { PROTOCOL_ICMP, PROTOCOL_ICMPV6 } from '../../../src/wire/ip.js';
 import { ipProtocolName } from '../../../src/wire/ip-protocols.js';
 import { addressFilter } from '../../../src/wording/display-filters.js';
@@ -16,7 +16,7 @@ const FILTER_KINDS_MAX = 8;
 
 /** Errors about packets from one host to another, all reporters and flows together. */
 export interface ErrorPair extends Direction {
-  readonly errors: readonly QuotingError[];
+  readonly errors: NonEmpty<QuotingError>;
   readonly count: number;
   readonly first: FrameRef;
   readonly last: FrameRef;
@@ -34,7 +34,7 @@ export function errorPairs(errors: readonly IcmpError[]): ErrorPair[] {
     stack: error.stack,
   }));
   return byDirection(quoting).map((group) => {
-    const ofPair = group.map(({ error }) => error);
+    const ofPair = mapped(group, ({ error }) => error);
     const { source, destination, stack } = group[0];
     return {
       source,
@@ -42,8 +42,7 @@ export function errorPairs(errors: readonly IcmpError[]): ErrorPair[] {
       stack,
       errors: ofPair,
       count: ofPair.reduce((sum, { count }) => sum + count, 0),
-      first: ofPair.map(({ first }) => first).reduce((a, b) => (b.frame < a.frame ? b : a)),
-      last: ofPair.map(({ last }) => last).reduce((a, b) => (b.frame > a.frame ? b : a)),
+      ...spanOf(ofPair),
       reporters: [...new Set(ofPair.map(({ reporter }) => reporter))],
     };
   });

@@ -9,7 +9,7 @@ import {
   severityFor,
   tunnelPairs,
 } from '../../../src/diagnose/severity-policy.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { type FrameRef, mostBy } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
@@ -61,7 +61,7 @@ export function* judgeReachability(evidence: Evidence, rule: ReachabilityRule): 
 function problemOf(quality: CaptureQuality, pair: ErrorPair, severity: Severity): Problem {
   const { source, destination, stack, errors, count, first, last, reporters } = pair;
   const recovered = errors.every((error) => hasRecovered(quality, error));
-  const worst = errors.reduce((a, b) => (b.count > a.count ? b : a));
+  const worst = mostBy(errors, (error) => error.count);
   const kinds = [...new Set(errors.map(({ meaning }) => wordsFor(meaning)))].join(' and ');
   const flows =
     errors.length === 1

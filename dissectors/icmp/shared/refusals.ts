@@ -2,13 +2,14 @@ import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { groupBy } from '../../../src/correlate/group-by.js';
 import type { FlowIdentity } from '../../../src/correlate/known-protocols.js';
 import type { Evidence } from '../../../src/diagnose/diagnosis.js';
+import type { NonEmpty } from '../../../src/moment.js';
 import { type IcmpError, icmpErrors, type QuotedPacket } from '../icmp-errors.js';
 
 /** An error with the packet that it refused. */
 export type Refusal = IcmpError & { readonly quoted: QuotedPacket };
 
 /** Refusals that a diagnosis judges, grouped by who sent the refused packets to whom. */
-export function refusalsJudgedBy(id: string, evidence: Evidence): Refusal[][] {
+export function refusalsJudgedBy(id: string, evidence: Evidence): NonEmpty<Refusal>[] {
   const refusals = evidence
     .sessions(icmpErrors)
     .filter(hasQuote)

@@ -1,7 +1,7 @@
 import { isBefore } from '../../../src/correlate/traffic.js';
 import type { Evidence, Problem } from '../../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../../src/diagnose/packet-class.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { bestOf, type Citation, type FrameRef, mapped, type NonEmpty } from '../../../src/moment.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
 import { type Refusal, refusalsJudgedBy } from './refusals.js';
@@ -12,7 +12,7 @@ import { type Refusal, refusalsJudgedBy } from './refusals.js';
 
 /** The refusals of packets from one host to another, in one tunnel stack. */
 export interface RefusedDirection {
-  readonly refusals: readonly Refusal[];
+  readonly refusals: NonEmpty<Refusal>;
   /** The quoted packets went from `source` to `destination`. */
   readonly source: string;
   readonly destination: string;
@@ -29,7 +29,10 @@ export function refusedDirections(id: string, evidence: Evidence): RefusedDirect
     destination: refusals[0].quoted.destination,
     errors: refusals.reduce((sum, { count }) => sum + count, 0),
     first: refusals[0].first,
-    last: refusals.map(({ last }) => last).reduce((a, b) => (isBefore(a, b) ? b : a)),
+    last: bestOf(
+      mapped(refusals, ({ last }) => last),
+      (one, best) => isBefore(best, one),
+    ),
   }));
 }
 

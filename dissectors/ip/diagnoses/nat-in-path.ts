@@ -1,5 +1,6 @@
 import type { Comparison } from '../../../src/compare/comparison.js';
 import type { NatEntry } from '../../../src/compare/plan.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import { sideName } from '../../../src/diagnose/both-ends/loss-finding.js';
 import { definePairDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
@@ -30,7 +31,7 @@ export default definePairDiagnosis({
     const entries = new Map<string, NatEntry[]>();
     for (const entry of comparison.nat) {
       const key = `${hostOf(entry.a)} ${hostOf(entry.b)}`;
-      entries.set(key, [...(entries.get(key) ?? []), entry]);
+      addTo(entries, key, entry);
     }
     for (const translations of entries.values()) yield* problemsOf(translations, comparison);
     if (entries.size === 0) {

@@ -1,4 +1,5 @@
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
+import { isNonEmpty, type NonEmpty, spanOf } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import type { Kiss } from '../session.js';
 import {
@@ -61,7 +62,7 @@ export default defineDiagnosis({
     for (const server of timeServers(evidence)) {
       const kisses = server.associations.flatMap((one) => one.kisses);
       const subject = subjectOf(quality, server);
-      if (kisses.length > 0) {
+      if (isNonEmpty(kisses)) {
         const isAlone = !haveOtherServers(evidence, server) && !isServedAfter(server, kisses);
         const isLasting = total(kisses) >= LASTING_KISSES;
         const severity = isAlone && isLasting ? severityOfTime(evidence, server) : 'info';
@@ -83,11 +84,10 @@ function total(kisses: readonly Kiss[]): number {
 
 type Told = Omit<Extract<Judgement, { result: 'problem' }>, 'subject' | 'severity' | 'displayFilter'>;
 
-function problemOf(server: TimeServer, kisses: readonly Kiss[]): Told {
+function problemOf(server: TimeServer, kisses: NonEmpty<Kiss>): Told {
   const { address, associations } = server;
   const refused = associations.filter((one) => one.kisses.length > 0);
-  const first = kisses.map((kiss) => kiss.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = kisses.map((kiss) => kiss.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const { first, last } = spanOf(kisses);
   const codes = [...new Set(kisses.map(({ code }) => code))];
   const words = codes.map((code) => `${code}: ${MEANINGS.get(code) ?? 'no service'}`);
   return {

@@ -7,7 +7,14 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import {
+  type Citation,
+  type FrameRef,
+  isNonEmpty,
+  mapped,
+  type NonEmpty,
+  spanOf,
+} from '../../../src/moment.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { plural } from '../../../src/wording/counts.js';
 import { icmpErrors } from '../../icmp/correlator.js';
@@ -86,7 +93,7 @@ function judge(evidence: Evidence, server: TimeServer, refused: ReadonlySet<stri
   const { quality } = evidence;
   const subject = subjectOf(quality, server);
   const silent = server.associations.flatMap((one) => silentOf(quality, one) ?? []);
-  if (silent.length === 0) {
+  if (!isNonEmpty(silent)) {
     if (server.associations.some(({ lastReply }) => lastReply)) return { result: 'healthy', subject };
     return insufficientData(
       subject,
@@ -131,15 +138,14 @@ function refusedHosts(evidence: Evidence): Set<string> {
 function problemOf(
   evidence: Evidence,
   server: TimeServer,
-  silent: readonly Silent[],
+  silent: NonEmpty<Silent>,
   worst: Silent,
 ): Judgement {
   const { quality } = evidence;
   const { address, stack } = server;
   const replies = server.associations.reduce((sum, one) => sum + one.replies, 0);
   const unanswered = silent.reduce((sum, { overdue }) => sum + overdue.count, 0);
-  const first = silent.map(({ overdue }) => overdue.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = silent.map(({ overdue }) => overdue.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const { first, last } = spanOf(mapped(silent, ({ overdue }) => overdue));
   const isAlone = !haveOtherServers(evidence, { ...server, associations: silent });
   return {
     result: 'problem',

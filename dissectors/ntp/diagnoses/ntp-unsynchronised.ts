@@ -4,7 +4,7 @@ import {
   type Judgement,
   judgeEach,
 } from '../../../src/diagnose/diagnosis.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { type Citation, type FrameRef, isNonEmpty, spanOf } from '../../../src/moment.js';
 import { captureIndexOf, NS_PER_SECOND } from '../../../src/units.js';
 import { plural } from '../../../src/wording/counts.js';
 import { LEAP_UNSYNCHRONISED } from '../layout.js';
@@ -70,10 +70,9 @@ function judge(evidence: Evidence, server: TimeServer): Judgement | null {
   const subject = subjectOf(quality, server);
   const bad = server.associations.flatMap(({ unsynchronised }) => unsynchronised ?? []);
   const good = server.associations.flatMap(({ synchronised }) => synchronised ?? []);
-  if (bad.length === 0) return good.length > 0 ? { result: 'healthy', subject } : null;
-  const lastBad = bad.map(({ last }) => last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  if (!isNonEmpty(bad)) return good.length > 0 ? { result: 'healthy', subject } : null;
+  const { first, last: lastBad } = spanOf(bad);
   if (good.some(({ last }) => last.frame > lastBad.frame)) return { result: 'healthy', subject };
-  const first = bad.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
   const count = bad.reduce((sum, one) => sum + one.count, 0);
   if (bad.every((one) => mayRefuse(evidence, one))) {
     return {

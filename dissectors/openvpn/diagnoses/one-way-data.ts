@@ -5,7 +5,7 @@ import {
   insufficientData,
   type Judgement,
 } from '../../../src/diagnose/diagnosis.js';
-import { type Citation, type FrameRef, secondsBetween } from '../../../src/moment.js';
+import { bestOf, type Citation, type FrameRef, isNonEmpty, secondsBetween } from '../../../src/moment.js';
 import type { Subject } from '../../../src/report/report.js';
 import type { FrameId } from '../../../src/units.js';
 import { secondsText } from '../../../src/wording/durations.js';
@@ -103,10 +103,12 @@ function judge(evidence: Evidence, conversation: OpenvpnConversation, outages: r
   const dead = deadConnectionOf(evidence, conversation);
   if (dead) return connectionProblem(evidence, conversation, subject, dead);
   const brief = unansweredBriefly(conversation);
-  if (outages.length === 0 && brief !== null)
-    return insufficientData(subject, briefText(conversation, brief));
-  if (outages.length === 0) return { result: 'healthy', subject };
-  const worst = outages.reduce((a, b) => (isWorse(b, a) ? b : a));
+  if (!isNonEmpty(outages)) {
+    return brief === null
+      ? { result: 'healthy', subject }
+      : insufficientData(subject, briefText(conversation, brief));
+  }
+  const worst = bestOf(outages, isWorse);
   const { run, live, silent, severity, confidence, why } = worst;
   const start = run.lastBack ?? run.first;
   // The next session of the same peers may work, whatever became of this one.

@@ -1,8 +1,16 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { momentOf } from '../../../src/correlate/frame-reference.js';
 import { byStack } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import {
+  earliestOf,
+  type FrameRef,
+  isNonEmpty,
+  latestOf,
+  mapped,
+  mostBy,
+  type NonEmpty,
+} from '../../../src/moment.js';
 import { cite, inOrder } from '../../../src/wording/citations.js';
 import { type TcpConnection, type TcpDirection, tcpConnections } from '../../tcp/correlator.js';
 import {
@@ -50,7 +58,7 @@ export default defineDiagnosis({
     const connections = byStack(evidence.sessions(tcpConnections));
     for (const carrier of carriersOf(evidence)) {
       const announced = announcedTo(carrier, connections.get(carrier.stack) ?? []);
-      if (announced.length > 0) yield judge(evidence.quality, carrier, announced);
+      if (isNonEmpty(announced)) yield judge(evidence.quality, carrier, announced);
     }
   },
 });
@@ -84,7 +92,7 @@ function announcedTo(
   });
 }
 
-function judge(quality: CaptureQuality, carrier: Carrier, announced: readonly Announced[]): Judgement {
+function judge(quality: CaptureQuality, carrier: Carrier, announced: NonEmpty<Announced>): Judgement {
   const { direction, reportedMtu } = carrier;
   const subject = carrierSubject(carrier);
   const { fragmented } = direction;
@@ -92,8 +100,8 @@ function judge(quality: CaptureQuality, carrier: Carrier, announced: readonly An
     (fragmented !== null && outerLength >= fragmented.smallestOuter) ||
     (reportedMtu > 0 && outerLength > reportedMtu);
   const tooLarge = announced.filter(isTooLarge);
-  const largest = announced.reduce((a, b) => (b.outerLength > a.outerLength ? b : a));
-  if (tooLarge.length === 0) {
+  const largest = mostBy(announced, ({ outerLength }) => outerLength);
+  if (!isNonEmpty(tooLarge)) {
     const passed = fragmented ? MTU_USUAL : Math.max(MTU_USUAL, direction.largestOuter);
     if (largest.outerLength <= passed || fragmented || reportedMtu > 0) return { result: 'healthy', subject };
     return insufficientData(
@@ -101,9 +109,9 @@ function judge(quality: CaptureQuality, carrier: Carrier, announced: readonly An
       `${carrierWords(carrier)}: an MSS of ${largest.receiver.maximumSegmentSize} makes outer packets of ${largest.outerLength} bytes; whether the underlay carries them, no packet of that length shows; look at its MTU with ip -d link, or capture a bulk transfer.`,
     );
   }
-  const worst = tooLarge.reduce((a, b) => (b.outerLength > a.outerLength ? b : a));
-  const first = earliest(tooLarge.map(({ at }) => at)) ?? worst.at;
-  const last = latest(tooLarge.map(({ at }) => at)) ?? worst.at;
+  const worst = mostBy(tooLarge, ({ outerLength }) => outerLength);
+  const first = earliestOf(mapped(tooLarge, ({ at }) => at));
+  const last = latestOf(mapped(tooLarge, ({ at }) => at));
   const lossy = isLossy(carrier);
   const limit =
     reportedMtu > 0

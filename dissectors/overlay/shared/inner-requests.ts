@@ -3,7 +3,7 @@ import { secondsToPause } from '../../../src/correlate/watched.js';
 import type { InnerWay } from '../../../src/diagnose/carried-tunnel.js';
 import type { Evidence } from '../../../src/diagnose/diagnosis.js';
 import type { StatedThreshold } from '../../../src/diagnose/diagnosis-metadata.js';
-import type { FrameRef, Moment } from '../../../src/moment.js';
+import { earliestOf, type FrameRef, isNonEmpty, latestOf, type Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND, type SegmentIndex } from '../../../src/units.js';
 import { type EchoStream, echoStreams } from '../../icmp/correlator.js';
 import { settleEcho } from '../../icmp/shared/echo-pairs.js';
@@ -191,9 +191,9 @@ export function silenceOf(requests: readonly InnerRequests[]): UnansweredStretch
   const silent = requests.filter(({ unanswered }) => unanswered > 0);
   const firsts = silent.flatMap(({ first }) => first ?? []);
   const lasts = silent.flatMap(({ last }) => last ?? []);
-  if (firsts.length === 0 || lasts.length === 0) return null;
-  const first = firsts.reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = lasts.reduce((a, b) => (b.frame > a.frame ? b : a));
+  if (!isNonEmpty(firsts) || !isNonEmpty(lasts)) return null;
+  const first = earliestOf(firsts);
+  const last = latestOf(lasts);
   return {
     requests: silent,
     unanswered: silent.reduce((sum, { unanswered }) => sum + unanswered, 0),

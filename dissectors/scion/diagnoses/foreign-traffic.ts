@@ -1,7 +1,8 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
+import { earliest } from '../../../src/correlate/frame-reference.js';
 import type { PairTraffic } from '../../../src/correlate/traffic.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
+import { type FrameRef, isNonEmpty, type NonEmpty } from '../../../src/moment.js';
 import { hostFilter } from '../../../src/wording/display-filters.js';
 import { scionLinks } from '../correlator.js';
 import { isCapturedOnTunnelInterface } from '../links.js';
@@ -38,18 +39,21 @@ export default defineDiagnosis({
     const known = new Set(links.flatMap(({ low, high }) => [low, high]));
     const foreign = [...quality.traffic.all()]
       .filter(({ a, b, stack }) => stack === 0 && !(known.has(a) && known.has(b)))
-      .map((pair) => ({ pair, first: firstOf(pair) }))
+      .flatMap((pair) => {
+        const first = earliest([pair.fromA.first, pair.fromB.first]);
+        return first ? [{ pair, first }] : [];
+      })
       .sort((x, y) => x.first.frame - y.first.frame);
     const subject = { kind: 'capture', endpoints: [...known].sort() };
-    if (foreign.length === 0) yield { result: 'healthy', subject };
-    else yield problemOf(quality, subject, foreign, known);
+    if (isNonEmpty(foreign)) yield problemOf(quality, subject, foreign, known);
+    else yield { result: 'healthy', subject };
   },
 });
 
 function problemOf(
   quality: CaptureQuality,
   subject: { readonly kind: string; readonly endpoints: string[] },
-  foreign: readonly { readonly pair: PairTraffic; readonly first: FrameRef }[],
+  foreign: NonEmpty<{ readonly pair: PairTraffic; readonly first: FrameRef }>,
   known: ReadonlySet<string>,
 ): Judgement {
   const named = foreign.slice(0, PAIRS_NAMED);
@@ -70,9 +74,4 @@ function problemOf(
     evidence: named.map(({ pair, first }) => ({ ...first, summary: `${pair.a} and ${pair.b}` })),
     displayFilter: strangers.map(hostFilter).join(' || '),
   };
-}
-
-function firstOf({ fromA, fromB }: PairTraffic): FrameRef {
-  const firsts = [fromA.first, fromB.first].flatMap((one) => one ?? []);
-  return firsts.reduce((a, b) => (b.frame < a.frame ? b : a));
 }

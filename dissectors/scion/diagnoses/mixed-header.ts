@@ -1,7 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, type Judgement } from '../../../src/diagnose/diagnosis.js';
-import type { FrameRef } from '../../../src/moment.js';
-import { secondsBetween } from '../../../src/moment.js';
+import { earliestOf, type FrameRef, isNonEmpty, latestOf, secondsBetween } from '../../../src/moment.js';
 import { scionLinks } from '../correlator.js';
 import { linkFilter, linkSubject } from '../links.js';
 import { meaningOf } from '../scmp-codes.js';
@@ -84,10 +83,10 @@ function judge(quality: CaptureQuality, link: ScionLink): Judgement {
 function together(tallies: readonly Tally[]): { count: number; first: FrameRef; last: FrameRef } | null {
   const firsts = tallies.flatMap(({ first }) => first ?? []);
   const lasts = tallies.flatMap(({ last }) => last ?? []);
-  if (firsts.length === 0 || lasts.length === 0) return null;
+  if (!isNonEmpty(firsts) || !isNonEmpty(lasts)) return null;
   return {
     count: tallies.reduce((sum, { count }) => sum + count, 0),
-    first: firsts.reduce((a, b) => (b.frame < a.frame ? b : a)),
-    last: lasts.reduce((a, b) => (b.frame > a.frame ? b : a)),
+    first: earliestOf(firsts),
+    last: latestOf(lasts),
   };
 }

@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { defineDiagnosis, insufficientData, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
+import { isNonEmpty, type NonEmpty, spanOf } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { scionLinks } from '../correlator.js';
 import { absoluteSeconds, directionSubject, directionText, endsOf, linkFilter } from '../links.js';
@@ -66,7 +67,7 @@ function judge(quality: CaptureQuality, link: ScionLink, index: number): Judgeme
   const subject = directionSubject(quality, link, index);
   const expired = paths.filter((use) => latenessOf(quality, use) > TOLERANCE_SECONDS);
   const packets = expired.reduce((sum, use) => sum + use.packets, 0);
-  if (packets < PACKETS_MIN) {
+  if (packets < PACKETS_MIN || !isNonEmpty(expired)) {
     if (absoluteSeconds(quality, paths[0].last) !== null) return { result: 'healthy', subject };
     const reason =
       'The capture has no date, so it cannot be said whether a path has expired; capture with absolute times.';
@@ -84,13 +85,12 @@ function judgeExpired(
   quality: CaptureQuality,
   link: ScionLink,
   index: number,
-  expired: readonly PathUse[],
+  expired: NonEmpty<PathUse>,
   packets: number,
   late: number,
 ): Judgement {
   const subject = directionSubject(quality, link, index);
-  const first = expired.map((use) => use.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = expired.map((use) => use.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const { first, last } = spanOf(expired);
   const back = link.directions[1 - index];
   if (back.last !== null && back.last.timeNs > first.timeNs + TOLERANCE_SECONDS * 1e9) {
     const reason =

@@ -6,6 +6,7 @@ import {
   judgeEach,
   type Problem,
 } from '../../../src/diagnose/diagnosis.js';
+import { isNonEmpty, mostBy } from '../../../src/moment.js';
 import { plural } from '../../../src/wording/counts.js';
 import { durationText } from '../../../src/wording/durations.js';
 import {
@@ -69,8 +70,8 @@ function judge(evidence: Evidence, endpoint: ServerEndpoint): Judgement | null {
   );
   if (!hasData) return null;
   const arrived = endpoint.services.flatMap((service) => arrivedSegments(evidence, service));
-  if (arrived.length === 0) return healthy(evidence, endpoint);
-  const worst = arrived.reduce((most, one) => (one.stuck.repeats > most.stuck.repeats ? one : most));
+  if (!isNonEmpty(arrived)) return healthy(evidence, endpoint);
+  const worst = mostBy(arrived, ({ stuck }) => stuck.repeats);
   return problemOf(evidence, endpoint, worst, arrived);
 }
 

@@ -1,3 +1,4 @@
+import { earliest, latest } from '../../../src/correlate/frame-reference.js';
 import { oneSidedLimit } from '../../../src/correlate/gates.js';
 import {
   defineDiagnosis,
@@ -11,7 +12,6 @@ import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
 import type { Moment } from '../../../src/moment.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { icmpErrors } from '../../icmp/correlator.js';
-import { both } from '../occurrences.js';
 import { type ServiceSide, SideTrouble, type TcpService } from '../session.js';
 import {
   clientWords,
@@ -155,12 +155,10 @@ function problemOf(
   const [from, to] = main.side === 'client' ? [client, server] : [server, client];
   const retransmissions = trouble?.retransmissions ?? 0;
   const share = retransmissions / main.segments;
-  const span = lossy
-    .flatMap((sent) => sent.trouble?.repeats ?? [])
-    .reduce((all, repeats) => both(all, repeats));
+  const repeats = lossy.flatMap((sent) => sent.trouble?.repeats ?? []);
   const worst = trouble?.worst;
-  const at = span.first ?? main.worst.first;
-  const last = span.last ?? at;
+  const at = earliest(repeats.map((one) => one.first)) ?? main.worst.first;
+  const last = latest(repeats.map((one) => one.last)) ?? at;
   const isSevere = share >= limits.severeShare && retransmissions >= limits.severeRepeats;
   const isFast = (trouble?.timeouts ?? 0) === 0;
   const isDiscovery = isFast && followReports(evidence, endpoint, [from, to], [at, last]);

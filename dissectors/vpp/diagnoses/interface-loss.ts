@@ -1,3 +1,4 @@
+import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Judgement, thresholdsOf } from '../../../src/diagnose/diagnosis.js';
 import { statedProblem } from '../../../src/diagnose/stated-problem.js';
 import { originText } from '../../../src/side-files/origin.js';
@@ -79,7 +80,7 @@ function byInterface(all: readonly VppInterface[]): VppInterface[][] {
   const found = new Map<string, VppInterface[]>();
   for (const one of all) {
     const key = `${one.table} ${one.name}`;
-    found.set(key, [...(found.get(key) ?? []), one]);
+    addTo(found, key, one);
   }
   return [...found.values()];
 }

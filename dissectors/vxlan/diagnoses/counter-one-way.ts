@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { momentOf } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -69,7 +70,7 @@ function tunnelPorts(given: readonly Datapath[]): CountedPort[] {
     for (const port of ports) {
       if (kindOf(port.type) === undefined) continue;
       const key = `${name} ${port.name}`;
-      byName.set(key, [...(byName.get(key) ?? []), { datapath: name, port }]);
+      addTo(byName, key, { datapath: name, port });
     }
   }
   return [...byName.values()].map((outputs) => {

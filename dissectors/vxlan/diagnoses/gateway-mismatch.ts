@@ -1,4 +1,5 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -126,7 +127,7 @@ function lanesOfContainers(lanes: readonly LinkLane[]): Map<string, LinkLane[]> 
     const isGroup = (Number.parseInt(lane.destinationMac.slice(0, 2), 16) & 1) === 1;
     if (!silk || silk.isHostSide || silk.address !== lane.source || isLeaseBase(lane.source) || isGroup)
       continue;
-    sent.set(lane.source, [...(sent.get(lane.source) ?? []), lane]);
+    addTo(sent, lane.source, lane);
   }
   return sent;
 }

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { type InnerHost, innerHosts, tagText } from '../inner-hosts.js';
 import type { VxlanTunnel } from '../session.js';
@@ -38,7 +39,7 @@ export default defineDiagnosis({
     const anyKnown = hosts.some(({ tags }) => [...tags.keys()].some((tag) => policyTags.byTag.has(tag)));
     const byTunnel = new Map<VxlanTunnel, InnerHost[]>();
     for (const host of hosts) {
-      if (host.tags.size > 0) byTunnel.set(host.tunnel, [...(byTunnel.get(host.tunnel) ?? []), host]);
+      if (host.tags.size > 0) addTo(byTunnel, host.tunnel, host);
     }
     for (const [tunnel, senders] of byTunnel) {
       const tags = new Set(senders.flatMap((host) => [...host.tags.keys()]));

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -67,7 +68,7 @@ function* judge(
     if (rejection.tunnel !== tunnel) continue;
     for (const attempt of rejection.attempts) {
       if (!isUntagged(tunnel, attempt)) continue;
-      bySource.set(attempt.client, [...(bySource.get(attempt.client) ?? []), { rejection, attempt }]);
+      addTo(bySource, attempt.client, { rejection, attempt });
     }
   }
   let isIll = false;

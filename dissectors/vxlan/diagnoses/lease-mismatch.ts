@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Evidence, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { vxlanTunnels } from '../correlator.js';
@@ -70,7 +71,7 @@ function strangersByTunnel(pairs: readonly SilkPair[]): Map<VxlanTunnel, SilkPai
   const groups = new Map<VxlanTunnel, SilkPair[]>();
   for (const pair of pairs) {
     if (!pair.tunnel || pair.isConforming || !isLeaseBase(pair.encoded)) continue;
-    groups.set(pair.tunnel, [...(groups.get(pair.tunnel) ?? []), pair]);
+    addTo(groups, pair.tunnel, pair);
   }
   return groups;
 }
@@ -111,7 +112,7 @@ function contestedLeases(pairs: readonly SilkPair[]): SilkPair[][] {
   const byMac = new Map<string, SilkPair[]>();
   for (const pair of pairs) {
     if (!pair.isConforming || !pair.addressing?.isSource) continue;
-    byMac.set(pair.mac, [...(byMac.get(pair.mac) ?? []), pair]);
+    addTo(byMac, pair.mac, pair);
   }
   return [...byMac.values()].filter((senders) =>
     senders.some((a) => senders.some((b) => outerOf(a) !== outerOf(b) && overlaps(a, b))),

@@ -1,10 +1,10 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
-import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { earliest, momentOf } from '../../../src/correlate/frame-reference.js';
 import { DROP_SHARE_SEVERE, dropLimit } from '../../../src/correlate/gates.js';
 import { judgeTunnelLoss } from '../../../src/diagnose/both-ends/tunnel-loss.js';
 import { defineDiagnosis, insufficientData, type Problem } from '../../../src/diagnose/diagnosis.js';
 import { confidenceUnderDrops } from '../../../src/diagnose/silences.js';
-import { secondsBetween } from '../../../src/moment.js';
+import { isNonEmpty, mapped, mostBy, type NonEmpty, secondsBetween, spanOf } from '../../../src/moment.js';
 import { secondsText } from '../../../src/wording/durations.js';
 import { type EchoBurst, type RequestsOfSide, tunnelRequests } from '../requests.js';
 import type { VxlanTunnel } from '../session.js';
@@ -65,7 +65,7 @@ export default defineDiagnosis({
         if (!side.streams.some(({ replies }) => replies >= CONSECUTIVE_MIN)) continue;
         const subject = { ...tunnelSubject(tunnel), from: tunnel.directions[sides.indexOf(side)].from };
         const bursts = side.bursts.filter((burst) => isBurst(burst) && !isContradicted(side, burst));
-        if (bursts.length === 0) yield { result: 'healthy', subject };
+        if (!isNonEmpty(bursts)) yield { result: 'healthy', subject };
         else if (drops && drops.share > DROP_SHARE_SEVERE) {
           yield insufficientData(subject, drops);
         } else yield problemOf(quality, tunnel, sides.indexOf(side), side, bursts);
@@ -99,15 +99,14 @@ function problemOf(
   tunnel: VxlanTunnel,
   direction: number,
   { streams, answered }: RequestsOfSide,
-  bursts: readonly EchoBurst[],
+  bursts: NonEmpty<EchoBurst>,
 ): Problem {
   const { from, to } = tunnel.directions[direction];
-  const runs = bursts.map(({ run }) => run);
-  const first = earliest(runs.map((run) => run.first)) ?? runs[0].first;
-  const last = latest(runs.map((run) => run.last)) ?? runs[0].last;
+  const runs = mapped(bursts, ({ run }) => run);
+  const { first, last } = spanOf(runs);
   const lastGood = earliest(runs.map((run) => run.lastGood));
   const lost = runs.reduce((sum, { count }) => sum + count, 0);
-  const worst = bursts.reduce((a, b) => (b.run.count > a.run.count ? b : a));
+  const worst = mostBy(bursts, ({ run }) => run.count);
   const seconds = secondsBetween(worst.run.lastGood ?? worst.run.first, worst.run.last);
   const hosts = new Set(bursts.map(({ stream }) => stream.destination));
   return {

@@ -1,5 +1,6 @@
 import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Problem } from '../../../src/diagnose/diagnosis.js';
 import type { FrameRef } from '../../../src/moment.js';
 import { CONFORMING_MIN, isLeaseBase, isLinkOfContainer, type SilkPair, silkFacts } from '../silk.js';
@@ -44,7 +45,7 @@ export default defineDiagnosis({
       if (pair.isConforming || (pair.tunnel && isLeaseBase(pair.encoded))) continue;
       // Both ends of a link are wrong in the same way.
       const key = `${isLinkOfContainer(pair) ? pair.encoded : pair.mac} ${pair.address} ${pair.tunnel?.stack ?? 0}`;
-      wrong.set(key, [...(wrong.get(key) ?? []), pair]);
+      addTo(wrong, key, pair);
     }
     for (const group of wrong.values()) yield problemOf(evidence.quality, group, conforming.size);
     if (wrong.size === 0) yield { result: 'healthy', subject: { kind: 'capture', convention: 'silk' } };

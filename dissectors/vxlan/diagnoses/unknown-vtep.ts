@@ -1,4 +1,5 @@
 import { earliest, latest, momentOf } from '../../../src/correlate/frame-reference.js';
+import { addTo } from '../../../src/correlate/group-by.js';
 import {
   defineDiagnosis,
   type Evidence,
@@ -52,7 +53,7 @@ export default defineDiagnosis({
           result: 'healthy',
           subject: { kind: 'tunnel', endpoints: [tunnel.low, tunnel.high], vni: tunnel.vni },
         };
-      } else strangers.set(unknown[0], [...(strangers.get(unknown[0]) ?? []), tunnel]);
+      } else addTo(strangers, unknown[0], tunnel);
     }
     for (const [address, tunnels] of strangers) yield problemOf(evidence, address, tunnels, members.length);
   },

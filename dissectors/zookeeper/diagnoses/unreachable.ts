@@ -9,7 +9,7 @@ import {
 } from '../../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../../src/diagnose/packet-class.js';
 import { severityOfFlow } from '../../../src/diagnose/severity-policy.js';
-import type { Citation, FrameRef } from '../../../src/moment.js';
+import { type Citation, type FrameRef, isNonEmpty, type NonEmpty, spanOf } from '../../../src/moment.js';
 import type { Severity } from '../../../src/report/report.js';
 import { NS_PER_SECOND } from '../../../src/units.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
@@ -120,7 +120,7 @@ function judge(
   );
   const [{ service: one }] = failures;
   const limit = oneSidedLimit(quality, one.client, one.server, one.stack);
-  if (visible.length === 0 && limit) return insufficientData(subject, limit);
+  if (!isNonEmpty(visible)) return limit ? insufficientData(subject, limit) : null;
   return problemOf(evidence, endpoint, endpoints, visible, successes);
 }
 
@@ -147,12 +147,11 @@ function problemOf(
   evidence: Evidence,
   endpoint: ServerEndpoint,
   endpoints: readonly ServerEndpoint[],
-  failures: readonly Failure[],
+  failures: NonEmpty<Failure>,
   successes: readonly FrameRef[],
 ): Judgement {
   const { quality } = evidence;
-  const first = failures.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = failures.map((one) => one.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const { first, last } = spanOf(failures);
   const services = failures.map(({ service }) => service);
   const isOver = successes.some(({ frame }) => frame > last.frame);
   const lastGood = successes.filter(({ frame }) => frame < first.frame).sort((a, b) => b.frame - a.frame)[0];
@@ -207,10 +206,9 @@ function problemOf(
 function severityOf(
   evidence: Evidence,
   { server, stack }: ServerEndpoint,
-  { failures, isHarmless }: { readonly failures: readonly Failure[]; readonly isHarmless: boolean },
+  { failures, isHarmless }: { readonly failures: NonEmpty<Failure>; readonly isHarmless: boolean },
 ): Severity {
-  const first = failures.map((one) => one.first).reduce((a, b) => (b.frame < a.frame ? b : a));
-  const last = failures.map((one) => one.last).reduce((a, b) => (b.frame > a.frame ? b : a));
+  const { first, last } = spanOf(failures);
   const isLasting =
     sum(failures, ({ tries }) => tries) >= LASTING_TRIES &&
     first.segment === last.segment &&
