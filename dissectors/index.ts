@@ -5,6 +5,7 @@ import type { Dissector } from '../src/dissect/dissector.js';
 import ahAhThroughNat from './ah/diagnoses/ah-through-nat.js';
 import ahCorrelators from './ah/correlator.js';
 import ahDissector from './ah/dissector.js';
+import ahPictures from './ah/pictures.js';
 import ahRoles from './ah/roles.js';
 import ahTcpdumpLines from './ah/text-lines/tcpdump.js';
 import arpCorrelators from './arp/correlator.js';
@@ -17,6 +18,7 @@ import bfdCorrelators from './bfd/correlator.js';
 import bfdDetectExpired from './bfd/diagnoses/detect-expired.js';
 import bfdDissector from './bfd/dissector.js';
 import bfdFlap from './bfd/diagnoses/flap.js';
+import bfdPictures from './bfd/pictures.js';
 import bfdReflectorSilent from './bfd/diagnoses/reflector-silent.js';
 import bfdRoles from './bfd/roles.js';
 import bfdSessionDown from './bfd/diagnoses/session-down.js';
@@ -37,6 +39,7 @@ import bgpMtu from './bgp/diagnoses/mtu.js';
 import bgpNoSession from './bgp/diagnoses/no-session.js';
 import bgpNotification from './bgp/diagnoses/notification.js';
 import bgpOpenRejected from './bgp/diagnoses/open-rejected.js';
+import bgpPictures from './bgp/pictures.js';
 import bgpRefused from './bgp/diagnoses/refused.js';
 import bgpRouteFlap from './bgp/diagnoses/route-flap.js';
 import bgpSettings from './bgp/settings.js';
@@ -61,6 +64,7 @@ import dnsLookupFailed from './dns/diagnoses/lookup-failed.js';
 import dnsLookupsSideFile from './dns/side-files/lookups.js';
 import dnsNoAnswer from './dns/diagnoses/no-answer.js';
 import dnsPairRace from './dns/diagnoses/pair-race.js';
+import dnsPictures from './dns/pictures.js';
 import dnsSlow from './dns/diagnoses/slow.js';
 import dnsTcpdumpLines from './dns/text-lines/tcpdump.js';
 import dnsTimeout from './dns/diagnoses/timeout.js';
@@ -74,6 +78,7 @@ import espLoss from './esp/diagnoses/loss.js';
 import espMixedEncapsulation from './esp/diagnoses/mixed-encapsulation.js';
 import espNoTraffic from './esp/diagnoses/no-traffic.js';
 import espOneWaySpi from './esp/diagnoses/one-way-spi.js';
+import espPictures from './esp/pictures.js';
 import espPlaintextLeak from './esp/diagnoses/plaintext-leak.js';
 import espProtoUnreachable from './esp/diagnoses/proto-unreachable.js';
 import espReorder from './esp/diagnoses/reorder.js';
@@ -107,6 +112,7 @@ import frameUndissected from './frame/diagnoses/undissected.js';
 import geneveCorrelators from './geneve/correlator.js';
 import geneveDissector from './geneve/dissector.js';
 import geneveNoReturn from './geneve/diagnoses/no-return.js';
+import genevePictures from './geneve/pictures.js';
 import geneveRoles from './geneve/roles.js';
 import geneveTcpdumpLines from './geneve/text-lines/tcpdump.js';
 import geneveTunnel from './geneve/tunnel.js';
@@ -114,6 +120,7 @@ import greCorrelators from './gre/correlator.js';
 import greDissector from './gre/dissector.js';
 import greKeyMismatch from './gre/diagnoses/key-mismatch.js';
 import greNoReturn from './gre/diagnoses/no-return.js';
+import grePictures from './gre/pictures.js';
 import greProtoUnreachable from './gre/diagnoses/proto-unreachable.js';
 import greRoles from './gre/roles.js';
 import greSeqLoss from './gre/diagnoses/seq-loss.js';
@@ -139,6 +146,7 @@ import icmpAdminProhibited from './icmp/diagnoses/admin-prohibited.js';
 import icmpCorrelators from './icmp/correlator.js';
 import icmpDissector from './icmp/dissector.js';
 import icmpFragNeeded from './icmp/diagnoses/frag-needed.js';
+import icmpPictures from './icmp/pictures.js';
 import icmpPingFailed from './icmp/diagnoses/ping-failed.js';
 import icmpPingLoss from './icmp/diagnoses/ping-loss.js';
 import icmpPingSideFile from './icmp/side-files/ping.js';
@@ -158,6 +166,7 @@ import ipMissingRest from './ip/diagnoses/missing-rest.js';
 import ipNatInPath from './ip/diagnoses/nat-in-path.js';
 import ipOverlap from './ip/diagnoses/overlap.js';
 import ipPathLoss from './ip/diagnoses/path-loss.js';
+import ipPictures from './ip/pictures.js';
 import ipReverseOrder from './ip/diagnoses/reverse-order.js';
 import ipSelectiveLoss from './ip/diagnoses/selective-loss.js';
 import ipTcpdumpLines from './ip/text-lines/tcpdump.js';
@@ -166,6 +175,7 @@ import ipWrongSourceAnswer from './ip/diagnoses/wrong-source-answer.js';
 import ipipCorrelators from './ipip/correlator.js';
 import ipipDissector from './ipip/dissector.js';
 import ipipNoReturn from './ipip/diagnoses/no-return.js';
+import ipipPictures from './ipip/pictures.js';
 import ipipRoles from './ipip/roles.js';
 import ipipTunnel from './ipip/tunnel.js';
 import isakmpAuthFailure from './isakmp/diagnoses/auth-failure.js';
@@ -184,6 +194,7 @@ import isakmpNatt4500Local from './isakmp/diagnoses/natt-4500-local.js';
 import isakmpNoProposal from './isakmp/diagnoses/no-proposal.js';
 import isakmpNoResponse from './isakmp/diagnoses/no-response.js';
 import isakmpNotify from './isakmp/diagnoses/notify.js';
+import isakmpPictures from './isakmp/pictures.js';
 import isakmpPortMovedBack from './isakmp/diagnoses/port-moved-back.js';
 import isakmpPortUnreachable from './isakmp/diagnoses/port-unreachable.js';
 import isakmpQuickStalled from './isakmp/diagnoses/quick-stalled.js';
@@ -223,6 +234,7 @@ import openvpnOneWayData from './openvpn/diagnoses/one-way-data.js';
 import openvpnOpenvpnLogSideFile from './openvpn/side-files/openvpn-log.js';
 import openvpnOuterFragmentation from './openvpn/diagnoses/outer-fragmentation.js';
 import openvpnPeerMoved from './openvpn/diagnoses/peer-moved.js';
+import openvpnPictures from './openvpn/pictures.js';
 import openvpnPortUnreachable from './openvpn/diagnoses/port-unreachable.js';
 import openvpnResetLoop from './openvpn/diagnoses/reset-loop.js';
 import openvpnRoles from './openvpn/roles.js';
@@ -250,6 +262,7 @@ import scionMtuExceeded from './scion/diagnoses/mtu-exceeded.js';
 import scionNoPath from './scion/diagnoses/no-path.js';
 import scionPathExpired from './scion/diagnoses/path-expired.js';
 import scionPcbSilence from './scion/diagnoses/pcb-silence.js';
+import scionPictures from './scion/pictures.js';
 import scionRegistrationSilence from './scion/diagnoses/registration-silence.js';
 import scionRoles from './scion/roles.js';
 import scionScionSkew from './scion/diagnoses/scion-skew.js';
@@ -270,6 +283,7 @@ import tcpDissector from './tcp/dissector.js';
 import tcpHalfOpen from './tcp/diagnoses/half-open.js';
 import tcpHighRtt from './tcp/diagnoses/high-rtt.js';
 import tcpMismatch from './tcp/diagnoses/mismatch.js';
+import tcpPictures from './tcp/pictures.js';
 import tcpRefused from './tcp/diagnoses/refused.js';
 import tcpReset from './tcp/diagnoses/reset.js';
 import tcpRetransmissions from './tcp/diagnoses/retransmissions.js';
@@ -332,6 +346,7 @@ import vxlanMidonetHostsSideFile from './vxlan/side-files/midonet-hosts.js';
 import vxlanNamespaceMismatch from './vxlan/diagnoses/namespace-mismatch.js';
 import vxlanNamespacesSideFile from './vxlan/side-files/namespaces.js';
 import vxlanNoReturn from './vxlan/diagnoses/no-return.js';
+import vxlanPictures from './vxlan/pictures.js';
 import vxlanPolicyReject from './vxlan/diagnoses/policy-reject.js';
 import vxlanPolicyTagsSideFile from './vxlan/side-files/policy-tags.js';
 import vxlanPortAccessUnsupported from './vxlan/diagnoses/port-access-unsupported.js';
@@ -356,6 +371,7 @@ import wireguardEndpointStale from './wireguard/diagnoses/endpoint-stale.js';
 import wireguardHandshakeLoop from './wireguard/diagnoses/handshake-loop.js';
 import wireguardKeepaliveMissing from './wireguard/diagnoses/keepalive-missing.js';
 import wireguardNoResponse from './wireguard/diagnoses/no-response.js';
+import wireguardPictures from './wireguard/pictures.js';
 import wireguardRoles from './wireguard/roles.js';
 import wireguardTunnel from './wireguard/tunnel.js';
 import zookeeperCorrelators from './zookeeper/correlator.js';
@@ -432,6 +448,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: ahDissector,
     roles: ahRoles,
     correlators: ahCorrelators,
+    pictures: ahPictures,
     diagnoses: [ahAhThroughNat],
   },
   {
@@ -447,6 +464,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: bfdDissector,
     roles: bfdRoles,
     correlators: bfdCorrelators,
+    pictures: bfdPictures,
     settings: bfdSettings,
     diagnoses: [bfdDetectExpired, bfdFlap, bfdReflectorSilent, bfdSessionDown, bfdStuck, bfdTtl],
   },
@@ -455,6 +473,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'Border Gateway Protocol (BGP-4)',
     dissector: bgpDissector,
     correlators: bgpCorrelators,
+    pictures: bgpPictures,
     settings: bgpSettings,
     diagnoses: [bgpConfigurationMismatch, bgpFlap, bgpHoldExpiry, bgpKeepaliveGap, bgpMd5Mismatch, bgpMtu, bgpNoSession, bgpNotification, bgpOpenRejected, bgpRefused, bgpRouteFlap],
     sideFiles: [bgpBgpConfigurationSideFile, bgpBgpSummarySideFile],
@@ -486,6 +505,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'DNS',
     dissector: dnsDissector,
     correlators: dnsCorrelators,
+    pictures: dnsPictures,
     diagnoses: [dnsError, dnsLookupFailed, dnsNoAnswer, dnsPairRace, dnsSlow, dnsTimeout],
     sideFiles: [dnsLookupsSideFile],
   },
@@ -495,6 +515,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: espDissector,
     roles: espRoles,
     correlators: espCorrelators,
+    pictures: espPictures,
     tunnel: espTunnel,
     diagnoses: [espClientsShareNat, espDecapsulatedView, espDuplicates, espLoss, espMixedEncapsulation, espNoTraffic, espOneWaySpi, espPlaintextLeak, espProtoUnreachable, espReorder, espReplayWindow, espSeqWrapSoon, espSpiMismatch, espStaleSpi, espTakenAsIke],
   },
@@ -523,6 +544,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: geneveDissector,
     roles: geneveRoles,
     correlators: geneveCorrelators,
+    pictures: genevePictures,
     tunnel: geneveTunnel,
     diagnoses: [geneveNoReturn],
   },
@@ -532,6 +554,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: greDissector,
     roles: greRoles,
     correlators: greCorrelators,
+    pictures: grePictures,
     tunnel: greTunnel,
     diagnoses: [greKeyMismatch, greNoReturn, greProtoUnreachable, greSeqLoss],
   },
@@ -547,6 +570,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'ICMP and ICMPv6',
     dissector: icmpDissector,
     correlators: icmpCorrelators,
+    pictures: icmpPictures,
     diagnoses: [icmpAdminProhibited, icmpFragNeeded, icmpPingFailed, icmpPingLoss, icmpPingSizeLoss, icmpPtbIgnored, icmpTtlExceeded, icmpUnreachable],
     sideFiles: [icmpPingSideFile],
   },
@@ -555,6 +579,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'IP fragments',
     dissector: ipDissector,
     correlators: ipCorrelators,
+    pictures: ipPictures,
     diagnoses: [ipFilteredInPath, ipLocalDrop, ipLostBetween, ipMissingFirst, ipMissingRest, ipNatInPath, ipOverlap, ipPathLoss, ipReverseOrder, ipSelectiveLoss, ipWrongSourceAnswer],
   },
   {
@@ -563,6 +588,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: ipipDissector,
     roles: ipipRoles,
     correlators: ipipCorrelators,
+    pictures: ipipPictures,
     tunnel: ipipTunnel,
     diagnoses: [ipipNoReturn],
   },
@@ -572,6 +598,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: isakmpDissector,
     roles: isakmpRoles,
     correlators: isakmpCorrelators,
+    pictures: isakmpPictures,
     settings: isakmpSettings,
     diagnoses: [isakmpAuthFailure, isakmpDpdUnanswered, isakmpFragmentsIncomplete, isakmpMi3NeverSent, isakmpMi3Unanswered, isakmpMm2Stalled, isakmpNatDetected, isakmpNatUndetected, isakmpNatt4500Blocked, isakmpNatt4500Local, isakmpNoProposal, isakmpNoResponse, isakmpNotify, isakmpPortMovedBack, isakmpPortUnreachable, isakmpQuickStalled, isakmpRefusedInLog, isakmpRepeated, isakmpRetryLoop, isakmpV2RequestUnanswered, isakmpVersionMismatch],
     sideFiles: [isakmpIkeLogSideFile],
@@ -598,6 +625,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: openvpnDissector,
     roles: openvpnRoles,
     correlators: openvpnCorrelators,
+    pictures: openvpnPictures,
     tunnel: openvpnTunnel,
     settings: openvpnSettings,
     diagnoses: [openvpnFailureInLog, openvpnKeepaliveGap, openvpnLoss, openvpnNoResponse, openvpnOneWayData, openvpnOuterFragmentation, openvpnPeerMoved, openvpnPortUnreachable, openvpnResetLoop, openvpnTlsStalled],
@@ -615,6 +643,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: scionDissector,
     roles: scionRoles,
     correlators: scionCorrelators,
+    pictures: scionPictures,
     tunnel: scionTunnel,
     diagnoses: [scionEchoLoss, scionEndpointMismatch, scionForeignTraffic, scionIaMismatch, scionKeepaliveGap, scionKeepaliveMissing, scionMixedHeader, scionMtuExceeded, scionNoPath, scionPathExpired, scionPcbSilence, scionRegistrationSilence, scionScionSkew, scionScmpError, scionServiceDown, scionSetupIncomplete, scionTunAddressMismatch],
     sideFiles: [scionGenIaSideFile, scionHostSetupSideFile, scionScionStatusSideFile, scionScmpEchoSideFile, scionTopologySideFile],
@@ -624,6 +653,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     title: 'TCP',
     dissector: tcpDissector,
     correlators: tcpCorrelators,
+    pictures: tcpPictures,
     settings: tcpSettings,
     diagnoses: [tcpArrivedNotAcknowledged, tcpBlackhole, tcpBreakdown, tcpDataMissing, tcpHalfOpen, tcpHighRtt, tcpMismatch, tcpRefused, tcpReset, tcpRetransmissions, tcpSlowResponse, tcpSynUnanswered, tcpZeroWindow],
   },
@@ -656,6 +686,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: vxlanDissector,
     roles: vxlanRoles,
     correlators: vxlanCorrelators,
+    pictures: vxlanPictures,
     tunnel: vxlanTunnel,
     diagnoses: [vxlanAgentErrors, vxlanAgentFailure, vxlanBlockedInPath, vxlanCellUnresponsive, vxlanCounterOneWay, vxlanDatapathLoss, vxlanDeniedInLog, vxlanFlowDrop, vxlanGatewayMismatch, vxlanGbpChanged, vxlanGbpUnknownTag, vxlanGbpUntagged, vxlanHostDown, vxlanLeaseMismatch, vxlanLoss, vxlanMacMismatch, vxlanMetadataMissing, vxlanNamespaceMismatch, vxlanNoReturn, vxlanPolicyReject, vxlanPortAccessUnsupported, vxlanPortBucketLoss, vxlanPortMismatch, vxlanReservedBits, vxlanSshForward, vxlanStaleMac, vxlanSubnetOverlap, vxlanTagIpMismatch, vxlanUnexpectedArp, vxlanUnknownContainer, vxlanUnknownVtep, vxlanVniMismatch],
     sideFiles: [vxlanBoshInstancesSideFile, vxlanCellLogSideFile, vxlanContainerStoreSideFile, vxlanDatapathFlowsSideFile, vxlanDatapathSideFile, vxlanMidolmanLogSideFile, vxlanMidonetHostsSideFile, vxlanNamespacesSideFile, vxlanPolicyTagsSideFile, vxlanTunnelZoneSideFile],
@@ -666,6 +697,7 @@ export const catalogue: readonly CatalogueEntry[] = [
     dissector: wireguardDissector,
     roles: wireguardRoles,
     correlators: wireguardCorrelators,
+    pictures: wireguardPictures,
     tunnel: wireguardTunnel,
     diagnoses: [wireguardEndpointStale, wireguardHandshakeLoop, wireguardKeepaliveMissing, wireguardNoResponse],
   },

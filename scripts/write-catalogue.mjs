@@ -39,6 +39,10 @@ for (const folder of folders) {
   }
   if (has('correlator.ts')) imports.push(`import ${name}Correlators from './${folder}/correlator.js';`);
   fields.push(`correlators: ${has('correlator.ts') ? `${name}Correlators` : '[]'}`);
+  if (has('pictures.ts')) {
+    imports.push(`import ${name}Pictures from './${folder}/pictures.js';`);
+    fields.push(`pictures: ${name}Pictures`);
+  }
   if (has('tunnel.ts')) {
     imports.push(`import ${name}Tunnel from './${folder}/tunnel.js';`);
     fields.push(`tunnel: ${name}Tunnel`);

@@ -29,6 +29,7 @@ import { type PipelineOptions, type PipelineResult, runPipeline } from '../worke
 import { matchesIdPattern } from './id-patterns.js';
 import type { LookedAt } from './part-of-input.js';
 import type { PartRequest } from './part-options.js';
+import { Picturing } from './picturing.js';
 
 export type { CaptureInput } from '../capture/file-source.js';
 
@@ -45,6 +46,8 @@ export interface AnalyzeOptions extends PipelineOptions {
   readonly part?: PartRequest;
   /** Called when the whole input is taken in, before it is judged. */
   readonly onRead?: () => void;
+  /** Whether the report holds what pictures are drawn from. */
+  readonly pictures?: boolean;
 }
 
 /**
@@ -79,14 +82,19 @@ export async function analyzeSource(
   const side = await sideKnowledge(options.sideFiles, entries, source.texts);
   const correlators = entries.flatMap((entry) => entry.correlators);
   const used = entries === catalogue ? dissectors : entries.flatMap(({ dissector }) => dissector ?? []);
-  const result = await runPipeline(source, used, correlators, options);
+  const picturing = options.pictures === true ? new Picturing(entries) : null;
+  const result = await runPipeline(source, used, [...correlators, ...(picturing?.correlators ?? [])], {
+    ...options,
+    ...picturing?.pipelineOptions,
+  });
   options.onRead?.();
   const unread = unknownTexts(source, side);
   const local = [...(options.local ?? []), ...(side.configuration?.local ?? [])];
   const known = captureQuality(source, result.runner, local, entries, side, lookedAt);
   const captures = withTallies(known.captures, side.of(tcpdumpSummaries));
   const quality = { ...known, captures };
-  const verdicts = runDiagnoses(entries, result.runner.sessions(), quality, side);
+  const sessions = result.runner.sessions();
+  const verdicts = runDiagnoses(entries, sessions, quality, side);
   const report = reportOf('analyze', captures, result, verdicts, options);
   return {
     ...report,
@@ -94,6 +102,7 @@ export async function analyzeSource(
     ...filesLeftOut([source]),
     ...(lookedAt === undefined ? {} : { part: lookedAt.summary() }),
     ...sideSummary(side, verdicts),
+    ...picturing?.describe(sessions, quality, report),
   };
 }
 

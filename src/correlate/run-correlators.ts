@@ -15,6 +15,7 @@ import { HearsPeer } from './hears-peer.js';
 import type { IdentitySink } from './identity-sink.js';
 import { LinkNeighbourList } from './link-neighbours.js';
 import { OmittedRows } from './omitted-rows.js';
+import type { FrameBins } from './pictures/frame-bins.js';
 
 export interface CorrelatorFailure {
   readonly where: string;
@@ -52,6 +53,7 @@ export class CorrelatorRunner implements CorrelationRun {
     correlators: readonly Correlator[],
     seed: number,
     private readonly identities: IdentitySink | null = null,
+    private readonly frameBins: FrameBins | null = null,
   ) {
     this.flows = new FlowRegistry(seed);
     this.quality = new CaptureQualityObserver();
@@ -65,9 +67,9 @@ export class CorrelatorRunner implements CorrelationRun {
     }));
   }
 
-  /** True once there are copies of frames: then rows are not aggregated. */
+  /** True once there are copies of frames, and where pictures show each packet at its time: then rows are not aggregated. */
   get needsEveryRow(): boolean {
-    return this.copies.copies > 0;
+    return this.copies.copies > 0 || this.frameBins !== null;
   }
 
   /** Takes a dissected round in; afterwards its slot may be used again. `engine` is bound to that slot. */
@@ -92,6 +94,7 @@ export class CorrelatorRunner implements CorrelationRun {
     const omitted = OmittedRows.of(slot, isCopy, this.discarded.detect(slot, global, isCopy));
     this.quality.observe(slot, isCopy);
     this.identities?.take(slot, isCopy);
+    this.frameBins?.take(slot);
     const mapped = slot.flows.keys.length;
     // More than once only where messages of the assembler fill a table.
     for (;;) {

@@ -1,4 +1,5 @@
 import type { Correlator } from '../correlate/correlator.js';
+import type { Picture } from '../correlate/pictures/picture.js';
 import type { Dissector } from '../dissect/dissector.js';
 import type { ProtocolRole } from '../dissect/protocol-role.js';
 import type { SideFileReader } from '../side-files/side-file-reader.js';
@@ -14,6 +15,8 @@ export interface CatalogueEntry {
   /** What its protocols are to others. */
   readonly roles?: readonly ProtocolRole[];
   readonly correlators: readonly Correlator[];
+  /** What of it reports show as pictures; run only where a report has any. */
+  readonly pictures?: readonly Correlator<Picture>[];
   readonly tunnel?: CarriedKind;
   /** What a comparison with an earlier capture asks of its sessions. */
   readonly settings?: SettingsReader;

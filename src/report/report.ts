@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { picturesSchema } from './pictures.js';
 
 /*
  * The report: the versioned public model. These schemas are the one source of the types and of
@@ -282,6 +283,8 @@ export const reportSchema = z.object({
   summarised: z.optional(z.array(z.object({ what: z.string(), count: z.number().int() }))),
   /** Only for compare. */
   compare: z.optional(compareSchema),
+  /** What pictures are drawn from; only where they were asked for. */
+  pictures: z.optional(picturesSchema),
 });
 
 export type Severity = z.infer<typeof severitySchema>;
@@ -296,4 +299,5 @@ export type Checked = z.infer<typeof checkedSchema>;
 export type SideFileSummary = z.infer<typeof sideFileSchema>;
 export type CompareSection = z.infer<typeof compareSchema>;
 export type CompareDirection = z.infer<typeof compareDirectionSchema>;
+export type { Pictures } from './pictures.js';
 export type Report = z.infer<typeof reportSchema>;

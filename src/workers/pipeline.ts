@@ -4,6 +4,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import type { CaptureSource, ReopenableInput } from '../capture/capture-source.js';
 import type { Correlator } from '../correlate/correlator.js';
 import type { IdentitySink } from '../correlate/identity-sink.js';
+import type { FrameBins } from '../correlate/pictures/frame-bins.js';
 import { CorrelatorRunner } from '../correlate/run-correlators.js';
 import { DispatchTable } from '../dissect/dispatch-table.js';
 import { DissectEngine, slotLayout } from '../dissect/dissect-engine.js';
@@ -26,6 +27,8 @@ export interface PipelineOptions {
   readonly workerFile?: URL;
   /** Takes the identity of every packet, where captures are compared. */
   readonly identities?: IdentitySink;
+  /** Takes every frame's time, where the report has pictures. */
+  readonly frameBins?: FrameBins;
 }
 
 /** A frame that a dissector threw on. The rest of its chunk counts. */
@@ -138,7 +141,13 @@ class Pipeline {
       slots,
       engines,
       dissector,
-      new CorrelatorRunner(dispatch, correlators, seed, options.identities ?? null),
+      new CorrelatorRunner(
+        dispatch,
+        correlators,
+        seed,
+        options.identities ?? null,
+        options.frameBins ?? null,
+      ),
     );
   }
 

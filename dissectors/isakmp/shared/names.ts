@@ -86,7 +86,7 @@ export function notifyName(version: number, type: number): string {
   return name ? `${name} (${type})` : `error notify ${type}`;
 }
 
-function exchangeName(exchangeType: number): string {
+export function exchangeName(exchangeType: number): string {
   return EXCHANGES[exchangeType] ?? `exchange type ${exchangeType}`;
 }
 

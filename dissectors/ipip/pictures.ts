@@ -1,0 +1,4 @@
+import { defineRates } from '../../src/correlate/pictures/rates.js';
+import dissector from './dissector.js';
+
+export default [defineRates({ tunnelKind: 'ipip', reads: dissector })];

@@ -1,0 +1,28 @@
+import type { Slot } from '../../observe/slot.js';
+import { TimeBins } from './time-bins.js';
+
+/** Segments of which a picture is drawn. */
+const SEGMENTS_MAX = 64;
+
+/** All frames over time: frames, bytes on the wire, frames that the capture cut. One series a segment. */
+export class FrameBins {
+  readonly segments: TimeBins[] = [];
+
+  /** The frames of a round; copies are frames like any other. */
+  take({ chunk, firstFrame, nextFrame }: Slot): void {
+    if (chunk.segment >= SEGMENTS_MAX) return;
+    while (this.segments.length <= chunk.segment) {
+      this.segments.push(new TimeBins(this.segments.length, ['sum', 'sum', 'sum']));
+    }
+    const bins = this.segments[chunk.segment];
+    const [frames, bytes, cut] = bins.columns;
+    const { timeNs, originalLength, capturedLength } = chunk.frames;
+    for (let index = firstFrame; index < nextFrame; index++) {
+      const bin = bins.binOf(timeNs[index]);
+      if (bin < 0) continue;
+      frames[bin]++;
+      bytes[bin] += originalLength[index];
+      if (capturedLength[index] < originalLength[index]) cut[bin]++;
+    }
+  }
+}
