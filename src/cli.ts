@@ -145,6 +145,8 @@ async function run(args: readonly string[]): Promise<number> {
       return (await import('./commands/diff.js')).runDiff(invocation.options, terminal);
     case 'show':
       return (await import('./commands/show.js')).runShow(invocation.options, terminal);
+    case 'render':
+      return (await import('./commands/render.js')).runRender(invocation.options, terminal);
     case 'explain':
       return (await import('./commands/explain.js')).runExplain(invocation.id, terminal, invocation.color);
     case 'completion': {

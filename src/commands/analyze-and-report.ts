@@ -29,6 +29,7 @@ export interface AnalyzePipeline {
       minSeverity?: Severity;
       local?: string[];
       sideFiles?: SideFilePaths;
+      pictures?: boolean;
       chunkBytes?: number;
       part?: PartRequest;
       onProgress?: (consumedBytes: number, totalBytes: number | null) => void;
@@ -40,7 +41,7 @@ export interface AnalyzePipeline {
 
 type ReportOptions = Pick<
   AnalyzeCommandOptions,
-  'format' | 'output' | 'color' | 'verbose' | 'quiet' | 'failOn'
+  'format' | 'output' | 'html' | 'color' | 'verbose' | 'quiet' | 'failOn'
 >;
 
 /**
@@ -84,8 +85,8 @@ export async function runAndReport(
 ): Promise<number> {
   assertPatternsMatch('--only', options.only, diagnosisIds);
   assertPatternsMatch('--skip', options.skip, diagnosisIds);
-  if (options.output !== undefined)
-    assertWritable(options.output, [...inputs, ...pathsOf(options.sideFiles)]);
+  for (const file of [options.output, options.html])
+    if (file !== undefined) assertWritable(file, [...inputs, ...pathsOf(options.sideFiles)]);
   const accepted = await acceptanceOf(options.accept);
   const { evidence } = options;
   const writer = evidence === undefined ? null : await import('./write-evidence.js');
@@ -127,12 +128,21 @@ export async function writeTheReport(
   terminal: Terminal,
 ): Promise<void> {
   const batches = await reportBatches(report, options, terminal);
+  if (options.html !== undefined) await writePage(report, options.html);
   if (options.output === undefined) {
     for (const batch of batches) await terminal.write(batch);
   } else {
     writeOutputFile(options.output, batches);
     if (!options.quiet) terminal.message(verdict(report, reportClock(report.captures)));
   }
+}
+
+/** @throws UsageError where it cannot be written. */
+export async function writePage(report: Report, file: string): Promise<void> {
+  const { writeHtml } = await import('../report/html.js');
+  const pieces: string[] = [];
+  writeHtml(report, (text) => pieces.push(text));
+  writeOutputFile(file, pieces);
 }
 
 function pathsOf({ config, topology = [], tags = [], store = [], log = [] }: SideFilePaths = {}): string[] {
@@ -144,12 +154,13 @@ export function pipelineOptions(
   progress: Progress | null,
   signal?: AbortSignal,
 ) {
-  const { only, skip, local, sideFiles, threads, minSeverity, chunkBytes, part } = options;
+  const { only, skip, local, sideFiles, threads, minSeverity, chunkBytes, part, pictures } = options;
   return {
     ...(only.length === 0 ? {} : { only: [...only] }),
     ...(skip.length === 0 ? {} : { skip: [...skip] }),
     ...(local.length === 0 ? {} : { local: [...local] }),
     ...(sideFiles === undefined ? {} : { sideFiles }),
+    ...(pictures ? { pictures } : {}),
     ...(threads === undefined ? {} : { threads }),
     ...(minSeverity === undefined ? {} : { minSeverity }),
     ...(chunkBytes === undefined ? {} : { chunkBytes }),

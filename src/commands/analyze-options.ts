@@ -21,6 +21,10 @@ export interface AnalyzeCommandOptions {
   readonly format: Format;
   /** Absent for stdout. */
   readonly output?: string;
+  /** File for the report as a page. */
+  readonly html?: string;
+  /** Whether the JSON report holds what pictures are drawn from. */
+  readonly pictures: boolean;
   readonly only: readonly string[];
   readonly skip: readonly string[];
   readonly minSeverity?: Severity;
@@ -57,6 +61,15 @@ export const ANALYZE_OPTIONS = {
     alias: 'o',
     requiresArg: true,
     description: 'write the report to this file [stdout]',
+  },
+  html: {
+    type: 'string',
+    requiresArg: true,
+    description: 'write the report as a page too: one file with timeline and pictures',
+  },
+  pictures: {
+    type: 'boolean',
+    description: 'JSON holds what pictures are drawn from, for capan render',
   },
   config: {
     type: 'string',
@@ -143,6 +156,7 @@ export function reportOptions(
   const evidence = evidenceRequest(argv);
   const accept = single(argv, 'accept');
   if (accept === '') throw new UsageError('--accept needs a file name');
+  const html = htmlFile(argv, output);
   return {
     format: oneOf(argv, 'format', FORMATS) ?? 'text',
     only: commaList(argv, 'only'),
@@ -154,6 +168,8 @@ export function reportOptions(
     quiet,
     verbose,
     ...(toFile ? { output } : {}),
+    ...(html === undefined ? {} : { html }),
+    pictures: html !== undefined || (flag(argv, 'pictures') ?? false),
     ...(sideFiles === undefined ? {} : { sideFiles }),
     ...(minSeverity === undefined ? {} : { minSeverity }),
     ...(threads === undefined ? {} : { threads }),
@@ -161,6 +177,19 @@ export function reportOptions(
     ...(evidence === undefined ? {} : { evidence }),
     ...(accept === undefined ? {} : { accept }),
   };
+}
+
+/** @throws UsageError where it is no file, or that of the other report. */
+export function htmlFile(
+  argv: Readonly<Record<string, unknown>>,
+  output: string | undefined,
+): string | undefined {
+  const html = single(argv, 'html');
+  if (html === '' || html === '-') throw new UsageError('--html needs a file name');
+  if (html !== undefined && html === output) {
+    throw new UsageError('--html and --output name the same file; choose two');
+  }
+  return html;
 }
 
 function sideFilePaths(argv: Readonly<Record<string, unknown>>): SideFilePaths | undefined {

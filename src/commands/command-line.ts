@@ -15,6 +15,7 @@ import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './c
 import { DIFF_OPTIONS, type DiffCommandOptions, diffOptions } from './diff-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
 import { SHOW_OPTIONS, type ShowCommandOptions, showOptions } from './show-options.js';
+import { RENDER_OPTIONS, type RenderCommandOptions, renderOptions } from './render-options.js';
 import { UsageError } from './usage-error.js';
 
 /** What the command line asks for; `print` is help or the version, ready to be written. */
@@ -26,6 +27,7 @@ export type Invocation =
   | { readonly command: 'anonymize'; readonly options: AnonymizeCommandOptions }
   | { readonly command: 'diff'; readonly options: DiffCommandOptions }
   | { readonly command: 'show'; readonly options: ShowCommandOptions }
+  | { readonly command: 'render'; readonly options: RenderCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null; readonly color: ColorChoice }
   | { readonly command: 'completion'; readonly shell: string | null }
   /** Words before the cursor, for a shell that completes them. */
@@ -46,6 +48,7 @@ export const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
   ['anonymize', ANONYMIZE_OPTIONS],
   ['diff', DIFF_OPTIONS],
   ['show', SHOW_OPTIONS],
+  ['render', RENDER_OPTIONS],
   ['explain', EXPLAIN_OPTIONS],
 ]);
 
@@ -57,6 +60,7 @@ export const COMMANDS = [
   'anonymize',
   'diff',
   'show',
+  'render',
   'explain',
   'completion',
 ];
@@ -183,6 +187,14 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
       },
     )
     .command(
+      'render',
+      'write a report that is JSON in another form: as a page with pictures, as text',
+      (command) => command.usage('$0 render REPORT.json --html FILE').options(RENDER_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'render', options: renderOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'explain',
       'what a diagnosis means: rule, thresholds, causes, next steps; without an id: the catalogue',
       (command) => command.usage('$0 explain [ID]').options(EXPLAIN_OPTIONS),
@@ -202,7 +214,7 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
         onInvocation({ command: 'completion', shell: shell ?? null });
       },
     )
-    .demandCommand(1, 'name a command: analyze, compare, live, convert, anonymize, diff, show or explain')
+    .demandCommand(1, 'name a command: analyze, compare, live, convert, anonymize, diff, show, render or explain')
     .strictOptions()
     .help()
     .alias('help', 'h')

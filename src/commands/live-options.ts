@@ -188,8 +188,10 @@ export function ruleOptions({
   minSeverity,
   chunkBytes,
   sideFiles,
+  pictures,
 }: LiveCommandOptions): AnalyzeOptions {
   return {
+    ...(pictures ? { pictures } : {}),
     ...(only.length === 0 ? {} : { only }),
     ...(skip.length === 0 ? {} : { skip }),
     ...(threads === undefined ? {} : { threads }),

@@ -42,7 +42,7 @@ export async function runLiveCommand(
   const diagnosisIds = catalogue.flatMap((area) => area.diagnoses.map(({ id }) => id));
   assertPatternsMatch('--only', options.only, diagnosisIds);
   assertPatternsMatch('--skip', options.skip, diagnosisIds);
-  if (options.output !== undefined) assertWritable(options.output, []);
+  for (const file of [options.output, options.html]) if (file !== undefined) assertWritable(file, []);
   const isOfBothEnds = origin.kind === 'both-ends';
   for (const file of keptFiles(options, isOfBothEnds ? SIDES : [null])) assertWritable(file, []);
   const accepted = await acceptanceOf(options.accept);

@@ -16,6 +16,7 @@ import {
   reportOf,
   sideKnowledge,
 } from './run-analysis.js';
+import { Picturing } from './picturing.js';
 
 /** Rounds are no nearer to each other than this, and take no more than a tenth of the time. */
 export const ROUND_EVERY_MS = 1000;
@@ -53,19 +54,24 @@ export interface LiveRunOptions extends AnalyzeOptions {
  */
 export async function runLive(source: LiveSource, options: LiveRunOptions): Promise<Report> {
   const side = await sideKnowledge(options.sideFiles, catalogue);
+  const picturing = options.pictures === true ? new Picturing(catalogue) : null;
   const run = new LiveRun(source, catalogue, options, side);
   const result = await runPipeline(
     source,
     dissectors,
-    catalogue.flatMap((entry) => entry.correlators),
+    [...catalogue.flatMap((entry) => entry.correlators), ...(picturing?.correlators ?? [])],
     {
+      ...picturing?.pipelineOptions,
       // Packets come slower than one core dissects them; a pool would only hold them back.
       threads: options.threads ?? 0,
       ...(options.chunkBytes === undefined ? {} : { chunkBytes: options.chunkBytes }),
       onConsumed: (runner) => run.consumed(runner),
     },
   );
-  return run.report(result);
+  const report = run.report(result);
+  if (picturing === null) return report;
+  const quality = captureQuality(source, result.runner, options.local ?? [], catalogue, side);
+  return { ...report, ...picturing.describe(result.runner.sessions(), quality, report) };
 }
 
 class LiveRun {
