@@ -18,7 +18,7 @@ const CAPTURE_FACTS = file('src/capture/capture-source');
 /** What a capture says of a frame beside its bytes: its direction, that it has no time. */
 const FRAME_MARKS = file('src/capture/frame-marks');
 /** The report's model, without a format. */
-const REPORT_MODEL = file('src/report/report');
+const REPORT_MODEL = '^src/report/(report|pictures)\\.ts$';
 /** What a diagnosis says of itself. */
 const METADATA = file('src/diagnose/diagnosis-metadata');
 
@@ -106,6 +106,10 @@ const ROOMS = {
     mustNotKnow: 'anything but the bytes of a frame',
     mayImport: [room('wire')],
   },
+  page: {
+    mustNotKnow: 'anything but the report',
+    mayImport: [REPORT_MODEL],
+  },
   live: {
     mustNotKnow: 'protocols, output formats',
     mayImport: [
@@ -158,7 +162,8 @@ export default {
       name: 'no-unresolved',
       comment: 'A path that leads nowhere is checked by no rule. `cap` is optional.',
       severity: 'error',
-      from: {},
+      // The page is TSX, which the compiler of its own project resolves.
+      from: { pathNot: room('page') },
       to: { couldNotResolve: true, pathNot: '^cap$' },
     },
     ...rooms,

@@ -22,7 +22,8 @@ export default [
         notifyType[row] * NOTIFIES +
         Math.min(fragmentNumber[row], 255) * FRAGMENTS;
       rung.identity = (digestHigh[row] >>> 0) * 2 ** 21 + (digestLow[row] >>> 11);
-      rung.asks = !isResponse && exchangeType[row] !== isakmp.EXCHANGE_V1_INFORMATIONAL;
+      // In version 1 either side asks, and goes on from another port: only repetitions tell that nothing came.
+      rung.asks = version[row] === isakmp.VERSION_2 && !isResponse;
     },
     label(code, detail) {
       const version = Math.floor(detail / VERSIONS) % 4;

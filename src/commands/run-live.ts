@@ -9,6 +9,7 @@ import type { Finding, Report, Tunnel } from '../report/report.js';
 import { sideSummary } from '../side-files/in-report.js';
 import type { SideKnowledge } from '../side-files/side-knowledge.js';
 import { type PipelineResult, runPipeline } from '../workers/pipeline.js';
+import { Picturing } from './picturing.js';
 import {
   type AnalyzeOptions,
   captureQuality,
@@ -16,7 +17,6 @@ import {
   reportOf,
   sideKnowledge,
 } from './run-analysis.js';
-import { Picturing } from './picturing.js';
 
 /** Rounds are no nearer to each other than this, and take no more than a tenth of the time. */
 export const ROUND_EVERY_MS = 1000;

@@ -28,9 +28,10 @@ export function SortedTable<Row>({
         <caption>{caption}</caption>
         <thead>
           <tr>
-            {columns.map(({ title }, column) => (
+            {columns.map(({ title, value }, column) => (
               <th
                 key={title}
+                class={typeof rows.map(value)[0] === 'number' ? 'number' : ''}
                 scope="col"
                 aria-sort={sort?.column === column ? (sort.isDown ? 'descending' : 'ascending') : 'none'}
               >

@@ -210,7 +210,7 @@ function LanePlot({
       }}
       options={() => ({
         legend: { show: false },
-        padding: [4, 0, hasAxis ? 0 : 4, 0],
+        padding: [4, 30, hasAxis ? 0 : 4, 30],
         cursor: { y: false, sync: { key: 'timeline' }, drag: { x: true, y: false, setScale: false } },
         scales: {
           x: { time: false, range: (_plot, min, max) => [min, max] },

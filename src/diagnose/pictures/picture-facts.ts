@@ -51,7 +51,7 @@ export function exchangeOf(picture: ExchangePicture): Pictures['exchanges'][numb
       label: message.label,
       ...(message.times > 1 ? { times: message.times, until: secondsOf(message.lastNs) } : {}),
       ...(message.isRepeated ? { again: true as const } : {}),
-      ...(message.asks && lastOf[1 - message.direction] < index && isSilentAfter(messages, message)
+      ...((message.asks || message.isRepeated) && lastOf[1 - message.direction] < index && isSilentAfter(messages, message)
         ? { unanswered: true as const }
         : {}),
     })),
