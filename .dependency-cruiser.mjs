@@ -18,7 +18,7 @@ const CAPTURE_FACTS = file('src/capture/capture-source');
 /** What a capture says of a frame beside its bytes: its direction, that it has no time. */
 const FRAME_MARKS = file('src/capture/frame-marks');
 /** The report's model, without a format. */
-const REPORT_MODEL = '^src/report/(report|pictures)\\.ts$';
+const REPORT_MODEL = '^src/report/(report|pictures|page-words)\\.ts$';
 /** What a diagnosis says of itself. */
 const METADATA = file('src/diagnose/diagnosis-metadata');
 

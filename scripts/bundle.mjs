@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { rolldown } from 'rolldown';
+import { pageClient } from './page-client.mjs';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -52,28 +53,22 @@ function commitOf() {
 }
 
 const commit = commitOf();
-const pageClient = await clientOfThePage();
+const CAPAN_PAGE_CLIENT = JSON.stringify(await clientOfThePage());
 const buildFacts = (isSingleFile) => ({
   define: {
     CAPAN_BUILD: JSON.stringify({ name, version, commit, isSingleFile }),
-    CAPAN_PAGE_CLIENT: JSON.stringify(pageClient),
+    CAPAN_PAGE_CLIENT,
   },
 });
 
-/** What draws the report as a page: one script and one style, which the page holds. */
+/** What draws the report as a page; without it the program says that it was built without. */
 async function clientOfThePage() {
-  const built = await rolldown({
-    input: `${root}src/page/main.tsx`,
-    platform: 'browser',
-    logLevel: 'warn',
-  });
-  const { output } = await built.generate({ format: 'iife', minify: true, codeSplitting: false });
-  const styles = ['node_modules/uplot/dist/uPlot.min.css', 'src/page/page.css'];
-  return {
-    // Inside an element of a page nothing may look like its end.
-    script: output[0].code.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--'),
-    style: styles.map((file) => readFileSync(`${root}${file}`, 'utf8').replace(/\n\s*/g, '\n')).join('\n'),
-  };
+  try {
+    return await pageClient();
+  } catch (error) {
+    process.stderr.write(`Built without the page of a report (npm ci installs what it needs): ${error}\n`);
+    return null;
+  }
 }
 
 /** @param moduleSideEffects false: whatever nothing of is used is left out, though loading it calls functions. */
@@ -127,9 +122,6 @@ async function singleFile() {
 }
 
 rmSync(`${root}dist`, { recursive: true, force: true });
-mkdirSync(`${root}dist`);
-// For tests of the page that load the program from its sources.
-writeFileSync(`${root}dist/page-client.json`, JSON.stringify(pageClient));
 // What V8's code cache can hold: CommonJS, and in ASCII, so that it is read without decoding. Lines stay, for stack traces.
 // The library is made of the same parts as the program: with parts of its own the package would hold the catalogue twice.
 const { output } = await bundle({ program: `${root}src/cli.ts`, library: `${root}src/index.ts` }, 'cjs', {

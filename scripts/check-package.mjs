@@ -45,6 +45,9 @@ try {
     const report = run(capan, ['analyze', capture, '--fail-on', 'never', '--threads', threads]);
     assert(report.includes('esp.one-way-spi'), `with ${threads} threads the installed program finds nothing`);
   }
+  const page = join(scratch, 'page.html');
+  run(capan, ['analyze', capture, '--fail-on', 'never', '--html', page]);
+  assert(statSync(page).size > 100_000, 'the installed program writes no page');
 
   writeFileSync(join(scratch, 'package.json'), '{ "private": true, "type": "module" }\n');
   run('npm', ['install', ...quietly, tarball]);

@@ -65,6 +65,23 @@ describe(`the report of captures that ship (${SAMPLE})`, () => {
     }
   });
 
+  it.each(sampleFor('pictures'))(
+    '%s: the same pictures however the work is cut, and nothing else said because of them',
+    async (file) => {
+      const path = join(folder, file);
+      const { pictures, ...said } = await analyze([path], { threads: 0, pictures: true });
+      expect(JSON.stringify(said)).toBe(JSON.stringify(await analyze([path], { threads: 0 })));
+      const largest = Math.max(...(await readFrames(path)).frames.map(({ bytes }) => bytes.length));
+      for (const [threads, chunkBytes] of [
+        [2, 8192],
+        [0, 4096],
+      ]) {
+        const cut = { threads, chunkBytes: Math.max(chunkBytes, largest + 1024), pictures: true };
+        expect(JSON.stringify((await analyze([path], cut)).pictures)).toBe(JSON.stringify(pictures));
+      }
+    },
+  );
+
   it.each(sampleFor('rows'))(
     '%s: the same bytes whether runs of packets share a row or not',
     async (file) => {

@@ -36,7 +36,7 @@ class EchoFates implements Correlation<FatePicture, IcmpRows> {
     const { columns, order, timeNs } = batch;
     const { family, type, identifier, sequence, length, rows } = columns;
     const firstFrame = batch.frameIdOf(rows.frame[order[from]]);
-    const pair = this.pairs.of(flow, () => this.open(flow, firstFrame, batch.segment));
+    const pair = this.pairs.of(flow, firstFrame, () => this.open(flow, firstFrame, batch.segment));
     if (pair === null) return;
     for (let at = from; at < to; at++) {
       const row = order[at];
@@ -67,10 +67,6 @@ class EchoFates implements Correlation<FatePicture, IcmpRows> {
 
   endSegment(): void {
     this.pairs.endSegment();
-  }
-
-  endEpoch(): void {
-    this.pairs.endEpoch();
   }
 
   sessions(): readonly FatePicture[] {

@@ -39,9 +39,15 @@ class TcpFates implements Correlation<FatePicture, TcpRows> {
     if (flow < 0) return;
     const { columns, order, timeNs } = batch;
     const { sequence, acknowledgment, payloadLength, flags, rows } = columns;
-    if (!hasData(columns, order, from, to)) return;
-    const firstFrame = batch.frameIdOf(rows.frame[order[from]]);
-    const connection = this.connections.of(flow, () => this.open(flow, firstFrame, batch.segment));
+    let connection = this.connections.known(flow);
+    if (connection === undefined) {
+      const first = firstWithData(columns, order, from, to);
+      // Acknowledgments before the first data acknowledge nothing that is pictured.
+      if (first < 0) return;
+      const firstFrame = batch.frameIdOf(rows.frame[order[first]]);
+      const open = () => this.open(flow, firstFrame, batch.segment);
+      connection = this.connections.of(flow, firstFrame, open);
+    }
     if (connection === null) return;
     for (let at = from; at < to; at++) {
       const row = order[at];
@@ -72,10 +78,6 @@ class TcpFates implements Correlation<FatePicture, TcpRows> {
     this.connections.endSegment();
   }
 
-  endEpoch(): void {
-    this.connections.endEpoch();
-  }
-
   sessions(): readonly FatePicture[] {
     return this.connections
       .all()
@@ -83,15 +85,15 @@ class TcpFates implements Correlation<FatePicture, TcpRows> {
   }
 }
 
-/** Whether any row of the flow's stretch carries data: what only opens connections is not pictured. */
-function hasData(
+/** Where data begins in the flow's stretch; -1 where it has none: what only opens connections is not pictured. */
+function firstWithData(
   { payloadLength }: Batch<TcpRows>['columns'],
   order: Uint32Array,
   from: number,
   to: number,
-): boolean {
-  for (let at = from; at < to; at++) if (payloadLength[order[at]] > 0) return true;
-  return false;
+): number {
+  for (let at = from; at < to; at++) if (payloadLength[order[at]] > 0) return at;
+  return -1;
 }
 
 const fates: Correlator<FatePicture, TcpRows> = defineCorrelator({

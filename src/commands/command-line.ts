@@ -14,8 +14,8 @@ import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './c
 import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './convert-options.js';
 import { DIFF_OPTIONS, type DiffCommandOptions, diffOptions } from './diff-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
-import { SHOW_OPTIONS, type ShowCommandOptions, showOptions } from './show-options.js';
 import { RENDER_OPTIONS, type RenderCommandOptions, renderOptions } from './render-options.js';
+import { SHOW_OPTIONS, type ShowCommandOptions, showOptions } from './show-options.js';
 import { UsageError } from './usage-error.js';
 
 /** What the command line asks for; `print` is help or the version, ready to be written. */
@@ -214,7 +214,10 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
         onInvocation({ command: 'completion', shell: shell ?? null });
       },
     )
-    .demandCommand(1, 'name a command: analyze, compare, live, convert, anonymize, diff, show, render or explain')
+    .demandCommand(
+      1,
+      'name a command: analyze, compare, live, convert, anonymize, diff, show, render or explain',
+    )
     .strictOptions()
     .help()
     .alias('help', 'h')

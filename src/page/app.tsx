@@ -1,4 +1,5 @@
 import { useMemo, useState } from 'preact/hooks';
+import type { PageWords } from '../report/page-words.js';
 import type { Finding, Report } from '../report/report.js';
 import { CompareSection } from './compare.js';
 import { FindingCard } from './finding.js';
@@ -21,7 +22,7 @@ interface Wanted {
 const ALL: Wanted = { severities: new Set(SEVERITIES), words: '', host: '', tunnel: '' };
 
 /** The whole page. */
-export function App({ report, verdict }: { readonly report: Report; readonly verdict: string }) {
+export function App({ report, words }: { readonly report: Report; readonly words: PageWords }) {
   const [wanted, setWanted] = useState(ALL);
   const [isLong, setLong] = useState(false);
   const clocks = useMemo(() => segmentClocks(report), [report]);
@@ -66,7 +67,7 @@ export function App({ report, verdict }: { readonly report: Report; readonly ver
           </nav>
           <ThemeButton />
         </div>
-        <h1>{verdict}</h1>
+        <h1>{words.verdict}</h1>
         <p class="dim">
           {report.captures.map(({ file, frames, firstTime, lastTime, side }) => (
             <span class="capture" key={`${side} ${file}`}>
@@ -112,7 +113,7 @@ export function App({ report, verdict }: { readonly report: Report; readonly ver
             </button>
           )}
         </section>
-        <CompareSection report={report} clocks={clocks} />
+        <CompareSection report={report} words={words} clocks={clocks} />
         <TunnelMap report={{ ...report, tunnels }} findings={report.findings} />
         <Tunnels report={{ ...report, tunnels }} />
         <Checks report={report} />

@@ -1,3 +1,4 @@
+import type { PageWords } from '../report/page-words.js';
 import type { CompareDirection, Pictures, Report } from '../report/report.js';
 import { RangePlot } from './pictures.js';
 import { type Column, SortedTable } from './table.js';
@@ -6,14 +7,16 @@ import { countText, durationText, type PageClock } from './time.js';
 /** Both ends of a path: what was sent, what arrived, and when it was lost. */
 export function CompareSection({
   report,
+  words,
   clocks,
 }: {
   readonly report: Report;
+  readonly words: PageWords;
   readonly clocks: readonly PageClock[];
 }) {
   const { compare, pictures } = report;
   if (compare === undefined) return null;
-  const { offsetSeconds, halfWidthSeconds, skewPpm, steps } = compare.clock;
+  const { halfWidthSeconds } = compare.clock;
   const strips = pictures?.directions ?? [];
   const band = halfWidthSeconds === null ? '' : ` ± ${durationText(halfWidthSeconds)}`;
   const columns: Column<{ readonly row: CompareDirection; readonly index: number }>[] = [
@@ -39,6 +42,7 @@ export function CompareSection({
     },
     { title: 'reordered', value: ({ row }) => row.reordered },
     { title: 'changed', value: ({ row }) => row.modified },
+    { title: 'remarks', value: ({ index }) => (words.remarks[index] ?? []).join(', ') },
     {
       title: 'delay, median',
       value: ({ row }) => row.delaySeconds?.median ?? -1,
@@ -49,12 +53,7 @@ export function CompareSection({
   return (
     <section id="compare" aria-labelledby="compare-title">
       <h2 id="compare-title">Both ends</h2>
-      <p>
-        Clock of B minus clock of A:{' '}
-        {offsetSeconds === null ? 'unknown' : `${durationText(offsetSeconds)}${band}`}
-        {skewPpm === null ? '' : `, drifting by ${skewPpm.toFixed(2)} ppm`}
-        {steps.length > 0 ? `, ${steps.length} steps` : ''}.
-      </p>
+      <p>Clock: {words.clock}</p>
       <SortedTable
         caption="Directions"
         columns={columns}

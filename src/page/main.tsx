@@ -1,4 +1,6 @@
 import { render } from 'preact';
+import type { PageWords } from '../report/page-words.js';
+import type { Report } from '../report/report.js';
 import { App } from './app.js';
 
 /* The page is a client of the report that it holds. */
@@ -6,10 +8,10 @@ import { App } from './app.js';
 const data = document.getElementById('report')?.textContent ?? '';
 const place = document.getElementById('page');
 if (place !== null) {
-  const { report, verdict } = JSON.parse(data);
-  document.title = `capan: ${String(verdict).slice(0, 120)}`;
+  const { report, words }: { readonly report: Report; readonly words: PageWords } = JSON.parse(data);
+  document.title = `capan: ${words.verdict.slice(0, 120)}`;
   place.replaceChildren();
-  render(<App report={report} verdict={verdict} />, place);
+  render(<App report={report} words={words} />, place);
 }
 // What is folded is printed too.
 addEventListener('beforeprint', () => {

@@ -65,7 +65,7 @@ function Ladder({
   const unanswered = messages.filter((message) => message.unanswered).length;
   const summary = `${protocol}, ${ends[0]} and ${ends[1]}: ${messages.length} messages shown, ${unanswered} without answer`;
   return (
-    <figure data-picture="ladder" data-rungs={messages.length}>
+    <figure data-picture="ladder" data-points={messages.length}>
       <figcaption>
         Exchange ({protocol}) between {ends[0]} and {ends[1]}
         {unanswered > 0 ? `; ${unanswered} without answer` : ''}

@@ -93,7 +93,7 @@ export function Timeline({ report, findings, tunnels, clocks }: TimelineProps) {
           </button>
         </div>
       </div>
-      <p class="dim">
+      <p class="dim" data-shown>
         {clockText(clock, range[0])} to {clockText(clock, range[1])} ({durationText(range[1] - range[0])}).
         Drag over a lane to look closer, double click for all; keys: + − ← → 0.
       </p>

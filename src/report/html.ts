@@ -1,29 +1,37 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { escapeStrings } from './escape.js';
+import { clockText, remarksOf } from './compare-text.js';
+import { escapeStrings, escapeText } from './escape.js';
+import type { PageWords } from './page-words.js';
 import type { Report } from './report.js';
 import { reportClock } from './report-time.js';
 import { verdict } from './verdict.js';
 
 /** What draws the page: made of `src/page/` when the program is built. */
-interface PageClient {
+export interface PageClient {
   readonly script: string;
   readonly style: string;
 }
 
-declare const CAPAN_PAGE_CLIENT: PageClient | undefined;
+/** Put in by the build; null where it had not what it needs. */
+declare const CAPAN_PAGE_CLIENT: PageClient | null;
 
-/** In the tree, without a bundle around. */
-const BUILT = new URL('../../dist/page-client.json', import.meta.url);
+/** Longer than any text of a diagnosis, or any filter. */
+const TEXT_MAX = 10_000;
 
 /**
  * The report as one page that needs nothing else: script, style and data are in it, and its policy lets nothing else in.
- * @throws Error in a tree where the page's client was not built.
+ * @param client what draws it, where that is not part of the program.
+ * @throws Error where it was left out of the program.
  */
-export function writeHtml(report: Report, out: (text: string) => void): void {
-  const { script, style } = pageClient();
-  const safe = escapeStrings(report);
-  const data = inScript({ verdict: verdict(safe, reportClock(safe.captures)), report: safe });
+export function writeHtml(report: Report, out: (text: string) => void, client = builtIn()): void {
+  const { script, style } = client;
+  const safe = escapeStrings(report, shownText);
+  const words: PageWords = {
+    verdict: verdict(safe, reportClock(safe.captures)),
+    clock: safe.compare === undefined ? '' : clockText(safe.compare),
+    remarks: safe.compare?.directions.map(remarksOf) ?? [],
+  };
+  const data = inScript({ words, report: safe });
   const policy = [
     "default-src 'none'",
     `script-src '${hashOf(script)}'`,
@@ -52,6 +60,11 @@ export function writeHtml(report: Report, out: (text: string) => void): void {
 `);
 }
 
+/** A browser lays out no name of a megabyte in any useful time. */
+function shownText(text: string): string {
+  return escapeText(text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX)}…`);
+}
+
 /** JSON in which nothing can end the element around it. */
 function inScript(value: unknown): string {
   return JSON.stringify(value)
@@ -66,8 +79,7 @@ function hashOf(text: string): string {
   return `sha256-${createHash('sha256').update(text, 'utf8').digest('base64')}`;
 }
 
-function pageClient(): PageClient {
-  if (typeof CAPAN_PAGE_CLIENT !== 'undefined') return CAPAN_PAGE_CLIENT;
-  if (!existsSync(BUILT)) throw new Error('the page is not built: npm run build');
-  return JSON.parse(readFileSync(BUILT, 'utf8'));
+function builtIn(): PageClient {
+  if (typeof CAPAN_PAGE_CLIENT !== 'undefined' && CAPAN_PAGE_CLIENT !== null) return CAPAN_PAGE_CLIENT;
+  throw new Error('this build has no page; npm ci && npm run build makes one that has');
 }

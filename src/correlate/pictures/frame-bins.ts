@@ -4,6 +4,10 @@ import { TimeBins } from './time-bins.js';
 /** Segments of which a picture is drawn. */
 const SEGMENTS_MAX = 64;
 
+const FRAMES = 0;
+const BYTES = 1;
+const CUT = 2;
+
 /** All frames over time: frames, bytes on the wire, frames that the capture cut. One series a segment. */
 export class FrameBins {
   readonly segments: TimeBins[] = [];
@@ -15,14 +19,14 @@ export class FrameBins {
       this.segments.push(new TimeBins(this.segments.length, ['sum', 'sum', 'sum']));
     }
     const bins = this.segments[chunk.segment];
-    const [frames, bytes, cut] = bins.columns;
     const { timeNs, originalLength, capturedLength } = chunk.frames;
     for (let index = firstFrame; index < nextFrame; index++) {
       const bin = bins.binOf(timeNs[index]);
       if (bin < 0) continue;
-      frames[bin]++;
-      bytes[bin] += originalLength[index];
-      if (capturedLength[index] < originalLength[index]) cut[bin]++;
+      const { columns } = bins;
+      columns[FRAMES][bin]++;
+      columns[BYTES][bin] += originalLength[index];
+      if (capturedLength[index] < originalLength[index]) columns[CUT][bin]++;
     }
   }
 }

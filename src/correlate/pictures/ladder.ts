@@ -65,7 +65,7 @@ class Ladders<S extends Schema> implements Correlation<ExchangePicture, S> {
     if (flow < 0) return;
     const { columns, order, timeNs } = batch;
     const firstFrame = batch.frameIdOf(columns.rows.frame[order[from]]);
-    const ladder = this.ladders.of(flow, () => {
+    const ladder = this.ladders.of(flow, firstFrame, () => {
       return new Ladder(firstFrame, batch.segment, this.run.flows.endpoints(flow));
     });
     if (ladder === null) return;
@@ -81,10 +81,6 @@ class Ladders<S extends Schema> implements Correlation<ExchangePicture, S> {
 
   endSegment(): void {
     this.ladders.endSegment();
-  }
-
-  endEpoch(): void {
-    this.ladders.endEpoch();
   }
 
   sessions(): readonly ExchangePicture[] {

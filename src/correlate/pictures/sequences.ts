@@ -79,7 +79,8 @@ class Sequences<S extends Schema> implements Correlation<SequencePicture, S> {
     const ends = this.rule.ends(this.run, flow);
     if (ends === null) return;
     const firstFrame = batch.frameIdOf(columns.rows.frame[order[from]]);
-    const state = this.flows.of(flow, () => ({ firstFrame, low: ends.low, high: ends.high, numberings: [] }));
+    const { low, high } = ends;
+    const state = this.flows.of(flow, firstFrame, () => ({ firstFrame, low, high, numberings: [] }));
     if (state === null) return;
     const sequence = this.rule.sequence(columns);
     const key = this.rule.key(columns);
@@ -96,10 +97,6 @@ class Sequences<S extends Schema> implements Correlation<SequencePicture, S> {
 
   endSegment(): void {
     this.flows.endSegment();
-  }
-
-  endEpoch(): void {
-    this.flows.endEpoch();
   }
 
   sessions(): readonly SequencePicture[] {

@@ -20,30 +20,34 @@ const EMPTY: Readonly<Record<Fold, number>> = {
 };
 
 /**
- * A series over the time of one segment in fixed space: BINS bins that count from the segment's base and double their width
- * whenever a time lies beyond the last one, so that all series of a width share their edges. The result does not depend on the
- * order of the values.
+ * A series over the time of one segment in bounded space: at most BINS bins that count from the segment's base and double their
+ * width whenever a time lies beyond the last one, so that all series of a width share their edges. Only the stretch from the
+ * first value to the last one is held. The result does not depend on the order of the values.
  */
 export class TimeBins {
   binNs = BIN_NS_MIN;
-  /** One more than the last bin that was asked for. */
+  /** Columns that `folds` say what becomes of; read them after `binOf`, which may replace them. */
+  columns: Float64Array[];
+  /** Number of the bin that index 0 of the columns is. */
+  first = 0;
+  /** Columns that are in use: one more than the last index that was asked for. */
   used = 0;
-  readonly columns: readonly Float64Array[];
 
   constructor(
     readonly segment: SegmentIndex,
     private readonly folds: readonly Fold[],
   ) {
-    this.columns = folds.map((fold) => new Float64Array(BINS).fill(EMPTY[fold]));
+    this.columns = folds.map(() => new Float64Array(0));
   }
 
-  /** The bin of a time; -1 where there is none. Times before the base belong to the first. */
+  /** The index in the columns of the bin of a time; -1 where there is none. Times before the base belong to the first. */
   binOf(timeNs: Nanoseconds): number {
     if (Number.isNaN(timeNs)) return -1;
     while (timeNs >= this.binNs * BINS) this.widen();
     const bin = timeNs <= 0 ? 0 : Math.floor(timeNs / this.binNs);
-    if (bin >= this.used) this.used = bin + 1;
-    return bin;
+    const index = bin - this.first;
+    if (index >= 0 && index < this.used) return index;
+    return this.extendTo(bin);
   }
 
   /** Makes every bin that wide or wider: a power of two times BIN_NS_MIN. */
@@ -55,21 +59,44 @@ export class TimeBins {
   add(other: TimeBins): void {
     this.widenTo(other.binNs);
     other.widenTo(this.binNs);
-    for (const [index, fold] of this.folds.entries()) {
-      const [own, more] = [this.columns[index], other.columns[index]];
-      for (let bin = 0; bin < BINS; bin++) own[bin] = FOLDS[fold](own[bin], more[bin]);
+    for (let from = 0; from < other.used; from++) {
+      const to = this.extendTo(other.first + from);
+      for (const [index, fold] of this.folds.entries()) {
+        const own = this.columns[index];
+        own[to] = FOLDS[fold](own[to], other.columns[index][from]);
+      }
     }
-    this.used = Math.max(this.used, other.used);
+  }
+
+  private extendTo(bin: number): number {
+    const first = this.used === 0 ? bin : Math.min(this.first, bin);
+    const used = Math.max(this.first + this.used, bin + 1) - first;
+    if (first < this.first || used > this.columns[0].length) {
+      const room = Math.min(BINS - first, Math.max(4, 2 * used));
+      this.columns = this.columns.map((column, index) => {
+        const wider = new Float64Array(room).fill(EMPTY[this.folds[index]]);
+        wider.set(column.subarray(0, this.used), this.used === 0 ? 0 : this.first - first);
+        return wider;
+      });
+    }
+    this.first = first;
+    this.used = used;
+    return bin - first;
   }
 
   private widen(): void {
     this.binNs *= 2;
-    this.used = Math.ceil(this.used / 2);
+    if (this.used === 0) return;
+    const { first, used } = this;
+    this.first = first >> 1;
+    this.used = ((first + used - 1) >> 1) - this.first + 1;
     for (const [index, fold] of this.folds.entries()) {
       const column = this.columns[index];
-      for (let bin = 0; bin < BINS; bin++) {
-        const [a, b] = [2 * bin, 2 * bin + 1];
-        column[bin] = b < BINS ? FOLDS[fold](column[a], column[b]) : EMPTY[fold];
+      const old = column.slice(0, used);
+      column.fill(EMPTY[fold]);
+      for (let at = 0; at < used; at++) {
+        const to = ((first + at) >> 1) - this.first;
+        column[to] = FOLDS[fold](column[to], old[at]);
       }
     }
   }

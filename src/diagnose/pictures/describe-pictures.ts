@@ -66,13 +66,12 @@ function commonBin(quality: CaptureQuality, frameBins: FrameBins, segment: Segme
 function framesOf(bins: TimeBins, binNs: Nanoseconds): Pictures['frames'] {
   if (bins.used === 0) return [];
   bins.widenTo(binNs);
-  const { first, end } = extent(bins);
-  const [packets, bytes, cut] = bins.columns.map((column) => [...column.slice(first, end)]);
+  const [packets, bytes, cut] = valuesOf(bins);
   return [
     {
       segment: bins.segment,
       binSeconds: bins.binNs / NS_PER_SECOND,
-      first,
+      first: bins.first,
       packets,
       bytes,
       ...(cut.some((frames) => frames > 0) ? { cut } : {}),
@@ -99,11 +98,11 @@ function ratesOf(
         .sort((a, b) => a.segment - b.segment)
         .map((bins) => {
           bins.widenTo(binNs[bins.segment]);
-          const { first, end } = extent(bins);
-          const [packets, bytes] = bins.columns.map((column) => [...column.slice(first, end)]);
+          const [packets, bytes] = valuesOf(bins);
           const { from, to } = direction;
+          const { segment, first } = bins;
           const binSeconds = bins.binNs / NS_PER_SECOND;
-          return { tunnel: tunnel.id, from, to, segment: bins.segment, binSeconds, first, packets, bytes };
+          return { tunnel: tunnel.id, from, to, segment, binSeconds, first, packets, bytes };
         });
     }),
   );
@@ -129,9 +128,7 @@ function isOfKey(lane: number | null, key: Tunnel['key']): boolean {
   return keys.every((one) => typeof one === 'string') || keys.some((one) => Number(one) === lane);
 }
 
-/** Bins from the first to the last that has anything. */
-function extent({ columns, used }: TimeBins): { readonly first: number; readonly end: number } {
-  const [packets] = columns;
-  const first = packets.findIndex((value) => value > 0);
-  return { first: Math.max(0, first), end: used };
+/** By column the bins from the first to the last that has anything. */
+function valuesOf({ columns, used }: TimeBins): number[][] {
+  return columns.map((column) => [...column.subarray(0, used)]);
 }

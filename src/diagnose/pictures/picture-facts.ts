@@ -51,7 +51,9 @@ export function exchangeOf(picture: ExchangePicture): Pictures['exchanges'][numb
       label: message.label,
       ...(message.times > 1 ? { times: message.times, until: secondsOf(message.lastNs) } : {}),
       ...(message.isRepeated ? { again: true as const } : {}),
-      ...((message.asks || message.isRepeated) && lastOf[1 - message.direction] < index && isSilentAfter(messages, message)
+      ...((message.asks || message.isRepeated) &&
+      lastOf[1 - message.direction] < index &&
+      isSilentAfter(messages, message)
         ? { unanswered: true as const }
         : {}),
     })),
@@ -106,7 +108,10 @@ export function roundTripOf({ protocol, from, to, roundTrips }: FatePicture): Pi
     segment: roundTrips.segment,
     binSeconds: roundTrips.binNs / NS_PER_SECOND,
     ranges,
-    means: ranges.map(([bin]) => Math.round(sum[bin] / count[bin]) / NS_PER_SECOND),
+    means: ranges.map(([bin]) => {
+      const at = bin - roundTrips.first;
+      return Math.round(sum[at] / count[at]) / NS_PER_SECOND;
+    }),
   };
 }
 
@@ -130,15 +135,15 @@ export function fragmentsOf(picture: FragmentPicture): Pictures['fragments'][num
 
 /** Bins that have a value. `count`: the column that says how many. */
 export function rangesOf(
-  { columns, used }: TimeBins,
+  { columns, first, used }: TimeBins,
   count: number,
   unit: (value: number) => number,
 ): [number, number, number, number][] {
   const [least, largest] = columns;
   const ranges: [number, number, number, number][] = [];
-  for (let bin = 0; bin < used; bin++) {
-    if (columns[count][bin] > 0)
-      ranges.push([bin, unit(least[bin]), unit(largest[bin]), columns[count][bin]]);
+  for (let at = 0; at < used; at++) {
+    const values = columns[count][at];
+    if (values > 0) ranges.push([first + at, unit(least[at]), unit(largest[at]), values]);
   }
   return ranges;
 }
