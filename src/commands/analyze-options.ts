@@ -24,7 +24,7 @@ export interface AnalyzeCommandOptions {
   /** File for the report as a page. */
   readonly html?: string;
   /** Whether the JSON report holds what pictures are drawn from. */
-  readonly pictures: boolean;
+  readonly pictures?: boolean;
   readonly only: readonly string[];
   readonly skip: readonly string[];
   readonly minSeverity?: Severity;
@@ -169,7 +169,7 @@ export function reportOptions(
     verbose,
     ...(toFile ? { output } : {}),
     ...(html === undefined ? {} : { html }),
-    pictures: html !== undefined || (flag(argv, 'pictures') ?? false),
+    ...(html !== undefined || flag(argv, 'pictures') ? { pictures: true } : {}),
     ...(sideFiles === undefined ? {} : { sideFiles }),
     ...(minSeverity === undefined ? {} : { minSeverity }),
     ...(threads === undefined ? {} : { threads }),
