@@ -26,7 +26,7 @@ type EspSchema = typeof esp.observes;
 class EspCorrelation implements Correlation<EspPair, EspSchema> {
   private readonly states: FlowStates<PairState>;
   private open = new Set<PairState>();
-  private readonly closed = new SessionStore<EspPair>(badness);
+  private readonly closed = new SessionStore<EspPair>();
 
   private aggregatedSas = 0;
 
@@ -58,10 +58,7 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
     let count = 0;
     for (const pair of this.open) count += pair.saCount;
     if (count <= SAS_MAX) return;
-    const all: { readonly pair: PairState; readonly sa: SaState }[] = [];
-    for (const pair of this.open) for (const sa of pair.allSas()) all.push({ pair, sa });
-    all.sort((a, b) => a.sa.lastFrame - b.sa.lastFrame);
-    for (const { pair, sa } of all.slice(0, all.length - SAS_MAX)) {
+    for (const { pair, sa } of this.longestSilent(count, count - SAS_MAX)) {
       // A pair without SAs goes as a whole, with the last of them.
       if (pair.saCount === 1) this.close(pair);
       else {
@@ -69,6 +66,19 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
         this.aggregatedSas++;
       }
     }
+  }
+
+  /** The `wanted` SAs of all `count` that were seen longest ago, in that order. */
+  private longestSilent(count: number, wanted: number): { readonly pair: PairState; readonly sa: SaState }[] {
+    const lastFrames = new Float64Array(count);
+    let at = 0;
+    for (const pair of this.open) for (const sa of pair.allSas()) lastFrames[at++] = sa.lastFrame;
+    const latest = lastFrames.sort()[wanted - 1];
+    const found: { readonly pair: PairState; readonly sa: SaState }[] = [];
+    for (const pair of this.open) {
+      for (const sa of pair.allSas()) if (sa.lastFrame <= latest) found.push({ pair, sa });
+    }
+    return found.sort((a, b) => a.sa.lastFrame - b.sa.lastFrame).slice(0, wanted);
   }
 
   sessions(): readonly EspPair[] {
@@ -81,16 +91,8 @@ class EspCorrelation implements Correlation<EspPair, EspSchema> {
     if (pair.isClosed) return;
     pair.isClosed = true;
     this.open.delete(pair);
-    this.closed.add(pair.session());
+    this.closed.offer(pair.badness, () => pair.session());
   }
-}
-
-function badness({ runs, directions }: EspPair): number {
-  const missing = directions.reduce(
-    (sum, { sas, aggregated }) => sas.reduce((part, sa) => part + sa.missing, sum) + aggregated.missing,
-    0,
-  );
-  return missing + runs.reduce((sum, run) => sum + run.packets, 0);
 }
 
 /** ESP by pair of addresses, both directions and all SPIs together. */

@@ -156,6 +156,18 @@ export class PairState {
     return direction === 0 ? { from: this.low, to: this.high } : { from: this.high, to: this.low };
   }
 
+  /** How bad the pair is: numbers that are missing, and packets that went one way. */
+  get badness(): number {
+    let sum = 0;
+    for (const own of this.directions) {
+      sum += own.aggregatedMissing;
+      for (const sa of own.sas.values()) sum += sa.sequences.missing;
+      if (own.run.isLong) sum += own.run.packets;
+    }
+    for (const run of this.runs) sum += run.packets;
+    return sum;
+  }
+
   get saCount(): number {
     return this.directions[0].sas.size + this.directions[1].sas.size;
   }
@@ -259,11 +271,11 @@ export class PairState {
       gapCount: sequences.gapCount,
       gaps: sequences.gaps.map((gap) => ({ ...gap })),
       duplicates: sequences.duplicates,
-      firstDuplicate: ref(sequences.duplicates, duplicate.firstFrame, duplicate.firstNs),
-      lastDuplicate: ref(sequences.duplicates, duplicate.lastFrame, duplicate.lastNs),
+      firstDuplicate: duplicate && ref(sequences.duplicates, duplicate.firstFrame, duplicate.firstNs),
+      lastDuplicate: duplicate && ref(sequences.duplicates, duplicate.lastFrame, duplicate.lastNs),
       reordered: sequences.reordered,
-      firstReordered: ref(sequences.reordered, late.firstFrame, late.firstNs),
-      lastReordered: ref(sequences.reordered, late.lastFrame, late.lastNs),
+      firstReordered: late && ref(sequences.reordered, late.firstFrame, late.firstNs),
+      lastReordered: late && ref(sequences.reordered, late.lastFrame, late.lastNs),
       maxExtent: sequences.maxExtent,
       late32: sequences.late32,
       late64: sequences.late64,

@@ -85,6 +85,8 @@ const MARKED_STEP_MAX = 64;
 
 type UdpencapSchema = typeof udpencap.observes;
 
+const NONE_MISFRAMED: Misframed = { packets: 0, first: null, last: null };
+
 class MisframedState {
   packets = 0;
   private firstNs: Nanoseconds = Number.NaN;
@@ -103,7 +105,6 @@ class MisframedState {
 
   session(segment: SegmentIndex): Misframed {
     const { packets, firstNs, firstFrame, lastNs, lastFrame } = this;
-    if (packets === 0) return { packets, first: null, last: null };
     return {
       packets,
       first: { frame: firstFrame, timeNs: firstNs, segment },
@@ -115,9 +116,10 @@ class MisframedState {
 class SideState {
   esp = 0;
   longestSurvivedNs: Nanoseconds = 0;
-  readonly ikeWithoutMarker = new MisframedState();
-  readonly espOfDraft = new MisframedState();
-  readonly espBehindMarker = new MisframedState();
+  /** Null where there is none: nearly everywhere. */
+  private ikeWithoutMarker: MisframedState | null = null;
+  private espOfDraft: MisframedState | null = null;
+  private espBehindMarker: MisframedState | null = null;
   private markedSpi = 0;
   private markedSequence = 0;
   packets = 0;
@@ -170,14 +172,22 @@ class SideState {
     if (kind === KIND_ESP) this.esp++;
     else if (kind === KIND_UNKNOWN) this.unknown++;
     else if (kind === KIND_KEEPALIVE) this.observeKeepalive(ns, frame);
-    else if (kind === KIND_IKE_WITHOUT_MARKER) this.ikeWithoutMarker.count(ns, frame);
-    else if (kind === KIND_ESP_OF_DRAFT) this.espOfDraft.count(ns, frame);
+    else if (kind === KIND_IKE_WITHOUT_MARKER) {
+      this.ikeWithoutMarker ??= new MisframedState();
+      this.ikeWithoutMarker.count(ns, frame);
+    } else if (kind === KIND_ESP_OF_DRAFT) {
+      this.espOfDraft ??= new MisframedState();
+      this.espOfDraft.count(ns, frame);
+    }
   }
 
   /** ESP counts by small steps behind one SPI; something else that is no IKE does not. */
   observeMarked(spi: number, sequence: number, ns: Nanoseconds, frame: FrameId): void {
     const step = sequence - this.markedSequence;
-    if (spi === this.markedSpi && step > 0 && step <= MARKED_STEP_MAX) this.espBehindMarker.count(ns, frame);
+    if (spi === this.markedSpi && step > 0 && step <= MARKED_STEP_MAX) {
+      this.espBehindMarker ??= new MisframedState();
+      this.espBehindMarker.count(ns, frame);
+    }
     this.markedSpi = spi;
     this.markedSequence = sequence;
   }
@@ -209,6 +219,11 @@ class SideState {
     };
   }
 
+  /** Of those that the session will list. */
+  get pauseCount(): number {
+    return this.pauses.length + (this.lateBack > 0 ? 1 : 0);
+  }
+
   session(address: string, port: number, segment: SegmentIndex): NattSide {
     const ref = (count: number, frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
       count > 0 ? { frame, timeNs, segment } : null;
@@ -224,9 +239,9 @@ class SideState {
       keepalivePeriodMs: medianMs(this.intervalsNs),
       unknown: this.unknown,
       esp: this.esp,
-      ikeWithoutMarker: this.ikeWithoutMarker.session(segment),
-      espOfDraft: this.espOfDraft.session(segment),
-      espBehindMarker: this.espBehindMarker.session(segment),
+      ikeWithoutMarker: this.ikeWithoutMarker?.session(segment) ?? NONE_MISFRAMED,
+      espOfDraft: this.espOfDraft?.session(segment) ?? NONE_MISFRAMED,
+      espBehindMarker: this.espBehindMarker?.session(segment) ?? NONE_MISFRAMED,
       longestSurvivedNs: this.longestSurvivedNs,
       pauses: this.lateBack > 0 ? [...this.pauses, this.pause(segment, null)] : [...this.pauses],
     };
@@ -270,6 +285,7 @@ class UdpencapCorrelation implements Correlation<NattConversation, UdpencapSchem
     this.open = new OpenSessions(run, {
       describe: (state) => state.session(),
       score: ({ sides }) => sides.reduce((sum, { pauses }) => sum + pauses.length, 0),
+      scoreOpen: ({ sides: [low, high] }) => low.pauseCount + high.pauseCount,
       bound: { max: CONVERSATIONS_MAX, kept: CONVERSATIONS_MAX, lastFrame: ({ lastFrame }) => lastFrame },
     });
   }

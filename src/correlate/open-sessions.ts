@@ -10,6 +10,8 @@ export interface SessionRule<Open, Session> {
   describe(open: Open): Session | null;
   /** Of two, which one to keep where they are too many: higher is worse. */
   score(session: Session): number;
+  /** The same before it is described, where `describe` gives no null: what would not be kept is not described. */
+  readonly scoreOpen?: (open: Open) => number;
   /** Where the registry of flows alone does not bound them. */
   readonly bound?: {
     /** Held open when an epoch ends; above that those seen longest ago are closed until `kept` are left. */
@@ -72,6 +74,8 @@ export class OpenSessions<Open, Session> {
 
   private close(one: Open): void {
     if (!this.open.delete(one)) return;
+    const { scoreOpen } = this.rule;
+    if (scoreOpen) return this.closed.offer(scoreOpen(one), () => this.rule.describe(one));
     const session = this.rule.describe(one);
     if (session !== null) this.closed.add(session);
   }

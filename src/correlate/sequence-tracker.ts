@@ -33,7 +33,7 @@ export interface SequenceGap {
 /**
  * Counts what the sequence numbers of one SA tell: exact as long as late packets come within SEQUENCE_WINDOW of the
  * highest number. Works modulo 2^32, so that a wrap (extended sequence numbers, RFC 4303, section 2.2.1) is no loss.
- * Bounded: 512 bytes of window (from the second packet on) and 64 gaps.
+ * Bounded: 512 bytes of window (from the first number on that is not simply the next) and 64 gaps.
  */
 export class SequenceTracker {
   /** As on the wire: of the first packet, and the highest one so far. */
@@ -57,10 +57,11 @@ export class SequenceTracker {
   wraps = 0;
   gapCount = 0;
   readonly gaps: SequenceGap[] = [];
-  /** First and last reordered packet, first and last duplicate; meaningful where there are any. */
-  readonly late = new FirstAndLast();
-  readonly duplicate = new FirstAndLast();
+  /** First and last reordered packet, first and last duplicate; null where there are none. */
+  late: FirstAndLast | null = null;
+  duplicate: FirstAndLast | null = null;
 
+  /** Null while every number from `first` to `highest` was seen, one after the other. */
   private window: Uint32Array | null = null;
   /** How far below `highest` numbers belong to what was seen since the start, a restart or a jump. */
   private reach = 0;
@@ -73,13 +74,13 @@ export class SequenceTracker {
   /** Takes the number of a packet if it is simply the next one; otherwise it is for `observe`. */
   follows(sequence: number): boolean {
     const { window } = this;
-    if (window === null || ((sequence - this.highest) | 0) !== 1) return false;
+    if (((sequence - this.highest) | 0) !== 1 || this.distinct === 0) return false;
     if ((this.distinct & (RATE_BLOCK - 1)) === RATE_BLOCK - 1 || sequence === 0) return false;
     this.run = 0;
     this.highest = sequence;
     this.distinct++;
     this.reach++;
-    window[(sequence & WINDOW_MASK) >>> 5] |= 1 << (sequence & 31);
+    if (window !== null) window[(sequence & WINDOW_MASK) >>> 5] |= 1 << (sequence & 31);
     return true;
   }
 
@@ -114,9 +115,14 @@ export class SequenceTracker {
   }
 
   private openWindow(): Uint32Array {
-    this.window = new Uint32Array(SEQUENCE_WINDOW / 32);
-    this.window[(this.first & WINDOW_MASK) >>> 5] |= 1 << (this.first & 31);
-    return this.window;
+    const window = new Uint32Array(SEQUENCE_WINDOW / 32);
+    const { highest } = this;
+    for (let back = Math.min(this.distinct, SEQUENCE_WINDOW) - 1; back >= 0; back--) {
+      const seen = highest - back;
+      window[(seen & WINDOW_MASK) >>> 5] |= 1 << (seen & 31);
+    }
+    this.window = window;
+    return window;
   }
 
   /** Keeps the shortest time in which RATE_BLOCK packets came. */
@@ -206,7 +212,7 @@ export class SequenceTracker {
       this.beyondWindow++;
     } else if (isSeen) {
       this.duplicates++;
-      this.duplicate.note(this.duplicates === 1, ns, frame);
+      this.duplicate = noted(this.duplicate, this.duplicates === 1, ns, frame);
     } else {
       this.acceptLate(window, sequence, distance, ns, frame);
     }
@@ -222,7 +228,7 @@ export class SequenceTracker {
     window[(sequence & WINDOW_MASK) >>> 5] |= 1 << (sequence & 31);
     this.distinct++;
     this.reordered++;
-    this.late.note(this.reordered === 1, ns, frame);
+    this.late = noted(this.late, this.reordered === 1, ns, frame);
     if (distance > this.maxExtent) this.maxExtent = distance;
     if (distance >= 32) this.late32++;
     if (distance >= 64) this.late64++;
@@ -284,20 +290,23 @@ export class SequenceTracker {
 }
 
 /** Where something was seen first and last. */
-class FirstAndLast {
-  firstNs: Nanoseconds = Number.NaN;
-  firstFrame: FrameId = 0;
-  lastNs: Nanoseconds = Number.NaN;
-  lastFrame: FrameId = 0;
+interface FirstAndLast {
+  firstNs: Nanoseconds;
+  firstFrame: FrameId;
+  lastNs: Nanoseconds;
+  lastFrame: FrameId;
+}
 
-  note(isFirst: boolean, ns: Nanoseconds, frame: FrameId): void {
-    if (isFirst) {
-      this.firstNs = ns;
-      this.firstFrame = frame;
-    }
-    this.lastNs = ns;
-    this.lastFrame = frame;
-  }
+function noted(
+  known: FirstAndLast | null,
+  isFirst: boolean,
+  ns: Nanoseconds,
+  frame: FrameId,
+): FirstAndLast {
+  if (known === null || isFirst) return { firstNs: ns, firstFrame: frame, lastNs: ns, lastFrame: frame };
+  known.lastNs = ns;
+  known.lastFrame = frame;
+  return known;
 }
 
 type CountsBeforeRun = Pick<

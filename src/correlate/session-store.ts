@@ -13,8 +13,8 @@ export class SessionStore<Session> {
   /** What is no worse than this has lost against those kept already: of equals the earlier ones stay. */
   private leastScore = Number.NEGATIVE_INFINITY;
 
-  /** `score`: how bad a session is; higher is worse. */
-  constructor(private readonly score: (session: Session) => number) {}
+  /** `score`: how bad a session is; higher is worse. Without it sessions are offered with theirs. */
+  constructor(private readonly score: (session: Session) => number = () => 0) {}
 
   /** Sessions that were counted only. */
   get summarised(): number {
@@ -22,14 +22,19 @@ export class SessionStore<Session> {
   }
 
   add(session: Session): void {
+    // The first ones are kept whatever their score: it need not be computed.
+    this.offer(this.first.length < FIRST_KEPT ? 0 : this.score(session), () => session);
+  }
+
+  /** As `add`, for sessions that are dear to describe: only those that are kept are. */
+  offer(score: number, describe: () => Session | null): void {
+    const isFirst = this.first.length < FIRST_KEPT;
     this.added++;
-    if (this.first.length < FIRST_KEPT) {
-      this.first.push(session);
-      return;
-    }
-    const score = this.score(session);
-    if (score <= this.leastScore) return;
-    this.worst.push({ session, score, ordinal: this.added });
+    if (!isFirst && score <= this.leastScore) return;
+    const session = describe();
+    if (session === null) this.added--;
+    else if (isFirst) this.first.push(session);
+    else this.worst.push({ session, score, ordinal: this.added });
     if (this.worst.length >= WORST_KEPT * 2) this.trim();
   }
 

@@ -24,14 +24,32 @@ const RANDOM_SPIS_MIN = 8;
 
 /** False where the numbers are no counters: another protocol on port 4500 that was taken for ESP. */
 export function looksLikeEsp(pair: EspPair): boolean {
-  const sas = sasOf(pair);
-  const packets = sas.reduce((sum, sa) => sum + sa.packets, 0);
-  const astray = sas.reduce((sum, sa) => sum + sa.jumps + sa.beyondWindow, 0);
-  return (sas.length < RANDOM_SPIS_MIN || packets >= 2 * sas.length) && astray * 2 <= packets;
+  let count = 0;
+  let packets = 0;
+  let astray = 0;
+  for (const { sas } of pair.directions) {
+    count += sas.length;
+    for (const sa of sas) {
+      packets += sa.packets;
+      astray += sa.jumps + sa.beyondWindow;
+    }
+  }
+  return (count < RANDOM_SPIS_MIN || packets >= 2 * count) && astray * 2 <= packets;
 }
 
+/** A dozen diagnoses ask for them. */
+const judgedOfRun = new WeakMap<Evidence, readonly EspPair[]>();
+
 /** Pairs to judge: of the same SAs seen on both sides of a NAT, those seen first. */
-export function judgedPairs(evidence: Evidence): EspPair[] {
+export function judgedPairs(evidence: Evidence): readonly EspPair[] {
+  const known = judgedOfRun.get(evidence);
+  if (known) return known;
+  const pairs = pairsWithoutTwins(evidence);
+  judgedOfRun.set(evidence, pairs);
+  return pairs;
+}
+
+function pairsWithoutTwins(evidence: Evidence): EspPair[] {
   const index = new TwinIndex();
   const pairs: EspPair[] = [];
   for (const pair of evidence.sessions(espPairs)) {
@@ -50,18 +68,22 @@ export class TwinIndex {
   private readonly bySpi = new Map<number, EspPair[]>();
 
   find(pair: EspPair): EspPair | null {
-    for (const { spi } of sasOf(pair)) {
-      const twin = this.bySpi.get(spi)?.find((known) => isTwin(known, pair));
-      if (twin) return twin;
+    for (const { sas } of pair.directions) {
+      for (const { spi } of sas) {
+        const twin = this.bySpi.get(spi)?.find((known) => isTwin(known, pair));
+        if (twin) return twin;
+      }
     }
     return null;
   }
 
   add(pair: EspPair): void {
-    for (const { spi } of sasOf(pair)) {
-      const known = this.bySpi.get(spi);
-      if (!known) this.bySpi.set(spi, [pair]);
-      else if (known.length < CANDIDATES_MAX) known.push(pair);
+    for (const { sas } of pair.directions) {
+      for (const { spi } of sas) {
+        const known = this.bySpi.get(spi);
+        if (!known) this.bySpi.set(spi, [pair]);
+        else if (known.length < CANDIDATES_MAX) known.push(pair);
+      }
     }
   }
 }
@@ -84,8 +106,8 @@ function isSameSa(a: EspSa, b: EspSa): boolean {
   );
 }
 
-export function sasOf({ directions }: EspPair): EspSa[] {
-  return directions.flatMap(({ sas }) => sas);
+export function sasOf({ directions: [there, back] }: EspPair): EspSa[] {
+  return [...there.sas, ...back.sas];
 }
 
 /** True where several tunnels run between the two addresses at a time, so that their directions must be told apart. */
