@@ -6,6 +6,17 @@ import { RunState } from './one-way-tracker.js';
 import type { OneWayRun } from './session.js';
 import { Sizes } from './sizes.js';
 
+/** Changes of the UDP source port under one SPI: the first of them and the packets around it. */
+interface OpenPortMove {
+  changes: number;
+  readonly before: number;
+  readonly after: number;
+  readonly beforeNs: Nanoseconds;
+  readonly beforeFrame: FrameId;
+  readonly ns: Nanoseconds;
+  readonly frame: FrameId;
+}
+
 /** One SPI in one direction. */
 export class SaState {
   packets = 0;
@@ -23,16 +34,10 @@ export class SaState {
   /** Whom this SA seems to answer while it has no partner. */
   candidate: SaState | null = null;
   candidateVotes = 0;
-  /** Changes of the UDP source port under this SPI, the first of them and the packets around it. */
-  portChanges = 0;
-  portBefore = 0;
-  portAfter = 0;
-  movedFromNs: Nanoseconds = Number.NaN;
-  movedFromFrame: FrameId = 0;
-  movedNs: Nanoseconds = Number.NaN;
-  movedFrame: FrameId = 0;
+  portMove: OpenPortMove | null = null;
   readonly sequences = new SequenceTracker();
-  readonly run = new RunState();
+  /** Packets since the last one of its partner, once the direction has several SAs. */
+  run: RunState | null = null;
   runs: OneWayRun[] | null = null;
 
   constructor(
@@ -49,13 +54,12 @@ export class SaState {
     ns: Nanoseconds,
     frame: FrameId,
   ): void {
-    if (this.portChanges++ > 0) return;
-    this.portBefore = this.sourcePort;
-    this.portAfter = port;
-    this.movedFromNs = beforeNs;
-    this.movedFromFrame = beforeFrame;
-    this.movedNs = ns;
-    this.movedFrame = frame;
+    if (this.portMove !== null) {
+      this.portMove.changes++;
+      return;
+    }
+    const before = this.sourcePort;
+    this.portMove = { changes: 1, before, after: port, beforeNs, beforeFrame, ns, frame };
   }
 
   countMark(marks: number): void {

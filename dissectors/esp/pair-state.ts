@@ -3,7 +3,7 @@ import type { FrameRef } from '../../src/moment.js';
 import { ORIGIN_FIRST_FRAGMENT } from '../../src/observe/table.js';
 import { type FrameId, type Nanoseconds, NS_PER_SECOND, type SegmentIndex } from '../../src/units.js';
 import { ENCAPSULATION_UDP, type esp } from './dissector.js';
-import { keepRun, oneWayRun } from './one-way-tracker.js';
+import { keepRun, oneWayRun, RunState } from './one-way-tracker.js';
 import { DirectionState, SaState } from './open-sa.js';
 import {
   ANSWER_SECONDS,
@@ -109,10 +109,12 @@ export class PairState {
     if (sa.partner === null) voteForPartner(sa, other, ns);
     own.lastGapNs = ns - other.lastNs;
     const { partner } = sa;
-    if (partner !== null && partner.run.packets > 0) {
-      if (partner.run.isLong) this.endPartnerRun(partner, sa, ns, frame);
-      partner.run.packets = 0;
+    const back = partner?.run ?? null;
+    if (partner !== null && back !== null && back.packets > 0) {
+      if (back.isLong) this.endPartnerRun(partner, back, sa, ns, frame);
+      back.packets = 0;
     }
+    sa.run ??= new RunState();
     sa.run.extend(ns, frame, partner?.lastNs ?? Number.NaN);
   }
 
@@ -140,10 +142,10 @@ export class PairState {
     keepRun(this.runs, this.runOf(direction, { frame, timeNs: ns, segment: this.segment }));
   }
 
-  private endPartnerRun(partner: SaState, sa: SaState, ns: Nanoseconds, frame: FrameId): void {
+  private endPartnerRun(partner: SaState, run: RunState, sa: SaState, ns: Nanoseconds, frame: FrameId): void {
     const next = { frame, timeNs: ns, segment: this.segment };
     partner.runs ??= [];
-    keepRun(partner.runs, oneWayRun(partner.run, sa, this.addresses(partner.direction), this.segment, next));
+    keepRun(partner.runs, oneWayRun(run, sa, this.addresses(partner.direction), this.segment, next));
   }
 
   private runOf(direction: number, next: FrameRef | null): OneWayRun {
@@ -241,10 +243,10 @@ export class PairState {
   }
 
   private describeSa(sa: SaState): EspSa {
-    const { sequences, partner } = sa;
+    const { sequences, partner, portMove } = sa;
     const { segment } = this;
     const runs = [...(sa.runs ?? [])];
-    if (partner && sa.run.isLong) {
+    if (partner && sa.run?.isLong) {
       runs.push(oneWayRun(sa.run, partner, this.addresses(sa.direction), segment, null));
     }
     const ref = (count: number, frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
@@ -286,16 +288,13 @@ export class PairState {
       wraps: sequences.wraps,
       partnerSpi: partner?.spi ?? 0,
       returns: sa.returns,
-      portMove:
-        sa.portChanges === 0
-          ? null
-          : {
-              before: sa.portBefore,
-              after: sa.portAfter,
-              last: { frame: sa.movedFromFrame, timeNs: sa.movedFromNs, segment },
-              first: { frame: sa.movedFrame, timeNs: sa.movedNs, segment },
-              changes: sa.portChanges,
-            },
+      portMove: portMove && {
+        before: portMove.before,
+        after: portMove.after,
+        last: { frame: portMove.beforeFrame, timeNs: portMove.beforeNs, segment },
+        first: { frame: portMove.frame, timeNs: portMove.ns, segment },
+        changes: portMove.changes,
+      },
       runs,
     };
   }
@@ -318,7 +317,7 @@ function voteForPartner(sa: SaState, other: DirectionState, ns: Nanoseconds): vo
   if (sa.candidate !== asked || sa.candidateVotes < VOTES_MIN) return;
   sa.partner = asked;
   asked.partner = sa;
-  sa.run.packets = asked.run.packets = 0;
+  for (const { run } of [sa, asked]) if (run !== null) run.packets = 0;
 }
 
 /** Those that began less than PAIRING_NS ago. */

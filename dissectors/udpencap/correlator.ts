@@ -85,25 +85,29 @@ const MARKED_STEP_MAX = 64;
 
 type UdpencapSchema = typeof udpencap.observes;
 
-const NONE_MISFRAMED: Misframed = { packets: 0, first: null, last: null };
+const NONE: Misframed = { packets: 0, first: null, last: null };
 
-class MisframedState {
-  packets = 0;
-  private firstNs: Nanoseconds = Number.NaN;
-  private firstFrame: FrameId = 0;
-  private lastNs: Nanoseconds = Number.NaN;
-  private lastFrame: FrameId = 0;
+/** Packets of one kind, the first of them and the last. Most sides have none of most kinds: then there is no Span. */
+class Span {
+  packets = 1;
+  lastNs: Nanoseconds;
+  private lastFrame: FrameId;
+
+  constructor(
+    private readonly firstNs: Nanoseconds,
+    private readonly firstFrame: FrameId,
+  ) {
+    this.lastNs = firstNs;
+    this.lastFrame = firstFrame;
+  }
 
   count(ns: Nanoseconds, frame: FrameId): void {
-    if (this.packets++ === 0) {
-      this.firstNs = ns;
-      this.firstFrame = frame;
-    }
+    this.packets++;
     this.lastNs = ns;
     this.lastFrame = frame;
   }
 
-  session(segment: SegmentIndex): Misframed {
+  session(segment: SegmentIndex): { packets: number; first: FrameRef; last: FrameRef } {
     const { packets, firstNs, firstFrame, lastNs, lastFrame } = this;
     return {
       packets,
@@ -113,13 +117,18 @@ class MisframedState {
   }
 }
 
+function counted(span: Span | null, ns: Nanoseconds, frame: FrameId): Span {
+  if (span === null) return new Span(ns, frame);
+  span.count(ns, frame);
+  return span;
+}
+
 class SideState {
   esp = 0;
   longestSurvivedNs: Nanoseconds = 0;
-  /** Null where there is none: nearly everywhere. */
-  private ikeWithoutMarker: MisframedState | null = null;
-  private espOfDraft: MisframedState | null = null;
-  private espBehindMarker: MisframedState | null = null;
+  private ikeWithoutMarker: Span | null = null;
+  private espOfDraft: Span | null = null;
+  private espBehindMarker: Span | null = null;
   private markedSpi = 0;
   private markedSequence = 0;
   packets = 0;
@@ -128,29 +137,15 @@ class SideState {
   lastNs: Nanoseconds = Number.NaN;
   lastFrame: FrameId = 0;
   unknown = 0;
-  keepalives = 0;
-  keepaliveFirstNs: Nanoseconds = Number.NaN;
-  keepaliveFirstFrame: FrameId = 0;
-  keepaliveLastNs: Nanoseconds = Number.NaN;
-  keepaliveLastFrame: FrameId = 0;
-  readonly intervalsNs: Nanoseconds[] = [];
-  readonly pauses: SenderPause[] = [];
+  private keepalives: Span | null = null;
+  private intervalsNs: Nanoseconds[] | null = null;
+  private pauses: SenderPause[] | null = null;
   /** Packets of the other side that came more than PAUSE_SECONDS_MIN after the last one of this side. */
-  lateBack = 0;
-  lateBackFirstNs: Nanoseconds = Number.NaN;
-  lateBackFirstFrame: FrameId = 0;
-  lateBackLastNs: Nanoseconds = Number.NaN;
-  lateBackLastFrame: FrameId = 0;
+  private lateBack: Span | null = null;
 
   observeOther(ns: Nanoseconds, frame: FrameId): void {
     if (this.packets === 0 || !(ns - this.lastNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND)) return;
-    if (this.lateBack === 0) {
-      this.lateBackFirstNs = ns;
-      this.lateBackFirstFrame = frame;
-    }
-    this.lateBack++;
-    this.lateBackLastNs = ns;
-    this.lateBackLastFrame = frame;
+    this.lateBack = counted(this.lateBack, ns, frame);
   }
 
   /** `otherNs`: time of the last packet of the other side, NaN before its first. */
@@ -162,88 +157,76 @@ class SideState {
     if (this.packets === 0) {
       this.firstNs = ns;
       this.firstFrame = frame;
-    } else if (ns - this.lastNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND && this.pauses.length < PAUSES_KEPT) {
-      this.pauses.push(this.pause(segment, { frame, timeNs: ns, segment }));
+    } else if (ns - this.lastNs >= PAUSE_SECONDS_MIN * NS_PER_SECOND) {
+      this.pauses ??= [];
+      if (this.pauses.length < PAUSES_KEPT)
+        this.pauses.push(this.pause(segment, { frame, timeNs: ns, segment }));
     }
-    this.lateBack = 0;
+    this.lateBack = null;
     this.packets++;
     this.lastNs = ns;
     this.lastFrame = frame;
     if (kind === KIND_ESP) this.esp++;
     else if (kind === KIND_UNKNOWN) this.unknown++;
     else if (kind === KIND_KEEPALIVE) this.observeKeepalive(ns, frame);
-    else if (kind === KIND_IKE_WITHOUT_MARKER) {
-      this.ikeWithoutMarker ??= new MisframedState();
-      this.ikeWithoutMarker.count(ns, frame);
-    } else if (kind === KIND_ESP_OF_DRAFT) {
-      this.espOfDraft ??= new MisframedState();
-      this.espOfDraft.count(ns, frame);
-    }
+    else if (kind === KIND_IKE_WITHOUT_MARKER)
+      this.ikeWithoutMarker = counted(this.ikeWithoutMarker, ns, frame);
+    else if (kind === KIND_ESP_OF_DRAFT) this.espOfDraft = counted(this.espOfDraft, ns, frame);
   }
 
   /** ESP counts by small steps behind one SPI; something else that is no IKE does not. */
   observeMarked(spi: number, sequence: number, ns: Nanoseconds, frame: FrameId): void {
     const step = sequence - this.markedSequence;
     if (spi === this.markedSpi && step > 0 && step <= MARKED_STEP_MAX) {
-      this.espBehindMarker ??= new MisframedState();
-      this.espBehindMarker.count(ns, frame);
+      this.espBehindMarker = counted(this.espBehindMarker, ns, frame);
     }
     this.markedSpi = spi;
     this.markedSequence = sequence;
   }
 
   private observeKeepalive(ns: Nanoseconds, frame: FrameId): void {
-    if (this.keepalives === 0) {
-      this.keepaliveFirstNs = ns;
-      this.keepaliveFirstFrame = frame;
-    } else if (this.intervalsNs.length < INTERVALS_KEPT) {
-      this.intervalsNs.push(ns - this.keepaliveLastNs);
+    if (this.keepalives !== null) {
+      this.intervalsNs ??= [];
+      if (this.intervalsNs.length < INTERVALS_KEPT) this.intervalsNs.push(ns - this.keepalives.lastNs);
     }
-    this.keepalives++;
-    this.keepaliveLastNs = ns;
-    this.keepaliveLastFrame = frame;
+    this.keepalives = counted(this.keepalives, ns, frame);
   }
 
   pause(segment: SegmentIndex, next: FrameRef | null): SenderPause {
     return {
       last: { frame: this.lastFrame, timeNs: this.lastNs, segment },
       next,
-      lateBack:
-        this.lateBack === 0
-          ? null
-          : {
-              packets: this.lateBack,
-              first: { frame: this.lateBackFirstFrame, timeNs: this.lateBackFirstNs, segment },
-              last: { frame: this.lateBackLastFrame, timeNs: this.lateBackLastNs, segment },
-            },
+      lateBack: this.lateBack?.session(segment) ?? null,
     };
   }
 
   /** Of those that the session will list. */
   get pauseCount(): number {
-    return this.pauses.length + (this.lateBack > 0 ? 1 : 0);
+    return (this.pauses?.length ?? 0) + (this.lateBack === null ? 0 : 1);
   }
 
   session(address: string, port: number, segment: SegmentIndex): NattSide {
     const ref = (count: number, frame: FrameId, timeNs: Nanoseconds): FrameRef | null =>
       count > 0 ? { frame, timeNs, segment } : null;
+    const keepalives = this.keepalives?.session(segment) ?? NONE;
+    const pauses = this.pauses ?? [];
     return {
       address,
       port,
       packets: this.packets,
       first: ref(this.packets, this.firstFrame, this.firstNs),
       last: ref(this.packets, this.lastFrame, this.lastNs),
-      keepalives: this.keepalives,
-      firstKeepalive: ref(this.keepalives, this.keepaliveFirstFrame, this.keepaliveFirstNs),
-      lastKeepalive: ref(this.keepalives, this.keepaliveLastFrame, this.keepaliveLastNs),
-      keepalivePeriodMs: medianMs(this.intervalsNs),
+      keepalives: keepalives.packets,
+      firstKeepalive: keepalives.first,
+      lastKeepalive: keepalives.last,
+      keepalivePeriodMs: medianMs(this.intervalsNs ?? []),
       unknown: this.unknown,
       esp: this.esp,
-      ikeWithoutMarker: this.ikeWithoutMarker?.session(segment) ?? NONE_MISFRAMED,
-      espOfDraft: this.espOfDraft?.session(segment) ?? NONE_MISFRAMED,
-      espBehindMarker: this.espBehindMarker?.session(segment) ?? NONE_MISFRAMED,
+      ikeWithoutMarker: this.ikeWithoutMarker?.session(segment) ?? NONE,
+      espOfDraft: this.espOfDraft?.session(segment) ?? NONE,
+      espBehindMarker: this.espBehindMarker?.session(segment) ?? NONE,
       longestSurvivedNs: this.longestSurvivedNs,
-      pauses: this.lateBack > 0 ? [...this.pauses, this.pause(segment, null)] : [...this.pauses],
+      pauses: this.lateBack === null ? [...pauses] : [...pauses, this.pause(segment, null)],
     };
   }
 }

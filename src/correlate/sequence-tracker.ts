@@ -297,12 +297,7 @@ interface FirstAndLast {
   lastFrame: FrameId;
 }
 
-function noted(
-  known: FirstAndLast | null,
-  isFirst: boolean,
-  ns: Nanoseconds,
-  frame: FrameId,
-): FirstAndLast {
+function noted(known: FirstAndLast | null, isFirst: boolean, ns: Nanoseconds, frame: FrameId): FirstAndLast {
   if (known === null || isFirst) return { firstNs: ns, firstFrame: frame, lastNs: ns, lastFrame: frame };
   known.lastNs = ns;
   known.lastFrame = frame;

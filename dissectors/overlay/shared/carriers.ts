@@ -31,7 +31,7 @@ export interface Carrier extends FollowedTunnel {
   readonly incomplete: number;
   /** What is repeated in vain of the inner packets that leave in fragments. */
   readonly repeated: RepeatedWhenCut | null;
-  /** The capture may lack fragments through its own fault. */
+  /** Fragments are missing, and the capture may lack them through its own fault. */
   readonly mayMissFragments: boolean;
 }
 
@@ -67,6 +67,7 @@ function carriersOfKind(evidence: Evidence, kind: CarriedKind): Carrier[] {
       if (direction.packets === 0) return [];
       const reports = reportsAbout(tooBig, direction, tunnel.outerStack);
       const overhead = direction.largestInner > 0 ? direction.largestOuter - direction.largestInner : 0;
+      const fragments = fragmentsOf(evidence, pairs, direction, tunnel.outerStack);
       return {
         ...tunnel,
         kind,
@@ -74,12 +75,15 @@ function carriersOfKind(evidence: Evidence, kind: CarriedKind): Carrier[] {
         overhead,
         reports,
         reportedMtu: smallestMtu(reports),
-        ...fragmentsOf(evidence, pairs, direction, tunnel.outerStack),
+        ...fragments,
         repeated: repeatedOf(evidence, tunnel, direction),
-        mayMissFragments: [...protocols].some(
-          (protocol) =>
-            captureMayHide(quality, { protocol, fragment: true }, tunnel.low, tunnel.outerStack) !== null,
-        ),
+        // Asked only where fragments are missing: of thousands of tunnels hardly any.
+        mayMissFragments:
+          fragments.incomplete > 0 &&
+          [...protocols].some(
+            (protocol) =>
+              captureMayHide(quality, { protocol, fragment: true }, tunnel.low, tunnel.outerStack) !== null,
+          ),
       };
     }),
   );
