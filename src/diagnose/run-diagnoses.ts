@@ -1,6 +1,7 @@
 import type { CaptureQuality } from '../correlate/capture-quality.js';
 import { PART } from '../correlate/gates.js';
 import type { PartOfCapture } from '../correlate/part-of-capture.js';
+import type { Moment } from '../moment.js';
 import type { Checked, Finding, Report, Subject, Tunnel } from '../report/report.js';
 import { NO_SIDE_KNOWLEDGE, type SideKnowledge } from '../side-files/side-knowledge.js';
 import { BLAME_LAYERS } from './blame-graph.js';
@@ -184,7 +185,10 @@ export function judge(
 ): Judgement[] {
   const judgements: Judgement[] = [];
   try {
-    for (const judgement of diagnose()) judgements.push(judgement);
+    for (const judgement of diagnose()) {
+      if (judgement.result === 'problem') checkFrames(judgement);
+      judgements.push(judgement);
+    }
   } catch (error) {
     errors.push({
       where: `diagnosis ${id}`,
@@ -193,6 +197,15 @@ export function judge(
     judgements.push(unjudged(`the diagnosis ${id}`));
   }
   return judgements;
+}
+
+/**
+ * What the compiler takes for a frame may be the first item of an empty list; found out here, it costs one diagnosis.
+ * @throws Error
+ */
+function checkFrames({ first, last, evidence }: Problem): void {
+  const refs: readonly (Moment | undefined)[] = [first, last, ...evidence];
+  if (refs.includes(undefined)) throw new Error('a problem cites a frame that there is not');
 }
 
 /** One problem a subject: of several (one a time segment, say) the earliest stays and counts the others. */
