@@ -19,6 +19,7 @@ const CAPTURE_FACTS = file('src/capture/capture-source');
 const FRAME_MARKS = file('src/capture/frame-marks');
 /** The report's model, without a format. */
 const REPORT_MODEL = '^src/report/(report|pictures|page-words)\\.ts$';
+const FLEET_MODEL = file('src/report/fleet-report');
 /** What a diagnosis says of itself. */
 const METADATA = file('src/diagnose/diagnosis-metadata');
 
@@ -57,6 +58,17 @@ const ROOMS = {
       ...['observe', 'wire', 'correlate'].map(room),
       file('src/dissect/dissector'),
       REPORT_MODEL,
+    ],
+  },
+  fleet: {
+    mustNotKnow: 'how captures are read, protocols, diagnoses, output formats',
+    mayImport: [
+      ...MEASURES,
+      CAPTURE_FACTS,
+      ...['observe', 'wire'].map(room),
+      ...files('src/compare/lane-table', 'src/correlate/identity-sink', 'src/correlate/group-by'),
+      REPORT_MODEL,
+      FLEET_MODEL,
     ],
   },
   'side-files': {
@@ -278,7 +290,10 @@ export default {
       comment: 'Only report/ knows output formats; commands/ choose one.',
       severity: 'error',
       from: { path: '^(src|dissectors)/', pathNot: [room('report'), room('commands'), file('src/cli')] },
-      to: { path: [room('report'), '^node_modules/(cli-table3|fast-string-width)/'], pathNot: REPORT_MODEL },
+      to: {
+        path: [room('report'), '^node_modules/(cli-table3|fast-string-width)/'],
+        pathNot: [REPORT_MODEL, FLEET_MODEL],
+      },
     },
     {
       name: 'nothing-from-tests',

@@ -143,6 +143,10 @@ async function run(args: readonly string[]): Promise<number> {
       );
     case 'diff':
       return (await import('./commands/diff.js')).runDiff(invocation.options, terminal);
+    case 'fleet':
+      return (await import('./commands/fleet.js')).runFleetCommand(whereItRuns(invocation.options), terminal);
+    case 'fleet-worker':
+      return (await import('./commands/fleet-worker.js')).runFleetWorker();
     case 'show':
       return (await import('./commands/show.js')).runShow(invocation.options, terminal);
     case 'render':

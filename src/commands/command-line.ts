@@ -13,6 +13,7 @@ import type { ColorChoice } from './color-choice.js';
 import { COMPARE_OPTIONS, type CompareCommandOptions, compareOptions } from './compare-options.js';
 import { CONVERT_OPTIONS, type ConvertCommandOptions, convertOptions } from './convert-options.js';
 import { DIFF_OPTIONS, type DiffCommandOptions, diffOptions } from './diff-options.js';
+import { FLEET_OPTIONS, type FleetCommandOptions, fleetOptions } from './fleet-options.js';
 import { LIVE_OPTIONS, type LiveCommandOptions, liveOptions } from './live-options.js';
 import { RENDER_OPTIONS, type RenderCommandOptions, renderOptions } from './render-options.js';
 import { SHOW_OPTIONS, type ShowCommandOptions, showOptions } from './show-options.js';
@@ -26,6 +27,9 @@ export type Invocation =
   | { readonly command: 'convert'; readonly options: ConvertCommandOptions }
   | { readonly command: 'anonymize'; readonly options: AnonymizeCommandOptions }
   | { readonly command: 'diff'; readonly options: DiffCommandOptions }
+  | { readonly command: 'fleet'; readonly options: FleetCommandOptions }
+  /** A process that does jobs of a fleet. */
+  | { readonly command: 'fleet-worker' }
   | { readonly command: 'show'; readonly options: ShowCommandOptions }
   | { readonly command: 'render'; readonly options: RenderCommandOptions }
   | { readonly command: 'explain'; readonly id: string | null; readonly color: ColorChoice }
@@ -47,6 +51,7 @@ export const OPTIONS_OF: ReadonlyMap<string, object> = new Map<string, object>([
   ['convert', CONVERT_OPTIONS],
   ['anonymize', ANONYMIZE_OPTIONS],
   ['diff', DIFF_OPTIONS],
+  ['fleet', FLEET_OPTIONS],
   ['show', SHOW_OPTIONS],
   ['render', RENDER_OPTIONS],
   ['explain', EXPLAIN_OPTIONS],
@@ -59,6 +64,7 @@ export const COMMANDS = [
   'convert',
   'anonymize',
   'diff',
+  'fleet',
   'show',
   'render',
   'explain',
@@ -71,6 +77,8 @@ export const EPILOGUE =
 
 /** What completion scripts ask by. */
 const COMPLETE = '--complete';
+/** How `capan fleet` starts processes of its own. */
+export const FLEET_WORKER = '--fleet-worker';
 
 /** Thrown once a command is read: yargs would go on to lay out its help, at a tenth of the time of a small analysis. */
 class CommandRead extends Error {}
@@ -81,6 +89,7 @@ class CommandRead extends Error {}
  */
 export async function readCommandLine(args: readonly string[], version: string): Promise<Invocation> {
   if (args[0] === COMPLETE) return { command: 'complete', words: args.slice(1) };
+  if (args[0] === FLEET_WORKER) return { command: 'fleet-worker' };
   assertCommand(args);
   assertOptions(args);
   let invocation: Invocation | null = null;
@@ -179,6 +188,17 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
       },
     )
     .command(
+      'fleet',
+      'captures of many places together: which host, link, network or port is ill, proven by the points around it',
+      (command) =>
+        command
+          .usage('$0 fleet CAPTURES... [options]\n$0 fleet --points FILE [options]')
+          .options(FLEET_OPTIONS),
+      (argv) => {
+        onInvocation({ command: 'fleet', options: fleetOptions(argv, operands(argv._)) });
+      },
+    )
+    .command(
       'show',
       'the layers of single frames as capan sees them: tunnel, flow, session, and the findings they serve',
       (command) => command.usage('$0 show FILE FRAME... [options]').options(SHOW_OPTIONS),
@@ -216,7 +236,7 @@ function parserOf(args: readonly string[], version: string, onInvocation: (invoc
     )
     .demandCommand(
       1,
-      'name a command: analyze, compare, live, convert, anonymize, diff, show, render or explain',
+      'name a command: analyze, compare, live, convert, anonymize, diff, fleet, show, render or explain',
     )
     .strictOptions()
     .help()

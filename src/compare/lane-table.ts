@@ -6,8 +6,10 @@ import {
   FLOW_PORTS,
   FLOW_PROTOCOL,
   FLOW_STACK,
+  STACK_HIGH,
   STACK_KEY,
   STACK_KIND,
+  STACK_LOW,
   STACK_PARENT,
   TUNNEL_KINDS,
 } from '../observe/flow-key.js';
@@ -149,6 +151,24 @@ export class LaneTable {
     const { words } = this.stacks;
     const key = words[at + STACK_KEY] >>> 0;
     return `${TUNNEL_KINDS[words[at + STACK_KIND]]}${key === 0 ? '' : ` ${key}`}`;
+  }
+
+  /** IP protocol number. */
+  protocolOf(lane: Lane): number {
+    return this.keys.words[(lane >> 1) * KEY_WORDS + FLOW_PROTOCOL] & 0xff;
+  }
+
+  /** Of the innermost tunnel of a stack: its kind, key and outer ends in canonical order; null outside tunnels. */
+  tunnelEnds(stack: number): { kind: string; key: number; low: string; high: string } | null {
+    if (stack === 0) return null;
+    const at = stack * KEY_WORDS;
+    const { words } = this.stacks;
+    return {
+      kind: TUNNEL_KINDS[words[at + STACK_KIND]],
+      key: words[at + STACK_KEY] >>> 0,
+      low: formatAddress(words, at + STACK_LOW),
+      high: formatAddress(words, at + STACK_HIGH),
+    };
   }
 
   private lookUp(local: number, isFragment: boolean): number {
