@@ -147,13 +147,15 @@ export function foldByCause(
   readonly folded: ReadonlyMap<LossCause, readonly PlacedFinding[]>;
   readonly rest: readonly PlacedFinding[];
 } {
-  const folded = new Map<LossCause, PlacedFinding[]>();
   const rest: PlacedFinding[] = [];
+  const explained: { readonly cause: LossCause; readonly placed: PlacedFinding }[] = [];
   for (const placed of findings) {
     const cause = causes.find((one) => follows(placed, one, knowledge));
     if (cause === undefined) rest.push(placed);
-    else folded.set(cause, [...(folded.get(cause) ?? []), placed]);
+    else explained.push({ cause, placed });
   }
+  const byCause = [...groupBy(explained, ({ cause }) => cause)];
+  const folded = new Map(byCause.map(([cause, own]) => [cause, own.map(({ placed }) => placed)]));
   return { folded, rest };
 }
 
@@ -206,9 +208,8 @@ function restFinding(group: readonly PlacedFinding[], timeText: (us: number) => 
     (x, y) => (x.finding.severity === 'error' ? 0 : 1) - (y.finding.severity === 'error' ? 0 : 1),
   );
   const times = group.flatMap(({ firstUs }) => (firstUs === null ? [] : [firstUs]));
-  const hosts = group
-    .map((one) => one.hosts)
-    .reduce((shared, own) => shared.filter((host) => own.includes(host)));
+  const all = new Set(group.flatMap((one) => one.hosts));
+  const hosts = [...all].filter((host) => group.every((one) => one.hosts.includes(host)));
   const shared = hosts.length === 1 && group.length > 1 ? `: all concern ${hosts[0]}` : '';
   return {
     id: finding.id,

@@ -1,5 +1,7 @@
+import { groupBy } from '../correlate/group-by.js';
 import type { FleetFinding, FleetReport } from '../report/fleet-report.js';
 import { formatRfc3339 } from '../rfc3339.js';
+import { nsOfSeconds } from '../units.js';
 import { blindSpots } from './blind-spots.js';
 import { type ClockDifference, type PointClock, solveClocks } from './clocks.js';
 import type { ReadPair, ReadPoint } from './fleet-evidence.js';
@@ -71,8 +73,10 @@ export function makeFleetReport(evidence: FleetEvidence): FleetReport {
   };
 }
 
+/** In two parts, as nanoseconds since 1970 are more than a double holds. @param us microseconds since 1970 */
 function timeText(us: number): string {
-  return formatRfc3339(BigInt(Math.round(us)) * 1000n);
+  const wholeSeconds = Math.floor(us / 1e6);
+  return formatRfc3339(nsOfSeconds(wholeSeconds) + nsOfSeconds(Math.round(us - wholeSeconds * 1e6) / 1e6));
 }
 
 function differencesOf(pairs: readonly ReadPair[]): ClockDifference[] {
@@ -207,12 +211,8 @@ function linkSummary(pair: ReadPair, { points, keepsReports }: FleetEvidence): F
 }
 
 function groupsOf(points: readonly ReadPoint[], clocks: readonly PointClock[]): string[][] {
-  const groups = new Map<number, string[]>();
-  for (const [index, { name }] of points.entries()) {
-    const { group } = clocks[index];
-    groups.set(group, [...(groups.get(group) ?? []), name]);
-  }
-  return [...groups.values()];
+  const groups = groupBy(points.keys(), (index) => clocks[index].group);
+  return [...groups.values()].map((own) => own.map((index) => points[index].name));
 }
 
 function worstClock(
