@@ -239,7 +239,9 @@ import openvpnPortUnreachable from './openvpn/diagnoses/port-unreachable.js';
 import openvpnResetLoop from './openvpn/diagnoses/reset-loop.js';
 import openvpnRoles from './openvpn/roles.js';
 import openvpnSettings from './openvpn/settings.js';
+import openvpnTcpdumpLines from './openvpn/text-lines/tcpdump.js';
 import openvpnTlsStalled from './openvpn/diagnoses/tls-stalled.js';
+import openvpnTsharkLines from './openvpn/text-lines/tshark.js';
 import openvpnTunnel from './openvpn/tunnel.js';
 import overlayAsymmetricEncapsulation from './overlay/diagnoses/asymmetric-encapsulation.js';
 import overlayDeviceMismatch from './overlay/diagnoses/device-mismatch.js';
@@ -434,6 +436,8 @@ export const textCaptures: TextCatalogue = {
     isakmpTcpdumpLines,
     isakmpTsharkLines,
     ntpTcpdumpLines,
+    openvpnTcpdumpLines,
+    openvpnTsharkLines,
     tcpTcpdumpLines,
     tcpTsharkLines,
     udpencapTcpdumpLines,

@@ -59,7 +59,9 @@ function claim(frame: FrameContext, offset: number, end: number): number {
 function bind(table: OpenvpnTable, { protocolIndex }: Binding): Dissect {
   return function dissectOpenvpn(frame, offset, end) {
     const start = frame.protocol === PROTOCOL_TCP ? offset + openvpn.STREAM_LENGTH_LENGTH : offset;
-    if (end - start < openvpn.CONTROL_LENGTH_MIN) return frame.observeUnreadable(protocolIndex);
+    if (end - start < openvpn.CONTROL_LENGTH_MIN) {
+      return dissectFirstByte(table, protocolIndex, frame, start, end);
+    }
     const opcode = frame.view.getUint8(start) >> openvpn.OPCODE_SHIFT;
     if (opcode < openvpn.HARD_RESET_CLIENT_V1 || opcode > openvpn.CONTROL_WRAPPED_KEY) {
       return frame.observeUnreadable(protocolIndex);
@@ -67,6 +69,26 @@ function bind(table: OpenvpnTable, { protocolIndex }: Binding): Dissect {
     if (openvpn.isData(opcode)) dissectData(table, protocolIndex, frame, start, end, opcode);
     else dissectControl(table, protocolIndex, frame, start, end, opcode);
   };
+}
+
+/** Of a packet that was cut before its session id a hard reset is known by its opcode and its length. */
+function dissectFirstByte(
+  table: OpenvpnTable,
+  protocolIndex: number,
+  frame: FrameContext,
+  start: number,
+  end: number,
+): void {
+  const opcode = end > start ? frame.view.getUint8(start) >> openvpn.OPCODE_SHIFT : 0;
+  const isReset =
+    frame.isCut &&
+    frame.protocol === PROTOCOL_UDP &&
+    openvpn.isPlainHardReset(opcode) &&
+    mayBeHardReset(frame, start, end);
+  if (!isReset) return frame.observeUnreadable(protocolIndex);
+  const row = appendRow(table, frame, start, end, opcode);
+  table.proof[row] = PROOF_WEAK;
+  table.wrapping[row] = WRAP_UNREAD;
 }
 
 function dissectData(

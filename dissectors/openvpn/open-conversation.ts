@@ -255,7 +255,10 @@ function factsOf(batch: Rows, row: number, way: Way, ref: FrameRef, isFragment: 
     keyId: columns.keyId[row],
     length: columns.length[row],
     wrapping: columns.wrapping[row],
-    session: sessionText(columns.sessionHigh[row], columns.sessionLow[row]),
+    session:
+      columns.sessionHigh[row] === 0 && columns.sessionLow[row] === 0
+        ? null
+        : sessionText(columns.sessionHigh[row], columns.sessionLow[row]),
     remote: ackCount > 0 ? sessionText(columns.remoteHigh[row], columns.remoteLow[row]) : null,
     messageId: columns.messageId[row],
     ackCount,

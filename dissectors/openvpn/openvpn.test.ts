@@ -239,10 +239,22 @@ describe('what does not fit', () => {
   it('a packet that the capture cut gives what it shows, and never fails', () => {
     for (let length = 0; length < reset.length; length++) {
       const { rows, unreadableHeaders } = dissect(reset.subarray(0, length), true);
-      expect([rows, unreadableHeaders], `${length} bytes`).toEqual(length < 10 ? [0, 1] : [1, 0]);
+      expect([rows, unreadableHeaders], `${length} bytes`).toEqual(length < 1 ? [0, 1] : [1, 0]);
     }
     dissect(reset.subarray(0, 12), true);
     expect(table.wrapping[0]).toBe(WRAP_UNREAD);
+  });
+
+  it('of what was cut in front of the session id only a hard reset with key 0 is taken', () => {
+    for (const [first, rows] of [
+      ['38', 1],
+      ['40', 1],
+      ['39', 0],
+      ['20', 0],
+      ['48', 0],
+    ] as const) {
+      expect(dissect(hex(first), true).rows, first).toBe(rows);
+    }
   });
 
   it('random bytes never throw, and are hardly ever claimed', () => {

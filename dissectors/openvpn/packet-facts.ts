@@ -8,8 +8,8 @@ export interface PacketFacts {
   readonly keyId: number;
   readonly length: number;
   readonly wrapping: number;
-  /** 16 hexadecimal digits. */
-  readonly session: string;
+  /** 16 hexadecimal digits; null where the packet was cut before it. */
+  readonly session: string | null;
   /** Session id of the peer, which stands beside acknowledgments only. */
   readonly remote: string | null;
   readonly messageId: number;

@@ -1,3 +1,4 @@
+import type { CaptureQuality } from '../../../src/correlate/capture-quality.js';
 import { captureMayHide, oneSidedLimit } from '../../../src/correlate/gates.js';
 import { secondsToPause } from '../../../src/correlate/watched.js';
 import {
@@ -22,6 +23,7 @@ import {
   type OpenvpnPeers,
   openvpnPeers,
 } from '../peers.js';
+import type { OpenvpnConversation } from '../session.js';
 import { isWithoutOpcodes } from '../static-key.js';
 
 const RESETS_MIN = 3;
@@ -29,6 +31,7 @@ const SPAN_SECONDS_MIN = 5;
 
 export default defineDiagnosis({
   id: 'openvpn.no-response',
+  lists: 'suffice',
   title: 'OpenVPN server does not answer',
   severity: 'error',
   subject: 'session',
@@ -93,6 +96,15 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
       stack,
     );
   if (limit) return insufficientData(subject, limit);
+  const isUnread = unanswered.some(({ conversation, handshake }) => {
+    return handshake.clientSession === null && comesBack(evidence.quality, conversation, refs[0]);
+  });
+  if (isUnread) {
+    return insufficientData(
+      subject,
+      `something comes back from ${server}, of which no opcode is shown; capture with -s 0 -w FILE, or print with -XX.`,
+    );
+  }
   const elsewhere = answeredElsewhere(evidence, unanswered);
   if (elsewhere) {
     return insufficientData(
@@ -101,6 +113,19 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
     );
   }
   return noAnswer(evidence, peers, unanswered, refs);
+}
+
+/** Whether any packet of the server came on the same ports after that frame, be it of OpenVPN or not. */
+function comesBack({ traffic }: CaptureQuality, conversation: OpenvpnConversation, since: FrameRef): boolean {
+  const { from, to } = fromServer(conversation);
+  const pair = traffic.between(from.address, to.address, conversation.stack);
+  if (!pair) return false;
+  const isServerA = pair.a === from.address;
+  return pair.conversations.some(({ portOfA, portOfB, fromA, fromB }) => {
+    const { last } = isServerA ? fromA : fromB;
+    const [own, other] = isServerA ? [portOfA, portOfB] : [portOfB, portOfA];
+    return own === from.port && other === to.port && last !== null && last.frame > since.frame;
+  });
 }
 
 /** Another address from which a server answered one of these sessions, or null: a server with several addresses. */
@@ -150,7 +175,9 @@ function longestUnanswered(attempts: readonly Attempt[]): readonly Attempt[] {
 function isIgnored(attempt: Attempt): boolean {
   const { handshake, clientWay } = attempt;
   const answer = handshake.serverResets?.sendings[0];
-  if (!answer || handshake.messages.some(({ way }) => way === clientWay)) return false;
+  // Without session ids a repetition and the next session look alike.
+  if (!answer || handshake.clientSession === null || handshake.messages.some(({ way }) => way === clientWay))
+    return false;
   if (handshake.firstData.some((data) => data !== null)) return false;
   const repeated = repeatedAfter(attempt, answer);
   return repeated.length >= RESETS_MIN && isLong([answer, ...repeated]);
