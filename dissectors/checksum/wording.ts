@@ -22,9 +22,10 @@ export function checksumWords({ kind, layerStack, faults }: Lane): string {
   return layerStack === 0 ? name : `inner ${name}`;
 }
 
-/** `0xffff instead of 0x76dc`. */
+/** `0xffff instead of 0x76dc`; 0 stands for a right one that is not known. */
 export function sumWords(found: number, expected: number): string {
-  return `0x${found.toString(16).padStart(4, '0')} instead of 0x${expected.toString(16).padStart(4, '0')}`;
+  const [wrong, right] = [found, expected].map((sum) => `0x${sum.toString(16).padStart(4, '0')}`);
+  return expected === 0 ? `${wrong}` : `${wrong} instead of ${right}`;
 }
 
 /** Display filter for the packets between the ends; a stock tshark may not look into a tunnel. */

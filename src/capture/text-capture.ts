@@ -1,4 +1,5 @@
 // What a text must offer to be read as a capture, and the way from its packets to the reader of their records.
+import { setImmediate as otherEvents } from 'node:timers/promises';
 import { LineSplitter, PASTED_LINE_LENGTH_MAX, pastedLine } from '../pasted-line.js';
 import type { ByteFeed } from './byte-feed.js';
 import { addDamage } from './capture-facts.js';
@@ -75,6 +76,8 @@ export const NO_TEXTS: TextCatalogue = { captures: [], lines: [] };
 export const TEXT_LENGTH_MAX = 64 << 20;
 /** Read at a time. */
 const PIECE_LENGTH = 64 << 10;
+/** So often others are let in: whoever interrupts is heard. */
+const PIECES_AT_ONCE = 16;
 /** A configuration may be one line; what is longer is none. */
 const KEPT_LINE_LENGTH_MAX = 4 << 20;
 
@@ -107,7 +110,8 @@ export async function readText(
   const piece = new Uint8Array(PIECE_LENGTH);
   let decoder: InstanceType<typeof TextDecoder> | null = null;
   let length = 0;
-  while (length < TEXT_LENGTH_MAX) {
+  for (let pieces = 1; length < TEXT_LENGTH_MAX; pieces++) {
+    if (pieces % PIECES_AT_ONCE === 0) await otherEvents();
     const read = feed.readInto(piece, 0, Math.min(piece.length, TEXT_LENGTH_MAX - length));
     const count = typeof read === 'number' ? read : await read;
     if (count <= 0) break;

@@ -3,7 +3,7 @@
 import type { ByteSource } from './byte-source.js';
 import { addDamage, addInterface, countSkipped } from './capture-facts.js';
 import type { CaptureFacts, CaptureInterface } from './capture-source.js';
-import { MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from './frame-marks.js';
+import { MARK_IN_WORDS, MARK_INBOUND, MARK_NO_TIME, MARK_OUTBOUND } from './frame-marks.js';
 import {
   type ReadWindow,
   type RecordWalker,
@@ -125,9 +125,11 @@ export class TextRecordSource implements ByteSource {
 }
 
 function writeRecord(buffer: Uint8Array, packet: TextPacket, interfaceIndex: number): void {
-  const { timeNs, bytes, originalLength = bytes.length, direction = null } = packet;
+  const { timeNs, bytes, originalLength = bytes.length, direction = null, isInWords = false } = packet;
   const view = new DataView(buffer.buffer);
-  const marks = direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0;
+  const marks =
+    (direction === 'in' ? MARK_INBOUND : direction === 'out' ? MARK_OUTBOUND : 0) |
+    (isInWords ? MARK_IN_WORDS : 0);
   buffer.fill(0, 0, HEADER_LENGTH);
   view.setUint32(CAPTURED, bytes.length);
   view.setUint32(ORIGINAL, Math.max(originalLength, bytes.length));

@@ -1,4 +1,4 @@
-import { MARK_CHECKSUM_PENDING } from '../capture/frame-marks.js';
+import { MARK_CHECKSUM_PENDING, MARK_IN_WORDS } from '../capture/frame-marks.js';
 import { ORIGIN_WHOLE } from '../observe/table.js';
 import {
   areSameSum,
@@ -104,7 +104,8 @@ export class ChecksumVerifier {
     this.isSampled = false;
     this.weight = 1;
     if ((frame.marks & MARK_CHECKSUM_PENDING) !== 0) return;
-    if (frame.networkLength <= SMALL_BYTES_MAX) {
+    // What words say of a sum costs nothing to take.
+    if (frame.networkLength <= SMALL_BYTES_MAX || (frame.marks & MARK_IN_WORDS) !== 0) {
       this.isSampled = true;
       return;
     }
@@ -151,7 +152,9 @@ export class ChecksumVerifier {
 
   /** The UDP, TCP or ICMP message `[offset, offset + frame.payloadLength)` of the IP current packet. */
   transport(frame: FrameContext, offset: number, end: number): void {
-    if (!this.isSampled || !this.isVerifiable || frame.isCut || frame.origin !== ORIGIN_WHOLE) return;
+    if (!this.isSampled || !this.isVerifiable || frame.origin !== ORIGIN_WHOLE) return;
+    if ((frame.marks & MARK_IN_WORDS) !== 0) return this.takeFromWords(frame, offset, end);
+    if (frame.isCut) return;
     const length = frame.payloadLength;
     if (offset + length > end) return;
     switch (frame.protocol) {
@@ -168,6 +171,20 @@ export class ChecksumVerifier {
           this.verify(frame, CHECKSUM_ICMP, offset, length, ICMP_CHECKSUM);
         return;
     }
+  }
+
+  /** Words name the sums that are wrong: those alone stand in their fields. What would be right is not kept. */
+  private takeFromWords(frame: FrameContext, offset: number, end: number): void {
+    const kind = KIND_OF_PROTOCOL.get(frame.protocol);
+    if (kind === undefined) return;
+    const at =
+      offset + (kind === CHECKSUM_UDP ? UDP_CHECKSUM : kind === CHECKSUM_TCP ? TCP_CHECKSUM : ICMP_CHECKSUM);
+    if (at + 2 > end) return;
+    const found = frame.view.getUint16(at);
+    if (found === 0) return;
+    const isPseudo = kind !== CHECKSUM_ICMP || frame.family === 6;
+    const isUnfilled = isPseudo && this.isLeftToTheCard(frame, found, frame.payloadLength);
+    this.note(frame, kind, isUnfilled ? VERDICT_UNFILLED : VERDICT_WRONG, found, found);
   }
 
   private verifyUdp(frame: FrameContext, offset: number, available: number): void {
@@ -196,17 +213,26 @@ export class ChecksumVerifier {
     const sum = foldSum(addresses + length + sumOfBytes(view, offset, offset + length));
     if (sum === 0xffff) return;
     const found = view.getUint16(offset + at);
+    const verdict = this.isLeftToTheCard(frame, found, length) ? VERDICT_UNFILLED : VERDICT_WRONG;
+    this.note(frame, kind, verdict, found, sum);
+  }
+
+  /** Whether the field holds no more than the sum of the pseudo-header, or nothing. */
+  private isLeftToTheCard(frame: FrameContext, found: number, length: number): boolean {
+    const destination = this.isRouted ? this.finalDestination : frame.destination;
+    const addresses = sumOfAddress(frame.source) + sumOfAddress(destination) + frame.protocol;
     const withLength = foldSum(addresses + length);
     // With the length, or without it for segments yet to be cut; some systems store the complement.
     const withoutLength = foldSum(addresses);
-    const isUnfilled =
-      found === 0 ||
-      areSameSum(found, withLength) ||
-      areSameSum(found, withoutLength) ||
-      areSameSum(found, 0xffff - withLength) ||
-      areSameSum(found, 0xffff - withoutLength);
     // 0xffff is what a sender writes for a sum of 0, never for "not filled in".
-    this.note(frame, kind, isUnfilled && found !== 0xffff ? VERDICT_UNFILLED : VERDICT_WRONG, found, sum);
+    return (
+      found !== 0xffff &&
+      (found === 0 ||
+        areSameSum(found, withLength) ||
+        areSameSum(found, withoutLength) ||
+        areSameSum(found, 0xffff - withLength) ||
+        areSameSum(found, 0xffff - withoutLength))
+    );
   }
 
   /**
@@ -235,7 +261,8 @@ export class ChecksumVerifier {
     note.length = frame.networkLength;
     note.found = found;
     // What was left out of the sum had to be the complement of the rest.
-    note.expected = verdict === VERDICT_WRONG ? 0xffff - foldSum(sum + (0xffff - found)) : 0;
+    const isKnown = verdict === VERDICT_WRONG && (frame.marks & MARK_IN_WORDS) === 0;
+    note.expected = isKnown ? 0xffff - foldSum(sum + (0xffff - found)) : 0;
     for (let word = 0; word < 4; word++) {
       note.source[word] = frame.source[word];
       note.destination[word] = frame.destination[word];

@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { setImmediate as otherEvents } from 'node:timers/promises';
 import { bareCommands } from './bare-commands.js';
 import { type ConfigurationTerms, isConfiguration, readConfiguration } from './configuration.js';
 import { jsonBlocks } from './json-blocks.js';
@@ -12,7 +13,7 @@ import {
 } from './side-file-reader.js';
 import { CollectedKnowledge, type SideKnowledge } from './side-knowledge.js';
 import tcpdumpSummaries from './tcpdump-summary.js';
-import { jsonValue, looksLikeJson, SIDE_FILE_BYTES_MAX, type TextFile, textFile } from './text-file.js';
+import { jsonValue, LINES_MAX, looksLikeJson, SIDE_FILE_BYTES_MAX, textFile } from './text-file.js';
 
 /** Side files by the option that names them. Paths. */
 export interface SideFilePaths {
@@ -60,6 +61,9 @@ export async function readSideFiles(
   return reading.knowledge;
 }
 
+/** Longer texts let other events in between readers. */
+const LINES_AT_ONCE = 10_000;
+
 interface Found {
   readonly kind: string;
   readonly facts: number;
@@ -69,6 +73,8 @@ interface Found {
 export class Reading {
   readonly knowledge = new CollectedKnowledge();
   private readonly readers: readonly SideFileReader[];
+  /** Of the text that is being read: how much of it nobody was given. */
+  private linesLeftOut = 0;
 
   constructor(catalogue: SideFileCatalogue) {
     this.readers = [configurationReader(this.knowledge, catalogue), tcpdumpSummaries, ...catalogue.readers];
@@ -99,7 +105,7 @@ export class Reading {
 
   /** Adds what a pasted terminal says; what is not known in it is no mistake. */
   async takePaste(file: string, content: string): Promise<void> {
-    const found = this.takeText(textFile(file, content));
+    const found = await this.takeText(file, content);
     for (const json of jsonBlocks(content)) {
       const reader = this.readers.filter(isOfJson).find((one) => one.json.recognises(json));
       // Thresholds are set by the operator, not by what somebody pasted.
@@ -111,26 +117,31 @@ export class Reading {
         if (!(error instanceof SideFileError)) throw error;
       }
     }
-    if (found.length > 0) this.list(file, found);
+    if (found.length > 0 || this.linesLeftOut > 0) this.list(file, found);
   }
 
-  private list(file: string, found: readonly Found[], warning?: string): void {
+  private list(file: string, found: readonly Found[], ...warnings: (string | undefined)[]): void {
+    if (this.linesLeftOut > 0) {
+      warnings.push(`was read up to line ${LINES_MAX}: ${this.linesLeftOut} more lines were left out`);
+      this.linesLeftOut = 0;
+    }
+    const warning = warnings.flatMap((one) => one ?? []).join('; ');
     this.knowledge.files.push({
       file,
       kinds: [...new Set(found.map(({ kind }) => kind))],
       facts: found.reduce((sum, { facts }) => sum + facts, 0),
-      ...(warning === undefined ? {} : { warning }),
+      ...(warning === '' ? {} : { warning }),
     });
   }
 
   /** JSON or text; text in the midst of which JSON was pasted is text. */
   private async takeAnything(file: string, content: string, wanted: JsonReader | null): Promise<Found[]> {
-    if (!looksLikeJson(content)) return this.takeText(textFile(file, content));
+    if (!looksLikeJson(content)) return this.takeText(file, content);
     try {
       const found = await this.takeJson(file, content, wanted);
-      return found.length > 0 ? found : this.takeText(textFile(file, content));
+      return found.length > 0 ? found : await this.takeText(file, content);
     } catch (error) {
-      const found = this.takeText(textFile(file, content));
+      const found = await this.takeText(file, content);
       if (found.length > 0) return found;
       throw error;
     }
@@ -157,10 +168,16 @@ export class Reading {
   }
 
   /** A pasted terminal may hold the output of several commands, so every reader looks at all of it. */
-  private takeText(text: TextFile): Found[] {
-    return this.readers
-      .map((reader) => this.keep(reader, reader.text?.read(text) ?? []))
-      .filter(({ facts }) => facts > 0);
+  private async takeText(file: string, content: string): Promise<Found[]> {
+    const text = textFile(file, content);
+    this.linesLeftOut = text.linesLeftOut ?? 0;
+    const found: Found[] = [];
+    for (const reader of this.readers) {
+      found.push(this.keep(reader, reader.text?.read(text) ?? []));
+      // Whoever interrupts is heard.
+      if (text.lines.length > LINES_AT_ONCE) await otherEvents();
+    }
+    return found.filter(({ facts }) => facts > 0);
   }
 
   private keep<Fact>(reader: SideFileReader<Fact>, facts: readonly Fact[]): Found {

@@ -3,8 +3,8 @@ import { SideFileError } from './side-file-error.js';
 
 /** Side files are excerpts of logs and outputs of commands; what is larger is a mistake, or hostile. */
 export const SIDE_FILE_BYTES_MAX = 64 * 1024 * 1024;
-/** Lines that are not blank; what is behind them is left out. */
-const LINES_MAX = 500_000;
+/** Lines that are not blank; what is behind them is left out, which is said. */
+export const LINES_MAX = 500_000;
 
 export interface TextLine {
   readonly text: string;
@@ -16,6 +16,8 @@ export interface TextLine {
 export interface TextFile {
   readonly file: string;
   readonly lines: readonly TextLine[];
+  /** Lines behind the last that is kept; not stated where there are none. */
+  readonly linesLeftOut?: number;
 }
 
 /** `$ `, `# `, `root@host:~# `, `[user@host dir]$ `, `midonet> ` in front of a command. Linear: no nested repetition. */
@@ -25,15 +27,20 @@ const CODE_FENCE = /^\s*```/;
 export function textFile(file: string, content: string): TextFile {
   const lines: TextLine[] = [];
   let number = 0;
+  let linesLeftOut = 0;
   const splitter = new LineSplitter((raw) => {
     number++;
-    if (raw === '' || lines.length === LINES_MAX) return;
+    if (raw === '') return;
+    if (lines.length === LINES_MAX) {
+      linesLeftOut++;
+      return;
+    }
     const text = pastedLine(raw.slice(0, PASTED_LINE_LENGTH_MAX)).trimEnd();
     if (text !== '' && !CODE_FENCE.test(text)) lines.push({ text, number });
   }, PASTED_LINE_LENGTH_MAX);
   splitter.take(content);
   splitter.end();
-  return { file, lines };
+  return { file, lines, ...(linesLeftOut > 0 && { linesLeftOut }) };
 }
 
 /** The command behind a prompt, or the line itself. */

@@ -18,6 +18,8 @@ const CITED = 6;
 
 export default defineDiagnosis({
   id: 'packet.corrupted',
+  // Whether sums are wrong by chance shows in what would be right.
+  lines: 'mislead',
   title: 'Packets are damaged on the path',
   severity: 'warning',
   subject: 'pair',

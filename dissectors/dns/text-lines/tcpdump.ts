@@ -4,7 +4,7 @@ const PORTS = [53, 5353, 5355];
 const QUERY =
   /^(\d{1,5})([+%|*-]{0,4})(?: \[[^\]]{1,40}\])* ([A-Z]{1,10})(?: \((?:QM|QU)\))?\? (\S{1,255})(?: .{0,40})? \((\d{1,5})\)/;
 const ANSWER =
-  /^(\d{1,5})([*|$-]{0,4})(?: ([A-Z][A-Za-z]{1,20}))?(?: \[\d{1,3}q\])? (\d{1,5})\/(\d{1,5})\/(\d{1,5})(?:.{0,4000}) \((\d{1,5})\)$/;
+  /^(\d{1,5})(?: ([A-Z][A-Za-z]{1,20}))?([*|$-]{0,4})(?: \[\d{1,3}q\])?(?: q: [A-Z\d]{1,10}(?: \((?:QM|QU)\))?\? \S{1,255})? (\d{1,5})\/(\d{1,5})\/(\d{1,5})(?:.{0,4000}) \((\d{1,5})\)$/;
 const RESPONSE_CODES: readonly string[] = ['', 'FormErr', 'ServFail', 'NXDomain', 'NotImp', 'Refused'];
 const TYPES: Readonly<Record<string, number>> = {
   A: 1,
@@ -19,7 +19,7 @@ const TYPES: Readonly<Record<string, number>> = {
   ANY: 255,
 };
 
-/** `12345+ A? example.org. (29)` and `12345 NXDomain* 0/1/0 (104)`; a reply's question is printed with -vv alone, and remembered. */
+/** `12345+ A? example.org. (29)` and `12345 NXDomain* 0/1/0 (104)`; a reply's question is printed with -vv alone, and is that of its query. */
 const dns: PacketLines = {
   carriedBy: 'udp',
   read(words, line) {
@@ -35,7 +35,7 @@ const dns: PacketLines = {
     }
     const answer = ANSWER.exec(words);
     if (answer === null) return null;
-    const [, id = '', flags = '', code = '', answers, authorities, additional, length] = answer;
+    const [, id = '', code = '', flags = '', answers, authorities, additional, length] = answer;
     const question = questions.get(`${id} ${line.destination} ${line.destinationPort} ${line.source}`);
     const bits =
       0x8100 |

@@ -13,6 +13,8 @@ const CITED = 3;
 
 export default defineDiagnosis({
   id: 'esp.taken-as-ike',
+  // A line of IKE without its marker reads like one of ESP.
+  lines: 'mislead',
   title: 'The receiver hands ESP to its IKE daemon',
   severity: 'error',
   subject: 'tunnel',

@@ -38,7 +38,7 @@ export default defineDiagnosis({
           'without -v neither hop limit, identification, fragments nor message lengths of IKE, without -e no MAC addresses. ' +
           (packetsInLists > 0
             ? 'A list of packets as tshark prints it shows the innermost addresses alone: neither the outer ones of a tunnel and its ' +
-              'key, nor the ports of ESP and IKE, nor sequence numbers of ESP; print tshark -x -r FILE. '
+              'key, nor the ports of ESP and IKE, nor sequence numbers of ESP; print tshark -P -x -r FILE. '
             : '') +
           'What depends on these is not judged, and what was not found may still be there.',
         first,

@@ -13,7 +13,7 @@ export interface HeadLine {
 const INTERFACE = /^(?:([\w.@:?-]{1,16}) {1,8})?(In|Out|B|M|P|\?) {1,3}(?=\S)/;
 const MAC = '[0-9a-f]{2}(?::[0-9a-f]{2}){5}';
 const ETHERNET = new RegExp(
-  `^(${MAC}) > (${MAC}|Broadcast), (?:ethertype [^(]{0,40}\\(0x([0-9a-f]{4})\\)|802\\.3), length:? (\\d{1,6}): `,
+  `^(${MAC}) > (${MAC}|Broadcast), (?:ethertype [^(]{0,40}\\(0x([0-9a-f]{4})\\)|(IPv4|IPv6|ARP)|802\\.3), length:? (\\d{1,6}): `,
 );
 /** `-e` on a cooked interface: `ifindex 2 aa:bb:… ethertype IPv4 (0x0800), length 104: `. */
 const COOKED = new RegExp(
@@ -22,6 +22,19 @@ const COOKED = new RegExp(
 const PACKET = /^(?:IP6?[ ,]|ARP, |RARP, |arp |IP[46]? )/;
 const OTHER_PACKET =
   /^(?:\S+ > \S+|STP|LLDP|MPLS|PPPoE|vlan |802\.1|Loopback|CDP|EAP|LACP|AoE|LLC|Unknown|\[\|)/;
+
+/** `-#` counts the packets in front of everything else. */
+const NUMBER =
+  /^ {0,4}\d{1,10} {2}(?= ?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d\.\d|\d{9,11}\.\d{6} |IP6? |ARP, |[0-9a-f]{2}:[0-9a-f]{2}:)/;
+
+/** The line without the number that `tcpdump -#` prints in front. */
+export function unnumbered(line: string): string {
+  const first = line.charCodeAt(line.length - line.trimStart().length);
+  return first >= 0x30 && first <= 0x39 ? line.replace(NUMBER, '') : line;
+}
+
+/** tcpdump calls both versions `ip:` there. */
+const IS_IPV6 = /^ip: (?:\((?:class|flowlabel|hlim) |[0-9a-f]{0,4}:)/;
 
 /** The line of a packet as tcpdump prints it, or null. Without a time only what surely is one. */
 export function tcpdumpHead(line: string): HeadLine | null {
@@ -38,11 +51,11 @@ export function tcpdumpHead(line: string): HeadLine | null {
   const ethernet = ETHERNET.exec(rest);
   const cooked = ethernet === null ? COOKED.exec(rest) : null;
   const [prefix = ''] = ethernet ?? cooked ?? [];
-  const wire = ethernet?.[4] ?? cooked?.[2];
-  const type = ethernet?.[3] ?? cooked?.[1];
+  const wire = ethernet?.[5] ?? cooked?.[2];
+  const type = ethernet?.[3] ?? TYPES_BY_NAME.get(ethernet?.[4] ?? '') ?? cooked?.[1];
   rest = rest.slice(prefix.length);
   // With -e on a link without addresses.
-  if (rest.startsWith('ip: ')) rest = `IP ${rest.slice(4)}`;
+  if (rest.startsWith('ip: ')) rest = `${IS_IPV6.test(rest) ? 'IP6' : 'IP'} ${rest.slice(4)}`;
   else if (rest.startsWith('ip6: ')) rest = `IP6 ${rest.slice(5)}`;
   const tags = type === undefined ? NO_TAGS : tagsOf(rest, type);
   rest = rest.slice(tags.length);
@@ -66,6 +79,13 @@ export function tcpdumpHead(line: string): HeadLine | null {
     words,
   };
 }
+
+/** With -q the EtherType is its name alone. */
+const TYPES_BY_NAME: ReadonlyMap<string, string> = new Map([
+  ['IPv4', '0800'],
+  ['IPv6', '86dd'],
+  ['ARP', '0806'],
+]);
 
 /** What stands in front of packets of an EtherType where no Ethernet header is printed. */
 const KEYWORDS: ReadonlyMap<string, string> = new Map([
@@ -129,7 +149,8 @@ function bytesOf(type: string): [number, number] {
 export function frameHead(words: string): { readonly link: Uint8Array; readonly words: string } | null {
   const found = ETHERNET.exec(words);
   if (found !== null) {
-    const [whole, source = '', destination = '', type = '0'] = found;
+    const [whole, source = '', destination = '', number, name = ''] = found;
+    const type = number ?? TYPES_BY_NAME.get(name) ?? '0';
     const rest = words.slice(whole.length);
     const tags = tagsOf(rest, type);
     const link = ethernetHeader(source, destination, type, tags.bytes);

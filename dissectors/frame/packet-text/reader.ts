@@ -1,14 +1,14 @@
 // Takes a text apart into runs of programs that print packets, line by line.
 import { BytePages } from '../../../src/capture/byte-pages.js';
 import type { PacketLines } from '../../../src/capture/packet-lines.js';
-import { type HeadLine, NO_HEAD, summaryHead, tcpdumpHead } from './heads.js';
+import { type HeadLine, NO_HEAD, summaryHead, tcpdumpHead, unnumbered } from './heads.js';
 import { HexLine } from './hex-line.js';
 import { LinePackets, snippetWords } from './line-packets.js';
 import { LINK_TYPES_BY_NAME } from './link-guess.js';
 import { type PacketHead, Run, type RunFacts } from './run.js';
 import { stampOf } from './stamp.js';
 
-/** Runs of programs in one text; what further ones printed is left out. */
+/** Runs of programs in one text; what further ones printed is left out, which is said. */
 const RUNS_MAX = 1000;
 /** Bytes of a packet; a hex dump that goes on is no packet. */
 const PACKET_BYTES_MAX = 65_535 + 64;
@@ -46,20 +46,27 @@ export class PacketTextReader {
   private readonly more: string[] = [];
   private hasDump = false;
   private isOtherSource = false;
+  /** Columns in front of the line of the packet at hand. */
+  private headIndent = 0;
+  /** Runs that hold packets and are not kept, one of which is at hand. */
+  private runsBeyond = 0;
 
   constructor(private readonly lines: readonly PacketLines[]) {}
 
   /** @returns the runs that hold packets, in the order of the text */
   end(): readonly Run[] {
     this.closePacket();
+    this.countBeyond();
+    const last = this.runs.at(-1);
+    if (last !== undefined) last.runsBeyond = this.runsBeyond;
     return this.runs.filter((run) => run.packetCount > 0);
   }
 
   /** @returns true where the line is surely a packet's */
   take(pasted: string): boolean {
     // A block that a page indents; what goes on with a packet has no time.
-    const line = pasted.startsWith('  ') && INDENTED.test(pasted) ? pasted.trimStart() : pasted;
-    const hex = this.takeHex(line);
+    const line = unnumbered(pasted.startsWith('  ') && INDENTED.test(pasted) ? pasted.trimStart() : pasted);
+    const hex = this.isOfDetails(pasted) ? 'none' : this.takeHex(line);
     if (hex !== 'none') return hex === 'bytes';
     if (isBlank(line)) {
       // tshark has a blank line between a summary and its bytes.
@@ -70,7 +77,11 @@ export class PacketTextReader {
     const summary = summaryHead(line);
     if (summary !== null) return this.open('tshark', summary);
     const head = tcpdumpHead(line);
-    if (head !== null && !this.goesOn(head.head)) return this.open('tcpdump', head);
+    if (head !== null && !this.goesOn(head.head)) {
+      const isPacket = this.open('tcpdump', head);
+      this.headIndent = indentOf(pasted);
+      return isPacket;
+    }
     if (
       this.head !== null &&
       !this.hasDump &&
@@ -81,6 +92,12 @@ export class PacketTextReader {
     }
     this.takeOther(line);
     return false;
+  }
+
+  /** -vv dumps what it cannot print of a message, further in than the bytes of the packet. */
+  private isOfDetails(line: string): boolean {
+    const isBlank = line.charCodeAt(0) <= 0x20;
+    return isBlank && this.head !== null && this.words !== '' && indentOf(line) > this.headIndent + TAB_WIDTH;
   }
 
   private takeOther(line: string): void {
@@ -183,6 +200,7 @@ export class PacketTextReader {
   }
 
   private begin(program: RunFacts['program']): Run {
+    this.countBeyond();
     // A command that printed no packet leaves nothing.
     if (this.runs.at(-1)?.packetCount === 0) this.runs.pop();
     const run = new Run(program, this.pages);
@@ -190,6 +208,12 @@ export class PacketTextReader {
     this.run = run;
     if (this.runs.length < RUNS_MAX) this.runs.push(run);
     return run;
+  }
+
+  private countBeyond(): void {
+    const { run, runs } = this;
+    if (run !== null && run.packetCount > 0 && runs.length === RUNS_MAX && run !== runs.at(-1))
+      this.runsBeyond++;
   }
 
   /** A packet that the text has no bytes of. */
@@ -218,6 +242,19 @@ export class PacketTextReader {
     this.length = 0;
   }
 }
+
+/** Columns in front of the first character. */
+function indentOf(line: string): number {
+  let column = 0;
+  for (let at = 0; at < line.length; at++) {
+    const code = line.charCodeAt(at);
+    if (code === 0x09) column += TAB_WIDTH - (column % TAB_WIDTH);
+    else if (code === 0x20) column++;
+    else break;
+  }
+  return column;
+}
+const TAB_WIDTH = 8;
 
 function isBlank(line: string): boolean {
   return line === '' || (line.charCodeAt(0) <= 0x20 && line.trim() === '');

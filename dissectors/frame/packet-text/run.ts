@@ -88,6 +88,8 @@ export class Run {
   private readonly interfaceIndexes = new Map<string, number>();
   /** Lines of later fragments that name neither packet nor offset. */
   fragmentsUntold = 0;
+  /** Runs behind this one whose packets are left out. */
+  runsBeyond = 0;
   private outside = 0;
   private unspoken = 0;
   private beyond = 0;
@@ -167,6 +169,7 @@ export class Run {
         this.unspoken,
       ],
       [`packets beyond the first ${PACKETS_MAX} of a text`, this.beyond],
+      ['runs of programs that print packets, beyond the first 1,000 of a text', this.runsBeyond],
     ]);
   }
 

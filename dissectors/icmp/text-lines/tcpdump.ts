@@ -6,6 +6,7 @@ import {
   type PacketLines,
 } from '../../../src/capture/packet-lines.js';
 import { addressBytes } from '../../../src/wire/address-bytes.js';
+import { ICMP_CHECKSUM } from '../../../src/wire/checksum.js';
 import {
   PROTOCOL_ESP,
   PROTOCOL_ICMP,
@@ -15,6 +16,7 @@ import {
 } from '../../../src/wire/ip.js';
 
 const ECHO = /^ICMP(6?),? echo (request|reply), id (\d{1,5}), seq (\d{1,5})/;
+const WRONG_SUM = /\(wrong icmp cksum ([0-9a-f]{1,4}) \(->[0-9a-f]{1,4}\)!\)$/;
 const UNREACHABLE = /^ICMP (?:host |net )?([\d.]{7,15}) (.{0,80}?)unreachable(.{0,60}?)(?:, length \d+)?$/;
 const ETHERTYPE_LENGTH_V4 = 20;
 
@@ -41,6 +43,8 @@ const icmp: PacketLines = {
       view.setUint8(0, isV6 === '6' ? (kind === 'request' ? 128 : 129) : kind === 'request' ? 8 : 0);
       view.setUint16(4, Number(id));
       view.setUint16(6, Number(sequence));
+      const wrong = WRONG_SUM.exec(words)?.[1];
+      if (wrong !== undefined) view.setUint16(ICMP_CHECKSUM, Number.parseInt(wrong, 16));
       return {
         bytes,
         length: line.length ?? lengthOf(words),

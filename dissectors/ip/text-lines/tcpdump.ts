@@ -6,10 +6,17 @@ import {
   type PacketLines,
   stacked,
 } from '../../../src/capture/packet-lines.js';
+import { statedSum } from '../../../src/capture/stated-sum.js';
 import { addressBytes } from '../../../src/wire/address-bytes.js';
 import { areSameSum, foldSum, IPV4_HEADER_CHECKSUM, sumOfBytes } from '../../../src/wire/checksum.js';
 import * as ip from '../../../src/wire/ip.js';
-import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH, UDP_LENGTH } from '../../../src/wire/transport.js';
+import {
+  DESTINATION_PORT,
+  SOURCE_PORT,
+  UDP_CHECKSUM,
+  UDP_HEADER_LENGTH,
+  UDP_LENGTH,
+} from '../../../src/wire/transport.js';
 
 /** What -v prints of an IPv4 header; old versions write `length: 320` and the protocol as a number. */
 const DETAILS_V4 =
@@ -19,6 +26,9 @@ const DETAILS_V6 =
 /** Less was captured than the header says: what is printed is the header's word. */
 const TRUNCATED = /^(IP6? )truncated-ip6? - \d{1,5} bytes missing! ?/;
 const ENDPOINTS = /^([0-9a-fA-F:.]{2,60}) > ([0-9a-fA-F:.]{2,60}): ?(.*)$/;
+
+/** What -vv prints of the checksum of UDP. */
+const UDP_SUM = /^\[(?:no cksum|udp sum ok|bad udp cksum 0x([0-9a-f]{1,4})[^\]]{0,40})\] /;
 
 /** The values that stand for what the line does not print. */
 const TTL_USUAL = 64;
@@ -113,7 +123,8 @@ function layerOf(rest: string, line: LineContext, details: Details): Layer | nul
       ? null
       : { ...inner, protocol: rest.startsWith('IP6') ? ip.PROTOCOL_IPV6 : ip.PROTOCOL_IPIP };
   }
-  const words = rest.replace(/^\[(?:no cksum|udp sum ok|bad udp cksum [^\]]{1,40})\] /, '');
+  const [said = '', wrong] = UDP_SUM.exec(rest) ?? [];
+  const words = rest.slice(said.length);
   const layer = line.payload(words);
   if (layer !== null && layer.protocol !== undefined) return layer;
   if (line.sourcePort < 0 || (details.protocol !== null && details.protocol !== ip.PROTOCOL_UDP)) return null;
@@ -124,6 +135,7 @@ function layerOf(rest: string, line: LineContext, details: Details): Layer | nul
   // A length that no word says is left to the end of the packet; of a first fragment UDP says that of the datagram.
   const isFirst = (details.flags & ip.IPV4_MORE_FRAGMENTS) !== 0;
   view.setUint16(UDP_LENGTH, (isFirst ? lengthOfUdp(words, layer) : length) ?? 0);
+  if (wrong !== undefined) view.setUint16(UDP_CHECKSUM, statedSum(wrong, line, ip.PROTOCOL_UDP));
   const inner = layer?.bytes ?? new Uint8Array(0);
   return { bytes: stacked(bytes, { bytes: inner, length: null }).bytes, length, protocol: ip.PROTOCOL_UDP };
 }

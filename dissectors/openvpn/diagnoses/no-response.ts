@@ -102,7 +102,7 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
   if (isUnread) {
     return insufficientData(
       subject,
-      `something comes back from ${server}, of which no opcode is shown; capture with -s 0 -w FILE, or print with -XX.`,
+      `something comes back to ${client}, of which no opcode is shown; capture with -s 0 -w FILE, or print with -XX.`,
     );
   }
   const elsewhere = answeredElsewhere(evidence, unanswered);
@@ -115,17 +115,20 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, attempts: readonly Attem
   return noAnswer(evidence, peers, unanswered, refs);
 }
 
-/** Whether any packet of the server came on the same ports after that frame, be it of OpenVPN or not. */
+/** Whether anything came back to the socket of the client after that frame, be it of OpenVPN or not, and from whichever address. */
 function comesBack({ traffic }: CaptureQuality, conversation: OpenvpnConversation, since: FrameRef): boolean {
-  const { from, to } = fromServer(conversation);
-  const pair = traffic.between(from.address, to.address, conversation.stack);
-  if (!pair) return false;
-  const isServerA = pair.a === from.address;
-  return pair.conversations.some(({ portOfA, portOfB, fromA, fromB }) => {
-    const { last } = isServerA ? fromA : fromB;
-    const [own, other] = isServerA ? [portOfA, portOfB] : [portOfB, portOfA];
-    return own === from.port && other === to.port && last !== null && last.frame > since.frame;
-  });
+  const { from: server, to: client } = fromServer(conversation);
+  for (const { a, b, stack, conversations } of traffic.all()) {
+    if (stack !== conversation.stack || (a !== client.address && b !== client.address)) continue;
+    const isClientA = a === client.address;
+    const isBack = conversations.some(({ portOfA, portOfB, fromA, fromB }) => {
+      const [own, other] = isClientA ? [portOfA, portOfB] : [portOfB, portOfA];
+      const { last } = isClientA ? fromB : fromA;
+      return own === client.port && other === server.port && last !== null && last.frame > since.frame;
+    });
+    if (isBack) return true;
+  }
+  return false;
 }
 
 /** Another address from which a server answered one of these sessions, or null: a server with several addresses. */

@@ -6,11 +6,13 @@ import {
   type PacketLines,
   stacked,
 } from '../../../src/capture/packet-lines.js';
+import { statedSum } from '../../../src/capture/stated-sum.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
 import {
   DESTINATION_PORT,
   SOURCE_PORT,
   TCP_ACKNOWLEDGMENT,
+  TCP_CHECKSUM,
   TCP_DATA_OFFSET,
   TCP_FIN,
   TCP_FLAGS,
@@ -31,7 +33,7 @@ const FLAG_LETTERS: Readonly<Record<string, number>> = {
   W: 0x80,
 };
 const LINE =
-  /^Flags \[([FSRP.UEW]{1,9}|none)\](?:, cksum 0x[0-9a-f]{1,4} \((?:correct|incorrect -> 0x[0-9a-f]{1,4})\))?(?:, seq (\d{1,10})(?::(\d{1,10}))?)?(?:, ack (\d{1,10}))?(?:, win (\d{1,6}))?(?:, urg \d{1,6})?(?:, options \[([^\]]{0,400})\])?/;
+  /^Flags \[([FSRP.UEW]{1,9}|none)\](?:, cksum 0x([0-9a-f]{1,4}) \((correct|incorrect -> 0x[0-9a-f]{1,4})\))?(?:, seq (\d{1,10})(?::(\d{1,10}))?)?(?:, ack (\d{1,10}))?(?:, win (\d{1,6}))?(?:, urg \d{1,6})?(?:, options \[([^\]]{0,400})\])?/;
 /** Connections of a run whose numbers are kept. */
 const CONNECTIONS_MAX = 65_536;
 
@@ -52,7 +54,7 @@ const tcp: PacketLines = {
     if (line.sourcePort < 0) return null;
     const found = LINE.exec(words);
     if (found === null) return quiet(words, line);
-    const [matched, letters = '', first, , ack, window, options = ''] = found;
+    const [matched, letters = '', sum = '', verdict, first, , ack, window, options = ''] = found;
     const rest = words.slice(matched.length);
     const payload = lengthOf(rest.slice(0, 20)) ?? 0;
     const flags = [...letters].reduce((bits, letter) => bits | (FLAG_LETTERS[letter] ?? 0), 0);
@@ -73,6 +75,7 @@ const tcp: PacketLines = {
     view.setUint8(TCP_DATA_OFFSET, (bytes.length / 4) << 4);
     view.setUint8(TCP_FLAGS, flags);
     view.setUint16(TCP_WINDOW, Number(window ?? 0) & 0xffff);
+    if (verdict?.startsWith('incorrect')) view.setUint16(TCP_CHECKSUM, statedSum(sum, line, PROTOCOL_TCP));
     bytes.set(kinds, TCP_HEADER_LENGTH_MIN);
     const carried = payload > 0 ? line.segment(rest.replace(PAYLOAD_LENGTH, '')) : null;
     const shown = carried !== null && carried.bytes.length <= payload ? carried : NOTHING;
