@@ -145,6 +145,7 @@ class TextReading {
   private readonly parsers: readonly TextParser[];
   private readonly splitter = new LineSplitter((line) => this.takeLine(line), KEPT_LINE_LENGTH_MAX);
   private number = 0;
+  private wasEmpty = false;
   private kept: string[] = [];
   private readonly pieces: string[] = [];
 
@@ -166,6 +167,13 @@ class TextReading {
   }
 
   private takeLine(raw: string): void {
+    // One empty line ends whatever a second one would end.
+    if (raw === '' && this.wasEmpty) {
+      this.number++;
+      this.kept.push('');
+      return;
+    }
+    this.wasEmpty = raw === '';
     const line = pastedLine(raw);
     const isCut = line.length > PASTED_LINE_LENGTH_MAX;
     const shown = isCut ? line.slice(0, PASTED_LINE_LENGTH_MAX) : line;
