@@ -6,10 +6,10 @@ import {
   type PacketLines,
   stacked,
 } from '../../../src/capture/packet-lines.js';
-import { statedSum } from '../../../src/capture/stated-sum.js';
 import { addressBytes } from '../../../src/wire/address-bytes.js';
 import { areSameSum, foldSum, IPV4_HEADER_CHECKSUM, sumOfBytes } from '../../../src/wire/checksum.js';
 import * as ip from '../../../src/wire/ip.js';
+import { statedSum } from '../../../src/wire/stated-sum.js';
 import {
   DESTINATION_PORT,
   SOURCE_PORT,

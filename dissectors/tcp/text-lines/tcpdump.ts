@@ -6,8 +6,8 @@ import {
   type PacketLines,
   stacked,
 } from '../../../src/capture/packet-lines.js';
-import { statedSum } from '../../../src/capture/stated-sum.js';
 import { PROTOCOL_TCP } from '../../../src/wire/ip.js';
+import { statedSum } from '../../../src/wire/stated-sum.js';
 import {
   DESTINATION_PORT,
   SOURCE_PORT,

@@ -1,12 +1,15 @@
-import { addressBytes } from '../wire/address-bytes.js';
-import { foldSum, sumOfBytes } from '../wire/checksum.js';
-import type { LineContext } from './packet-lines.js';
+import { addressBytes } from './address-bytes.js';
+import { foldSum, sumOfBytes } from './checksum.js';
 
 /**
  * The checksum that words call wrong, in hexadecimal, as it is written into a header. A field of 0 says that nothing was told;
  * so where the words say 0, which a sender leaves to its network card, the sum of the pseudo-header stands for it.
  */
-export function statedSum(text: string, { source, destination }: LineContext, protocol: number): number {
+export function statedSum(
+  text: string,
+  { source, destination }: { readonly source: string; readonly destination: string },
+  protocol: number,
+): number {
   const stated = Number.parseInt(text, 16);
   if (stated !== 0) return stated;
   const sums = [source, destination].map((address) => {
