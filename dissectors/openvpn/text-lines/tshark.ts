@@ -4,7 +4,7 @@ import { DESTINATION_PORT, SOURCE_PORT, UDP_HEADER_LENGTH, UDP_LENGTH } from '..
 import * as openvpn from '../layout.js';
 
 const LINE = /^OpenVPN MessageType: (P_[A-Z0-9_]{1,40})/;
-const OVER_TCP = /^TCP (?:\[[^\]]{1,60}\] ?){0,4}(?:\d{1,5} (?:→|->|>) 1194|1194 (?:→|->|>) \d{1,5}) \[/;
+const OVER_TCP = /^TCP (?:\[[^\]]{1,60}\] ?){0,4}(\d{1,5}) (?:→|->|>) (\d{1,5}) \[/;
 const OPCODES: Readonly<Record<string, number>> = {
   P_CONTROL_HARD_RESET_CLIENT_V2: openvpn.HARD_RESET_CLIENT_V2,
   P_CONTROL_HARD_RESET_SERVER_V2: openvpn.HARD_RESET_SERVER_V2,
@@ -19,7 +19,7 @@ const PAIRS_MAX = 4096;
 const messages: PacketLines = {
   carriedBy: 'ip',
   read(words, { source, destination, memory }) {
-    const isOverTcp = OVER_TCP.test(words);
+    const isOverTcp = OVER_TCP.exec(words)?.includes(String(openvpn.PORT)) === true;
     const message = isOverTcp ? undefined : LINE.exec(words)?.[1];
     if (!isOverTcp && message === undefined) return null;
     const overTcp = memory('openvpn over TCP', () => new Set<string>());
