@@ -18,7 +18,7 @@ import { IS_WHOLE } from './sampling.js';
 
 const root = resolve(import.meta.dirname, '..');
 const NAME = 'my-probe';
-const LINKED = ['src', 'node_modules'];
+const LINKED = ['src', 'lint', 'node_modules'];
 const COPIED = [
   'dissectors',
   'test',

@@ -4,6 +4,7 @@ import { runPipeline } from '../../src/workers/pipeline.js';
 import { realCapturesWith, tsharkByFrame } from '../../test/build/real-captures.js';
 import { type RecordedRow, rowRecorder } from '../../test/build/recorded-rows.js';
 import { TSHARK_RUNS, tsharkMissing } from '../../test/build/tshark.js';
+import { IS_WHOLE } from '../../test/sampling.js';
 import { bgpDissector } from './dissector.js';
 import { ROW_ROUTE, TYPE_NOTIFICATION, TYPE_OPEN, TYPE_UPDATE } from './layout.js';
 
@@ -98,7 +99,8 @@ describe.skipIf(files.length === 0)('against tshark (skipped without it or ../sh
     console.info(
       `bgp: ${agreed} fields of ${files.length} captures agree with tshark; ${unread} frames were not read`,
     );
-    // What is not read lies behind link layers that the engine does not know.
-    expect(agreed).toBeGreaterThan(20 * unread);
+    expect(agreed + unread).toBeGreaterThan(0);
+    // What is not read lies behind link layers that the engine does not know; a sample may hold little else.
+    if (IS_WHOLE) expect(agreed).toBeGreaterThan(20 * unread);
   });
 });

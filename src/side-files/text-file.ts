@@ -22,6 +22,9 @@ export interface TextFile {
 
 /** `$ `, `# `, `root@host:~# `, `[user@host dir]$ `, `midonet> ` in front of a command. Linear: no nested repetition. */
 const PROMPT = /^(?:\[[^\]]{1,120}\]|[\w.@:~/-]{0,120})[$#>] (?=\S)/;
+/** Blanks of one line only: what begins at every line must not look at all those that follow. */
+const JSON_BEGIN = /^[^\S\r\n\u2028\u2029]*[{[]/m;
+const JSON_MEANT = /^[^\S\r\n\u2028\u2029]*[{[]\s*(?:["}\]{[]|$)/m;
 const CODE_FENCE = /^\s*```/;
 
 export function textFile(file: string, content: string): TextFile {
@@ -54,7 +57,7 @@ export function withoutPrompt(text: string): string {
  * @throws SideFileError for JSON that does not parse.
  */
 export function jsonValue(file: string, content: string): unknown {
-  const start = content.search(/^\s*[{[]/m);
+  const start = content.search(JSON_BEGIN);
   if (start < 0) return null;
   const end = Math.max(content.lastIndexOf('}'), content.lastIndexOf(']')) + 1;
   const text = content.slice(start, Math.max(end, start + 1));
@@ -70,7 +73,7 @@ export function jsonValue(file: string, content: string): unknown {
 
 /** Whether a file is meant to be JSON: its first character that is no prompt's is a brace. */
 export function looksLikeJson(content: string): boolean {
-  return /^\s*[{[]\s*(?:["}\]{[]|$)/m.test(content.slice(0, 65_536));
+  return JSON_MEANT.test(content.slice(0, 65_536));
 }
 
 /** Characters before the wrong one in the excerpt that V8 gives. */
