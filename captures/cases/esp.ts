@@ -140,6 +140,35 @@ function staleSpi({ t, session, tunnel }: Established): void {
   espExchange(t, mixed, { at: 23.4, seconds: 160, intervalMs: 1600, sizes: [SMALL] });
 }
 
+const CREATE = { exchangeType: EXCHANGE_V2.createChildSa, requestLength: 180 } as const;
+/** An error notify alone, with SHA-256 and with SHA-512. */
+const REFUSED = 52;
+const REFUSED_SHA512 = 68;
+
+/** The old SA is deleted, a new one is refused, and the tunnel stays without. */
+function childRefused({ t, session, tunnel }: Established): void {
+  espExchange(t, tunnel, { at: TRAFFIC_START, seconds: 20, intervalMs: 900 });
+  const remove = { at: 23, from: 'responder', exchangeType: EXCHANGE_V2.informational } as const;
+  ikev2Exchange(t, session, { ...remove, requestLength: 68, responseLength: 68 });
+  ikev2Exchange(t, session, { ...CREATE, at: 23.1, from: 'responder', responseLength: REFUSED_SHA512 });
+  ping(t, PUBLIC_SITE.local, PUBLIC_SITE.peer, { at: 24, count: 30, identifier: 0x55c3 });
+}
+
+/** New keys are refused again and again, and the old ones are still good. */
+function rekeyRefused({ t, session, tunnel }: Established): void {
+  espExchange(t, tunnel, { at: TRAFFIC_START, seconds: 56, intervalMs: 900 });
+  for (const at of [20, 30, 40])
+    ikev2Exchange(t, session, { ...CREATE, at, from: 'initiator', responseLength: REFUSED });
+}
+
+/** Both sides ask for new keys at once: one is told to wait, and asks no more as the other succeeds. */
+function rekeyCollision({ t, session, tunnel }: Established): void {
+  espExchange(t, tunnel, { at: TRAFFIC_START, seconds: 25.8, intervalMs: 900 });
+  ikev2RekeyChild(t, session, 28.4, 0.2);
+  ikev2Exchange(t, session, { ...CREATE, at: 28.404, from: 'responder', responseLength: REFUSED });
+  espExchange(t, espTunnelOf(PEERS, NEXT_SPIS), { at: 28.8, seconds: 29, intervalMs: 900 });
+}
+
 function protocolUnreachable({ t, tunnel }: Established): void {
   const { from, to } = tunnel.forth;
   for (let i = 0; i < 24; i += 1) {
@@ -232,6 +261,28 @@ export const captures: readonly SampleCapture[] = [
     must: ['esp.stale-spi'],
     healthy: false,
     write: established('esp-stale-spi', 186, staleSpi),
+  },
+  {
+    file: 'ike-child-refused.pcap',
+    shows:
+      'the responder deletes the tunnel and asks for a new CHILD_SA, which is refused with an error alone (SHA-512); no ESP follows',
+    must: ['ike.quick-stalled'],
+    healthy: false,
+    write: established('ike-child-refused', 60, childRefused),
+  },
+  {
+    file: 'ike-rekey-refused.pcap',
+    shows: 'new keys are refused three times, ten seconds apart, while the old ones are still good',
+    must: ['ike.quick-stalled'],
+    healthy: false,
+    write: established('ike-rekey-refused', 60, rekeyRefused),
+  },
+  {
+    file: 'ike-rekey-collision-healthy.pcap',
+    shows: 'both sides ask for new keys at once: one is told to wait, the other succeeds, and ESP goes on',
+    must: [],
+    healthy: true,
+    write: established('ike-rekey-collision', 60, rekeyCollision),
   },
   {
     file: 'esp-proto-unreachable.pcap',

@@ -1,6 +1,6 @@
 import { writePcap } from '../../test/build/capture-file.js';
 import { ah } from '../../test/build/esp.js';
-import { icmpEcho } from '../../test/build/icmp.js';
+import { icmpEcho, icmpError } from '../../test/build/icmp.js';
 import { IP_PROTOCOL, ip } from '../../test/build/ip.js';
 import { NAT_KEEPALIVE } from '../../test/build/isakmp.js';
 import { espExchange, espPacket, type Timeline } from '../../test/build/scenario.js';
@@ -50,6 +50,21 @@ function keepaliveMissing(): Uint8Array {
     back: { ...tunnel.back, ports: { source: 4500, destination: newPort } },
   };
   espExchange(t, moved, { at: 126.1, seconds: 20, intervalMs: 900 });
+  return writePcap(t.frames());
+}
+
+/** The daemon of the peer restarts: for 3 s its port is closed, then it knows nothing of the SAs that this side goes on using. */
+function daemonRestarted(): Uint8Array {
+  const t = siteTimeline('ike-daemon-restarted', NATTED_SITE, 75);
+  ikev2Handshake(t, INSIDE, { at: EXCHANGE_START });
+  const tunnel = espTunnelOf(INSIDE, SPIS);
+  espExchange(t, tunnel, { at: TRAFFIC_START, seconds: 20, intervalMs: 900 });
+  const { from, to } = tunnel.forth;
+  for (let i = 0; i < 60; i += 1) {
+    const at = 23 + i * 0.8 + t.random.between(0, 0.05);
+    const packet = espPacket(t, at, tunnel.forth, 128);
+    if (i < 4) t.sendIp(at + 0.013, to, from, IP_PROTOCOL.icmp, icmpError(3, 3, packet));
+  }
   return writePcap(t.frames());
 }
 
@@ -108,6 +123,14 @@ export const captures: readonly SampleCapture[] = [
     must: ['ike.nat-detected'],
     healthy: true,
     write: healthy,
+  },
+  {
+    file: 'ike-daemon-restarted.pcap',
+    shows: 'the peer refuses port 4500 for 3 s, and after that answers none of the ESP that goes on for 45 s',
+    must: ['ike.port-unreachable'],
+    healthy: false,
+    allow: ['esp.one-way-spi'],
+    write: daemonRestarted,
   },
   {
     file: 'natt-keepalive-missing.pcap',

@@ -12,7 +12,7 @@ import {
   sendData,
   tlsRecord,
 } from '../../test/build/openvpn.js';
-import type { Timeline } from '../../test/build/scenario.js';
+import { ping, type Timeline } from '../../test/build/scenario.js';
 import type { SampleCapture } from './sample-capture.js';
 import { PUBLIC_SITE, siteTimeline } from './sites.js';
 
@@ -155,6 +155,39 @@ function tlsAlert(): Uint8Array {
     acks: [tunnel.client.nextMessage - 1],
     payload: tlsRecord(21, Uint8Array.of(2, 45)),
   });
+  return writePcap(t.frames());
+}
+
+/** TLS completes; at AUTH_FAILED the client leaves, so that nobody acknowledges it. */
+function authFailed(): Uint8Array {
+  const [t, tunnel] = tunnelOn('openvpn-auth-failed', 40);
+  const done = openvpnHandshake(t, START, tunnel);
+  const messageId = tunnel.server.nextMessage;
+  const payload = t.random.bytes(54);
+  for (const after of [0, 2.2])
+    sendControl(t, done + 0.02 + after, tunnel, 'server', {
+      opcode: OPENVPN_OPCODE.control,
+      messageId,
+      payload,
+    });
+  ping(t, PUBLIC_SITE.local, PUBLIC_SITE.peer, { at: 6, count: 25, identifier: 0x5a01 });
+  return writePcap(t.frames());
+}
+
+/** The configuration is pushed and acknowledged, after one repetition, and nobody has anything to say. */
+function idle(): Uint8Array {
+  const [t, tunnel] = tunnelOn('openvpn-idle', 60);
+  const done = openvpnHandshake(t, START, tunnel);
+  const messageId = tunnel.server.nextMessage;
+  const payload = t.random.bytes(180);
+  for (const after of [0, 2.2])
+    sendControl(t, done + 0.02 + after, tunnel, 'server', {
+      opcode: OPENVPN_OPCODE.control,
+      messageId,
+      payload,
+    });
+  sendControl(t, done + 2.26, tunnel, 'client', { opcode: OPENVPN_OPCODE.ack, acks: [messageId] });
+  ping(t, PUBLIC_SITE.local, PUBLIC_SITE.peer, { at: 6, count: 40, identifier: 0x5a02 });
   return writePcap(t.frames());
 }
 
@@ -313,6 +346,22 @@ export const captures: readonly SampleCapture[] = [
     must: ['openvpn.tls-stalled'],
     healthy: false,
     write: tlsAlert,
+  },
+  {
+    file: 'openvpn-auth-failed.pcap',
+    shows:
+      'TLS completes, and at the next message of the server, which refuses the login, the client leaves without a word',
+    must: ['openvpn.tls-stalled'],
+    healthy: false,
+    write: authFailed,
+  },
+  {
+    file: 'openvpn-idle-healthy.pcap',
+    shows:
+      'TLS completes, the configuration is repeated once and acknowledged, and the tunnel is idle for 50 s, without pings',
+    must: [],
+    healthy: true,
+    write: idle,
   },
   {
     file: 'openvpn-reset-loop.pcap',

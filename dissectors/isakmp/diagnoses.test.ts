@@ -262,6 +262,20 @@ describe('the first message', () => {
     expect(mayCause(portUnreachable, noResponse)).toBe(true);
   });
 
+  it('kind: a claim that outlives what it rests on: refusals that stop while packets go on', async () => {
+    const build = (refusedUntil: number) => (t: Timeline) => {
+      const session = ikev1Session(t, PEERS);
+      for (let at = 1; at < 40; at += 2) {
+        const packet = sendMainMode(t, at, session, 'MI1');
+        if (at < refusedUntil) t.sendIp(at + 0.01, PEER, GATEWAY, IP_PROTOCOL.icmp, icmpError(3, 3, packet));
+      }
+    };
+    expect(problem(await run(build(8)), portUnreachable).title).toBe(
+      'IKE daemon of the peer was away, and does not answer since',
+    );
+    expect(problem(await run(build(60)), portUnreachable)).not.toHaveProperty('title');
+  });
+
   it('one ICMP error after an orderly end is none', async () => {
     const capture = await run((t) => {
       const session = ikev2Handshake(t, PEERS, { at: 1 });
@@ -536,9 +550,55 @@ describe('phase 2', () => {
 });
 
 describe('IKEv2', () => {
-  it('refused by an answer that has room for a notify only is ike.auth-failure', async () => {
-    const capture = await run((t) => ikev2Handshake(t, PEERS, { at: 1, authResponseLength: 52 }));
-    expect(alarms(capture)).toEqual(['ike.auth-failure']);
+  it.each([52, 68])(
+    'refused by an answer of %i bytes, which has room for a notify only, is ike.auth-failure',
+    async (authResponseLength) => {
+      const capture = await run((t) => ikev2Handshake(t, PEERS, { at: 1, authResponseLength }));
+      expect(alarms(capture)).toEqual(['ike.auth-failure']);
+    },
+  );
+
+  const askForChild = (at: number, responseLength: number) =>
+    ({ at, from: 'initiator', exchangeType: 36, requestLength: 180, responseLength }) as const;
+
+  it('a new CHILD_SA that is refused, and no ESP', async () => {
+    const capture = await run((t) => {
+      const session = ikev2Handshake(t, PEERS, { at: 1 });
+      ikev2Exchange(t, session, askForChild(20, 52));
+      ikev2Exchange(t, session, {
+        at: 50,
+        from: 'initiator',
+        exchangeType: 37,
+        requestLength: 52,
+        responseLength: 52,
+      });
+    });
+    expect(alarms(capture)).toEqual(['ike.quick-stalled']);
+    expect(problem(capture, quickStalled)).toMatchObject({
+      title: 'A new CHILD_SA is refused',
+      direction: { from: '192.0.2.1', to: '198.51.100.7' },
+    });
+  });
+
+  it('a new CHILD_SA that is refused for a moment, or whose error was asked for by an empty request, is none', async () => {
+    const again = await run((t) => {
+      const session = ikev2Handshake(t, PEERS, { at: 1 });
+      ikev2Exchange(t, session, askForChild(20, 52));
+      ikev2Exchange(t, session, askForChild(20.3, 196));
+    });
+    expect(alarms(again)).toEqual([]);
+    const short = await run((t) => {
+      const session = ikev2Handshake(t, PEERS, { at: 1 });
+      ikev2Exchange(t, session, { ...askForChild(20, 52), requestLength: 52 });
+    });
+    expect(alarms(short)).toEqual([]);
+  });
+
+  it('a new CHILD_SA that was just refused cannot be judged', async () => {
+    const build = (t: Timeline): void => {
+      ikev2Exchange(t, ikev2Handshake(t, PEERS, { at: 1 }), askForChild(20, 52));
+    };
+    expect(results((await run(build, { until: 21 })).judge(quickStalled))).toEqual(['insufficient-data']);
   });
 
   it('request without a response', async () => {

@@ -9,10 +9,11 @@ import type { IkeExchange, IkeMessage, IkeRole, IkeSession } from './session.js'
 type Exchanges = Pick<IkeSession, 'version' | 'exchanges'>;
 
 /**
- * Encrypted bytes of an IKE_AUTH answer below which it holds nothing but an error notify: measured 52 for a refused
- * authentication, 116 for a refused CHILD_SA, 196 for success.
+ * Encrypted bytes of an answer below which it holds nothing but an error notify (RFC 7296, section 3.14): a generic header of 4,
+ * an initialization vector of up to 16, the notify and its padding in 16, a checksum of up to 32 (SHA-512) make 68. Measured:
+ * 52 for a refused authentication with SHA-256, 116 for a refused CHILD_SA, 196 for success.
  */
-export const REFUSED_AUTH_LENGTH_MAX = 64;
+export const ERROR_ANSWER_LENGTH_MAX = 72;
 /**
  * Encrypted bytes below which an IKE_AUTH answer has no room for an SA and two traffic selectors: with the shortest
  * identification, HMAC-MD5 and AES-GCM it needs 153.
@@ -90,13 +91,7 @@ export function lastAuthAnswer(session: Exchanges): { exchange: IkeExchange; ans
 /** The last IKE_AUTH answer holds an error notify and nothing else, and the SA did not go on. */
 export function isAuthRefused(session: Exchanges): boolean {
   const last = lastAuthAnswer(session);
-  return (
-    last !== null &&
-    last.answer.fragmentTotal === 0 &&
-    last.answer.isEncrypted &&
-    last.answer.encryptedLength < REFUSED_AUTH_LENGTH_MAX &&
-    laterExchanges(session).length === 0
-  );
+  return last !== null && isErrorAlone(last.answer) && laterExchanges(session).length === 0;
 }
 
 /** When the IKE SA (IKEv1: phase 1) was complete, or the first message that only a complete one has; null: it was not. */
@@ -145,6 +140,25 @@ function quickModeChild(exchange: IkeExchange): FrameRef | null {
   if (exchange.exchangeType !== isakmp.EXCHANGE_QUICK) return null;
   const own = exchange.messages.filter(({ from }) => from === exchange.from);
   return own.length >= 2 && own.length < exchange.messages.length ? own[1].transmissions[0] : null;
+}
+
+/** CREATE_CHILD_SA exchanges since the last that made something, which the peer answered with an error and nothing else. */
+export function refusedChildren(session: Exchanges): IkeExchange[] {
+  if (session.version !== 2) return [];
+  const asked = session.exchanges.filter(({ exchangeType }) => exchangeType === isakmp.EXCHANGE_CREATE_CHILD);
+  const made = asked.findLastIndex((exchange) => createdChild(exchange) !== null);
+  return asked.slice(made + 1).filter((exchange) => {
+    const [request, answer] = [requestsOf(exchange)[0], answersOf(exchange)[0]];
+    return request !== undefined && answer !== undefined && asksForChild(request) && isErrorAlone(answer);
+  });
+}
+
+function asksForChild({ encryptedLength, isEncrypted }: IkeMessage): boolean {
+  return isEncrypted && encryptedLength >= CREATE_CHILD_ANSWER_LENGTH_MIN;
+}
+
+function isErrorAlone({ isEncrypted, encryptedLength, fragmentTotal }: IkeMessage): boolean {
+  return isEncrypted && fragmentTotal === 0 && encryptedLength < ERROR_ANSWER_LENGTH_MAX;
 }
 
 function createdChild(exchange: IkeExchange): FrameRef | null {

@@ -37,6 +37,8 @@ export type StallVariant =
   | 'informational'
   /** The answer is too short for what was asked. */
   | 'short-answer'
+  /** In a standing IKE SA another CHILD_SA, or new keys, were refused. */
+  | 'later-refused'
   | 'third-missing'
   /** The peer was answered and sends nothing of what comes next, as the answering side sees it. */
   | 'nothing-follows'

@@ -1,16 +1,17 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { secondsToPause } from '../../src/correlate/watched.js';
-import { isNonEmpty } from '../../src/moment.js';
+import { secondsToPause, watchedSecondsAfter } from '../../src/correlate/watched.js';
+import { isNonEmpty, secondsBetween } from '../../src/moment.js';
 import { NS_PER_SECOND } from '../../src/units.js';
 import { secondsText } from '../../src/wording/durations.js';
 import * as isakmp from './layout.js';
 import {
   answersOf,
   CHILD_ANSWER_LENGTH_MIN,
+  ERROR_ANSWER_LENGTH_MAX,
   isAuthRefused,
   isWhole,
   lastAuthAnswer,
-  REFUSED_AUTH_LENGTH_MAX,
+  refusedChildren,
   requestsOf,
 } from './progress.js';
 import type { IkeExchange, IkeSession } from './session.js';
@@ -56,6 +57,7 @@ export function stallsOfV2(session: IkeSession, quality: CaptureQuality): Stall[
     }
   }
   stalls.push(refusedAuth(session, quality) ?? refusedChild(session) ?? givenUp(session));
+  stalls.push(refusedLater(session, quality));
   return stalls.filter((stall) => stall !== null);
 }
 
@@ -212,7 +214,7 @@ function refusedChild(session: IkeSession): Stall | null {
     request !== undefined &&
     exchange.messageId === 1 &&
     answer.fragmentTotal === 0 &&
-    answer.encryptedLength >= REFUSED_AUTH_LENGTH_MAX &&
+    answer.encryptedLength >= ERROR_ANSWER_LENGTH_MAX &&
     answer.encryptedLength < CHILD_ANSWER_LENGTH_MIN &&
     request.encryptedLength - answer.encryptedLength >= REFUSED_CHILD_SHORTER_BY;
   if (!isRefusal) return null;
@@ -225,6 +227,37 @@ function refusedChild(session: IkeSession): Stall | null {
     instead: [answer],
     confidence: 'low',
     insufficient: null,
+  };
+}
+
+/**
+ * What was asked for last in a standing IKE SA, another CHILD_SA or new keys, was refused. Two sides that ask at once refuse
+ * each other for a moment (RFC 7296, section 2.25) and succeed then, and the old keys may still be good: ESP tells.
+ */
+function refusedLater(session: IkeSession, quality: CaptureQuality): Stall | null {
+  const refused = refusedChildren(session);
+  const waiting = refused.flatMap((exchange) => requestsOf(exchange)[0] ?? []);
+  const instead = refused.flatMap((exchange) => answersOf(exchange)[0] ?? []);
+  if (!isNonEmpty(waiting) || !isNonEmpty(instead)) return null;
+  const refusal = lastOf(instead);
+  // A filter for IPsec lets nothing through where there is none; later messages of the IKE SA show that the capture ran.
+  const watched = Math.max(watchedSecondsAfter(quality, refusal), secondsBetween(refusal, session.last) || 0);
+  const insufficient =
+    watched < SLOW_ANSWER_SECONDS
+      ? {
+          reason: `the capture ends ${secondsText(watched)} after a CHILD_SA was refused; what follows tells whether it was needed`,
+          neededSeconds: SLOW_ANSWER_SECONDS,
+        }
+      : null;
+  return {
+    kind: 'quick-stalled',
+    variant: 'later-refused',
+    session,
+    exchange: refused[refused.length - 1],
+    waiting,
+    instead,
+    confidence: 'medium',
+    insufficient,
   };
 }
 

@@ -252,6 +252,40 @@ describe('openvpn.tls-stalled', () => {
     },
   );
 
+  /** TLS to its end, and a message of the server, with which the client leaves or not. */
+  function farewell(times: readonly number[], protection: Protection = 'none'): [Timeline, OpenvpnTunnel] {
+    const [t, tunnel] = begin(protection);
+    openvpnHandshake(t, 1, tunnel);
+    const messageId = tunnel.server.nextMessage;
+    const payload = t.random.bytes(60);
+    for (const at of times) sendControl(t, at, tunnel, 'server', { opcode: control, messageId, payload });
+    return [t, tunnel];
+  }
+
+  it('fires where the client leaves at a message of the server', async () => {
+    const [t] = farewell([2, 4.2]);
+    const found = await problem(until(t, 30), tlsStalled);
+    expect(found.title).toBe('OpenVPN client leaves after the TLS handshake');
+    expect(found.causes?.[0]).toContain('AUTH_FAILED');
+  });
+
+  it('is silent where the client acknowledges, asks on, sends data, cannot be read, or where it is too early', async () => {
+    const acknowledged = farewell([2, 4.2]);
+    sendControl(acknowledged[0], 4.3, acknowledged[1], 'client', {
+      opcode: ack,
+      acks: [acknowledged[1].server.nextMessage],
+    });
+    expect(await results(until(acknowledged[0], 30), tlsStalled)).toEqual(['healthy']);
+    const asking = farewell([2, 4.2]);
+    sendControl(asking[0], 7, asking[1], 'client', { opcode: control, payload: asking[0].random.bytes(60) });
+    expect(await results(until(asking[0], 30), tlsStalled)).toEqual(['healthy']);
+    const [talking, tunnel] = farewell([2, 4.2]);
+    sendData(talking, 4.5, tunnel, 'client', 100);
+    expect(await results(until(talking, 30), tlsStalled)).toEqual(['healthy']);
+    expect(await results(until(farewell([2, 4.2], 'tls-crypt')[0], 30), tlsStalled)).toEqual(['healthy']);
+    expect(await results(until(farewell([2, 4.2])[0], 8), tlsStalled)).toEqual(['healthy']);
+  });
+
   it('does not take requests every 5 s with tls-crypt for repetitions', async () => {
     const [t] = stall('tls-crypt', [2, 7, 12, 17, 22]);
     expect(await results(until(t, 60), tlsStalled)).toEqual(['healthy']);

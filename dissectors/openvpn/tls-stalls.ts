@@ -1,5 +1,5 @@
 import type { CaptureQuality } from '../../src/correlate/capture-quality.js';
-import { secondsToPause } from '../../src/correlate/watched.js';
+import { secondsToPause, watchedSecondsAfter } from '../../src/correlate/watched.js';
 import { type FrameRef, secondsBetween } from '../../src/moment.js';
 import { SOFT_RESET, TLS_FATAL } from './layout.js';
 import type { ControlMessage, Handshake, OpenvpnConversation, TlsAlert, Way } from './session.js';
@@ -11,6 +11,8 @@ export const SPAN_SECONDS_MIN = 5;
 export const STARVED_SECONDS = 10;
 /** Repetitions of the reliability layer come after 2, 4 and 8 s; requests of the client for its configuration every 5 s. */
 const BACKOFF_MIN = 1.5;
+/** A client that waits for its configuration asks every 5 s; of a server that goes on, the third sending comes after 6 s. */
+export const LEFT_SECONDS = 7;
 /** Messages that a sender may have under way. */
 const WINDOW = 4;
 
@@ -23,6 +25,8 @@ export interface Stall {
   /** The side whose TLS messages are missing, wholly or in part, where nothing is repeated here. */
   readonly starvedOf: { readonly way: Way; readonly missingIds: readonly number[] } | null;
   readonly alert: TlsAlert | null;
+  /** The last message of the server, with which the client left: sent again, never acknowledged, and no word of the client since. */
+  readonly farewell: ControlMessage | null;
 }
 
 /** Handshakes that stall: a packet is repeated in vain, the peer's part is missing, or an alert ends it. */
@@ -31,8 +35,9 @@ export function stallsOf(conversation: OpenvpnConversation, quality: CaptureQual
     const alert = handshake.alerts.find(({ level }) => level === TLS_FATAL) ?? null;
     const stuck = handshake.messages.filter((message) => isStuck(message, handshake));
     const starvedOf = stuck.length === 0 && !alert ? starved(conversation, handshake, quality) : null;
-    const isStalled = stuck.length > 0 || alert !== null || starvedOf !== null;
-    return isStalled ? [{ conversation, handshake, stuck, starvedOf, alert }] : [];
+    const isHeld = stuck.length > 0 || alert !== null || starvedOf !== null;
+    const farewell = isHeld ? null : farewellOf(conversation, handshake, quality);
+    return isHeld || farewell ? [{ conversation, handshake, stuck, starvedOf, alert, farewell }] : [];
   });
 }
 
@@ -100,6 +105,26 @@ function starved(
   if (!(secondsToPause(quality, last) >= STARVED_SECONDS)) return null;
   const missingIds = missingOf(ids).filter((id) => id < 32 && (acknowledged & (1 << id)) === 0);
   return missingIds.length > 0 ? { way, missingIds } : null;
+}
+
+/**
+ * TLS is complete, as both sides went beyond its messages, and the client leaves at a message of the server. One that is content
+ * acknowledges it, asks again every 5 s, or sends data. Where acknowledgments are encrypted (tls-crypt) nothing is told.
+ */
+function farewellOf(
+  { clientWay, directions }: OpenvpnConversation,
+  { kind, messages, messagesDropped, firstData }: Handshake,
+  quality: CaptureQuality,
+): ControlMessage | null {
+  if (kind !== 'hard' || clientWay === null || messagesDropped > 0) return null;
+  if (firstData.some((data) => data !== null)) return null;
+  const said = messages.filter(({ way, opcode }) => way !== clientWay && opcode !== SOFT_RESET);
+  const message = said[said.length - 1];
+  if (said.length < 2 || message.id === null || message.acknowledged || message.sends < 2) return null;
+  if (!said.slice(0, -1).some(({ acknowledged }) => acknowledged !== null)) return null;
+  const heard = directions[clientWay].last;
+  if (heard === null || heard.frame > message.sendings[0].frame) return null;
+  return watchedSecondsAfter(quality, message.sendings[0]) >= LEFT_SECONDS ? message : null;
 }
 
 /** Message ids below the highest one that never came; the hard reset has 0. */

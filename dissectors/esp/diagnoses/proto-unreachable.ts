@@ -2,6 +2,7 @@ import { addTo } from '../../../src/correlate/group-by.js';
 import { defineDiagnosis, type Evidence, type Judgement } from '../../../src/diagnose/diagnosis.js';
 import { PROTOCOL_AH, PROTOCOL_ESP } from '../../../src/wire/ip.js';
 import { type IcmpError, icmpErrors, type QuotedPacket } from '../../icmp/correlator.js';
+import { unrefusedSeconds, unrefusedText } from '../../icmp/shared/refused-ports.js';
 import { judgedPairs } from '../shared/sa-pairs.js';
 
 /** ICMPv6 parameter problem, unrecognized next header (RFC 4443, section 3.4). */
@@ -63,7 +64,7 @@ export default defineDiagnosis({
       addTo(byPair, key, refusal);
     }
     const groups = [...byPair.values()].filter(isCertain);
-    for (const refusals of groups) yield problemOf(refusals);
+    for (const refusals of groups) yield problemOf(evidence, refusals);
     const refused = new Set(groups.map(([{ quoted }]) => pairKey(quoted.source, quoted.destination)));
     yield* others(evidence, refused);
   },
@@ -94,7 +95,7 @@ function isCertain(refusals: readonly Refusal[]): boolean {
 }
 
 /** Refusals of one pair and protocol, one session an SPI. */
-function problemOf(refusals: readonly Refusal[]): Judgement {
+function problemOf(evidence: Evidence, refusals: readonly Refusal[]): Judgement {
   const [first] = refusals;
   const { source, destination, protocol } = first.quoted;
   const [low, high] = source < destination ? [source, destination] : [destination, source];
@@ -104,6 +105,9 @@ function problemOf(refusals: readonly Refusal[]): Judgement {
   const field = isV6 ? 'ipv6.addr' : 'ip.addr';
   const kind = isV6 ? 'icmpv6.type == 4 && icmpv6.code == 1' : 'icmp.type == 3 && icmp.code == 2';
   const refused = refusals.reduce((sum, { count }) => sum + count, 0);
+  const last = refusals.reduce((last, one) => (one.last.frame > last.frame ? one.last : last), first.last);
+  const passage = { source, destination, stack: first.stack, last };
+  const unrefused = unrefusedSeconds(evidence, passage, (one) => one.protocol === protocol);
   return {
     result: 'problem',
     subject: { kind: 'pair', endpoints: [low, high], protocol },
@@ -111,12 +115,12 @@ function problemOf(refusals: readonly Refusal[]): Judgement {
     title: isOfPeer ? `Peer has no ${name} stack` : `${first.reporter} refuses ${name} on the way`,
     ...(isOfPeer ? {} : { causes: CAUSES_ON_PATH }),
     ...(protocol === PROTOCOL_AH && { nextSteps: STEPS_FOR_AH }),
-    explanation: `${first.reporter} answered ${refused} ${name} packets of ${source} with ICMP: protocol ${protocol} is unreachable.`,
+    explanation: `${first.reporter} answered ${refused} ${name} packets of ${source} with ICMP: protocol ${protocol} is unreachable.${unrefusedText(unrefused)}`,
     pair: [source, destination],
     where: isOfPeer ? 'receiver' : 'path',
     first: first.first,
-    last: refusals.reduce((last, one) => (one.last.frame > last.frame ? one.last : last), first.last),
-    ongoingAtEnd: true,
+    last,
+    ongoingAtEnd: unrefused === 0,
     counts: { refused },
     packets: {
       of: [protocol === PROTOCOL_ESP ? 'esp' : 'ah'],

@@ -1,9 +1,17 @@
-import { isBefore } from '../../../src/correlate/traffic.js';
+import { type Conversation, isBefore } from '../../../src/correlate/traffic.js';
 import type { Evidence, Problem } from '../../../src/diagnose/diagnosis.js';
 import { serviceWord } from '../../../src/diagnose/packet-class.js';
-import { bestOf, type Citation, type FrameRef, mapped, type NonEmpty } from '../../../src/moment.js';
+import {
+  bestOf,
+  type Citation,
+  type FrameRef,
+  mapped,
+  type NonEmpty,
+  secondsBetween,
+} from '../../../src/moment.js';
 import { PROTOCOL_UDP } from '../../../src/wire/ip.js';
 import { pairFilter } from '../../../src/wording/display-filters.js';
+import { secondsText } from '../../../src/wording/durations.js';
 import { type Refusal, refusalsJudgedBy } from './refusals.js';
 
 /*
@@ -49,6 +57,51 @@ export function answersAfterwards(
       ports.includes(portOfB) &&
       fromB.last !== null &&
       isBefore(last, fromB.last),
+  );
+}
+
+/** Hosts keep ICMP errors back for a second or so (Linux: icmp_ratelimit); who sends on for longer is refused no more. */
+const UNREFUSED_SECONDS = 5;
+
+/** For how long, in seconds, packets of those conversations go on after the last refusal without another one; 0: they do not. */
+export function unrefusedSeconds(
+  { quality }: Evidence,
+  { source, destination, stack, last }: Passage,
+  isRefused: (conversation: Conversation) => boolean,
+): number {
+  const conversations = quality.traffic.between(source, destination, stack)?.conversations ?? [];
+  const longest = conversations
+    .filter(isRefused)
+    .map(({ fromA }) => (fromA.last === null ? 0 : secondsBetween(last, fromA.last)))
+    .reduce((most, seconds) => Math.max(most, seconds || 0), 0);
+  return longest >= UNREFUSED_SECONDS ? longest : 0;
+}
+
+/** From where to where packets were refused, and the last refusal. */
+export interface Passage {
+  readonly source: string;
+  readonly destination: string;
+  readonly stack: number;
+  readonly last: FrameRef;
+}
+
+export function unrefusedText(seconds: number): string {
+  return seconds === 0
+    ? ''
+    : ` For ${secondsText(seconds)} after the last of these more packets went there, and neither an answer nor an error came back.`;
+}
+
+/** As `unrefusedSeconds`, of those UDP ports. */
+export function unrefusedOnPorts(
+  evidence: Evidence,
+  { refusals, source, destination, last }: RefusedDirection,
+  ports: readonly number[],
+): number {
+  const passage = { source, destination, stack: refusals[0].stack, last };
+  return unrefusedSeconds(
+    evidence,
+    passage,
+    ({ protocol, portOfB }) => protocol === PROTOCOL_UDP && ports.includes(portOfB),
   );
 }
 

@@ -11,7 +11,7 @@ import * as isakmp from '../layout.js';
 import { judgeStalls, type StallRule, sendingText, stallCounts } from '../pair-judgement.js';
 import type { IkePair } from '../pair-sessions.js';
 import { hasEspAfter, ikePairs } from '../pair-sessions.js';
-import { REFUSED_AUTH_LENGTH_MAX } from '../progress.js';
+import { ERROR_ANSWER_LENGTH_MAX } from '../progress.js';
 import type { IkeSession } from '../session.js';
 import { notifyName } from '../shared/names.js';
 import { firstOf, INFORMATIONAL_SECONDS, type Stall, type StallKind, transmissionsOf } from '../stall.js';
@@ -28,7 +28,7 @@ export default defineDiagnosis({
   priority: 1,
   rule:
     'IKEv1: an informational of the responder with the same cookies within 2 s of MI3, on whatever port, in place of ' +
-    'MR3. IKEv2: the last IKE_AUTH answer has less than 64 encrypted bytes, room for an error notify and nothing else. ' +
+    'MR3. IKEv2: the last IKE_AUTH answer has less than 72 encrypted bytes, room for an error notify and nothing else. ' +
     'Or the initiator has the whole IKE_AUTH answer, sends one informational within 1 s and never uses the SA, in at least two attempts ' +
     'within 10 minutes: it does not accept the responder. High confidence where AUTHENTICATION-FAILED is readable, or where the log of a daemon (--log) says that authentication failed; ' +
     'medium where the informational is repeated or readable. With such a log also: MI3 or the IKE_AUTH request stays unanswered.',
@@ -55,9 +55,9 @@ export default defineDiagnosis({
     ],
     informationalSeconds: [INFORMATIONAL_SECONDS, 's', 'a peer that cannot read a message says so at once'],
     encryptedBytes: [
-      REFUSED_AUTH_LENGTH_MAX,
+      ERROR_ANSWER_LENGTH_MAX,
       'bytes',
-      'measured: refused authentication 52, refused CHILD_SA 116, success 196',
+      'an error notify alone takes 68 with the longest checksum; measured: refused CHILD_SA 116, success 196',
     ],
   },
   fault: 'key-exchange',

@@ -8,6 +8,8 @@ import {
   type RefusedDirection,
   refusalFacts,
   refusedDirections,
+  unrefusedOnPorts,
+  unrefusedText,
 } from '../../icmp/shared/refused-ports.js';
 import { ikePairs, ikeSessions } from '../pair-sessions.js';
 
@@ -64,6 +66,20 @@ export default defineDiagnosis({
   },
 });
 
+/** It listens again, or something drops what comes: nothing else stops the errors. */
+const WAS_AWAY = {
+  title: 'IKE daemon of the peer was away, and does not answer since',
+  causes: [
+    'The daemon restarted and lost its SAs, and this side goes on using them, as no dead peer detection tells it',
+    'The daemon listens again and drops what comes, or a firewall now drops it',
+  ],
+  nextSteps: [
+    'On the side that still sends: ipsec down and up of the connection (ipsec auto --down, --up; swanctl --terminate, --initiate)',
+    'Enable dead peer detection on both sides: dpddelay=, dpdaction=restart (swanctl: dpd_delay, dpd_action)',
+    'Log of the peer at that time: why it stopped, and what it says of SPIs that it does not know',
+  ],
+};
+
 function judge(evidence: Evidence, refused: RefusedDirection): Judgement {
   const { refusals, source, destination, errors } = refused;
   const subject: Subject = { kind: 'session', protocol: 'ike', endpoints: [source, destination] };
@@ -71,13 +87,16 @@ function judge(evidence: Evidence, refused: RefusedDirection): Judgement {
   const ports = [...new Set(refusals.map(({ quoted }) => quoted.destinationPort))].sort((a, b) => a - b);
   const ownPorts = [...new Set([...IKE_PORTS, ...ports])];
   const hasRecovered = answersAfterwards(evidence, refused, ownPorts);
+  const unrefused = hasRecovered ? 0 : unrefusedOnPorts(evidence, refused, ports);
   return {
     ...refusalFacts(refused, ownPorts, hasRecovered),
+    ...(unrefused > 0 && WAS_AWAY),
     subject,
     ...(hasRecovered && { severity: 'warning' }),
     explanation:
       `${refusals[0].reporter} reported port unreachable for UDP ${ports.join(' and ')} of ${destination}, ${errors} ` +
-      `times, to ${source}. ${hasRecovered ? `${destination} answered on these ports again afterwards.` : ''}`.trim(),
+      `times, to ${source}. ${hasRecovered ? `${destination} answered on these ports again afterwards.` : ''}`.trim() +
+      unrefusedText(unrefused),
     packetClass: 'ike',
   };
 }

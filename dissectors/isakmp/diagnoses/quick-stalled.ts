@@ -7,10 +7,19 @@ import { judgeStalls, sendingText, stallCounts, watchedText } from '../pair-judg
 import { hasEspAfter, type IkePair } from '../pair-sessions.js';
 import { CHILD_ANSWER_LENGTH_MIN } from '../progress.js';
 import type { IkeMessage, IkeSession } from '../session.js';
-import { firstOf, INFORMATIONAL_SECONDS, type Stall, TRANSMISSIONS_MIN, transmissionsOf } from '../stall.js';
+import {
+  firstOf,
+  INFORMATIONAL_SECONDS,
+  lastOf,
+  type Stall,
+  TRANSMISSIONS_MIN,
+  transmissionsOf,
+} from '../stall.js';
 import { REFUSED_CHILD_SHORTER_BY } from '../stalls-v2.js';
 
 const ATTEMPTS_SECONDS = 600;
+/** Sides that ask for new keys at the same time try again within fractions of a second. */
+const ASKED_AGAIN_SECONDS = 1;
 
 export default defineDiagnosis({
   id: 'ike.quick-stalled',
@@ -22,10 +31,12 @@ export default defineDiagnosis({
   rule:
     'QI1 is repeated without QR1; or the peer answers QI1 within 2 s by an informational and no QR1 follows (low ' +
     'confidence, medium where it is tried again); or QR1 is repeated without QI2; or main mode completes and neither XAUTH nor quick mode begins, ' +
-    'where XAUTH was chosen (medium), or where both announce it and two attempts within 10 minutes end so (a warning, low). IKEv2: the IKE_AUTH answer has 64 to ' +
-    '149 encrypted bytes, at least 96 fewer than its request, and no ESP follows: the IKE SA stands, the CHILD_SA was refused.',
+    'where XAUTH was chosen (medium), or where both announce it and two attempts within 10 minutes end so (a warning, low). IKEv2: the IKE_AUTH answer has 72 to ' +
+    '149 encrypted bytes, at least 96 fewer than its request, and no ESP follows: the IKE SA stands, the CHILD_SA was refused. ' +
+    'Or the last CREATE_CHILD_SA is answered with less than 72 encrypted bytes, room for an error alone, and no ESP follows; where it does, ' +
+    'a warning from two such answers a second apart on.',
   notWhen:
-    'A later quick mode of the same side was answered; both sides announced IKE SAs without CHILD_SA (RFC 6023); the ' +
+    'A later quick mode, or CREATE_CHILD_SA, was answered; both sides announced IKE SAs without CHILD_SA (RFC 6023); the ' +
     'capture ends before an answer can be expected.',
   causes: [
     'The policies of phase 2 differ: subnets (leftsubnet, rightsubnet), ESP algorithms, PFS group',
@@ -36,6 +47,7 @@ export default defineDiagnosis({
   nextSteps: [
     'Read the log of the responder: the reason is encrypted on the wire, a capture cannot show it',
     'Where XAUTH is missing, compare who asks and who answers: leftxauthserver=, rightxauthclient= (swanctl: auth = xauth in a second remote section)',
+    'Where it worked until new keys were due: compare PFS; the first CHILD_SA of IKEv2 is made without a group of its own (esp_proposals, esp=, pfs=)',
     'Compare the phase 2 settings of both sides: esp=, pfs=, leftsubnet=, rightsubnet= (swanctl: esp_proposals, local_ts, remote_ts)',
   ],
   ruledOut: {
@@ -69,7 +81,10 @@ export default defineDiagnosis({
       kind: 'quick-stalled',
       applies: ({ childEstablished }: IkeSession) => childEstablished.length > 0,
       accepts: (pair, stall) => isAccepted(evidence, pair, stall),
-      describe,
+      describe: (pair, stalls, quality) =>
+        stalls[0].variant === 'later-refused'
+          ? laterText(evidence, pair, stalls)
+          : describe(pair, stalls, quality),
     }),
 });
 
@@ -77,6 +92,8 @@ function isAccepted(evidence: Evidence, pair: IkePair, stall: Stall): boolean {
   switch (stall.variant) {
     case 'short-answer':
       return isWithoutEsp(evidence, stall, stall.instead);
+    case 'later-refused':
+      return isWithoutEsp(evidence, stall, stall.instead.slice(-1)) || isAskedAgain(stall);
     case 'xauth-missing':
       return (
         (stall.confidence === 'medium' || isRepeated(pair, stall)) &&
@@ -85,6 +102,11 @@ function isAccepted(evidence: Evidence, pair: IkePair, stall: Stall): boolean {
     default:
       return true;
   }
+}
+
+/** Two sides that ask at once refuse each other, once. */
+function isAskedAgain({ waiting }: Stall): boolean {
+  return secondsBetween(firstOf(waiting), lastOf(waiting)) >= ASKED_AGAIN_SECONDS;
 }
 
 /** Another attempt ended in the same way; a new IKE SA that takes over the IPsec SAs of the old one comes seldom. */
@@ -151,6 +173,36 @@ function describe({ initiator, responder }: IkePair, stalls: NonEmpty<Stall>, qu
     default:
       return { explanation: `${sent} and got no answer. ${watchedText(stalls, quality)}`, counts };
   }
+}
+
+/** Who asks changes: new keys are asked for by the side whose timer runs out first. */
+function laterText(evidence: Evidence, { initiator, responder }: IkePair, stalls: NonEmpty<Stall>) {
+  const { session, waiting, instead } = stalls[stalls.length - 1];
+  const asked = waiting[waiting.length - 1];
+  const [from, to] = asked.from === 'initiator' ? [initiator, responder] : [responder, initiator];
+  const times = waiting.length === 1 ? '' : `, as ${waiting.length - 1} before it,`;
+  const isWorking = hasEspAfter(evidence, session, firstOf([instead[instead.length - 1]]).frame);
+  return {
+    title: 'A new CHILD_SA is refused',
+    explanation:
+      `In the standing IKE SA ${from} asked for a CHILD_SA, or for new keys, with ${asked.encryptedLength} encrypted bytes; the answer of ` +
+      `${to}${times} has ${instead[instead.length - 1].encryptedLength}, room for an error notify only. ` +
+      (isWorking ? 'ESP goes on with the keys of before, for as long as they last.' : 'No ESP follows.'),
+    counts: { ...stallCounts(stalls), informationals: 0 },
+    causes: [
+      'PFS differs: the first CHILD_SA of IKEv2 is made without a group of its own, so that a difference shows when new keys are due',
+      'The ESP algorithms or the subnets differ',
+      'The peer refuses for other reasons: too many SAs, no address left, an error of its own',
+    ],
+    nextSteps: [
+      `Read the log of ${to} at that time: NO_PROPOSAL_CHOSEN, TS_UNACCEPTABLE, or what else it says; on the wire the reason is encrypted`,
+      'Compare PFS of both sides: a group at the end of esp_proposals (esp=, pfs=) on one of them alone is the difference',
+      'Compare the subnets of both sides (local_ts, remote_ts; leftsubnet=, rightsubnet=)',
+    ],
+    direction: { from, to },
+    where: 'receiver' as const,
+    ...(isWorking ? { severity: 'warning' as const } : {}),
+  };
 }
 
 function xauthText(stalls: NonEmpty<Stall>, quality: CaptureQuality, initiator: string, responder: string) {

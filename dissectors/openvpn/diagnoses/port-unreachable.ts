@@ -6,6 +6,8 @@ import {
   type RefusedDirection,
   refusalFacts,
   refusedDirections,
+  unrefusedOnPorts,
+  unrefusedText,
 } from '../../icmp/shared/refused-ports.js';
 import { openvpnConversations } from '../correlator.js';
 import { attemptsOf, fromClient, isAnswered, openvpnPeers } from '../peers.js';
@@ -60,6 +62,15 @@ export default defineDiagnosis({
   },
 });
 
+/** It listens again, or something drops what comes: nothing else stops the errors. */
+const WAS_AWAY = {
+  title: 'OpenVPN of the peer was away, and does not answer since',
+  causes: [
+    'It restarted and knows the session no more, of which this side hears nothing until its ping-restart',
+    'It listens again and drops what comes, or a firewall now drops it',
+  ],
+};
+
 function judge(evidence: Evidence, refused: RefusedDirection): Judgement {
   const { refusals, source, destination, errors } = refused;
   const [{ reporter, quoted }] = refusals;
@@ -68,8 +79,10 @@ function judge(evidence: Evidence, refused: RefusedDirection): Judgement {
   if (errors < ERRORS_MIN && (isClient || hasWorked(evidence, refusals[0])))
     return { result: 'healthy', subject };
   const isAnsweredAgain = answersAfterwards(evidence, refused, [quoted.destinationPort]);
+  const unrefused = isAnsweredAgain ? 0 : unrefusedOnPorts(evidence, refused, [quoted.destinationPort]);
   return {
     ...refusalFacts(refused, servicePorts(evidence, refusals), isAnsweredAgain),
+    ...(unrefused > 0 && WAS_AWAY),
     subject,
     ...(isClient
       ? { severity: 'info' as const, title: 'OpenVPN client has ended, its server goes on sending' }
@@ -78,7 +91,8 @@ function judge(evidence: Evidence, refused: RefusedDirection): Judgement {
       ? `${reporter} refused ${errors} packets of the server ${source}: no program of ${destination} listens on that port any more. ` +
         'Servers go on until their ping-restart, unless the client says good-bye (explicit-exit-notify).'
       : `${reporter} reported port unreachable for UDP ${quoted.destinationPort} of ${destination}, ` +
-        `${errors} times, to ${source}.${isAnsweredAgain ? ` ${destination} answered there again afterwards.` : ''}`,
+        `${errors} times, to ${source}.${isAnsweredAgain ? ` ${destination} answered there again afterwards.` : ''}` +
+        unrefusedText(unrefused),
     packetClass: 'openvpn',
   };
 }

@@ -12,7 +12,14 @@ import { secondsText } from '../../../src/wording/durations.js';
 import { conversationFilter, dataAfter, type OpenvpnPeers, openvpnPeers } from '../peers.js';
 import type { ControlMessage, Handshake, TlsAlert } from '../session.js';
 import { alertText } from '../tls-alerts.js';
-import { SENDS_MIN, SPAN_SECONDS_MIN, STARVED_SECONDS, type Stall, stallsOf } from '../tls-stalls.js';
+import {
+  LEFT_SECONDS,
+  SENDS_MIN,
+  SPAN_SECONDS_MIN,
+  STARVED_SECONDS,
+  type Stall,
+  stallsOf,
+} from '../tls-stalls.js';
 
 /** A frame with a control packet up to its number: Ethernet, IPv6, UDP, an HMAC, four acknowledgments. Cut ones seem missing. */
 const CONTROL_BYTES_MAX = 144;
@@ -27,7 +34,8 @@ export default defineDiagnosis({
   rule:
     'The hard resets of both sides are exchanged (or keys are renegotiated), then a control packet is sent at least 3 times over at least 5 s, is not ' +
     'acknowledged or is repeated in spite of it, and no data follows with the new key; or 10 s after the first TLS message of the client those of the server are ' +
-    'missing, wholly or in part (message ids); or a fatal TLS alert stands in clear. Warning where the tunnel works later.',
+    'missing, wholly or in part (message ids); or a fatal TLS alert stands in clear; or the client ' +
+    'leaves after TLS: the last message of the server is sent again and never acknowledged, and neither data nor a word of the client follows in 7 s. Warning where the tunnel works later.',
   notWhen:
     'The repeated packet is acknowledged in the end, or data follows. The capture holds one direction only.',
   causes: [
@@ -48,6 +56,11 @@ export default defineDiagnosis({
   thresholds: {
     sends: [SENDS_MIN, 'sendings', 'a packet repeated twice got lost twice'],
     spanSeconds: [SPAN_SECONDS_MIN, 's', 'repetitions come after 2, 4 and 8 s'],
+    leftSeconds: [
+      LEFT_SECONDS,
+      's',
+      'a client that waits for its configuration asks every 5 s; a server that goes on repeats after 6 s',
+    ],
     starvedSeconds: [STARVED_SECONDS, 's', 'the answer takes a round trip and some computing'],
   },
   fault: 'key-exchange',
@@ -64,6 +77,25 @@ export default defineDiagnosis({
     }
   },
 });
+
+/** Nothing else holds any of them. */
+function isFarewell(stalls: readonly Stall[]): boolean {
+  return stalls.every(({ farewell }) => farewell !== null);
+}
+
+const REFUSED = {
+  title: 'OpenVPN client leaves after the TLS handshake',
+  causes: [
+    'The server refuses the login (AUTH_FAILED): user name, password, a script or plugin, a client that is not known (ccd-exclusive)',
+    'No data cipher in common (data-ciphers, cipher), which the server says as AUTH_FAILED too',
+    'The client was stopped at that moment',
+  ],
+  nextSteps: [
+    'Log of the client at that time: AUTH_FAILED, and what stands behind it; on the wire it is encrypted',
+    'Log of the server at verb 4: TLS Auth Error, no shared cipher, the output of auth-user-pass-verify or client-connect',
+    'Compare data-ciphers (before 2.5: ncp-ciphers, cipher) of both sides',
+  ],
+};
 
 /** Beyond the resets, which are another diagnosis's. */
 function isJudged({ messages }: Handshake): boolean {
@@ -88,6 +120,7 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, stalls: readonly Stall[]
     result: 'problem',
     subject,
     ...(recovered && { severity: 'warning' as const }),
+    ...(isFarewell(stalls) && REFUSED),
     ...(alert && { title: `OpenVPN TLS handshake refused: ${alertText(alert.description)}` }),
     confidence: alert ? 'high' : 'medium',
     explanation: explain(peers, stalls, alert, evidence.quality),
@@ -117,6 +150,7 @@ function judge(evidence: Evidence, peers: OpenvpnPeers, stalls: readonly Stall[]
 function refsOf(stall: Stall): FrameRef[] {
   const { stuck, alert, starvedOf, handshake } = stall;
   const refs: FrameRef[] = stuck.flatMap(({ sendings }) => sendings);
+  if (stall.farewell) refs.push(...stall.farewell.sendings);
   if (alert) refs.push(alert);
   if (starvedOf) refs.push(...waitingFor(stall).flatMap(({ sendings }) => sendings), handshake.last);
   return refs;
@@ -182,6 +216,12 @@ function explain(
         'Those messages are the first large packets.',
     );
   }
+  const { farewell } = stalls[0];
+  if (farewell)
+    parts.push(
+      `TLS between ${client} and ${server} is complete; at the next message of ${server} (${farewell.length} bytes, sent ` +
+        `${farewell.sends} times, never acknowledged) ${client} falls silent, and no data packet follows from either side.`,
+    );
   if (stalls.length > 1) parts.push(`${stalls.length} handshakes ended so.`);
   const left = secondsToPause(quality, handshake.last);
   if (!alert && left >= 0.1) parts.push(`The capture goes on for ${secondsText(left)} after it.`);
@@ -231,9 +271,9 @@ function starvedCitations(stall: Stall): Citation[] {
   ];
 }
 
-function stuckCitations({ conversation, stuck, alert }: Stall): Citation[] {
+function stuckCitations({ conversation, stuck, alert, farewell }: Stall): Citation[] {
   return [
-    ...stuck.slice(0, 2).flatMap(({ sendings, id, length, way, sends }) =>
+    ...(farewell === null ? stuck.slice(0, 2) : [farewell]).flatMap(({ sendings, id, length, way, sends }) =>
       sendings.map((ref, index) => ({
         frame: ref.frame,
         timeNs: ref.timeNs,
