@@ -34,6 +34,19 @@ beforeAll(() => {
 
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
+describe('the README', () => {
+  it('shows the report that the program writes (npm run readme)', () => {
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const { stdout } = spawnSync(
+      'node',
+      [cli, 'analyze', 'captures/esp-one-way.pcap', '--fail-on', 'never'],
+      { encoding: 'utf8', cwd: root },
+    );
+    expect(stdout.length).toBeGreaterThan(1000);
+    expect(readme).toContain(stdout.trimEnd());
+  });
+});
+
 describe('the code cache', () => {
   it('is written by the build, and changes nothing but the time', () => {
     const folder = join(scratch, 'without-cache');

@@ -6,7 +6,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
-import { FateOfDirection } from '../../src/correlate/pictures/fates.js';
+import { type FatesOfFlow, fatesOfFlow } from '../../src/correlate/pictures/fates.js';
 import { FlowPictures } from '../../src/correlate/pictures/flow-pictures.js';
 import type { FatePicture } from '../../src/correlate/pictures/picture.js';
 import dissector from './dissector.js';
@@ -17,15 +17,9 @@ type IcmpRows = typeof dissector.observes;
 /** Pairs of hosts whose pings are kept: those that began first. */
 const PAIRS_MAX = 512;
 
-interface EchoPair {
-  readonly firstFrame: number;
-  readonly fates: readonly [FateOfDirection, FateOfDirection];
-  readonly around: readonly string[];
-}
-
 /** Which pings were answered, by size, and after how long. Bounded by PAIRS_MAX. */
 class EchoFates implements Correlation<FatePicture, IcmpRows> {
-  private readonly pairs: FlowPictures<EchoPair>;
+  private readonly pairs: FlowPictures<FatesOfFlow>;
 
   constructor(private readonly run: CorrelationRun) {
     this.pairs = new FlowPictures(run, PAIRS_MAX);
@@ -36,7 +30,9 @@ class EchoFates implements Correlation<FatePicture, IcmpRows> {
     const { columns, order, timeNs } = batch;
     const { family, type, identifier, sequence, length, rows } = columns;
     const firstFrame = batch.frameIdOf(rows.frame[order[from]]);
-    const pair = this.pairs.of(flow, firstFrame, () => this.open(flow, firstFrame, batch.segment));
+    const pair = this.pairs.of(flow, firstFrame, () =>
+      fatesOfFlow(this.run, flow, firstFrame, batch.segment),
+    );
     if (pair === null) return;
     for (let at = from; at < to; at++) {
       const row = order[at];
@@ -50,19 +46,6 @@ class EchoFates implements Correlation<FatePicture, IcmpRows> {
         pair.fates[1 - direction].answered(number, ns);
       }
     }
-  }
-
-  private open(flow: FlowId, firstFrame: number, segment: number): EchoPair {
-    const { flows } = this.run;
-    const { low, high } = flows.endpoints(flow);
-    return {
-      firstFrame,
-      fates: [
-        new FateOfDirection(low, high, firstFrame, segment),
-        new FateOfDirection(high, low, firstFrame, segment),
-      ],
-      around: flows.tunnelLayers(flows.stack(flow)).flatMap((layer) => [layer.low, layer.high]),
-    };
   }
 
   endSegment(): void {

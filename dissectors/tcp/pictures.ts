@@ -6,7 +6,7 @@ import {
   defineCorrelator,
 } from '../../src/correlate/correlator.js';
 import type { FlowId } from '../../src/correlate/flow-id.js';
-import { FateOfDirection } from '../../src/correlate/pictures/fates.js';
+import { type FatesOfFlow, fatesOfFlow } from '../../src/correlate/pictures/fates.js';
 import { FlowPictures } from '../../src/correlate/pictures/flow-pictures.js';
 import { defineLadder } from '../../src/correlate/pictures/ladder.js';
 import type { FatePicture } from '../../src/correlate/pictures/picture.js';
@@ -21,15 +21,9 @@ const CONNECTIONS_MAX = 512;
 const STATE_FLAGS = TCP_SYN | TCP_FIN | TCP_RST;
 const DATA = 0x100;
 
-interface Connection {
-  readonly firstFrame: number;
-  readonly fates: readonly [FateOfDirection, FateOfDirection];
-  readonly around: readonly string[];
-}
-
 /** By connection: which segments were acknowledged by size, and after how long. Bounded by CONNECTIONS_MAX. */
 class TcpFates implements Correlation<FatePicture, TcpRows> {
-  private readonly connections: FlowPictures<Connection>;
+  private readonly connections: FlowPictures<FatesOfFlow>;
 
   constructor(private readonly run: CorrelationRun) {
     this.connections = new FlowPictures(run, CONNECTIONS_MAX);
@@ -45,7 +39,7 @@ class TcpFates implements Correlation<FatePicture, TcpRows> {
       // Acknowledgments before the first data acknowledge nothing that is pictured.
       if (first < 0) return;
       const firstFrame = batch.frameIdOf(rows.frame[order[first]]);
-      const open = () => this.open(flow, firstFrame, batch.segment);
+      const open = () => fatesOfFlow(this.run, flow, firstFrame, batch.segment);
       connection = this.connections.of(flow, firstFrame, open);
     }
     if (connection === null) return;
@@ -59,19 +53,6 @@ class TcpFates implements Correlation<FatePicture, TcpRows> {
       const length = payloadLength[row];
       if (length > 0) connection.fates[direction].sent((sequence[row] + length) >>> 0, length, ns);
     }
-  }
-
-  private open(flow: FlowId, firstFrame: number, segment: number): Connection {
-    const { flows } = this.run;
-    const { low, high } = flows.endpoints(flow);
-    return {
-      firstFrame,
-      fates: [
-        new FateOfDirection(low, high, firstFrame, segment),
-        new FateOfDirection(high, low, firstFrame, segment),
-      ],
-      around: flows.tunnelLayers(flows.stack(flow)).flatMap((layer) => [layer.low, layer.high]),
-    };
   }
 
   endSegment(): void {

@@ -3,7 +3,7 @@ import type { Finding, Report } from '../report/report.js';
 import { FindingPictures } from './pictures.js';
 import { countText, durationText, type PageClock, timeText } from './time.js';
 import { anchorOf } from './timeline.js';
-import { commandIn, subjectText } from './words.js';
+import { subjectText } from './words.js';
 
 const PLACES = {
   sender: 'at the sender',
@@ -82,8 +82,7 @@ export function FindingCard({ finding, report, clocks }: FindingProps) {
             <ol>
               {nextSteps.map((step) => (
                 <li key={step}>
-                  {step}
-                  {commandIn(step) !== null && <Copied text={commandIn(step) ?? ''} what="command" />}
+                  <Copied text={step} what="step" isProse />
                 </li>
               ))}
             </ol>
@@ -153,7 +152,13 @@ function sinceText(finding: Finding): string {
 }
 
 /** Text in a box of its own with a button that copies it. */
-function Copied({ text, what }: { readonly text: string; readonly what: string }) {
+interface CopiedText {
+  readonly text: string;
+  readonly what: string;
+  readonly isProse?: boolean;
+}
+
+function Copied({ text, what, isProse = false }: CopiedText) {
   const [state, setState] = useState('Copy');
   const copy = async (): Promise<void> => {
     setState((await toClipboard(text)) ? 'Copied' : 'Select and copy');
@@ -161,7 +166,7 @@ function Copied({ text, what }: { readonly text: string; readonly what: string }
   };
   return (
     <span class="copied">
-      <code>{text}</code>
+      {isProse ? text : <code>{text}</code>}
       <button type="button" onClick={copy} aria-label={`Copy the ${what}`}>
         {state}
       </button>

@@ -176,7 +176,7 @@ function Sequence({
     return [xs, ranges.map(([, low]) => low), ranges.map(([, , high]) => high)];
   }, [ranges, binSeconds]);
   const name = `${protocol.toUpperCase()} sequence numbers ${from} → ${to}${key === null ? '' : `, ${protocol === 'esp' ? 'SPI' : 'key'} ${key}`}`;
-  const summary = `${countText(missing)} missing in ${countText(gaps.length)} gaps`;
+  const summary = `${countText(missing)} missing in ${countText(gaps.length)} ${gaps.length === 1 ? 'gap' : 'gaps'}`;
   return (
     <figure data-picture="sequence" data-points={ranges.length} data-gaps={gaps.length}>
       <figcaption>

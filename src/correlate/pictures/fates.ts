@@ -1,4 +1,6 @@
 import type { FrameId, Nanoseconds, SegmentIndex } from '../../units.js';
+import type { CorrelationRun } from '../correlator.js';
+import type { FlowId } from '../flow-id.js';
 import type { FatePicture } from './picture.js';
 import { TimeBins } from './time-bins.js';
 
@@ -100,6 +102,30 @@ export class FateOfDirection {
       roundTrips: this.roundTrips,
     };
   }
+}
+
+/** Both directions of a flow, and the ends of the tunnels around it. */
+export interface FatesOfFlow {
+  readonly firstFrame: FrameId;
+  readonly fates: readonly [FateOfDirection, FateOfDirection];
+  readonly around: readonly string[];
+}
+
+export function fatesOfFlow(
+  { flows }: Pick<CorrelationRun, 'flows'>,
+  flow: FlowId,
+  firstFrame: FrameId,
+  segment: SegmentIndex,
+): FatesOfFlow {
+  const { low, high } = flows.endpoints(flow);
+  return {
+    firstFrame,
+    fates: [
+      new FateOfDirection(low, high, firstFrame, segment),
+      new FateOfDirection(high, low, firstFrame, segment),
+    ],
+    around: flows.tunnelLayers(flows.stack(flow)).flatMap((layer) => [layer.low, layer.high]),
+  };
 }
 
 function classOf(size: number): number {
